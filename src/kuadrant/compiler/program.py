@@ -1,0 +1,195 @@
+"""What one gateway must do, for any provider and any shim.
+
+A ``GatewayProgram`` is the result of the compiler and the only thing that renderers read. It holds plain frozen
+values in a total order: the same input gives the same program, and the same program gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from kuadrant.api.limitador import Limit
+
+
+class StringMatch(Struct, frozen=True, gc=False):
+    """A named value that a request must carry: a header (name in lower case) or a query parameter."""
+
+    name: str
+    value: str
+    type: Literal["exact", "regex"] = "exact"
+
+
+class PathMatch(Struct, frozen=True, gc=False):
+    """A condition on the path without its query.
+
+    ``prefix`` is on segment boundaries (``/toy`` holds for ``/toy`` and ``/toy/x``, not for ``/toystore``) and never
+    ends in ``/`` unless it is ``/`` itself; ``regex`` has to match the whole path.
+    """
+
+    value: str
+    type: Literal["exact", "prefix", "regex"] = "prefix"
+
+
+class RequestMatch(Struct, frozen=True, gc=False):
+    """All that a request must fulfil to belong to a rule; an absent part holds for every request."""
+
+    path: PathMatch | None = None
+    method: str | None = None
+    headers: tuple[StringMatch, ...] = ()
+    query: tuple[StringMatch, ...] = ()
+
+
+class SelectorCondition(Struct, frozen=True, gc=False, tag="selector"):
+    """A condition of ``kuadrant.io/v1beta2``: an attribute, an operator, a value."""
+
+    selector: str
+    operator: Literal["eq", "neq", "startswith", "endswith", "incl", "excl", "matches"]
+    value: str
+
+
+class ExpressionCondition(Struct, frozen=True, gc=False, tag="expression"):
+    """A CEL predicate of ``kuadrant.io/v1``."""
+
+    expression: str
+
+
+Condition = SelectorCondition | ExpressionCondition
+
+
+class SelectorCounter(Struct, frozen=True, gc=False, tag="selector"):
+    """A counter of ``kuadrant.io/v1beta2``: the attribute's text qualifies the counter; absent, the limit does not apply."""
+
+    selector: str
+
+
+class ExpressionCounter(Struct, frozen=True, gc=False, tag="expression"):
+    """A counter of ``kuadrant.io/v1``: the CEL expression's value, as a string, qualifies the counter."""
+
+    expression: str
+
+
+Counter = SelectorCounter | ExpressionCounter
+
+
+class LimitAction(Struct, frozen=True, gc=False):
+    """One limit as the data plane sees it: when it applies and which descriptor entries name its counter.
+
+    ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value ``1``.
+    ``sources`` are the policies, as ``namespace/name``, that the limit came from.
+    """
+
+    key: str
+    when: tuple[Condition, ...] = ()
+    counters: tuple[Counter, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+class Action(Struct, frozen=True, gc=False):
+    """One question to the rate limit service: all limits of one scope, in one descriptor.
+
+    ``scope`` is the domain of the request and the ``namespace`` of the service's limits.
+    """
+
+    scope: str
+    limits: tuple[LimitAction, ...]
+
+
+class HeaderChange(Struct, frozen=True, gc=False):
+    """What a RequestHeaderModifier or ResponseHeaderModifier does: names in lower case."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class PathChange(Struct, frozen=True, gc=False):
+    """A new path: the whole of it, or in place of the prefix that matched."""
+
+    type: Literal["full", "prefix"]
+    value: str
+
+
+class Redirect(Struct, frozen=True, gc=False):
+    """A RequestRedirect filter."""
+
+    scheme: str | None = None
+    hostname: str | None = None
+    port: int | None = None
+    path: PathChange | None = None
+    status: int = 302
+
+
+class Rewrite(Struct, frozen=True, gc=False):
+    """An URLRewrite filter."""
+
+    hostname: str | None = None
+    path: PathChange | None = None
+
+
+class Backend(Struct, frozen=True, gc=False):
+    """A Service and its share of the requests. ``namespace`` is resolved, ``allowed`` is False without a ReferenceGrant."""
+
+    namespace: str
+    name: str
+    port: int
+    weight: int = 1
+    allowed: bool = True
+
+
+class Forwarding(Struct, frozen=True, gc=False):
+    """What happens to a request after it was admitted; only a gateway that we configure whole reads this.
+
+    ``unsupported`` names filters that cannot be carried out; such a rule answers 500, as Gateway API asks for.
+    """
+
+    backends: tuple[Backend, ...] = ()
+    request_headers: HeaderChange = HeaderChange()
+    response_headers: HeaderChange = HeaderChange()
+    redirect: Redirect | None = None
+    rewrite: Rewrite | None = None
+    timeout_seconds: float | None = None
+    unsupported: tuple[str, ...] = ()
+
+
+class RuleProgram(Struct, frozen=True, gc=False):
+    """One match of one rule of one route under one host name.
+
+    ``name`` is the action set's name (specification G.2). A rule without actions is here too: it shields its
+    requests from less specific rules that have some.
+    """
+
+    name: str
+    route: str
+    match: RequestMatch
+    actions: tuple[Action, ...] = ()
+    forwarding: Forwarding = Forwarding()
+
+
+class HostProgram(Struct, frozen=True, gc=False):
+    """The rules of one host name (exact, ``*.suffix`` or ``*``), in the order in which they are tried."""
+
+    hostname: str
+    rules: tuple[RuleProgram, ...]
+
+
+class ListenerProgram(Struct, frozen=True, gc=False):
+    """One port of the gateway: every host name that is served there, each once, in lexicographic order.
+
+    Listeners of a Gateway that share a port are one here, as they are one in Envoy; ``names`` are theirs.
+    """
+
+    names: tuple[str, ...]
+    port: int
+    protocol: str
+    hosts: tuple[HostProgram, ...]
+
+
+class GatewayProgram(Struct, frozen=True, gc=False):
+    """One gateway: its listeners, and the limits that the rate limit service has to hold for it."""
+
+    namespace: str
+    name: str
+    listeners: tuple[ListenerProgram, ...]
+    limits: tuple[Limit, ...]
