@@ -11,66 +11,8 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.limitador import Limit
-
-
-class StringMatch(Struct, frozen=True, gc=False):
-    """A named value that a request must carry: a header (name in lower case) or a query parameter."""
-
-    name: str
-    value: str
-    type: Literal["exact", "regex"] = "exact"
-
-
-class PathMatch(Struct, frozen=True, gc=False):
-    """A condition on the path without its query.
-
-    ``prefix`` is on segment boundaries (``/toy`` holds for ``/toy`` and ``/toy/x``, not for ``/toystore``) and never
-    ends in ``/`` unless it is ``/`` itself; ``regex`` has to match the whole path.
-    """
-
-    value: str
-    type: Literal["exact", "prefix", "regex"] = "prefix"
-
-
-class RequestMatch(Struct, frozen=True, gc=False):
-    """All that a request must fulfil to belong to a rule; an absent part holds for every request."""
-
-    path: PathMatch | None = None
-    method: str | None = None
-    headers: tuple[StringMatch, ...] = ()
-    query: tuple[StringMatch, ...] = ()
-
-
-class SelectorCondition(Struct, frozen=True, gc=False, tag="selector"):
-    """A condition of ``kuadrant.io/v1beta2``: an attribute, an operator, a value."""
-
-    selector: str
-    operator: Literal["eq", "neq", "startswith", "endswith", "incl", "excl", "matches"]
-    value: str
-
-
-class ExpressionCondition(Struct, frozen=True, gc=False, tag="expression"):
-    """A CEL predicate of ``kuadrant.io/v1``."""
-
-    expression: str
-
-
-Condition = SelectorCondition | ExpressionCondition
-
-
-class SelectorCounter(Struct, frozen=True, gc=False, tag="selector"):
-    """A counter of ``kuadrant.io/v1beta2``: the attribute's text qualifies the counter; absent, the limit does not apply."""
-
-    selector: str
-
-
-class ExpressionCounter(Struct, frozen=True, gc=False, tag="expression"):
-    """A counter of ``kuadrant.io/v1``: the CEL expression's value, as a string, qualifies the counter."""
-
-    expression: str
-
-
-Counter = SelectorCounter | ExpressionCounter
+from kuadrant.policy.condition import Condition, Counter
+from kuadrant.policy.match import RequestMatch
 
 
 class LimitAction(Struct, frozen=True, gc=False):
