@@ -10,6 +10,7 @@ EXAMPLE ?= examples/toystore
 
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 ##@ Use
@@ -21,8 +22,20 @@ demo: $(VENV)/.run ## Run the toystore example on a real Envoy (PORT, WASM_PORT,
 ##@ Develop
 
 .PHONY: test
-test: $(VENV)/.dev ## Set up and run every check and test
-	@$(BIN)/python scripts/check.py
+test: $(VENV)/.dev ## Set up and run every check and test (TESTS=... for some of them)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python wasm-shim/build.py --check
+	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
+
+.PHONY: coverage
+coverage: $(VENV)/.dev ## Run the tests and show the lines and branches that none of them reaches
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses 2 $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 .PHONY: venv
 venv: $(VENV)/.dev ## Only set up .venv with everything that the tests need
@@ -33,7 +46,9 @@ shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 
 .PHONY: lock
 lock: ## Renew requirements/*.txt from pyproject.toml (needs uv)
-	@scripts/lock
+	$(LOCK) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --group build --group test --output-file requirements/dev.txt
+	$(LOCK) requirements/install.in --output-file requirements/install.txt
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build results
