@@ -1,0 +1,121 @@
+"""What all structs of Kubernetes objects share, and the constrained strings that their fields are made of.
+
+A constrained string carries its rule twice: as a pattern, for schemas, and as ``extra["rule"]``, the words that end
+the sentence "must be ..." when a document breaks it.
+"""
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta, Struct
+
+ANY_OTHER: frozenset[str] = frozenset({"*"})
+"""The value of ``Fields.unread`` for an object that may have any field besides those that are read."""
+
+
+class Fields(Struct, frozen=True, gc=False, kw_only=True, rename="camel", omit_defaults=True):
+    """A part of a Kubernetes object: the fields that are read, named as in Kubernetes but in snake case.
+
+    A default is the one that the API server fills in, so that a document that never saw an API server reads the same.
+    ``unread`` names the fields that the object has besides: they are accepted and not looked into. Any other field is a
+    mistake of the document.
+    """
+
+    unread: ClassVar[frozenset[str]] = frozenset()
+
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+
+DnsLabel = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=63,
+        pattern=rf"^{_LABEL}$",
+        extra={
+            "rule": "lower case letters, digits and '-', with a letter or digit at both ends (DNS-1123 label)"
+        },
+    ),
+]
+OptionalDnsLabel = Annotated[
+    str,
+    Meta(
+        max_length=63,
+        pattern=rf"^$|^{_LABEL}$",
+        extra={
+            "rule": "lower case letters, digits and '-', with a letter or digit at both ends (DNS-1123 label)"
+        },
+    ),
+]
+DnsSubdomain = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=253,
+        pattern=rf"^{_SUBDOMAIN}$",
+        extra={
+            "rule": "lower case letters, digits, '-' and '.', with a letter or digit at both ends of every part "
+            "(DNS-1123 subdomain)"
+        },
+    ),
+]
+Group = Annotated[
+    str,
+    Meta(
+        max_length=253,
+        pattern=rf"^$|^{_SUBDOMAIN}$",
+        extra={"rule": "an API group such as gateway.networking.k8s.io, or empty for the core group"},
+    ),
+]
+Kind = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=63,
+        pattern=r"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$",
+        extra={"rule": "a kind such as HTTPRoute"},
+    ),
+]
+ObjectName = Annotated[str, Meta(min_length=1, max_length=253)]
+Hostname = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=253,
+        pattern=rf"^(\*\.)?{_SUBDOMAIN}$",
+        extra={
+            "rule": "a host name in lower case, such as api.example.com or *.example.com (the '*' only as the whole "
+            "first part)"
+        },
+    ),
+]
+PreciseHostname = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=253,
+        pattern=rf"^{_SUBDOMAIN}$",
+        extra={"rule": "a host name in lower case without wildcard, such as api.example.com"},
+    ),
+]
+SectionName = DnsSubdomain
+PortNumber = Annotated[int, Meta(ge=1, le=65535)]
+HeaderName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern=r"^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$",
+        extra={"rule": "a header name: letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 token)"},
+    ),
+]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9]{1,5}(h|m|s|ms)){1,4}$",
+        extra={
+            "rule": "a duration of one to four parts, each a number of at most five digits and h, m, s or ms, such as "
+            "10s or 1h30m"
+        },
+    ),
+]

@@ -1,0 +1,235 @@
+"""RateLimitPolicy, in the two versions that people have: ``kuadrant.io/v1beta2`` and ``kuadrant.io/v1``."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta, field
+
+from kuadrant.api.fields import (
+    ANY_OTHER,
+    DnsLabel,
+    Duration,
+    Fields,
+    Group,
+    Hostname,
+    Kind,
+    ObjectName,
+    SectionName,
+)
+from kuadrant.api.http_route import HTTPRouteMatch
+from kuadrant.api.meta import Condition, Object
+
+MaxValue = Annotated[
+    int,
+    Meta(
+        ge=-(2**63),
+        le=2**63 - 1,
+        description="The number of requests admitted per window. Below zero it counts as zero: nothing is admitted.",
+    ),
+]
+
+
+class RateLimitPolicyStatus(Fields, frozen=True, gc=False, kw_only=True):
+    """What the operator says of a policy."""
+
+    unread: ClassVar[frozenset[str]] = ANY_OTHER
+
+    observed_generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+
+# kuadrant.io/v1beta2
+
+
+class PolicyTargetReferenceV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
+    """The Gateway or HTTPRoute that a policy is for; it has to be in the policy's own namespace."""
+
+    group: Annotated[Group, Meta(description="Always gateway.networking.k8s.io.")]
+    kind: Annotated[Kind, Meta(description="Gateway or HTTPRoute.")]
+    name: Annotated[ObjectName, Meta(description="The name of the target.")]
+    namespace: Annotated[DnsLabel, Meta(description="The policy's own namespace, if given.")] | None = None
+
+
+class RateV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
+    """At most ``limit`` requests in ``duration`` times ``unit``."""
+
+    limit: MaxValue
+    duration: Annotated[int, Meta(ge=1, le=2**31 - 1, description="The length of the window, in units.")]
+    unit: Annotated[Literal["second", "minute", "hour", "day"], Meta(description="The unit of the duration.")]
+
+
+ContextSelector = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=253,
+        description="An attribute of the request such as auth.identity.username or request.headers.x-user.",
+    ),
+]
+
+
+class WhenConditionV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
+    """A condition on an attribute of the request."""
+
+    selector: ContextSelector
+    operator: Annotated[
+        Literal["eq", "neq", "startswith", "endswith", "incl", "excl", "matches"],
+        Meta(description="How the attribute's value compares with the value given."),
+    ]
+    value: Annotated[str, Meta(description="What the attribute's value is compared with.")]
+
+
+class RouteSelector(Fields, frozen=True, gc=False, kw_only=True):
+    """Rules of the targeted HTTPRoute; without ``matches`` all of them.
+
+    A match selects a rule that has a match with the same path, method and (at least) the same headers and query
+    parameters. With ``hostnames``, the route has to have one of them literally.
+    """
+
+    hostnames: Annotated[tuple[Hostname, ...], Meta(description="Host names of the route, literally.")] = ()
+    matches: Annotated[
+        tuple[HTTPRouteMatch, ...],
+        Meta(max_length=8, description="What a rule's match has to contain; any of them."),
+    ] = ()
+
+
+class LimitV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
+    """Rates, when they apply, and what their counters are qualified by."""
+
+    rates: Annotated[tuple[RateV1Beta2, ...], Meta(description="All of them have to be kept.")] = ()
+    counters: Annotated[
+        tuple[ContextSelector, ...],
+        Meta(description="Requests are counted apart for each value of these attributes."),
+    ] = ()
+    when: Annotated[
+        tuple[WhenConditionV1Beta2, ...], Meta(description="All have to hold for the limit to apply.")
+    ] = ()
+    route_selectors: Annotated[
+        tuple[RouteSelector, ...],
+        Meta(
+            max_length=15, description="The rules of the route that the limit is for; without, all of them."
+        ),
+    ] = ()
+
+
+LimitsV1Beta2 = Annotated[dict[str, LimitV1Beta2], Meta(max_length=14, description="Limits by name.")]
+
+
+class RateLimitPolicyDefaultsV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
+    """Limits that a more specific policy replaces (``defaults``), or that replace it (``overrides``)."""
+
+    limits: LimitsV1Beta2 = field(default_factory=dict)
+
+
+class RateLimitPolicySpecV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
+    """The target of a policy and its limits; one of ``limits``, ``defaults`` and ``overrides`` is used.
+
+    ``limits`` means the same as ``defaults.limits``. It is empty when it is absent.
+    """
+
+    target_ref: PolicyTargetReferenceV1Beta2
+    limits: LimitsV1Beta2 | None = None
+    defaults: RateLimitPolicyDefaultsV1Beta2 | None = None
+    overrides: RateLimitPolicyDefaultsV1Beta2 | None = None
+
+
+class RateLimitPolicyV1Beta2(Object, frozen=True, gc=False, kw_only=True):
+    """Rate limits for a Gateway or an HTTPRoute (``kuadrant.io/v1beta2``)."""
+
+    kind: ClassVar[str] = "RateLimitPolicy"
+    api_versions: ClassVar[tuple[str, ...]] = ("kuadrant.io/v1beta2",)
+
+    spec: RateLimitPolicySpecV1Beta2
+    status: RateLimitPolicyStatus = RateLimitPolicyStatus()
+
+
+# kuadrant.io/v1
+
+
+class PolicyTargetReferenceV1(Fields, frozen=True, gc=False, kw_only=True):
+    """The Gateway, HTTPRoute or GRPCRoute that a policy is for, in its own namespace, or a section of it.
+
+    ``section_name`` is a listener's name, a rule's name, or ``rule-<n>`` for the n-th rule of a route, from 1.
+    """
+
+    group: Annotated[Group, Meta(description="Always gateway.networking.k8s.io.")]
+    kind: Annotated[Kind, Meta(description="Gateway, HTTPRoute or GRPCRoute.")]
+    name: Annotated[ObjectName, Meta(description="The name of the target.")]
+    section_name: (
+        Annotated[SectionName, Meta(description="A listener of the Gateway, or a rule of the route.")] | None
+    ) = None
+
+
+class RateV1(Fields, frozen=True, gc=False, kw_only=True):
+    """At most ``limit`` requests in ``window``."""
+
+    limit: MaxValue
+    window: Annotated[Duration, Meta(description="The length of the window, such as 10s or 1h30m.")]
+
+
+class Predicate(Fields, frozen=True, gc=False, kw_only=True):
+    """A CEL predicate over the attributes of the request."""
+
+    predicate: Annotated[str, Meta(min_length=1, description="A CEL expression that gives true or false.")]
+
+
+class CounterV1(Fields, frozen=True, gc=False, kw_only=True):
+    """What requests are counted apart by."""
+
+    expression: Annotated[
+        str, Meta(min_length=1, description="A CEL expression that gives a text or a number.")
+    ]
+
+
+class LimitV1(Fields, frozen=True, gc=False, kw_only=True):
+    """Rates, when they apply, and what their counters are qualified by."""
+
+    rates: Annotated[tuple[RateV1, ...], Meta(description="All of them have to be kept.")] = ()
+    counters: Annotated[
+        tuple[CounterV1, ...],
+        Meta(description="Requests are counted apart for each value of these expressions."),
+    ] = ()
+    when: Annotated[tuple[Predicate, ...], Meta(description="All have to hold for the limit to apply.")] = ()
+
+
+LimitsV1 = Annotated[dict[str, LimitV1], Meta(description="Limits by name.")]
+
+
+class MergeableLimits(Fields, frozen=True, gc=False, kw_only=True):
+    """Limits for what is below the target, and how they meet those of more specific policies."""
+
+    strategy: Annotated[
+        Literal["atomic", "merge"],
+        Meta(description="Whether whole policies replace each other, or limits by name."),
+    ] = "atomic"
+    when: Annotated[
+        tuple[Predicate, ...], Meta(description="Holds in front of every limit's own conditions.")
+    ] = ()
+    limits: LimitsV1 = field(default_factory=dict)
+
+
+class RateLimitPolicySpecV1(Fields, frozen=True, gc=False, kw_only=True):
+    """The target of a policy and its limits; one of ``limits``, ``defaults`` and ``overrides`` is used.
+
+    ``limits`` (with ``when``) means the same as ``defaults`` with the strategy ``atomic``.
+    """
+
+    target_ref: PolicyTargetReferenceV1
+    when: Annotated[
+        tuple[Predicate, ...], Meta(description="Holds in front of every limit's own conditions.")
+    ] = ()
+    limits: LimitsV1 | None = None
+    defaults: MergeableLimits | None = None
+    overrides: MergeableLimits | None = None
+
+
+class RateLimitPolicyV1(Object, frozen=True, gc=False, kw_only=True):
+    """Rate limits for a Gateway, an HTTPRoute or a GRPCRoute, or a section of one (``kuadrant.io/v1``)."""
+
+    kind: ClassVar[str] = "RateLimitPolicy"
+    api_versions: ClassVar[tuple[str, ...]] = ("kuadrant.io/v1",)
+
+    spec: RateLimitPolicySpecV1
+    status: RateLimitPolicyStatus = RateLimitPolicyStatus()
+
+
+RateLimitPolicy = RateLimitPolicyV1Beta2 | RateLimitPolicyV1
