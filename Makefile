@@ -44,6 +44,11 @@ venv: $(VENV)/.dev ## Only set up .venv with everything that the tests need
 shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 	@$(BIN)/python wasm-shim/build.py
 
+.PHONY: wheel
+wheel: $(VENV)/.run ## Build the wheel into dist/
+	@$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
+
 .PHONY: lock
 lock: ## Renew requirements/*.txt from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --output-file requirements/run.txt

@@ -44,7 +44,7 @@ def configure(level: Level, mode: Mode, stream: TextIO | None = None) -> None:
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:
     """Return the logger of one part of the product; ``name`` is shown in every line."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger_name=name)
     return logger
 
 
@@ -53,7 +53,7 @@ def _render_production(_: object, __: str, event: MutableMapping[str, object]) -
     line = {
         "level": _NAMES.get(level, level),
         "ts": event.pop("ts"),
-        "logger": event.pop("logger", "kuadrant"),
+        "logger": event.pop("logger_name", "kuadrant"),
         "msg": event.pop("event"),
         **event,
     }
@@ -64,7 +64,7 @@ def _render_development(_: object, __: str, event: MutableMapping[str, object]) 
     level = str(event.pop("level"))
     # Whole seconds are enough for a person.
     time = str(event.pop("ts")).partition(".")[0].removesuffix("Z") + "Z"
-    parts = [time, _NAMES.get(level, level).upper(), str(event.pop("logger", "kuadrant")), str(event.pop("event"))]
+    parts = [time, _NAMES.get(level, level).upper(), str(event.pop("logger_name", "kuadrant")), str(event.pop("event"))]
     trace = event.pop("exception", None)
     if event:
         parts.append(json.dumps(dict(event), ensure_ascii=False, default=str))

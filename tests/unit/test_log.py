@@ -1,0 +1,64 @@
+"""The two forms of log lines."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import pytest
+
+from kuadrant import log
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> object:
+    yield
+    log.configure("info", "development")
+
+
+def test_development_lines_are_tab_separated_with_the_values_as_json() -> None:
+    stream = io.StringIO()
+    log.configure("info", "development", stream)
+
+    log.get("kuadrant-operator").info("wasm-shim", sha256="12879567fa")
+
+    time, *rest = stream.getvalue().rstrip("\n").split("\t")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time)
+    assert rest == ["INFO", "kuadrant-operator", "wasm-shim", '{"sha256": "12879567fa"}']
+
+
+def test_production_lines_are_json_objects() -> None:
+    stream = io.StringIO()
+    log.configure("info", "production", stream)
+
+    log.get("xds").warning("refused", text="bad\nthing", node="größer")
+
+    line = json.loads(stream.getvalue())
+    assert line.pop("ts")
+    assert line == {"level": "warn", "logger": "xds", "msg": "refused", "text": "bad\nthing", "node": "größer"}
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    stream = io.StringIO()
+    log.configure("warn", "development", stream)
+
+    log.get("x").info("quiet")
+    log.get("x").error("loud")
+
+    assert [line.split("\t")[1] for line in stream.getvalue().splitlines()] == ["ERROR"]
+
+
+def test_an_exception_follows_the_line_it_belongs_to() -> None:
+    stream = io.StringIO()
+    log.configure("info", "development", stream)
+
+    try:
+        raise ValueError("inner")
+    except ValueError:
+        log.get("x").exception("it broke")
+
+    first, *trace = stream.getvalue().splitlines()
+    assert first.endswith("it broke")
+    assert trace[-1] == "ValueError: inner"

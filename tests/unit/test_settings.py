@@ -1,0 +1,33 @@
+"""What the user may write in flags and environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from kuadrant import settings
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("100ms", 100), ("2s", 2000), ("1m30s", 90_000), ("1h", 3_600_000), ("1s500ms", 1500)],
+)
+def test_durations_are_gateway_apis(text: str, value: int) -> None:
+    assert settings.milliseconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "1", "1d", "-1s", "1.5s", "1s ", "1s1s1s1s1s"])
+def test_anything_else_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration; write it like 100ms"):
+        settings.milliseconds(text)
+
+
+def test_addresses_have_a_host_and_a_port() -> None:
+    assert settings.address("127.0.0.1:8081") == settings.Address("127.0.0.1", 8081)
+    assert settings.address("[::1]:8081") == settings.Address("::1", 8081)
+    assert str(settings.address("[::1]:8081")) == "[::1]:8081"
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", ":80", "host:0", "host:65536", "host:http", "host:²"])
+def test_anything_else_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match="is not HOST:PORT"):
+        settings.address(text)
