@@ -1,1 +1,1 @@
-"""TODO"""
+"""Programs as the objects of a gateway provider; each package is one provider."""

@@ -1,1 +1,30 @@
-"""TODO"""
+"""Envoy's own configuration, for an Envoy that we configure whole."""
+
+from kuadrant.gateways.envoy.address import Address
+from kuadrant.gateways.envoy.bootstrap import bootstrap
+from kuadrant.gateways.envoy.clusters import CLUSTER, RATE_LIMIT_CLUSTER
+from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, ready_addresses
+from kuadrant.gateways.envoy.extension import EXTENSION
+from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey, Unserved, unserved
+from kuadrant.gateways.envoy.resources import Settings, resources
+from kuadrant.gateways.envoy.routes import ROUTES
+from kuadrant.gateways.envoy.staging import surviving
+
+__all__ = [
+    "CLUSTER",
+    "ENDPOINTS",
+    "EXTENSION",
+    "LISTENER",
+    "RATE_LIMIT_CLUSTER",
+    "ROUTES",
+    "Address",
+    "BackendKey",
+    "ListenerKey",
+    "Settings",
+    "Unserved",
+    "bootstrap",
+    "ready_addresses",
+    "resources",
+    "surviving",
+    "unserved",
+]

@@ -1,0 +1,171 @@
+"""The configuration of the project's own shim, version 1 (``wasm-shim/CONFIGURATION.md``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec import Struct
+
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
+from kuadrant.policy.hostnames import EVERY_HOSTNAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
+    from kuadrant.policy.condition import Condition, Counter
+    from kuadrant.policy.match import RequestMatch, StringMatch
+
+VERSION = 1
+_RATE_LIMIT = "ratelimit"
+
+
+class Service(Struct, frozen=True, gc=False, rename="camel"):
+    """How the rate limit service is asked: by which Envoy cluster, for how long, and what to do without an answer."""
+
+    cluster: str
+    timeout_ms: int = 1000
+    failure_mode: Literal["deny", "allow"] = "deny"
+
+
+class _Path(Struct, frozen=True, gc=False):
+    type: str
+    value: str
+
+
+class _Named(Struct, frozen=True, gc=False):
+    name: str
+    type: str
+    value: str
+
+
+class _Selected(Struct, frozen=True, gc=False):
+    selector: str
+    operator: str
+    value: str
+
+
+class _Expressed(Struct, frozen=True, gc=False):
+    expression: str
+
+
+class _Entry(Struct, frozen=True, gc=False, omit_defaults=True):
+    key: str
+    value: str | None = None
+    selector: str | None = None
+    expression: str | None = None
+
+
+class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
+    entries: tuple[_Entry, ...]
+    when: tuple[_Selected | _Expressed, ...] = ()
+
+
+class _Action(Struct, frozen=True, gc=False):
+    service: str
+    scope: str
+    limits: tuple[_Limit, ...]
+
+
+class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
+    name: str
+    path: _Path | None = None
+    method: str | None = None
+    headers: tuple[_Named, ...] = ()
+    query: tuple[_Named, ...] = ()
+    actions: tuple[_Action, ...] = ()
+
+
+class _Host(Struct, frozen=True, gc=False):
+    hostname: str
+    rules: tuple[_Rule, ...]
+
+
+class _Configuration(Struct, frozen=True, gc=False):
+    version: int
+    services: dict[str, Service]
+    hosts: tuple[_Host, ...]
+
+
+def render(hosts: Iterable[HostProgram], service: Service) -> bytes:
+    """Return the JSON text for the hosts of one listener; the same hosts in any order give the same bytes.
+
+    What cannot change any request's actions is left out, so that the text grows with what is limited and not with what is
+    served.
+    """
+    ordered = sorted(hosts, key=lambda host: host.hostname)
+    relevant = {host.hostname: _relevant_rules(host.rules) for host in ordered}
+    configuration = _Configuration(
+        version=VERSION,
+        services={_RATE_LIMIT: service},
+        hosts=tuple(
+            _Host(hostname, tuple(_rule(rule) for rule in rules))
+            for hostname, rules in relevant.items()
+            if rules or _shields(hostname, relevant)
+        ),
+    )
+    return msgspec.json.encode(configuration)
+
+
+def _relevant_rules(rules: tuple[RuleProgram, ...]) -> tuple[RuleProgram, ...]:
+    """Leave out repeated matches, which no request reaches, and what stands behind the last rule with actions."""
+    first: dict[RequestMatch, RuleProgram] = {}
+    for rule in rules:
+        first.setdefault(rule.match, rule)
+    kept = list(first.values())
+    while kept and not kept[-1].actions:
+        kept.pop()
+    return tuple(kept)
+
+
+def _shields(hostname: str, relevant: dict[str, tuple[RuleProgram, ...]]) -> bool:
+    """Whether a host without actions keeps its requests from the actions of the next less specific host."""
+    if hostname == EVERY_HOSTNAME:
+        return False
+    _, dot, suffix = hostname.removeprefix("*.").partition(".")
+    while dot:
+        if f"*.{suffix}" in relevant:
+            return bool(relevant[f"*.{suffix}"])
+        _, dot, suffix = suffix.partition(".")
+    return bool(relevant.get(EVERY_HOSTNAME))
+
+
+def _rule(rule: RuleProgram) -> _Rule:
+    match = rule.match
+    return _Rule(
+        name=rule.name,
+        path=_Path(match.path.type, match.path.value) if match.path else None,
+        method=match.method,
+        headers=tuple(_named(header) for header in match.headers),
+        query=tuple(_named(parameter) for parameter in match.query),
+        actions=tuple(_action(action) for action in rule.actions),
+    )
+
+
+def _named(match: StringMatch) -> _Named:
+    return _Named(match.name, match.type, match.value)
+
+
+def _action(action: Action) -> _Action:
+    return _Action(_RATE_LIMIT, action.scope, tuple(_limit(limit) for limit in action.limits))
+
+
+def _limit(limit: LimitAction) -> _Limit:
+    return _Limit(
+        entries=(_Entry(limit.key, value="1"), *(_entry(counter) for counter in limit.counters)),
+        when=tuple(_condition(condition) for condition in limit.when),
+    )
+
+
+def _entry(counter: Counter) -> _Entry:
+    if isinstance(counter, ExpressionCounter):
+        return _Entry(counter.expression, expression=counter.expression)
+    return _Entry(counter.selector, selector=counter.selector)
+
+
+def _condition(condition: Condition) -> _Selected | _Expressed:
+    if isinstance(condition, ExpressionCondition):
+        return _Expressed(condition.expression)
+    assert isinstance(condition, SelectorCondition)
+    return _Selected(condition.selector, condition.operator, condition.value)

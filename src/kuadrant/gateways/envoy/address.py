@@ -1,0 +1,19 @@
+"""Socket addresses in Envoy's JSON form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Address(Struct, frozen=True, gc=False, order=True):
+    """An IP address and a TCP port."""
+
+    host: str
+    port: int
+
+
+def socket_address(address: Address) -> dict[str, Any]:
+    """Return the ``envoy.config.core.v3.Address``."""
+    return {"socket_address": {"address": address.host, "port_value": address.port}}

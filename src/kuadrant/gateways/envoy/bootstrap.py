@@ -1,0 +1,47 @@
+"""What Envoy is started with: who it is, and where it gets everything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kuadrant.gateways.envoy.address import Address, socket_address
+from kuadrant.gateways.envoy.clusters import fixed_http2_cluster
+from kuadrant.gateways.envoy.discovery import ads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_XDS_CLUSTER = "xds"
+_CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+
+
+def bootstrap(node: str, *, admin: Address, xds: Address) -> dict[str, Any]:
+    """Return the bootstrap of an Envoy that gets listeners and clusters from the ADS server at ``xds``.
+
+    Nothing is sent anywhere else: no statistics, no traces, no logs.
+    """
+    xds_cluster: Mapping[str, Any] = fixed_http2_cluster(_XDS_CLUSTER, xds)
+    return {
+        "node": {"id": node, "cluster": "kuadrant"},
+        "admin": {"address": socket_address(admin)},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "set_node_on_first_message_only": True,
+                "grpc_services": [{"envoy_grpc": {"cluster_name": _XDS_CLUSTER}}],
+            },
+            "cds_config": ads(wait=True),
+            "lds_config": ads(wait=True),
+        },
+        # A message of the bootstrap names its type by its place.
+        "static_resources": {"clusters": [{key: xds_cluster[key] for key in xds_cluster if key != "@type"}]},
+        "overload_manager": {
+            "resource_monitors": [
+                {
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": {"@type": _CONNECTIONS, "max_active_downstream_connections": 50000},
+                }
+            ]
+        },
+    }

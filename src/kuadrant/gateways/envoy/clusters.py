@@ -1,0 +1,68 @@
+"""Clusters: one for each port of a Service that a route names, and the rate limit service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kuadrant.gateways.envoy.address import Address, socket_address
+from kuadrant.gateways.envoy.discovery import ads
+
+if TYPE_CHECKING:
+    from kuadrant.compiler.program import Backend
+
+CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+RATE_LIMIT_CLUSTER = "kuadrant-ratelimit-service"
+
+# Envoy's own bounds are 1024; past them it answers in the backend's place.
+_NO_BREAKER = {
+    "thresholds": [
+        {"max_connections": 1000000, "max_pending_requests": 1000000, "max_requests": 1000000},
+    ]
+}
+_HTTP2 = {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {}},
+    }
+}
+
+
+def cluster_name(backend: Backend) -> str:
+    """Return the name of the cluster, and of the endpoints, of a backend: ``namespace/service/port``."""
+    return f"{backend.namespace}/{backend.name}/{backend.port}"
+
+
+def backend_cluster(name: str) -> dict[str, Any]:
+    """Return the cluster of a Service's port, whose endpoints are discovered on their own (EDS).
+
+    It depends on its name alone: Envoy would let a cluster that has changed wait for endpoints that it has already.
+    """
+    return {
+        "@type": CLUSTER,
+        "name": name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": ads()},
+        "connect_timeout": "5s",
+        "lb_policy": "LEAST_REQUEST",
+        "circuit_breakers": _NO_BREAKER,
+    }
+
+
+def fixed_http2_cluster(name: str, address: Address) -> dict[str, Any]:
+    """Return a cluster of one address that speaks gRPC.
+
+    No HTTP/2 pings keep it alive: gRPC servers take more than a few of them for abuse and close the connection, with the
+    calls on it. An address on this machine refuses or resets at once when nobody is there.
+    """
+    return {
+        "@type": CLUSTER,
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "circuit_breakers": _NO_BREAKER,
+        "typed_extension_protocol_options": _HTTP2,
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(address)}}]}],
+        },
+    }

@@ -1,0 +1,122 @@
+"""Listeners: one for each port of each gateway, closed until routes and shim are there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from kuadrant.gateways.envoy import extension
+from kuadrant.gateways.envoy.address import Address, socket_address
+from kuadrant.gateways.envoy.discovery import ads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kuadrant.compiler.program import GatewayProgram, ListenerProgram
+
+LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
+
+_MANAGER = (
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+)
+_ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+
+ListenerKey = tuple[str, int]
+"""The gateway as ``namespace/name``, and the port of its listener."""
+
+
+class Unserved(Struct, frozen=True, gc=False):
+    """Listeners of a gateway (``namespace/name``) that share a port on which nothing is served, and why."""
+
+    gateway: str
+    names: tuple[str, ...]
+    port: int
+    reason: str
+
+
+def served(
+    programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address]
+) -> Iterator[tuple[str, ListenerProgram, Address]]:
+    """Yield name, program and address of every listener that can be served."""
+    for gateway in programs:
+        for listener in gateway.listeners:
+            if _obstacle(gateway, listener, addresses) is None:
+                yield _name(gateway, listener), listener, addresses[_key(gateway, listener)]
+
+
+def unserved(
+    programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address]
+) -> tuple[Unserved, ...]:
+    """Return the listeners that ``resources`` leaves out."""
+    return tuple(
+        Unserved(_key(gateway, listener)[0], listener.names, listener.port, reason)
+        for gateway in programs
+        for listener in gateway.listeners
+        if (reason := _obstacle(gateway, listener, addresses)) is not None
+    )
+
+
+def _obstacle(
+    gateway: GatewayProgram, listener: ListenerProgram, addresses: Mapping[ListenerKey, Address]
+) -> str | None:
+    if listener.protocol != "HTTP":
+        return f"protocol {listener.protocol} is not supported, only HTTP is"
+    if _key(gateway, listener) not in addresses:
+        return f"no address is set aside for port {listener.port}"
+    return None
+
+
+def _key(gateway: GatewayProgram, listener: ListenerProgram) -> ListenerKey:
+    return (f"{gateway.namespace}/{gateway.name}", listener.port)
+
+
+def _name(gateway: GatewayProgram, listener: ListenerProgram) -> str:
+    return f"{gateway.namespace}/{gateway.name}/{listener.port}"
+
+
+def listener(name: str, address: Address) -> dict[str, Any]:
+    """Return the listener ``name``; its routes and its shim's configuration are resources of the same name."""
+    return {
+        "@type": LISTENER,
+        "name": name,
+        "address": socket_address(address),
+        # Two Envoys on one port would each get some of the connections; so the second one is refused.
+        "enable_reuse_port": False,
+        "connection_balance_config": {"exact_balance": {}},
+        "per_connection_buffer_limit_bytes": 32768,
+        "filter_chains": [
+            {"filters": [{"name": "envoy.http_connection_manager", "typed_config": _manager(name)}]}
+        ],
+    }
+
+
+def _manager(name: str) -> dict[str, Any]:
+    return {
+        "@type": _MANAGER,
+        "stat_prefix": name,
+        "rds": {"route_config_name": name, "config_source": ads(wait=True)},
+        "http_filters": [
+            {
+                "name": name,
+                "config_discovery": {"config_source": ads(wait=True), "type_urls": [extension.WASM]},
+            },
+            {"name": "envoy.router", "typed_config": {"@type": _ROUTER, "suppress_envoy_headers": True}},
+        ],
+        # The path is made plain before any filter sees it, so that shim, router and backend mean the same one.
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+        "use_remote_address": True,
+        "server_header_transformation": "PASS_THROUGH",
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 65536,
+            "initial_connection_window_size": 1048576,
+        },
+        # No limit for a whole request: uploads and streams may take their time as long as something moves.
+        "common_http_protocol_options": {"idle_timeout": "3600s"},
+        "stream_idle_timeout": "300s",
+        "request_headers_timeout": "10s",
+    }

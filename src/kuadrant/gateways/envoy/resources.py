@@ -1,0 +1,83 @@
+"""Everything that a standalone Envoy is told over xDS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from kuadrant.gateways.envoy import listeners
+from kuadrant.gateways.envoy.clusters import (
+    CLUSTER,
+    RATE_LIMIT_CLUSTER,
+    backend_cluster,
+    cluster_name,
+    fixed_http2_cluster,
+)
+from kuadrant.gateways.envoy.endpoints import ENDPOINTS, endpoints
+from kuadrant.gateways.envoy.extension import EXTENSION, extension
+from kuadrant.gateways.envoy.listeners import LISTENER
+from kuadrant.gateways.envoy.routes import ROUTES, route_configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from kuadrant.compiler.program import Backend, GatewayProgram, HostProgram, ListenerProgram
+    from kuadrant.gateways.envoy.address import Address
+    from kuadrant.gateways.envoy.endpoints import BackendKey
+    from kuadrant.gateways.envoy.listeners import ListenerKey
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What a program does not say.
+
+    ``configure`` renders the hosts of a listener in the dialect of ``module``, the bytes of the shim. ``addresses`` are where
+    the listeners are bound. ``endpoints`` are the ready addresses of Services (``ready_addresses``); a Service that is not in
+    it is answered by ``echo`` if there is one.
+    """
+
+    module: bytes
+    configure: Callable[[tuple[HostProgram, ...]], bytes]
+    addresses: Mapping[ListenerKey, Address]
+    rate_limit: Address
+    endpoints: Mapping[BackendKey, tuple[Address, ...]]
+    echo: Address | None = None
+
+
+def resources(programs: Iterable[GatewayProgram], settings: Settings) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the resources by type URL and name, each in Envoy's JSON form with ``@type``.
+
+    All five types are there, with nothing in them if need be. Listeners that ``unserved`` names are left out.
+    """
+    result: dict[str, dict[str, dict[str, Any]]] = {
+        CLUSTER: {RATE_LIMIT_CLUSTER: fixed_http2_cluster(RATE_LIMIT_CLUSTER, settings.rate_limit)},
+        ENDPOINTS: {},
+        LISTENER: {},
+        ROUTES: {},
+        EXTENSION: {},
+    }
+    for name, listener, address in listeners.served(programs, settings.addresses):
+        result[LISTENER][name] = listeners.listener(name, address)
+        result[ROUTES][name] = route_configuration(name, listener.hosts, address.port)
+        result[EXTENSION][name] = extension(name, settings.module, settings.configure(listener.hosts))
+        for backend in _backends(listener):
+            cluster = cluster_name(backend)
+            if cluster not in result[CLUSTER]:
+                result[CLUSTER][cluster] = backend_cluster(cluster)
+                result[ENDPOINTS][cluster] = endpoints(cluster, _addresses(backend, settings))
+    return result
+
+
+def _backends(listener: ListenerProgram) -> Iterable[Backend]:
+    return (
+        backend
+        for host in listener.hosts
+        for rule in host.rules
+        for backend in rule.forwarding.backends
+        if backend.allowed
+    )
+
+
+def _addresses(backend: Backend, settings: Settings) -> tuple[Address, ...]:
+    nobody = () if settings.echo is None else (settings.echo,)
+    return settings.endpoints.get((backend.namespace, backend.name, backend.port), nobody)
