@@ -1,0 +1,98 @@
+"""What the commands say about modules, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kuadrant.wasm.module import Module, NotAModule, inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def listing(modules: Sequence[Module]) -> list[dict[str, Any]]:
+    """Return one entry for each module; the first is the one that gateways are told to load."""
+    return [
+        {"name": module.name, "sha256": module.sha256, "size": len(module.data), "current": position == 0}
+        for position, module in enumerate(modules)
+    ]
+
+
+def inspection(module: Module) -> dict[str, Any]:
+    """Return what a module's bytes say about it.
+
+    Raises:
+        NotAModule: they are no wasm module.
+    """
+    contents = inspect(module.data)
+    return {
+        "name": module.name,
+        "sha256": module.sha256,
+        "size": len(module.data),
+        "abi": list(contents.abi_versions),
+        "sections": {section.name: section.size for section in contents.sections},
+        "imports": [str(wanted) for wanted in contents.imports],
+        "exports": [f"{export.kind} {export.name}" for export in contents.exports],
+        "problems": list(contents.problems),
+    }
+
+
+def verification(module: Module, known: Sequence[Module]) -> dict[str, Any]:
+    """Return whether a gateway can load a module (``loadable``, else ``problems``) and which of ``known`` it is, if any."""
+    try:
+        problems = list(inspect(module.data).problems)
+    except NotAModule as error:
+        problems = [str(error)]
+    same = next((one.name for one in known if one.sha256 == module.sha256), None)
+    return {
+        "name": module.name,
+        "sha256": module.sha256,
+        "size": len(module.data),
+        "loadable": not problems,
+        "embedded": same,
+        "problems": problems,
+    }
+
+
+def listing_text(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the list as a table."""
+    width = max((len(entry["name"]) for entry in entries), default=0)
+    return "\n".join(
+        f"{entry['name']:{width}}  {entry['sha256']}  {entry['size']:>9,} bytes{'  current' if entry['current'] else ''}"
+        for entry in entries
+    )
+
+
+def inspection_text(report: Mapping[str, Any]) -> str:
+    """Return an inspection as lines for a person."""
+    lines = [
+        f"{report['name']}",
+        f"  sha256   {report['sha256']}",
+        f"  size     {report['size']:,} bytes",
+        f"  ABI      {', '.join(report['abi']) or 'none'}",
+        "  sections " + ", ".join(f"{name} {size:,}" for name, size in report["sections"].items()),
+        *_block("imports", report["imports"]),
+        *_block("exports", report["exports"]),
+        *_block("problems", report["problems"]),
+    ]
+    return "\n".join(lines)
+
+
+def verification_text(report: Mapping[str, Any]) -> str:
+    """Return a verification as lines for a person."""
+    lines = [f"{report['sha256']}  {report['name']}"]
+    if report["loadable"]:
+        lines.append(
+            "Envoy can load it: it is a wasm module that imports only what a proxy-wasm host offers."
+        )
+    else:
+        lines += [f"Envoy cannot load it: {problem}." for problem in report["problems"]]
+    if report["embedded"]:
+        lines.append(f"It is the embedded module {report['embedded']}.")
+    else:
+        lines.append("It is none of the embedded modules.")
+    return "\n".join(lines)
+
+
+def _block(title: str, items: Sequence[str]) -> list[str]:
+    return [f"  {title}", *(f"    {item}" for item in items)] if items else []
