@@ -37,3 +37,10 @@ class ExpressionCounter(Struct, frozen=True, gc=False, tag="expression"):
 
 
 Counter = SelectorCounter | ExpressionCounter
+
+
+UNDECIDABLE = ExpressionCondition("1 / 0 == 0")
+"""A condition that fails whenever it is evaluated: its limit follows the failure mode of the rate limit service.
+
+It stands in for what a policy asks for and nobody can evaluate. With the mode ``deny`` such a limit is closed, not forgotten.
+"""

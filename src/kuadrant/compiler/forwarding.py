@@ -1,0 +1,153 @@
+"""What a rule of a route does with a request that was admitted: backends, filters, timeout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.api.http_route import HTTPRouteFilter, HTTPRouteRule
+from kuadrant.compiler.program import Backend, Forwarding, HeaderChange, PathChange, Redirect, Rewrite
+from kuadrant.policy.duration import milliseconds
+from kuadrant.policy.model import GATEWAY_API
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.api.grpc_route import GRPCBackendRef, GRPCRouteFilter, GRPCRouteRule
+    from kuadrant.api.http_route import (
+        HTTPBackendRef,
+        HTTPPathModifier,
+        HTTPRouteTimeouts,
+    )
+    from kuadrant.api.reference_grant import ReferenceGrant
+    from kuadrant.api.route import HeaderFilter
+
+
+class ReferenceGrants:
+    """Who may refer to Services of other namespaces."""
+
+    def __init__(self, grants: Iterable[ReferenceGrant]) -> None:
+        self._by_namespace: dict[str, list[ReferenceGrant]] = {}
+        for grant in grants:
+            self._by_namespace.setdefault(grant.metadata.namespace, []).append(grant)
+
+    def allow(self, *, kind: str, namespace: str, service_namespace: str, service: str) -> bool:
+        """Whether a route of ``kind`` in ``namespace`` may send requests to the Service."""
+        return namespace == service_namespace or any(
+            any(
+                (source.group, source.kind, source.namespace) == (GATEWAY_API, kind, namespace)
+                for source in grant.spec.from_
+            )
+            and any(
+                (to.group, to.kind) == ("", "Service") and to.name in (None, service) for to in grant.spec.to
+            )
+            for grant in self._by_namespace.get(service_namespace, ())
+        )
+
+
+def forwarding(
+    rule: HTTPRouteRule | GRPCRouteRule, *, kind: str, namespace: str, grants: ReferenceGrants
+) -> Forwarding:
+    """What ``rule`` of a route of ``kind`` in ``namespace`` asks for; of several filters of one type the first counts."""
+    filters: dict[str, HTTPRouteFilter | GRPCRouteFilter] = {}
+    for filter_ in rule.filters:
+        filters.setdefault(filter_.type, filter_)
+    known = {filter_.type: filter_ for filter_ in filters.values() if _content(filter_) is not None}
+    request, response = known.get("RequestHeaderModifier"), known.get("ResponseHeaderModifier")
+    redirect, rewrite = known.get("RequestRedirect"), known.get("URLRewrite")
+    unsupported = set(filters) - set(known)
+    unsupported |= {
+        f"backendRefs: {filter_.type}" for backend in rule.backend_refs for filter_ in backend.filters
+    }
+    return Forwarding(
+        backends=tuple(_backend(backend, kind, namespace, grants) for backend in rule.backend_refs),
+        request_headers=_header_change(request.request_header_modifier if request else None),
+        response_headers=_header_change(response.response_header_modifier if response else None),
+        redirect=_redirect(redirect),
+        rewrite=_rewrite(rewrite),
+        timeout_seconds=_timeout(rule.timeouts) if isinstance(rule, HTTPRouteRule) else None,
+        unsupported=tuple(sorted(unsupported)),
+    )
+
+
+def _content(filter_: HTTPRouteFilter | GRPCRouteFilter) -> object:
+    """What a filter that can be carried out says; None for one that cannot."""
+    match filter_.type:
+        case "RequestHeaderModifier":
+            return filter_.request_header_modifier
+        case "ResponseHeaderModifier":
+            return filter_.response_header_modifier
+        case "RequestRedirect":
+            return filter_.request_redirect
+        case "URLRewrite":
+            return filter_.url_rewrite
+        case _:
+            return None
+
+
+def _backend(
+    backend: HTTPBackendRef | GRPCBackendRef, kind: str, namespace: str, grants: ReferenceGrants
+) -> Backend:
+    service_namespace = backend.namespace or namespace
+    is_service = (backend.group, backend.kind) == ("", "Service") and backend.port is not None
+    return Backend(
+        namespace=service_namespace,
+        name=backend.name,
+        port=backend.port or 0,
+        weight=backend.weight,
+        allowed=is_service
+        and grants.allow(
+            kind=kind, namespace=namespace, service_namespace=service_namespace, service=backend.name
+        ),
+    )
+
+
+def _header_change(change: HeaderFilter | None) -> HeaderChange:
+    if change is None:
+        return HeaderChange()
+    return HeaderChange(
+        set=tuple(_first_of_each((header.name.lower(), header.value) for header in change.set)),
+        add=tuple(_first_of_each((header.name.lower(), header.value) for header in change.add)),
+        remove=tuple(dict.fromkeys(name.lower() for name in change.remove)),
+    )
+
+
+def _first_of_each(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    first: dict[str, str] = {}
+    for name, value in headers:
+        first.setdefault(name, value)
+    return first.items()
+
+
+def _redirect(filter_: HTTPRouteFilter | GRPCRouteFilter | None) -> Redirect | None:
+    if not isinstance(filter_, HTTPRouteFilter) or filter_.request_redirect is None:
+        return None
+    redirect = filter_.request_redirect
+    return Redirect(
+        scheme=redirect.scheme,
+        hostname=redirect.hostname,
+        port=redirect.port,
+        path=_path_change(redirect.path),
+        status=redirect.status_code,
+    )
+
+
+def _rewrite(filter_: HTTPRouteFilter | GRPCRouteFilter | None) -> Rewrite | None:
+    if not isinstance(filter_, HTTPRouteFilter) or filter_.url_rewrite is None:
+        return None
+    rewrite = filter_.url_rewrite
+    return Rewrite(hostname=rewrite.hostname, path=_path_change(rewrite.path))
+
+
+def _path_change(path: HTTPPathModifier | None) -> PathChange | None:
+    if path is None:
+        return None
+    if path.type == "ReplaceFullPath":
+        return PathChange("full", path.replace_full_path or "/")
+    return PathChange("prefix", path.replace_prefix_match or "/")
+
+
+def _timeout(timeouts: HTTPRouteTimeouts) -> float | None:
+    """The time for the whole request, in seconds; 0 is without end. A time for one attempt bounds it, as there is only one."""
+    text = timeouts.request or timeouts.backend_request
+    length = milliseconds(text) if text else None
+    return None if length is None else length / 1000

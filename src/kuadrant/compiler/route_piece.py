@@ -1,0 +1,187 @@
+"""One route under one listener: its rules with their limits.
+
+A pure function of the route's own surroundings, so that the pieces of routes that a change does not touch can be kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.api.limitador import Limit
+from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
+from kuadrant.policy.condition import UNDECIDABLE, Condition, Counter, SelectorCounter
+from kuadrant.policy.identifiers import action_set_name, descriptor_entry, limit_condition, limit_identifier
+from kuadrant.policy.merge import EffectiveLimit, EffectivePolicy, merge
+from kuadrant.policy.precedence import Place, PrecedenceKey, precedence
+from kuadrant.policy.selectors import selects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kuadrant.policy.model import Policy
+    from kuadrant.policy.route import Route, RouteRule
+
+
+class ListenerPlace(Struct, frozen=True, gc=False):
+    """Where a route is served. ``gateway`` is ``namespace/name``."""
+
+    gateway_class: str
+    gateway: str
+    listener: str
+
+
+class HostRule(Struct, frozen=True, gc=False):
+    """A rule program with the host name that it is for and its rank among the rules of that host name."""
+
+    hostname: str
+    rank: PrecedenceKey
+    program: RuleProgram
+
+
+class PolicyOutcome(Struct, frozen=True, gc=False):
+    """What became of one policy on one path: how many of its limits are in effect there, and whose are."""
+
+    policy: str
+    gateway: str
+    kept: int
+    whole: bool
+    winners: tuple[str, ...]
+
+
+class RoutePiece(Struct, frozen=True, gc=False):
+    """What one route adds to a port of a gateway.
+
+    ``selected`` are the limits, as policy and limit name, of ``effective`` that are for at least one rule and host name.
+    """
+
+    rules: tuple[HostRule, ...]
+    limits: tuple[Limit, ...]
+    outcomes: tuple[PolicyOutcome, ...]
+    effective: frozenset[tuple[str, str]]
+    selected: frozenset[tuple[str, str]]
+
+
+def route_piece(
+    route: Route,
+    *,
+    place: ListenerPlace,
+    hostnames: Mapping[str, frozenset[str]],
+    forwardings: Sequence[Forwarding],
+    policies: Sequence[Sequence[Policy]],
+    undecidable: frozenset[tuple[str, str]],
+) -> RoutePiece:
+    """Compile ``route`` under the listener of ``place``.
+
+    ``hostnames`` are the names that the listener serves of it, each with the names that it comes from. ``forwardings`` and
+    ``policies`` have one entry for each rule; the policies of a path go from the least to the most specific.
+    ``undecidable`` are the limits, as policy and limit name, that cannot be evaluated.
+    """
+    rules: list[HostRule] = []
+    outcomes: list[PolicyOutcome] = []
+    effective_names: set[tuple[str, str]] = set()
+    selected: dict[tuple[str, str], EffectiveLimit] = {}
+    for index, (rule, forwarding, on_path) in enumerate(zip(route.rules, forwardings, policies, strict=True)):
+        effective = merge(on_path)
+        if effective is not None:
+            outcomes += _outcomes(on_path, effective, place.gateway)
+            effective_names |= {_name(entry) for entry in effective.limits}
+        for hostname, origins in hostnames.items():
+            limits = _selected(effective, rule, origins | {hostname})
+            selected.update({_name(entry): entry for entry in limits})
+            actions = _actions(limits, route.key, undecidable)
+            for match_index, match in enumerate(rule.matches):
+                rank = precedence(match, Place(route.created, route.key, route.kind, index, match_index))
+                name = action_set_name(
+                    gateway_class=place.gateway_class,
+                    gateway=place.gateway,
+                    listener=place.listener,
+                    route=route.key,
+                    rule=rule.name,
+                    match_index=match_index,
+                    hostname=hostname,
+                )
+                program = RuleProgram(name, route.key, match, actions, forwarding)
+                rules.append(HostRule(hostname, rank, program))
+    return RoutePiece(
+        rules=tuple(rules),
+        limits=tuple(
+            limit
+            for name, entry in selected.items()
+            if name not in undecidable
+            for limit in _service_limits(entry, route.key)
+        ),
+        outcomes=tuple(outcomes),
+        effective=frozenset(effective_names),
+        selected=frozenset(selected),
+    )
+
+
+def _selected(
+    effective: EffectivePolicy | None, rule: RouteRule, names: frozenset[str]
+) -> tuple[EffectiveLimit, ...]:
+    if effective is None:
+        return ()
+    return tuple(entry for entry in effective.limits if selects(entry.limit.selectors, rule, names))
+
+
+def _actions(
+    limits: Iterable[EffectiveLimit], route: str, undecidable: frozenset[tuple[str, str]]
+) -> tuple[Action, ...]:
+    """One action for each scope, the limits in the order of their names."""
+    by_scope: dict[str, list[LimitAction]] = {}
+    for entry in limits:
+        if entry.limit.rates:
+            action = _limit_action(entry, undecidable=_name(entry) in undecidable)
+            by_scope.setdefault(entry.scope(route), []).append(action)
+    return tuple(Action(scope, tuple(by_scope[scope])) for scope in sorted(by_scope))
+
+
+def _limit_action(entry: EffectiveLimit, *, undecidable: bool) -> LimitAction:
+    conditions: tuple[Condition, ...] = (*entry.source.when, *entry.limit.when)
+    return LimitAction(
+        key=limit_identifier(entry.identity, entry.limit.name),
+        when=(UNDECIDABLE,) if undecidable else conditions,
+        counters=() if undecidable else tuple(dict.fromkeys(entry.limit.counters)),
+        sources=(entry.source.key,),
+    )
+
+
+def _service_limits(entry: EffectiveLimit, route: str) -> Iterable[Limit]:
+    """The limits that the rate limit service has to hold, one for each rate."""
+    identifier = limit_identifier(entry.identity, entry.limit.name)
+    for rate in entry.limit.rates:
+        yield Limit(
+            namespace=entry.scope(route),
+            max_value=rate.max_value,
+            # A window of no length would never count anything; the shortest that counts takes its place.
+            seconds=max(rate.seconds, 1),
+            conditions=(limit_condition(identifier),),
+            variables=tuple(
+                dict.fromkeys(descriptor_entry(_text(counter)) for counter in entry.limit.counters)
+            ),
+            name=entry.limit.name,
+        )
+
+
+def _text(counter: Counter) -> str:
+    """The descriptor key of a counter: its own text."""
+    return counter.selector if isinstance(counter, SelectorCounter) else counter.expression
+
+
+def _outcomes(on_path: Iterable[Policy], effective: EffectivePolicy, gateway: str) -> Iterable[PolicyOutcome]:
+    winners = {entry.source.key for entry in effective.limits} or {effective.owner.key}
+    for policy in on_path:
+        kept = sum(entry.source.key == policy.key for entry in effective.limits)
+        yield PolicyOutcome(
+            policy=policy.key,
+            gateway=gateway,
+            kept=kept,
+            whole=kept == len(policy.limits) and policy.key in winners,
+            winners=tuple(sorted(winners - {policy.key})),
+        )
+
+
+def _name(entry: EffectiveLimit) -> tuple[str, str]:
+    return (entry.source.key, entry.limit.name)

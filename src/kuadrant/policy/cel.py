@@ -1,0 +1,143 @@
+"""Check CEL expressions against what exists when they are evaluated: by the gateway, when a request's headers are there.
+
+The expressions of a policy run in Envoy's own evaluator. It learns only with a request that a name does not exist, so that
+is found out here, with the types and the position. What is declared is what Envoy offers in the request phase; the
+functions are CEL's standard library, which is all that Envoy has (no ``lowerAscii``, ``split``, ``queryMap`` and the like).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+
+from cel_expr_python import cel
+from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2
+
+from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
+
+_FIELD = descriptor_pb2.FieldDescriptorProto
+_FIELD_TYPES = {
+    "string": _FIELD.TYPE_STRING,
+    "int": _FIELD.TYPE_INT64,
+    "uint": _FIELD.TYPE_UINT64,
+    "bool": _FIELD.TYPE_BOOL,
+}
+_PACKAGE = "kuadrant.attributes"
+
+
+class ExpressionError(ValueError):
+    """An expression that the gateway could not carry out; the text says where and why."""
+
+
+def check_predicate(expression: str) -> None:
+    """Check that ``expression`` is a condition on a request.
+
+    Raises:
+        ExpressionError: It does not parse, names something that does not exist, or is not a boolean.
+    """
+    result = _result_type(expression)
+    if result not in ("BOOL", "DYN"):
+        raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
+
+
+def check_counter(expression: str) -> None:
+    """Check that ``expression`` has a value that can be written as text, to count by.
+
+    Raises:
+        ExpressionError: It does not parse, names something that does not exist, or is a list, a map or the like.
+    """
+    result = _result_type(expression)
+    if result not in ("STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIMESTAMP", "DURATION", "DYN"):
+        raise ExpressionError(
+            f"a counter must have a value that can be written as text, this is of type {result.lower()}"
+        )
+
+
+@lru_cache(maxsize=1024)
+def is_regular_expression(pattern: str) -> bool:
+    """Whether ``pattern`` is a regular expression in Envoy's syntax (RE2)."""
+    program = _regular_expressions().compile("text.matches(pattern)")
+    return bool(program.eval(data={"text": "", "pattern": pattern}).type() == cel.Type.BOOL)
+
+
+# Checks are pure and policies repeat themselves, across limits and from one compilation to the next.
+@lru_cache(maxsize=4096)
+def _result_type(expression: str) -> str:
+    """The name of the type of ``expression``, for example ``BOOL``."""
+    result = _compile(expression).return_type()
+    # The gateway reads the expression in parentheses, to make sure of its type. What only makes sense without them has to
+    # be found here: a comment at the end, or nesting at the very limit.
+    _compile(f"[({expression})]")
+    return str(result.name())
+
+
+def _compile(expression: str) -> cel.Expression:
+    try:
+        return _environment().compile(expression)
+    except RuntimeError as error:
+        raise ExpressionError(_readable(str(error))) from None
+
+
+_ERROR = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<text>.*)")
+
+
+def _readable(text: str) -> str:
+    """The first of the engine's complaints, without the engine's way of writing them."""
+    found = _ERROR.search(text)
+    if not found:
+        return text.partition(": ")[2].partition(" [")[0] or text
+    complaint = (
+        found["text"]
+        .removesuffix(" [INVALID_ARGUMENT]")
+        .replace(" (in container '')", "")
+        .replace(f"{_PACKAGE}.", "")
+    )
+    return f"line {found['line']}, column {found['column']}: {complaint}"
+
+
+@cache
+def _environment() -> cel.Env:
+    variables = {root: cel.Type(f"{_PACKAGE}.{root}") for root in ATTRIBUTES}
+    variables |= dict.fromkeys(OPEN_ROOTS, cel.Type.DYN)
+    return cel.NewEnv(descriptor_pool=_attribute_messages(), variables=variables)
+
+
+@cache
+def _regular_expressions() -> cel.Env:
+    return cel.NewEnv(variables={"text": cel.Type.STRING, "pattern": cel.Type.STRING})
+
+
+def _attribute_messages() -> descriptor_pool.DescriptorPool:
+    """The attributes as message types, which is how CEL comes to know of fields and of ``has()``."""
+    pool = descriptor_pool.DescriptorPool()
+    for well_known in (timestamp_pb2, duration_pb2):
+        pool.AddSerializedFile(well_known.DESCRIPTOR.serialized_pb)
+    file = descriptor_pb2.FileDescriptorProto(
+        name="kuadrant/attributes.proto",
+        package=_PACKAGE,
+        syntax="proto3",
+        dependency=["google/protobuf/timestamp.proto"],
+    )
+    for root, attributes in ATTRIBUTES.items():
+        message = file.message_type.add(name=root)
+        for number, (name, type_name) in enumerate(attributes.items(), start=1):
+            _add_field(message, name, number, type_name)
+    pool.AddSerializedFile(file.SerializeToString())
+    return pool
+
+
+def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, type_name: str) -> None:
+    field = message.field.add(name=name, number=number, label=_FIELD.LABEL_OPTIONAL)
+    if type_name in _FIELD_TYPES:
+        field.type = _FIELD_TYPES[type_name]
+        return
+    field.type = _FIELD.TYPE_MESSAGE
+    if type_name == "timestamp":
+        field.type_name = ".google.protobuf.Timestamp"
+        return
+    entry = message.nested_type.add(name=f"{name.title()}Entry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=_FIELD.TYPE_STRING, label=_FIELD.LABEL_OPTIONAL)
+    entry.field.add(name="value", number=2, type=_FIELD.TYPE_STRING, label=_FIELD.LABEL_OPTIONAL)
+    field.label = _FIELD.LABEL_REPEATED
+    field.type_name = f".{_PACKAGE}.{message.name}.{entry.name}"

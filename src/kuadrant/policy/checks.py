@@ -1,0 +1,108 @@
+"""What is wrong with a policy in itself, limit by limit: a mistake in one limit says nothing about its neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.policy.attributes import may_have_value
+from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
+from kuadrant.policy.condition import (
+    Condition,
+    Counter,
+    ExpressionCondition,
+    ExpressionCounter,
+)
+from kuadrant.policy.model import Policy, PolicyLimit, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Finding(Struct, frozen=True, gc=False):
+    """A problem, and whether the limit cannot be evaluated because of it."""
+
+    problem: Problem
+    undecidable: bool = False
+
+
+class CheckedPolicy(Struct, frozen=True, gc=False):
+    """The problems of a policy, and the names of the limits that nobody can evaluate as they are written."""
+
+    problems: tuple[Problem, ...] = ()
+    undecidable: frozenset[str] = frozenset()
+
+
+def check(policy: Policy) -> CheckedPolicy:
+    """Look at everything that can be judged without knowing what ``policy`` is attached to."""
+    problems: list[Problem] = []
+    undecidable: set[str] = set()
+    shared = [
+        fault
+        for index, condition in enumerate(policy.when)
+        if (fault := _condition(policy, f"when[{index}]", condition))
+    ]
+    problems += (finding.problem for finding in shared)
+    if not policy.limits:
+        problems.append(_warning(policy, "limits", "there are none: the policy limits nothing"))
+    for limit in policy.limits:
+        findings = tuple(_limit(policy, limit))
+        problems += (finding.problem for finding in findings)
+        if any(finding.undecidable for finding in (*shared, *findings)):
+            undecidable.add(limit.name)
+    return CheckedPolicy(tuple(problems), frozenset(undecidable))
+
+
+def _limit(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
+    field = f"limits.{limit.name}"
+    if not limit.rates:
+        yield Finding(_warning(policy, f"{field}.rates", "there are none: the limit limits nothing"))
+    for index, rate in enumerate(limit.rates):
+        if rate.seconds == 0:
+            message = "a window is at least one second; requests are counted in windows of one second"
+            yield Finding(_error(policy, f"{field}.rates[{index}]", message))
+    for index, condition in enumerate(limit.when):
+        if fault := _condition(policy, f"{field}.when[{index}]", condition):
+            yield fault
+    for index, counter in enumerate(limit.counters):
+        if fault := _counter(policy, f"{field}.counters[{index}]", counter):
+            yield fault
+
+
+def _condition(policy: Policy, field: str, condition: Condition) -> Finding | None:
+    if isinstance(condition, ExpressionCondition):
+        try:
+            check_predicate(condition.expression)
+        except ExpressionError as error:
+            return Finding(_error(policy, f"{field}.predicate", str(error)), undecidable=True)
+    elif not may_have_value(condition.selector):
+        message = (
+            f'"{condition.selector}" never has a value at the gateway: it is compared as if it were empty'
+        )
+        return Finding(_warning(policy, f"{field}.selector", message))
+    return None
+
+
+def _counter(policy: Policy, field: str, counter: Counter) -> Finding | None:
+    if isinstance(counter, ExpressionCounter):
+        try:
+            check_counter(counter.expression)
+        except ExpressionError as error:
+            return Finding(_error(policy, f"{field}.expression", str(error)), undecidable=True)
+    elif not may_have_value(counter.selector):
+        message = f'"{counter.selector}" never has a value at the gateway: the limit never applies'
+        return Finding(_warning(policy, field, message))
+    return None
+
+
+def _error(policy: Policy, field: str, message: str) -> Problem:
+    return Problem(
+        "error", "RateLimitPolicy", policy.namespace, policy.name, f"{policy.field}.{field}", message
+    )
+
+
+def _warning(policy: Policy, field: str, message: str) -> Problem:
+    return Problem(
+        "warning", "RateLimitPolicy", policy.namespace, policy.name, f"{policy.field}.{field}", message
+    )

@@ -1,0 +1,138 @@
+"""Read the two versions of RateLimitPolicy into the one model. Nothing behind this file knows a version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2
+from kuadrant.policy.condition import (
+    ExpressionCondition,
+    ExpressionCounter,
+    SelectorCondition,
+    SelectorCounter,
+)
+from kuadrant.policy.duration import milliseconds
+from kuadrant.policy.model import Policy, PolicyLimit, Rate, RouteSelector, Target
+from kuadrant.policy.route import http_match
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.api.rate_limit_policy import (
+        LimitV1,
+        LimitV1Beta2,
+        Predicate,
+        RateLimitPolicy,
+        RateLimitPolicyV1,
+        RateV1,
+        RateV1Beta2,
+    )
+
+_UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+def to_model(policy: RateLimitPolicy) -> Policy:
+    """The policy, whichever version it is written in."""
+    return _from_v1beta2(policy) if isinstance(policy, RateLimitPolicyV1Beta2) else _from_v1(policy)
+
+
+def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
+    spec = policy.spec
+    block: Literal["defaults", "overrides"] = "defaults"
+    if spec.defaults is not None:
+        limits, field = spec.defaults.limits, "spec.defaults"
+    elif spec.overrides is not None:
+        limits, field, block = spec.overrides.limits, "spec.overrides", "overrides"
+    else:
+        limits, field = spec.limits or {}, "spec"
+    reference = spec.target_ref
+    return Policy(
+        namespace=policy.metadata.namespace,
+        name=policy.metadata.name,
+        target=Target(reference.kind, reference.namespace or policy.metadata.namespace, reference.name),
+        created=policy.metadata.creation_timestamp or "",
+        block=block,
+        field=field,
+        limits=tuple(_limit_v1beta2(name, limit) for name, limit in sorted(limits.items())),
+        counted_under="policy",
+        exclusive=True,
+    )
+
+
+def _from_v1(policy: RateLimitPolicyV1) -> Policy:
+    spec = policy.spec
+    block: Literal["defaults", "overrides"] = "defaults"
+    strategy: Literal["atomic", "merge"] = "atomic"
+    if spec.defaults is not None:
+        when, limits, strategy, field = (
+            spec.defaults.when,
+            spec.defaults.limits,
+            spec.defaults.strategy,
+            "spec.defaults",
+        )
+    elif spec.overrides is not None:
+        when, limits, strategy, field = (
+            spec.overrides.when,
+            spec.overrides.limits,
+            spec.overrides.strategy,
+            "spec.overrides",
+        )
+        block = "overrides"
+    else:
+        when, limits, field = spec.when, spec.limits or {}, "spec"
+    reference = spec.target_ref
+    return Policy(
+        namespace=policy.metadata.namespace,
+        name=policy.metadata.name,
+        target=Target(reference.kind, policy.metadata.namespace, reference.name, reference.section_name),
+        created=policy.metadata.creation_timestamp or "",
+        block=block,
+        strategy=strategy,
+        field=field,
+        when=_predicates(when),
+        limits=tuple(_limit_v1(name, limit) for name, limit in sorted(limits.items())),
+    )
+
+
+def _limit_v1beta2(name: str, limit: LimitV1Beta2) -> PolicyLimit:
+    return PolicyLimit(
+        name=name,
+        rates=tuple(map(rate_v1beta2, limit.rates)),
+        when=tuple(SelectorCondition(when.selector, when.operator, when.value) for when in limit.when),
+        counters=tuple(map(SelectorCounter, limit.counters)),
+        selectors=tuple(
+            RouteSelector(selector.hostnames, tuple(map(http_match, selector.matches)))
+            for selector in limit.route_selectors
+        ),
+    )
+
+
+def _limit_v1(name: str, limit: LimitV1) -> PolicyLimit:
+    return PolicyLimit(
+        name=name,
+        rates=tuple(map(rate_v1, limit.rates)),
+        when=_predicates(limit.when),
+        counters=tuple(ExpressionCounter(counter.expression.strip()) for counter in limit.counters),
+    )
+
+
+def _predicates(predicates: Iterable[Predicate]) -> tuple[ExpressionCondition, ...]:
+    return tuple(ExpressionCondition(predicate.predicate.strip()) for predicate in predicates)
+
+
+def rate_v1beta2(rate: RateV1Beta2) -> Rate:
+    """A limit below zero counts as zero; a window that is not longer than zero has 0 seconds."""
+    return Rate(max(rate.limit, 0), max(rate.duration, 0) * _UNIT_SECONDS.get(rate.unit, 0))
+
+
+def rate_v1(rate: RateV1) -> Rate:
+    """A limit below zero counts as zero; see :func:`window_seconds`."""
+    return Rate(max(rate.limit, 0), window_seconds(rate.window))
+
+
+def window_seconds(window: str) -> int:
+    """The seconds of a Gateway API duration, parts of a second rounded up: never more is admitted than was written.
+
+    0 for a window of no length and for a text that is no duration.
+    """
+    return -(-(milliseconds(window) or 0) // 1000)

@@ -1,0 +1,92 @@
+"""How the policies along one path, from the Gateway to a rule of a route, become one effective policy.
+
+The policies are reduced from the most specific to the least specific one; at each step the less specific policy's block
+and strategy decide (Kuadrant, and GEP-713 for the words). Merging is by the name of a limit, whole limits replace each other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.policy.model import Policy, PolicyLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class EffectiveLimit(Struct, frozen=True, gc=False):
+    """A limit that holds on a path, with the policy that it came from.
+
+    ``source`` has the limit's own conditions beside it: its policy-level ``when`` is for its own limits only.
+    ``identity`` is the policy, as ``namespace/name``, under which the limit is counted and identified. It is ``source``
+    except for an override that takes the place of another policy's limits and keeps that policy's counters.
+    """
+
+    limit: PolicyLimit
+    source: Policy
+    identity: str
+
+    def scope(self, route: str) -> str:
+        """The domain of the rate limit request for a path of ``route`` (``namespace/name``)."""
+        return self.identity if self.source.counted_under == "policy" else route
+
+
+class EffectivePolicy(Struct, frozen=True, gc=False):
+    """The limits that hold on a path, by name. ``owner`` is the policy whose place on the path they take."""
+
+    owner: Policy
+    limits: tuple[EffectiveLimit, ...]
+
+
+def merge(policies: Sequence[Policy]) -> EffectivePolicy | None:
+    """Reduce the policies of a path, given from the least to the most specific; None if there are none.
+
+    Policies on one object are given by age, oldest first, so that the older one counts as the less specific.
+    """
+    if not policies:
+        return None
+    *rest, most_specific = policies
+    effective = _whole(most_specific)
+    for policy in reversed(rest):
+        effective = _step(policy, effective)
+    return effective
+
+
+def _whole(policy: Policy) -> EffectivePolicy:
+    """``policy`` as if it were alone on the path."""
+    limits = (EffectiveLimit(limit, policy, policy.key) for limit in policy.limits)
+    return EffectivePolicy(policy, _by_name(limits))
+
+
+def _step(less_specific: Policy, effective: EffectivePolicy) -> EffectivePolicy:
+    match less_specific.block, less_specific.strategy:
+        case "defaults", "atomic":
+            return effective
+        case "overrides", "atomic":
+            return _replace(effective, less_specific)
+        case "defaults", _:
+            winners, losers = effective.limits, _whole(less_specific).limits
+        case _:
+            winners, losers = _whole(less_specific).limits, effective.limits
+    taken = {entry.limit.name for entry in winners}
+    kept = (entry for entry in losers if entry.limit.name not in taken)
+    return EffectivePolicy(effective.owner, _by_name((*winners, *kept)))
+
+
+def _replace(effective: EffectivePolicy, override: Policy) -> EffectivePolicy:
+    """All limits of ``override`` in the place of those of ``effective``.
+
+    Between policies that are counted under their own names, the one that is replaced stays the one that is counted: each
+    route then has the override's limits for itself, and keeps its counters when the override comes or goes.
+    """
+    owner = effective.owner
+    if owner.counted_under != "policy" or override.counted_under != "policy":
+        return _whole(override)
+    limits = (EffectiveLimit(limit, override, owner.key) for limit in override.limits)
+    return EffectivePolicy(owner, _by_name(limits))
+
+
+def _by_name(limits: Iterable[EffectiveLimit]) -> tuple[EffectiveLimit, ...]:
+    return tuple(sorted(limits, key=lambda entry: entry.limit.name))

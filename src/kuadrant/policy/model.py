@@ -1,0 +1,110 @@
+"""Rate limit policies as every room behind the border knows them, whichever API version they were written in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from kuadrant.policy.condition import Condition, Counter
+from kuadrant.policy.match import RequestMatch
+
+GATEWAY_API = "gateway.networking.k8s.io"
+
+
+class Rate(Struct, frozen=True, gc=False):
+    """At most ``max_value`` requests in ``seconds``. ``seconds`` is 0 if the policy gave no usable window."""
+
+    max_value: int
+    seconds: int
+
+
+class RouteSelector(Struct, frozen=True, gc=False):
+    """Which part of a route a limit is for: its host names, and rules that have a match with all these statements.
+
+    An empty ``hostnames`` or ``matches`` does not narrow. In ``matches`` a part that is absent was not asked for.
+    """
+
+    hostnames: tuple[str, ...] = ()
+    matches: tuple[RequestMatch, ...] = ()
+
+
+class PolicyLimit(Struct, frozen=True, gc=False):
+    """One named limit of a policy: all of its rates hold, for requests that fulfil every condition.
+
+    Its counters live in the rate limit service. With ``selectors`` it is for what at least one of them selects.
+    """
+
+    name: str
+    rates: tuple[Rate, ...] = ()
+    when: tuple[Condition, ...] = ()
+    counters: tuple[Counter, ...] = ()
+    selectors: tuple[RouteSelector, ...] = ()
+
+
+class Target(Struct, frozen=True, gc=False):
+    """What a policy is attached to; ``section`` is a listener of the Gateway or a rule of the route."""
+
+    kind: str
+    namespace: str
+    name: str
+    section: str | None = None
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+
+class Policy(Struct, frozen=True, gc=False):
+    """One rate limit policy.
+
+    ``block`` and ``strategy`` say how it meets policies that are attached closer to the request; ``field`` is the path of
+    the block in the document (``spec``, ``spec.defaults`` or ``spec.overrides``), for messages.
+
+    Two rules that differ between the API versions are properties of the policy. ``counted_under``: its limits are counted
+    under its own name, in one place for everything that it covers, or under the name of each route. ``exclusive``: it does
+    not share its target with another policy of this kind; the younger one is in conflict.
+    """
+
+    namespace: str
+    name: str
+    target: Target
+    created: str = ""
+    block: Literal["defaults", "overrides"] = "defaults"
+    strategy: Literal["atomic", "merge"] = "atomic"
+    field: str = "spec"
+    when: tuple[Condition, ...] = ()
+    limits: tuple[PolicyLimit, ...] = ()
+    counted_under: Literal["policy", "route"] = "route"
+    exclusive: bool = False
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def age(self) -> tuple[str, str]:
+        """A sort key: the oldest first, then by ``namespace/name``."""
+        return (self.created, self.key)
+
+
+class Problem(Struct, frozen=True, gc=False, order=True):
+    """Something in an object that a person has to know.
+
+    An ``error`` cannot be carried out as it is written; a ``warning`` is carried out, but hardly what was meant. ``field`` is a
+    path into the object (may be empty), ``message`` says what is wrong and what happens instead.
+    """
+
+    severity: Literal["error", "warning"]
+    kind: str
+    namespace: str
+    name: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        where = f"{self.field}: " if self.field else ""
+        return f"{self.kind} {self.namespace}/{self.name}: {where}{self.message}"
