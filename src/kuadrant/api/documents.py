@@ -1,0 +1,248 @@
+"""YAML and JSON texts, as people keep them in a folder, read as the API server would.
+
+Nothing here raises for any text: what is wrong is a ``Problem``, and there are as many as there are mistakes.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kuadrant.api import nodes
+from kuadrant.api.kinds import KINDS
+from kuadrant.api.meta import Object, ObjectMeta
+from kuadrant.api.nodes import Node
+from kuadrant.api.objects import Objects
+from kuadrant.api.problem import Path, Problem, spelled
+from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
+from kuadrant.api.rules import RULES, remarks
+from kuadrant.api.service import Namespace
+from kuadrant.api.shapes import find, quoted, shown
+from kuadrant.api.shapes import read as read_struct
+
+Identity = tuple[str, str, str]
+"""Kind, namespace (empty for kinds of the whole cluster) and name of an object."""
+
+
+class Source(Struct, frozen=True, gc=False):
+    """Where an object is written."""
+
+    file: str
+    line: int
+
+
+class Folder(Struct, frozen=True, gc=False, kw_only=True):
+    """What documents hold.
+
+    ``problems`` are mistakes; objects that have any are not among ``objects``, so a folder with problems is not to be
+    acted upon. ``notes`` say what is left out or will not do what its author expects, without being a mistake.
+    ``sources`` tells where each object is written. Both lists are in the order of files and lines.
+    """
+
+    objects: Objects
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    sources: dict[Identity, Source]
+
+
+def read(documents: Iterable[tuple[str, str]]) -> Folder:
+    """Read every object of ``documents``, which are (name of the file, its text).
+
+    An object without namespace is in ``default``. Namespaces that objects are in exist without a document of their own, and
+    each carries the label ``kubernetes.io/metadata.name``, as in a cluster. Kinds that are not read are left out with a note.
+    """
+    reader = _Reader()
+    for file, text in documents:
+        reader.read_file(file, text)
+    return Folder(
+        objects=Objects.of([*_with_names_as_labels(reader.objects.values())]),
+        problems=tuple(sorted(reader.problems)),
+        notes=tuple(sorted(reader.notes)),
+        sources=reader.sources,
+    )
+
+
+_NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
+
+
+def _with_names_as_labels(objects: Iterable[Object]) -> Iterator[Object]:
+    """Yield all objects and a Namespace for each namespace in use, labelled with its name."""
+    declared: dict[str, Object] = {}
+    for one in objects:
+        if isinstance(one, Namespace):
+            declared[one.metadata.name] = one
+        else:
+            yield one
+            if one.metadata.namespace:
+                declared.setdefault(
+                    one.metadata.namespace, Namespace(metadata=ObjectMeta(name=one.metadata.namespace))
+                )
+    for name, namespace in declared.items():
+        labels = {**namespace.metadata.labels, _NAMESPACE_LABEL: name}
+        yield replace(namespace, metadata=replace(namespace.metadata, labels=labels))
+
+
+_UNREAD_KINDS: Final = {
+    "gateway.networking.k8s.io": (
+        "BackendLBPolicy",
+        "BackendTLSPolicy",
+        "ListenerSet",
+        "TCPRoute",
+        "TLSRoute",
+        "UDPRoute",
+    ),
+    "kuadrant.io": (
+        "AuthPolicy",
+        "DNSPolicy",
+        "DNSRecord",
+        "ManagedZone",
+        "TLSPolicy",
+        "TokenRateLimitPolicy",
+    ),
+}
+"""Kinds of the groups whose policies and routes decide what is limited; there, any other kind is a slip of the pen."""
+
+
+class _Reader:
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Identity, Object] = {}
+        self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
+        self.sources: dict[Identity, Source] = {}
+
+    def read_file(self, file: str, text: str) -> None:
+        for node, flaws in nodes.documents(text):
+            self.problems.extend(Problem(file, one.line, one.column, "", "", one.message) for one in flaws)
+            if node is not None and node.value is not None:
+                for version, kind, one in self._unpacked(file, node):
+                    self._read_object(file, version, kind, one, trusted=not flaws)
+
+    def _unpacked(self, file: str, document: Node) -> Iterator[tuple[str, str, Node]]:
+        """Yield apiVersion, kind and node of the document's object, or of each of its items if it is a list."""
+        left = [("", "", document)]
+        while left:
+            list_version, item_kind, node = left.pop()
+            if not isinstance(node.value, dict):
+                self._wrong(file, "", node, f"is {shown(node)}, must be an object with apiVersion and kind")
+                continue
+            version = self._type_field(file, node, "apiVersion", list_version)
+            kind = self._type_field(file, node, "kind", item_kind)
+            if version is None or kind is None:
+                continue
+            items = node.value.get("items")
+            if kind.endswith("List") and items is not None and isinstance(items.value, list):
+                of_kind = kind.removesuffix("List")
+                left.extend((version if of_kind else "", of_kind, item) for item in reversed(items.value))
+            else:
+                yield version, kind, node
+
+    def _type_field(self, file: str, node: Node, field: str, default: str) -> str | None:
+        """Return apiVersion or kind; an item of a typed list may leave them out."""
+        below = node.value.get(field) if isinstance(node.value, dict) else None
+        if below is None or below.value in (None, ""):
+            if default:
+                return default
+            self._wrong(file, "", node, f"{field} is missing; every object has apiVersion and kind")
+            return None
+        if not isinstance(below.value, str):
+            self._wrong(file, "", below, f"{field} is {shown(below)}, must be text")
+            return None
+        return below.value
+
+    def _read_object(self, file: str, version: str, kind: str, node: Node, *, trusted: bool) -> None:
+        struct = KINDS.get((version, kind))
+        if struct is None:
+            self._not_read(file, version, kind, node)
+            return
+        value, mistakes = read_struct(struct, node, RULES)
+        namespace = (value.metadata.namespace or "default") if struct.namespaced else ""
+        subject = _subject(kind, namespace, value.metadata.name)
+        for one in mistakes:
+            self.problems.append(Problem(file, one.line, one.column, subject, spelled(one.path), one.message))
+        if value.metadata.namespace and not struct.namespaced:
+            self._wrong(
+                file,
+                subject,
+                node,
+                f"is of the whole cluster: a {kind} has no namespace",
+                ("metadata", "namespace"),
+            )
+            return
+        if not value.metadata.name or any(one.path[:1] == ("metadata",) for one in mistakes):
+            return
+        self._keep(file, node, value, subject, sound=trusted and not mistakes)
+
+    def _keep(self, file: str, node: Node, value: Object, subject: str, *, sound: bool) -> None:
+        """Add an object, unless one of its name is there or it has mistakes; its name is taken in either case."""
+        namespace = (value.metadata.namespace or "default") if value.namespaced else ""
+        identity = (value.kind, namespace, value.metadata.name)
+        first = self.sources.get(identity)
+        if first is not None:
+            message = f"is given twice, first in {first.file}:{first.line}; leave one of them out"
+            self._wrong(file, subject, node, message)
+            return
+        self.sources[identity] = Source(file, node.line)
+        if not sound:
+            return
+        self.objects[identity] = replace(value, metadata=replace(value.metadata, namespace=namespace))
+        if isinstance(value, (RateLimitPolicyV1Beta2, RateLimitPolicyV1)):
+            self.notes.extend(
+                self._problem(file, subject, node, message, path) for path, message in remarks(value)
+            )
+
+    def _not_read(self, file: str, version: str, kind: str, node: Node) -> None:
+        """Tell a slip of the pen in apiVersion or kind, which is a mistake, from a kind that is none of ours."""
+        group = version.rpartition("/")[0]
+        subject = _subject(kind, *_names(node))
+        versions = [known for known, known_kind in KINDS if known_kind == kind]
+        groups = {known.rpartition("/")[0] for known, _ in KINDS}
+        same_group = [known for known in versions if known.rpartition("/")[0] == group]
+        if same_group:
+            message = f"is {quoted(version)}, {kind} is read as {_or(same_group)}"
+            self._wrong(file, subject, node, message, ("apiVersion",))
+        elif group in groups and group and kind not in _UNREAD_KINDS.get(group, ()):
+            self._unknown_kind(file, group, kind, node, subject)
+        elif versions and (not group or (difflib.get_close_matches(group, _named(groups), n=1, cutoff=0.8))):
+            message = f"is {quoted(version)}, a {kind} is of {_or(versions)}"
+            self._wrong(file, subject, node, message, ("apiVersion",))
+        else:
+            note = f"{kind} of {version} is not read here; it has no effect"
+            self.notes.append(self._problem(file, subject, node, note))
+
+    def _unknown_kind(self, file: str, group: str, kind: str, node: Node, subject: str) -> None:
+        known = [one for version, one in KINDS if version.rpartition("/")[0] == group]
+        known = sorted({*known, *_UNREAD_KINDS.get(group, ())})
+        close = difflib.get_close_matches(kind, known, n=1)
+        meant = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(known)}"
+        self._wrong(
+            file, subject, node, f"is {quoted(kind)}, which {group} does not have; {meant}", ("kind",)
+        )
+
+    def _wrong(self, file: str, subject: str, node: Node, message: str, path: Path = ()) -> None:
+        self.problems.append(self._problem(file, subject, node, message, path))
+
+    def _problem(self, file: str, subject: str, node: Node, message: str, path: Path = ()) -> Problem:
+        place = find(node, path)
+        return Problem(file, place.line, place.column, subject, spelled(path), message)
+
+
+def _named(groups: set[str]) -> list[str]:
+    return sorted(group for group in groups if group)
+
+
+def _names(node: Node) -> tuple[str, str]:
+    """Return namespace and name of an object that is not read, as far as they are there."""
+    namespace, name = (find(node, ("metadata", field)).value for field in ("namespace", "name"))
+    return namespace if isinstance(namespace, str) else "", name if isinstance(name, str) else ""
+
+
+def _subject(kind: str, namespace: str, name: str) -> str:
+    return f"{kind} {namespace}/{name}" if namespace and name else f"{kind} {name}".rstrip()
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join(words)
