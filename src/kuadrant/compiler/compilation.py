@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from kuadrant.api.limitador import Limit
 from kuadrant.compiler.facts import PolicyFacts
 from kuadrant.compiler.forwarding import ReferenceGrants, forwarding
 from kuadrant.compiler.program import Forwarding, GatewayProgram, HostProgram, ListenerProgram
@@ -30,15 +31,18 @@ if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway, Listener
     from kuadrant.api.grpc_route import GRPCRouteRule
     from kuadrant.api.http_route import HTTPRouteRule
-    from kuadrant.api.limitador import Limit
     from kuadrant.api.objects import Objects
     from kuadrant.policy.match import RequestMatch
 
 
 class Compilation(Struct, frozen=True, gc=False):
-    """The programs of all gateways, the facts of all policies and every problem, each sorted by namespace and name."""
+    """The programs of all gateways, the facts of all policies and every problem, each sorted by namespace and name.
+
+    ``limits`` are those of all programs together, each once: what one rate limit service behind all gateways has to hold.
+    """
 
     programs: tuple[GatewayProgram, ...]
+    limits: tuple[Limit, ...]
     policies: tuple[PolicyFacts, ...]
     problems: tuple[Problem, ...]
 
@@ -90,7 +94,12 @@ def compile_gateways(objects: Objects) -> Compilation:
 
     facts = _facts(policies, attached, checked, pieces)
     problems += (problem for fact in facts for problem in fact.problems)
-    return Compilation(tuple(programs), facts, tuple(sorted(problems, key=_problem_order)))
+    return Compilation(
+        programs=tuple(programs),
+        limits=_limits(limit for program in programs for limit in program.limits),
+        policies=facts,
+        problems=tuple(sorted(problems, key=_problem_order)),
+    )
 
 
 def _key(gateway: Gateway) -> str:
@@ -342,6 +351,7 @@ def _policy_facts(
         overridden_by=tuple(
             sorted({winner for outcome in outcomes if not outcome.whole for winner in outcome.winners})
         ),
+        undecidable=tuple(f"{problem.field}: {problem.message}" for problem in checked.reasons),
         problems=tuple(sorted(problems, key=_problem_order)),
     )
 

@@ -13,7 +13,8 @@ class PolicyFacts(Struct, frozen=True, gc=False):
 
     A path is one rule of a route under one listener of a gateway. On ``whole_paths`` of ``paths`` all limits of the policy
     are in effect, on ``partial_paths`` some; on the rest, policies of ``overridden_by`` took their place. ``gateways`` are
-    those with a path where at least one limit is in effect. All names are ``namespace/name``.
+    those with a path where at least one limit is in effect. All names are ``namespace/name``. ``undecidable`` says which
+    fields keep a limit from being evaluated, and why; such a limit follows the failure mode of the rate limit service.
     """
 
     policy: Policy
@@ -23,4 +24,5 @@ class PolicyFacts(Struct, frozen=True, gc=False):
     partial_paths: int = 0
     gateways: tuple[str, ...] = ()
     overridden_by: tuple[str, ...] = ()
+    undecidable: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()

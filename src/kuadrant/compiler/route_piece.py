@@ -81,7 +81,7 @@ def route_piece(
     rules: list[HostRule] = []
     outcomes: list[PolicyOutcome] = []
     effective_names: set[tuple[str, str]] = set()
-    selected: dict[tuple[str, str], EffectiveLimit] = {}
+    selected: dict[tuple[str, str, str], EffectiveLimit] = {}
     for index, (rule, forwarding, on_path) in enumerate(zip(route.rules, forwardings, policies, strict=True)):
         effective = merge(on_path)
         if effective is not None:
@@ -89,7 +89,7 @@ def route_piece(
             effective_names |= {_name(entry) for entry in effective.limits}
         for hostname, origins in hostnames.items():
             limits = _selected(effective, rule, origins | {hostname})
-            selected.update({_name(entry): entry for entry in limits})
+            selected.update({(entry.identity, *_name(entry)): entry for entry in limits})
             actions = _actions(limits, route.key, undecidable)
             for match_index, match in enumerate(rule.matches):
                 rank = precedence(match, Place(route.created, route.key, route.kind, index, match_index))
@@ -108,13 +108,13 @@ def route_piece(
         rules=tuple(rules),
         limits=tuple(
             limit
-            for name, entry in selected.items()
-            if name not in undecidable
+            for entry in selected.values()
+            if _name(entry) not in undecidable
             for limit in _service_limits(entry, route.key)
         ),
         outcomes=tuple(outcomes),
         effective=frozenset(effective_names),
-        selected=frozenset(selected),
+        selected=frozenset(map(_name, selected.values())),
     )
 
 

@@ -28,30 +28,32 @@ class Finding(Struct, frozen=True, gc=False):
 
 
 class CheckedPolicy(Struct, frozen=True, gc=False):
-    """The problems of a policy, and the names of the limits that nobody can evaluate as they are written."""
+    """The problems of a policy, and the names of the limits that nobody can evaluate, with the problems that keep them so."""
 
     problems: tuple[Problem, ...] = ()
     undecidable: frozenset[str] = frozenset()
+    reasons: tuple[Problem, ...] = ()
 
 
 def check(policy: Policy) -> CheckedPolicy:
     """Look at everything that can be judged without knowing what ``policy`` is attached to."""
-    problems: list[Problem] = []
-    undecidable: set[str] = set()
-    shared = [
-        fault
+    shared = tuple(
+        finding
         for index, condition in enumerate(policy.when)
-        if (fault := _condition(policy, f"when[{index}]", condition))
-    ]
-    problems += (finding.problem for finding in shared)
+        if (finding := _condition(policy, f"when[{index}]", condition))
+    )
+    by_limit = {limit.name: tuple(_limit(policy, limit)) for limit in policy.limits}
+    findings = (*shared, *(finding for own in by_limit.values() for finding in own))
+    problems = tuple(finding.problem for finding in findings)
     if not policy.limits:
-        problems.append(_warning(policy, "limits", "there are none: the policy limits nothing"))
-    for limit in policy.limits:
-        findings = tuple(_limit(policy, limit))
-        problems += (finding.problem for finding in findings)
-        if any(finding.undecidable for finding in (*shared, *findings)):
-            undecidable.add(limit.name)
-    return CheckedPolicy(tuple(problems), frozenset(undecidable))
+        problems += (_warning(policy, "limits", "there are none: the policy limits nothing"),)
+    return CheckedPolicy(
+        problems=problems,
+        undecidable=frozenset(
+            name for name, own in by_limit.items() if any(finding.undecidable for finding in (*shared, *own))
+        ),
+        reasons=tuple(finding.problem for finding in findings if finding.undecidable),
+    )
 
 
 def _limit(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
@@ -63,11 +65,11 @@ def _limit(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
             message = "a window is at least one second; requests are counted in windows of one second"
             yield Finding(_error(policy, f"{field}.rates[{index}]", message))
     for index, condition in enumerate(limit.when):
-        if fault := _condition(policy, f"{field}.when[{index}]", condition):
-            yield fault
+        if finding := _condition(policy, f"{field}.when[{index}]", condition):
+            yield finding
     for index, counter in enumerate(limit.counters):
-        if fault := _counter(policy, f"{field}.counters[{index}]", counter):
-            yield fault
+        if finding := _counter(policy, f"{field}.counters[{index}]", counter):
+            yield finding
 
 
 def _condition(policy: Policy, field: str, condition: Condition) -> Finding | None:
