@@ -1,0 +1,208 @@
+"""The sockets of the push server: aggregated and extension config discovery over gRPC, state of the world."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import grpc  # type: ignore[import-untyped]
+
+from kuadrant import log
+from kuadrant.envoy_api import message
+from kuadrant.xds.snapshot import EMPTY, EXTENSION, MESSAGE_LIMIT, Snapshot
+from kuadrant.xds.stream import Refusal, Request, Response, Stream, StreamStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+logger = log.get("xds")
+
+_AGGREGATED = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+_EXTENSIONS = "envoy.service.extension.v3.ExtensionConfigDiscoveryService"
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+    ("grpc.max_send_message_length", MESSAGE_LIMIT),
+    # A second server on the same port would get half of the streams.
+    ("grpc.so_reuseport", 0),
+    # A peer that vanished without a word is found out in 40 s.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Envoys that ask for more than one sign of life in 10 s are not ours.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+
+
+class AddressError(Exception):
+    """The server cannot listen where it was told to."""
+
+
+class _Session:
+    """A stream and what is still to be written to it; None ends it."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.responses: asyncio.Queue[Response | None] = asyncio.Queue()
+
+
+def _log_refusal(refusal: Refusal) -> None:
+    logger.error(
+        "Envoy refused a configuration and keeps the one before",
+        node=refusal.node,
+        type=refusal.type_url.rpartition("/")[2],
+        names=refusal.names,
+        text=refusal.text,
+    )
+
+
+class Server:
+    """Pushes a snapshot to every Envoy that connects, and keeps what each of them said to it.
+
+    ``on_refusal`` is called for each NACK as it arrives; by default it is logged. ``clock`` gives the seconds of the
+    times in the status.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        on_refusal: Callable[[Refusal], None] = _log_refusal,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._on_refusal = on_refusal
+        self._clock = clock
+        self._snapshot = EMPTY
+        self._sessions: list[_Session] = []
+        self._changed = asyncio.Event()
+        self._grpc: grpc.aio.Server | None = None
+
+    async def start(self) -> int:
+        """Listen; returns the port, which the system chose where 0 was asked for.
+
+        Raises:
+            AddressError: The address is taken or is none of this machine.
+        """
+        server = grpc.aio.server(options=_OPTIONS)
+        server.add_generic_rpc_handlers(
+            (
+                _handler(_AGGREGATED, "StreamAggregatedResources", self._serve_aggregated),
+                _handler(_EXTENSIONS, "StreamExtensionConfigs", self._serve_extensions),
+            )
+        )
+        try:
+            port: int = server.add_insecure_port(self._address)
+        except RuntimeError as error:
+            raise AddressError(
+                f"cannot listen on {self._address} for Envoy's configuration stream: "
+                "the port is taken or the address is not of this machine"
+            ) from error
+        await server.start()
+        self._grpc = server
+        return port
+
+    async def stop(self) -> None:
+        """End every stream and stop listening. Envoys keep what they have."""
+        if self._grpc is not None:
+            await self._grpc.stop(None)
+            self._grpc = None
+
+    async def set(self, snapshot: Snapshot) -> None:
+        """From now on every Envoy ought to have ``snapshot``; only what changed is sent."""
+        self._snapshot = snapshot
+        for session in self._sessions:
+            for response in session.stream.set(snapshot):
+                session.responses.put_nowait(response)
+        self._notify()
+
+    def status(self) -> tuple[StreamStatus, ...]:
+        """What is known of each connected Envoy, in the order in which they connected."""
+        return tuple(session.stream.status() for session in self._sessions)
+
+    async def settled(self, *type_urls: str) -> tuple[Refusal, ...]:
+        """Wait until each connected Envoy that asked for these types has judged their present content; returns the refusals.
+
+        An empty result means that all took it, or that none is connected that asked; ``status`` tells which. The wait
+        has no end of its own: an Envoy that is warming takes its time, one that hangs is given up after 40 s.
+        """
+        while True:
+            streams = [session.stream for session in self._sessions]
+            if all(stream.state(type_url) != "waiting" for stream in streams for type_url in type_urls):
+                refusals = (stream.refusal(type_url) for stream in streams for type_url in type_urls)
+                return tuple(refusal for refusal in refusals if refusal is not None)
+            await self._changed.wait()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _serve_aggregated(self, requests: AsyncIterator[Any], context: Any) -> None:
+        await self._serve(requests, context, "")
+
+    async def _serve_extensions(self, requests: AsyncIterator[Any], context: Any) -> None:
+        await self._serve(requests, context, EXTENSION)
+
+    async def _serve(self, requests: AsyncIterator[Any], context: Any, type_url: str) -> None:
+        session = _Session(Stream(self._snapshot, self._clock()))
+        self._sessions.append(session)
+        reader = asyncio.create_task(self._read(requests, session, type_url))
+        try:
+            while (response := await session.responses.get()) is not None:
+                await context.write(_to_message(response))
+            await reader
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+            self._sessions.remove(session)
+            self._notify()
+            logger.info("Envoy's stream ended", node=session.stream.status().node)
+
+    async def _read(self, requests: AsyncIterator[Any], session: _Session, type_url: str) -> None:
+        try:
+            async for received in requests:
+                request = _from_message(received, type_url)
+                for outcome in session.stream.receive(request, self._clock()):
+                    if isinstance(outcome, Refusal):
+                        self._on_refusal(outcome)
+                    else:
+                        session.responses.put_nowait(outcome)
+                self._notify()
+        finally:
+            session.responses.put_nowait(None)
+
+
+def _handler(
+    service: str, method: str, serve: Callable[[AsyncIterator[Any], Any], Any]
+) -> grpc.GenericRpcHandler:
+    return grpc.method_handlers_generic_handler(
+        service,
+        {
+            method: grpc.stream_stream_rpc_method_handler(
+                serve,
+                request_deserializer=message("envoy.service.discovery.v3.DiscoveryRequest").FromString,
+                response_serializer=message("envoy.service.discovery.v3.DiscoveryResponse").SerializeToString,
+            )
+        },
+    )
+
+
+def _from_message(received: Any, type_url: str) -> Request:
+    return Request(
+        type_url=received.type_url or type_url,
+        names=tuple(received.resource_names),
+        nonce=received.response_nonce,
+        error=received.error_detail.message if received.HasField("error_detail") else None,
+        node=received.node.id,
+    )
+
+
+def _to_message(response: Response) -> Any:
+    result = message("envoy.service.discovery.v3.DiscoveryResponse")(
+        version_info=response.version, type_url=response.type_url, nonce=response.nonce
+    )
+    for resource in response.resources:
+        result.resources.add().MergeFromString(resource.packed)
+    return result
