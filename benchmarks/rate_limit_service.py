@@ -1,0 +1,187 @@
+"""The rate limit service against a bare grpc.aio servicer that always answers OK, one after the other on one core.
+
+The server is pinned to core 0, the load (h2load, of the package nghttp2-client) to core 1. Every server gets the same
+request: one descriptor with two entries, for a domain with 500 limits of which one applies.
+
+    python benchmarks/rate_limit_service.py [--calls 60000] [--connections 8] [--streams 16]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import grpc  # type: ignore[import-untyped]
+
+from kuadrant.api.limitador import Limit
+from kuadrant.envoy_api import message
+from kuadrant.ratelimit import RateLimitService, make_server
+from kuadrant.ratelimit.service import SERVICE
+
+ANSWER = message("envoy.service.ratelimit.v3.RateLimitResponse")
+REQUEST = message("envoy.service.ratelimit.v3.RateLimitRequest")
+SERVERS = {
+    "bare grpc.aio": "constant OK, messages decoded and encoded",
+    "bare native": "the same servicer on pygrpc-native",
+    "kuadrant": "the rate limit service on pygrpc-native",
+    "kuadrant, headers": "the same with x-ratelimit headers",
+    "kuadrant on grpcio": "the rate limit service on grpc.aio",
+}
+
+
+class Result(NamedTuple):
+    """What one server did."""
+
+    calls_per_second: float
+    cpu_us: float
+    p99_ms: float
+
+
+def limits() -> list[Limit]:
+    return [
+        Limit(
+            namespace="default/toystore",
+            max_value=1_000_000_000,
+            seconds=60,
+            conditions=(f'descriptors[0]["limit.limit_{number}"] == "1"',),
+        )
+        for number in range(500)
+    ]
+
+
+async def bare(request: object, _context: object) -> object:
+    global answered  # noqa: PLW0603 - the one number of this process
+    answered += bool(request.domain)  # type: ignore[attr-defined]
+    return ANSWER(overall_code="OK")
+
+
+answered = 0
+
+
+async def serve(name: str) -> None:
+    """Serve until standard input ends, then print how many calls were answered."""
+    os.sched_setaffinity(0, {0})
+    service = RateLimitService(limits(), headers="headers" in name)
+    if name.startswith("kuadrant"):
+        ours = make_server(service, "127.0.0.1", 0, "grpcio" if "grpcio" in name else None)
+        await ours.start()
+        port, stop = ours.port, ours.stop
+    else:
+        server = grpc.aio.server()
+        if "native" in name:
+            import pygrpc_native.aio  # noqa: PLC0415
+
+            server = pygrpc_native.aio.server()
+        handlers = {
+            "ShouldRateLimit": grpc.unary_unary_rpc_method_handler(
+                bare, REQUEST.FromString, ANSWER.SerializeToString
+            )
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        server.add_registered_method_handlers(SERVICE, handlers)
+        port, stop = server.add_insecure_port("127.0.0.1:0"), server.stop
+        await server.start()
+    print(port, flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    seen = answered or next(
+        float(line.split()[-1])
+        for line in service.metrics().decode().splitlines()
+        if line.startswith("authorized_calls{")
+    )
+    print(int(seen), flush=True)
+    await stop(1)
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(name: str, arguments: argparse.Namespace) -> Result:
+    """Start the server ``name``, warm it up, put the load on it and stop it again."""
+    entries = [{"key": "limit.limit_7", "value": "1"}, {"key": "request.headers.x-user", "value": "alice"}]
+    request = REQUEST(domain="default/toystore", descriptors=[{"entries": entries}]).SerializeToString()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [sys.executable, __file__, "--serve", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as server,
+    ):
+        assert server.stdin is not None
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        frame = Path(folder, "frame")
+        frame.write_bytes(b"\0" + len(request).to_bytes(4, "big") + request)
+
+        def load(calls: int) -> list[int]:
+            log = Path(folder, "log")
+            log.unlink(missing_ok=True)
+            command = ["taskset", "-c", "1", "h2load", f"--log-file={log}", f"--data={frame}"]
+            command += [
+                f"--requests={calls}",
+                f"--clients={arguments.connections}",
+                f"--max-concurrent-streams={arguments.streams}",
+            ]
+            command += ["--header=content-type: application/grpc", "--header=te: trailers"]
+            command.append(f"http://127.0.0.1:{port}/{SERVICE}/ShouldRateLimit")
+            subprocess.run(command, check=True, stdout=subprocess.PIPE)
+            lines = [line.split("\t") for line in log.read_text().splitlines()]
+            assert [line[1] for line in lines] == ["200"] * calls
+            started = [int(line[0]) for line in lines]
+            taken = [int(line[2]) for line in lines]
+            ended = max(start + time for start, time in zip(started, taken, strict=True))
+            return [ended - min(started), *sorted(taken)]
+
+        load(2000)
+        before = cpu_seconds(server.pid)
+        elapsed, *taken = load(arguments.calls)
+        cpu = cpu_seconds(server.pid) - before
+        server.stdin.close()
+        seen = int(server.stdout.readline())
+        if seen != arguments.calls + 2000:
+            sys.exit(f"{name}: {arguments.calls + 2000} calls were made, {seen} were answered with OK")
+    return Result(
+        arguments.calls / elapsed * 1e6, cpu / arguments.calls * 1e6, taken[int(len(taken) * 0.99)] / 1000
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--calls", type=int, default=60_000)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--streams", type=int, default=16)
+    parser.add_argument("--serve", choices=SERVERS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        asyncio.run(serve(arguments.serve))
+        return
+    if shutil.which("h2load") is None:
+        sys.exit("h2load is needed: apt-get install nghttp2-client")
+    print(
+        f"{'server':20} {'calls/s':>8} {'CPU us/call':>12} {'p99 ms':>8} {'calls/s ratio':>14} {'CPU ratio':>10}"
+    )
+    peer = None
+    for name, what in SERVERS.items():
+        result = measure(name, arguments)
+        peer = peer or result
+        print(
+            f"{name:20} {result.calls_per_second:8.0f} {result.cpu_us:12.1f} {result.p99_ms:8.1f}"
+            f" {result.calls_per_second / peer.calls_per_second:13.2f}x {result.cpu_us / peer.cpu_us:9.2f}x  {what}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

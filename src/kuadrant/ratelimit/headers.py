@@ -1,0 +1,35 @@
+"""The ``x-ratelimit-*`` headers (draft 03 of RateLimit header fields), as Limitador writes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kuadrant.ratelimit.counters import Standing
+
+_UNPRINTABLE = re.compile(r"[^ -~]")
+
+
+def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
+    """Name and value of each header, from the standings of a decision (the most restrictive first); none for none.
+
+    ``x-ratelimit-limit`` is the most restrictive limit, then every limit with its window and name, for example
+    ``5, 5;w=10;name="a", 100;w=60``. ``x-ratelimit-reset`` is in seconds, rounded up: at that time the window is over.
+    """
+    if not standings:
+        return []
+    first = standings[0]
+    limits = [str(first.ask.max_value)]
+    for standing in standings:
+        ask = standing.ask
+        name = _UNPRINTABLE.sub("?", ask.name.replace('"', "'"))
+        limits.append(f"{ask.max_value};w={ask.counters.seconds}" + (f';name="{name}"' if name else ""))
+    return [
+        ("x-ratelimit-limit", ", ".join(limits)),
+        ("x-ratelimit-remaining", str(first.remaining)),
+        ("x-ratelimit-reset", str(math.ceil(first.reset))),
+    ]
