@@ -156,8 +156,13 @@ class AttachedPolicies:
                 "Currently only supporting references to the same namespace",
             )
         known = sections.get((target.kind, target.key))
-        if known is None or (target.section is not None and target.section not in known):
+        if known is None:
             return Acceptance("TargetNotFound", f"RateLimitPolicy target {target.name} was not found")
+        if target.section is not None and target.section not in known:
+            message = (
+                f'RateLimitPolicy target {target.name} was not found: it has no section "{target.section}"'
+            )
+            return Acceptance("TargetNotFound", message)
         holder = next((other for other in self.on(*_target(policy)) if other.exclusive), None)
         if policy.exclusive and holder is not None:
             return Acceptance(

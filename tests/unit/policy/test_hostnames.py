@@ -87,7 +87,9 @@ def test_a_name_is_in_the_intersection_exactly_if_it_is_in_both(name: str, a: st
 
 
 @given(names, st.sets(hostnames))
-def test_the_owner_contains_the_name_and_no_other_owner_does_so_more_narrowly(name: str, owners: set[str]) -> None:
+def test_the_owner_contains_the_name_and_no_other_owner_does_so_more_narrowly(
+    name: str, owners: set[str]
+) -> None:
     owner = most_specific_owner(name, owners)
     containing = {other for other in owners if is_subset(name, other)}
     if owner is None:

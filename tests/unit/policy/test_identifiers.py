@@ -55,10 +55,9 @@ def test_what_is_neither_letter_nor_digit_becomes_an_underscore(limit: str, begi
 
 
 @pytest.mark.parametrize(
-    ("gateway_class", "gateway", "route", "rule", "hostname", "name"),
+    ("gateway", "route", "rule", "hostname", "name"),
     [
         (
-            "istio",
             "gateway-system/kuadrant-ingressgateway",
             "default/other",
             "rule-1",
@@ -66,7 +65,6 @@ def test_what_is_neither_letter_nor_digit_becomes_an_underscore(limit: str, begi
             "5755da0b3c275ba6b8f553890eb32b04768a703b60ab9a5d7f4e0948e23ef0ab",
         ),
         (
-            "istio",
             "gateway-system/kuadrant-ingressgateway",
             "default/toystore",
             "rule-1",
@@ -74,7 +72,6 @@ def test_what_is_neither_letter_nor_digit_becomes_an_underscore(limit: str, begi
             "21cb3adc608c09a360d62a03fd1afd7cc6f8720999a51d7916927fff26a34ef8",
         ),
         (
-            "istio",
             "istio-system/istio-ingressgateway",
             "default/toystore",
             "rule-1",
@@ -82,7 +79,6 @@ def test_what_is_neither_letter_nor_digit_becomes_an_underscore(limit: str, begi
             "5aec0385099049376cbddc70778c5f69d68597d727224256405acd14b544cdd7",
         ),
         (
-            "istio",
             "istio-system/istio-ingressgateway",
             "default/toystore",
             "rule-2",
@@ -91,10 +87,10 @@ def test_what_is_neither_letter_nor_digit_becomes_an_underscore(limit: str, begi
         ),
     ],
 )
-def test_action_set_names(gateway_class: str, gateway: str, route: str, rule: str, hostname: str, name: str) -> None:
+def test_action_set_names(gateway: str, route: str, rule: str, hostname: str, name: str) -> None:
     assert (
         action_set_name(
-            gateway_class=gateway_class,
+            gateway_class="istio",
             gateway=gateway,
             listener="http",
             route=route,
@@ -122,7 +118,9 @@ def test_a_quote_in_a_counter_does_not_end_the_key() -> None:
 
 
 def test_the_condition_of_a_limit_asks_for_its_identifier() -> None:
-    assert limit_condition("limit.create_toy__fb82c51a") == 'descriptors[0]["limit.create_toy__fb82c51a"] == "1"'
+    assert (
+        limit_condition("limit.create_toy__fb82c51a") == 'descriptors[0]["limit.create_toy__fb82c51a"] == "1"'
+    )
 
 
 @given(st.text())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 from kuadrant.policy.precedence import Place, precedence
+
+if TYPE_CHECKING:
+    import random
 
 _FIRST = Place("2024-06-12T08:00:00Z", "default/a", "HTTPRoute", 0, 0)
 _LATER = Place("2024-06-12T09:00:00Z", "default/a", "HTTPRoute", 0, 0)
@@ -20,7 +23,9 @@ matches = st.builds(
     RequestMatch,
     path=st.none()
     | st.builds(
-        PathMatch, value=st.sampled_from(["/", "/a", "/ab"]), type=st.sampled_from(["exact", "prefix", "regex"])
+        PathMatch,
+        value=st.sampled_from(["/", "/a", "/ab"]),
+        type=st.sampled_from(["exact", "prefix", "regex"]),
     ),
     method=st.none() | st.sampled_from(["GET", "POST"]),
     headers=st.lists(strings, max_size=2).map(tuple),
@@ -43,7 +48,9 @@ def _exact(value: str) -> PathMatch:
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        pytest.param(RequestMatch(_exact("/a")), RequestMatch(PathMatch("/.*", "regex")), id="exact-before-regex"),
+        pytest.param(
+            RequestMatch(_exact("/a")), RequestMatch(PathMatch("/.*", "regex")), id="exact-before-regex"
+        ),
         pytest.param(
             RequestMatch(PathMatch("/.", "regex")), RequestMatch(PathMatch("/abc")), id="regex-before-prefix"
         ),
@@ -55,7 +62,9 @@ def _exact(value: str) -> PathMatch:
             id="method-before-headers",
         ),
         pytest.param(
-            RequestMatch(headers=(_HEADER,)), RequestMatch(query=(_HEADER, _HEADER)), id="headers-before-query"
+            RequestMatch(headers=(_HEADER,)),
+            RequestMatch(query=(_HEADER, _HEADER)),
+            id="headers-before-query",
         ),
         pytest.param(RequestMatch(query=(_HEADER,)), RequestMatch(), id="more-query-parameters"),
     ],
@@ -91,7 +100,9 @@ def test_no_path_is_as_specific_as_the_prefix_of_every_path() -> None:
     assert precedence(RequestMatch(), _FIRST) == precedence(RequestMatch(PathMatch("/")), _FIRST)
 
 
-@given(st.lists(st.tuples(matches, places), unique_by=lambda pair: pair[1]), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.tuples(matches, places), unique_by=lambda pair: pair[1]), st.randoms(use_true_random=False)
+)
 def test_the_order_does_not_depend_on_the_order_given(
     pairs: list[tuple[RequestMatch, Place]], shuffler: random.Random
 ) -> None:
