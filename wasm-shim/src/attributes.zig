@@ -1,0 +1,38 @@
+//! The attributes that a configuration speaks of, each read at most once per request.
+
+const std = @import("std");
+const Attribute = @import("attribute.zig").Attribute;
+const Allocator = std.mem.Allocator;
+
+pub const Attributes = struct {
+    by_path: std.StringHashMapUnmanaged(u32) = .empty,
+    slots: std.ArrayList(Slot) = .empty,
+    /// Slots of an earlier request hold nothing.
+    request: u64 = 0,
+
+    const Slot = struct { attribute: Attribute, request: u64 = 0, value: ?[]const u8 = null };
+
+    /// The number of the attribute at `path`.
+    pub fn number(attributes: *Attributes, allocator: Allocator, path: []const u8) error{OutOfMemory}!u32 {
+        const entry = try attributes.by_path.getOrPut(allocator, path);
+        if (!entry.found_existing) {
+            entry.value_ptr.* = @intCast(attributes.slots.items.len);
+            try attributes.slots.append(allocator, .{ .attribute = .at(path) });
+        }
+        return entry.value_ptr.*;
+    }
+
+    pub fn beginRequest(attributes: *Attributes) void {
+        attributes.request += 1;
+    }
+
+    /// The attribute's text, or `null` when the request has none.
+    pub fn get(attributes: *Attributes, attribute: u32) error{OutOfMemory}!?[]const u8 {
+        const slot = &attributes.slots.items[attribute];
+        if (slot.request != attributes.request) {
+            slot.value = try slot.attribute.read();
+            slot.request = attributes.request;
+        }
+        return slot.value;
+    }
+};

@@ -1,0 +1,49 @@
+//! Conditions of a limit: an attribute compared with a value, or an expression.
+
+const std = @import("std");
+const document = @import("document.zig");
+const memory = @import("memory.zig");
+const Attributes = @import("attributes.zig").Attributes;
+const Expression = @import("expression.zig").Expression;
+const Glob = @import("glob.zig").Glob;
+
+pub const Condition = union(enum) {
+    comparison: Comparison,
+    expression: Expression,
+
+    pub fn holds(condition: Condition, attributes: *Attributes) error{ OutOfMemory, Failed }!bool {
+        return switch (condition) {
+            .comparison => |comparison| comparison.holds(try attributes.get(comparison.attribute) orelse ""),
+            .expression => |expression| expression.holds(),
+        };
+    }
+};
+
+pub const Comparison = struct {
+    attribute: u32,
+    operator: document.Operator,
+    value: []const u8,
+    /// The compiled value of the operator `matches`.
+    glob: Glob = .{ .tokens = &.{} },
+
+    pub fn holds(comparison: Comparison, text: []const u8) error{OutOfMemory}!bool {
+        return switch (comparison.operator) {
+            .eq => std.mem.eql(u8, text, comparison.value),
+            .neq => !std.mem.eql(u8, text, comparison.value),
+            .startswith => std.mem.startsWith(u8, text, comparison.value),
+            .endswith => std.mem.endsWith(u8, text, comparison.value),
+            .incl => includes(text, comparison.value),
+            .excl => !includes(text, comparison.value),
+            .matches => comparison.glob.matches(memory.scratch, text),
+        };
+    }
+};
+
+/// Whether `value` is an item of the list `text`. White space around an item is not part of it.
+fn includes(text: []const u8, value: []const u8) bool {
+    var items = std.mem.splitScalar(u8, text, ',');
+    while (items.next()) |item| {
+        if (std.mem.eql(u8, std.mem.trim(u8, item, " \t"), value)) return true;
+    }
+    return false;
+}

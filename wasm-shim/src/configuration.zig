@@ -1,0 +1,308 @@
+//! A document made ready for requests: checked for sense, its expressions compiled, its rules in tables.
+
+const std = @import("std");
+const attribute = @import("attribute.zig");
+const document = @import("document.zig");
+const host = @import("host.zig");
+const memory = @import("memory.zig");
+const ratelimit = @import("ratelimit.zig");
+const routing = @import("routing.zig");
+const Attributes = @import("attributes.zig").Attributes;
+const Condition = @import("condition.zig").Condition;
+const Expression = @import("expression.zig").Expression;
+const Expressions = @import("expression.zig").Expressions;
+const Glob = @import("glob.zig").Glob;
+const Allocator = std.mem.Allocator;
+const Path = document.Path;
+const refuse = document.refuse;
+
+pub const Error = document.Error;
+
+const longest_timeout_ms = 60_000;
+
+/// Held by its root context and by every stream that began under it; the last one to let go frees it.
+pub const Configuration = struct {
+    arena: std.heap.ArenaAllocator,
+    references: u32 = 1,
+    hosts: routing.HostTable = .{},
+    attributes: Attributes = .{},
+    expressions: Expressions = .{},
+
+    pub fn retain(configuration: *Configuration) *Configuration {
+        configuration.references += 1;
+        return configuration;
+    }
+
+    pub fn release(configuration: *Configuration) void {
+        configuration.references -= 1;
+        if (configuration.references > 0) return;
+        configuration.expressions.deleteAll();
+        configuration.arena.deinit();
+        memory.lasting.destroy(configuration);
+    }
+
+    /// The root context is gone and with it, at the host, its expressions. Their numbers mean nothing any more, or something else.
+    pub fn forgetExpressions(configuration: *Configuration) void {
+        configuration.expressions.by_text = .empty;
+    }
+};
+
+/// The configuration in `text`; the caller holds its one reference. Refused, a log line has said why and nothing is left.
+pub fn read(text: []const u8) Error!*Configuration {
+    const parsed = try document.parse(memory.scratch, text);
+    const configuration = try memory.lasting.create(Configuration);
+    configuration.* = .{ .arena = .init(memory.lasting) };
+    errdefer configuration.release();
+    var compiler: Compiler = .{ .allocator = configuration.arena.allocator(), .configuration = configuration };
+    try compiler.compile(parsed);
+    return configuration;
+}
+
+const Compiler = struct {
+    allocator: Allocator,
+    configuration: *Configuration,
+    services: std.StringHashMapUnmanaged(*ratelimit.Service) = .empty,
+
+    fn compile(compiler: *Compiler, source: document.Document) Error!void {
+        const root: Path = .{};
+        const services = root.field("services");
+        for (source.services.items) |item| {
+            const path: Path = .{ .parent = &services, .part = .{ .name = item.name } };
+            try compiler.addService(item.name, item.value, &path);
+        }
+        const hosts = root.field("hosts");
+        for (source.hosts, 0..) |item, index| {
+            const path = hosts.item(index);
+            try compiler.addHost(item, &path);
+        }
+    }
+
+    fn copy(compiler: *Compiler, text: []const u8) error{OutOfMemory}![]const u8 {
+        return compiler.allocator.dupe(u8, text);
+    }
+
+    fn addService(compiler: *Compiler, name: []const u8, source: document.Service, path: *const Path) Error!void {
+        if (source.timeoutMs < 1 or source.timeoutMs > longest_timeout_ms) {
+            const place = path.field("timeoutMs");
+            return refuse(&place, "must be from 1 to {d}", .{longest_timeout_ms});
+        }
+        if ((source.cluster == null) == (source.googleGrpc == null)) return refuse(path, "needs exactly one of cluster and googleGrpc", .{});
+        const cluster = path.field("cluster");
+        const google_grpc = path.field("googleGrpc");
+        const service = try compiler.allocator.create(ratelimit.Service);
+        service.* = .{
+            .name = try compiler.copy(name),
+            .target = if (source.cluster) |text|
+                try ratelimit.envoyGrpc(compiler.allocator, try notEmpty(text, &cluster))
+            else
+                try ratelimit.googleGrpc(compiler.allocator, try notEmpty(source.googleGrpc.?, &google_grpc)),
+            .timeout_ms = source.timeoutMs,
+            .failure_mode = source.failureMode,
+        };
+        try compiler.services.put(memory.scratch, service.name, service);
+    }
+
+    fn notEmpty(text: []const u8, path: *const Path) Error![]const u8 {
+        return if (text.len > 0) text else refuse(path, "must not be empty", .{});
+    }
+
+    fn addHost(compiler: *Compiler, source: document.Host, path: *const Path) Error!void {
+        const place = path.field("hostname");
+        try checkHostname(source.hostname, &place);
+        const rules = try compiler.allocator.alloc(routing.Rule, source.rules.len);
+        const result = try compiler.allocator.create(routing.Host);
+        result.* = .{ .rules = rules };
+        if (!try compiler.configuration.hosts.add(compiler.allocator, try compiler.copy(source.hostname), result)) {
+            return refuse(&place, "{f} has its rules already", .{host.quoted(source.hostname)});
+        }
+        const rules_path = path.field("rules");
+        for (source.rules, rules, 0..) |one, *compiled, index| {
+            const rule_path = rules_path.item(index);
+            compiled.* = try compiler.compileRule(one, &rule_path);
+            try compiler.addToTables(result, one, @intCast(index), &rule_path);
+        }
+        try result.finish(compiler.allocator);
+    }
+
+    fn checkHostname(text: []const u8, path: *const Path) Error!void {
+        if (std.mem.eql(u8, text, "*")) return;
+        const name = if (std.mem.startsWith(u8, text, "*.")) text[2..] else text;
+        if (name.len == 0) return refuse(path, "must be a host name, *.suffix or *", .{});
+        const literal = name[0] == '[';
+        for (name) |byte| switch (byte) {
+            'A'...'Z' => return refuse(path, "{f} must be in lower case", .{host.quoted(text)}),
+            ':' => if (!literal) return refuse(path, "{f} must not have a port", .{host.quoted(text)}),
+            0...' ', '*', '/', '?', '#', '@', 0x7f => return refuse(path, "{f} must be a host name, *.suffix or *", .{host.quoted(text)}),
+            else => {},
+        };
+        if (literal and name[name.len - 1] != ']') return refuse(path, "{f} must not have a port", .{host.quoted(text)});
+    }
+
+    fn addToTables(compiler: *Compiler, result: *routing.Host, source: document.Rule, number: u32, path: *const Path) Error!void {
+        const match = source.path orelse return result.others.append(compiler.allocator, number);
+        if (match.type == .regex) return result.others.append(compiler.allocator, number);
+        const path_place = path.field("path");
+        const place = path_place.field("value");
+        if (match.value.len == 0 or match.value[0] != '/') return refuse(&place, "must begin with /", .{});
+        if (std.mem.findAny(u8, match.value, "?#") != null) return refuse(&place, "must not have a query or a fragment", .{});
+        const value = try compiler.copy(match.value);
+        if (match.type == .prefix) return result.prefixes.add(compiler.allocator, value, number);
+        const entry = try result.exact.getOrPutValue(compiler.allocator, value, .empty);
+        try entry.value_ptr.append(compiler.allocator, number);
+    }
+
+    fn compileRule(compiler: *Compiler, source: document.Rule, path: *const Path) Error!routing.Rule {
+        const path_place = path.field("path");
+        const regex: ?Expression = if (source.path) |match| switch (match.type) {
+            .exact, .prefix => null,
+            .regex => try compiler.compileExpression(.path, match.value, &path_place.field("value"), {}),
+        } else null;
+        const method_path = path.field("method");
+        const headers_path = path.field("headers");
+        const headers = try compiler.allocator.alloc(routing.HeaderMatch, source.headers.len);
+        for (source.headers, headers, 0..) |match, *compiled, index| {
+            const place = headers_path.item(index);
+            compiled.* = try compiler.compileHeader(match, &place);
+        }
+        const query_path = path.field("query");
+        const query = try compiler.allocator.alloc(routing.QueryMatch, source.query.len);
+        for (source.query, query, 0..) |match, *compiled, index| {
+            const place = query_path.item(index);
+            const name_path = place.field("name");
+            compiled.* = .{
+                .name = try compiler.copy(try notEmpty(match.name, &name_path)),
+                .value = switch (match.type) {
+                    .exact => .{ .exact = try compiler.copy(match.value) },
+                    .regex => .{ .regex = try compiler.compileExpression(.text, match.value, &place.field("value"), {}) },
+                },
+            };
+        }
+        const actions_path = path.field("actions");
+        const actions = try compiler.allocator.alloc(ratelimit.Action, source.actions.len);
+        for (source.actions, actions, 0..) |one, *compiled, index| {
+            const place = actions_path.item(index);
+            compiled.* = try compiler.compileAction(one, &place);
+        }
+        return .{
+            .name = try compiler.copy(source.name),
+            .path = regex,
+            .method = if (source.method) |text| try compiler.copy(try notEmpty(text, &method_path)) else null,
+            .headers = headers,
+            .query = query,
+            .actions = actions,
+        };
+    }
+
+    fn compileHeader(compiler: *Compiler, source: document.ValueMatch, path: *const Path) Error!routing.HeaderMatch {
+        const name_path = path.field("name");
+        for (try notEmpty(source.name, &name_path)) |byte| switch (byte) {
+            'A'...'Z' => return refuse(&name_path, "{f} must be in lower case", .{host.quoted(source.name)}),
+            0...' ', 0x7f...0xff => return refuse(&name_path, "{f} is no header name", .{host.quoted(source.name)}),
+            else => {},
+        };
+        return .{
+            .attribute = try compiler.configuration.attributes.number(compiler.allocator, try attribute.headerPath(compiler.allocator, source.name)),
+            .value = switch (source.type) {
+                .exact => .{ .exact = try compiler.copy(source.value) },
+                .regex => .{ .regex = try compiler.compileExpression(.header, source.value, &path.field("value"), source.name) },
+            },
+        };
+    }
+
+    fn compileAction(compiler: *Compiler, source: document.Action, path: *const Path) Error!ratelimit.Action {
+        const service_path = path.field("service");
+        const scope_path = path.field("scope");
+        const limits_path = path.field("limits");
+        const limits = try compiler.allocator.alloc(ratelimit.Limit, source.limits.len);
+        for (source.limits, limits, 0..) |one, *compiled, index| {
+            const place = limits_path.item(index);
+            compiled.* = try compiler.compileLimit(one, &place);
+        }
+        return .{
+            .service = compiler.services.get(source.service) orelse return refuse(&service_path, "no such service {f}", .{host.quoted(source.service)}),
+            .scope = try compiler.copy(try notEmpty(source.scope, &scope_path)),
+            .limits = limits,
+        };
+    }
+
+    fn compileLimit(compiler: *Compiler, source: document.Limit, path: *const Path) Error!ratelimit.Limit {
+        const when_path = path.field("when");
+        const when = try compiler.allocator.alloc(Condition, source.when.len);
+        for (source.when, when, 0..) |one, *compiled, index| {
+            const place = when_path.item(index);
+            compiled.* = try compiler.compileCondition(one, &place);
+        }
+        const entries_path = path.field("entries");
+        if (source.entries.len == 0) return refuse(&entries_path, "needs at least one", .{});
+        const entries = try compiler.allocator.alloc(ratelimit.Entry, source.entries.len);
+        for (source.entries, entries, 0..) |one, *compiled, index| {
+            const place = entries_path.item(index);
+            compiled.* = try compiler.compileEntry(one, &place);
+        }
+        return .{ .when = when, .entries = entries };
+    }
+
+    fn compileCondition(compiler: *Compiler, source: document.Condition, path: *const Path) Error!Condition {
+        if ((source.selector == null) == (source.expression == null)) return refuse(path, "needs exactly one of selector and expression", .{});
+        if (source.expression) |text| {
+            if (source.operator != null or source.value != null) return refuse(path, "an expression has no operator and no value", .{});
+            return .{ .expression = try compiler.compileExpression(.predicate, text, &path.field("expression"), {}) };
+        }
+        const operator = source.operator orelse return refuse(path, "operator is missing", .{});
+        const value = try compiler.copy(source.value orelse return refuse(path, "value is missing", .{}));
+        return .{ .comparison = .{
+            .attribute = try compiler.compileSelector(source.selector.?, path),
+            .operator = operator,
+            .value = value,
+            .glob = if (operator == .matches) try .compile(compiler.allocator, value) else .{ .tokens = &.{} },
+        } };
+    }
+
+    fn compileEntry(compiler: *Compiler, source: document.Entry, path: *const Path) Error!ratelimit.Entry {
+        const key_path = path.field("key");
+        const key = try compiler.copy(try notEmpty(source.key, &key_path));
+        const given = @as(u8, @intFromBool(source.value != null)) + @intFromBool(source.selector != null) + @intFromBool(source.expression != null);
+        if (given != 1) return refuse(path, "needs exactly one of value, selector and expression", .{});
+        if (source.default != null and source.selector == null) return refuse(path, "default is for a selector", .{});
+        if (source.value) |value| return .{ .key = key, .value = .{ .serialized = try ratelimit.serializeEntry(compiler.allocator, key, value) } };
+        if (source.expression) |text| return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, text, &path.field("expression"), {}) } };
+        return .{ .key = key, .value = .{ .attribute = .{
+            .number = try compiler.compileSelector(source.selector.?, path),
+            .default = if (source.default) |text| try compiler.copy(text) else null,
+        } } };
+    }
+
+    fn compileSelector(compiler: *Compiler, text: []const u8, path: *const Path) Error!u32 {
+        const attribute_path = attribute.parseSelector(compiler.allocator, text) catch |reason| switch (reason) {
+            error.OutOfMemory => return error.OutOfMemory,
+            error.Malformed => {
+                const place = path.field("selector");
+                return refuse(&place, "{f} is no list of names with dots between them", .{host.quoted(text)});
+            },
+        };
+        return compiler.configuration.attributes.number(compiler.allocator, attribute_path);
+    }
+
+    const Kind = enum { predicate, value, path, header, text };
+
+    /// `name` is the header's, for `header`.
+    fn compileExpression(compiler: *Compiler, comptime kind: Kind, text: []const u8, path: *const Path, name: if (kind == .header) []const u8 else void) Error!Expression {
+        const expressions = &compiler.configuration.expressions;
+        const allocator = compiler.allocator;
+        const result = switch (kind) {
+            .predicate => expressions.predicate(allocator, text),
+            .value => expressions.value(allocator, text),
+            .path => expressions.pathMatches(allocator, text),
+            .header => expressions.headerMatches(allocator, name, text),
+            .text => expressions.textMatches(allocator, text),
+        };
+        return result catch |reason| switch (reason) {
+            error.OutOfMemory => error.OutOfMemory,
+            error.Unsupported => refuse(path, "this gateway evaluates no CEL, which {f} needs", .{host.quoted(text)}),
+            error.Invalid => switch (kind) {
+                .predicate, .value => refuse(path, "the gateway does not take the CEL expression {f}; its own log says why at level info", .{host.quoted(text)}),
+                .path, .header, .text => refuse(path, "{f} is no regular expression of RE2", .{host.quoted(text)}),
+            },
+        };
+    }
+};

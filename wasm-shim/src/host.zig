@@ -1,0 +1,226 @@
+//! The host's side of proxy-wasm 0.2.1, as far as this module uses it. Results live until the callback returns.
+
+const std = @import("std");
+const memory = @import("memory.zig");
+
+const Status = enum(u32) { ok = 0, not_found = 1, bad_argument = 2, _ };
+
+const imports = struct {
+    extern "env" fn proxy_log(level: u32, message: [*]const u8, length: usize) Status;
+    extern "env" fn proxy_get_log_level(level: *u32) Status;
+    extern "env" fn proxy_get_current_time_nanoseconds(time: *u64) Status;
+    extern "env" fn proxy_get_buffer_bytes(buffer: u32, start: usize, length: usize, result: *?[*]u8, result_length: *usize) Status;
+    extern "env" fn proxy_get_header_map_value(map: u32, name: [*]const u8, name_length: usize, result: *?[*]u8, result_length: *usize) Status;
+    extern "env" fn proxy_add_header_map_value(map: u32, name: [*]const u8, name_length: usize, value: [*]const u8, value_length: usize) Status;
+    extern "env" fn proxy_get_property(path: [*]const u8, path_length: usize, result: *?[*]u8, result_length: *usize) Status;
+    extern "env" fn proxy_set_property(path: [*]const u8, path_length: usize, value: [*]const u8, value_length: usize) Status;
+    extern "env" fn proxy_call_foreign_function(name: [*]const u8, name_length: usize, argument: [*]const u8, argument_length: usize, result: *?[*]u8, result_length: *usize) Status;
+    extern "env" fn proxy_send_local_response(code: u32, details: [*]const u8, details_length: usize, body: [*]const u8, body_length: usize, headers: [*]const u8, headers_length: usize, grpc_status: i32) Status;
+    extern "env" fn proxy_continue_stream(stream: u32) Status;
+    extern "env" fn proxy_set_effective_context(context: u32) Status;
+    extern "env" fn proxy_grpc_call(service: [*]const u8, service_length: usize, name: [*]const u8, name_length: usize, method: [*]const u8, method_length: usize, metadata: [*]const u8, metadata_length: usize, message: [*]const u8, message_length: usize, timeout_ms: u32, token: *u32) Status;
+    extern "env" fn proxy_grpc_cancel(token: u32) Status;
+    extern "env" fn proxy_define_metric(kind: u32, name: [*]const u8, name_length: usize, metric: *u32) Status;
+    extern "env" fn proxy_increment_metric(metric: u32, offset: i64) Status;
+};
+
+// ------------------------------------------------------------------ log
+
+pub const Level = enum(u32) { trace, debug, info, warn, err, critical };
+
+var lowest_level: u32 = @intFromEnum(Level.info);
+
+/// Asks the host which levels it prints. An administrator may change it at any time.
+pub fn refreshLogLevel() void {
+    _ = imports.proxy_get_log_level(&lowest_level);
+}
+
+/// One line, cut at 2 KiB.
+pub fn log(comptime level: Level, comptime format: []const u8, arguments: anytype) void {
+    if (@intFromEnum(level) < lowest_level) return;
+    var buffer: [2048]u8 = undefined;
+    var writer: std.Io.Writer = .fixed(&buffer);
+    writer.print(format, arguments) catch {};
+    const line = writer.buffered();
+    _ = imports.proxy_log(@intFromEnum(level), line.ptr, line.len);
+}
+
+/// Text of a stranger inside a log line: at most 200 bytes, and no control characters.
+pub fn quoted(text: []const u8) Quoted {
+    return .{ .text = text };
+}
+
+const Quoted = struct {
+    text: []const u8,
+
+    pub fn format(self: Quoted, writer: *std.Io.Writer) std.Io.Writer.Error!void {
+        const shown = self.text[0..@min(self.text.len, 200)];
+        try writer.writeByte('"');
+        for (shown) |byte| try writer.writeByte(if (byte < ' ' or byte == 0x7f) '?' else byte);
+        if (shown.len < self.text.len) try writer.writeAll("...");
+        try writer.writeByte('"');
+    }
+};
+
+pub fn nanoseconds() u64 {
+    var time: u64 = 0;
+    return if (imports.proxy_get_current_time_nanoseconds(&time) == .ok) time else 0;
+}
+
+// ------------------------------------------------------------------ results
+
+/// A result, `null` where the host has none, or an error when there was no memory for it.
+const Result = error{OutOfMemory}!?[]const u8;
+
+const Slot = struct {
+    bytes: ?[*]u8 = null,
+    length: usize = 0,
+
+    /// `slot` is read after the call that fills it, so it comes by its address.
+    fn of(slot: *const Slot, status: Status) Result {
+        if (status == .ok) return slot.slice();
+        if (memory.exhausted) {
+            memory.exhausted = false;
+            return error.OutOfMemory;
+        }
+        return null;
+    }
+
+    fn slice(slot: *const Slot) []const u8 {
+        return (slot.bytes orelse return "")[0..slot.length];
+    }
+};
+
+const Buffer = enum(u32) { grpc_message = 5, plugin_configuration = 7 };
+
+fn bufferBytes(kind: Buffer, length: usize) Result {
+    var slot: Slot = .{};
+    return slot.of(imports.proxy_get_buffer_bytes(@intFromEnum(kind), 0, length, &slot.bytes, &slot.length));
+}
+
+pub fn pluginConfiguration(length: usize) Result {
+    return bufferBytes(.plugin_configuration, length);
+}
+
+pub fn grpcMessage(length: usize) Result {
+    return bufferBytes(.grpc_message, length);
+}
+
+const HeaderMap = enum(u32) { request = 0, response = 2 };
+
+/// The first value of a request header. For one that may come twice, `property` has them all, joined.
+pub fn firstRequestHeader(name: []const u8) Result {
+    var slot: Slot = .{};
+    return slot.of(imports.proxy_get_header_map_value(@intFromEnum(HeaderMap.request), name.ptr, name.len, &slot.bytes, &slot.length));
+}
+
+pub fn addResponseHeader(name: []const u8, value: []const u8) void {
+    _ = imports.proxy_add_header_map_value(@intFromEnum(HeaderMap.response), name.ptr, name.len, value.ptr, value.len);
+}
+
+/// An attribute of the stream by its path, the segments parted by NUL.
+pub fn property(path: []const u8) Result {
+    var slot: Slot = .{};
+    return slot.of(imports.proxy_get_property(path.ptr, path.len, &slot.bytes, &slot.length));
+}
+
+pub fn setProperty(name: []const u8, value: []const u8) bool {
+    return imports.proxy_set_property(name.ptr, name.len, value.ptr, value.len) == .ok;
+}
+
+pub const ForeignError = error{
+    /// The host has no such function.
+    NotFound,
+    /// It does not take the argument.
+    BadArgument,
+    /// Anything else, such as an evaluation that ended in an error.
+    Failed,
+};
+
+pub fn callForeignFunction(name: []const u8, argument: []const u8) ForeignError![]const u8 {
+    var slot: Slot = .{};
+    switch (imports.proxy_call_foreign_function(name.ptr, name.len, argument.ptr, argument.len, &slot.bytes, &slot.length)) {
+        .ok => return slot.slice(),
+        .not_found => return error.NotFound,
+        .bad_argument => return error.BadArgument,
+        _ => {
+            memory.exhausted = false;
+            return error.Failed;
+        },
+    }
+}
+
+// ------------------------------------------------------------------ the stream
+
+pub const Header = struct { name: []const u8, value: []const u8 };
+
+/// Header pairs in the host's serialization: count, then every name's and value's length, then the bytes, each with a NUL.
+pub fn serializePairs(allocator: std.mem.Allocator, pairs: []const Header) error{OutOfMemory}![]const u8 {
+    if (pairs.len == 0) return "";
+    var bytes: std.ArrayList(u8) = .empty;
+    try appendLength(allocator, &bytes, pairs.len);
+    for (pairs) |pair| {
+        try appendLength(allocator, &bytes, pair.name.len);
+        try appendLength(allocator, &bytes, pair.value.len);
+    }
+    for (pairs) |pair| for ([_][]const u8{ pair.name, pair.value }) |text| {
+        try bytes.appendSlice(allocator, text);
+        try bytes.append(allocator, 0);
+    };
+    return bytes.items;
+}
+
+fn appendLength(allocator: std.mem.Allocator, bytes: *std.ArrayList(u8), length: usize) error{OutOfMemory}!void {
+    var word: [4]u8 = undefined;
+    std.mem.writeInt(u32, &word, @intCast(length), .little);
+    try bytes.appendSlice(allocator, &word);
+}
+
+/// Answers the request in the upstream's place. `headers` are serialized pairs. For a gRPC request the host makes it status
+/// 200 and derives `grpc-status` from the code, as it does for its own filters.
+pub fn sendLocalResponse(code: u32, details: []const u8, body: []const u8, headers: []const u8) void {
+    _ = imports.proxy_send_local_response(code, details.ptr, details.len, body.ptr, body.len, headers.ptr, headers.len, -1);
+}
+
+pub fn continueRequest() void {
+    _ = imports.proxy_continue_stream(0);
+}
+
+/// Makes the calls that follow act on this stream instead of the root context.
+pub fn setEffectiveContext(context: u32) void {
+    _ = imports.proxy_set_effective_context(context);
+}
+
+pub const GrpcCall = struct {
+    /// A serialized `envoy.config.core.v3.GrpcService`.
+    service: []const u8,
+    name: []const u8,
+    method: []const u8,
+    /// Serialized pairs.
+    metadata: []const u8,
+    message: []const u8,
+    timeout_ms: u32,
+};
+
+/// The call's token, or `null` when the host could not even start it.
+pub fn startGrpcCall(call: GrpcCall) ?u32 {
+    var token: u32 = 0;
+    const status = imports.proxy_grpc_call(call.service.ptr, call.service.len, call.name.ptr, call.name.len, call.method.ptr, call.method.len, call.metadata.ptr, call.metadata.len, call.message.ptr, call.message.len, call.timeout_ms, &token);
+    return if (status == .ok) token else null;
+}
+
+pub fn cancelGrpcCall(token: u32) void {
+    _ = imports.proxy_grpc_cancel(token);
+}
+
+// ------------------------------------------------------------------ metrics
+
+/// A counter's number, or `null` when the host has none to give.
+pub fn defineCounter(name: []const u8) ?u32 {
+    var metric: u32 = 0;
+    return if (imports.proxy_define_metric(0, name.ptr, name.len, &metric) == .ok) metric else null;
+}
+
+pub fn increment(metric: u32) void {
+    _ = imports.proxy_increment_metric(metric, 1);
+}

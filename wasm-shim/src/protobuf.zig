@@ -1,0 +1,79 @@
+//! The wire format of protocol buffers, as far as the rate limit service's messages need it.
+
+const std = @import("std");
+const Allocator = std.mem.Allocator;
+
+pub const Writer = struct {
+    allocator: Allocator,
+    bytes: std.ArrayList(u8) = .empty,
+
+    pub fn integer(writer: *Writer, field: u32, value: u64) error{OutOfMemory}!void {
+        try writer.varint(@as(u64, field) << 3);
+        try writer.varint(value);
+    }
+
+    pub fn string(writer: *Writer, field: u32, value: []const u8) error{OutOfMemory}!void {
+        try writer.varint(@as(u64, field) << 3 | 2);
+        try writer.varint(value.len);
+        try writer.bytes.appendSlice(writer.allocator, value);
+    }
+
+    fn varint(writer: *Writer, value: u64) error{OutOfMemory}!void {
+        var rest = value;
+        while (rest >= 0x80) : (rest >>= 7) try writer.bytes.append(writer.allocator, @as(u8, @truncate(rest)) | 0x80);
+        try writer.bytes.append(writer.allocator, @truncate(rest));
+    }
+};
+
+pub const Field = struct {
+    number: u64,
+    value: union(enum) { integer: u64, bytes: []const u8, fixed },
+};
+
+pub const Reader = struct {
+    bytes: []const u8,
+
+    /// The next field, or `null` at the end.
+    pub fn next(reader: *Reader) error{Malformed}!?Field {
+        if (reader.bytes.len == 0) return null;
+        const tag = try reader.varint();
+        const number = tag >> 3;
+        if (number == 0 or number > std.math.maxInt(u29)) return error.Malformed;
+        return switch (@as(u3, @truncate(tag))) {
+            0 => .{ .number = number, .value = .{ .integer = try reader.varint() } },
+            1 => {
+                _ = try reader.take(8);
+                return .{ .number = number, .value = .fixed };
+            },
+            2 => .{ .number = number, .value = .{ .bytes = try reader.take(try reader.varint()) } },
+            5 => {
+                _ = try reader.take(4);
+                return .{ .number = number, .value = .fixed };
+            },
+            else => error.Malformed,
+        };
+    }
+
+    fn take(reader: *Reader, length: u64) error{Malformed}![]const u8 {
+        if (length > reader.bytes.len) return error.Malformed;
+        const count: usize = @intCast(length);
+        defer reader.bytes = reader.bytes[count..];
+        return reader.bytes[0..count];
+    }
+
+    fn varint(reader: *Reader) error{Malformed}!u64 {
+        var value: u64 = 0;
+        for (0..10) |index| {
+            if (index == reader.bytes.len) return error.Malformed;
+            const byte = reader.bytes[index];
+            // The tenth byte holds the last bit of 64.
+            if (index == 9 and byte > 1) return error.Malformed;
+            value |= @as(u64, byte & 0x7f) << @intCast(7 * index);
+            if (byte & 0x80 == 0) {
+                reader.bytes = reader.bytes[index + 1 ..];
+                return value;
+            }
+        }
+        return error.Malformed;
+    }
+};
