@@ -64,7 +64,12 @@ def _render_development(_: object, __: str, event: MutableMapping[str, object]) 
     level = str(event.pop("level"))
     # Whole seconds are enough for a person.
     time = str(event.pop("ts")).partition(".")[0].removesuffix("Z") + "Z"
-    parts = [time, _NAMES.get(level, level).upper(), str(event.pop("logger_name", "kuadrant")), str(event.pop("event"))]
+    parts = [
+        time,
+        _NAMES.get(level, level).upper(),
+        str(event.pop("logger_name", "kuadrant")),
+        str(event.pop("event")),
+    ]
     trace = event.pop("exception", None)
     if event:
         parts.append(json.dumps(dict(event), ensure_ascii=False, default=str))

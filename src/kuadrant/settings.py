@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path  # noqa: TC003  (the command line resolves the annotations)
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+
+from kuadrant.gateways.envoy import Address
 
 FailureMode = Literal["deny", "allow"]
 
 _DURATION = re.compile(r"(?:\d{1,5}(?:h|m|s|ms)){1,4}")
 _PART = re.compile(r"(\d+)(ms|h|m|s)")
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
-
-
-class Address(Struct, frozen=True):
-    """A host and a port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """Return ``host:port``, an IPv6 address in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class RunSettings(Struct, frozen=True, kw_only=True):
@@ -61,12 +53,17 @@ def milliseconds(text: str) -> int:
 
 
 def address(text: str) -> Address:
-    """Return ``HOST:PORT`` as an address; an IPv6 host stands in brackets.
+    """Return ``IP:PORT`` as an address; an IPv6 address stands in brackets.
 
     Raises:
-        ValueError: there is no port, or it is not one.
+        ValueError: it is not that.
     """
     host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ip_address(host)
+    except ValueError:
+        host = ""
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"{text!r} is not HOST:PORT")
-    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+        raise ValueError(f"{text!r} is not IP:PORT")
+    return Address(host, int(port))

@@ -36,7 +36,13 @@ def test_production_lines_are_json_objects() -> None:
 
     line = json.loads(stream.getvalue())
     assert line.pop("ts")
-    assert line == {"level": "warn", "logger": "xds", "msg": "refused", "text": "bad\nthing", "node": "größer"}
+    assert line == {
+        "level": "warn",
+        "logger": "xds",
+        "msg": "refused",
+        "text": "bad\nthing",
+        "node": "größer",
+    }
     assert stream.getvalue().count("\n") == 1
 
 
@@ -55,10 +61,10 @@ def test_an_exception_follows_the_line_it_belongs_to() -> None:
     log.configure("info", "development", stream)
 
     try:
-        raise ValueError("inner")
+        int("x")
     except ValueError:
         log.get("x").exception("it broke")
 
     first, *trace = stream.getvalue().splitlines()
     assert first.endswith("it broke")
-    assert trace[-1] == "ValueError: inner"
+    assert trace[-1].startswith("ValueError: ")

@@ -1,1 +1,1 @@
-"""TODO"""
+"""One machine: a folder of YAML, a real Envoy, and everything between, in one process."""

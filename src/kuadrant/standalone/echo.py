@@ -31,7 +31,9 @@ class _Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self.transport.close()
         except httptools.HttpParserError:
-            self.transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.write(
+                b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            )
             self.transport.close()
 
     # What the parser calls, in this order for each request.
@@ -53,7 +55,9 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         method = self._parser.get_method().decode("latin-1")
         answer = describe(method, self._url.decode("latin-1"), self._headers, self._body)
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(answer)
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
+            answer
+        )
         self.transport.write(head if method == "HEAD" else head + answer)
         if not self._parser.should_keep_alive():
             self.transport.close()

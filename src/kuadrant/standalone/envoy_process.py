@@ -16,7 +16,7 @@ import envoy
 from kuadrant import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 logger = log.get("envoy")
 
@@ -36,7 +36,15 @@ if sys.platform == "linux":
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
-_LEVELS = {"trace": "debug", "debug": "debug", "info": "info", "warning": "warning", "error": "error", "critical": "error", "off": "info"}
+_LEVELS = {
+    "trace": "debug",
+    "debug": "debug",
+    "info": "info",
+    "warning": "warning",
+    "error": "error",
+    "critical": "error",
+    "off": "info",
+}
 
 
 class EnvoyError(Exception):
@@ -58,13 +66,16 @@ def executable(chosen: Path | None) -> Path:
 
 
 class EnvoyProcess:
-    """One Envoy that is started again whenever it ends, with a growing delay, until ``stop``."""
+    """One Envoy that is started again whenever it ends, with a growing delay, until ``stop``.
 
-    def __init__(self, path: Path, bootstrap: Mapping[str, Any], *, level: str, on_start: Callable[[int], None]) -> None:
+    ``failed`` is set when it has ended without being asked to.
+    """
+
+    def __init__(self, path: Path, bootstrap: Mapping[str, Any], *, level: str) -> None:
         self._path = path
         self._bootstrap = bootstrap
         self._level = level
-        self._on_start = on_start
+        self.failed = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
 
@@ -77,6 +88,7 @@ class EnvoyProcess:
             status = await self._run_once()
             if self._stopping:
                 return
+            self.failed.set()
             if loop.time() - started > _HEALTHY_SECONDS:
                 delay = _FIRST_DELAY
             logger.error("Envoy ended; starting it again", status=_describe(status), delay=f"{delay:.1f}s")
@@ -99,7 +111,6 @@ class EnvoyProcess:
         )
         self._process = process
         try:
-            self._on_start(process.pid)
             assert process.stderr is not None
             while line := await _read_line(process.stderr):
                 _relay(line)

@@ -47,7 +47,11 @@ def read(folder: Path) -> tuple[File, ...]:
 
 def _is_ours(folder: Path, path: Path) -> bool:
     relative = path.relative_to(folder)
-    return path.suffix in SUFFIXES and not any(part.startswith(".") for part in relative.parts) and not path.is_dir()
+    return (
+        path.suffix in SUFFIXES
+        and not any(part.startswith(".") for part in relative.parts)
+        and not path.is_dir()
+    )
 
 
 def _read_file(folder: Path, path: Path) -> File:
@@ -95,5 +99,7 @@ def emptied(before: tuple[File, ...], after: tuple[File, ...]) -> tuple[File, ..
 
 async def changes(folder: Path, stop: asyncio.Event) -> AsyncIterator[None]:
     """Yield each time that something below ``folder`` changed, until ``stop`` is set."""
-    async for _ in awatch(folder, step=20, debounce=100, stop_event=stop, watch_filter=None, rust_timeout=1000):
+    async for _ in awatch(
+        folder, step=20, debounce=100, stop_event=stop, watch_filter=None, rust_timeout=1000
+    ):
         yield

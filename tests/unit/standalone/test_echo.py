@@ -43,7 +43,9 @@ async def test_requests_on_one_connection_are_answered_in_order(server: EchoServ
     writer.close()
     await writer.wait_closed()
 
-    first, second = (json.loads(part.partition(b"\r\n\r\n")[2]) for part in answers.split(b"HTTP/1.1 200 OK")[1:])
+    first, second = (
+        json.loads(part.partition(b"\r\n\r\n")[2]) for part in answers.split(b"HTTP/1.1 200 OK")[1:]
+    )
     assert (first["method"], first["path"], first["body"]) == ("POST", "/a", "hi")
     assert (second["method"], second["path"], second["query_string"]) == ("GET", "/b", "q")
 
@@ -60,7 +62,9 @@ async def test_what_is_no_request_is_400(server: EchoServer) -> None:
 
 async def test_a_large_body_is_shown_in_part(server: EchoServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\nconnection: close\r\n\r\n" + b"x" * 200_000)
+    writer.write(
+        b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\nconnection: close\r\n\r\n" + b"x" * 200_000
+    )
     answer = await reader.read()
     writer.close()
     await writer.wait_closed()

@@ -13,6 +13,10 @@ class Address(Struct, frozen=True, gc=False, order=True):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        """Return ``host:port``, an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def socket_address(address: Address) -> dict[str, Any]:
     """Return the ``envoy.config.core.v3.Address``."""

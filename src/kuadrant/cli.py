@@ -1,0 +1,217 @@
+"""The commands: they parse, call and print."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from kuadrant import __version__, log, settings
+from kuadrant.gateways.envoy import Address
+from kuadrant.standalone import run as standalone
+from kuadrant.standalone.folder import FolderError, read
+from kuadrant.standalone.plan import Mistakes, plan
+from kuadrant.standalone.translate import surroundings, translated
+from kuadrant.wasm import report
+from kuadrant.wasm.catalogue import current, embedded
+from kuadrant.wasm.module import Module, NotAModule
+
+app = App(
+    name="kuadrant",
+    help="Rate limiting for Gateway API that carries its own data plane.",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+)
+wasm = App(name="wasm", help="Show and check the proxy-wasm modules that gateways load.")
+app.command(wasm)
+
+Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535))]
+PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
+Output = Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"])]
+
+
+def _milliseconds(_: type, tokens: object) -> int:
+    return settings.milliseconds(_only(tokens))
+
+
+def _address(_: type, tokens: object) -> Address:
+    return settings.address(_only(tokens))
+
+
+def _only(tokens: object) -> str:
+    assert isinstance(tokens, list | tuple)
+    return str(tokens[0].value)
+
+
+@app.command
+def run(
+    folder: Path,
+    /,
+    *,
+    port: Port = 8000,
+    wasm_port: PortOrOff = 8082,
+    admin_port: Port = 9901,
+    metrics_port: PortOrOff = 0,
+    address: str = "127.0.0.1",
+    echo: bool = False,
+    envoy: Path | None = None,
+    once: bool = False,
+    failure_mode: Annotated[
+        settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
+    ] = "deny",
+    rate_limit_timeout: Annotated[
+        int, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT", converter=_milliseconds)
+    ] = 1000,
+    rate_limit_headers: bool = False,
+    rate_limit_service: Annotated[Address | None, Parameter(converter=_address, accepts_keys=False)] = None,
+    log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info",
+    log_mode: Annotated[Literal["development", "production"], Parameter(env_var="LOG_MODE")] = "development",
+) -> int:
+    """Run the Gateways of a folder of YAML on a real Envoy, with every policy enforced.
+
+    The folder holds what a cluster would: Gateways, HTTPRoutes, Services, RateLimitPolicies. A change of a file is live
+    as soon as it is saved; a change with a mistake is reported, and what ran before goes on. Ctrl-C ends everything.
+
+    Exit code: 0 after Ctrl-C or SIGTERM, 1 when the folder has mistakes at the start or a port is taken, 2 for wrong usage.
+
+    Args:
+        folder: The folder to read, with all folders below it (*.yaml, *.yml, *.json).
+        port: The port of the first listener; further listeners get the ports after it, in order of gateway and port.
+        wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
+        admin_port: The port of Envoy's admin page.
+        metrics_port: The port of /metrics of the rate limit service; 0 turns it off.
+        address: The address that the listeners and the module server bind to.
+        echo: Answer for Services that have no EndpointSlice in the folder, with the request as JSON; without it they get 503.
+        envoy: The Envoy to run instead of the one that was installed with this package.
+        once: Read the folder once and do not follow changes.
+        failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
+        rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
+        rate_limit_headers: Add x-ratelimit-limit, -remaining and -reset to responses.
+        rate_limit_service: IP:PORT of a rate limit service to ask instead of the embedded one;
+            it gets its limits from you: kuadrant translate -o limits.
+        log_level: The least level that is logged.
+        log_mode: development logs lines for a person, production one JSON object a line.
+    """
+    log.configure(log_level, log_mode)
+    return asyncio.run(
+        standalone.run(
+            settings.RunSettings(
+                folder=folder,
+                address=address,
+                port=port,
+                wasm_port=wasm_port,
+                admin_port=admin_port,
+                metrics_port=metrics_port,
+                echo=echo,
+                envoy=envoy,
+                once=once,
+                failure_mode=failure_mode,
+                rate_limit_timeout=rate_limit_timeout,
+                rate_limit_headers=rate_limit_headers,
+                rate_limit_service=rate_limit_service,
+                log_level=log_level,
+            )
+        )
+    )
+
+
+@app.command
+def translate(
+    folder: Path,
+    /,
+    *,
+    output: Annotated[Literal["envoy", "shim", "limits"], Parameter(name=["--output", "-o"])] = "envoy",
+) -> int:
+    """Print what would be sent for a folder of YAML, as YAML, without running anything.
+
+    Exit code: 0, or 1 when the folder has mistakes.
+
+    Args:
+        folder: The folder to read.
+        output: envoy is Envoy's configuration by resource type, shim the configuration of the proxy-wasm module for each
+            listener, limits what the rate limit service holds (Limitador reads the same file).
+    """
+    module = current()
+    try:
+        files = read(folder)
+    except FolderError as error:
+        sys.exit(f"kuadrant: {error}")
+    result = plan(files, surroundings(module), {})
+    if isinstance(result, Mistakes):
+        for problem in result.problems:
+            print(problem, file=sys.stderr)
+        return 1
+    for note in result.notes:
+        print(note, file=sys.stderr)
+    print(translated(result, output, module), end="")
+    return 0
+
+
+@wasm.command(name="list")
+def wasm_list(*, output: Output = "text") -> int:
+    """List the embedded modules.
+
+    Args:
+        output: text for people, json for programs.
+    """
+    listing = report.listing(embedded())
+    _print(listing, report.listing_text(listing), output)
+    return 0
+
+
+@wasm.command(name="inspect")
+def wasm_inspect(file: Path | None = None, /, *, output: Output = "text") -> int:
+    """Show a module's size, SHA-256, ABI, imports and exports.
+
+    Args:
+        file: A module; without it, the embedded one that gateways get.
+        output: text for people, json for programs.
+    """
+    try:
+        inspection = report.inspection(current() if file is None else _read(file))
+    except NotAModule as error:
+        sys.exit(f"{file}: {error}")
+    _print(inspection, report.inspection_text(inspection), output)
+    return 0
+
+
+@wasm.command(name="verify")
+def wasm_verify(file: Path, /, *, output: Output = "text") -> int:
+    """Tell whether a file is a module that Envoy can load, and whether it is one of the embedded ones.
+
+    Exit code: 0 when it is a loadable module, 1 when it is not.
+
+    Args:
+        file: The file to look at.
+        output: text for people, json for programs.
+    """
+    verification = report.verification(_read(file), embedded())
+    _print(verification, report.verification_text(verification), output)
+    return 0 if verification["loadable"] else 1
+
+
+def _read(file: Path) -> Module:
+    try:
+        return Module(name=file.name, data=file.read_bytes())
+    except OSError as error:
+        sys.exit(f"{file} cannot be read: {error.strerror}")
+
+
+def _print(values: object, text: str, output: Literal["text", "json"]) -> None:
+    print(json.dumps(values, indent=2, ensure_ascii=False) if output == "json" else text)
+
+
+def main() -> None:
+    """Run the command line; wrong usage ends with exit code 2."""
+    try:
+        app(exit_on_error=False, print_error=True)
+    except CycloptsError:
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,92 @@
+"""What would be sent for a folder, as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import yaml
+
+from kuadrant.dialects.kuadrant import Service
+from kuadrant.gateways import envoy
+from kuadrant.standalone.plan import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kuadrant.api.limitador import Limit
+    from kuadrant.standalone.plan import Plan
+    from kuadrant.wasm.module import Module
+
+_TYPES = {
+    "listeners": envoy.LISTENER,
+    "routes": envoy.ROUTES,
+    "clusters": envoy.CLUSTER,
+    "endpoints": envoy.ENDPOINTS,
+    "extensions": envoy.EXTENSION,
+}
+
+
+def surroundings(module: Module) -> Surroundings:
+    """Return the surroundings that a translation is made for: the default ports of ``kuadrant run``."""
+    return Surroundings(
+        module=module.data,
+        service=Service(cluster=envoy.RATE_LIMIT_CLUSTER),
+        rate_limit=envoy.Address("127.0.0.1", 8081),
+        echo=None,
+        first=envoy.Address("127.0.0.1", 8000),
+    )
+
+
+def translated(plan: Plan, output: Literal["envoy", "shim", "limits"], module: Module) -> str:
+    """Return one side of a plan as YAML: Envoy's resources by type, the shim's configurations by listener, or the limits.
+
+    The module's bytes are shown as their digest.
+    """
+    resources = plan.target.resources
+    match output:
+        case "envoy":
+            return _yaml(
+                {
+                    name: [_short(one, module) for one in resources[url].values()]
+                    for name, url in _TYPES.items()
+                }
+            )
+        case "shim":
+            return _yaml({name: _configuration(one) for name, one in resources[envoy.EXTENSION].items()})
+        case "limits":
+            return _yaml([_limit(limit) for limit in plan.target.limits])
+
+
+def _configuration(extension: Mapping[str, Any]) -> object:
+    return msgspec.json.decode(extension["typed_config"]["config"]["configuration"]["value"])
+
+
+def _short(value: Any, module: Module) -> Any:
+    """Replace the module's bytes by words."""
+    if isinstance(value, dict):
+        return {
+            key: f"<the {len(module.data)} bytes of the module with sha256 {module.sha256}>"
+            if key == "inline_bytes"
+            else _short(item, module)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_short(item, module) for item in value]
+    return value
+
+
+def _limit(limit: Limit) -> dict[str, Any]:
+    return {
+        "namespace": limit.namespace,
+        "max_value": limit.max_value,
+        "seconds": limit.seconds,
+        "conditions": list(limit.conditions),
+        "variables": list(limit.variables),
+        "name": limit.name,
+    }
+
+
+def _yaml(value: object) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+    return text

@@ -1,0 +1,117 @@
+"""Parts that fail: Envoy, the rate limit service, the user's folder, ports that are taken."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import EXAMPLES, free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Kuadrant
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_killed_envoy_is_started_again_and_limits_again(start: Callable[..., Kuadrant]) -> None:
+    kuadrant = start(EXAMPLES / "toystore", "--echo")
+    assert kuadrant.request("POST").status == 200
+    (envoy,) = kuadrant.children()
+
+    os.kill(envoy, signal.SIGKILL)
+    kuadrant.wait(lambda: kuadrant.messages("starting it again"))
+
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            first = kuadrant.request("POST").status
+            break
+        except OSError:
+            assert time.monotonic() < deadline, "Envoy did not come back"
+    # The counters are the service's: what was counted before the crash still counts.
+    assert [first, *(kuadrant.request("POST").status for _ in range(5))] == [200] * 4 + [429] * 2
+
+
+@pytest.mark.parametrize(("mode", "status"), [("deny", 500), ("allow", 200)])
+def test_an_unreachable_rate_limit_service_follows_the_failure_mode(
+    start: Callable[..., Kuadrant], mode: str, status: int
+) -> None:
+    (closed,) = free_ports(1)
+    kuadrant = start(
+        EXAMPLES / "toystore", "--echo", "--failure-mode", mode, "--rate-limit-service", f"127.0.0.1:{closed}"
+    )
+
+    assert {kuadrant.request("POST").status for _ in range(10)} == {status}
+    assert kuadrant.request("GET").status == 200
+
+
+def test_a_mute_rate_limit_service_follows_the_failure_mode_after_the_timeout(
+    start: Callable[..., Kuadrant],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        kuadrant = start(
+            EXAMPLES / "toystore",
+            "--echo",
+            "--rate-limit-timeout",
+            "300ms",
+            "--rate-limit-service",
+            f"127.0.0.1:{mute.getsockname()[1]}",
+        )
+        began = time.monotonic()
+        assert kuadrant.request("POST").status == 500
+        assert time.monotonic() - began >= 0.29
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kuadrant", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_all_mistakes_of_a_folder_are_shown_at_the_start(toystore: Path) -> None:
+    policy, route = toystore / "ratelimitpolicy.yaml", toystore / "httproute.yaml"
+    policy.write_text(policy.read_text().replace("unit: second", "unit: week"))
+    route.write_text(route.read_text().replace("method: POST", "method: PSOT"))
+
+    result = run("run", str(toystore))
+
+    assert result.returncode == 1
+    assert "ratelimitpolicy.yaml:" in result.stderr
+    assert "spec.limits.create-toy.rates[0].unit" in result.stderr
+    assert "httproute.yaml:" in result.stderr
+    assert "PSOT" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_taken_port_is_named(toystore: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        wasm, admin = free_ports(2)
+        result = run(
+            "run", str(toystore), "--port", str(port), "--wasm-port", str(wasm), "--admin-port", str(admin)
+        )
+
+    assert result.returncode == 1
+    assert f"port {port}" in result.stderr
+    assert "--port" in result.stderr
+
+
+def test_a_missing_folder_and_wrong_usage_are_told_apart(tmp_path: Path) -> None:
+    missing = run("run", str(tmp_path / "nowhere"))
+    assert (missing.returncode, "does not exist" in missing.stderr) == (1, True)
+    assert run("run", str(tmp_path), "--port", "many").returncode == 2
+    assert run("walk").returncode == 2
