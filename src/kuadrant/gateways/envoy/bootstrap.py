@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 _XDS_CLUSTER = "xds"
 _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 
+# A header that comes twice is compared with both values joined, as the shim compares it. By itself this Envoy takes a
+# rule that any one of the values fits, and a request could get past the shim's rule by sending a header twice.
+_AS_THE_SHIM = {"envoy.reloadable_features.match_headers_individually": False}
+
 
 def bootstrap(node: str, *, admin: Address, xds: Address) -> dict[str, Any]:
     """Return the bootstrap of an Envoy that gets listeners and clusters from the ADS server at ``xds``.
@@ -36,6 +40,7 @@ def bootstrap(node: str, *, admin: Address, xds: Address) -> dict[str, Any]:
         },
         # A message of the bootstrap names its type by its place.
         "static_resources": {"clusters": [{key: xds_cluster[key] for key in xds_cluster if key != "@type"}]},
+        "layered_runtime": {"layers": [{"name": "shim", "static_layer": _AS_THE_SHIM}]},
         "overload_manager": {
             "resource_monitors": [
                 {
