@@ -97,14 +97,15 @@ def _split(text: str) -> Iterator[tuple[int, str]]:
 
     ``---`` in front of a line always parts documents. One that has only directives in front of it does not.
     """
-    start = 0
+    start = lines = 0
     for separator in _SEPARATOR.finditer(text):
         head = text[start : separator.start()]
         if any(line.startswith("%") for line in head.split("\n")) and not _has_content(head):
             continue
-        yield text.count("\n", 0, start), head
+        yield lines, head
+        lines += head.count("\n")
         start = separator.start()
-    yield text.count("\n", 0, start), text[start:]
+    yield lines, text[start:]
 
 
 def _has_content(head: str) -> bool:
@@ -158,6 +159,7 @@ class _Builder:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+        line = min(line, self._text.count("\n"))  # libyaml puts the end of the text a line below it
         return _FlawError(self._first_line + line + 1, column + 1, f"is not YAML: {problem}")
 
     def _take(self, event: yaml.Event) -> None:

@@ -1,0 +1,269 @@
+"""What a folder of YAML holds, and what is said of its mistakes."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from kuadrant.api.documents import Folder, Source, read
+
+
+def folder(*texts: str) -> Folder:
+    return read((f"{chr(97 + n)}.yaml", textwrap.dedent(text).lstrip("\n")) for n, text in enumerate(texts))
+
+
+def lines(of: Folder) -> list[str]:
+    return [str(problem) for problem in of.problems]
+
+
+SERVICE = "{apiVersion: v1, kind: Service, metadata: {name: NAME, namespace: shop}}"
+
+
+def test_a_mistake_is_told_with_its_place_its_object_its_field_and_the_rule() -> None:
+    broken = folder(
+        """
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: shop}
+        ---
+        apiVersion: kuadrant.io/v1beta2
+        kind: RateLimitPolicy
+        metadata:
+          name: toystore
+        spec:
+          targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore}
+          limits:
+            create-toy:
+              rates:
+                - limit: 5
+                  duration: 10
+                  unit: week
+        """
+    )
+    assert lines(broken) == [
+        'a.yaml:16:17: RateLimitPolicy default/toystore: spec.limits.create-toy.rates[0].unit: is "week", must be one of second, minute, hour, day'
+    ]
+
+
+def test_an_object_without_mistakes_is_kept_beside_one_with_mistakes() -> None:
+    both = folder(SERVICE.replace("NAME", "a") + "\n---\n" + SERVICE.replace("NAME", "Wrong"))
+    assert [service.metadata.name for service in both.objects.services] == ["a"]
+    assert len(both.problems) == 1
+
+
+def test_objects_without_namespace_are_in_default() -> None:
+    read_ = folder("{apiVersion: v1, kind: Service, metadata: {name: a}}")
+    assert read_.objects.services[0].metadata.namespace == "default"
+    assert read_.sources == {("Service", "default", "a"): Source("a.yaml", 1)}
+
+
+def test_objects_are_in_the_order_of_namespace_and_name() -> None:
+    read_ = folder(*(SERVICE.replace("NAME", name) for name in ("c", "a", "b")))
+    assert [service.metadata.name for service in read_.objects.services] == ["a", "b", "c"]
+
+
+def test_namespaces_in_use_exist_and_carry_their_name_as_a_label() -> None:
+    read_ = folder(
+        SERVICE.replace("NAME", "a"),
+        "{apiVersion: v1, kind: Namespace, metadata: {name: ops, labels: {team: a}}}",
+    )
+    assert {one.metadata.name: one.metadata.labels for one in read_.objects.namespaces} == {
+        "shop": {"kubernetes.io/metadata.name": "shop"},
+        "ops": {"kubernetes.io/metadata.name": "ops", "team": "a"},
+    }
+
+
+def test_lists_are_unpacked() -> None:
+    read_ = folder(
+        """
+        apiVersion: v1
+        kind: List
+        items:
+          - {apiVersion: v1, kind: Service, metadata: {name: a}}
+          - {apiVersion: v1, kind: Service, metadata: {name: b}, spec: {ports: [{port: 0}]}}
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRouteList
+        items:
+          - {metadata: {name: c}}
+        """
+    )
+    assert [one.metadata.name for one in (*read_.objects.services, *read_.objects.http_routes)] == ["a", "c"]
+    assert lines(read_) == [
+        "a.yaml:5:80: Service default/b: spec.ports[0].port: is 0, must be from 1 to 65535"
+    ]
+
+
+def test_json_is_read() -> None:
+    assert folder('{"apiVersion": "v1",\n\t"kind": "Service", "metadata": {"name": "a"}}').objects.services
+
+
+def test_exported_objects_are_read_with_all_that_the_api_server_adds() -> None:
+    read_ = folder(
+        """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata:
+          creationTimestamp: 2024-06-12T08:54:18Z
+          generation: 2
+          managedFields: [{manager: kubectl}]
+          name: gw
+          resourceVersion: "1"
+          uid: a-b
+        spec:
+          gatewayClassName: istio
+          listeners:
+            - {name: https, port: 443, protocol: HTTPS, tls: {mode: Terminate, certificateRefs: [{name: c}]}}
+        status:
+          addresses: [{type: IPAddress, value: 10.0.0.1}]
+          conditions: [{type: Programmed, status: "True", lastTransitionTime: "2024-06-12T08:54:18Z", reason: Programmed, message: ""}]
+          listeners: [{name: https, attachedRoutes: 1, supportedKinds: [], conditions: []}]
+        """
+    )
+    assert not read_.problems
+    [gateway] = read_.objects.gateways
+    assert gateway.metadata.creation_timestamp == "2024-06-12T08:54:18Z"
+    assert gateway.status.conditions[0].status == "True"
+
+
+def test_null_is_absent() -> None:
+    read_ = folder(
+        "{apiVersion: v1, kind: Service, metadata: {name: a, creationTimestamp: null}, spec: null, status: ~}"
+    )
+    assert not read_.problems
+    assert lines(folder("{apiVersion: v1, kind: Service, metadata: {name: null}}")) == [
+        "a.yaml:1:50: Service: metadata.name: is missing"
+    ]
+
+
+def test_an_object_given_twice_is_told_with_both_places() -> None:
+    text = SERVICE.replace("NAME", "a")
+    assert lines(folder(text, "# again\n" + text)) == [
+        "b.yaml:2:1: Service shop/a: is given twice, first in a.yaml:1; leave one of them out"
+    ]
+
+
+def test_a_policy_given_in_both_versions_is_given_twice() -> None:
+    target = "targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: gw}"
+    read_ = folder(
+        f"{{apiVersion: kuadrant.io/v1beta2, kind: RateLimitPolicy, metadata: {{name: a}}, spec: {{{target}}}}}",
+        "{apiVersion: kuadrant.io/v1, kind: RateLimitPolicy, metadata: {name: a}, "
+        f"spec: {{{target}, limits: {{a: {{rates: [{{limit: 1, window: 1s}}]}}}}}}}}",
+    )
+    assert [problem.file for problem in read_.problems] == ["b.yaml"]
+
+
+def test_kinds_of_others_are_left_out_with_a_note() -> None:
+    read_ = folder(
+        """
+        {apiVersion: apps/v1, kind: Deployment, metadata: {name: toystore, namespace: shop}}
+        ---
+        {apiVersion: kuadrant.io/v1, kind: AuthPolicy, metadata: {name: toystore}}
+        ---
+        {apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: gw}}
+        """
+    )
+    assert not read_.problems
+    assert [str(note) for note in read_.notes] == [
+        "a.yaml:1:1: Deployment shop/toystore: Deployment of apps/v1 is not read here; it has no effect",
+        "a.yaml:3:1: AuthPolicy toystore: AuthPolicy of kuadrant.io/v1 is not read here; it has no effect",
+        "a.yaml:5:1: Gateway gw: Gateway of networking.istio.io/v1 is not read here; it has no effect",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "message"),
+    [
+        (
+            "kuadrant.io/v1beta3",
+            "RateLimitPolicy",
+            'apiVersion: is "kuadrant.io/v1beta3", RateLimitPolicy is read as kuadrant.io/v1 or kuadrant.io/v1beta2',
+        ),
+        (
+            "kuadrant.oi/v1",
+            "RateLimitPolicy",
+            'apiVersion: is "kuadrant.oi/v1", a RateLimitPolicy is of kuadrant.io/v1',
+        ),
+        ("v1", "HTTPRoute", 'apiVersion: is "v1", a HTTPRoute is of gateway.networking.k8s.io/v1 or'),
+        (
+            "kuadrant.io/v1",
+            "RateLimitPolcy",
+            'kind: is "RateLimitPolcy", which kuadrant.io does not have; did you mean "RateLimitPolicy"?',
+        ),
+        (
+            "gateway.networking.k8s.io/v1",
+            "XYZ",
+            'kind: is "XYZ", which gateway.networking.k8s.io does not have; there are ',
+        ),
+    ],
+)
+def test_a_slip_in_version_or_kind_is_no_kind_of_others(version: str, kind: str, message: str) -> None:
+    [line] = lines(folder(f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}"))
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5", ["a.yaml:1:1: is 5, must be an object with apiVersion and kind"]),
+        ("- a", ["a.yaml:1:1: is a list, must be an object with apiVersion and kind"]),
+        (
+            "a: 1",
+            [
+                "a.yaml:1:1: apiVersion is missing; every object has apiVersion and kind",
+                "a.yaml:1:1: kind is missing; every object has apiVersion and kind",
+            ],
+        ),
+        ("apiVersion: 1\nkind: A", ["a.yaml:1:13: apiVersion is 1, must be text"]),
+        ("", []),
+        ("# nothing\n---\n---\n", []),
+    ],
+)
+def test_what_is_no_object_is_told(text: str, expected: list[str]) -> None:
+    assert lines(folder(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["Toystore", "toy_store", "-a", "a.", "a..b", "a" * 254, '"a\\n"', "5", "true"]
+)
+def test_names_are_dns_names(name: str) -> None:
+    [problem] = folder(f"{{apiVersion: v1, kind: Service, metadata: {{name: {name}}}}}").problems
+    assert problem.field == "metadata.name"
+
+
+def test_a_kind_of_the_whole_cluster_has_no_namespace() -> None:
+    [problem] = folder("{apiVersion: v1, kind: Namespace, metadata: {name: a, namespace: b}}").problems
+    assert (problem.field, problem.message) == (
+        "metadata.namespace",
+        "is of the whole cluster: a Namespace has no namespace",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("yes", "is true (written yes), must be text; put it in quotes"),
+        ("010", "is 8 (written 010), must be text; put it in quotes"),
+        ("1.0", "is 1.0, must be text; put it in quotes"),
+        ("[a]", "is a list, must be text"),
+        ("null", "is null, must be text"),
+    ],
+)
+def test_text_that_yaml_takes_for_something_else_is_told(value: str, message: str) -> None:
+    [problem] = folder(
+        f"{{apiVersion: v1, kind: Service, metadata: {{name: a, labels: {{a: {value}}}}}}}"
+    ).problems
+    assert (problem.field, problem.message) == ("metadata.labels.a", message)
+
+
+def test_a_flaw_of_the_yaml_ends_only_its_document() -> None:
+    read_ = folder(f"a: [\n---\n{SERVICE.replace('NAME', 'a')}\n---\nb: }}\n")
+    assert [(problem.line, problem.field) for problem in read_.problems] == [(2, ""), (5, "")]
+    assert len(read_.objects.services) == 1
+
+
+def test_a_repeated_key_is_a_mistake() -> None:
+    read_ = folder("apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  name: b\n")
+    assert lines(read_) == ['a.yaml:5:3: "name" is given twice, first in line 4']
+    assert not read_.objects.services

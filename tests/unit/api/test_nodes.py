@@ -1,0 +1,168 @@
+"""YAML as kubectl reads it, with places, and within bounds."""
+
+from __future__ import annotations
+
+import pytest
+
+from kuadrant.api.nodes import MAX_DEPTH, documents, plain
+
+
+def values(text: str) -> list[object]:
+    return [plain(node) if node is not None else None for node, _ in documents(text)]
+
+
+def flaws(text: str) -> list[tuple[int, int, str]]:
+    return [(flaw.line, flaw.column, flaw.message) for _, found in documents(text) for flaw in found]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("yes", True),
+        ("on", True),
+        ("y", True),
+        ("No", False),
+        ("OFF", False),
+        ("tRUE", "tRUE"),
+        ("~", None),
+        ("", None),
+        ("Null", None),
+        ("010", 8),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("-0b11", -3),
+        ("1_000", 1000),
+        ("09", 9.0),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("18446744073709551615", 2**64 - 1),
+        ("18446744073709551616", float(2**64)),
+        ("1:30", "1:30"),
+        ("2024-06-12", "2024-06-12"),
+        ("2024-06-12T08:54:18Z", "2024-06-12T08:54:18Z"),
+        ("10s", "10s"),
+        ("-", [None]),
+        ("'5'", "5"),
+        ('"yes"', "yes"),
+        ("!!str 5", "5"),
+        ("!!int '5'", 5),
+        ("! 5", "5"),
+        ("!own 5", "5"),
+        ("|-\n  yes", "yes"),
+    ],
+)
+def test_scalars_mean_what_kubectl_takes_them_for(written: str, meant: object) -> None:
+    assert values(f"a:\n  {written}\n") == [{"a": meant}]
+    [found] = values(f"a:\n  {written}\n")
+    assert isinstance(found, dict)
+    assert type(found["a"]) is type(meant)
+
+
+def test_keys_become_text() -> None:
+    assert values("{1: a, on: b, 0.5: c, '': d}") == [{"1": "a", "true": "b", "0.5": "c", "": "d"}]
+
+
+def test_aliases_and_merge_keys_work() -> None:
+    text = """
+    base: &base {unit: second, duration: 1}
+    one: {<<: *base, duration: 10}
+    two: {duration: 5, <<: [*base, {unit: day, limit: 3}]}
+    same: *base
+    """
+    assert values(text) == [
+        {
+            "base": {"unit": "second", "duration": 1},
+            "one": {"unit": "second", "duration": 10},
+            "two": {"unit": "second", "duration": 5, "limit": 3},
+            "same": {"unit": "second", "duration": 1},
+        }
+    ]
+
+
+def test_documents_are_parted_by_lines() -> None:
+    assert values("a: 1\n---\nb: |\n  ---\n--- {c: 2}\n---\n# nothing\n") == [
+        {"a": 1},
+        {"b": "---\n"},
+        {"c": 2},
+    ]
+
+
+def test_a_directive_belongs_to_the_document_behind_it() -> None:
+    assert values("# first\n%YAML 1.1\n---\na: 1\n") == [{"a": 1}]
+
+
+def test_places_count_from_one_through_all_documents() -> None:
+    [(_, _), (node, _)] = documents("a: 1\n---\nb:\n  - c: 2\n")
+    assert node is not None
+    assert isinstance(node.value, dict)
+    assert (node.line, node.column) == (3, 1)
+    assert node.keys == {"b": (3, 1)}
+    assert (node.value["b"].line, node.value["b"].column) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "flaw"),
+    [
+        ("a: 1\nb: 2\na: 3", (3, 1, '"a" is given twice, first in line 1')),
+        ("a: b: c", (1, 5, "is not YAML: mapping values are not allowed in this context")),
+        ("a: 1\n---\nb: [", (3, 1, "is not YAML: did not find expected node content")),
+        ("a: \x00", (1, 1, "is not YAML: control characters are not allowed")),
+        ("a: \ud800", (1, 1, "is not YAML: surrogates not allowed")),
+        ("a: *b", (1, 4, "*b refers to an anchor that is not defined before it")),
+        ("a: &a [*a]", (1, 8, "*a contains itself")),
+        ("? [a]\n: b", (1, 3, "has a list as a key; keys are text")),
+        ("? {a: b}\n: b", (1, 3, "has a mapping as a key; keys are text")),
+        ("~: b", (1, 1, "has null as a key; keys are text")),
+        ("a: !!binary aGk=", (1, 4, "is tagged !!binary; write the text itself")),
+        ("a: !!int x", (1, 4, 'is tagged !!int, which "x" is not')),
+        ("<<: 5", (1, 5, "<<: takes a mapping or a list of mappings")),
+        ("<<: [[{}]]", (1, 6, "<<: takes a mapping or a list of mappings")),
+        ("a: 1\n... \nb: 2\n", (3, 1, "is not YAML: did not find expected <document start>")),
+    ],
+)
+def test_flaws_have_a_place(text: str, flaw: tuple[int, int, str]) -> None:
+    assert flaws(text) == [flaw]
+
+
+def test_a_flaw_hides_no_other_document() -> None:
+    assert values("a: [\n---\nb: 1\n---\nc: }\n---\nd: 2") == [None, {"b": 1}, None, {"d": 2}]
+
+
+DEEP = f"is nested deeper than {MAX_DEPTH} levels"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "{a: " * 200 + "}" * 200,
+        "- " * 10_000,
+        "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 200)),
+    ],
+    ids=["lists", "mappings", "block", "aliases"],
+)
+def test_depth_is_bounded(text: str) -> None:
+    assert [message for _, _, message in flaws(text)] == [DEEP]
+
+
+def test_the_deepest_document_is_read() -> None:
+    [node] = values("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    for _ in range(MAX_DEPTH - 1):
+        assert isinstance(node, list)
+        [node] = node
+    assert node == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1 if n else str()}'] * 10)}]\n" for n in range(20)),
+        "a: &a {" + ",".join(f"k{n}: 1" for n in range(1000)) + "}\nb:\n" + "- {<<: *a}\n" * 1000,
+    ],
+    ids=["aliases", "merges"],
+)
+def test_repetition_by_aliases_is_bounded(text: str) -> None:
+    assert [message for _, _, message in flaws(text)] == [
+        "aliases and merge keys repeat more than 100000 values"
+    ]

@@ -1,0 +1,355 @@
+"""What a RateLimitPolicy may say. The identifiers are rows of Kuadrant's behaviour, table T.1 and T.2."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from kuadrant.api.documents import Folder, read
+
+GROUP = "Invalid targetRef.group. The only supported value is 'gateway.networking.k8s.io'"
+KIND_V1BETA2 = "Invalid targetRef.kind. The only supported values are 'HTTPRoute' and 'Gateway'"
+KIND_V1 = "Invalid targetRef.kind. The only supported values are 'HTTPRoute', 'GRPCRoute' and 'Gateway'"
+IMPLICIT_EXPLICIT = "Implicit and explicit defaults are mutually exclusive"
+OVERRIDES_EXPLICIT = "Overrides and explicit defaults are mutually exclusive"
+OVERRIDES_IMPLICIT = "Overrides and implicit defaults are mutually exclusive"
+OVERRIDES_ON_ROUTE = "Overrides are only allowed for policies targeting a Gateway resource"
+SELECTORS_ON_GATEWAY = "route selectors not supported when targeting a Gateway"
+
+RATES = {
+    "v1beta2": "{rates: [{limit: 5, duration: 10, unit: second}]}",
+    "v1": "{rates: [{limit: 5, window: 10s}]}",
+}
+
+
+def policy(
+    version: str, spec: str, *, kind: str = "HTTPRoute", group: str = "gateway.networking.k8s.io"
+) -> Folder:
+    """Read a policy named toystore; LIMIT in ``spec`` stands for a sound limit of the version."""
+    target = f"targetRef: {{group: {group}, kind: {kind}, name: toystore}}\n"
+    body = textwrap.indent(target + textwrap.dedent(spec).replace("LIMIT", RATES[version]), "  ")
+    text = f"apiVersion: kuadrant.io/{version}\nkind: RateLimitPolicy\nmetadata: {{name: toystore}}\nspec:\n{body}\n"
+    return read([("policy.yaml", text)])
+
+
+def mistakes(folder: Folder) -> list[tuple[str, str]]:
+    return [(problem.field, problem.message) for problem in folder.problems]
+
+
+BOTH = pytest.mark.parametrize("version", ["v1beta2", "v1"])
+
+
+@BOTH
+@pytest.mark.parametrize("kind", [pytest.param("HTTPRoute", id="T1-1"), pytest.param("Gateway", id="T1-2")])
+def test_routes_and_gateways_are_targets(version: str, kind: str) -> None:
+    folder = policy(version, "limits: {a: LIMIT}", kind=kind)
+    assert not folder.problems
+    assert folder.objects.rate_limit_policies[0].spec.target_ref.kind == kind
+
+
+def test_only_v1_targets_grpc_routes() -> None:
+    assert not policy("v1", "limits: {a: LIMIT}", kind="GRPCRoute").problems
+    assert mistakes(policy("v1beta2", "limits: {a: LIMIT}", kind="GRPCRoute")) == [
+        ("spec.targetRef.kind", KIND_V1BETA2)
+    ]
+
+
+@BOTH
+def test_t1_3_targets_of_another_group_are_refused(version: str) -> None:
+    folder = policy(version, "limits: {a: LIMIT}", group="not-gateway.networking.k8s.io")
+    assert mistakes(folder) == [("spec.targetRef.group", GROUP)]
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [pytest.param("v1beta2", KIND_V1BETA2, id="T1-4"), pytest.param("v1", KIND_V1, id="T1-5")],
+)
+def test_targets_of_another_kind_are_refused(version: str, message: str) -> None:
+    assert mistakes(policy(version, "limits: {a: LIMIT}", kind="TCPRoute")) == [
+        ("spec.targetRef.kind", message)
+    ]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param("limits: {a: LIMIT}", id="T1-6"),
+        pytest.param("defaults: {limits: {a: LIMIT}}", id="T1-7"),
+    ],
+)
+def test_implicit_and_explicit_defaults_are_admitted(version: str, spec: str) -> None:
+    assert not policy(version, spec).problems
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("spec", "field", "message"),
+    [
+        pytest.param(
+            "limits: {a: LIMIT}\ndefaults: {limits: {b: LIMIT}}",
+            "spec.defaults",
+            IMPLICIT_EXPLICIT,
+            id="T1-8",
+        ),
+        pytest.param(
+            "defaults: {limits: {a: LIMIT}}\noverrides: {limits: {b: LIMIT}}",
+            "spec.overrides",
+            OVERRIDES_EXPLICIT,
+            id="T1-9",
+        ),
+        pytest.param(
+            "limits: {a: LIMIT}\noverrides: {limits: {b: LIMIT}}",
+            "spec.overrides",
+            OVERRIDES_IMPLICIT,
+            id="T1-10",
+        ),
+    ],
+)
+def test_only_one_block_may_be_given(version: str, spec: str, field: str, message: str) -> None:
+    assert mistakes(policy(version, spec, kind="Gateway")) == [(field, message)]
+
+
+def test_t1_11_v1beta2_overrides_are_for_gateways_only() -> None:
+    assert mistakes(policy("v1beta2", "overrides: {limits: {a: LIMIT}}")) == [
+        ("spec.overrides", OVERRIDES_ON_ROUTE)
+    ]
+
+
+def test_t1_12_v1_overrides_may_target_routes() -> None:
+    assert not policy("v1", "overrides: {limits: {a: LIMIT}}").problems
+
+
+@BOTH
+def test_t1_13_overrides_may_target_gateways(version: str) -> None:
+    assert not policy(version, "overrides: {limits: {a: LIMIT}}", kind="Gateway").problems
+
+
+SELECTING = "{rates: [{limit: 5, duration: 10, unit: second}], routeSelectors: [{hostnames: [a.com]}]}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        pytest.param(f"limits: {{a: {SELECTING}}}", "spec.limits.a.routeSelectors", id="T1-14"),
+        pytest.param(
+            f"overrides: {{limits: {{a: {SELECTING}}}}}", "spec.overrides.limits.a.routeSelectors", id="T1-15"
+        ),
+        pytest.param(
+            f"defaults: {{limits: {{a: {SELECTING}}}}}",
+            "spec.defaults.limits.a.routeSelectors",
+            id="T1-15-defaults",
+        ),
+    ],
+)
+def test_route_selectors_need_a_route_in_every_block(spec: str, field: str) -> None:
+    assert mistakes(policy("v1beta2", spec, kind="Gateway")) == [(field, SELECTORS_ON_GATEWAY)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "block"),
+    [
+        pytest.param("", "limits", id="T1-16"),
+        pytest.param("limits: {}", "limits", id="T1-17"),
+        pytest.param("defaults: {}", "defaults.limits", id="T1-18-absent"),
+        pytest.param("defaults: {limits: {}}", "defaults.limits", id="T1-18-empty"),
+        pytest.param("overrides: {}", "overrides.limits", id="T1-19-absent"),
+        pytest.param("overrides: {limits: {}}", "overrides.limits", id="T1-19-empty"),
+    ],
+)
+def test_v1_has_at_least_one_limit(spec: str, block: str) -> None:
+    assert mistakes(policy("v1", spec)) == [(f"spec.{block}", f"At least one spec.{block} must be defined")]
+
+
+def test_v1beta2_without_limits_is_admitted_with_a_note() -> None:
+    folder = policy("v1beta2", "")
+    assert not folder.problems
+    assert [note.message for note in folder.notes] == ["has no limits, so the policy limits nothing"]
+
+
+def test_t1_20_v1beta2_has_at_most_14_limits() -> None:
+    limits = ", ".join(f"limit-{n}: LIMIT" for n in range(15))
+    assert mistakes(policy("v1beta2", f"limits: {{{limits}}}")) == [
+        ("spec.limits", "has 15 entries, must have at most 14")
+    ]
+    assert not policy("v1", f"limits: {{{limits}}}").problems
+
+
+def test_t1_21_route_selectors_and_their_matches_are_bounded() -> None:
+    selectors = ", ".join(["{hostnames: [a.com]}"] * 16)
+    matches = ", ".join("{method: GET}" for _ in range(9))
+    folder = policy(
+        "v1beta2",
+        f"""
+        limits:
+          many-selectors: {{routeSelectors: [{selectors}]}}
+          many-matches: {{routeSelectors: [{{matches: [{matches}]}}]}}
+        """,
+    )
+    assert mistakes(folder) == [
+        ("spec.limits.many-selectors.routeSelectors", "has 16 items, must have at most 15"),
+        ("spec.limits.many-matches.routeSelectors[0].matches", "has 9 items, must have at most 8"),
+    ]
+
+
+def test_t1_22_units_and_operators_are_those_of_kuadrant() -> None:
+    folder = policy(
+        "v1beta2",
+        """
+        limits:
+          create-toy:
+            rates: [{limit: 5, duration: 1, unit: week}]
+            when: [{selector: request.method, operator: gt, value: GET}]
+        """,
+    )
+    assert mistakes(folder) == [
+        ("spec.limits.create-toy.rates[0].unit", 'is "week", must be one of second, minute, hour, day'),
+        (
+            "spec.limits.create-toy.when[0].operator",
+            'is "gt", must be one of eq, neq, startswith, endswith, incl, excl, matches',
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "window", ["1d", '"10"', "1h1h1h1h1h", "123456s", "s", '""', "1.5s", "-1s", '"10s\\n"', "\u0661s"]
+)
+def test_t1_23_windows_are_durations_of_gateway_api(window: str) -> None:
+    [(field, message)] = mistakes(policy("v1", f"limits: {{a: {{rates: [{{limit: 5, window: {window}}}]}}}}"))
+    assert field == "spec.limits.a.rates[0].window"
+    assert "must be a duration of one to four parts" in message
+
+
+def test_t1_24_strategies_are_atomic_and_merge() -> None:
+    folder = policy("v1", "defaults: {strategy: replace, limits: {a: LIMIT}}")
+    assert mistakes(folder) == [("spec.defaults.strategy", 'is "replace", must be one of atomic, merge')]
+
+
+def test_t1_24_the_strategy_is_atomic_by_default() -> None:
+    spec = policy("v1", "defaults: {limits: {a: LIMIT}}").objects.rate_limit_policies[0].spec
+    assert getattr(spec.defaults, "strategy", None) == "atomic"
+
+
+def test_t1_25_predicates_and_expressions_are_not_empty() -> None:
+    folder = policy(
+        "v1",
+        """
+        when: [{predicate: ""}]
+        limits:
+          a: {when: [{predicate: ""}], counters: [{expression: ""}], rates: [{limit: 1, window: 1s}]}
+        """,
+    )
+    assert mistakes(folder) == [
+        ("spec.when[0].predicate", "is empty"),
+        ("spec.limits.a.when[0].predicate", "is empty"),
+        ("spec.limits.a.counters[0].expression", "is empty"),
+    ]
+
+
+def test_t1_26_a_selector_match_without_path_gets_the_path_of_the_api_server() -> None:
+    folder = policy("v1beta2", "limits: {a: {routeSelectors: [{matches: [{method: POST}]}]}}")
+    limit = (folder.objects.rate_limit_policies[0].spec.limits or {})["a"]
+    [match] = limit.route_selectors[0].matches  # type: ignore[union-attr]
+    assert (match.method, match.path.type, match.path.value) == ("POST", "PathPrefix", "/")
+
+
+@BOTH
+@pytest.mark.parametrize("limit", [-5, 0, 2**63 - 1])
+def test_t2_29_any_number_of_requests_is_admitted(version: str, limit: int) -> None:
+    assert not policy(version, "limits: {a: " + RATES[version].replace("5", str(limit)) + "}").problems
+
+
+@pytest.mark.parametrize("duration", [-2, 0])
+def test_t2_30_a_window_that_would_limit_nothing_is_refused(duration: int) -> None:
+    folder = policy("v1beta2", f"limits: {{a: {{rates: [{{limit: 5, duration: {duration}, unit: day}}]}}}}")
+    assert mistakes(folder) == [("spec.limits.a.rates[0].duration", f"is {duration}, must be at least 1")]
+
+
+@pytest.mark.parametrize("window", ["0s", "999ms", "0h0m", "1ms"])
+def test_t2_34_a_window_below_a_second_is_refused(window: str) -> None:
+    folder = policy("v1", f"limits: {{a: {{rates: [{{limit: 5, window: {window}}}]}}}}")
+    message = f'is "{window}", must be at least 1s: requests are counted per whole second'
+    assert mistakes(folder) == [("spec.limits.a.rates[0].window", message)]
+
+
+def test_t2_34_a_window_of_broken_seconds_is_noted() -> None:
+    folder = policy("v1", "limits: {a: {rates: [{limit: 5, window: 1500ms}, {limit: 5, window: 1h30m}]}}")
+    assert not folder.problems
+    assert [(note.field, note.message) for note in folder.notes] == [
+        ("spec.limits.a.rates[0].window", "is 1500ms, counted as 1s")
+    ]
+
+
+@BOTH
+def test_a_limit_without_rates_is_noted(version: str) -> None:
+    folder = policy(version, "limits: {a: {}}")
+    assert [(note.field, note.message) for note in folder.notes] == [
+        ("spec.limits.a", "has no rates, so it limits nothing")
+    ]
+
+
+@pytest.mark.parametrize("block", ["defaults", "overrides"])
+def test_conditions_beside_an_explicit_block_are_noted(block: str) -> None:
+    folder = policy("v1", f'when: [{{predicate: "true"}}]\n{block}: {{limits: {{a: LIMIT}}}}')
+    assert [note.field for note in folder.notes] == ["spec.when"]
+    assert not policy("v1", 'when: [{predicate: "true"}]\nlimits: {a: LIMIT}').notes
+
+
+def test_the_value_of_matches_is_a_regular_expression_of_re2() -> None:
+    folder = policy("v1beta2", "limits: {a: {when: [{selector: a, operator: matches, value: '(?=x)'}]}}")
+    assert mistakes(folder) == [
+        (
+            "spec.limits.a.when[0].value",
+            'is "(?=x)", not a regular expression of RE2: invalid perl operator: (?=',
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "field", "meant"),
+    [
+        ("{rate: []}", "rate", "rates"),
+        ("{RouteSelectors: []}", "RouteSelectors", "routeSelectors"),
+        ("{routeSelectors: [{mathes: []}]}", "routeSelectors[0].mathes", "matches"),
+        ("{routeSelectors: [{matches: [{metod: GET}]}]}", "routeSelectors[0].matches[0].metod", "method"),
+    ],
+)
+def test_a_misspelt_field_never_widens_a_limit(limit: str, field: str, meant: str) -> None:
+    assert mistakes(policy("v1beta2", f"limits: {{a: {limit}}}")) == [
+        (f"spec.limits.a.{field}", f'is not a field; did you mean "{meant}"?')
+    ]
+
+
+def test_fields_of_the_other_version_are_refused() -> None:
+    folder = policy("v1", "limits: {a: {rates: [{limit: 5, duration: 10, unit: second}]}}")
+    assert [problem.field for problem in folder.problems] == [
+        "spec.limits.a.rates[0].window",
+        "spec.limits.a.rates[0].duration",
+        "spec.limits.a.rates[0].unit",
+    ]
+    folder = policy("v1beta2", "limits: {a: {counters: [{expression: a}]}}")
+    assert mistakes(folder) == [("spec.limits.a.counters[0]", "is a mapping, must be text")]
+
+
+def test_every_mistake_of_a_policy_is_told_at_once() -> None:
+    folder = policy(
+        "v1beta2",
+        """
+        limits:
+          a:
+            rates: [{limit: five, duration: 0, unit: week}]
+          b: none
+        overrides: {}
+        """,
+        kind="TCPRoute",
+    )
+    assert [problem.field for problem in folder.problems] == [
+        "spec.targetRef.kind",
+        "spec.limits.a.rates[0].limit",
+        "spec.limits.a.rates[0].duration",
+        "spec.limits.a.rates[0].unit",
+        "spec.limits.b",
+        "spec.overrides",
+        "spec.overrides",
+    ]
