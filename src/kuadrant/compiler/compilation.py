@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from kuadrant.api.limitador import Limit
+from kuadrant.api.problem import spelled
+from kuadrant.api.regular_expression import fault
 from kuadrant.compiler.facts import PolicyFacts
 from kuadrant.compiler.forwarding import ReferenceGrants, forwarding
 from kuadrant.compiler.program import Forwarding, GatewayProgram, HostProgram, ListenerProgram
@@ -18,7 +20,6 @@ from kuadrant.policy.attachment import (
     served_hostnames,
     takes_requests,
 )
-from kuadrant.policy.cel import is_regular_expression
 from kuadrant.policy.checks import CheckedPolicy, check
 from kuadrant.policy.conversion import to_model
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
@@ -26,7 +27,7 @@ from kuadrant.policy.model import Policy, Problem
 from kuadrant.policy.route import Route, RouteRule, from_grpc_route, from_http_route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kuadrant.api.gateway import Gateway, Listener
     from kuadrant.api.grpc_route import GRPCRouteRule
@@ -133,33 +134,34 @@ def _routes(objects: Objects) -> tuple[list[_RouteSource], list[Problem]]:
 
 def _without_faulty_matches(route: Route) -> tuple[Route, list[Problem]]:
     """``route`` without matches that no Envoy would take: one of them would have the whole configuration refused."""
-    problems = [
-        Problem(
-            "error",
-            route.kind,
-            route.namespace,
-            route.name,
-            f"spec.rules[{rule_index}].matches[{match_index}]",
-            f'"{pattern}" is not a regular expression (RE2): no request has this match',
-        )
-        for rule_index, rule in enumerate(route.rules)
-        for match_index, match in enumerate(rule.matches)
-        if (pattern := _faulty_pattern(match)) is not None
-    ]
-    if not problems:
-        return route, problems
-    rules = tuple(
-        RouteRule(rule.name, tuple(match for match in rule.matches if _faulty_pattern(match) is None))
-        for rule in route.rules
-    )
-    return structs.replace(route, rules=rules), problems
+    problems: list[Problem] = []
+    rules: list[RouteRule] = []
+    for rule_index, rule in enumerate(route.rules):
+        sound: list[RequestMatch] = []
+        for match_index, match in enumerate(rule.matches):
+            wrong = next(_faults(match), None)
+            if wrong is None:
+                sound.append(match)
+                continue
+            field = spelled(("spec", "rules", rule_index, "matches", match_index))
+            problems.append(
+                Problem(
+                    "error",
+                    route.kind,
+                    route.namespace,
+                    route.name,
+                    field,
+                    f"{wrong}; no request has this match",
+                )
+            )
+        rules.append(RouteRule(rule.name, tuple(sound)))
+    return (structs.replace(route, rules=tuple(rules)) if problems else route), problems
 
 
-def _faulty_pattern(match: RequestMatch) -> str | None:
-    parts = (*((match.path,) if match.path else ()), *match.headers, *match.query)
-    return next(
-        (part.value for part in parts if part.type == "regex" and not is_regular_expression(part.value)), None
-    )
+def _faults(match: RequestMatch) -> Iterator[str]:
+    for part in (*((match.path,) if match.path else ()), *match.headers, *match.query):
+        if part.type == "regex" and (wrong := fault(part.value)) is not None:
+            yield f'"{part.value}" is not a regular expression of RE2: {wrong}'
 
 
 # Gateways
@@ -335,7 +337,7 @@ def _policy_facts(
     problems += (
         _warning(
             policy,
-            f"{policy.field}.limits.{limit.name}.routeSelectors",
+            spelled((*policy.field, "limits", limit.name, "routeSelectors")),
             "they select nothing: the limit limits nothing",
         )
         for limit in policy.limits

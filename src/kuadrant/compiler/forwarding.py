@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant.api.duration import milliseconds
 from kuadrant.api.http_route import HTTPRouteFilter, HTTPRouteRule
 from kuadrant.compiler.program import Backend, Forwarding, HeaderChange, PathChange, Redirect, Rewrite
-from kuadrant.policy.duration import milliseconds
 from kuadrant.policy.model import GATEWAY_API
 
 if TYPE_CHECKING:
@@ -149,5 +149,4 @@ def _path_change(path: HTTPPathModifier | None) -> PathChange | None:
 def _timeout(timeouts: HTTPRouteTimeouts) -> float | None:
     """The time for the whole request, in seconds; 0 is without end. A time for one attempt bounds it, as there is only one."""
     text = timeouts.request or timeouts.backend_request
-    length = milliseconds(text) if text else None
-    return None if length is None else length / 1000
+    return milliseconds(text) / 1000 if text else None

@@ -45,6 +45,9 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
 # Roots whose shape only the gateway's configuration knows.
 OPEN_ROOTS: Final = ("metadata", "filter_state", "xds", "plugin_name")
 
+# What selectors can name besides, because the shim knows it and the gateway's expressions do not.
+_SELECTORS_ONLY = frozenset({"source.remote_address"})
+
 _SEPARATOR = re.compile(r"(?<!\\)\.")
 
 
@@ -53,6 +56,8 @@ def may_have_value(selector: str) -> bool:
 
     The selector is a path with dots between its parts; ``\.`` is a dot within a part.
     """
+    if selector in _SELECTORS_ONLY:
+        return True
     root, *rest = _SEPARATOR.split(selector)
     if root in OPEN_ROOTS:
         return True

@@ -29,6 +29,8 @@ class ExpressionError(ValueError):
     """An expression that the gateway could not carry out; the text says where and why."""
 
 
+# Checks are pure and policies repeat themselves, across limits and from one compilation to the next.
+@lru_cache(maxsize=4096)
 def check_predicate(expression: str) -> None:
     """Check that ``expression`` is a condition on a request.
 
@@ -38,8 +40,11 @@ def check_predicate(expression: str) -> None:
     result = _result_type(expression)
     if result not in ("BOOL", "DYN"):
         raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
+    # As the shim hands it to the gateway: what nests too deep there has to be found here.
+    _compile(f"({expression}\n) ? true : false")
 
 
+@lru_cache(maxsize=4096)
 def check_counter(expression: str) -> None:
     """Check that ``expression`` has a value that can be written as text, to count by.
 
@@ -47,28 +52,19 @@ def check_counter(expression: str) -> None:
         ExpressionError: It does not parse, names something that does not exist, or is a list, a map or the like.
     """
     result = _result_type(expression)
-    if result not in ("STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIMESTAMP", "DURATION", "DYN"):
+    if result not in _WRITABLE:
         raise ExpressionError(
             f"a counter must have a value that can be written as text, this is of type {result.lower()}"
         )
+    _compile(f"string({expression}\n)")
 
 
-@lru_cache(maxsize=1024)
-def is_regular_expression(pattern: str) -> bool:
-    """Whether ``pattern`` is a regular expression in Envoy's syntax (RE2)."""
-    program = _regular_expressions().compile("text.matches(pattern)")
-    return bool(program.eval(data={"text": "", "pattern": pattern}).type() == cel.Type.BOOL)
+_WRITABLE = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIMESTAMP", "DURATION", "DYN"})
 
 
-# Checks are pure and policies repeat themselves, across limits and from one compilation to the next.
-@lru_cache(maxsize=4096)
 def _result_type(expression: str) -> str:
     """The name of the type of ``expression``, for example ``BOOL``."""
-    result = _compile(expression).return_type()
-    # The gateway reads the expression in parentheses, to make sure of its type. What only makes sense without them has to
-    # be found here: a comment at the end, or nesting at the very limit.
-    _compile(f"[({expression})]")
-    return str(result.name())
+    return str(_compile(expression).return_type().name())
 
 
 def _compile(expression: str) -> cel.Expression:
@@ -100,11 +96,6 @@ def _environment() -> cel.Env:
     variables = {root: cel.Type(f"{_PACKAGE}.{root}") for root in ATTRIBUTES}
     variables |= dict.fromkeys(OPEN_ROOTS, cel.Type.DYN)
     return cel.NewEnv(descriptor_pool=_attribute_messages(), variables=variables)
-
-
-@cache
-def _regular_expressions() -> cel.Env:
-    return cel.NewEnv(variables={"text": cel.Type.STRING, "pattern": cel.Type.STRING})
 
 
 def _attribute_messages() -> descriptor_pool.DescriptorPool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from kuadrant.api.problem import Path, spelled
 from kuadrant.policy.attributes import may_have_value
 from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
 from kuadrant.policy.condition import (
@@ -40,15 +41,12 @@ def check(policy: Policy) -> CheckedPolicy:
     shared = tuple(
         finding
         for index, condition in enumerate(policy.when)
-        if (finding := _condition(policy, f"when[{index}]", condition))
+        if (finding := _condition(policy, ("when", index), condition))
     )
     by_limit = {limit.name: tuple(_limit(policy, limit)) for limit in policy.limits}
     findings = (*shared, *(finding for own in by_limit.values() for finding in own))
-    problems = tuple(finding.problem for finding in findings)
-    if not policy.limits:
-        problems += (_warning(policy, "limits", "there are none: the policy limits nothing"),)
     return CheckedPolicy(
-        problems=problems,
+        problems=tuple(finding.problem for finding in findings),
         undecidable=frozenset(
             name for name, own in by_limit.items() if any(finding.undecidable for finding in (*shared, *own))
         ),
@@ -57,54 +55,53 @@ def check(policy: Policy) -> CheckedPolicy:
 
 
 def _limit(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
-    field = f"limits.{limit.name}"
-    if not limit.rates:
-        yield Finding(_warning(policy, f"{field}.rates", "there are none: the limit limits nothing"))
+    field: Path = ("limits", limit.name)
     for index, rate in enumerate(limit.rates):
         if rate.seconds == 0:
             message = "a window is at least one second; requests are counted in windows of one second"
-            yield Finding(_error(policy, f"{field}.rates[{index}]", message))
+            yield Finding(_error(policy, (*field, "rates", index), message))
     for index, condition in enumerate(limit.when):
-        if finding := _condition(policy, f"{field}.when[{index}]", condition):
+        if finding := _condition(policy, (*field, "when", index), condition):
             yield finding
     for index, counter in enumerate(limit.counters):
-        if finding := _counter(policy, f"{field}.counters[{index}]", counter):
+        if finding := _counter(policy, (*field, "counters", index), counter):
             yield finding
 
 
-def _condition(policy: Policy, field: str, condition: Condition) -> Finding | None:
+def _condition(policy: Policy, field: Path, condition: Condition) -> Finding | None:
     if isinstance(condition, ExpressionCondition):
         try:
             check_predicate(condition.expression)
         except ExpressionError as error:
-            return Finding(_error(policy, f"{field}.predicate", str(error)), undecidable=True)
+            return Finding(_error(policy, (*field, "predicate"), str(error)), undecidable=True)
     elif not may_have_value(condition.selector):
         message = (
             f'"{condition.selector}" never has a value at the gateway: it is compared as if it were empty'
         )
-        return Finding(_warning(policy, f"{field}.selector", message))
+        return Finding(_warning(policy, (*field, "selector"), message))
     return None
 
 
-def _counter(policy: Policy, field: str, counter: Counter) -> Finding | None:
+def _counter(policy: Policy, field: Path, counter: Counter) -> Finding | None:
     if isinstance(counter, ExpressionCounter):
         try:
             check_counter(counter.expression)
         except ExpressionError as error:
-            return Finding(_error(policy, f"{field}.expression", str(error)), undecidable=True)
+            return Finding(_error(policy, (*field, "expression"), str(error)), undecidable=True)
     elif not may_have_value(counter.selector):
         message = f'"{counter.selector}" never has a value at the gateway: the limit never applies'
         return Finding(_warning(policy, field, message))
     return None
 
 
-def _error(policy: Policy, field: str, message: str) -> Problem:
-    return Problem(
-        "error", "RateLimitPolicy", policy.namespace, policy.name, f"{policy.field}.{field}", message
-    )
+def _error(policy: Policy, field: Path, message: str) -> Problem:
+    return _problem("error", policy, field, message)
 
 
-def _warning(policy: Policy, field: str, message: str) -> Problem:
-    return Problem(
-        "warning", "RateLimitPolicy", policy.namespace, policy.name, f"{policy.field}.{field}", message
-    )
+def _warning(policy: Policy, field: Path, message: str) -> Problem:
+    return _problem("warning", policy, field, message)
+
+
+def _problem(severity: Literal["error", "warning"], policy: Policy, field: Path, message: str) -> Problem:
+    where = spelled((*policy.field, *field))
+    return Problem(severity, "RateLimitPolicy", policy.namespace, policy.name, where, message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from kuadrant.api.duration import milliseconds
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2
 from kuadrant.policy.condition import (
     ExpressionCondition,
@@ -11,7 +12,6 @@ from kuadrant.policy.condition import (
     SelectorCondition,
     SelectorCounter,
 )
-from kuadrant.policy.duration import milliseconds
 from kuadrant.policy.model import Policy, PolicyLimit, Rate, RouteSelector, Target
 from kuadrant.policy.route import http_match
 
@@ -39,12 +39,13 @@ def to_model(policy: RateLimitPolicy) -> Policy:
 def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
     spec = policy.spec
     block: Literal["defaults", "overrides"] = "defaults"
+    field: tuple[str, ...]
     if spec.defaults is not None:
-        limits, field = spec.defaults.limits, "spec.defaults"
+        limits, field = spec.defaults.limits, ("spec", "defaults")
     elif spec.overrides is not None:
-        limits, field, block = spec.overrides.limits, "spec.overrides", "overrides"
+        limits, field, block = spec.overrides.limits, ("spec", "overrides"), "overrides"
     else:
-        limits, field = spec.limits or {}, "spec"
+        limits, field = spec.limits or {}, ("spec",)
     reference = spec.target_ref
     return Policy(
         namespace=policy.metadata.namespace,
@@ -62,24 +63,25 @@ def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
 def _from_v1(policy: RateLimitPolicyV1) -> Policy:
     spec = policy.spec
     block: Literal["defaults", "overrides"] = "defaults"
+    field: tuple[str, ...]
     strategy: Literal["atomic", "merge"] = "atomic"
     if spec.defaults is not None:
         when, limits, strategy, field = (
             spec.defaults.when,
             spec.defaults.limits,
             spec.defaults.strategy,
-            "spec.defaults",
+            ("spec", "defaults"),
         )
     elif spec.overrides is not None:
         when, limits, strategy, field = (
             spec.overrides.when,
             spec.overrides.limits,
             spec.overrides.strategy,
-            "spec.overrides",
+            ("spec", "overrides"),
         )
         block = "overrides"
     else:
-        when, limits, field = spec.when, spec.limits or {}, "spec"
+        when, limits, field = spec.when, spec.limits or {}, ("spec",)
     reference = spec.target_ref
     return Policy(
         namespace=policy.metadata.namespace,
@@ -135,4 +137,4 @@ def window_seconds(window: str) -> int:
 
     0 for a window of no length and for a text that is no duration.
     """
-    return -(-(milliseconds(window) or 0) // 1000)
+    return -(-milliseconds(window) // 1000)

@@ -60,7 +60,7 @@ class Policy(Struct, frozen=True, gc=False):
     """One rate limit policy.
 
     ``block`` and ``strategy`` say how it meets policies that are attached closer to the request; ``field`` is the path of
-    the block in the document (``spec``, ``spec.defaults`` or ``spec.overrides``), for messages.
+    the block in the document, for messages.
 
     Two rules that differ between the API versions are properties of the policy. ``counted_under``: its limits are counted
     under its own name, in one place for everything that it covers, or under the name of each route. ``exclusive``: it does
@@ -73,7 +73,7 @@ class Policy(Struct, frozen=True, gc=False):
     created: str = ""
     block: Literal["defaults", "overrides"] = "defaults"
     strategy: Literal["atomic", "merge"] = "atomic"
-    field: str = "spec"
+    field: tuple[str, ...] = ("spec",)
     when: tuple[Condition, ...] = ()
     limits: tuple[PolicyLimit, ...] = ()
     counted_under: Literal["policy", "route"] = "route"

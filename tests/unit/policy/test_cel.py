@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate, is_regular_expression
+from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate,
         "'a' in metadata.filter_metadata",
         "metadata.filter_metadata['a'].b",
         "request.method in ['GET', 'HEAD']\n&& true",
+        "true // and so on",
     ],
 )
 def test_a_predicate_over_the_attributes_of_a_request_is_taken(expression: str) -> None:
@@ -111,7 +112,7 @@ def test_a_counter_without_a_value_that_can_be_written_is_refused(expression: st
 
 
 @pytest.mark.row(159)
-@pytest.mark.parametrize("expression", ["true) || (true", "true // and so on", "(" * 32 + "true" + ")" * 32])
+@pytest.mark.parametrize("expression", ["true) || (true", "(" * 32 + "true" + ")" * 32])
 def test_an_expression_that_does_not_stand_in_parentheses_is_refused(expression: str) -> None:
     with pytest.raises(ExpressionError):
         check_predicate(expression)
@@ -122,11 +123,3 @@ def test_no_text_is_anything_but_taken_or_refused(text: str) -> None:
     for check in (check_predicate, check_counter):
         with suppress(ExpressionError):
             check(text)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [("/v[0-9]+", True), ("", True), ("[", False), ("(?=a)", False), (r"\d", True), ("a{9999}", False)],
-)
-def test_regular_expressions_are_those_of_re2(pattern: str, expected: bool) -> None:
-    assert is_regular_expression(pattern) is expected

@@ -100,7 +100,7 @@ def test_v1beta2_policy(read: Read) -> None:
     )
     assert (policy.key, policy.created) == ("default/toystore", "2024-06-12T08:00:00Z")
     assert policy.target == Target("HTTPRoute", "default", "toystore")
-    assert (policy.block, policy.strategy, policy.field) == ("defaults", "atomic", "spec")
+    assert (policy.block, policy.strategy, policy.field) == ("defaults", "atomic", ("spec",))
     assert (policy.counted_under, policy.exclusive) == ("policy", True)
     assert policy.limits == (
         PolicyLimit(
@@ -148,9 +148,9 @@ def test_v1_policy(read: Read) -> None:
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
-        ("limits: {a: {}}", ("defaults", "spec")),
-        ("defaults: {limits: {a: {}}}", ("defaults", "spec.defaults")),
-        ("overrides: {limits: {a: {}}}", ("overrides", "spec.overrides")),
+        ("limits: {a: {}}", ("defaults", ("spec",))),
+        ("defaults: {limits: {a: {}}}", ("defaults", ("spec", "defaults"))),
+        ("overrides: {limits: {a: {}}}", ("overrides", ("spec", "overrides"))),
     ],
 )
 def test_the_block_that_is_there_counts(
