@@ -113,7 +113,8 @@ class EnvoyProcess:
         try:
             assert process.stderr is not None
             while line := await _read_line(process.stderr):
-                _relay(line)
+                if not self._stopping:  # what it says of its end was asked for
+                    _relay(line)
             return await process.wait()
         finally:
             if process.returncode is None:

@@ -49,6 +49,7 @@ class Kuadrant:
         self,
         folder: Path,
         *arguments: str,
+        wasm_server: bool = True,
         command: list[str] | None = None,
         environment: dict[str, str] | None = None,
     ) -> None:
@@ -60,7 +61,14 @@ class Kuadrant:
         self.process = subprocess.Popen(
             [
                 *(command or [sys.executable, "-m", "kuadrant"]),
-                *("run", str(folder), "--port", str(self.port), "--wasm-port", str(self.wasm_port)),
+                *(
+                    "run",
+                    str(folder),
+                    "--port",
+                    str(self.port),
+                    "--wasm-port",
+                    str(self.wasm_port if wasm_server else 0),
+                ),
                 *("--admin-port", str(self.admin_port), "--metrics-port", str(self.metrics_port), *arguments),
             ],
             env={**os.environ, "LOG_MODE": "production", **(environment or {})},
@@ -82,6 +90,9 @@ class Kuadrant:
             with self._changed:
                 self.output.append(line.rstrip("\n"))
                 self._changed.notify_all()
+        self.process.wait()
+        with self._changed:
+            self._changed.notify_all()
 
     def _read_log(self) -> None:
         assert self.process.stderr is not None
@@ -135,7 +146,7 @@ class Kuadrant:
         """Return how many requests the rate limit service has seen: admitted and limited."""
         total = 0.0
         for line in self.get(self.metrics_port, "/metrics").body.decode().splitlines():
-            if line.startswith(("authorized_calls_total{", "limited_calls_total{")):
+            if line.startswith(("authorized_calls{", "limited_calls{")):
                 total += float(line.rpartition(" ")[2])
         return int(total)
 

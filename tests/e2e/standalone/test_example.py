@@ -52,7 +52,7 @@ def test_the_limited_answer_is_too_many_requests(start: Callable[..., Kuadrant])
 
     answers = [kuadrant.request("POST") for _ in range(6)]
 
-    assert answers[0].headers["x-ratelimit-limit"] == "5, 5;w=10"
+    assert answers[0].headers["x-ratelimit-limit"] == '5, 5;w=10;name="create-toy"'
     assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["4", "3", "2", "1", "0", "0"]
     assert answers[5].status == 429
     assert answers[5].body == b"Too Many Requests\n"
@@ -77,7 +77,7 @@ def test_the_module_is_served_with_the_digest_that_is_logged(start: Callable[...
 
 
 def test_the_module_server_can_be_turned_off(start: Callable[..., Kuadrant]) -> None:
-    kuadrant = start(EXAMPLES / "toystore", "--echo", "--wasm-port", "0")
+    kuadrant = start(EXAMPLES / "toystore", "--echo", wasm_server=False)
 
     with pytest.raises(ConnectionRefusedError):
         kuadrant.get(kuadrant.wasm_port, "/kuadrant-wasm-shim")
