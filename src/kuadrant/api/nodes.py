@@ -2,10 +2,11 @@
 
 What plain scalars mean is what ``kubectl`` takes them for (YAML 1.1 as its Go parser has it): ``yes``, ``on`` and ``y`` are true,
 ``010`` is eight, ``0x10`` sixteen, ``1_000`` a thousand, ``~`` is null, dates stay text, and there are no numbers to the base 60. JSON
-is YAML. Anchors, aliases and merge keys work within a document. Unlike there, a repeated key is a mistake, and a merged
-value never replaces one that is written out.
+is YAML. Anchors, aliases and merge keys work within a document. What ``kubectl`` takes in a way that people do not expect is a
+mistake here: a repeated key, a key with a fraction, a merge key behind a key that it would replace.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -113,7 +114,10 @@ def _has_content(head: str) -> bool:
 
 
 class _Frame:
-    """A mapping or list that is being read; ``key`` is the key that waits for its value."""
+    """A mapping or list that is being read.
+
+    ``key`` is the key that waits for its value; ``merges`` are what to merge in, each with the keys in front of it.
+    """
 
     __slots__ = ("anchor", "key", "merges", "node")
 
@@ -121,7 +125,7 @@ class _Frame:
         self.node = node
         self.anchor = anchor
         self.key: tuple[str | None, int, int] | None = None
-        self.merges: list[Node] = []
+        self.merges: list[tuple[Node, frozenset[str]]] = []
 
 
 class _Builder:
@@ -213,8 +217,8 @@ class _Builder:
     def _end(self) -> None:
         frame = self._frames.pop()
         node = frame.node
-        for merged in frame.merges:
-            self._merge(node, merged)
+        for merged, in_front in frame.merges:
+            self._merge(node, merged, in_front)
         if frame.anchor is not None:
             self._anchors[frame.anchor] = node
         self._add(node)
@@ -234,7 +238,7 @@ class _Builder:
             key, line, column = frame.key
             frame.key = None
             if key is None:
-                frame.merges.append(node)
+                frame.merges.append((node, frozenset(parent.value)))
                 return
             if key in parent.value:
                 first = parent.keys[key][0]
@@ -248,7 +252,7 @@ class _Builder:
             raise _FlawError(node.line, node.column, f"is nested deeper than {MAX_DEPTH} levels")
 
     def _key(self, node: Node) -> tuple[str | None, int, int]:
-        """Return the key as text, or None for a merge key. Numbers and booleans become text, as with ``kubectl``."""
+        """Return the key as text, or None for a merge key. Whole numbers and booleans become text, as with ``kubectl``."""
         value = node.value
         if isinstance(value, (list, dict)) or value is None:
             what = "null" if value is None else "a mapping" if isinstance(value, dict) else "a list"
@@ -257,22 +261,30 @@ class _Builder:
             return None, node.line, node.column
         if isinstance(value, bool):
             value = "true" if value else "false"
+        if isinstance(value, float) or (isinstance(value, int) and value >= 2**63):
+            raise _FlawError(
+                node.line, node.column, f"has the number {node.written} as a key; put it in quotes"
+            )
         return str(value), node.line, node.column
 
-    def _merge(self, into: Node, source: Node) -> None:
+    def _merge(self, into: Node, source: Node, in_front: frozenset[str]) -> None:
         if isinstance(source.value, list):
             for one in source.value:
                 if isinstance(one.value, list):
                     self._flaws.append(_not_mergeable(one))
                 else:
-                    self._merge(into, one)
+                    self._merge(into, one, in_front)
             return
         if not isinstance(source.value, dict) or not isinstance(into.value, dict):
             self._flaws.append(_not_mergeable(source))
             return
         self._count(len(source.value), source.line, source.column)
         for key, node in source.value.items():
-            if key not in into.value:
+            if key in in_front:
+                line, column = into.keys[key]
+                message = f'"{key}" is in front of a merge key that has it too, which kubectl lets win; put "<<" first'
+                self._flaws.append(Flaw(line, column, message))
+            elif key not in into.value:
                 into.value[key] = node
                 into.keys[key] = source.keys[key]
                 into.size += node.size
@@ -295,9 +307,6 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     "<<": _MERGE,
 }
 _TAG = "tag:yaml.org,2002:"
@@ -309,6 +318,7 @@ _TAGGED: dict[str, tuple[type, ...]] = {
     "merge": (_Merge,),
 }
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))", re.ASCII)
+_NO_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 
 
@@ -316,8 +326,11 @@ def _scalar(event: yaml.ScalarEvent, line: int, column: int) -> Scalar:
     text: str = event.value
     tag: str | None = event.tag
     if tag is None or tag == "!":
-        is_plain = event.implicit[0] and tag is None
-        return _resolve(text) if is_plain else text
+        if tag is not None or not event.implicit[0]:
+            return text
+        if _NO_JSON.fullmatch(text):
+            raise _FlawError(line, column, f"is {text}, a number that JSON does not have; put text in quotes")
+        return _resolve(text)
     if not tag.startswith(_TAG):
         return text
     kind = tag.removeprefix(_TAG)
@@ -347,4 +360,7 @@ def _resolve(text: str) -> Scalar:
         # Past 64 bits the Go parser goes on to take decimal digits for a float, and others for text.
         if -(2**63) <= value < 2**64:
             return value
-    return float(number) if _FLOAT.fullmatch(number) else text
+    if not _FLOAT.fullmatch(text if text[0] == "." else number):
+        return text
+    real = float(number)
+    return text if math.isinf(real) else real

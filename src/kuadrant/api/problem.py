@@ -1,5 +1,7 @@
 """What is wrong in a document, and where."""
 
+import json
+
 from msgspec import Struct
 
 
@@ -18,9 +20,10 @@ class Problem(Struct, frozen=True, gc=False, order=True):
     message: str
 
     def __str__(self) -> str:
-        """Return the line for a person: place, object, field, message."""
+        """Return the line for a person: place, object, field, message; what cannot be printed is escaped."""
         where = f"{self.file}:{self.line}:{self.column}"
-        return ": ".join(part for part in (where, self.subject, self.field, self.message) if part)
+        line = ": ".join(part for part in (where, self.subject, self.field, self.message) if part)
+        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
 Path = tuple[str | int, ...]
@@ -36,5 +39,5 @@ def spelled(path: Path) -> str:
         elif step.replace("-", "").replace("_", "").isalnum():
             text += f".{step}" if text else step
         else:
-            text += f'["{step}"]'
+            text += f"[{json.dumps(step, ensure_ascii=False)}]"
     return text

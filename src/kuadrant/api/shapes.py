@@ -11,7 +11,7 @@ import re
 import types
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
@@ -110,15 +110,14 @@ def quoted(text: str) -> str:
     return json.dumps(text if len(text) <= _SHOWN else text[:_SHOWN] + "...", ensure_ascii=False)
 
 
-class _Shape:
+class _Shape(Protocol):
     """What a value has to be like."""
 
     def read(self, node: Node, path: Path, reading: _Reading) -> Any:
-        raise NotImplementedError
+        """Return the value of ``node``, or a stand-in after telling ``reading`` what is wrong."""
 
     def stand_in(self) -> Any:
         """Return some value of the type, for what is missing or wrong."""
-        raise NotImplementedError
 
 
 class _Anything(_Shape):

@@ -267,3 +267,55 @@ def test_a_repeated_key_is_a_mistake() -> None:
     read_ = folder("apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  name: b\n")
     assert lines(read_) == ['a.yaml:5:3: "name" is given twice, first in line 4']
     assert not read_.objects.services
+
+
+def kuadrant(spec: str) -> Folder:
+    return folder(f"{{apiVersion: kuadrant.io/v1beta1, kind: Kuadrant, metadata: {{name: a}}, spec: {spec}}}")
+
+
+@pytest.mark.parametrize(
+    ("spec", "mistake"),
+    [
+        ('{mtls: {enable: "yes"}}', 'mtls.enable: is "yes", must be true or false'),
+        ("{mtls: true}", "mtls: is true, must be a mapping"),
+        ("{limitador: {replicas: 2.5}}", "limitador.replicas: is 2.5, must be a whole number"),
+        ('{limitador: {replicas: "2"}}', 'limitador.replicas: is "2", must be a whole number without quotes'),
+        ("{limitador: {replicas: yes}}", "limitador.replicas: is true (written yes), must be a whole number"),
+        ("{limitador: {replicas: -1}}", "limitador.replicas: is -1, must be at least 0"),
+        (
+            "{limitador: {pdb: {minAvailable: 1.5}}}",
+            "limitador.pdb.minAvailable: is 1.5, must be a whole number or text",
+        ),
+        (
+            "{observability: {dataPlane: {defaultLevels: {}}}}",
+            "observability.dataPlane.defaultLevels: is a mapping, must be a list",
+        ),
+        ("{limitador: {storage: disk}}", 'limitador.storage: is "disk", must be a mapping'),
+        ("[]", "is a list, must be a mapping"),
+    ],
+)
+def test_a_value_of_another_type_is_told(spec: str, mistake: str) -> None:
+    [line] = lines(kuadrant(spec))
+    assert line.endswith(mistake)
+
+
+def test_values_are_taken_as_kubectl_sends_them() -> None:
+    [read_] = kuadrant(
+        "{mtls: {enable: yes}, limitador: {replicas: 2.0, affinity: {a: [1, b]}}}"
+    ).objects.kuadrants
+    assert read_.spec.mtls is not None
+    assert read_.spec.mtls.enable is True
+    assert read_.spec.limitador is not None
+    assert read_.spec.limitador.replicas == 2
+    assert read_.spec.limitador.affinity == {"a": [1, "b"]}
+
+
+def test_what_cannot_be_printed_is_escaped() -> None:
+    [line] = lines(folder('{apiVersion: v1, kind: Service, metadata: {name: a, "\\e[31m\\n": 1}}'))
+    assert "\\u001b[31m\\n" in line
+    assert line.isprintable()
+
+
+def test_keys_with_dots_are_quoted_in_paths() -> None:
+    [problem] = folder('{apiVersion: v1, kind: Service, metadata: {name: a, labels: {"a.b/c": 1}}}').problems
+    assert problem.field == 'metadata.labels["a.b/c"]'

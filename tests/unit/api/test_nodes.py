@@ -37,6 +37,8 @@ def flaws(text: str) -> list[tuple[int, int, str]]:
         (".5", 0.5),
         ("18446744073709551615", 2**64 - 1),
         ("18446744073709551616", float(2**64)),
+        (".5_", ".5_"),
+        ("1e400", "1e400"),
         ("1:30", "1:30"),
         ("2024-06-12", "2024-06-12"),
         ("2024-06-12T08:54:18Z", "2024-06-12T08:54:18Z"),
@@ -59,21 +61,21 @@ def test_scalars_mean_what_kubectl_takes_them_for(written: str, meant: object) -
 
 
 def test_keys_become_text() -> None:
-    assert values("{1: a, on: b, 0.5: c, '': d}") == [{"1": "a", "true": "b", "0.5": "c", "": "d"}]
+    assert values("{1: a, on: b, 010: c, '': d}") == [{"1": "a", "true": "b", "8": "c", "": "d"}]
 
 
 def test_aliases_and_merge_keys_work() -> None:
     text = """
     base: &base {unit: second, duration: 1}
     one: {<<: *base, duration: 10}
-    two: {duration: 5, <<: [*base, {unit: day, limit: 3}]}
+    two: {limits: 1, <<: [*base, {unit: day, limit: 3}], duration: 5}
     same: *base
     """
     assert values(text) == [
         {
             "base": {"unit": "second", "duration": 1},
             "one": {"unit": "second", "duration": 10},
-            "two": {"unit": "second", "duration": 5, "limit": 3},
+            "two": {"limits": 1, "unit": "second", "duration": 5, "limit": 3},
             "same": {"unit": "second", "duration": 1},
         }
     ]
@@ -113,10 +115,18 @@ def test_places_count_from_one_through_all_documents() -> None:
         ("? [a]\n: b", (1, 3, "has a list as a key; keys are text")),
         ("? {a: b}\n: b", (1, 3, "has a mapping as a key; keys are text")),
         ("~: b", (1, 1, "has null as a key; keys are text")),
+        ("a:\n  0.5: b", (2, 3, "has the number 0.5 as a key; put it in quotes")),
+        ("1e3: b", (1, 1, "has the number 1e3 as a key; put it in quotes")),
+        ("a: .inf", (1, 4, "is .inf, a number that JSON does not have; put text in quotes")),
+        (
+            "a: &a {b: 1}\nc: {b: 2, <<: *a}",
+            (2, 5, '"b" is in front of a merge key that has it too, which kubectl lets win; put "<<" first'),
+        ),
         ("a: !!binary aGk=", (1, 4, "is tagged !!binary; write the text itself")),
         ("a: !!int x", (1, 4, 'is tagged !!int, which "x" is not')),
         ("<<: 5", (1, 5, "<<: takes a mapping or a list of mappings")),
         ("<<: [[{}]]", (1, 6, "<<: takes a mapping or a list of mappings")),
+        ("a: 1\r---\rb: 2", (2, 1, "begins a second document without a line '---' in front of it")),
         ("a: 1\n... \nb: 2\n", (3, 1, "is not YAML: did not find expected <document start>")),
     ],
 )

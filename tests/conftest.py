@@ -1,0 +1,43 @@
+"""Fuzzing, the same for every folder: how much of it, from which seed, and a line about it at the end of a run.
+
+``FUZZ_SCALE`` multiplies the number of inputs (1 by default), ``FUZZ_SEED`` repeats a run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+
+import pytest
+from msgspec import Struct
+
+_PROPERTY = "fuzzed"
+
+
+class Fuzz(Struct, frozen=True):
+    """What a fuzz test goes by; ``done`` is called with a word for the inputs and their number."""
+
+    seed: int
+    scale: float
+    done: Callable[[str, int], None]
+
+
+@pytest.fixture
+def fuzz(record_property: Callable[[str, object], None]) -> Fuzz:
+    given = os.environ.get("FUZZ_SEED")
+    seed = int(given) if given else random.SystemRandom().getrandbits(32)
+
+    def done(what: str, inputs: int) -> None:
+        record_property(_PROPERTY, f"{inputs} {what}, FUZZ_SEED={seed}")
+
+    return Fuzz(seed, float(os.environ.get("FUZZ_SCALE", "1")), done)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was fuzzed and from which seed, also when nothing failed."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == _PROPERTY and report.when == "call":
+                    terminalreporter.write_line(f"fuzz: {report.nodeid}: {value}")
