@@ -66,7 +66,8 @@ def compile_limits(limits: Iterable[Limit]) -> dict[Identity, CompiledLimit]:
                 conditions.append(compile_condition(text))
             except ExpressionError as error:
                 wrong.append(f"condition {error}")
-        for text in limit.variables:
+        # In one order, because a limit with the same variables in another order has the same counters.
+        for text in sorted(set(limit.variables)):
             try:
                 variables.append(compile_variable(text))
             except ExpressionError as error:
