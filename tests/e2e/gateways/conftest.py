@@ -42,7 +42,7 @@ LOOPBACK = "127.0.0.1"
 READY_SECONDS = 30.0
 
 # The least that Envoy takes for a proxy-wasm module: it does nothing.
-_MODULE = bytes(
+IDLE_MODULE = bytes(
     wasmtime.wat2wasm(
         """(module
              (memory (export "memory") 1)
@@ -122,11 +122,11 @@ class Gateway:
         hosts: Sequence[HostProgram],
         endpoints: Mapping[envoy.BackendKey, tuple[envoy.Address, ...]],
         *,
-        echo: envoy.Address | None = None,
+        module: bytes = IDLE_MODULE,
     ) -> None:
         self._folder = folder
         self._endpoints = endpoints
-        self._echo = echo
+        self._module = module
         self._version = 0
         self.port = free_port()
         self._write(hosts)
@@ -156,12 +156,11 @@ class Gateway:
             "default", "gateway", (ListenerProgram(("http",), 80, "HTTP", tuple(hosts)),), ()
         )
         settings = envoy.Settings(
-            module=_MODULE,
+            module=self._module,
             configure=partial(kuadrant.render, service=kuadrant.Service(envoy.RATE_LIMIT_CLUSTER)),
             addresses={(GATEWAY, 80): envoy.Address(LOOPBACK, self.port)},
             rate_limit=envoy.Address(LOOPBACK, 1),
             endpoints=self._endpoints,
-            echo=self._echo,
         )
         return envoy.resources([program], settings)
 
