@@ -154,6 +154,8 @@ class Conversation:
 
     def next_response(self, shelf: Shelf) -> Response | None:
         """Return the answer to the next request, or None as long as none is there in full."""
+        if self._over:
+            return None
         response = shelf.recall(self._received)
         if response is not None:
             self._consume(len(self._received))
