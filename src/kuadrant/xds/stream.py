@@ -9,8 +9,10 @@ Requests and snapshots go in, responses and refusals come out. The rules:
 * A request that is no verdict asks anew for everything it names, also for what was sent before: a cluster or
   listener that changed warms until it gets its endpoints or routes again. Envoy sends each verdict once, so this
   cannot go round in circles.
-* What was refused is not sent again until it changes. When a response with several named resources is refused, they
-  are sent one by one, because nothing but a text says which of them was meant.
+* What was refused is not sent again until it changes. A verdict is on a whole response, so filters and routes are sent
+  one by one. Endpoints are many, and each of Envoy's verdicts names all that it subscribed to, so they are sent
+  together; only when that is refused they are sent again one by one. Filters must never be sent a second time: Envoy
+  acknowledges a filter that is the same as the last one that it saw, even if it refused that.
 * Clusters and endpoints come before what refers to them: filters, then listeners, then routes wait for the verdicts
   of the types before them. Endpoints wait for nothing: Envoy withholds its verdict on clusters until they are warm,
   and for that they need their endpoints.
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WHOLE = frozenset({CLUSTER, LISTENER})
+_SINGLE = frozenset({EXTENSION, ROUTE})
 _ORDER = (CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE)
 
 State = Literal["unasked", "waiting", "taken", "refused"]
@@ -145,11 +148,10 @@ class _Subscription:
             for name, resource in view.items()
             if resource.version not in (self.held.get(name), self.refused.get(name))
         )
-        return (
-            tuple(resource for resource in changed if resource.name not in self.suspects)
-            or changed[:1]
-            or None
-        )
+        if self.type_url in _SINGLE:
+            return changed[:1] or None
+        unsuspected = tuple(resource for resource in changed if resource.name not in self.suspects)
+        return unsuspected or changed[:1] or None
 
     def _refuses(self, view: dict[str, Resource]) -> bool:
         if self.type_url in _WHOLE:

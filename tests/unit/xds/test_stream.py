@@ -110,7 +110,8 @@ def test_a_name_that_does_not_exist_yet_is_answered_when_it_does(client: Client)
 def test_a_star_asks_for_all_of_any_type(client: Client) -> None:
     client.set(snapshot(routes={"r": "1", "s": "1"}))
 
-    assert client.ask(ROUTE, "*") == [(ROUTE, {"r": "1", "s": "1"})]
+    assert client.ask(ROUTE, "*") == [(ROUTE, {"r": "1"})]
+    assert client.ack(ROUTE) == [(ROUTE, {"s": "1"})]
 
 
 def test_no_names_for_routes_ask_for_nothing(client: Client) -> None:
@@ -186,6 +187,7 @@ def test_a_change_sends_all_clusters_but_only_the_changed_route(client: Client) 
     client.ask(CLUSTER)
     client.ack(CLUSTER)
     client.ask(ROUTE, "r", "s")
+    client.ack(ROUTE)
     client.ack(ROUTE)
 
     assert client.set(snapshot(clusters={"a": "1", "b": "2"}, routes={"r": "1", "s": "1"})) == [
@@ -282,22 +284,46 @@ def test_a_refused_content_is_tried_again_when_it_comes_back_after_a_good_one(cl
     assert client.set(snapshot(clusters={"a": "bad"})) == [(CLUSTER, {"a": "bad"})]
 
 
-def test_of_several_extensions_the_bad_one_is_found_and_does_not_hold_up_the_others(client: Client) -> None:
+def test_extensions_are_sent_one_by_one_so_that_a_verdict_is_on_one(client: Client) -> None:
     client.set(snapshot(extensions={"a": "1", "b": "bad", "c": "1"}))
-    client.ask(EXTENSION, "a", "b", "c")
 
-    assert client.nack(EXTENSION, "one of them") == [
-        ("refused", EXTENSION, ("a", "b", "c"), "one of them"),
-        (EXTENSION, {"a": "1"}),
-    ]
+    assert client.ask(EXTENSION, "a", "b", "c") == [(EXTENSION, {"a": "1"})]
     assert client.ack(EXTENSION) == [(EXTENSION, {"b": "bad"})]
     assert client.nack(EXTENSION, "b is bad") == [
         ("refused", EXTENSION, ("b",), "b is bad"),
         (EXTENSION, {"c": "1"}),
     ]
     assert client.ack(EXTENSION) == []
-    assert client.stream.refusal(EXTENSION) == Refusal(
-        "node-1", EXTENSION, client.last[EXTENSION].version, ("b",), "b is bad", 100.0
+    assert client.stream.state(EXTENSION) == "refused"
+
+
+def test_a_refused_extension_is_not_sent_when_envoy_asks_again_because_it_would_be_acknowledged(
+    client: Client,
+) -> None:
+    client.set(snapshot(extensions={"a": "bad"}))
+    client.ask(EXTENSION, "a")
+    client.nack(EXTENSION)
+
+    assert client.ask(EXTENSION, "a") == []
+    assert client.stream.state(EXTENSION) == "refused"
+
+
+def test_of_several_endpoints_the_bad_ones_are_found_and_do_not_hold_up_the_others(client: Client) -> None:
+    client.set(snapshot(endpoints={"a": "1", "b": "bad", "c": "1"}))
+    client.ask(ENDPOINT, "a", "b", "c")
+
+    assert client.nack(ENDPOINT, "one of them") == [
+        ("refused", ENDPOINT, ("a", "b", "c"), "one of them"),
+        (ENDPOINT, {"a": "1"}),
+    ]
+    assert client.ack(ENDPOINT) == [(ENDPOINT, {"b": "bad"})]
+    assert client.nack(ENDPOINT, "b is bad") == [
+        ("refused", ENDPOINT, ("b",), "b is bad"),
+        (ENDPOINT, {"c": "1"}),
+    ]
+    assert client.ack(ENDPOINT) == []
+    assert client.stream.refusal(ENDPOINT) == Refusal(
+        "node-1", ENDPOINT, client.last[ENDPOINT].version, ("b",), "b is bad", 100.0
     )
 
 

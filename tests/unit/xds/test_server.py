@@ -1,0 +1,178 @@
+"""The server over real sockets, with a client that speaks the protocol by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import grpc  # type: ignore[import-untyped]
+import pytest
+
+from kuadrant.envoy_api import message
+from kuadrant.xds import CLUSTER, EXTENSION, LISTENER, AddressError, Refusal, Server, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+AGGREGATED = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
+EXTENSIONS = "/envoy.service.extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs"
+
+
+def clusters(*names: str) -> Snapshot:
+    return Snapshot.of({CLUSTER: {name: {"@type": CLUSTER, "name": name} for name in names}})
+
+
+class Client:
+    def __init__(self, port: int, method: str = AGGREGATED) -> None:
+        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        self.call = self._channel.stream_stream(
+            method,
+            request_serializer=message("envoy.service.discovery.v3.DiscoveryRequest").SerializeToString,
+            response_deserializer=message("envoy.service.discovery.v3.DiscoveryResponse").FromString,
+        )()
+
+    async def ask(self, type_url: str, *names: str, nonce: str = "", error: str | None = None) -> None:
+        request = message("envoy.service.discovery.v3.DiscoveryRequest")(
+            type_url=type_url, resource_names=names, response_nonce=nonce, node={"id": "node"}
+        )
+        if error is not None:
+            request.error_detail.message = error
+        await self.call.write(request)
+
+    async def read(self) -> Any:
+        return await asyncio.wait_for(self.call.read(), 10)
+
+    async def close(self) -> None:
+        self.call.cancel()
+        await self._channel.close()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    server = Server(clock=lambda: 7.0)
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[Client]:
+    client = Client(await server.start())
+    yield client
+    await client.close()
+
+
+async def test_a_snapshot_is_answered_and_a_new_one_is_pushed(server: Server, client: Client) -> None:
+    await server.set(clusters("a"))
+    await client.ask(CLUSTER)
+    first = await client.read()
+    await client.ask(CLUSTER, nonce=first.nonce)
+    await server.settled(CLUSTER)
+    await server.set(clusters("a", "b"))
+    second = await client.read()
+
+    assert (first.type_url, first.version_info) == (CLUSTER, clusters("a").version(CLUSTER))
+    assert [packed.type_url for packed in first.resources] == [CLUSTER]
+    assert second.version_info == clusters("a", "b").version(CLUSTER)
+    assert len(second.resources) == 2
+
+
+async def test_settled_waits_for_the_verdict(server: Server, client: Client) -> None:
+    await server.set(clusters("a"))
+    await client.ask(CLUSTER)
+    response = await client.read()
+    settled = asyncio.create_task(server.settled(CLUSTER))
+    await asyncio.wait([settled], timeout=0.05)
+    assert not settled.done()
+
+    await client.ask(CLUSTER, nonce=response.nonce)
+
+    assert await asyncio.wait_for(settled, 10) == ()
+
+
+async def test_settled_gives_the_refusals(client: Client, server: Server) -> None:
+    await server.set(clusters("a"))
+    await client.ask(CLUSTER)
+    response = await client.read()
+    await client.ask(CLUSTER, nonce=response.nonce, error="no good")
+
+    (refusal,) = await asyncio.wait_for(server.settled(CLUSTER, LISTENER), 10)
+
+    assert refusal == Refusal("node", CLUSTER, response.version_info, ("a",), "no good", 7.0)
+
+
+async def test_settled_does_not_wait_for_who_left(client: Client, server: Server) -> None:
+    await server.set(clusters("a"))
+    await client.ask(CLUSTER)
+    await client.read()
+    settled = asyncio.create_task(server.settled(CLUSTER))
+
+    await client.close()
+
+    assert await asyncio.wait_for(settled, 10) == ()
+    assert server.status() == ()
+
+
+async def test_settled_with_nobody_connected_is_at_once(server: Server) -> None:
+    assert await server.settled(CLUSTER) == ()
+
+
+async def test_a_refusal_is_reported_as_it_arrives() -> None:
+    refusals: asyncio.Queue[Refusal] = asyncio.Queue()
+    server = Server(on_refusal=refusals.put_nowait)
+    await server.set(clusters("a"))
+    client = Client(await server.start())
+    await client.ask(CLUSTER)
+    await client.ask(CLUSTER, nonce=(await client.read()).nonce, error="no good")
+
+    assert (await asyncio.wait_for(refusals.get(), 10)).text == "no good"
+    await client.close()
+    await server.stop()
+
+
+async def test_by_default_a_refusal_is_logged_with_envoys_text(
+    server: Server, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await server.set(clusters("a"))
+    await client.ask(CLUSTER)
+    await client.ask(CLUSTER, nonce=(await client.read()).nonce, error="no good at all")
+    await server.settled(CLUSTER)
+
+    captured = capsys.readouterr()
+    assert "no good at all" in captured.out + captured.err
+
+
+async def test_the_extension_service_needs_no_type(server: Server) -> None:
+    extension = {"@type": EXTENSION, "name": "shim"}
+    await server.set(Snapshot.of({EXTENSION: {"shim": extension}}))
+    client = Client(await server.start(), EXTENSIONS)
+    await client.ask("", "shim")
+
+    assert (await client.read()).type_url == EXTENSION
+    await client.close()
+
+
+async def test_a_client_that_has_nothing_more_to_ask_ends_the_stream(server: Server, client: Client) -> None:
+    await client.ask(CLUSTER)
+    await client.read()
+
+    await client.call.done_writing()
+
+    assert await client.read() is grpc.aio.EOF
+    assert server.status() == ()
+
+
+async def test_stopping_ends_the_streams(server: Server, client: Client) -> None:
+    await client.ask(CLUSTER)
+    await client.read()
+
+    await server.stop()
+
+    with pytest.raises(grpc.aio.AioRpcError):
+        await client.read()
+
+
+async def test_a_port_that_is_taken_is_an_error_that_names_it(server: Server) -> None:
+    port = await server.start()
+
+    with pytest.raises(AddressError, match=f"127.0.0.1:{port}.*taken"):
+        await Server(port=port).start()
