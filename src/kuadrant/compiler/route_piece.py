@@ -13,7 +13,7 @@ from kuadrant.api.limitador import Limit
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
 from kuadrant.policy.condition import UNDECIDABLE, Condition, Counter, SelectorCounter
 from kuadrant.policy.identifiers import action_set_name, descriptor_entry, limit_condition, limit_identifier
-from kuadrant.policy.merge import EffectiveLimit, EffectivePolicy, merge
+from kuadrant.policy.merge import EffectiveLimit, merge
 from kuadrant.policy.precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.selectors import selects
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from kuadrant.policy.model import Policy
-    from kuadrant.policy.route import Route, RouteRule
+    from kuadrant.policy.route import Route
 
 
 class ListenerPlace(Struct, frozen=True, gc=False):
@@ -84,11 +84,12 @@ def route_piece(
     selected: dict[tuple[str, str, str], EffectiveLimit] = {}
     for index, (rule, forwarding, on_path) in enumerate(zip(route.rules, forwardings, policies, strict=True)):
         effective = merge(on_path)
-        if effective is not None:
-            outcomes += _outcomes(on_path, effective, place.gateway)
-            effective_names |= {_name(entry) for entry in effective.limits}
+        in_effect = effective.limits if effective else ()
+        outcomes += _outcomes(on_path, in_effect, place.gateway)
+        effective_names |= {_name(entry) for entry in in_effect}
         for hostname, origins in hostnames.items():
-            limits = _selected(effective, rule, origins | {hostname})
+            names = origins | {hostname}
+            limits = tuple(entry for entry in in_effect if selects(entry.limit.selectors, rule, names))
             selected.update({(entry.identity, *_name(entry)): entry for entry in limits})
             actions = _actions(limits, route.key, undecidable)
             for match_index, match in enumerate(rule.matches):
@@ -116,14 +117,6 @@ def route_piece(
         effective=frozenset(effective_names),
         selected=frozenset(map(_name, selected.values())),
     )
-
-
-def _selected(
-    effective: EffectivePolicy | None, rule: RouteRule, names: frozenset[str]
-) -> tuple[EffectiveLimit, ...]:
-    if effective is None:
-        return ()
-    return tuple(entry for entry in effective.limits if selects(entry.limit.selectors, rule, names))
 
 
 def _actions(
@@ -170,15 +163,17 @@ def _text(counter: Counter) -> str:
     return counter.selector if isinstance(counter, SelectorCounter) else counter.expression
 
 
-def _outcomes(on_path: Iterable[Policy], effective: EffectivePolicy, gateway: str) -> Iterable[PolicyOutcome]:
-    winners = {entry.source.key for entry in effective.limits} or {effective.owner.key}
+def _outcomes(
+    on_path: Iterable[Policy], in_effect: Sequence[EffectiveLimit], gateway: str
+) -> Iterable[PolicyOutcome]:
+    winners = {entry.source.key for entry in in_effect}
     for policy in on_path:
-        kept = sum(entry.source.key == policy.key for entry in effective.limits)
+        kept = sum(entry.source.key == policy.key for entry in in_effect)
         yield PolicyOutcome(
             policy=policy.key,
             gateway=gateway,
             kept=kept,
-            whole=kept == len(policy.limits) and policy.key in winners,
+            whole=kept == len(policy.limits),
             winners=tuple(sorted(winners - {policy.key})),
         )
 

@@ -41,13 +41,15 @@ class EffectivePolicy(Struct, frozen=True, gc=False):
 
 
 def merge(policies: Sequence[Policy]) -> EffectivePolicy | None:
-    """Reduce the policies of a path, given from the least to the most specific; None if there are none.
+    """Reduce the policies of a path, given from the least to the most specific; None if none of them has limits.
 
-    Policies on one object are given by age, oldest first, so that the older one counts as the less specific.
+    Policies on one object are given by age, oldest first, so that the older one counts as the less specific. A policy without
+    limits takes no part: it neither shields from the defaults of others nor overrides them with nothing.
     """
-    if not policies:
+    taking_part = [policy for policy in policies if policy.limits]
+    if not taking_part:
         return None
-    *rest, most_specific = policies
+    *rest, most_specific = taking_part
     effective = _whole(most_specific)
     for policy in reversed(rest):
         effective = _step(policy, effective)

@@ -154,7 +154,7 @@ def test_v1_policy(read: Read) -> None:
     ],
 )
 def test_the_block_that_is_there_counts(
-    read: Read, version: str, block: str, expected: tuple[str, str]
+    read: Read, version: str, block: str, expected: tuple[str, tuple[str, ...]]
 ) -> None:
     policy = to_model(read(f"{version}  {block}\n"))
     assert (policy.block, policy.field) == expected

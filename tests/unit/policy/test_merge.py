@@ -86,6 +86,15 @@ def test_the_steps_go_from_the_most_specific_policy_to_the_least_specific_one() 
     assert _sources(effective) == {"a": "gateway", "b": "route", "c": "route", "x": "gateway"}
 
 
+@pytest.mark.parametrize("block", ["defaults", "overrides"])
+@pytest.mark.parametrize("strategy", ["atomic", "merge"])
+def test_a_policy_without_limits_changes_nothing_wherever_it_stands(block: Block, strategy: Strategy) -> None:
+    empty = _policy("empty", "", block, strategy)
+    gateway = _policy("gateway", "a")
+    assert merge([empty, gateway]) == merge([gateway, empty]) == merge([gateway])
+    assert merge([empty]) is None
+
+
 @pytest.mark.row(130)
 def test_a_limit_keeps_the_policy_that_it_came_from_and_with_it_that_policy_s_conditions() -> None:
     effective = merge([_policy("gateway", "a", "defaults", "merge"), ROUTE])
