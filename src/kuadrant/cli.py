@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
@@ -84,7 +85,7 @@ def run(
         port: The port of the first listener; further listeners get the ports after it, in order of gateway and port.
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         admin_port: The port of Envoy's admin page.
-        metrics_port: The port of /metrics of the rate limit service; 0 turns it off.
+        metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0 turns it off.
         address: The address that the listeners and the module server bind to.
         echo: Answer for Services that have no EndpointSlice in the folder, with the request as JSON; without it they get 503.
         envoy: The Envoy to run instead of the one that was installed with this package.
@@ -206,10 +207,10 @@ def _print(values: object, text: str, output: Literal["text", "json"]) -> None:
     print(json.dumps(values, indent=2, ensure_ascii=False) if output == "json" else text)
 
 
-def main() -> None:
-    """Run the command line; wrong usage ends with exit code 2."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line with ``arguments`` (by default the process's own) and exit; wrong usage is exit code 2."""
     try:
-        app(exit_on_error=False, print_error=True)
+        app(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=True)
     except CycloptsError:
         sys.exit(2)
     except BrokenPipeError:  # the reader of our output has seen enough

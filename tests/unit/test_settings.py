@@ -28,7 +28,20 @@ def test_addresses_have_a_host_and_a_port() -> None:
     assert str(settings.address("[::1]:8081")) == "[::1]:8081"
 
 
-@pytest.mark.parametrize("text", ["", "host:80", "::1", "127.0.0.1:", ":80", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http", "127.0.0.1:²"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "host:80",
+        "::1",
+        "127.0.0.1:",
+        ":80",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "127.0.0.1:http",
+        "127.0.0.1:²",
+    ],
+)
 def test_anything_else_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="is not IP:PORT"):
         settings.address(text)

@@ -73,7 +73,9 @@ class WhenConditionV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
     selector: ContextSelector
     operator: Annotated[
         Literal["eq", "neq", "startswith", "endswith", "incl", "excl", "matches"],
-        Meta(description="How the attribute's value compares with the value given."),
+        Meta(
+            description="How the attribute's value compares with the value given; `matches` is a glob (`?`, `*`, `+`)."
+        ),
     ]
     value: Annotated[str, Meta(description="What the attribute's value is compared with.")]
 

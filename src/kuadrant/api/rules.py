@@ -37,7 +37,6 @@ from kuadrant.api.rate_limit_policy import (
     RateLimitPolicySpecV1Beta2,
     RateLimitPolicyV1Beta2,
     RateV1,
-    WhenConditionV1Beta2,
 )
 from kuadrant.api.regular_expression import fault
 from kuadrant.api.route import BackendObjectReference, HeaderFilter, HeaderMatch, RequestMirrorFilter
@@ -129,11 +128,6 @@ def _rate_v1(rate: RateV1) -> Complaints:
             ("window",),
             f"is {quoted(rate.window)}, must be at least 1s: requests are counted per whole second",
         )
-
-
-def _when_v1beta2(condition: WhenConditionV1Beta2) -> Complaints:
-    if condition.operator == "matches":
-        yield from _regular_expression("value", condition.value)
 
 
 # Matches of routes
@@ -391,7 +385,6 @@ RULES: Final[Rules] = {
     RateV1: _rate_v1,
     RequestMirrorFilter: _mirror,
     RouteNamespaces: _namespaces,
-    WhenConditionV1Beta2: _when_v1beta2,
 }
 """The rule of each struct that has one."""
 

@@ -10,6 +10,9 @@ import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST
+
 from kuadrant import log
 from kuadrant.api.problem import Problem
 from kuadrant.dialects.kuadrant import Service
@@ -18,7 +21,7 @@ from kuadrant.ratelimit import RateLimitService, make_server
 from kuadrant.standalone import folder as folders
 from kuadrant.standalone.echo import EchoServer
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
-from kuadrant.standalone.metrics_server import MetricsServer
+from kuadrant.standalone.operations_server import OperationsServer
 from kuadrant.standalone.plan import Mistakes, Plan, Surroundings, plan
 from kuadrant.standalone.rollout import Target, stages
 from kuadrant.standalone.summary import summary
@@ -87,6 +90,7 @@ class Standalone:
         self._snapshot = EMPTY
         self._addresses: dict[envoy.ListenerKey, envoy.Address] = {}
         self._files: tuple[File, ...] = ()
+        self._noted: tuple[Problem, ...] = ()
         self._said: dict[str, PolicyStatus] = {}
         self._refused = asyncio.Event()
         self._retiring: asyncio.TimerHandle | None = None
@@ -157,13 +161,6 @@ class Standalone:
             await server.start()
             self._stack.push_async_callback(server.stop, 0.2)
             rate_limit = envoy.Address(LOOPBACK, server.port)
-        if settings.metrics_port:
-            metrics = MetricsServer(self._limits.metrics, settings.address, settings.metrics_port)
-            try:
-                await metrics.start()
-            except OSError as error:
-                raise _taken("--metrics-port", settings.address, settings.metrics_port, error) from error
-            self._stack.push_async_callback(metrics.stop)
         echo = None
         if settings.echo:
             echo_server = EchoServer(LOOPBACK)
@@ -173,6 +170,20 @@ class Standalone:
         self._xds = Server(host=LOOPBACK, on_refusal=self._on_refusal)
         self._xds_address = envoy.Address(LOOPBACK, await self._xds.start())
         self._stack.push_async_callback(self._xds.stop)
+        if settings.metrics_port:
+            operations = OperationsServer(
+                {
+                    "/metrics": (CONTENT_TYPE_LATEST, self._limits.metrics),
+                    "/xds": ("application/json", lambda: msgspec.json.encode(self._xds.status())),
+                },
+                settings.address,
+                settings.metrics_port,
+            )
+            try:
+                await operations.start()
+            except OSError as error:
+                raise _taken("--metrics-port", settings.address, settings.metrics_port, error) from error
+            self._stack.push_async_callback(operations.stop)
         return Surroundings(
             module=module.data,
             service=Service(
@@ -307,7 +318,9 @@ class Standalone:
         """Note that all of ``live`` has been acknowledged, and say what that means for each policy."""
         self._addresses = live.addresses
         for note in live.notes:
-            _log_problem(logger.warning, note)
+            if note not in self._noted:
+                _log_problem(logger.warning, note)
+        self._noted = live.notes
         # Without a stream there is an Envoy on its way back, which has acknowledged nothing.
         gateways = {gateway for gateway, _ in live.addresses} if self._xds.status() else set()
         evidence = Evidence(acknowledged=frozenset(gateways))

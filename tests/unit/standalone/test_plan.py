@@ -1,0 +1,164 @@
+"""From the files of a folder to what the rate limit service and Envoy are to have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kuadrant.gateways import envoy
+from kuadrant.standalone import folder
+from kuadrant.standalone.folder import File
+from kuadrant.standalone.plan import Mistakes, Plan, assign, plan
+from kuadrant.standalone.summary import summary
+from kuadrant.standalone.translate import surroundings, translated
+from kuadrant.wasm.module import Module
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+MODULE = Module("shim", b"\0asm")
+
+GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: {name}, namespace: default}}
+spec:
+  gatewayClassName: x
+  listeners:
+  - {{name: web, port: {port}, protocol: {protocol}}}
+"""
+
+POLICY = """
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: p, namespace: default}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: nowhere}
+  limits:
+    a: {rates: [{limit: 1, window: 1s}]}
+"""
+
+
+def gateway(name: str, port: int, protocol: str = "HTTP") -> File:
+    return File(f"{name}.yaml", GATEWAY.format(name=name, port=port, protocol=protocol))
+
+
+def planned(*files: File, addresses: dict[envoy.ListenerKey, envoy.Address] | None = None) -> Plan:
+    result = plan(files, surroundings(MODULE), addresses or {})
+    assert isinstance(result, Plan), result
+    return result
+
+
+def mistakes(*files: File) -> list[str]:
+    result = plan(files, surroundings(MODULE), {})
+    assert isinstance(result, Mistakes)
+    return [str(problem) for problem in result.problems]
+
+
+@pytest.mark.parametrize("example", ["toystore", "toystore-v1"])
+def test_both_versions_of_the_example_hold_one_limit(example: str) -> None:
+    (limit,) = planned(*folder.read(EXAMPLES / example)).target.limits
+
+    assert (limit.namespace, limit.max_value, limit.seconds) == ("default/toystore", 5, 10)
+    assert limit.conditions == ('descriptors[0]["limit.create_toy__fb82c51a"] == "1"',)
+
+
+def test_a_file_that_cannot_be_read_is_a_mistake_beside_all_others() -> None:
+    assert mistakes(File("b.yaml", error="cannot be read: Permission denied"), File("a.yaml", "kind: [")) == [
+        mistakes(File("a.yaml", "kind: ["))[0],
+        "b.yaml:1:1: cannot be read: Permission denied",
+    ]
+
+
+def test_a_policy_without_its_target_is_a_mistake() -> None:
+    (mistake,) = mistakes(gateway("g", 80), File("policy.yaml", POLICY))
+
+    assert mistake.startswith("policy.yaml:2:1: RateLimitPolicy default/p: spec.targetRef: ")
+    assert "target nowhere was not found" in mistake
+
+
+def test_a_listener_that_cannot_be_served_is_noted_and_the_others_are_served() -> None:
+    result = planned(gateway("g", 80), gateway("secure", 443, "HTTPS"))
+
+    assert list(result.addresses) == [("default/g", 80)]
+    (note,) = [str(note) for note in result.notes if "not served" in note.message]
+    assert note == (
+        "secure.yaml:2:1: Gateway default/secure: listeners web: not served: protocol HTTPS is not supported, only HTTP is"
+    )
+
+
+def test_listeners_get_ports_in_order_of_gateway_and_port() -> None:
+    assert planned(gateway("b", 80), gateway("a", 8080), gateway("c", 80)).addresses == {
+        ("default/a", 8080): envoy.Address("127.0.0.1", 8000),
+        ("default/b", 80): envoy.Address("127.0.0.1", 8001),
+        ("default/c", 80): envoy.Address("127.0.0.1", 8002),
+    }
+
+
+def test_a_listener_keeps_its_port_when_others_come_and_go() -> None:
+    before = planned(gateway("b", 80), gateway("d", 80)).addresses
+
+    after = planned(gateway("a", 80), gateway("d", 80), gateway("e", 80), addresses=before).addresses
+
+    assert after["default/d", 80] == before["default/d", 80]
+    assert {address.port for address in after.values()} == {8000, 8001, 8002}
+
+
+def test_there_may_be_no_port_left() -> None:
+    programs = planned(gateway("a", 80), gateway("b", 80)).compilation.programs
+
+    assert assign(programs, envoy.Address("127.0.0.1", 65535), {}) == {
+        ("default/a", 80): envoy.Address("127.0.0.1", 65535)
+    }
+
+
+def test_the_order_of_files_does_not_matter() -> None:
+    files = folder.read(EXAMPLES / "toystore")
+
+    assert planned(*files).target == planned(*reversed(files)).target
+
+
+def test_a_translation_to_limits_is_what_limitador_reads() -> None:
+    assert translated(planned(*folder.read(EXAMPLES / "toystore")), "limits", MODULE) == (
+        "- namespace: default/toystore\n"
+        "  max_value: 5\n"
+        "  seconds: 10\n"
+        "  conditions:\n"
+        '  - descriptors[0]["limit.create_toy__fb82c51a"] == "1"\n'
+        "  variables: []\n"
+        "  name: create-toy\n"
+    )
+
+
+def test_a_translation_to_envoy_shows_the_module_by_its_digest() -> None:
+    text = translated(planned(*folder.read(EXAMPLES / "toystore")), "envoy", MODULE)
+
+    assert f"inline_bytes: <the 4 bytes of the module with sha256 {MODULE.sha256}>" in text
+    assert "name: istio-system/istio-ingressgateway/80" in text
+
+
+def test_a_translation_to_the_shim_shows_its_configuration_by_listener() -> None:
+    text = translated(planned(*folder.read(EXAMPLES / "toystore")), "shim", MODULE)
+
+    assert text.startswith("istio-system/istio-ingressgateway/80:\n  version: 1\n")
+    assert "limit.create_toy__fb82c51a" in text
+
+
+def test_the_summary_says_what_is_limited_and_what_to_try() -> None:
+    result = planned(*folder.read(EXAMPLES / "toystore"))
+
+    assert summary(result.compilation.programs, result.addresses) == (
+        "Gateway istio-system/istio-ingressgateway, listener http: http://127.0.0.1:8000\n"
+        "  api.toystore.com POST /toys: 5 in 10 s (default/toystore)\n"
+        "  api.toystore.com GET /toys, /toys/...: not limited\n"
+        "  Try:\n"
+        "    curl -i -X POST -H 'Host: api.toystore.com' http://127.0.0.1:8000/toys\n"
+        "    curl -i -H 'Host: api.toystore.com' http://127.0.0.1:8000/toys"
+    )
+
+
+def test_the_summary_of_a_gateway_without_routes_says_so() -> None:
+    result = planned(gateway("g", 80))
+
+    assert summary(result.compilation.programs, result.addresses) == (
+        "Gateway default/g, listener web: http://127.0.0.1:8000\n  no route"
+    )

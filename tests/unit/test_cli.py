@@ -1,0 +1,176 @@
+"""The command line, by its output and exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from kuadrant import cli
+from kuadrant.wasm.catalogue import current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command; return exit code, standard output and standard error."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            cli.main([str(argument) for argument in arguments])
+        output = capsys.readouterr()
+        code = exit_.value.code
+        if isinstance(code, str):
+            return 1, output.out, output.err + code
+        return int(code or 0), output.out, output.err
+
+    return run
+
+
+def test_help_names_every_command_and_says_what_it_does(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = run("--help")
+
+    assert code == 0
+    for words in ("run", "translate", "wasm", "Run the Gateways of a folder of YAML on a real Envoy"):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("run",), ("translate",), ("wasm",), ("wasm", "list"), ("wasm", "inspect"), ("wasm", "verify")],
+)
+def test_every_command_explains_itself(
+    run: Callable[..., tuple[int, str, str]], command: tuple[str, ...]
+) -> None:
+    code, out, _ = run(*command, "--help")
+
+    assert code == 0
+    assert "Usage: kuadrant " + " ".join(command) in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("walk",),
+        ("run",),
+        ("run", "x", "--port", "0"),
+        ("run", "x", "--port", "70000"),
+        ("run", "x", "--rate-limit-timeout", "soon"),
+        ("run", "x", "--rate-limit-service", "limitador:8081"),
+        ("translate", "x", "-o", "pdf"),
+        ("wasm", "verify"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(
+    run: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...]
+) -> None:
+    code, out, err = run(*arguments)
+
+    assert code == 2
+    assert out + err
+    assert "Traceback" not in out + err
+
+
+def test_the_limits_of_a_folder_are_yaml(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = run("translate", EXAMPLES / "toystore", "-o", "limits")
+
+    assert code == 0
+    assert yaml.safe_load(out)[0]["max_value"] == 5
+
+
+def test_the_mistakes_of_a_folder_are_exit_code_1(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(EXAMPLES / "toystore", tmp_path / "toystore"))
+    policy = folder / "ratelimitpolicy.yaml"
+    policy.write_text(policy.read_text().replace("unit: second", "unit: week"))
+
+    code, out, err = run("translate", folder)
+
+    assert (code, out) == (1, "")
+    assert "ratelimitpolicy.yaml" in err
+
+
+def test_a_missing_folder_is_exit_code_1(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    code, _, err = run("translate", tmp_path / "nowhere")
+
+    assert code == 1
+    assert "does not exist; give a folder with YAML files" in err
+
+
+def test_the_list_of_modules_is_for_people_and_for_programs(run: Callable[..., tuple[int, str, str]]) -> None:
+    sha256 = current().sha256
+
+    assert sha256 in run("wasm", "list")[1]
+    code, out, _ = run("wasm", "list", "--output", "json")
+    assert code == 0
+    assert json.loads(out)[0] == {
+        "name": "kuadrant-wasm-shim",
+        "sha256": sha256,
+        "size": len(current().data),
+        "current": True,
+    }
+
+
+def test_the_embedded_module_imports_only_what_a_host_offers(
+    run: Callable[..., tuple[int, str, str]],
+) -> None:
+    code, out, _ = run("wasm", "inspect", "--output", "json")
+
+    inspection = json.loads(out)
+    assert code == 0
+    assert inspection["problems"] == []
+    assert inspection["abi"] == ["0.2.1"]
+    assert all(wanted.startswith("function env.proxy_") for wanted in inspection["imports"])
+
+
+def test_inspecting_something_else_says_what_it_is_not(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "page.wasm"
+    file.write_text("<html>")
+
+    code, _, err = run("wasm", "inspect", file)
+
+    assert code == 1
+    assert "not a wasm module" in err
+
+
+def test_a_copy_of_the_embedded_module_is_recognised(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "copy.wasm"
+    file.write_bytes(current().data)
+
+    code, out, _ = run("wasm", "verify", file)
+
+    assert code == 0
+    assert "It is the embedded module kuadrant-wasm-shim." in out
+
+
+def test_a_module_cut_short_is_not_loadable(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    file = tmp_path / "short.wasm"
+    file.write_bytes(current().data[:1000])
+
+    code, out, _ = run("wasm", "verify", file, "-o", "json")
+
+    assert code == 1
+    verification = json.loads(out)
+    assert (verification["loadable"], verification["embedded"]) == (False, None)
+    assert verification["problems"]
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    code, _, err = run("wasm", "verify", tmp_path / "none.wasm")
+
+    assert (code, err) == (1, f"{tmp_path / 'none.wasm'} cannot be read: No such file or directory")
