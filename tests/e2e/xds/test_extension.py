@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from kuadrant.xds import EXTENSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import Rig
@@ -22,6 +26,8 @@ from .conftest import (
     T,
     address,
     answers,
+    cluster,
+    endpoints,
     free_port,
     get,
     listener,
@@ -86,6 +92,44 @@ async def test_a_bad_module_is_refused_and_the_one_before_stays(rig: Rig, bad: s
     assert await rig.settled(EXTENSION) == ()
     await answers(rig.port, "better", seconds=5)
     assert len(rig.refusals) == 1
+
+
+async def test_the_shims_configuration_changes_and_a_bad_one_is_refused(
+    rig: Rig, upstream: Callable[[str], Any]
+) -> None:
+    code = base64.b64encode(files("kuadrant.wasm.modules").joinpath("kuadrant-wasm-shim.wasm").read_bytes())
+    port = await upstream("a")
+    rest = (
+        *(cluster("c"), endpoints("c", port), cluster("limits"), endpoints("limits", free_port())),
+        *(listener(rig.port, discovered("shim")), routes("c")),
+    )
+
+    def shim(**changes: Any) -> dict[str, Any]:
+        # Nobody serves limits here: a request that is asked for is denied with 500.
+        service = {"cluster": "limits", "timeoutMs": 1000, "failureMode": "deny"}
+        document = {"version": 1, "services": {"limits": service}, "hosts": [], **changes}
+        return extension("shim", code.decode(), json.dumps(document))
+
+    limit = {"entries": [{"key": "k", "value": "v"}]}
+    rule = {"name": "r", "actions": [{"service": "limits", "scope": "s", "limits": [limit]}]}
+    limited = shim(hosts=[{"hostname": "*", "rules": [rule]}])
+    await rig.set(*rest, shim())
+    await answers(rig.port, "a")
+
+    async with Load(rig.port) as load:
+        await rig.set(*rest, limited)
+        assert await rig.settled(EXTENSION) == ()
+        await until(lambda: any(status == 500 for status, _ in load.answers))
+        await rig.set(*rest, shim(version=2))
+        (refusal,) = await rig.settled(EXTENSION)
+        assert await get(rig.port) == (500, "Internal Server Error.\n")
+        await rig.set(*rest, shim())
+        assert await rig.settled(EXTENSION) == ()
+        await answers(rig.port, "a", seconds=5)
+
+    assert refusal.names == ("shim",)
+    assert "configuration refused" in rig.gateway.log
+    assert load.closed == 0
 
 
 async def test_a_bad_module_of_one_listener_does_not_keep_the_other_from_its_own(rig: Rig) -> None:
