@@ -192,10 +192,13 @@ class ModuleServer:
         self.loop.remove_reader(self._listener)
 
     def _accept(self) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
-            if len(self._connections) >= self.limits.connections and not self._make_room():
-                self._accept_no_more()
-                return
+        for count in range(_ACCEPTED_AT_ONCE):
+            if len(self._connections) >= self.limits.connections:
+                if count:
+                    return  # whether one more waits is known when the loop calls again
+                if not self._make_room():
+                    self._accept_no_more()
+                    return
             try:
                 accepted, address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
