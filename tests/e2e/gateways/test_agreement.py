@@ -97,7 +97,7 @@ def _mixed(hostname: str, *, first_limited: bool) -> HostProgram:
     matches = (
         _match("/a", "exact"),
         _match("/a/b/", "exact"),
-        _match("/[ab]+", "regex"),
+        _match("/[ab]+/a", "regex"),
         _match("/a/b"),
         _match("/b", headers=(StringMatch("x-a", "1"),)),
         _match("/b", headers=(StringMatch("x-a", "1.*", "regex"),)),
