@@ -18,7 +18,16 @@ HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "src" / "main.zig"
 PACKAGED = HERE.parent / "src" / "kuadrant" / "wasm" / "modules" / "kuadrant-wasm-shim.wasm"
 ZIG_VERSION = "0.17.1"
-OPTIONS = ("-target", "wasm32-freestanding", "-mcpu=mvp", "-O", "ReleaseSafe", "-fno-entry", "-rdynamic", "-fstrip")
+OPTIONS = (
+    "-target",
+    "wasm32-freestanding",
+    "-mcpu=mvp",
+    "-O",
+    "ReleaseSafe",
+    "-fno-entry",
+    "-rdynamic",
+    "-fstrip",
+)
 
 
 def build(cache: Path) -> bytes:
@@ -32,11 +41,22 @@ def build(cache: Path) -> bytes:
     )
     if version.stdout.strip() != ZIG_VERSION:
         found = version.stdout.strip() or "none"
-        sys.exit(f"Zig {ZIG_VERSION} is needed, found {found}: another version gives other bytes. `make venv` installs it.")
+        sys.exit(
+            f"Zig {ZIG_VERSION} is needed, found {found}: another version gives other bytes. `make venv` installs it."
+        )
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "module.wasm"
-        command = [sys.executable, "-m", "ziglang", "build-exe", SOURCE.name, *OPTIONS, "--name", "kuadrant-wasm-shim"]
+        command = [
+            sys.executable,
+            "-m",
+            "ziglang",
+            "build-exe",
+            SOURCE.name,
+            *OPTIONS,
+            "--name",
+            "kuadrant-wasm-shim",
+        ]
         command += ["--cache-dir", str(cache), "--global-cache-dir", str(cache), f"-femit-bin={target}"]
         if subprocess.run(command, cwd=SOURCE.parent, check=False).returncode:
             sys.exit("the sources do not compile")
@@ -50,8 +70,12 @@ def describe(module: bytes) -> str:
 
 def main() -> None:
     """Build, then write or compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare with the packaged module and write nothing")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="compare with the packaged module and write nothing"
+    )
     if parser.parse_args().check:
         with tempfile.TemporaryDirectory() as folder:
             module = build(Path(folder))

@@ -106,19 +106,14 @@ pub fn parseSelector(allocator: Allocator, selector: []const u8) error{ OutOfMem
         length += 1;
     }
     if (length == segment_start) return error.Malformed;
-    const headers = header_prefix;
-    if (std.mem.startsWith(u8, path[0..length], headers)) {
-        for (path[headers.len..length]) |*byte| byte.* = std.ascii.toLower(byte.*);
+    if (std.mem.startsWith(u8, path[0..length], header_prefix)) {
+        for (path[header_prefix.len..length]) |*byte| byte.* = std.ascii.toLower(byte.*);
     }
     return path[0..length];
 }
 
-const header_prefix = "request\x00headers\x00";
-
-/// The path of a request header's attribute: all its values, joined with `,`.
-pub fn headerPath(allocator: Allocator, name: []const u8) error{OutOfMemory}![]const u8 {
-    return std.mem.concat(allocator, u8, &.{ header_prefix, name });
-}
+/// The path of all values of a request header, joined with `,`, but for the header's name.
+pub const header_prefix = "request\x00headers\x00";
 
 /// The path without query and fragment.
 pub fn urlPath(path: []const u8) []const u8 {

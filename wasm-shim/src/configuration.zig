@@ -200,8 +200,9 @@ const Compiler = struct {
             0...' ', 0x7f...0xff => return refuse(&name_path, "{f} is no header name", .{host.quoted(source.name)}),
             else => {},
         };
+        const attribute_path = try std.mem.concat(compiler.allocator, u8, &.{ attribute.header_prefix, source.name });
         return .{
-            .attribute = try compiler.configuration.attributes.number(compiler.allocator, try attribute.headerPath(compiler.allocator, source.name)),
+            .attribute = try compiler.configuration.attributes.number(compiler.allocator, attribute_path),
             .value = switch (source.type) {
                 .exact => .{ .exact = try compiler.copy(source.value) },
                 .regex => .{ .regex = try compiler.compileExpression(.header, source.value, &path.field("value"), source.name) },

@@ -161,7 +161,7 @@ const Parser = struct {
 
     fn syntax(parser: *Parser, path: *const Path, reason: anyerror) Error {
         if (reason == error.OutOfMemory) return error.OutOfMemory;
-        return refuse(path, "not JSON ({s}) at line {d}, column {d}", .{ @errorName(reason), parser.position.getLine(), parser.position.getColumn() });
+        return refuse(path, "not JSON at line {d}, column {d}", .{ parser.position.getLine(), parser.position.getColumn() });
     }
 
     fn next(parser: *Parser, path: *const Path) Error!std.json.Scanner.Token {

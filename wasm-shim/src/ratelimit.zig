@@ -3,6 +3,7 @@
 const std = @import("std");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
+const metrics = @import("metrics.zig");
 const protobuf = @import("protobuf.zig");
 const document = @import("document.zig");
 const Attributes = @import("attributes.zig").Attributes;
@@ -57,6 +58,7 @@ pub const Action = struct {
             const before = descriptor.entries.items.len;
             const applies = limit.append(&descriptor, attributes) catch |reason| blk: {
                 if (action.service.failure_mode == .deny) return reason;
+                metrics.count(.errors);
                 host.log(.debug, "scope {f}: a limit could not be evaluated: {s}", .{ host.quoted(action.scope), @errorName(reason) });
                 break :blk false;
             };

@@ -36,6 +36,7 @@ const Stream = struct {
 var streams: std.array_hash_map.Auto(u32, *Stream) = .empty;
 var callers: std.array_hash_map.Auto(u32, *Stream) = .empty;
 
+/// Passed on to the service. Two of them are lists that may come in parts.
 const tracing_headers = [_][]const u8{ "traceparent", "tracestate", "baggage" };
 
 /// The request's headers have come. Most requests end here: nothing is allocated for one that no rule has an action for.
@@ -96,11 +97,10 @@ fn decide(id: u32, configuration: *Configuration) error{ OutOfMemory, Failed }!A
 fn create(id: u32, configuration: *Configuration, calls: []const Call) error{OutOfMemory}!*Stream {
     var metadata: [tracing_headers.len]host.Header = undefined;
     var count: usize = 0;
-    for (tracing_headers) |name| {
-        const value = try host.firstRequestHeader(name) orelse continue;
+    inline for (tracing_headers) |name| if (try host.property(attribute.header_prefix ++ name)) |value| {
         metadata[count] = .{ .name = name, .value = value };
         count += 1;
-    }
+    };
     var arena: std.heap.ArenaAllocator = .init(memory.lasting);
     errdefer arena.deinit();
     const allocator = arena.allocator();

@@ -1,0 +1,191 @@
+"""What the rate limit service is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .examples import (
+    CLUSTER_TARGET,
+    OK,
+    action,
+    calls,
+    configuration,
+    configure,
+    entries,
+    entry,
+    limit,
+    request,
+    rule,
+    service,
+)
+
+if TYPE_CHECKING:
+    from .proxy_wasm_host import Host
+
+
+def test_the_bytes_of_a_request(host: Host) -> None:
+    configure(host, configuration(rule(action(limit(entry("admin", "1")), scope="RLS-domain"))))
+    (call,) = calls(host, request())
+    assert call.message == bytes.fromhex("0a0a") + b"RLS-domain" + bytes.fromhex(
+        "120c0a0a0a05"
+    ) + b"admin" + bytes.fromhex("1201") + b"1" + bytes.fromhex("1801")
+    assert call.method == "envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
+    assert call.timeout_ms == 1000
+
+
+def test_a_cluster_is_never_passed_as_a_bare_name(host: Host) -> None:
+    # A name that parses as a GrpcService message by chance ends the Envoy process at the first request.
+    configure(host, configuration())
+    (call,) = calls(host, request())
+    assert call.target == CLUSTER_TARGET
+
+
+def test_a_google_grpc_target_needs_no_cluster(host: Host) -> None:
+    target = {"googleGrpc": "dns:///limitador:8081", "timeoutMs": 250, "failureMode": "deny"}
+    configure(host, configuration(services={"limiter": target}))
+    (call,) = calls(host, request())
+    address, prefix = b"dns:///limitador:8081", b"kuadrant"
+    inner = bytes([0x0A, len(address)]) + address + bytes([0x22, len(prefix)]) + prefix
+    assert call.target == bytes([0x12, len(inner)]) + inner
+    assert call.timeout_ms == 250
+
+
+def test_all_limits_of_an_action_are_one_descriptor(host: Host) -> None:
+    limits = [
+        limit(entry("limit.a"), {"key": "user", "selector": "request.headers.x-user"}),
+        limit(entry("limit.b"), {"key": "user", "selector": "request.headers.x-user"}),
+        limit(entry("limit.c"), when=[{"selector": "request.method", "operator": "eq", "value": "PUT"}]),
+        limit(entry("limit.b", "2"), {"key": "path", "expression": "request.path"}),
+    ]
+    configure(host, configuration(rule(action(*limits))))
+    (call,) = calls(host, request("/x", x_user="bob"))
+    # an equal key and value once, an equal key with another value again
+    assert entries(call) == [
+        ("limit.a", "1"),
+        ("user", "bob"),
+        ("limit.b", "1"),
+        ("limit.b", "2"),
+        ("path", "/x"),
+    ]
+
+
+def test_no_limit_that_applies_is_no_call(host: Host) -> None:
+    never = {"selector": "request.method", "operator": "eq", "value": "PUT"}
+    configure(host, configuration(rule(action(limit(when=[never])))))
+    assert host.request(request()).state == "continued"
+    assert host.calls == []
+    assert host.metrics["kuadrant.allowed"] == 1
+
+
+def test_an_entry_without_a_value_takes_its_whole_limit_out(host: Host) -> None:
+    limits = [
+        limit(entry("before"), {"key": "user", "selector": "request.headers.x-user"}, entry("after")),
+        limit(entry("other")),
+    ]
+    configure(host, configuration(rule(action(*limits))))
+    assert [entries(call) for call in calls(host, request())] == [[("other", "1")]]
+    assert len(entries(calls(host, request(x_user=""))[0])) == 4, (
+        "a header that is there and empty has a value"
+    )
+
+
+def test_an_entry_may_have_a_default(host: Host) -> None:
+    configure(
+        host,
+        configuration(
+            rule(action(limit({"key": "u", "selector": "request.headers.x-user", "default": "nobody"})))
+        ),
+    )
+    assert [entries(calls(host, headers)[0]) for headers in (request(), request(x_user="bob"))] == [
+        [("u", "nobody")],
+        [("u", "bob")],
+    ]
+
+
+def test_a_counter_of_a_header_that_came_twice_has_both_values(host: Host) -> None:
+    configure(host, configuration(rule(action(limit({"key": "u", "selector": "request.headers.x-user"})))))
+    (call,) = calls(host, request("/", "GET", "h", ("x-user", "a"), ("x-user", "b")))
+    assert entries(call) == [("u", "a,b")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [("1 + 1", "2"), ("1.5", "1.5"), ("true", "true"), ("request.method", "GET"), ("'é'", "é")],
+)
+def test_the_value_of_an_expression_is_sent_as_text(host: Host, expression: str, text: str) -> None:
+    configure(host, configuration(rule(action(limit({"key": "k", "expression": expression})))))
+    (call,) = calls(host, request())
+    assert call.message.endswith(text.encode() + b"\x18\x01")
+
+
+def test_an_expression_without_a_value_follows_the_failure_mode(host: Host) -> None:
+    limits = [limit({"key": "k", "expression": "request.headers['absent']"}), limit(entry("other"))]
+    configure(host, configuration(rule(action(*limits))))
+    assert host.request(request()).response.status == 500
+    configure(host, configuration(rule(action(*limits)), services={"limiter": service(failureMode="allow")}))
+    assert [entries(call) for call in calls(host, request())] == [[("other", "1")]]
+
+
+def test_tracing_headers_are_passed_on(host: Host) -> None:
+    configure(host, configuration())
+    (call,) = calls(host, request(traceparent="00-1-2-01", baggage="k=v", x_other="1"))
+    assert call.metadata == ((b"traceparent", b"00-1-2-01"), (b"baggage", b"k=v"))
+    (call,) = calls(host, request(tracestate="a=b"))
+    assert call.metadata == ((b"tracestate", b"a=b"),)
+
+
+def test_tracing_headers_that_may_come_in_parts_are_passed_on_whole(host: Host) -> None:
+    configure(host, configuration())
+    (call,) = calls(
+        host,
+        request(
+            "/",
+            "GET",
+            "h",
+            ("tracestate", "a=1"),
+            ("tracestate", "b=2"),
+            ("baggage", "c=3"),
+            ("baggage", "d=4"),
+        ),
+    )
+    assert call.metadata == ((b"tracestate", b"a=1,b=2"), (b"baggage", b"c=3,d=4"))
+
+
+def test_every_action_is_one_call_after_the_other(host: Host) -> None:
+    services = {"limiter": service(), "other": service(cluster="second", timeoutMs=5)}
+    configure(
+        host, configuration(rule(action(scope="a"), action(scope="b", service="other")), services=services)
+    )
+    stream = host.request(request())
+    assert [call.message[2:3] for call in host.calls] == [b"a"]
+    host.answer(host.calls[0], OK)
+    assert [call.message[2:3] for call in host.calls] == [b"a", b"b"]
+    assert (host.calls[1].target, host.calls[1].timeout_ms) == (b"\x0a\x08\x0a\x06second", 5)
+    assert stream.state == "paused"
+    host.answer(host.calls[1], OK)
+    assert (stream.state, stream.continued) == ("continued", 1)
+
+
+def test_later_calls_are_made_of_what_the_request_was_when_it_came(host: Host) -> None:
+    # The host evaluates no expressions while it hands over an answer.
+    evaluated = limit(
+        {"key": "k", "expression": "request.path"}, when=[{"expression": "request.method == 'GET'"}]
+    )
+    configure(host, configuration(rule(action(scope="a"), action(evaluated, scope="b"))))
+    host.request(request("/x"))
+    host.answer(host.calls[0], OK)
+    assert entries(host.calls[1]) == [("k", "/x")]
+
+
+def test_a_request_without_a_rule_makes_no_call_and_is_not_counted(host: Host) -> None:
+    configure(host, configuration(rule(path={"type": "exact", "value": "/toys"})))
+    assert host.request(request("/other")).state == "continued"
+    assert host.metrics["kuadrant.requests"] == 0
+
+
+def test_a_value_of_a_megabyte_is_sent(host: Host) -> None:
+    configure(host, configuration(rule(action(limit({"key": "k", "selector": "request.headers.x"})))))
+    (call,) = calls(host, request(x="x" * 1_000_000))
+    assert call.message.count(b"x") == 1_000_000
