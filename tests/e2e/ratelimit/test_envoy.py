@@ -1,0 +1,273 @@
+"""A real Envoy with its own rate limit filter in front of our service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import envoy  # type: ignore[import-untyped]
+import httpx2
+import pytest
+
+from kuadrant.api.limitador import Limit
+from kuadrant.ratelimit import RateLimitService, Server, make_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from kuadrant.ratelimit.server import Core
+
+TYPES = "type.googleapis.com/envoy.extensions.filters"
+
+pytestmark = pytest.mark.e2e
+
+ENVOY = Path(envoy.__file__).parent / "_bin" / "envoy"
+
+
+def limit(max_value: int) -> Limit:
+    return Limit(
+        namespace="default/toystore",
+        max_value=max_value,
+        seconds=3600,
+        conditions=('descriptors[0]["limit.toys__1"] == "1"',),
+        variables=('descriptors[0]["user"]',),
+        name="toys",
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+def socket_address(port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def listener(port: int, host: dict[str, Any], filters: list[dict[str, Any]]) -> dict[str, Any]:
+    manager = {
+        "@type": f"{TYPES}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "test",
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], **host}]},
+        "http_filters": [
+            *filters,
+            {"name": "router", "typed_config": {"@type": f"{TYPES}.http.router.v3.Router"}},
+        ],
+    }
+    chain = {"filters": [{"name": "http", "typed_config": manager}]}
+    return {"address": socket_address(port), "filter_chains": [chain]}
+
+
+def cluster(name: str, port: int, **more: Any) -> dict[str, Any]:
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": socket_address(port)}}]}]
+    load = {"cluster_name": name, "endpoints": endpoints}
+    return {"name": name, "connect_timeout": "1s", "type": "STATIC", "load_assignment": load, **more}
+
+
+def configuration(port: int, upstream_port: int, service_port: int) -> dict[str, Any]:
+    """A listener that asks the rate limit service about every request, and one that answers those that pass with 200.
+
+    Without the service, requests are refused.
+    """
+    descriptor = [
+        {"generic_key": {"descriptor_key": "limit.toys__1", "descriptor_value": "1"}},
+        {"request_headers": {"header_name": "x-user", "descriptor_key": "user"}},
+    ]
+    limited = {
+        "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}],
+        "rate_limits": [{"actions": descriptor}],
+    }
+    answering = {"routes": [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]}
+    rate_limit = {
+        "@type": f"{TYPES}.http.ratelimit.v3.RateLimit",
+        "domain": "default/toystore",
+        "timeout": "5s",
+        "failure_mode_deny": True,
+        "rate_limit_service": {
+            "transport_api_version": "V3",
+            "grpc_service": {"envoy_grpc": {"cluster_name": "ratelimit"}},
+        },
+    }
+    # Pings far more often than anyone would, so that a core that objects to them is found out.
+    keepalive = {"connection_keepalive": {"interval": "0.05s", "timeout": "2s"}}
+    http2 = {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": keepalive},
+    }
+    options = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2}
+    return {
+        "admin": {"address": socket_address(0)},
+        "static_resources": {
+            "listeners": [
+                listener(port, limited, [{"name": "ratelimit", "typed_config": rate_limit}]),
+                listener(upstream_port, answering, []),
+            ],
+            "clusters": [
+                cluster("ratelimit", service_port, typed_extension_protocol_options=options),
+                cluster("upstream", upstream_port),
+            ],
+        },
+    }
+
+
+@pytest.fixture(params=["native", "grpcio"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
+    core: Core = request.param
+    server = make_server(RateLimitService([limit(5)], headers=True), "127.0.0.1", 0, core)
+    await server.start()
+    yield server
+    await server.stop(1)
+
+
+@pytest.fixture
+async def gateway(server: Server, tmp_path: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, Path]]:
+    """A client of an Envoy that listens, and the folder with Envoy's log and the address of its admin interface."""
+    port = free_port()
+    admin = tmp_path / "admin"
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                ENVOY,
+                "--config-yaml",
+                json.dumps(configuration(port, free_port(), server.port)),
+                "--use-dynamic-base-id",
+                "--admin-address-path",
+                admin,
+                "--concurrency",
+                "2",
+                "--log-level",
+                "warning",
+            ],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "ENVOY_UID": "0"},
+        )
+    try:
+        limits = httpx2.Limits(max_connections=32)
+        url = f"http://127.0.0.1:{port}"
+        async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False) as client:
+            await listening(port, process)
+            yield client, admin
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait, 10)
+
+
+async def listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            assert process.poll() is None, "Envoy has ended"
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+                continue
+            writer.close()
+            await writer.wait_closed()
+            return
+
+
+async def statuses(client: httpx2.AsyncClient, requests: int, user: str = "bob") -> Counter[int]:
+    """The answers to so many requests, at most 32 at a time."""
+    left = iter(range(requests))
+
+    async def one_connection() -> list[int]:
+        return [(await client.get("/toys", headers={"x-user": user})).status_code for _ in left]
+
+    return Counter(
+        status for found in await asyncio.gather(*[one_connection() for _ in range(32)]) for status in found
+    )
+
+
+async def upstream_connections(client: httpx2.AsyncClient, admin: Path) -> int:
+    """How many connections Envoy has opened to the rate limit service so far."""
+    stats = await client.get(f"http://{admin.read_text()}/stats?filter=cluster.ratelimit.upstream_cx_total")
+    return int(stats.text.rpartition(":")[2])
+
+
+async def test_five_requests_of_each_user_pass_and_all_others_are_429(
+    gateway: tuple[httpx2.AsyncClient, Path],
+) -> None:
+    client, _ = gateway
+
+    assert await statuses(client, 50, "alice") == {200: 5, 429: 45}
+    assert await statuses(client, 50, "bob") == {200: 5, 429: 45}
+
+
+async def test_the_answers_carry_exact_headers(gateway: tuple[httpx2.AsyncClient, Path]) -> None:
+    client, _ = gateway
+    seen = []
+    for _ in range(6):
+        answer = await client.get("/", headers={"x-user": "bob"})
+        seen.append(
+            (
+                answer.status_code,
+                answer.headers["x-ratelimit-limit"],
+                answer.headers["x-ratelimit-remaining"],
+                answer.headers["x-ratelimit-reset"],
+            )
+        )
+
+    assert [(status, limit, left) for status, limit, left, _ in seen] == [
+        (status, '5, 5;w=3600;name="toys"', left)
+        for status, left in [(200, "4"), (200, "3"), (200, "2"), (200, "1"), (200, "0"), (429, "0")]
+    ]
+    assert all(3500 < int(reset) <= 3600 for *_, reset in seen)
+
+
+async def test_exactly_a_thousand_pass_at_32_connections(
+    server: Server, gateway: tuple[httpx2.AsyncClient, Path]
+) -> None:
+    client, admin = gateway
+    server._service.replace([limit(1000)])
+
+    assert await statuses(client, 3000) == {200: 1000, 429: 2000}
+    # One for each of Envoy's workers: the pings were answered and nobody had to start again.
+    assert await upstream_connections(client, admin) <= 2
+
+
+async def test_limits_are_replaced_under_traffic_without_an_error(
+    server: Server, gateway: tuple[httpx2.AsyncClient, Path]
+) -> None:
+    client, _ = gateway
+    traffic = asyncio.create_task(statuses(client, 2000))
+    for number in range(100):
+        server._service.replace([limit(5 if number % 2 else 50)])
+        await asyncio.sleep(0.005)
+
+    found = await traffic
+
+    assert found.keys() == {200, 429}
+    assert 5 <= found[200] <= 50
+    calls = {
+        line.split("{")[0]: float(line.split()[-1])
+        for line in server._service.metrics().decode().splitlines()
+        if line.startswith(("authorized_calls{", "limited_calls{"))
+    }
+    assert calls == {"authorized_calls": found[200], "limited_calls": found[429]}
+
+
+async def test_without_the_service_requests_are_refused_and_with_it_again_decided(
+    server: Server, gateway: tuple[httpx2.AsyncClient, Path]
+) -> None:
+    client, _ = gateway
+    assert await statuses(client, 10) == {200: 5, 429: 5}
+    await server.stop(1)
+
+    assert await statuses(client, 10) == {500: 10}
+
+    again = make_server(server._service, "127.0.0.1", server.port, server.core)
+    await again.start()
+    async with asyncio.timeout(20):
+        while (await client.get("/", headers={"x-user": "bob"})).status_code == 500:
+            await asyncio.sleep(0.05)
+    assert await statuses(client, 10) == {429: 10}
+    assert await statuses(client, 10, "carol") == {200: 5, 429: 5}
+    await again.stop(1)
