@@ -98,6 +98,9 @@ def _policy_v1beta2(spec: RateLimitPolicySpecV1Beta2) -> Complaints:
     yield from _one_block(spec)
     if spec.overrides is not None and spec.target_ref.kind != "Gateway":
         yield ("overrides",), "Overrides are only allowed for policies targeting a Gateway resource"
+    if spec.overrides is not None and not spec.overrides.limits:
+        # Kuadrant takes it, and it would replace the limits of every route by none.
+        yield ("overrides", "limits"), "At least one spec.overrides.limits must be defined"
     if spec.target_ref.kind == "Gateway":
         # Kuadrant looks at spec.limits only, and then ignores the selectors of the other two blocks.
         for block, limits in (

@@ -111,6 +111,17 @@ class Kuadrant:
     def wait_ready(self) -> None:
         self.wait(lambda: any(line.startswith("Ready") for line in self.output))
 
+    def wait_listening(self, seconds: float = 20) -> None:
+        """Wait until the gateway takes connections again."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+            except OSError:
+                assert time.monotonic() < deadline, "the gateway did not come back"
+            else:
+                return
+
     def messages(self, text: str) -> list[dict[str, Any]]:
         """Return the log lines whose message contains ``text``."""
         return [line for line in self.lines if text in line["msg"]]

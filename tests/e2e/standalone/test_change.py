@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.e2e.load import Result, load, times
 
 if TYPE_CHECKING:

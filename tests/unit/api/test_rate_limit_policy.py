@@ -349,4 +349,5 @@ def test_every_mistake_of_a_policy_is_told_at_once() -> None:
         "spec.limits.b",
         "spec.overrides",
         "spec.overrides",
+        "spec.overrides.limits",
     ]
