@@ -71,24 +71,30 @@ def _compile(expression: str) -> cel.Expression:
     try:
         return _environment().compile(expression)
     except RuntimeError as error:
-        raise ExpressionError(_readable(str(error))) from None
+        raise ExpressionError(_readable(str(error), expression)) from None
 
 
 _ERROR = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<text>.*)")
+_NO_NAME = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
+_NO_FIELD = re.compile(
+    rf"undefined field '(?P<field>[^']*)' not found in struct '{re.escape(_PACKAGE)}\.(?P<root>\w+)'"
+)
 
 
-def _readable(text: str) -> str:
-    """The first of the engine's complaints, without the engine's way of writing them."""
+def _readable(text: str, expression: str) -> str:
+    """The first of the engine's complaints about ``expression``, in words for its author."""
     found = _ERROR.search(text)
     if not found:
         return text.partition(": ")[2].partition(" [")[0] or text
-    complaint = (
-        found["text"]
-        .removesuffix(" [INVALID_ARGUMENT]")
-        .replace(" (in container '')", "")
-        .replace(f"{_PACKAGE}.", "")
-    )
-    return f"line {found['line']}, column {found['column']}: {complaint}"
+    line, column = int(found["line"]), int(found["column"])
+    complaint = found["text"].removesuffix(" [INVALID_ARGUMENT]").replace(" (in container '')", "")
+    if field := _NO_FIELD.match(complaint):
+        complaint = (
+            f"{field['root']} has no attribute '{field['field']}' while the gateway looks at a request"
+        )
+    elif (name := _NO_NAME.match(complaint)) and expression.split("\n")[line - 1][column - 1 : column] == "(":
+        complaint = f"the gateway has no function '{name['name']}'"
+    return f"line {line}, column {column}: {complaint}"
 
 
 @cache

@@ -51,11 +51,16 @@ def test_a_counter_with_a_value_that_can_be_written_is_taken(expression: str) ->
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("request.metod == 'a'", "line 1, column 8: undefined field 'metod' not found in struct 'request'"),
+        (
+            "request.metod == 'a'",
+            "line 1, column 8: request has no attribute 'metod' while the gateway looks at a request",
+        ),
         ("nope", "line 1, column 1: undeclared reference to 'nope'"),
         ("true &&\n  nope", "line 2, column 3: undeclared reference to 'nope'"),
         ("'é' == nope", "line 1, column 8: undeclared reference to 'nope'"),
         ("request.method = 'POST'", "line 1, column 16: Syntax error: token recognition error at: '= '"),
+        ("request.path.lowerAscii() == 'a'", "line 1, column 24: the gateway has no function 'lowerAscii'"),
+        ("true\n&& queryMap('') == {}", "line 2, column 12: the gateway has no function 'queryMap'"),
         (
             "request.method == 1",
             "line 1, column 16: found no matching overload for '_==_' applied to '(string, int)'",

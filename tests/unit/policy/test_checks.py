@@ -61,7 +61,7 @@ def test_a_mistake_in_one_limit_leaves_its_neighbours_alone() -> None:
         ),
         (
             "RateLimitPolicy ns/p: spec.defaults.limits.b.counters[0].expression: line 1, column 8: "
-            "undefined field 'nope' not found in struct 'request'"
+            "request has no attribute 'nope' while the gateway looks at a request"
         ),
     ]
 
