@@ -97,7 +97,7 @@ def _mixed(hostname: str, *, first_limited: bool) -> HostProgram:
     matches = (
         _match("/a", "exact"),
         _match("/a/b/", "exact"),
-        _match("/[ab]+/a", "regex"),
+        _match("/[ab]{1,900}/a", "regex"),
         _match("/a/b"),
         _match("/b", headers=(StringMatch("x-a", "1"),)),
         _match("/b", headers=(StringMatch("x-a", "1.*", "regex"),)),

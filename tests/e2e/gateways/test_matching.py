@@ -57,6 +57,8 @@ HOSTS = (
         _path("/headers", headers=(StringMatch("x-a", "1,2"),)),
         _path("/query", query=(StringMatch("a", "1"), StringMatch("b", ".+", "regex"))),
         _path("/query", query=(StringMatch("a", "a%20b"),)),
+        _path("", "regex"),
+        _path("/(long[a-z]{1,900}|long[0-9]{1,90})/x", "regex"),
         first=30,
     ),
 )
@@ -110,6 +112,8 @@ def _chosen(
         ("GET", "/query?a=2&a=1&b=2", None),
         ("GET", "/query?a=a%20b", 39),
         ("GET", "/query?a=a+b", None),
+        ("GET", "/longer/x", 41),
+        ("GET", "/long/x", None),
     ],
 )
 def test_a_path_a_method_and_a_query_choose_the_rule(

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 _XDS_CLUSTER = "xds"
 _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 
-# A header that comes twice is compared with both values joined, as the shim compares it. By itself this Envoy takes a
-# rule that any one of the values fits, and a request could get past the shim's rule by sending a header twice.
-_AS_THE_SHIM = {"envoy.reloadable_features.match_headers_individually": False}
+_RUNTIME = {
+    # A header that comes twice is compared with both values joined, as the shim compares it. By itself this Envoy takes a
+    # rule that any one of the values fits, and a request could get past the shim's rule by sending a header twice.
+    "envoy.reloadable_features.match_headers_individually": False,
+    # By itself Envoy refuses all routes for one regular expression that compiles to more than 100 instructions. RE2
+    # has its own bound, and its time does not depend on the size of the expression alone.
+    "re2.max_program_size.error_level": 4294967295,
+}
 
 
 def bootstrap(node: str, *, admin: Address, xds: Address) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def bootstrap(node: str, *, admin: Address, xds: Address) -> dict[str, Any]:
         },
         # A message of the bootstrap names its type by its place.
         "static_resources": {"clusters": [{key: xds_cluster[key] for key in xds_cluster if key != "@type"}]},
-        "layered_runtime": {"layers": [{"name": "shim", "static_layer": _AS_THE_SHIM}]},
+        "layered_runtime": {"layers": [{"name": "kuadrant", "static_layer": _RUNTIME}]},
         "overload_manager": {
             "resource_monitors": [
                 {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import listeners
+from kuadrant.gateways.envoy.address import Address
 from kuadrant.gateways.envoy.clusters import (
     CLUSTER,
     RATE_LIMIT_CLUSTER,
@@ -14,18 +17,15 @@ from kuadrant.gateways.envoy.clusters import (
     cluster_name,
     fixed_http2_cluster,
 )
-from kuadrant.gateways.envoy.endpoints import ENDPOINTS, endpoints
+from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, endpoints
 from kuadrant.gateways.envoy.extension import EXTENSION, extension
-from kuadrant.gateways.envoy.listeners import LISTENER
+from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey
 from kuadrant.gateways.envoy.routes import ROUTES, route_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
-    from kuadrant.compiler.program import Backend, GatewayProgram, HostProgram, ListenerProgram
-    from kuadrant.gateways.envoy.address import Address
-    from kuadrant.gateways.envoy.endpoints import BackendKey
-    from kuadrant.gateways.envoy.listeners import ListenerKey
+    from kuadrant.compiler.program import Backend, GatewayProgram, ListenerProgram
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -49,26 +49,34 @@ def action(hostname: str, rule: RuleProgram, port: int) -> dict[str, Any]:
 
 
 def _feasible(forwarding: Forwarding, path: PathMatch | None) -> bool:
-    if forwarding.unsupported:
-        return False
-    if any(not _may_change(change) for change in (forwarding.request_headers, forwarding.response_headers)):
-        return False
+    """Whether Envoy can do it; what it cannot do would make it refuse the routes of all rules."""
     redirect, rewrite = forwarding.redirect, forwarding.rewrite
-    if redirect is not None and redirect.status not in _STATUS:
-        return False
-    changes = (redirect.path if redirect else None, rewrite.path if rewrite else None)
-    return all(change is None or change.type == "full" or _is_prefix(path) for change in changes)
+    paths = (redirect.path if redirect else None, rewrite.path if rewrite else None)
+    return (
+        not forwarding.unsupported
+        and _may_change(forwarding.request_headers)
+        and _may_change(forwarding.response_headers)
+        and (redirect is None or redirect.status in _STATUS)
+        and all(change is None or _may_become(change, path) for change in paths)
+    )
 
 
-def _is_prefix(path: PathMatch | None) -> bool:
-    """Whether there is a prefix to replace; Gateway API allows it to be replaced only where it was matched."""
-    return path is None or path.type == "prefix"
+_UNSENDABLE = re.compile(r"[\0\r\n]")
 
 
 def _may_change(change: HeaderChange) -> bool:
-    """Envoy refuses a whole route configuration in which one route changes the host or a pseudo header."""
+    """Host and pseudo headers are not for change, and what would end the line is no part of a header."""
     names = (*(name for name, _ in (*change.set, *change.add)), *change.remove)
-    return not any(name == "host" or name.startswith(":") for name in names)
+    values = (value for _, value in (*change.set, *change.add))
+    return not any(name in ("", "host") or name.startswith(":") for name in names) and not any(
+        _UNSENDABLE.search(text) for text in (*names, *values)
+    )
+
+
+def _may_become(change: PathChange, path: PathMatch | None) -> bool:
+    """A prefix can be replaced only where one was matched (Gateway API: HTTPPathModifier)."""
+    possible = change.type == "full" or path is None or path.type == "prefix"
+    return possible and not _UNSENDABLE.search(change.value)
 
 
 def _header_changes(direction: str, change: HeaderChange) -> dict[str, Any]:

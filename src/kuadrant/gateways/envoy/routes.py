@@ -56,7 +56,7 @@ def _path(path: PathMatch | None) -> dict[str, Any]:
         case "exact":
             return {"path": path.value}
         case "regex":
-            return {"safe_regex": {"regex": path.value}}
+            return {"safe_regex": _regex(path.value)}
         case "prefix":
             # Envoy takes no single slash there; as a plain prefix it means the same.
             return {"prefix": "/"} if path.value == "/" else {"path_separated_prefix": path.value}
@@ -64,5 +64,10 @@ def _path(path: PathMatch | None) -> dict[str, Any]:
 
 def _header(match: StringMatch) -> dict[str, Any]:
     """Return the matcher of a header; that of a query parameter has the same shape."""
-    value = {"exact": match.value} if match.type == "exact" else {"safe_regex": {"regex": match.value}}
+    value = {"exact": match.value} if match.type == "exact" else {"safe_regex": _regex(match.value)}
     return {"name": match.name, "string_match": value}
+
+
+def _regex(expression: str) -> dict[str, Any]:
+    # Envoy takes no empty expression; this one matches the empty text, too, and nothing else.
+    return {"regex": expression or "(?:)"}
