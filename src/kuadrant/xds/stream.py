@@ -120,7 +120,6 @@ class _Subscription:
         for known in (self.held, self.refused):
             for name in [name for name in known if not self._covers(name)]:
                 del known[name]
-        self.suspects = {name for name in self.suspects if self._covers(name)}
 
     def _covers(self, name: str) -> bool:
         return self.names is None or name in self.names
@@ -164,8 +163,7 @@ class _Subscription:
             self.refused.clear()
             self.told = True
         for resource in response.resources:
-            if self._covers(resource.name):
-                self.held[resource.name] = resource.version
+            self.held[resource.name] = resource.version
             self.refused.pop(resource.name, None)
             self.suspects.discard(resource.name)
         if not self.refused:
@@ -183,7 +181,6 @@ class _Subscription:
                 self.held.pop(name, None)
             if len(versions) == 1:
                 self.refused.update(versions)
-                self.suspects.difference_update(versions)
             else:
                 self.suspects.update(versions)
         self.refusal = refusal

@@ -94,6 +94,19 @@ async def test_a_bad_module_is_refused_and_the_one_before_stays(rig: Rig, bad: s
     assert len(rig.refusals) == 1
 
 
+async def test_a_bad_module_that_comes_back_is_refused_again(rig: Rig) -> None:
+    rest = (listener(rig.port, discovered("shim")), routes("none"))
+    await rig.set(*rest, extension("shim", module("good")))
+    await answers(rig.port, "good")
+
+    for _ in range(3):
+        await rig.set(*rest, extension("shim", module("refused", accepts=False)))
+        assert len(await rig.settled(EXTENSION)) == 1
+        await rig.set(*rest, extension("shim", module("good")))
+        assert await rig.settled(EXTENSION) == ()
+    assert await get(rig.port) == (200, "good")
+
+
 async def test_the_shims_configuration_changes_and_a_bad_one_is_refused(
     rig: Rig, upstream: Callable[[str], Any]
 ) -> None:

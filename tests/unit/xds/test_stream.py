@@ -120,6 +120,15 @@ def test_no_names_for_routes_ask_for_nothing(client: Client) -> None:
     assert client.ask(ROUTE) == []
 
 
+def test_no_names_after_some_names_ask_for_nothing_more(client: Client) -> None:
+    client.set(snapshot(listeners={"l": "1", "m": "1"}))
+    assert client.ask(LISTENER, "l") == [(LISTENER, {"l": "1"})]
+    client.ack(LISTENER)
+
+    assert client.ask(LISTENER) == []
+    assert client.set(snapshot(listeners={"l": "2", "m": "2"})) == []
+
+
 def test_a_type_that_we_do_not_have_is_not_answered(client: Client) -> None:
     assert client.ask(SDS, "certificate") == []
     assert client.stream.state(SDS) == "taken"
@@ -138,6 +147,15 @@ def test_a_name_that_was_dropped_and_taken_up_again_is_sent_again(client: Client
     client.ack(ENDPOINT, "a")
 
     assert client.ask(ENDPOINT, "a", "b") == [(ENDPOINT, {"a": "1", "b": "1"})]
+
+
+def test_a_name_that_was_dropped_and_comes_back_with_an_acknowledgement_is_sent_again(client: Client) -> None:
+    client.set(snapshot(endpoints={"a": "1", "b": "1"}))
+    client.ask(ENDPOINT, "a", "b")
+    client.ack(ENDPOINT, "a")
+    client.set(snapshot(endpoints={"a": "2", "b": "1"}))
+
+    assert client.ack(ENDPOINT, "a", "b") == [(ENDPOINT, {"b": "1"})]
 
 
 def test_asking_again_for_the_same_names_is_answered_because_a_changed_cluster_warms(client: Client) -> None:
@@ -325,6 +343,9 @@ def test_of_several_endpoints_the_bad_ones_are_found_and_do_not_hold_up_the_othe
     assert client.stream.refusal(ENDPOINT) == Refusal(
         "node-1", ENDPOINT, client.last[ENDPOINT].version, ("b",), "b is bad", 100.0
     )
+    assert client.set(snapshot(endpoints={"a": "2", "b": "bad", "c": "2"})) == [
+        (ENDPOINT, {"a": "2", "c": "2"})
+    ]
 
 
 def test_a_refused_route_does_not_stop_a_change_of_another(client: Client) -> None:
@@ -333,6 +354,39 @@ def test_a_refused_route_does_not_stop_a_change_of_another(client: Client) -> No
     client.nack(ROUTE)
 
     assert client.set(snapshot(routes={"r": "bad", "s": "1"})) == [(ROUTE, {"s": "1"})]
+
+
+def test_a_refused_route_is_tried_again_when_it_comes_back_after_a_good_one(client: Client) -> None:
+    client.set(snapshot(routes={"r": "bad"}))
+    client.ask(ROUTE, "r")
+    client.nack(ROUTE)
+    client.set(snapshot(routes={"r": "good"}))
+    client.ack(ROUTE)
+
+    assert client.set(snapshot(routes={"r": "bad"})) == [(ROUTE, {"r": "bad"})]
+
+
+def test_after_a_refused_extension_the_one_before_is_sent_so_that_envoy_looks_again_at_the_next(
+    client: Client,
+) -> None:
+    client.set(snapshot(extensions={"a": "1"}))
+    client.ask(EXTENSION, "a")
+    client.ack(EXTENSION)
+    client.set(snapshot(extensions={"a": "bad"}))
+    client.nack(EXTENSION)
+
+    assert client.set(snapshot(extensions={"a": "1"})) == [(EXTENSION, {"a": "1"})]
+
+
+def test_endpoints_of_a_refused_response_are_not_known_to_be_held(client: Client) -> None:
+    client.set(snapshot(endpoints={"a": "1", "b": "1"}))
+    client.ask(ENDPOINT, "a", "b")
+    client.ack(ENDPOINT)
+    client.set(snapshot(endpoints={"a": "2", "b": "bad"}))
+    client.set(snapshot(endpoints={"a": "1", "b": "1"}))
+
+    assert client.nack(ENDPOINT)[1:] == [(ENDPOINT, {"a": "1"})]
+    assert client.ack(ENDPOINT) == [(ENDPOINT, {"b": "1"})]
 
 
 def test_an_empty_set_that_is_refused_is_not_sent_for_ever(client: Client) -> None:
@@ -347,6 +401,9 @@ def test_a_verdict_on_something_else_is_ignored(client: Client) -> None:
 
     assert client.stream.receive(Request(CLUSTER, (), "no nonce of ours", "stale"), 0) == []
     assert client.stream.state(CLUSTER) == "waiting"
+    client.ack(CLUSTER)
+    assert client.nack(CLUSTER, "too late") == []
+    assert client.stream.state(CLUSTER) == "taken"
 
 
 # Order
