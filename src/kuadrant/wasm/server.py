@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from kuadrant.wasm.module import Module
 
-_STEP = 128 * 1024  # bytes for one call of the kernel
-_TURN = 8 * _STEP  # bytes for one connection before the others have their turn
+_TURN = 1024 * 1024  # bytes for one connection before the others have their turn
 _ACCEPTED_AT_ONCE = 64
 _DISCARDABLE = 1024 * 1024  # bytes of a refused request that are read so that its sender sees the answer
 _BACKLOG = 512
@@ -352,8 +351,10 @@ class _Connection:
                         self._await_request()
                         return
                     self._begin(response)
-                turn -= self._send_step()
-                if not self._head and self._sent == len(self._body) and self._end_response():
+                turn -= self._send_some()
+                if self._head or self._sent < len(self._body):
+                    break
+                if self._end_response():
                     return
         except (BlockingIOError, InterruptedError):
             pass
@@ -371,9 +372,9 @@ class _Connection:
         self._sent = 0
         self.deadline = self._server.loop.time() + self._server.limits.response
 
-    def _send_step(self) -> int:
-        """Send the next bytes, one step at most, and return how many the kernel took."""
-        body = self._body[self._sent : self._sent + _STEP]
+    def _send_some(self) -> int:
+        """Send what the kernel takes of the rest of the response, a turn's bytes at most, and return how many it were."""
+        body = self._body[self._sent : self._sent + _TURN]
         if not self._head:
             size = self._socket.send(body)
             self._sent += size
