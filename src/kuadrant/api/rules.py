@@ -407,7 +407,7 @@ def remarks(policy: RateLimitPolicy) -> Complaints:
                 yield (*path, name), "has no rates, so it limits nothing"
             for index, rate in enumerate(limit.rates):
                 if isinstance(rate, RateV1) and milliseconds(rate.window) % 1000:
-                    seconds = milliseconds(rate.window) // 1000
+                    seconds = -(-milliseconds(rate.window) // 1000)
                     yield (*path, name, "rates", index, "window"), f"is {rate.window}, counted as {seconds}s"
     if isinstance(policy, RateLimitPolicyV1Beta2):
         return

@@ -277,7 +277,7 @@ def test_t2_34_a_window_of_broken_seconds_is_noted() -> None:
     folder = policy("v1", "limits: {a: {rates: [{limit: 5, window: 1500ms}, {limit: 5, window: 1h30m}]}}")
     assert not folder.problems
     assert [(note.field, note.message) for note in folder.notes] == [
-        ("spec.limits.a.rates[0].window", "is 1500ms, counted as 1s")
+        ("spec.limits.a.rates[0].window", "is 1500ms, counted as 2s")
     ]
 
 
