@@ -31,5 +31,6 @@ def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
     return [
         ("x-ratelimit-limit", ", ".join(limits)),
         ("x-ratelimit-remaining", str(first.remaining)),
-        ("x-ratelimit-reset", str(math.ceil(first.reset))),
+        # A sum of floating point numbers may be off by some nanoseconds, which must not become a second.
+        ("x-ratelimit-reset", str(math.ceil(round(first.reset, 6)))),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,8 @@ _OPTIONS = (
     # Without this, two processes on one port would share it and each would count by itself.
     ("grpc.so_reuseport", 0),
 )
+# The native core closes connections without writing what handlers have just returned: give it time to.
+_FLUSH_SECONDS = 0.1
 
 
 def best_core() -> Core:
@@ -43,6 +46,7 @@ class Server:
         self._service = service
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Bind and serve; afterwards ``port`` is the bound one.
@@ -51,8 +55,7 @@ class Server:
             OSError: The address cannot be bound; the text names it.
         """
         server = _core(self.core)
-        handler = grpc.unary_unary_rpc_method_handler(self._service.ShouldRateLimit)
-        handlers = {"ShouldRateLimit": handler}
+        handlers = {"ShouldRateLimit": grpc.unary_unary_rpc_method_handler(self._should_rate_limit)}
         # The native core serves registered handlers itself; grpcio finds methods by the generic ones.
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         server.add_registered_method_handlers(SERVICE, handlers)
@@ -70,11 +73,18 @@ class Server:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, grace: float) -> None:
-        """Take no more calls, give those that run up to ``grace`` seconds, then close; nothing if not started."""
+        """Refuse new calls, answer those that were counted, then close within ``grace`` seconds; nothing if not started."""
         if self._server is None:
             return
+        self._stopping = True
         await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(min(grace, _FLUSH_SECONDS))
         await self._server.stop(grace)
+
+    async def _should_rate_limit(self, request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        if self._stopping:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the rate limit service is stopping")
+        return await self._service.ShouldRateLimit(request, context)
 
 
 def _core(core: Core) -> grpc.aio.Server:

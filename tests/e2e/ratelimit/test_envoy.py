@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import envoy  # type: ignore[import-untyped]
+import envoy
 import httpx2
 import pytest
 
@@ -127,43 +125,29 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-async def gateway(server: Server, tmp_path: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, Path]]:
-    """A client of an Envoy that listens, and the folder with Envoy's log and the address of its admin interface."""
+async def gateway(server: Server, tmp_path: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, str]]:
+    """A client of an Envoy that listens, and the address of Envoy's admin interface."""
     port = free_port()
     admin = tmp_path / "admin"
+    arguments = ["--config-yaml", json.dumps(configuration(port, free_port(), server.port))]
+    arguments += ["--admin-address-path", str(admin), "--use-dynamic-base-id", "--concurrency", "2"]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                ENVOY,
-                "--config-yaml",
-                json.dumps(configuration(port, free_port(), server.port)),
-                "--use-dynamic-base-id",
-                "--admin-address-path",
-                admin,
-                "--concurrency",
-                "2",
-                "--log-level",
-                "warning",
-            ],
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "ENVOY_UID": "0"},
-        )
+        process = await asyncio.create_subprocess_exec(ENVOY, *arguments, stdout=log, stderr=log)
     try:
         limits = httpx2.Limits(max_connections=32)
         url = f"http://127.0.0.1:{port}"
         async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False) as client:
             await listening(port, process)
-            yield client, admin
+            yield client, admin.read_text()
     finally:
         process.terminate()
-        await asyncio.to_thread(process.wait, 10)
+        await process.wait()
 
 
-async def listening(port: int, process: subprocess.Popen[bytes]) -> None:
+async def listening(port: int, process: asyncio.subprocess.Process) -> None:
     async with asyncio.timeout(30):
         while True:
-            assert process.poll() is None, "Envoy has ended"
+            assert process.returncode is None, "Envoy has ended"
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
@@ -172,6 +156,15 @@ async def listening(port: int, process: subprocess.Popen[bytes]) -> None:
             writer.close()
             await writer.wait_closed()
             return
+
+
+async def decided(client: httpx2.AsyncClient) -> None:
+    """Ask until the rate limit service has decided about a request."""
+    async with asyncio.timeout(20):
+        while True:
+            if (await client.get("/", headers={"x-user": "bob"})).status_code != 500:
+                return
+            await asyncio.sleep(0.05)
 
 
 async def statuses(client: httpx2.AsyncClient, requests: int, user: str = "bob") -> Counter[int]:
@@ -186,14 +179,14 @@ async def statuses(client: httpx2.AsyncClient, requests: int, user: str = "bob")
     )
 
 
-async def upstream_connections(client: httpx2.AsyncClient, admin: Path) -> int:
+async def upstream_connections(client: httpx2.AsyncClient, admin: str) -> int:
     """How many connections Envoy has opened to the rate limit service so far."""
-    stats = await client.get(f"http://{admin.read_text()}/stats?filter=cluster.ratelimit.upstream_cx_total")
+    stats = await client.get(f"http://{admin}/stats?filter=cluster.ratelimit.upstream_cx_total")
     return int(stats.text.rpartition(":")[2])
 
 
 async def test_five_requests_of_each_user_pass_and_all_others_are_429(
-    gateway: tuple[httpx2.AsyncClient, Path],
+    gateway: tuple[httpx2.AsyncClient, str],
 ) -> None:
     client, _ = gateway
 
@@ -201,7 +194,7 @@ async def test_five_requests_of_each_user_pass_and_all_others_are_429(
     assert await statuses(client, 50, "bob") == {200: 5, 429: 45}
 
 
-async def test_the_answers_carry_exact_headers(gateway: tuple[httpx2.AsyncClient, Path]) -> None:
+async def test_the_answers_carry_exact_headers(gateway: tuple[httpx2.AsyncClient, str]) -> None:
     client, _ = gateway
     seen = []
     for _ in range(6):
@@ -223,7 +216,7 @@ async def test_the_answers_carry_exact_headers(gateway: tuple[httpx2.AsyncClient
 
 
 async def test_exactly_a_thousand_pass_at_32_connections(
-    server: Server, gateway: tuple[httpx2.AsyncClient, Path]
+    server: Server, gateway: tuple[httpx2.AsyncClient, str]
 ) -> None:
     client, admin = gateway
     server._service.replace([limit(1000)])
@@ -234,7 +227,7 @@ async def test_exactly_a_thousand_pass_at_32_connections(
 
 
 async def test_limits_are_replaced_under_traffic_without_an_error(
-    server: Server, gateway: tuple[httpx2.AsyncClient, Path]
+    server: Server, gateway: tuple[httpx2.AsyncClient, str]
 ) -> None:
     client, _ = gateway
     traffic = asyncio.create_task(statuses(client, 2000))
@@ -255,7 +248,7 @@ async def test_limits_are_replaced_under_traffic_without_an_error(
 
 
 async def test_without_the_service_requests_are_refused_and_with_it_again_decided(
-    server: Server, gateway: tuple[httpx2.AsyncClient, Path]
+    server: Server, gateway: tuple[httpx2.AsyncClient, str]
 ) -> None:
     client, _ = gateway
     assert await statuses(client, 10) == {200: 5, 429: 5}
@@ -265,9 +258,7 @@ async def test_without_the_service_requests_are_refused_and_with_it_again_decide
 
     again = make_server(server._service, "127.0.0.1", server.port, server.core)
     await again.start()
-    async with asyncio.timeout(20):
-        while (await client.get("/", headers={"x-user": "bob"})).status_code == 500:
-            await asyncio.sleep(0.05)
+    await decided(client)
     assert await statuses(client, 10) == {429: 10}
     assert await statuses(client, 10, "carol") == {200: 5, 429: 5}
     await again.stop(1)

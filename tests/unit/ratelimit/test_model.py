@@ -19,17 +19,18 @@ Descriptors = list[dict[str, str]]
 
 
 class Reference(NamedTuple):
-    """An entry of one descriptor, or of any (index None)."""
+    """An entry of one descriptor, or of any (None)."""
 
-    index: int | None
+    descriptor: int | None
     key: str
 
     def found(self, descriptors: Descriptors) -> list[str]:
-        chosen = descriptors if self.index is None else descriptors[self.index : self.index + 1]
-        return [descriptor[self.key] for descriptor in chosen if self.key in descriptor]
+        one = self.descriptor
+        chosen = descriptors if one is None else descriptors[one : one + 1]
+        return [entries[self.key] for entries in chosen if self.key in entries]
 
     def text(self) -> str:
-        return self.key if self.index is None else f'descriptors[{self.index}]["{self.key}"]'
+        return self.key if self.descriptor is None else f'descriptors[{self.descriptor}]["{self.key}"]'
 
 
 class Comparison(NamedTuple):
@@ -43,7 +44,7 @@ class Comparison(NamedTuple):
 
     def text(self) -> str:
         plain = f'{self.reference.text()} {"==" if self.equal else "!="} "{self.value}"'
-        return f"({plain})" if self.cel and self.reference.index is not None else plain
+        return f"({plain})" if self.cel and self.reference.descriptor is not None else plain
 
 
 class ModelLimit(NamedTuple):
@@ -92,17 +93,20 @@ class Model:
 
     def decide(self, namespace: str, descriptors: Descriptors, hits: list[int], now: float) -> bool:
         wanted: dict[tuple[Any, Any], int] = {}
-        room = {}
+        room: dict[tuple[Any, Any], int] = {}
         for limit in self.limits:
             if limit.namespace != namespace or not all(c.holds(descriptors) for c in limit.conditions):
                 continue
             values = {variable.text(): variable.found(descriptors) for variable in limit.variables}
             if not all(values.values()):
                 continue
-            key = (limit.identity(), frozenset((name, found[0]) for name, found in values.items()))
+            key: tuple[Any, Any] = (
+                limit.identity(),
+                frozenset((name, found[0]) for name, found in values.items()),
+            )
             if key[1] and self.used(key, now) is None and self.used((key[0], None), now) is not None:
                 key = (key[0], None)
-            indices = [r.index for r in (*limit.variables, *(c.reference for c in limit.conditions))]
+            indices = [r.descriptor for r in (*limit.variables, *(c.reference for c in limit.conditions))]
             if not indices or None in indices:
                 cost = max(hits)
             else:
@@ -114,7 +118,7 @@ class Model:
         for key, cost in wanted.items():
             if not cost or not key[0][1]:
                 continue
-            chosen = key
+            chosen: tuple[Any, Any] = key
             if key[1] and self.used(key, now) is None:
                 live = [one for one in self.hits if one[1] and self.used(one, now) is not None]
                 if len(live) >= self.bound:
@@ -230,4 +234,4 @@ class ServiceAtTheBoundAgainstModel(ServiceAgainstModel):
 def test_the_service_decides_what_the_model_does(machine: type[RuleBasedStateMachine]) -> None:
     run_state_machine_as_test(
         machine, settings=settings(max_examples=150, stateful_step_count=30, deadline=None)
-    )  # type: ignore[no-untyped-call]
+    )
