@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
+from kuadrant.api.problem import spelled
 from kuadrant.policy.attachment import Acceptance
 from kuadrant.policy.model import Policy, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kuadrant.compiler.route_piece import PolicyOutcome, RoutePiece
+    from kuadrant.policy.attachment import AttachedPolicies
+    from kuadrant.policy.checks import CheckedPolicy
 
 
 class PolicyFacts(Struct, frozen=True, gc=False):
@@ -26,3 +36,64 @@ class PolicyFacts(Struct, frozen=True, gc=False):
     overridden_by: tuple[str, ...] = ()
     undecidable: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+def policy_facts(
+    policies: Iterable[Policy],
+    attached: AttachedPolicies,
+    checked: Mapping[str, CheckedPolicy],
+    pieces: Iterable[RoutePiece],
+) -> tuple[PolicyFacts, ...]:
+    """The facts of all ``policies``, by namespace and name, from the pieces of all routes under all listeners."""
+    outcomes: dict[str, list[PolicyOutcome]] = {}
+    effective: set[tuple[str, str]] = set()
+    selected: set[tuple[str, str]] = set()
+    for piece in pieces:
+        effective |= piece.effective
+        selected |= piece.selected
+        for outcome in piece.outcomes:
+            outcomes.setdefault(outcome.policy, []).append(outcome)
+    unselected = effective - selected
+    return tuple(
+        _facts_of(policy, attached, checked[policy.key], outcomes.get(policy.key, ()), unselected)
+        for policy in sorted(policies, key=lambda policy: (policy.namespace, policy.name))
+    )
+
+
+def _facts_of(
+    policy: Policy,
+    attached: AttachedPolicies,
+    checked: CheckedPolicy,
+    outcomes: Sequence[PolicyOutcome],
+    unselected: set[tuple[str, str]],
+) -> PolicyFacts:
+    acceptance = attached.acceptance[policy.key]
+    problems = list(checked.problems)
+    if acceptance.reason != "Accepted":
+        problems.append(_warning(policy, "spec.targetRef", f"not in effect: {acceptance.message}"))
+    problems += (
+        _warning(
+            policy,
+            spelled((*policy.field, "limits", limit.name, "routeSelectors")),
+            "they select nothing: the limit limits nothing",
+        )
+        for limit in policy.limits
+        if (policy.key, limit.name) in unselected
+    )
+    return PolicyFacts(
+        policy=policy,
+        acceptance=acceptance,
+        paths=len(outcomes),
+        whole_paths=sum(outcome.whole for outcome in outcomes),
+        partial_paths=sum(outcome.kept > 0 and not outcome.whole for outcome in outcomes),
+        gateways=tuple(sorted({outcome.gateway for outcome in outcomes if outcome.kept})),
+        overridden_by=tuple(
+            sorted({winner for outcome in outcomes if not outcome.whole for winner in outcome.winners})
+        ),
+        undecidable=tuple(f"{problem.field}: {problem.message}" for problem in checked.reasons),
+        problems=tuple(sorted(problems)),
+    )
+
+
+def _warning(policy: Policy, field: str, message: str) -> Problem:
+    return Problem("warning", "RateLimitPolicy", policy.namespace, policy.name, field, message)
