@@ -19,7 +19,8 @@ class LimitAction(Struct, frozen=True, gc=False):
     """One limit as the data plane sees it: when it applies and which descriptor entries name its counter.
 
     ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value ``1``.
-    ``sources`` are the policies, as ``namespace/name``, that the limit came from.
+    ``sources`` are the policies, as ``namespace/name``, that the limit came from. A limit that nobody can evaluate as it is
+    written has the condition ``UNDECIDABLE`` alone, and no counters.
     """
 
     key: str

@@ -83,6 +83,8 @@ def route_piece(
     effective_names: set[tuple[str, str]] = set()
     selected: dict[tuple[str, str, str], EffectiveLimit] = {}
     for index, (rule, forwarding, on_path) in enumerate(zip(route.rules, forwardings, policies, strict=True)):
+        if not rule.matches:  # none of them was sound: no request belongs to the rule
+            continue
         effective = merge(on_path)
         in_effect = effective.limits if effective else ()
         outcomes += _outcomes(on_path, in_effect, place.gateway)

@@ -442,6 +442,16 @@ def test_a_match_that_no_gateway_would_take_is_left_out_and_told(
     assert problem.message.startswith('"/[" is not a regular expression of RE2: ')
 
 
+def test_a_rule_without_any_sound_match_asks_for_nothing(read_objects: Callable[[str], Objects]) -> None:
+    objects = read_objects(f"{GATEWAY}{ROUTE}{POLICY_V1BETA2 % 'minimal'}    50rps: {{{RATES}}}")
+    document = msgspec.to_builtins(objects.http_routes[0])
+    document["spec"]["rules"][0]["matches"] = ({"path": {"type": "RegularExpression", "value": "/["}},)
+    route = msgspec.convert(document, type(objects.http_routes[0]))
+    compilation = compile_gateways(msgspec.structs.replace(objects, http_routes=(route,)))
+    assert compilation.limits == ()
+    assert compilation.policies[0].paths == 0
+
+
 def test_a_policy_that_is_being_deleted_takes_no_part(compile_text: Compile) -> None:
     policy = (POLICY_V1BETA2 % "minimal").replace(
         "name: minimal", 'name: minimal, deletionTimestamp: "2024-06-12T08:00:00Z"'
