@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import signal
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -139,3 +143,49 @@ def test_an_emptied_file_changes_nothing_and_a_removed_one_does(
     (toystore / "ratelimitpolicy.yaml").unlink()
     kuadrant.wait(lambda: len(kuadrant.messages("is live")) > before)
     assert kuadrant.request("POST").status == 200
+
+
+def test_what_envoy_refuses_is_told_in_its_words_and_the_last_good_state_stays(
+    start: Callable[..., Kuadrant], toystore: Path
+) -> None:
+    """A second gateway gets the next port, which somebody else has: only Envoy can find out."""
+    kuadrant = start(toystore, "--echo")
+    gateway = (toystore / "gateway.yaml").read_text().replace("name: istio-ingressgateway", "name: second")
+
+    with socket.create_server(("127.0.0.1", kuadrant.port + 1)):
+        (toystore / "second.yaml").write_text(gateway)
+        kuadrant.wait(lambda: kuadrant.messages("not applied"))
+        (refusal,) = kuadrant.messages("Envoy refuses a part of its configuration")
+        assert refusal["type"] == "Listener"
+        assert "Address already in use" in refusal["text"]
+        xds = json.loads(kuadrant.get(kuadrant.metrics_port, "/xds").body)
+        assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 5 + [429]
+    assert [stream["node"] for stream in xds] == ["kuadrant-standalone"]
+
+    kuadrant.change("second.yaml", gateway + "# again\n")
+    with socket.create_connection(("127.0.0.1", kuadrant.port + 1)):
+        pass
+
+
+def test_a_change_while_envoy_is_away_is_there_when_it_is_back(
+    start: Callable[..., Kuadrant], toystore: Path
+) -> None:
+    kuadrant = start(toystore, "--echo")
+    policy = (toystore / "ratelimitpolicy.yaml").read_text()
+    (envoy,) = kuadrant.children()
+
+    os.kill(envoy, signal.SIGKILL)
+    kuadrant.wait(lambda: kuadrant.messages("starting it again"))
+    kuadrant.change(
+        "ratelimitpolicy.yaml", policy.replace("limit: 5", "limit: 2").replace("create-toy", "other")
+    )
+    kuadrant.wait_listening()
+
+    assert [kuadrant.request("POST").status for _ in range(4)] == [200, 200, 429, 429]
+
+
+def test_with_once_changes_are_not_followed(start: Callable[..., Kuadrant], toystore: Path) -> None:
+    kuadrant = start(toystore, "--echo", "--once")
+
+    (toystore / "httproute.yaml").unlink()
+    assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 5 + [429]
