@@ -27,7 +27,7 @@ _REMEMBERED_HEAD_MAX = 1024
 _ADDRESS = re.compile(
     r"/kuadrant-wasm-shim(?:\?sha256=(?P<asked>[0-9a-f]{64}))?|/wasm/(?P<named>[0-9a-f]{64})\.wasm", re.ASCII
 )
-_ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_ABSOLUTE_FORM = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE | re.ASCII)
 _EMPTY = memoryview(b"")

@@ -392,7 +392,8 @@ class _Connection:
         self._report(response, complete=True)
         now = self._server.loop.time()
         if not response.close and not self._server.stopping:
-            self.deadline = now + self._server.limits.idle
+            limits = self._server.limits
+            self.deadline = now + (limits.head if self._conversation.pending else limits.idle)
             return False
         if self._ended or (response.close and not response.unread):
             self.close()

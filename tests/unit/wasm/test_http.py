@@ -114,6 +114,7 @@ def test_a_module_that_is_not_held_may_be_asked_for_again(target: str) -> None:
         "/modules/",
         f"/{PLAIN}",
         f"{PLAIN}/",
+        f"{PLAIN}http://operator",
         f"{PLAIN}?",
         f"{PLAIN}?sha256=",
         f"{PLAIN}?sha256={NEW.sha256[:-1]}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
+import resource
 import socket
 import time
 import tracemalloc
@@ -225,6 +227,22 @@ async def test_while_all_connections_are_being_answered_a_new_one_waits() -> Non
             assert body(await waiting) == LARGE.data
 
 
+async def test_a_machine_out_of_file_descriptors_only_makes_a_client_wait() -> None:
+    async with serve([SMALL], "127.0.0.1", limits=Limits(refused=0.1)) as server:
+        with client(server) as opened:
+            lowest_free = os.dup(opened.fileno())
+            os.close(lowest_free)
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+            try:
+                await become(lambda: not server._accepting)
+                assert server.connections == 0
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            await send(opened, LAST_GET)
+            assert body(await received(opened)) == SMALL.data
+
+
 QUICK = Limits(head=0.1, idle=0.1, response=0.1, refused=0.1)
 
 
@@ -239,7 +257,7 @@ async def test_a_connection_without_a_next_request_is_closed_in_time() -> None:
 
 
 async def test_a_request_that_does_not_get_finished_is_told_so() -> None:
-    async with serve([SMALL], "127.0.0.1", limits=QUICK) as server:
+    async with serve([SMALL], "127.0.0.1", limits=Limits(head=0.1)) as server:
         answer = await exchange(server, GET + GET[:-2])
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert body(answer)[len(SMALL.data) :].startswith(b"HTTP/1.1 408 ")
