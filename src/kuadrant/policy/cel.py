@@ -40,8 +40,7 @@ def check_predicate(expression: str) -> None:
     result = _result_type(expression)
     if result not in ("BOOL", "DYN"):
         raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
-    # As the shim hands it to the gateway: what nests too deep there has to be found here.
-    _compile(f"({expression}\n) ? true : false")
+    _check_for_gateway(expression, f"({expression}\n) ? true : false")
 
 
 @lru_cache(maxsize=4096)
@@ -56,7 +55,7 @@ def check_counter(expression: str) -> None:
         raise ExpressionError(
             f"a counter must have a value that can be written as text, this is of type {result.lower()}"
         )
-    _compile(f"string({expression}\n)")
+    _check_for_gateway(expression, f"string({expression}\n)")
 
 
 _WRITABLE = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIMESTAMP", "DURATION", "DYN"})
@@ -64,12 +63,18 @@ _WRITABLE = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIME
 
 def _result_type(expression: str) -> str:
     """The name of the type of ``expression``, for example ``BOOL``."""
-    return str(_compile(expression).return_type().name())
+    return str(_compile(expression, _attributes()).return_type().name())
 
 
-def _compile(expression: str) -> cel.Expression:
+def _check_for_gateway(expression: str, within: str) -> None:
+    """Check that the gateway takes ``expression`` alone and ``within`` the one that the shim makes of it."""
+    for text in (expression, within):
+        _compile(text, _gateway())
+
+
+def _compile(expression: str, environment: cel.Env) -> cel.Expression:
     try:
-        return _environment().compile(expression)
+        return environment.compile(expression)
     except RuntimeError as error:
         raise ExpressionError(_readable(str(error), expression)) from None
 
@@ -98,10 +103,21 @@ def _readable(text: str, expression: str) -> str:
 
 
 @cache
-def _environment() -> cel.Env:
+def _attributes() -> cel.Env:
+    """An environment that knows the attributes and their types."""
     variables = {root: cel.Type(f"{_PACKAGE}.{root}") for root in ATTRIBUTES}
     variables |= dict.fromkeys(OPEN_ROOTS, cel.Type.DYN)
     return cel.NewEnv(descriptor_pool=_attribute_messages(), variables=variables)
+
+
+@cache
+def _gateway() -> cel.Env:
+    """An environment that knows as little as the gateway does when it takes an expression from the shim.
+
+    One expression that it does not take would have the whole configuration refused. It knows no types of attributes, so none
+    of ours can be named.
+    """
+    return cel.NewEnv(variables=dict.fromkeys((*ATTRIBUTES, *OPEN_ROOTS), cel.Type.DYN))
 
 
 def _attribute_messages() -> descriptor_pool.DescriptorPool:

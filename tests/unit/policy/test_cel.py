@@ -123,6 +123,16 @@ def test_an_expression_that_does_not_stand_in_parentheses_is_refused(expression:
         check_predicate(expression)
 
 
+@pytest.mark.parametrize(
+    "expression", ["kuadrant.attributes.request{} == request", "type(request) == kuadrant.attributes.request"]
+)
+def test_a_type_that_only_this_check_knows_is_refused(expression: str) -> None:
+    with pytest.raises(
+        ExpressionError, match=r"line 1, column \d+: undeclared reference to 'kuadrant.attributes.request'"
+    ):
+        check_predicate(expression)
+
+
 @given(st.text())
 def test_no_text_is_anything_but_taken_or_refused(text: str) -> None:
     for check in (check_predicate, check_counter):
