@@ -81,7 +81,9 @@ def main() -> None:
     parser.add_argument("--serve", nargs="+", metavar="FILE", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        asyncio.run(serve_modules([Module(file, pathlib.Path(file).read_bytes()) for file in arguments.serve]))
+        asyncio.run(
+            serve_modules([Module(file, pathlib.Path(file).read_bytes()) for file in arguments.serve])
+        )
         return
     if shutil.which("nginx") is None:
         sys.exit("nginx is missing (Debian: apt-get install nginx-light)")
