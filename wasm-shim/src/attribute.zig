@@ -154,8 +154,8 @@ fn timestamp(nanoseconds: i64) error{OutOfMemory}![]const u8 {
     const month = day.calculateMonthDay();
     const clock = seconds.getDaySeconds();
     const text = try std.fmt.allocPrint(memory.scratch, "{d:0>4}-{d:0>2}-{d:0>2}T{d:0>2}:{d:0>2}:{d:0>2}.{d:0>9}", .{
-        day.year,                month.month.numeric(),      month.day_index + 1,
-        clock.getHoursIntoDay(), clock.getMinutesIntoHour(), clock.getSecondsIntoMinute(),
+        day.year,                  month.month.numeric(),      month.day_index + 1,
+        clock.getHoursIntoDay(),   clock.getMinutesIntoHour(), clock.getSecondsIntoMinute(),
         total % std.time.ns_per_s,
     });
     const trimmed = std.mem.trimEnd(u8, std.mem.trimEnd(u8, text, "0"), ".");

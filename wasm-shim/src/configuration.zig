@@ -155,7 +155,7 @@ const Compiler = struct {
         const path_place = path.field("path");
         const regex: ?Expression = if (source.path) |match| switch (match.type) {
             .exact, .prefix => null,
-            .regex => try compiler.compileExpression(.path, match.value, &path_place.field("value"), {}),
+            .regex => try compiler.compileExpression(.path, match.value, &path_place.field("value")),
         } else null;
         const method_path = path.field("method");
         const headers_path = path.field("headers");
@@ -171,10 +171,7 @@ const Compiler = struct {
             const name_path = place.field("name");
             compiled.* = .{
                 .name = try compiler.copy(try notEmpty(match.name, &name_path)),
-                .value = switch (match.type) {
-                    .exact => .{ .exact = try compiler.copy(match.value) },
-                    .regex => .{ .regex = try compiler.compileExpression(.text, match.value, &place.field("value"), {}) },
-                },
+                .value = try compiler.compileWanted(match, &place),
             };
         }
         const actions_path = path.field("actions");
@@ -202,11 +199,17 @@ const Compiler = struct {
         };
         const attribute_path = try std.mem.concat(compiler.allocator, u8, &.{ attribute.header_prefix, source.name });
         return .{
+            .name = try compiler.copy(source.name),
             .attribute = try compiler.configuration.attributes.number(compiler.allocator, attribute_path),
-            .value = switch (source.type) {
-                .exact => .{ .exact = try compiler.copy(source.value) },
-                .regex => .{ .regex = try compiler.compileExpression(.header, source.value, &path.field("value"), source.name) },
-            },
+            .value = try compiler.compileWanted(source, path),
+        };
+    }
+
+    fn compileWanted(compiler: *Compiler, source: document.ValueMatch, path: *const Path) Error!routing.Wanted {
+        const place = path.field("value");
+        return switch (source.type) {
+            .exact => .{ .exact = try compiler.copy(source.value) },
+            .regex => .{ .regex = try compiler.compileExpression(.text, source.value, &place) },
         };
     }
 
@@ -247,7 +250,7 @@ const Compiler = struct {
         if ((source.selector == null) == (source.expression == null)) return refuse(path, "needs exactly one of selector and expression", .{});
         if (source.expression) |text| {
             if (source.operator != null or source.value != null) return refuse(path, "an expression has no operator and no value", .{});
-            return .{ .expression = try compiler.compileExpression(.predicate, text, &path.field("expression"), {}) };
+            return .{ .expression = try compiler.compileExpression(.predicate, text, &path.field("expression")) };
         }
         const operator = source.operator orelse return refuse(path, "operator is missing", .{});
         const value = try compiler.copy(source.value orelse return refuse(path, "value is missing", .{}));
@@ -266,7 +269,7 @@ const Compiler = struct {
         if (given != 1) return refuse(path, "needs exactly one of value, selector and expression", .{});
         if (source.default != null and source.selector == null) return refuse(path, "default is for a selector", .{});
         if (source.value) |value| return .{ .key = key, .value = .{ .serialized = try ratelimit.serializeEntry(compiler.allocator, key, value) } };
-        if (source.expression) |text| return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, text, &path.field("expression"), {}) } };
+        if (source.expression) |text| return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, text, &path.field("expression")) } };
         return .{ .key = key, .value = .{ .attribute = .{
             .number = try compiler.compileSelector(source.selector.?, path),
             .default = if (source.default) |text| try compiler.copy(text) else null,
@@ -284,17 +287,13 @@ const Compiler = struct {
         return compiler.configuration.attributes.number(compiler.allocator, attribute_path);
     }
 
-    const Kind = enum { predicate, value, path, header, text };
-
-    /// `name` is the header's, for `header`.
-    fn compileExpression(compiler: *Compiler, comptime kind: Kind, text: []const u8, path: *const Path, name: if (kind == .header) []const u8 else void) Error!Expression {
+    fn compileExpression(compiler: *Compiler, kind: enum { predicate, value, path, text }, text: []const u8, path: *const Path) Error!Expression {
         const expressions = &compiler.configuration.expressions;
         const allocator = compiler.allocator;
         const result = switch (kind) {
             .predicate => expressions.predicate(allocator, text),
             .value => expressions.value(allocator, text),
             .path => expressions.pathMatches(allocator, text),
-            .header => expressions.headerMatches(allocator, name, text),
             .text => expressions.textMatches(allocator, text),
         };
         return result catch |reason| switch (reason) {
@@ -302,7 +301,7 @@ const Compiler = struct {
             error.Unsupported => refuse(path, "this gateway evaluates no CEL, which {f} needs", .{host.quoted(text)}),
             error.Invalid => switch (kind) {
                 .predicate, .value => refuse(path, "the gateway does not take the CEL expression {f}; its own log says why at level info", .{host.quoted(text)}),
-                .path, .header, .text => refuse(path, "{f} is no regular expression of RE2", .{host.quoted(text)}),
+                .path, .text => refuse(path, "{f} is no regular expression of RE2", .{host.quoted(text)}),
             },
         };
     }

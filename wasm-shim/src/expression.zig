@@ -54,11 +54,6 @@ pub const Expressions = struct {
         return expressions.matches(allocator, "request.url_path", pattern);
     }
 
-    /// Whether the whole value of a header matches; the header must be there.
-    pub fn headerMatches(expressions: *Expressions, allocator: Allocator, name: []const u8, pattern: []const u8) Error!Expression {
-        return expressions.matches(allocator, try std.mem.concat(allocator, u8, &.{ "request.headers[", try literal(name), "]" }), pattern);
-    }
-
     /// Whether the whole of a text that `setText` gave before matches.
     pub fn textMatches(expressions: *Expressions, allocator: Allocator, pattern: []const u8) Error!Expression {
         if (!expressions.declared) {

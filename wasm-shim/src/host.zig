@@ -11,6 +11,7 @@ const imports = struct {
     extern "env" fn proxy_get_current_time_nanoseconds(time: *u64) Status;
     extern "env" fn proxy_get_buffer_bytes(buffer: u32, start: usize, length: usize, result: *?[*]u8, result_length: *usize) Status;
     extern "env" fn proxy_get_header_map_value(map: u32, name: [*]const u8, name_length: usize, result: *?[*]u8, result_length: *usize) Status;
+    extern "env" fn proxy_get_header_map_pairs(map: u32, result: *?[*]u8, result_length: *usize) Status;
     extern "env" fn proxy_add_header_map_value(map: u32, name: [*]const u8, name_length: usize, value: [*]const u8, value_length: usize) Status;
     extern "env" fn proxy_get_property(path: [*]const u8, path_length: usize, result: *?[*]u8, result_length: *usize) Status;
     extern "env" fn proxy_set_property(path: [*]const u8, path_length: usize, value: [*]const u8, value_length: usize) Status;
@@ -28,7 +29,7 @@ const imports = struct {
 
 pub const Level = enum(u32) { trace, debug, info, warn, err, critical };
 
-var lowest_level: u32 = @intFromEnum(Level.info);
+var lowest_level: u32 = @backingInt(Level.info);
 
 /// Asks the host which levels it prints. An administrator may change it at any time.
 pub fn refreshLogLevel() void {
@@ -37,12 +38,12 @@ pub fn refreshLogLevel() void {
 
 /// One line, cut at 2 KiB.
 pub fn log(comptime level: Level, comptime format: []const u8, arguments: anytype) void {
-    if (@intFromEnum(level) < lowest_level) return;
+    if (@backingInt(level) < lowest_level) return;
     var buffer: [2048]u8 = undefined;
     var writer: std.Io.Writer = .fixed(&buffer);
     writer.print(format, arguments) catch {};
     const line = writer.buffered();
-    _ = imports.proxy_log(@intFromEnum(level), line.ptr, line.len);
+    _ = imports.proxy_log(@backingInt(level), line.ptr, line.len);
 }
 
 /// Text of a stranger inside a log line: at most 200 bytes, and no control characters.
@@ -95,7 +96,7 @@ const Buffer = enum(u32) { grpc_message = 5, plugin_configuration = 7 };
 
 fn bufferBytes(kind: Buffer, length: usize) Result {
     var slot: Slot = .{};
-    return slot.of(imports.proxy_get_buffer_bytes(@intFromEnum(kind), 0, length, &slot.bytes, &slot.length));
+    return slot.of(imports.proxy_get_buffer_bytes(@backingInt(kind), 0, length, &slot.bytes, &slot.length));
 }
 
 pub fn pluginConfiguration(length: usize) Result {
@@ -111,11 +112,17 @@ const HeaderMap = enum(u32) { request = 0, response = 2 };
 /// The first value of a request header. For one that may come twice, `property` has them all, joined.
 pub fn firstRequestHeader(name: []const u8) Result {
     var slot: Slot = .{};
-    return slot.of(imports.proxy_get_header_map_value(@intFromEnum(HeaderMap.request), name.ptr, name.len, &slot.bytes, &slot.length));
+    return slot.of(imports.proxy_get_header_map_value(@backingInt(HeaderMap.request), name.ptr, name.len, &slot.bytes, &slot.length));
+}
+
+/// All request headers, serialized as `Pairs` reads them.
+pub fn requestHeaders() Result {
+    var slot: Slot = .{};
+    return slot.of(imports.proxy_get_header_map_pairs(@backingInt(HeaderMap.request), &slot.bytes, &slot.length));
 }
 
 pub fn addResponseHeader(name: []const u8, value: []const u8) void {
-    _ = imports.proxy_add_header_map_value(@intFromEnum(HeaderMap.response), name.ptr, name.len, value.ptr, value.len);
+    _ = imports.proxy_add_header_map_value(@backingInt(HeaderMap.response), name.ptr, name.len, value.ptr, value.len);
 }
 
 /// An attribute of the stream by its path, the segments parted by NUL.
@@ -175,6 +182,36 @@ fn appendLength(allocator: std.mem.Allocator, bytes: *std.ArrayList(u8), length:
     std.mem.writeInt(u32, &word, @intCast(length), .little);
     try bytes.appendSlice(allocator, &word);
 }
+
+/// What `serializePairs` wrote, or the host in the same form. Bytes that are not of it end the walk.
+pub const Pairs = struct {
+    bytes: []const u8,
+    count: usize,
+    index: usize = 0,
+    offset: usize,
+
+    pub fn init(bytes: []const u8) Pairs {
+        const count = if (bytes.len < 4) 0 else std.mem.readInt(u32, bytes[0..4], .little);
+        if (count > bytes.len / 8) return .{ .bytes = "", .count = 0, .offset = 0 };
+        return .{ .bytes = bytes, .count = count, .offset = 4 + 8 * count };
+    }
+
+    pub fn next(pairs: *Pairs) ?Header {
+        if (pairs.index == pairs.count) return null;
+        const name = pairs.text(4 + 8 * pairs.index) orelse return null;
+        const value = pairs.text(8 + 8 * pairs.index) orelse return null;
+        pairs.index += 1;
+        return .{ .name = name, .value = value };
+    }
+
+    fn text(pairs: *Pairs, length_at: usize) ?[]const u8 {
+        if (length_at + 4 > pairs.bytes.len) return null;
+        const length = std.mem.readInt(u32, pairs.bytes[length_at..][0..4], .little);
+        if (pairs.offset >= pairs.bytes.len or length >= pairs.bytes.len - pairs.offset) return null;
+        defer pairs.offset += length + 1;
+        return pairs.bytes[pairs.offset..][0..length];
+    }
+};
 
 /// Answers the request in the upstream's place. `headers` are serialized pairs. For a gRPC request the host makes it status
 /// 200 and derives `grpc-status` from the code, as it does for its own filters.

@@ -67,7 +67,7 @@ export fn proxy_on_request_headers(id: u32, _: u32, _: u32) u32 {
     defer memory.leave();
     const root = if (takeRoot(id)) |number| roots.get(number) orelse null else null;
     const action = if (root) |current| stream.begin(id, current) else stream.refuse();
-    return @intFromEnum(action);
+    return @backingInt(action);
 }
 
 fn takeRoot(id: u32) ?u32 {

@@ -13,5 +13,5 @@ pub fn define() void {
 }
 
 pub fn count(counter: Counter) void {
-    if (metrics[@intFromEnum(counter)]) |metric| host.increment(metric);
+    if (metrics[@backingInt(counter)]) |metric| host.increment(metric);
 }

@@ -3,6 +3,8 @@
 const std = @import("std");
 const attribute = @import("attribute.zig");
 const expression = @import("expression.zig");
+const host = @import("host.zig");
+const router = @import("router.zig");
 const ratelimit = @import("ratelimit.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Expression = expression.Expression;
@@ -32,43 +34,50 @@ pub const Rule = struct {
         if (rule.method) |wanted| {
             if (!std.mem.eql(u8, try request.method(), wanted)) return false;
         }
-        for (rule.headers) |match| if (!try match.mayHold(request)) return false;
-        for (rule.query) |match| if (!match.mayHold(request)) return false;
+        if (!try rule.valuesHold(.exact, request)) return false;
         if (rule.path) |path| if (!try path.holds()) return false;
-        for (rule.headers) |match| switch (match.value) {
-            .exact => {},
-            .regex => |regex| if (!try regex.holds()) return false,
-        };
-        for (rule.query) |match| switch (match.value) {
-            .exact => {},
-            .regex => |regex| {
-                if (!expression.setText(attribute.queryParameter(request.path, match.name).?)) return error.Failed;
-                if (!try regex.holds()) return false;
-            },
-        };
+        return rule.valuesHold(.regex, request);
+    }
+
+    fn valuesHold(rule: *const Rule, kind: std.meta.Tag(Wanted), request: *Request) Error!bool {
+        for (rule.headers) |match| if (match.value == kind and !try match.holds(request)) return false;
+        for (rule.query) |match| if (match.value == kind and !try match.holds(request)) return false;
         return true;
     }
 };
 
 pub const Wanted = union(enum) {
     exact: []const u8,
+    /// An expression about the text that `expression.setText` gives.
     regex: Expression,
 
-    fn mayHold(wanted: Wanted, found: ?[]const u8) bool {
-        const value = found orelse return false;
-        return switch (wanted) {
-            .exact => |text| std.mem.eql(u8, text, value),
-            .regex => true,
-        };
+    fn holds(wanted: Wanted, value: []const u8) Error!bool {
+        switch (wanted) {
+            .exact => |text| return std.mem.eql(u8, text, value),
+            .regex => |regex| {
+                if (!expression.setText(value)) return error.Failed;
+                return regex.holds();
+            },
+        }
     }
 };
 
 pub const HeaderMatch = struct {
+    name: []const u8,
+    /// All its values, joined.
     attribute: u32,
     value: Wanted,
 
-    fn mayHold(match: HeaderMatch, request: *Request) Error!bool {
-        return match.value.mayHold(try request.attributes.get(match.attribute));
+    /// Envoy's router compares every value of a header that came more than once; before 1.39 it compared all of them, joined.
+    /// Without a comma there is one value.
+    fn holds(match: HeaderMatch, request: *Request) Error!bool {
+        const joined = try request.attributes.get(match.attribute) orelse return false;
+        if (std.mem.findScalar(u8, joined, ',') == null or router.joinsHeaderValues()) return match.value.holds(joined);
+        var headers: host.Pairs = .init(try host.requestHeaders() orelse return error.Failed);
+        while (headers.next()) |header| {
+            if (std.mem.eql(u8, header.name, match.name) and try match.value.holds(header.value)) return true;
+        }
+        return false;
     }
 };
 
@@ -76,8 +85,8 @@ pub const QueryMatch = struct {
     name: []const u8,
     value: Wanted,
 
-    fn mayHold(match: QueryMatch, request: *Request) bool {
-        return match.value.mayHold(attribute.queryParameter(request.path, match.name));
+    fn holds(match: QueryMatch, request: *Request) Error!bool {
+        return match.value.holds(attribute.queryParameter(request.path, match.name) orelse return false);
     }
 };
 
@@ -116,24 +125,24 @@ pub const Host = struct {
     pub const Numbers = std.ArrayList(u32);
 
     /// To be called once, after the last rule was added.
-    pub fn finish(host: *Host, allocator: Allocator) error{OutOfMemory}!void {
-        host.candidates = try allocator.alloc([]const u32, host.prefixes.depth + 3);
+    pub fn finish(table: *Host, allocator: Allocator) error{OutOfMemory}!void {
+        table.candidates = try allocator.alloc([]const u32, table.prefixes.depth + 3);
     }
 
     /// The first rule, in the order of the configuration, of which all parts hold.
-    pub fn select(host: *const Host, request: *Request) error{OutOfMemory}!Selection {
+    pub fn select(table: *const Host, request: *Request) error{OutOfMemory}!Selection {
         const path = attribute.urlPath(request.path);
         var count: usize = 0;
-        const lists = host.candidates;
-        if (host.exact.get(path)) |numbers| {
+        const lists = table.candidates;
+        if (table.exact.get(path)) |numbers| {
             lists[count] = numbers.items;
             count += 1;
         }
-        if (host.others.items.len > 0) {
-            lists[count] = host.others.items;
+        if (table.others.items.len > 0) {
+            lists[count] = table.others.items;
             count += 1;
         }
-        count += host.prefixes.find(path, lists[count..]);
+        count += table.prefixes.find(path, lists[count..]);
 
         while (true) {
             var first: ?*[]const u32 = null;
@@ -141,7 +150,7 @@ pub const Host = struct {
                 if (numbers.len > 0 and (first == null or numbers.*[0] < first.?.*[0])) first = numbers;
             }
             const numbers = first orelse return .none;
-            const rule = &host.rules[numbers.*[0]];
+            const rule = &table.rules[numbers.*[0]];
             numbers.* = numbers.*[1..];
             const holds = rule.holds(request) catch |reason| switch (reason) {
                 error.OutOfMemory => return error.OutOfMemory,
@@ -220,10 +229,10 @@ pub const HostTable = struct {
     any: ?*const Host = null,
 
     /// False when the name is there already.
-    pub fn add(table: *HostTable, allocator: Allocator, hostname: []const u8, host: *const Host) error{OutOfMemory}!bool {
+    pub fn add(table: *HostTable, allocator: Allocator, hostname: []const u8, rules: *const Host) error{OutOfMemory}!bool {
         if (std.mem.eql(u8, hostname, "*")) {
             if (table.any != null) return false;
-            table.any = host;
+            table.any = rules;
             return true;
         }
         const wildcard = std.mem.startsWith(u8, hostname, "*.");
@@ -232,18 +241,18 @@ pub const HostTable = struct {
         else
             try table.exact.getOrPut(allocator, hostname);
         if (entry.found_existing) return false;
-        entry.value_ptr.* = host;
+        entry.value_ptr.* = rules;
         if (wildcard) table.longest_wildcard = @max(table.longest_wildcard, hostname.len - 1);
         return true;
     }
 
     /// `name` is in lower case and without a port. A wildcard stands for at least one character.
     pub fn find(table: *const HostTable, name: []const u8) ?*const Host {
-        if (table.exact.get(name)) |host| return host;
+        if (table.exact.get(name)) |rules| return rules;
         if (table.longest_wildcard > 0 and name.len > 1) {
             var start = @max(1, name.len -| table.longest_wildcard);
             while (std.mem.findScalarPos(u8, name, start, '.')) |dot| : (start = dot + 1) {
-                if (table.wildcards.get(name[dot..])) |host| return host;
+                if (table.wildcards.get(name[dot..])) |rules| return rules;
             }
         }
         return table.any;

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import wasmtime
-from cel_expr_python import cel
+from cel_expr_python import cel as cel_expr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -93,7 +93,7 @@ class Host:
         self.cancelled: list[int] = []
         self.host_calls: list[str] = []
         self.streams: dict[int, Stream] = {}
-        self.expressions: dict[int, cel.Expression] = {}
+        self.expressions: dict[int, cel_expr.Expression] = {}
         self.clock = 1_700_000_000_000_000_000
         self.refuse_calls = False
         self.cel = cel
@@ -304,6 +304,14 @@ class Host:
                 return self._give(value, address, size)
         return NOT_FOUND
 
+    def _proxy_get_header_map_pairs(self, kind: int, address: int, size: int) -> int:
+        assert kind == 0
+        assert self._stream
+        headers = self._stream.headers
+        lengths = b"".join(struct.pack("<II", len(name), len(value)) for name, value in headers)
+        texts = b"".join(name + b"\0" + value + b"\0" for name, value in headers)
+        return self._give(struct.pack("<I", len(headers)) + lengths + texts, address, size)
+
     def _proxy_add_header_map_value(
         self, kind: int, name: int, name_length: int, value: int, value_length: int
     ) -> int:
@@ -361,7 +369,7 @@ class Host:
             case _:
                 return NOT_FOUND
 
-    def _evaluate(self, expression: cel.Expression) -> bytes | None:
+    def _evaluate(self, expression: cel_expr.Expression) -> bytes | None:
         """The bytes that Envoy makes of a value. Streams show their request in their own callbacks only."""
         variables: dict[str, object] = {}
         stream = self.streams.get(self._context)
@@ -384,7 +392,7 @@ class Host:
             result = expression.eval(data=variables)
         except (RuntimeError, ValueError, TypeError):
             return None
-        if result.type() == cel.Type.ERROR:
+        if result.type() == cel_expr.Type.ERROR:
             return None
         match result.value():
             case bool(value):
@@ -474,17 +482,17 @@ class Host:
         return OK
 
 
-_environment = cel.NewEnv(
-    variables={"request": cel.Type.DYN, "source": cel.Type.DYN, "kuadrant_text": cel.Type.STRING}
+_environment = cel_expr.NewEnv(
+    variables={"request": cel_expr.Type.DYN, "source": cel_expr.Type.DYN, "kuadrant_text": cel_expr.Type.STRING}
 )
 
 
 @functools.lru_cache(maxsize=4096)
-def compile_expression(text: str) -> cel.Expression:
+def compile_expression(text: str) -> cel_expr.Expression:
     """A compiled expression.
 
     Raises:
         RuntimeError: The text is not CEL.
     """
-    compiled: cel.Expression = _environment.compile(text)
+    compiled: cel_expr.Expression = _environment.compile(text)
     return compiled

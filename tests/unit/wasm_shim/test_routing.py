@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -219,19 +220,22 @@ def test_a_method_is_compared_as_it_is(host: Host, method: str, expected: str | 
         ([("x-tenant", "A")], None),
         ([("x-tenant", "")], None),
         ([], None),
-        # Envoy's router joins the values of a header that came twice
-        ([("x-tenant", "a"), ("x-tenant", "b")], None),
-        ([("x-pair", "a"), ("x-pair", "b")], "pair"),
+        # every value of a header that came twice counts, as for Envoy's router since 1.39
+        ([("x-tenant", "b"), ("x-tenant", "a")], "exact"),
+        ([("x-tenant", "b"), ("x-tenant", "c")], None),
+        ([("x-tenant", "b,a"), ("x-tenant", "c")], None),
+        ([("x-pair", "a"), ("x-pair", "b")], None),
         ([("x-pair", "a,b")], "pair"),
         ([("x-pair", "a, b")], None),
         ([("x-empty", "")], "empty"),
         ([("x-version", "v12")], "regex"),
         ([("x-version", "xv12")], None),
         ([("x-version", "v12x")], None),
-        ([("x-version", "v1"), ("x-version", "v2")], None),
+        ([("x-version", "x"), ("x-version", "v2")], "regex"),
+        ([("x-version", "v1,v2")], None),
     ],
 )
-def test_a_header_is_compared_with_all_its_values(
+def test_every_value_of_a_header_is_compared(
     host: Host, sent: list[tuple[str, str]], expected: str | None
 ) -> None:
     configure(
@@ -244,6 +248,28 @@ def test_a_header_is_compared_with_all_its_values(
         ),
     )
     assert chosen(host, request("/", "GET", "example.com", *sent)) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [((1, 38), "joined"), ((1, 39), "each"), ((1, 40), "each"), ((2, 0), "each"), ((0, 99), "joined"), (None, "each")],
+)
+def test_before_1_39_envoys_router_compares_the_joined_values(
+    host: Host, version: tuple[int, int] | None, expected: str
+) -> None:
+    configure(
+        host,
+        configuration(
+            named("joined", headers=[{"name": "x", "type": "exact", "value": "a,b"}]),
+            named("each", headers=[{"name": "x", "type": "regex", "value": "b"}]),
+        ),
+    )
+    attributes = {
+        f"xds\0node\0user_agent_build_version\0version\0{part}_number": struct.pack("<Q", number)
+        for part, number in zip(("major", "minor"), version or (), strict=False)
+    }
+    (call,) = calls(host, request("/", "GET", "h", ("x", "a"), ("x", "b")), attributes)
+    assert entries(call) == [("rule", expected)]
 
 
 @pytest.mark.parametrize(
@@ -338,7 +364,7 @@ PATH_MATCHES = st.one_of(
     st.builds(path, st.just("regex"), st.sampled_from(["/a.*", "/(a|b)/?", "/.*b", ".*", "/a|/b"])),
 )
 VALUES = st.sampled_from(["", "1", "2", "12", "1,2"])
-VALUE_MATCHES = st.one_of(
+VALUE_MATCHES: st.SearchStrategy[Json] = st.one_of(
     st.builds(dict, name=st.sampled_from("xy"), type=st.just("exact"), value=VALUES),
     st.builds(
         dict,
@@ -382,10 +408,10 @@ def fits(wanted: Json, value: str | None) -> bool:
 
 def belongs(match: Json, headers: Sequence[Header]) -> bool:
     """Whether a request belongs to a rule, said as plainly as can be."""
-    found: dict[str, str] = {}
-    for name, value in ((name.decode(), value.decode()) for name, value in headers):
-        found[name] = f"{found[name]},{value}" if name in found else value
-    target, _, query = found[":path"].partition("?")
+    found: dict[str, list[str]] = {}
+    for name, text in headers:
+        found.setdefault(name.decode(), []).append(text.decode())
+    target, _, query = found[":path"][0].partition("?")
     parameters: dict[str, str] = {}
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
@@ -397,9 +423,9 @@ def belongs(match: Json, headers: Sequence[Header]) -> bool:
             return False
     elif wanted is not None and not fits(wanted, target):
         return False
-    if match.get("method", found[":method"]) != found[":method"]:
+    if "method" in match and [match["method"]] != found[":method"]:
         return False
-    return all(fits(one, found.get(one["name"])) for one in match.get("headers", [])) and all(
+    return all(any(fits(one, value) for value in found.get(one["name"], [])) for one in match.get("headers", [])) and all(
         fits(one, parameters.get(one["name"])) for one in match.get("query", [])
     )
 

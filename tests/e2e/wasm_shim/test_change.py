@@ -1,0 +1,129 @@
+"""A configuration that changes under load, and one that is refused."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import LOOPBACK, Json, cluster, configuration, get, listener, rule, until, wasm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Envoy, Service, Upstream
+
+    Start = Callable[..., Envoy]
+
+pytestmark = pytest.mark.e2e
+
+CHANGES = 20
+
+
+class Discovered:
+    """A filter whose configuration Envoy reads from a file."""
+
+    def __init__(self, folder: Path, document: Json) -> None:
+        self._folder = folder
+        self._version = 0
+        self.write(document)
+
+    def write(self, document: Json) -> None:
+        """Puts another configuration in place."""
+        self._version += 1
+        resource = {
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": "shim",
+            "typed_config": wasm(document),
+        }
+        new = self._folder / "new.json"
+        new.write_text(json.dumps({"version_info": str(self._version), "resources": [resource]}))
+        new.rename(self._folder / "shim.json")
+
+    @property
+    def filter(self) -> Json:
+        source = {"path": str(self._folder / "shim.json"), "watched_directory": {"path": str(self._folder)}}
+        return {
+            "name": "shim",
+            "config_discovery": {
+                "config_source": {"path_config_source": source, "resource_api_version": "V3"},
+                "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+            },
+        }
+
+
+def scoped(number: int) -> Json:
+    """A configuration that shows its number in what it asks, by an expression."""
+    return configuration(rule({"key": "n", "expression": f"request.method + '{number}'"}))
+
+
+def test_every_request_is_limited_while_the_configuration_changes(
+    start: Start, limiter: Service, upstream: Upstream, tmp_path: Path
+) -> None:
+    discovered = Discovered(tmp_path, scoped(0))
+    envoy = start(
+        [listener("l", [discovered.filter])],
+        [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
+        concurrency=2,
+    )
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def client() -> None:
+        connection = http.client.HTTPConnection(LOOPBACK, envoy.ports["l"], timeout=20)
+        while not stop.is_set():
+            connection.request("GET", "/toys")
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
+        connection.close()
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for thread in clients:
+        thread.start()
+    try:
+        for number in range(1, CHANGES + 1):
+            discovered.write(scoped(number))
+            sign = f"GET{number}".encode()
+            until(lambda sign=sign: any(sign in request for request in limiter.requests[-50:]), f"configuration {number}")  # type: ignore[misc]
+    finally:
+        stop.set()
+        for thread in clients:
+            thread.join()
+    assert set(statuses) == {200}
+    assert len(limiter.requests) == len(statuses)
+    assert envoy.stats("wasmcustom.kuadrant.requests")["wasmcustom.kuadrant.requests"] == len(statuses)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"version": 2}, "version: 2 is not known, this module reads version 1"),
+        (configuration(rule({"key": "k", "expression": "1 +"})), "hosts[0].rules[0].actions[0].limits[0].entries[0].expression: "),
+        (configuration(rule({"key": "k", "expression": "lowerAscii('A')"})), "hosts[0].rules[0].actions[0].limits[0].entries[0].expression: "),
+        (configuration(rule(path={"type": "regex", "value": "a)|(b"})), "hosts[0].rules[0].path.value: "),
+        (configuration(rule(headers=[{"name": "x", "type": "regex", "value": "["}])), "hosts[0].rules[0].headers[0].value: "),
+    ],
+)
+def test_a_refused_configuration_keeps_the_old_one(
+    start: Start, limiter: Service, upstream: Upstream, tmp_path: Path, broken: Json, said: str
+) -> None:
+    discovered = Discovered(tmp_path, scoped(1))
+    envoy = start(
+        [listener("l", [discovered.filter])],
+        [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
+    )
+    assert get(envoy.ports["l"]).status == 200
+    discovered.write(broken)
+    until(lambda: f"configuration refused: {said}" in envoy.log, "the refusal")
+    rejected = "extension_config_discovery.http_filter.l.shim.update_rejected"
+    until(lambda: any(envoy.stats(r".*update_rejected").values()), rejected)
+    assert get(envoy.ports["l"]).status == 200
+    assert b"GET1" in limiter.requests[-1]
+    assert len(limiter.requests) == 2
+    discovered.write(scoped(3))
+    until(lambda: get(envoy.ports["l"]).status == 200 and b"GET3" in limiter.requests[-1], "the next good one")
