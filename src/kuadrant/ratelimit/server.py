@@ -21,6 +21,8 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", 1 << 20),
     # Without this, two processes on one port would share it and each would count by itself.
     ("grpc.so_reuseport", 0),
+    # A proxy may ping as often as it likes; grpcio would close the connection of one that does while it is idle.
+    ("grpc.http2.max_ping_strikes", 0),
 )
 # The native core closes connections without writing what handlers have just returned: give it time to.
 _FLUSH_SECONDS = 0.1

@@ -179,9 +179,9 @@ async def statuses(client: httpx2.AsyncClient, requests: int, user: str = "bob")
     )
 
 
-async def upstream_connections(client: httpx2.AsyncClient, admin: str) -> int:
-    """How many connections Envoy has opened to the rate limit service so far."""
-    stats = await client.get(f"http://{admin}/stats?filter=cluster.ratelimit.upstream_cx_total")
+async def statistic(client: httpx2.AsyncClient, admin: str, name: str) -> int:
+    """One of Envoy's numbers about its connections to the rate limit service."""
+    stats = await client.get(f"http://{admin}/stats?filter=^cluster.ratelimit.{name}$")
     return int(stats.text.rpartition(":")[2])
 
 
@@ -222,8 +222,25 @@ async def test_exactly_a_thousand_pass_at_32_connections(
     server._service.replace([limit(1000)])
 
     assert await statuses(client, 3000) == {200: 1000, 429: 2000}
-    # One for each of Envoy's workers: the pings were answered and nobody had to start again.
-    assert await upstream_connections(client, admin) <= 2
+    # One connection for each of Envoy's workers carried them all.
+    assert await statistic(client, admin, "upstream_cx_total") <= 2
+
+
+async def test_a_connection_that_is_idle_but_for_pings_stays_open(
+    gateway: tuple[httpx2.AsyncClient, str],
+) -> None:
+    client, admin = gateway
+    await client.get("/", headers={"x-user": "bob"})
+    received = await statistic(client, admin, "upstream_cx_rx_bytes_total")
+    answers_to_pings = 20 * 17
+
+    async with asyncio.timeout(20):
+        while True:
+            if await statistic(client, admin, "upstream_cx_rx_bytes_total") >= received + answers_to_pings:
+                break
+            await asyncio.sleep(0.05)
+
+    assert await statistic(client, admin, "upstream_cx_total") == 1
 
 
 async def test_limits_are_replaced_under_traffic_without_an_error(
