@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from msgspec import Struct
 
+from kuadrant.dialects.relevance import relevant
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
-from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
     from kuadrant.policy.condition import Condition, Counter
-    from kuadrant.policy.match import RequestMatch, StringMatch
+    from kuadrant.policy.match import StringMatch
 
 VERSION = 1
 _RATE_LIMIT = "ratelimit"
@@ -94,41 +94,15 @@ def render(hosts: Iterable[HostProgram], service: Service) -> bytes:
     What cannot change any request's actions is left out, so that the text grows with what is limited and not with what is
     served.
     """
-    ordered = sorted(hosts, key=lambda host: host.hostname)
-    relevant = {host.hostname: _relevant_rules(host.rules) for host in ordered}
     configuration = _Configuration(
         version=VERSION,
         services={_RATE_LIMIT: service},
         hosts=tuple(
             _Host(hostname, tuple(_rule(rule) for rule in rules))
-            for hostname, rules in relevant.items()
-            if rules or _shields(hostname, relevant)
+            for hostname, rules in relevant(hosts).items()
         ),
     )
     return msgspec.json.encode(configuration)
-
-
-def _relevant_rules(rules: tuple[RuleProgram, ...]) -> tuple[RuleProgram, ...]:
-    """Leave out repeated matches, which no request reaches, and what stands behind the last rule with actions."""
-    first: dict[RequestMatch, RuleProgram] = {}
-    for rule in rules:
-        first.setdefault(rule.match, rule)
-    kept = list(first.values())
-    while kept and not kept[-1].actions:
-        kept.pop()
-    return tuple(kept)
-
-
-def _shields(hostname: str, relevant: dict[str, tuple[RuleProgram, ...]]) -> bool:
-    """Whether a host without actions keeps its requests from the actions of the next less specific host."""
-    if hostname == EVERY_HOSTNAME:
-        return False
-    _, dot, suffix = hostname.removeprefix("*.").partition(".")
-    while dot:
-        if f"*.{suffix}" in relevant:
-            return bool(relevant[f"*.{suffix}"])
-        _, dot, suffix = suffix.partition(".")
-    return bool(relevant.get(EVERY_HOSTNAME))
 
 
 def _rule(rule: RuleProgram) -> _Rule:

@@ -68,6 +68,12 @@ def test_rules_behind_the_last_one_with_actions_are_left_out() -> None:
     assert [rule["path"]["value"] for rule in host["rules"]] == ["/b"]
 
 
+def test_rules_without_actions_that_share_no_path_with_a_later_one_with_actions_are_left_out() -> None:
+    free = (_rule("/free"), _rule("/limited/free"), _rule("/limitedly"), _rule("/"))
+    (host,) = _hosts(HostProgram("a", (*free[:3], _rule("/limited", "x"), free[3])))
+    assert [rule["path"]["value"] for rule in host["rules"]] == ["/limited/free", "/limited"]
+
+
 def test_a_match_that_comes_again_is_left_out() -> None:
     (host,) = _hosts(HostProgram("a", (_rule("/b", "x", name="first"), _rule("/b", "y", name="second"))))
     assert [rule["name"] for rule in host["rules"]] == ["first"]
@@ -134,3 +140,30 @@ def test_every_request_has_the_actions_of_the_whole_program(
     kept = _read(json.loads(render(hosts, SERVICE)))
     for request in requests:
         assert _actions(kept, request) == _actions(hosts, request), request
+
+
+_FEW_PATHS = ["/", "/a", "/b", "/a/a", "/a/b", "/a/a/b"]
+_path_rules = st.lists(
+    st.tuples(
+        st.builds(PathMatch, st.sampled_from(_FEW_PATHS), st.sampled_from(["exact", "prefix"]))
+        | st.sampled_from([None, PathMatch("/a/.*", "regex")]),
+        st.booleans(),
+    ),
+    min_size=2,
+    max_size=4,
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(paths=_path_rules)
+def test_every_path_has_the_actions_of_the_whole_program(paths: list[tuple[PathMatch | None, bool]]) -> None:
+    """As above, with so few paths that all of them can be tried, on rules that nothing but a path tells apart."""
+    rules = tuple(
+        RuleProgram("rule", "route", RequestMatch(path), (_action(f"{place}"),) if limited else ())
+        for place, (path, limited) in enumerate(paths)
+    )
+    hosts = (HostProgram("a.com", rules),)
+    kept = _read(json.loads(render(hosts, SERVICE)))
+    for path in [*_FEW_PATHS, *(f"{path}/" for path in _FEW_PATHS[1:]), "/ab", "/a/ab"]:
+        request = reference.Request("a.com", "GET", path)
+        assert _actions(kept, request) == _actions(hosts, request), path
