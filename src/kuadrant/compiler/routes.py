@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from kuadrant.api.http_route import HTTPRouteRule
     from kuadrant.api.objects import Objects
     from kuadrant.policy.match import RequestMatch
+
+
+_PATH = re.compile(r"/[^?#]*")
 
 
 class PreparedRoute(Struct, frozen=True, gc=False):
@@ -78,6 +82,8 @@ def _without_faulty_matches(route: Route) -> tuple[Route, list[Problem]]:
 
 
 def _faults(match: RequestMatch) -> Iterator[str]:
+    if match.path and match.path.type != "regex" and not _PATH.fullmatch(match.path.value):
+        yield f'"{match.path.value}" is no path: it has to begin with / and has neither a query nor a fragment'
     for part in (*((match.path,) if match.path else ()), *match.headers, *match.query):
         if part.type == "regex" and (wrong := fault(part.value)) is not None:
             yield f'"{part.value}" is not a regular expression of RE2: {wrong}'

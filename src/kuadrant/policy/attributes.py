@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 _STRING = "string"
@@ -46,19 +45,32 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
 OPEN_ROOTS: Final = ("metadata", "filter_state", "xds", "plugin_name")
 
 # What selectors can name besides, because the shim knows it and the gateway's expressions do not.
-_SELECTORS_ONLY = frozenset({"source.remote_address"})
-
-_SEPARATOR = re.compile(r"(?<!\\)\.")
+_SELECTORS_ONLY = frozenset({("source", "remote_address")})
 
 
-def may_have_value(selector: str) -> bool:
-    r"""Whether an attribute selector (``request.headers.x-user``) can have a value at the gateway.
+def selector_path(selector: str) -> tuple[str, ...] | None:
+    r"""The names that a selector (``request.headers.x-user``) consists of, or None if it is no path of names.
 
-    The selector is a path with dots between its parts; ``\.`` is a dot within a part.
+    Names are parted by dots and are not empty; in a name ``\`` takes the next character as it is, so that ``\.`` is a dot.
     """
-    if selector in _SELECTORS_ONLY:
-        return True
-    root, *rest = _SEPARATOR.split(selector)
-    if root in OPEN_ROOTS:
+    names = [""]
+    characters = iter(selector)
+    for character in characters:
+        if character == ".":
+            names.append("")
+        elif character == "\\":
+            escaped = next(characters, "")
+            if not escaped:
+                return None
+            names[-1] += escaped
+        else:
+            names[-1] += character
+    return tuple(names) if all(names) and "\0" not in selector else None
+
+
+def may_have_value(path: tuple[str, ...]) -> bool:
+    """Whether the attribute at ``path`` can have a value at the gateway."""
+    root, *rest = path
+    if root in OPEN_ROOTS or path in _SELECTORS_ONLY:
         return True
     return bool(rest) and rest[0] in ATTRIBUTES.get(root, {})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from kuadrant.api.problem import Path, spelled
-from kuadrant.policy.attributes import may_have_value
+from kuadrant.policy.attributes import may_have_value, selector_path
 from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
 from kuadrant.policy.condition import (
     Condition,
@@ -74,12 +74,9 @@ def _condition(policy: Policy, field: Path, condition: Condition) -> Finding | N
             check_predicate(condition.expression)
         except ExpressionError as error:
             return Finding(_error(policy, (*field, "predicate"), str(error)), undecidable=True)
-    elif not may_have_value(condition.selector):
-        message = (
-            f'"{condition.selector}" never has a value at the gateway: it is compared as if it were empty'
-        )
-        return Finding(_warning(policy, (*field, "selector"), message))
-    return None
+        return None
+    consequence = "it is compared as if it were empty"
+    return _selector(policy, (*field, "selector"), condition.selector, consequence)
 
 
 def _counter(policy: Policy, field: Path, counter: Counter) -> Finding | None:
@@ -88,9 +85,19 @@ def _counter(policy: Policy, field: Path, counter: Counter) -> Finding | None:
             check_counter(counter.expression)
         except ExpressionError as error:
             return Finding(_error(policy, (*field, "expression"), str(error)), undecidable=True)
-    elif not may_have_value(counter.selector):
-        message = f'"{counter.selector}" never has a value at the gateway: the limit never applies'
-        return Finding(_warning(policy, field, message))
+        return None
+    return _selector(policy, field, counter.selector, "the limit never applies")
+
+
+def _selector(policy: Policy, field: Path, selector: str, consequence: str) -> Finding | None:
+    path = selector_path(selector)
+    if path is None:
+        message = f'"{selector}" is no selector: names with dots between them are'
+        return Finding(_error(policy, field, message), undecidable=True)
+    if not may_have_value(path):
+        return Finding(
+            _warning(policy, field, f'"{selector}" never has a value at the gateway: {consequence}')
+        )
     return None
 
 

@@ -442,6 +442,17 @@ def test_a_match_that_no_gateway_would_take_is_left_out_and_told(
     assert problem.message.startswith('"/[" is not a regular expression of RE2: ')
 
 
+@pytest.mark.parametrize("path", ["", "toys", "/a?b", "/a#b"])
+def test_a_path_that_is_none_is_left_out_and_told(read_objects: Callable[[str], Objects], path: str) -> None:
+    objects = read_objects(GATEWAY + ROUTE)
+    document = msgspec.to_builtins(objects.http_routes[0])
+    document["spec"]["rules"][0]["matches"] += ({"path": {"type": "Exact", "value": path}},)
+    route = msgspec.convert(document, type(objects.http_routes[0]))
+    compilation = compile_gateways(msgspec.structs.replace(objects, http_routes=(route,)))
+    assert _rule(compilation).match == TOY
+    assert [problem.field for problem in compilation.problems] == ["spec.rules[0].matches[1]"]
+
+
 def test_a_rule_without_any_sound_match_asks_for_nothing(read_objects: Callable[[str], Objects]) -> None:
     objects = read_objects(f"{GATEWAY}{ROUTE}{POLICY_V1BETA2 % 'minimal'}    50rps: {{{RATES}}}")
     document = msgspec.to_builtins(objects.http_routes[0])

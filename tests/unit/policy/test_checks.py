@@ -84,7 +84,7 @@ def test_a_window_of_no_length_is_told() -> None:
     ]
 
 
-@pytest.mark.parametrize("selector", ["request.metod", "auth.identity.username", "request", "nope", ""])
+@pytest.mark.parametrize("selector", ["request.metod", "auth.identity.username", "request", "nope"])
 def test_a_selector_that_never_has_a_value_is_told(selector: str) -> None:
     counters: tuple[Counter, ...] = (SelectorCounter(selector),)
     checked = check(_policy(PolicyLimit("a", RATES, (SelectorCondition(selector, "neq", "x"),), counters)))
@@ -93,6 +93,20 @@ def test_a_selector_that_never_has_a_value_is_told(selector: str) -> None:
         ("warning", "spec.limits.a.counters[0]"),
     ]
     assert checked.undecidable == frozenset()
+
+
+@pytest.mark.parametrize("selector", ["", ".", "a..b", ".a", "a.", "a.\\", "a.\0"])
+def test_a_selector_that_is_no_path_of_names_would_have_the_gateway_refuse_everything(selector: str) -> None:
+    conditions: tuple[Condition, ...] = (SelectorCondition(selector, "eq", "x"),)
+    by_condition = check(_policy(PolicyLimit("a", RATES, conditions)))
+    by_counter = check(_policy(PolicyLimit("a", RATES, counters=(SelectorCounter(selector),))))
+    assert by_condition.undecidable == by_counter.undecidable == {"a"}
+    assert [
+        (problem.severity, problem.field) for problem in (*by_condition.problems, *by_counter.problems)
+    ] == [
+        ("error", "spec.limits.a.when[0].selector"),
+        ("error", "spec.limits.a.counters[0]"),
+    ]
 
 
 @pytest.mark.parametrize(
