@@ -59,7 +59,7 @@ class RateLimitService:
 
     It belongs to one thread: that of the event loop which serves it. ``clock`` is monotonic, in seconds. With
     ``headers``, answers carry ``x-ratelimit-*``. ``max_counters`` bounds the counters of limits that have variables
-    (about 300 bytes each; see ``kuadrant.ratelimit.counters`` for what happens at the bound). With ``limit_names``,
+    (about 350 bytes each; see ``kuadrant.ratelimit.counters`` for what happens at the bound). With ``limit_names``,
     ``limited_calls`` has a label with the limit's name.
 
     Raises:
@@ -72,7 +72,7 @@ class RateLimitService:
         *,
         clock: Callable[[], float] = time.monotonic,
         headers: bool = False,
-        max_counters: int = 1_000_000,
+        max_counters: int = 500_000,
         limit_names: bool = False,
     ) -> None:
         self._clock = clock

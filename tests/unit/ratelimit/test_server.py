@@ -73,13 +73,14 @@ async def test_five_of_many_calls_are_admitted(channel: grpc.aio.Channel) -> Non
     ],
 )
 async def test_what_cannot_be_decided_is_an_error_and_never_an_answer(
-    channel: grpc.aio.Channel, body: bytes, code: str, details: str
+    server: Server, channel: grpc.aio.Channel, body: bytes, code: str, details: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(channel, body)
 
     assert caught.value.code().name == code
     assert caught.value.details().startswith(details)
+    assert f'kuadrant_ratelimit_errors_total{{code="{code}"}} 1.0' in server._service.metrics().decode()
 
 
 async def test_a_defect_is_logged_and_its_text_not_sent(

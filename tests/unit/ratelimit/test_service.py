@@ -1,9 +1,11 @@
+import urllib.request
 from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from prometheus_client import start_http_server
 
 from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
@@ -306,6 +308,14 @@ def test_counts_go_on_when_limits_are_replaced_and_end_with_their_namespace() ->
 
     service.replace([])
     assert "authorized_calls{" not in service.metrics().decode()
+
+
+def test_metrics_can_be_served_over_http() -> None:
+    server, thread = start_http_server(0, "127.0.0.1", registry=RateLimitService([toystore()]).registry)
+    with server, urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/metrics") as answer:
+        assert b"limitador_up 1.0" in answer.read()
+        server.shutdown()
+    thread.join()
 
 
 EVERY = RateLimitService(
