@@ -123,12 +123,13 @@ class Gateway:
         endpoints: Mapping[envoy.BackendKey, tuple[envoy.Address, ...]],
         *,
         module: bytes = IDLE_MODULE,
+        port: int | None = None,
     ) -> None:
         self._folder = folder
         self._endpoints = endpoints
         self._module = module
         self._version = 0
-        self.port = free_port()
+        self.port = port or free_port()
         self._write(hosts)
         self._log = (folder / "envoy.log").open("wb")
         self._process = subprocess.Popen(
@@ -234,6 +235,12 @@ class Gateway:
                 return
             time.sleep(0.002)
         raise AssertionError(f"{answer!r} instead of {wanted}:\n{self.log()}")
+
+    def wait_for_log(self, text: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while text not in self.log():
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.01)
 
     def log(self) -> str:
         return (self._folder / "envoy.log").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from .conftest import Gateway, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 pytestmark = pytest.mark.e2e
@@ -32,6 +34,7 @@ HERE = Backend("default", "here", 80)
 OTHER = Backend("default", "other", 80)
 EMPTY = Backend("default", "empty", 80)
 DOWN = Backend("default", "down", 80)
+SLOW = Backend("default", "slow", 80)
 UNKNOWN = Backend("default", "unknown", 80)
 FORBIDDEN = Backend("secret", "here", 80, allowed=False)
 ODD_VALUE = "100% %REQ(host)% ü"
@@ -55,6 +58,7 @@ FORWARDINGS: dict[str, Forwarding] = {
     "empty": Forwarding((EMPTY,)),
     "down": Forwarding((DOWN,)),
     "unknown": Forwarding((UNKNOWN,)),
+    "slow": Forwarding((SLOW,), timeout_seconds=0.05),
     "headers": Forwarding(
         (HERE,),
         request_headers=HeaderChange(
@@ -119,7 +123,10 @@ HOSTS = (
 def gateway(
     tmp_path_factory: pytest.TempPathFactory, backends: tuple[envoy.Address, envoy.Address]
 ) -> Iterator[Gateway]:
+    # It takes connections, because the kernel does so, and never answers.
+    silent = socket.create_server(("127.0.0.1", 0))
     endpoints = {
+        ("default", "slow", 80): (envoy.Address("127.0.0.1", silent.getsockname()[1]),),
         ("default", "here", 80): (backends[0],),
         ("default", "other", 80): (backends[1],),
         ("default", "empty", 80): (),
@@ -131,6 +138,7 @@ def gateway(
         yield one
     finally:
         one.close()
+        silent.close()
 
 
 def _seen(
@@ -214,6 +222,7 @@ def test_a_backend_without_a_share_gets_nothing(
         ("empty", 503),
         ("down", 503),
         ("unknown", 503),
+        ("slow", 504),
         ("no-such-rule", 404),
     ],
 )
@@ -308,3 +317,13 @@ def test_a_redirect_to_https_of_a_wildcard_host_leaves_the_old_port(gateway: Gat
 
 def test_a_redirect_changes_the_headers_of_its_answer(gateway: Gateway) -> None:
     assert gateway.request("GET", "/to-headers", host="api.example.com").headers["x-set"] == "s"
+
+
+def test_a_port_that_another_envoy_serves_is_refused(gateway: Gateway, tmp_path: Path) -> None:
+    """Two on one port would each get some of the connections, and each would count alone."""
+    second = Gateway(tmp_path, HOSTS, {}, port=gateway.port)
+    try:
+        second.wait_for_log("Address already in use")
+    finally:
+        second.close()
+    assert gateway.request("GET", "/plain", host="api.example.com").status == 200

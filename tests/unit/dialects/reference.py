@@ -41,17 +41,23 @@ def _host_holds(hostname: str, name: str) -> bool:
 
 
 def _match_holds(match: RequestMatch, request: Request) -> bool:
-    headers: dict[str, str] = {}
+    headers: dict[str, list[str]] = {}
     for name, value in request.headers:
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+        headers.setdefault(name, []).append(value)
     query: dict[str, str] = {}
     for name, value in request.query:
         query.setdefault(name, value)
     return (
         (match.path is None or _path_holds(match.path, request.path))
         and match.method in (None, request.method)
-        and all(_string_holds(header, headers.get(header.name)) for header in match.headers)
-        and all(_string_holds(parameter, query.get(parameter.name)) for parameter in match.query)
+        and all(
+            any(_string_holds(header, value) for value in headers.get(header.name, ()))
+            for header in match.headers
+        )
+        and all(
+            parameter.name in query and _string_holds(parameter, query[parameter.name])
+            for parameter in match.query
+        )
     )
 
 
@@ -65,9 +71,7 @@ def _path_holds(match: PathMatch, path: str) -> bool:
             return re.fullmatch(match.value, path) is not None
 
 
-def _string_holds(match: StringMatch, value: str | None) -> bool:
-    if value is None:
-        return False
+def _string_holds(match: StringMatch, value: str) -> bool:
     return value == match.value if match.type == "exact" else re.fullmatch(match.value, value) is not None
 
 

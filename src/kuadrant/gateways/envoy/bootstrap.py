@@ -15,11 +15,8 @@ _XDS_CLUSTER = "xds"
 _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 
 _RUNTIME = {
-    # A header that comes twice is compared with both values joined, as the shim compares it. By itself this Envoy takes a
-    # rule that any one of the values fits, and a request could get past the shim's rule by sending a header twice.
-    "envoy.reloadable_features.match_headers_individually": False,
-    # By itself Envoy refuses all routes for one regular expression that compiles to more than 100 instructions. RE2
-    # has its own bound, and its time does not depend on the size of the expression alone.
+    # By itself Envoy refuses all routes for one regular expression that compiles to more than 100 instructions; RE2
+    # bounds the memory of an expression on its own, and matches in linear time.
     "re2.max_program_size.error_level": 4294967295,
 }
 
