@@ -16,6 +16,7 @@ a value: the limit does not apply (Limitador's rule). Any other failure of an ex
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,6 +75,8 @@ _TEXTUAL = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "NULL", "DYN"})
 _MISSING = ("NOT_FOUND: Key not found", "UNKNOWN: Index error")
 
 
+# Limits are replaced as a set of which most stay, while requests wait.
+@lru_cache(maxsize=16384)
 def compile_condition(source: str) -> Condition:
     """The condition that ``source`` is.
 
@@ -101,6 +104,7 @@ def compile_condition(source: str) -> Condition:
     return Condition(holds, False, None, _reads(source))
 
 
+@lru_cache(maxsize=16384)
 def compile_variable(source: str) -> Variable:
     """The variable that ``source`` is.
 
