@@ -72,12 +72,20 @@ class Answer:
 
 
 class Backend(BaseHTTPRequestHandler):
-    """Answers with its own port, and method, target and headers of the request."""
+    """Answers with its own port, and method, target and headers of the request; after an upgrade, with the next line."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body in one packet
 
     def answer(self) -> None:
+        if self.headers.get("upgrade") == "websocket":
+            self.wfile.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"
+            )
+            self.wfile.flush()
+            self.wfile.write(self.rfile.readline())
+            self.close_connection = True
+            return
         body = json.dumps(
             {
                 "port": self.connection.getsockname()[1],

@@ -319,6 +319,22 @@ def test_a_redirect_changes_the_headers_of_its_answer(gateway: Gateway) -> None:
     assert gateway.request("GET", "/to-headers", host="api.example.com").headers["x-set"] == "s"
 
 
+def test_a_connection_becomes_a_websocket(gateway: Gateway) -> None:
+    head = (
+        b"GET /plain HTTP/1.1\r\nhost: api.example.com\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"
+    )
+    with (
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as client,
+        client.makefile("rb") as answers,
+    ):
+        client.sendall(head)
+        assert answers.readline() == b"HTTP/1.1 101 Switching Protocols\r\n"
+        while answers.readline() != b"\r\n":
+            pass
+        client.sendall(b"over the same connection\n")
+        assert answers.readline() == b"over the same connection\n"
+
+
 def test_a_port_that_another_envoy_serves_is_refused(gateway: Gateway, tmp_path: Path) -> None:
     """Two on one port would each get some of the connections, and each would count alone."""
     second = Gateway(tmp_path, HOSTS, {}, port=gateway.port)
