@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import envoy as envoy_package
-import grpc
+import grpc  # type: ignore[import-untyped]
 import pytest
 
 if TYPE_CHECKING:
@@ -51,9 +51,15 @@ def send(port: int, head: str | bytes, body: bytes = b"") -> Answer:
         return Answer(response)
 
 
-def get(port: int, target: str = "/toys", host: str = "api.toystore.com", method: str = "GET", **headers: str) -> Answer:
+def get(
+    port: int, target: str = "/toys", host: str = "api.toystore.com", method: str = "GET", **headers: str
+) -> Answer:
     """A plain request; the names of ``headers`` are written with ``_`` for ``-``."""
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"Host: {host}",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
     return send(port, "\r\n".join(lines))
 
 
@@ -79,7 +85,9 @@ class Service:
         self._server = grpc.server(futures.ThreadPoolExecutor(16))
         handler = grpc.unary_unary_rpc_method_handler(self._handle)
         name = "envoy.service.ratelimit.v3.RateLimitService"
-        self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(name, {"ShouldRateLimit": handler})])
+        self._server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(name, {"ShouldRateLimit": handler})]
+        )
         self.port = self._server.add_insecure_port(f"{LOOPBACK}:0")
         self._server.start()
 
@@ -180,7 +188,11 @@ def wasm(configuration: Json | str) -> Json:
         "@type": WASM,
         "config": {
             "name": "shim",
-            "vm_config": {"vm_id": "shim", "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": str(MODULE)}}},
+            "vm_config": {
+                "vm_id": "shim",
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": {"local": {"filename": str(MODULE)}},
+            },
             "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text},
         },
     }
@@ -196,19 +208,32 @@ def cluster(name: str, port: int, *, http2: bool = False) -> Json:
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
     }
     if http2:
-        options = {"@type": f"type.googleapis.com/{HTTP}", "explicit_http_config": {"http2_protocol_options": {}}}
+        options = {
+            "@type": f"type.googleapis.com/{HTTP}",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
         result["typed_extension_protocol_options"] = {HTTP: options}
     return result
 
 
-def listener(name: str, filters: Sequence[Json], virtual_hosts: Sequence[Json] | None = None, **options: Any) -> Json:
+def listener(
+    name: str, filters: Sequence[Json], virtual_hosts: Sequence[Json] | None = None, **options: Any
+) -> Json:
     """A listener at a free port; without ``virtual_hosts`` everything goes to the cluster ``upstream``."""
-    everything = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}]}
+    everything = {
+        "name": "all",
+        "domains": ["*"],
+        "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}],
+    }
     manager = {
         "@type": HCM,
         "stat_prefix": name,
         "use_remote_address": True,
-        "route_config": {"name": name, "ignore_port_in_host_matching": True, "virtual_hosts": virtual_hosts or [everything]},
+        "route_config": {
+            "name": name,
+            "ignore_port_in_host_matching": True,
+            "virtual_hosts": virtual_hosts or [everything],
+        },
         "http_filters": [*filters, {"name": "router", "typed_config": {"@type": ROUTER}}],
         **options,
     }
@@ -219,7 +244,9 @@ def listener(name: str, filters: Sequence[Json], virtual_hosts: Sequence[Json] |
     }
 
 
-def limited(name: str, configuration: Json | str, virtual_hosts: Sequence[Json] | None = None, **options: Any) -> Json:
+def limited(
+    name: str, configuration: Json | str, virtual_hosts: Sequence[Json] | None = None, **options: Any
+) -> Json:
     """A listener with the shim."""
     return listener(name, [{"name": "shim", "typed_config": wasm(configuration)}], virtual_hosts, **options)
 
@@ -227,7 +254,9 @@ def limited(name: str, configuration: Json | str, virtual_hosts: Sequence[Json] 
 class Envoy:
     """One Envoy with a bootstrap that does not change."""
 
-    def __init__(self, folder: Path, listeners: Sequence[Json], clusters: Sequence[Json], concurrency: int = 1) -> None:
+    def __init__(
+        self, folder: Path, listeners: Sequence[Json], clusters: Sequence[Json], concurrency: int = 1
+    ) -> None:
         folder.mkdir(exist_ok=True)
         admin_address = folder / "admin"
         bootstrap = {
@@ -239,16 +268,27 @@ class Envoy:
         self._log = folder / "log"
         binary = Path(envoy_package.__file__).parent / "_bin" / "envoy"
         command = [str(binary), "-c", str(folder / "bootstrap.json"), "--concurrency", str(concurrency)]
-        command += ["--admin-address-path", str(admin_address), "--use-dynamic-base-id", "--disable-hot-restart"]
+        command += [
+            "--admin-address-path",
+            str(admin_address),
+            "--use-dynamic-base-id",
+            "--disable-hot-restart",
+        ]
         command += ["--log-level", "warning", "--component-log-level", "wasm:debug"]
         with self._log.open("wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "HOME": str(folder)})
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=output, env={**os.environ, "HOME": str(folder)}
+            )
         try:
-            until(lambda: admin_address.exists() and b":" in admin_address.read_bytes(), "Envoy's admin address")
+            until(
+                lambda: admin_address.exists() and b":" in admin_address.read_bytes(), "Envoy's admin address"
+            )
             self._admin = int(admin_address.read_text().rpartition(":")[2])
             until(lambda: self.admin("/ready").strip() == "LIVE", "Envoy to be live")
             status = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
-            self.ports = {one["name"]: int(one["local_address"]["socket_address"]["port_value"]) for one in status}
+            self.ports = {
+                one["name"]: int(one["local_address"]["socket_address"]["port_value"]) for one in status
+            }
         except BaseException:
             self.stop()
             raise
@@ -267,7 +307,9 @@ class Envoy:
     def stats(self, prefix: str) -> Mapping[str, int]:
         """The counters and gauges whose names begin so."""
         lines = self.admin(f"/stats?filter=^{prefix}").splitlines()
-        return {name: int(value) for name, _, value in (line.partition(": ") for line in lines) if value.isdigit()}
+        return {
+            name: int(value) for name, _, value in (line.partition(": ") for line in lines) if value.isdigit()
+        }
 
     @property
     def log(self) -> str:
@@ -306,10 +348,20 @@ def service(name: str = "limiter", mode: str = "deny", timeout: int = 2000) -> J
 
 def configuration(*rules: Json, hostname: str = "*", **services: Json) -> Json:
     """Rules of one host."""
-    return {"version": 1, "services": services or {"limiter": service()}, "hosts": [{"hostname": hostname, "rules": list(rules)}]}
+    return {
+        "version": 1,
+        "services": services or {"limiter": service()},
+        "hosts": [{"hostname": hostname, "rules": list(rules)}],
+    }
 
 
-def rule(*entries: Json, name: str = "rule", when: Sequence[Json] = (), service: str = "limiter", **match: Any) -> Json:
+def rule(
+    *entries: Json, name: str = "rule", when: Sequence[Json] = (), service: str = "limiter", **match: Any
+) -> Json:
     """A rule with one limit."""
     limit = {"entries": list(entries or [{"key": "limit.toys", "value": "1"}]), "when": list(when)}
-    return {"name": name, "actions": [{"service": service, "scope": "default/toystore", "limits": [limit]}], **match}
+    return {
+        "name": name,
+        "actions": [{"service": service, "scope": "default/toystore", "limits": [limit]}],
+        **match,
+    }

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import pytest
 
 from .conftest import (
@@ -51,13 +51,19 @@ def first_five(limiter: Service) -> Callable[[bytes], bytes]:
 
     def answer(_: bytes) -> bytes:
         count = len(limiter.requests)
-        return (b"\x08\x01" if count <= 5 else b"\x08\x02") + header(b"x-ratelimit-remaining", b"%d" % max(0, 5 - count))
+        return (b"\x08\x01" if count <= 5 else b"\x08\x02") + header(
+            b"x-ratelimit-remaining", b"%d" % max(0, 5 - count)
+        )
 
     return answer
 
 
 def test_five_requests_then_429(start: Start, limiter: Service, upstream: Upstream) -> None:
-    toys = rule(path={"type": "exact", "value": "/toys"}, method="POST", when=[{"selector": "request.headers.x-user", "operator": "neq", "value": "admin"}])
+    toys = rule(
+        path={"type": "exact", "value": "/toys"},
+        method="POST",
+        when=[{"selector": "request.headers.x-user", "operator": "neq", "value": "admin"}],
+    )
     envoy = start(
         [limited("l", configuration(toys, hostname="api.toystore.com"))],
         [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
@@ -65,9 +71,20 @@ def test_five_requests_then_429(start: Start, limiter: Service, upstream: Upstre
     limiter.answer = first_five(limiter)
     answers = [get(envoy.ports["l"], method="POST") for _ in range(8)]
     assert [answer.status for answer in answers] == [200] * 5 + [429] * 3
-    assert [answer.values("x-ratelimit-remaining") for answer in answers] == [["4"], ["3"], ["2"], ["1"], ["0"], ["0"], ["0"], ["0"]]
+    assert [answer.values("x-ratelimit-remaining") for answer in answers] == [
+        ["4"],
+        ["3"],
+        ["2"],
+        ["1"],
+        ["0"],
+        ["0"],
+        ["0"],
+        ["0"],
+    ]
     assert {answer.body for answer in answers[5:]} == {b"Too Many Requests\n"}
-    assert limiter.requests[0] == b"\x0a\x10default/toystore\x12\x11\x0a\x0f\x0a\x0alimit.toys\x12\x011\x18\x01"
+    assert (
+        limiter.requests[0] == b"\x0a\x10default/toystore\x12\x11\x0a\x0f\x0a\x0alimit.toys\x12\x011\x18\x01"
+    )
     assert len(upstream.seen) == 5
 
     free = [
@@ -87,7 +104,9 @@ def test_five_requests_then_429(start: Start, limiter: Service, upstream: Upstre
     }
 
 
-def test_nothing_reaches_the_upstream_before_the_answer(start: Start, limiter: Service, upstream: Upstream) -> None:
+def test_nothing_reaches_the_upstream_before_the_answer(
+    start: Start, limiter: Service, upstream: Upstream
+) -> None:
     envoy = start(
         [limited("l", configuration(rule()))],
         [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
@@ -129,7 +148,14 @@ class Failure:
 
 @pytest.mark.parametrize(
     "answer",
-    [Failure.status, Failure.slow, lambda _: b"\x08\x00", lambda _: b"", lambda _: b"\xff\xff", lambda _: b"\x08\x07"],
+    [
+        Failure.status,
+        Failure.slow,
+        lambda _: b"\x08\x00",
+        lambda _: b"",
+        lambda _: b"\xff\xff",
+        lambda _: b"\x08\x07",
+    ],
     ids=["status", "slow", "unknown", "empty", "garbage", "another code"],
 )
 def test_a_service_that_gives_no_verdict_follows_the_failure_mode(
@@ -137,7 +163,10 @@ def test_a_service_that_gives_no_verdict_follows_the_failure_mode(
 ) -> None:
     limiter.answer = answer
     envoy = start(
-        [limited(mode, configuration(rule(), limiter=service(mode=mode, timeout=200))) for mode in ("deny", "allow")],
+        [
+            limited(mode, configuration(rule(), limiter=service(mode=mode, timeout=200)))
+            for mode in ("deny", "allow")
+        ],
         [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
     )
     begin = time.monotonic()
@@ -148,7 +177,9 @@ def test_a_service_that_gives_no_verdict_follows_the_failure_mode(
     assert envoy.stats("wasmcustom.kuadrant.errors") == {"wasmcustom.kuadrant.errors": 2}
 
 
-def test_a_service_that_is_not_there_follows_the_failure_mode(start: Start, upstream: Upstream, nobody: int, mute: int) -> None:
+def test_a_service_that_is_not_there_follows_the_failure_mode(
+    start: Start, upstream: Upstream, nobody: int, mute: int
+) -> None:
     clusters = [
         cluster("upstream", upstream.server_port),
         cluster("down", nobody, http2=True),
@@ -170,12 +201,17 @@ def test_a_service_that_is_not_there_follows_the_failure_mode(start: Start, upst
         assert outcome(get(envoy.ports[f"{name}-allow"])) == (200, b""), name
 
 
-def test_a_cluster_may_have_a_name_that_is_a_message_by_chance(start: Start, limiter: Service, upstream: Upstream) -> None:
+def test_a_cluster_may_have_a_name_that_is_a_message_by_chance(
+    start: Start, limiter: Service, upstream: Upstream
+) -> None:
     # Passed as bare names, these end the Envoy process.
     names = ["x1", "pa"]
     envoy = start(
         [limited(name, configuration(rule(), limiter=service(name))) for name in [*names, "z1"]],
-        [cluster("upstream", upstream.server_port), *(cluster(name, limiter.port, http2=True) for name in names)],
+        [
+            cluster("upstream", upstream.server_port),
+            *(cluster(name, limiter.port, http2=True) for name in names),
+        ],
     )
     assert [get(envoy.ports[name]).status for name in names] == [200, 200]
     assert get(envoy.ports["z1"]).status == 500
@@ -184,12 +220,16 @@ def test_a_cluster_may_have_a_name_that_is_a_message_by_chance(start: Start, lim
 
 def test_a_service_without_a_cluster(start: Start, limiter: Service, upstream: Upstream) -> None:
     target = {"googleGrpc": f"ipv4:{LOOPBACK}:{limiter.port}", "timeoutMs": 2000, "failureMode": "deny"}
-    envoy = start([limited("l", configuration(rule(), limiter=target))], [cluster("upstream", upstream.server_port)])
+    envoy = start(
+        [limited("l", configuration(rule(), limiter=target))], [cluster("upstream", upstream.server_port)]
+    )
     limiter.answer = first_five(limiter)
     assert Counter(get(envoy.ports["l"]).status for _ in range(8)) == {200: 5, 429: 3}
 
 
-def test_clients_that_leave_while_they_wait_do_no_harm(start: Start, limiter: Service, upstream: Upstream) -> None:
+def test_clients_that_leave_while_they_wait_do_no_harm(
+    start: Start, limiter: Service, upstream: Upstream
+) -> None:
     envoy = start(
         [limited("l", configuration(rule(), limiter=service(timeout=20_000)))],
         [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
@@ -209,16 +249,27 @@ def test_clients_that_leave_while_they_wait_do_no_harm(start: Start, limiter: Se
         for client in clients:
             client.close()
         active = "cluster.limiter.upstream_rq_active"
-        until(lambda: envoy.stats(active)[active] == 0, "the calls to end, though the service has not answered")
+        until(
+            lambda: envoy.stats(active)[active] == 0, "the calls to end, though the service has not answered"
+        )
     finally:
         go_on.set()
     assert get(envoy.ports["l"]).status == 200
     assert len(upstream.seen) == 1
 
 
-def test_a_request_that_envoy_gives_up_while_it_waits_does_no_harm(start: Start, limiter: Service, upstream: Upstream, mute: int) -> None:
+def test_a_request_that_envoy_gives_up_while_it_waits_does_no_harm(
+    start: Start, upstream: Upstream, mute: int
+) -> None:
     envoy = start(
-        [limited("l", configuration(rule(), limiter=service("mute", timeout=20_000)), request_timeout="0.2s", stream_idle_timeout="0.2s")],
+        [
+            limited(
+                "l",
+                configuration(rule(), limiter=service("mute", timeout=20_000)),
+                request_timeout="0.2s",
+                stream_idle_timeout="0.2s",
+            )
+        ],
         [cluster("upstream", upstream.server_port), cluster("mute", mute, http2=True)],
     )
     # A body that never comes keeps the request open.
@@ -237,7 +288,9 @@ def grpc_request(port: int) -> tuple[grpc.StatusCode, str]:
     raise AssertionError("the upstream is no gRPC service")
 
 
-def test_a_grpc_request_gets_the_status_that_envoys_own_filter_gives(start: Start, limiter: Service, upstream: Upstream) -> None:
+def test_a_grpc_request_gets_the_status_that_envoys_own_filter_gives(
+    start: Start, limiter: Service, upstream: Upstream
+) -> None:
     native = {
         "name": "native",
         "typed_config": {
@@ -245,7 +298,10 @@ def test_a_grpc_request_gets_the_status_that_envoys_own_filter_gives(start: Star
             "domain": "d",
             "timeout": "2s",
             "failure_mode_deny": True,
-            "rate_limit_service": {"transport_api_version": "V3", "grpc_service": {"envoy_grpc": {"cluster_name": "limiter"}}},
+            "rate_limit_service": {
+                "transport_api_version": "V3",
+                "grpc_service": {"envoy_grpc": {"cluster_name": "limiter"}},
+            },
         },
     }
     everything = {

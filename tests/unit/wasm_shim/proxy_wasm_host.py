@@ -341,74 +341,48 @@ class Host:
         )
         return OK
 
-    def _proxy_call_foreign_function(
+    def _proxy_call_foreign_function(  # noqa: PLR0917  (as the ABI has it)
         self, name: int, name_length: int, argument: int, argument_length: int, address: int, size: int
     ) -> int:
-        function, data = self._text(name, name_length), self._read(argument, argument_length)
-        if function == "declare_property":
-            return OK
-        if not self.cel:
+        functions: dict[str, Callable[[bytes], bytes | int]] = {
+            "expr_create": self._create_expression,
+            "expr_evaluate": self._evaluate_expression,
+            "expr_delete": self._delete_expression,
+            "declare_property": lambda _: b"",
+        }
+        function = functions.get(self._text(name, name_length))
+        if function is None or not self.cel:
             return NOT_FOUND
-        match function:
-            case "expr_create":
-                try:
-                    compiled = compile_expression(data.decode())
-                except (RuntimeError, UnicodeDecodeError):
-                    return BAD_ARGUMENT
-                token = self._next_expression
-                self._next_expression += 1
-                self.expressions[token] = compiled
-                return self._give(struct.pack("<I", token), address, size)
-            case "expr_evaluate":
-                (token,) = struct.unpack("<I", data)
-                result = self._evaluate(self.expressions[token])
-                return INTERNAL_FAILURE if result is None else self._give(result, address, size)
-            case "expr_delete":
-                del self.expressions[struct.unpack("<I", data)[0]]
-                return OK
-            case _:
-                return NOT_FOUND
+        result = function(self._read(argument, argument_length))
+        return self._give(result, address, size) if isinstance(result, bytes) else result
 
-    def _evaluate(self, expression: cel_expr.Expression) -> bytes | None:
-        """The bytes that Envoy makes of a value. Streams show their request in their own callbacks only."""
-        variables: dict[str, object] = {}
-        stream = self.streams.get(self._context)
-        if stream is not None:
-            headers = {
-                key: stream.header(key) for key in (key.decode("latin-1") for key, _ in stream.headers)
-            }
-            path = (stream.header(":path") or b"").decode("latin-1")
-            variables = {
-                **stream.properties,
-                "request": {
-                    "method": (stream.header(":method") or b"").decode("latin-1"),
-                    "host": (stream.header(":authority") or b"").decode("latin-1"),
-                    "path": path,
-                    "url_path": path.split("?")[0],
-                    "headers": {key: (value or b"").decode("latin-1") for key, value in headers.items()},
-                },
-            }
+    def _create_expression(self, text: bytes) -> bytes | int:
         try:
-            result = expression.eval(data=variables)
-        except (RuntimeError, ValueError, TypeError):
-            return None
-        if result.type() == cel_expr.Type.ERROR:
-            return None
-        match result.value():
-            case bool(value):
-                return bytes([value])
-            case int(value):
-                return struct.pack("<q", value)
-            case float(value):
-                return struct.pack("<d", value)
-            case str(value):
-                return value.encode()
-            case bytes(value):
-                return value
-            case _:
-                return None
+            compiled = compile_expression(text.decode())
+        except (RuntimeError, UnicodeDecodeError):
+            return BAD_ARGUMENT
+        token = self._next_expression
+        self._next_expression += 1
+        self.expressions[token] = compiled
+        return struct.pack("<I", token)
 
-    def _proxy_send_local_response(
+    def _delete_expression(self, token: bytes) -> bytes:
+        del self.expressions[struct.unpack("<I", token)[0]]
+        return b""
+
+    def _evaluate_expression(self, token: bytes) -> bytes | int:
+        """The bytes that Envoy makes of a value. Streams show their request in their own callbacks only."""
+        expression = self.expressions[struct.unpack("<I", token)[0]]
+        stream = self.streams.get(self._context)
+        try:
+            result = expression.eval(data=variables(stream) if stream else {})
+        except (RuntimeError, ValueError, TypeError):
+            return INTERNAL_FAILURE
+        if result.type() == cel_expr.Type.ERROR:
+            return INTERNAL_FAILURE
+        return serialized(result.value())
+
+    def _proxy_send_local_response(  # noqa: PLR0917  (as the ABI has it)
         self,
         code: int,
         details: int,
@@ -482,8 +456,46 @@ class Host:
         return OK
 
 
+def variables(stream: Stream) -> dict[str, object]:
+    """What expressions see of a stream."""
+
+    def text(name: str) -> str:
+        return (stream.header(name) or b"").decode("latin-1")
+
+    names = {name.decode("latin-1") for name, _ in stream.headers}
+    request = {
+        "method": text(":method"),
+        "host": text(":authority"),
+        "path": text(":path"),
+        "url_path": text(":path").split("?")[0],
+        "headers": {name: text(name) for name in names},
+    }
+    return {**stream.properties, "request": request}
+
+
+def serialized(value: object) -> bytes | int:
+    """A value as Envoy hands it over: without its type."""
+    match value:
+        case bool():
+            return bytes([value])
+        case int():
+            return struct.pack("<q", value)
+        case float():
+            return struct.pack("<d", value)
+        case str():
+            return value.encode()
+        case bytes():
+            return value
+        case _:
+            return INTERNAL_FAILURE
+
+
 _environment = cel_expr.NewEnv(
-    variables={"request": cel_expr.Type.DYN, "source": cel_expr.Type.DYN, "kuadrant_text": cel_expr.Type.STRING}
+    variables={
+        "request": cel_expr.Type.DYN,
+        "source": cel_expr.Type.DYN,
+        "kuadrant_text": cel_expr.Type.STRING,
+    }
 )
 
 

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from .examples import OK, OVER_LIMIT, UNKNOWN, header
+from .examples import OK, OVER_LIMIT, UNKNOWN, Json, header
 from .proxy_wasm_host import Host
 from .test_configuration import EVERYTHING
 
 if TYPE_CHECKING:
-    from .examples import Json
     from .proxy_wasm_host import Header, Program
 
 INPUTS = int(os.environ.get("KUADRANT_FUZZ_INPUTS", "36000"))
@@ -35,26 +34,66 @@ TEXTS = [
     "request.time", "(", "[a-z]+", "(?i)x", "a{1000}", "true", "1/0 == 0", "request.path", "request.nothing", "GET", "POST", "deny", "exact", "regex",
     "prefix", "matches", "incl", "a*b?c+", "?" * 50, "*a" * 40, "limiter", "\U0001f600",
 ]  # fmt: skip
-VALUES: list[Any] = [None, True, False, 0, 1, -1, 2, 60_000, 2**32, 2**64, 1.5, 1e300, [], {}, [[]], [{}], {"": ""}]
-NAMES = ["version", "services", "hosts", "rules", "path", "type", "value", "actions", "limits", "when", "entries", "key", "selector", "x", ""]
+VALUES: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2,
+    60_000,
+    2**32,
+    2**64,
+    1.5,
+    1e300,
+    [],
+    {},
+    [[]],
+    [{}],
+    {"": ""},
+]
+NAMES = [
+    "version",
+    "services",
+    "hosts",
+    "rules",
+    "path",
+    "type",
+    "value",
+    "actions",
+    "limits",
+    "when",
+    "entries",
+    "key",
+    "selector",
+    "x",
+    "",
+]
 
 
 ENTRIES = EVERYTHING["hosts"][2]["rules"][0]["actions"][0]["limits"][0]["entries"]
 BASE = deepcopy(EVERYTHING)
 """A document whose rules meet most of the requests below."""
-for _host, _match in zip(BASE["hosts"], [{}, {"path": {"type": "prefix", "value": "/"}}, {"query": []}], strict=True):
-    _actions = [
+for _host, _match in zip(
+    BASE["hosts"], [{}, {"path": {"type": "prefix", "value": "/"}}, {"query": []}], strict=True
+):
+    _actions: list[Json] = [
         {
             "service": service,
             "scope": f"scope {service}",
             "limits": [
-                {"when": [{"selector": "request.method", "operator": operator, "value": "*T"}], "entries": entries}
+                {
+                    "when": [{"selector": "request.method", "operator": operator, "value": "*T"}],
+                    "entries": entries,
+                }
                 for operator in ("neq", "matches", "excl")
             ],
         }
         for service, entries in [("other", ENTRIES), ("limiter", ENTRIES[:2])]
     ]
-    _host["rules"].append({"name": "wide", **_match, "actions": deepcopy(_actions)})
+    _wide: Json = {"name": "wide", "actions": deepcopy(_actions)}
+    _host["rules"].append(_wide | _match)
 
 
 def text(chance: random.Random) -> str:
@@ -62,7 +101,9 @@ def text(chance: random.Random) -> str:
 
 
 def value(chance: random.Random) -> Any:
-    return chance.choice([text(chance), chance.choice(VALUES), deepcopy(chance.choice(EVERYTHING["hosts"])), text(chance)])
+    return chance.choice(
+        [text(chance), chance.choice(VALUES), deepcopy(chance.choice(EVERYTHING["hosts"])), text(chance)]
+    )
 
 
 def places(node: Any) -> list[tuple[Any, Any]]:
@@ -95,11 +136,15 @@ def configuration(chance: random.Random) -> bytes:
                 parent.insert(0, parent.pop() if chance.random() < 0.5 else deepcopy(parent[key]))
         if not places(document):
             break
-    written = bytearray(json.dumps(document, ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass"))
+    written = bytearray(
+        json.dumps(document, ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass")
+    )
     if kind < 0.1:
         for _ in range(chance.randint(1, 4)):
             start = chance.randrange(len(written) + 1)
-            written[start : start + chance.choice([0, 0, 1, 5, 1000])] = chance.choice([b"", b"{", b"]", b'"', b"\\u", b"\xff", b",", b"[" * 50, b"1e9"])
+            written[start : start + chance.choice([0, 0, 1, 5, 1000])] = chance.choice(
+                [b"", b"{", b"]", b'"', b"\\u", b"\xff", b",", b"[" * 50, b"1e9"]
+            )
     return bytes(written)
 
 
@@ -107,11 +152,18 @@ def headers(chance: random.Random) -> list[Header]:
     """A request, most of the time one that a browser could send."""
 
     def noise() -> bytes:
-        return chance.randbytes(chance.randint(0, 20)) if chance.random() < 0.3 else text(chance).encode("utf-8", "surrogatepass")
+        return (
+            chance.randbytes(chance.randint(0, 20))
+            if chance.random() < 0.3
+            else text(chance).encode("utf-8", "surrogatepass")
+        )
 
     pairs = [
         (b":authority", chance.choice([b"api.toystore.com", b"x.toystore.com:80", b"h", noise()])),
-        (b":path", chance.choice([b"/toys", b"/v1/x?q=v1", b"/v1/x", noise(), b"/" * chance.randint(0, 3000)])),
+        (
+            b":path",
+            chance.choice([b"/toys", b"/v1/x?q=v1", b"/v1/x", noise(), b"/" * chance.randint(0, 3000)]),
+        ),
         (b":method", chance.choice([b"GET", b"POST", noise()])),
         (b"x-tenant", chance.choice([b"a", b"b,a", noise()])),
         (b"x-tenant", b"a"),
@@ -173,7 +225,7 @@ def test_nothing_makes_the_module_trap(program: Program, capsys: Any) -> None:
     @settings(max_examples=max(1, INPUTS // INPUTS_OF_AN_EXAMPLE), deadline=None, database=None)
     @given(number=st.integers(0, 2**64))
     def explore(number: int) -> None:
-        chance = random.Random(number)  # noqa: S311
+        chance = random.Random(number)
         tight = chance.random() < 0.2
         memory = smallest + chance.randrange(1 << 20) if tight else None
         host = Host(program, memory=memory, cel=chance.random() < 0.97)

@@ -252,7 +252,14 @@ def test_every_value_of_a_header_is_compared(
 
 @pytest.mark.parametrize(
     ("version", "expected"),
-    [((1, 38), "joined"), ((1, 39), "each"), ((1, 40), "each"), ((2, 0), "each"), ((0, 99), "joined"), (None, "each")],
+    [
+        ((1, 38), "joined"),
+        ((1, 39), "each"),
+        ((1, 40), "each"),
+        ((2, 0), "each"),
+        ((0, 99), "joined"),
+        (None, "each"),
+    ],
 )
 def test_before_1_39_envoys_router_compares_the_joined_values(
     host: Host, version: tuple[int, int] | None, expected: str
@@ -409,8 +416,8 @@ def fits(wanted: Json, value: str | None) -> bool:
 def belongs(match: Json, headers: Sequence[Header]) -> bool:
     """Whether a request belongs to a rule, said as plainly as can be."""
     found: dict[str, list[str]] = {}
-    for name, text in headers:
-        found.setdefault(name.decode(), []).append(text.decode())
+    for key, text in headers:
+        found.setdefault(key.decode(), []).append(text.decode())
     target, _, query = found[":path"][0].partition("?")
     parameters: dict[str, str] = {}
     for pair in query.split("&"):
@@ -425,9 +432,9 @@ def belongs(match: Json, headers: Sequence[Header]) -> bool:
         return False
     if "method" in match and [match["method"]] != found[":method"]:
         return False
-    return all(any(fits(one, value) for value in found.get(one["name"], [])) for one in match.get("headers", [])) and all(
-        fits(one, parameters.get(one["name"])) for one in match.get("query", [])
-    )
+    return all(
+        any(fits(one, value) for value in found.get(one["name"], [])) for one in match.get("headers", [])
+    ) and all(fits(one, parameters.get(one["name"])) for one in match.get("query", []))
 
 
 @settings(max_examples=300, deadline=None)

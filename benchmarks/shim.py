@@ -1,0 +1,282 @@
+"""The shim in Envoy against no filter and against Envoy's own ``http.ratelimit`` filter, with the same rate limit service.
+
+    .venv/bin/python benchmarks/shim.py [--rounds N] [--seconds S] [--connections C]
+
+Needs wrk and nghttpd (Debian: apt-get install wrk nghttp2-server). Envoy has one worker and core 0 for itself; on core 1 are
+wrk and nghttpd, which is the upstream and, with a canned OK, the rate limit service. Rounds of all cases alternate. CPU is the
+whole Envoy process's time on the core (/proc schedstat) per request: the least of all rounds, as what disturbs only adds. p50 is
+wrk's with one connection: the median of all rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import envoy as envoy_package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENVOY_CORE, OTHER_CORE = "0", "1"
+LOOPBACK = "127.0.0.1"
+MODULE = Path(__file__).parents[1] / "src" / "kuadrant" / "wasm" / "modules" / "kuadrant-wasm-shim.wasm"
+TYPES = "type.googleapis.com/envoy.extensions"
+CALL = "envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
+ANSWER = b"\0\0\0\0\2\x08\x01"  # a gRPC message: OK
+
+Json = dict[str, Any]
+
+
+def shim(hostname: str, rules: int = 1) -> Json:
+    """The filter with ``rules`` rules for one host, of which the last is for what wrk asks."""
+
+    def rule(path: str) -> Json:
+        limit = {
+            "when": [{"selector": "request.headers.x-user", "operator": "neq", "value": "admin"}],
+            "entries": [
+                {"key": "limit.toys", "value": "1"},
+                {"key": "request.method", "selector": "request.method"},
+            ],
+        }
+        actions = [{"service": "limiter", "scope": "default/toystore", "limits": [limit]}]
+        return {"name": path, "method": "GET", "path": {"type": "prefix", "value": path}, "actions": actions}
+
+    configuration = {
+        "version": 1,
+        "services": {"limiter": {"cluster": "limiter", "timeoutMs": 1000, "failureMode": "deny"}},
+        "hosts": [
+            {"hostname": hostname, "rules": [rule(f"/other{n}") for n in range(rules - 1)] + [rule("/toys")]}
+        ],
+    }
+    return {
+        "@type": f"{TYPES}.filters.http.wasm.v3.Wasm",
+        "config": {
+            "name": "shim",
+            "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": str(MODULE)}}},
+            "configuration": {
+                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                "value": json.dumps(configuration),
+            },
+        },
+    }
+
+
+NATIVE = {
+    "@type": f"{TYPES}.filters.http.ratelimit.v3.RateLimit",
+    "domain": "default/toystore",
+    "timeout": "1s",
+    "failure_mode_deny": True,
+    "rate_limit_service": {
+        "transport_api_version": "V3",
+        "grpc_service": {"envoy_grpc": {"cluster_name": "limiter"}},
+    },
+}
+NO_FILTER, NATIVE_CALL, SHIM_MISS, SHIM_CALL = (
+    "no filter",
+    "native filter, call",
+    "shim, other host",
+    "shim, call",
+)
+SHIM_MISS_PATH, SHIM_CALL_MANY = "shim, other path", "shim, 5,000 rules, call"
+CASES: dict[str, Json | None] = {
+    NO_FILTER: None,
+    SHIM_MISS: shim("other.example.com"),
+    SHIM_MISS_PATH: shim("*"),
+    NATIVE_CALL: NATIVE,
+    SHIM_CALL: shim("*"),
+    SHIM_CALL_MANY: shim("*", 5000),
+}
+PATHS = {SHIM_MISS_PATH: "/free"}
+
+
+def listener(name: str, filter_configuration: Json | None) -> Json:
+    """A listener of one case; its route asks the native filter for the same descriptor that the shim sends."""
+    actions = [
+        {"generic_key": {"descriptor_key": "limit.toys", "descriptor_value": "1"}},
+        {"request_headers": {"header_name": ":method", "descriptor_key": "request.method"}},
+    ]
+    route: Json = {"cluster": "upstream"}
+    if name == NATIVE_CALL:
+        route["rate_limits"] = [{"actions": actions}]
+    hosts = [{"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}]
+    filters = (
+        [] if filter_configuration is None else [{"name": "limit", "typed_config": filter_configuration}]
+    )
+    manager = {
+        "@type": f"{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "http",
+        "route_config": {"name": name, "virtual_hosts": hosts},
+        "http_filters": [
+            *filters,
+            {"name": "router", "typed_config": {"@type": f"{TYPES}.filters.http.router.v3.Router"}},
+        ],
+    }
+    return {
+        "name": name,
+        "address": {"socket_address": {"address": LOOPBACK, "port_value": 0}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+    }
+
+
+def cluster(name: str, port: int) -> Json:
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": LOOPBACK, "port_value": port}}}}
+    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "circuit_breakers": {"thresholds": [{"max_requests": 10_000, "max_pending_requests": 10_000}]},
+        "typed_extension_protocol_options": {
+            options: {
+                "@type": f"type.googleapis.com/{options}",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+    }
+
+
+@contextlib.contextmanager
+def running(core: str, command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(["taskset", "-c", core, *command], stdout=output, stderr=output)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def admin(port: int, path: str) -> str:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    connection.request("GET", path)
+    return connection.getresponse().read().decode()
+
+
+def ready(folder: Path, envoy: subprocess.Popen[bytes]) -> dict[str, int]:
+    """Each listener's port, once Envoy is live."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end and envoy.poll() is None:
+        with contextlib.suppress(OSError, ValueError):
+            port = int((folder / "admin").read_text().rpartition(":")[2])
+            if admin(port, "/ready").strip() == "LIVE":
+                status = json.loads(admin(port, "/listeners?format=json"))["listener_statuses"]
+                return {one["name"]: one["local_address"]["socket_address"]["port_value"] for one in status}
+        time.sleep(0.05)
+    sys.exit("Envoy did not come up:\n" + (folder / "envoy.log").read_text()[-2000:])
+
+
+def load(port: int, path: str, connections: int, seconds: float) -> tuple[float, float]:
+    """Requests, and p50 in microseconds."""
+    command = ["taskset", "-c", OTHER_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency"]
+    text = subprocess.run(
+        [*command, f"http://{LOOPBACK}:{port}{path}"], capture_output=True, text=True, check=True
+    ).stdout
+    if "Non-2xx" in text or "Socket errors" in text:
+        sys.exit(f"not every request was answered with 200:\n{text}")
+    (requests,) = re.findall(r"(\d+) requests in", text)
+    ((number, unit),) = re.findall(r"50%\s+([\d.]+)(us|ms|s)", text)
+    return float(requests), float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+
+
+def cpu_us(process: subprocess.Popen[bytes]) -> float:
+    """What all threads of the process have had of their core."""
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
+
+
+def measure(folder: Path, rounds: int, seconds: int, connections: int) -> None:
+    content = folder / "www"
+    (content / CALL).parent.mkdir(parents=True)
+    (content / CALL).write_bytes(ANSWER)
+    for path in ("toys", "free"):
+        (content / path).write_bytes(b"toys\n")
+    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as two:
+        upstream, limiter = one.getsockname()[1], two.getsockname()[1]
+    bootstrap = {
+        "admin": {"address": {"socket_address": {"address": LOOPBACK, "port_value": 0}}},
+        "static_resources": {
+            "listeners": [listener(name, case) for name, case in CASES.items()],
+            "clusters": [cluster("upstream", upstream), cluster("limiter", limiter)],
+        },
+    }
+    (folder / "envoy.json").write_text(json.dumps(bootstrap))
+    binary = Path(envoy_package.__file__).parent / "_bin" / "envoy"
+    command = [str(binary), "-c", str(folder / "envoy.json"), "--concurrency", "1", "--log-level", "error"]
+    command += [
+        "--admin-address-path",
+        str(folder / "admin"),
+        "--use-dynamic-base-id",
+        "--disable-hot-restart",
+    ]
+    server = ["nghttpd", "--no-tls", "-a", LOOPBACK, "-d", str(content)]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(running(OTHER_CORE, [*server, str(upstream)], folder / "upstream.log"))
+        stack.enter_context(
+            running(OTHER_CORE, [*server, "--trailer=grpc-status: 0", str(limiter)], folder / "limiter.log")
+        )
+        envoy = stack.enter_context(running(ENVOY_CORE, command, folder / "envoy.log"))
+        ports = ready(folder, envoy)
+        cpu: dict[str, list[float]] = {name: [] for name in CASES}
+        p50: dict[str, list[float]] = {name: [] for name in CASES}
+        for name in CASES:
+            load(ports[name], PATHS.get(name, "/toys"), connections, 1)
+        for _ in range(rounds):
+            for name in CASES:
+                path = PATHS.get(name, "/toys")
+                before = cpu_us(envoy)
+                requests, _ = load(ports[name], path, connections, seconds)
+                cpu[name].append((cpu_us(envoy) - before) / requests)
+                p50[name].append(load(ports[name], path, 1, 1)[1])
+    show({name: (min(cpu[name]), statistics.median(p50[name])) for name in CASES})
+
+
+def show(results: dict[str, tuple[float, float]]) -> None:
+    print(
+        f"{'':26}{'CPU us/request':>16}{'/ no filter':>13}{'/ native':>10}{'p50 us':>9}{'/ no filter':>13}{'/ native':>10}"
+    )
+    for name, (cpu, p50) in results.items():
+        ratios = [
+            (value / results[base][index])
+            for index, value in enumerate((cpu, p50))
+            for base in (NO_FILTER, NATIVE_CALL)
+        ]
+        print(
+            f"{name:26}{cpu:16.1f}{ratios[0]:13.2f}{ratios[1]:10.2f}{p50:9.0f}{ratios[2]:13.2f}{ratios[3]:10.2f}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2, help="of load, per case and round")
+    parser.add_argument("--connections", type=int, default=16)
+    options = parser.parse_args()
+    missing = [name for name in ("wrk", "nghttpd", "taskset") if shutil.which(name) is None]
+    if missing:
+        sys.exit(
+            f"not installed: {', '.join(missing)} (Debian: apt-get install wrk nghttp2-server util-linux)"
+        )
+    if (os.cpu_count() or 1) < 2:
+        sys.exit("two cores are needed: one for Envoy, one for everything else")
+    with tempfile.TemporaryDirectory() as folder:
+        measure(Path(folder), options.rounds, options.seconds, options.connections)
+
+
+if __name__ == "__main__":
+    main()
