@@ -1,4 +1,6 @@
-"""Fuzzing, the same for every folder: how much of it, from which seed, and a line about it at the end of a run.
+"""What all tests share: golden files and fuzzing.
+
+With ``GOLDEN=rewrite`` golden files are written instead of compared; the difference is for people to read.
 
 ``FUZZ_SCALE`` multiplies the number of inputs (1 by default), ``FUZZ_SEED`` repeats a run.
 """
@@ -8,11 +10,27 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _PROPERTY = "fuzzed"
+
+
+@pytest.fixture
+def golden() -> Callable[[Path, str], None]:
+    """Compare a text with the golden file of that path."""
+
+    def compare(expected: Path, text: str) -> None:
+        if os.environ.get("GOLDEN") == "rewrite":
+            expected.write_text(text)
+        assert text == expected.read_text()
+
+    return compare
 
 
 class Fuzz(Struct, frozen=True):

@@ -32,9 +32,11 @@ class ParentReference(Fields, frozen=True, gc=False, kw_only=True):
 class HeaderMatch(Fields, frozen=True, gc=False, kw_only=True):
     """A header that a request must carry; names compare without regard to case."""
 
-    type: Literal["Exact", "RegularExpression"] = "Exact"
-    name: HeaderName
-    value: Annotated[str, Meta(min_length=1, max_length=4096)]
+    type: Annotated[Literal["Exact", "RegularExpression"], Meta(description="How the value compares.")] = (
+        "Exact"
+    )
+    name: Annotated[HeaderName, Meta(description="The header's name.")]
+    value: Annotated[str, Meta(min_length=1, max_length=4096, description="What its value has to be.")]
 
 
 class HeaderValue(Fields, frozen=True, gc=False, kw_only=True):
@@ -49,7 +51,7 @@ class HeaderFilter(Fields, frozen=True, gc=False, kw_only=True):
 
     set: Annotated[tuple[HeaderValue, ...], Meta(max_length=16)] = ()
     add: Annotated[tuple[HeaderValue, ...], Meta(max_length=16)] = ()
-    remove: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
+    remove: Annotated[tuple[HeaderName, ...], Meta(max_length=16)] = ()
 
 
 class BackendObjectReference(Fields, frozen=True, gc=False, kw_only=True):

@@ -57,6 +57,15 @@ def _repeated(keys: Iterable[Any]) -> Iterator[tuple[int, int]]:
             first[key] = index
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def _one_line(*path: str | int, text: str | None) -> Complaints:
+    # Envoy refuses all routes of a listener for one such text.
+    if text is not None and _CONTROL.search(text):
+        yield path, f"is {quoted(text)}, must not hold line breaks or other control characters"
+
+
 def _regular_expression(field: str, expression: str) -> Complaints:
     if (wrong := fault(expression)) is not None:
         yield (field,), f"is {quoted(expression)}, not a regular expression of RE2: {wrong}"
@@ -247,9 +256,13 @@ def _path_modifier(modifier: HTTPPathModifier) -> Complaints:
         yield (wanted,), f"is missing; a path of type {modifier.type} needs it"
     if values[other] is not None:
         yield (other,), f"does not belong to a path of type {modifier.type}"
+    yield from _one_line(wanted, text=values[wanted])
 
 
 def _header_filter(change: HeaderFilter) -> Complaints:
+    for field, headers in (("set", change.set), ("add", change.add)):
+        for index, header in enumerate(headers):
+            yield from _one_line(field, index, "value", text=header.value)
     for field, names in (
         ("set", [header.name for header in change.set]),
         ("add", [header.name for header in change.add]),

@@ -389,3 +389,48 @@ def test_what_grants_and_slices_need_is_told() -> None:
         ("addressType", 'is "IP", must be one of IPv4, IPv6, FQDN'),
         ("endpoints[0].addresses", "must have at least 1 item"),
     ]
+
+
+# What Envoy would refuse all routes of a listener for
+
+
+@pytest.mark.parametrize(
+    ("route_filter", "field"),
+    [
+        (
+            {
+                "type": "RequestHeaderModifier",
+                "requestHeaderModifier": {"set": [{"name": "a", "value": "b\r\nc: d"}]},
+            },
+            "requestHeaderModifier.set[0].value",
+        ),
+        (
+            {
+                "type": "ResponseHeaderModifier",
+                "responseHeaderModifier": {"add": [{"name": "a", "value": "\0"}]},
+            },
+            "responseHeaderModifier.add[0].value",
+        ),
+        (
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": [""]}},
+            "requestHeaderModifier.remove[0]",
+        ),
+        (
+            {
+                "type": "URLRewrite",
+                "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/\n"}},
+            },
+            "urlRewrite.path.replaceFullPath",
+        ),
+    ],
+)
+def test_filters_hold_no_control_characters(route_filter: object, field: str) -> None:
+    folder = of("HTTPRoute", {"rules": [{"filters": [route_filter]}]})
+
+    assert [name for name, _ in mistakes(folder)] == [f"rules[0].filters[0].{field}"]
+
+
+def test_a_regular_expression_holds_no_nul() -> None:
+    folder = match(path={"type": "RegularExpression", "value": "/a\0("})
+
+    assert messages(folder) == ['is "/a\\u0000(", not a regular expression of RE2: a NUL; write it as \\x00']

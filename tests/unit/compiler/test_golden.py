@@ -1,11 +1,7 @@
-"""What comes out for what goes in: one folder of ``tests/golden/compile`` for each case.
-
-With ``UPDATE_GOLDEN=1`` in the environment the results are written instead of compared; the difference is for people to read.
-"""
+"""What comes out for what goes in: one folder of ``tests/golden/compile`` for each case."""
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +21,10 @@ CASES = sorted((Path(__file__).parents[2] / "golden" / "compile").glob("*/in.yam
 
 
 @pytest.mark.parametrize("source", [pytest.param(path, id=path.parent.name) for path in CASES])
-def test_case(source: Path, read_objects: Callable[[str], Objects]) -> None:
-    result = _written(compile_gateways(read_objects(source.read_text())))
-    expected = source.with_name("program.yaml")
-    if os.environ.get("UPDATE_GOLDEN"):
-        expected.write_text(result)
-    assert result == expected.read_text()
+def test_case(
+    source: Path, read_objects: Callable[[str], Objects], golden: Callable[[Path, str], None]
+) -> None:
+    golden(source.with_name("program.yaml"), _written(compile_gateways(read_objects(source.read_text()))))
 
 
 @pytest.mark.row(161)

@@ -1,12 +1,9 @@
-"""What the shim is told: one folder of ``tests/golden/dialects`` for each case.
-
-With ``GOLDEN=rewrite`` in the environment the results are written instead of compared; the difference is for people to read.
-"""
+"""What the shim is told: one folder of ``tests/golden/dialects`` for each case."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -14,6 +11,9 @@ from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects import kuadrant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CASES = sorted((Path(__file__).parents[2] / "golden" / "dialects").glob("*/program.yaml"))
 
@@ -24,16 +24,14 @@ class Case(Struct, forbid_unknown_fields=True):
 
 
 @pytest.mark.parametrize("program", CASES, ids=lambda path: path.parent.name)
-def test_a_program_as_the_shim_s_configuration(program: Path) -> None:
+def test_a_program_as_the_shim_s_configuration(program: Path, golden: Callable[[Path, str], None]) -> None:
     case = msgspec.yaml.decode(program.read_bytes(), type=Case)
     expected = program.with_name("shim.json")
     rendered = kuadrant.render(case.hosts, case.service)
     # The file has line breaks for its readers; the bytes that are sent have none.
     assert rendered == msgspec.json.format(rendered, indent=-1)
     text = msgspec.json.format(rendered, indent=2).decode() + "\n"
-    if os.environ.get("GOLDEN") == "rewrite":
-        expected.write_text(text)
-    assert text == expected.read_text()
+    golden(expected, text)
 
 
 def test_there_are_cases() -> None:

@@ -1,14 +1,10 @@
-"""What Envoy is told: one folder of ``tests/golden/envoy`` for each case.
-
-With ``GOLDEN=rewrite`` in the environment the results are written instead of compared; the difference is for people to read.
-"""
+"""What Envoy is told: one folder of ``tests/golden/envoy`` for each case."""
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -19,6 +15,9 @@ from kuadrant import envoy_api
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.dialects import kuadrant
 from kuadrant.gateways import envoy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CASES = sorted((Path(__file__).parents[3] / "golden" / "envoy").glob("*/program.yaml"))
 
@@ -73,14 +72,12 @@ class _Dumper(yaml.SafeDumper):
 
 
 @pytest.mark.parametrize("program", CASES, ids=lambda path: path.parent.name)
-def test_a_program_as_envoy_s_resources(program: Path) -> None:
+def test_a_program_as_envoy_s_resources(program: Path, golden: Callable[[Path, str], None]) -> None:
     expected = program.with_name("envoy.yaml")
     text = yaml.dump(
         _rendered(_read(program)), Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True
     )
-    if os.environ.get("GOLDEN") == "rewrite":
-        expected.write_text(text)
-    assert text == expected.read_text()
+    golden(expected, text)
 
 
 @pytest.mark.parametrize("program", CASES, ids=lambda path: path.parent.name)
