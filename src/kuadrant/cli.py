@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
@@ -207,7 +207,7 @@ def _print(values: object, text: str, output: Literal["text", "json"]) -> None:
     print(json.dumps(values, indent=2, ensure_ascii=False) if output == "json" else text)
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments`` (by default the process's own) and exit; wrong usage is exit code 2."""
     try:
         app(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=True)
