@@ -199,7 +199,8 @@ const Compiler = struct {
         };
         const attribute_path = try std.mem.concat(compiler.allocator, u8, &.{ attribute.header_prefix, source.name });
         return .{
-            .name = try compiler.copy(source.name),
+            // Envoy's header map has both under one name.
+            .name = if (std.mem.eql(u8, source.name, "host")) ":authority" else try compiler.copy(source.name),
             .attribute = try compiler.configuration.attributes.number(compiler.allocator, attribute_path),
             .value = try compiler.compileWanted(source, path),
         };

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import LOOPBACK, Json, cluster, configuration, get, listener, rule, until, wasm
+from .conftest import LOOPBACK, Json, cluster, configuration, get, listener, rule, service, until, wasm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,14 @@ class Discovered:
 
 def scoped(number: int) -> Json:
     """A configuration that shows its number in what it asks, by an expression."""
-    return configuration(rule({"key": "n", "expression": f"request.method + '{number}'"}))
+    patient = service(timeout=20_000)
+    return configuration(rule({"key": "n", "expression": f"request.method + '{number}'"}), limiter=patient)
+
+
+def serves(envoy: Envoy, limiter: Service, sign: bytes) -> bool:
+    """Whether a new request meets the configuration with this sign."""
+    get(envoy.ports["l"])
+    return sign in limiter.requests[-1]
 
 
 def test_every_request_is_limited_while_the_configuration_changes(
@@ -100,6 +107,40 @@ def test_every_request_is_limited_while_the_configuration_changes(
     assert set(statuses) == {200}
     assert len(limiter.requests) == len(statuses)
     assert envoy.stats("wasmcustom.kuadrant.requests")["wasmcustom.kuadrant.requests"] == len(statuses)
+
+
+def test_a_request_that_waits_while_the_configuration_changes_gets_its_answer(
+    start: Start, limiter: Service, upstream: Upstream, tmp_path: Path
+) -> None:
+    discovered = Discovered(tmp_path, scoped(1))
+    envoy = start(
+        [listener("l", [discovered.filter])],
+        [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
+    )
+    go_on = threading.Event()
+
+    def answer(_: bytes) -> bytes:
+        if len(limiter.requests) <= 5:
+            go_on.wait(20)
+        return b"\x08\x02"
+
+    limiter.answer = answer
+    statuses: list[int] = []
+    waiting = [
+        threading.Thread(target=lambda: statuses.append(get(envoy.ports["l"]).status)) for _ in range(5)
+    ]
+    for thread in waiting:
+        thread.start()
+    try:
+        until(lambda: len(limiter.requests) == 5, "five questions")
+        for number in (2, 3, 4):
+            discovered.write(scoped(number))
+            until(partial(serves, envoy, limiter, f"GET{number}".encode()), f"configuration {number}")
+    finally:
+        go_on.set()
+        for thread in waiting:
+            thread.join()
+    assert statuses == [429] * 5
 
 
 @pytest.mark.parametrize(

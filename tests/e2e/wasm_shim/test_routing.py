@@ -44,6 +44,7 @@ MATCHES: list[Json] = [
     {"query": [{"name": "r", "type": "regex", "value": "v[0-9]|w"}]},
     {"query": [{"name": "r", "type": "regex", "value": '["\\\\]'}]},
     {"path": {"type": "prefix", "value": "/last"}},
+    {"headers": [{"name": "host", "type": "exact", "value": "a,b"}]},
 ]
 
 
@@ -243,6 +244,7 @@ def test_headers(gateway: tuple[Envoy, Service], headers: list[str], number: int
 
 def test_the_header_host(gateway: tuple[Envoy, Service]) -> None:
     assert agree(gateway[0].ports["plain"], "GET /x HTTP/1.1\r\nHost: special") == name(14)
+    assert agree(gateway[0].ports["plain"], "GET /x HTTP/1.1\r\nHost: a,b") == name(25)
 
 
 @pytest.mark.parametrize(

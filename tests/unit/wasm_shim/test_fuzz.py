@@ -73,27 +73,31 @@ NAMES = [
 
 
 ENTRIES = EVERYTHING["hosts"][2]["rules"][0]["actions"][0]["limits"][0]["entries"]
-BASE = deepcopy(EVERYTHING)
-"""A document whose rules meet most of the requests below."""
-for _host, _match in zip(
-    BASE["hosts"], [{}, {"path": {"type": "prefix", "value": "/"}}, {"query": []}], strict=True
-):
-    _actions: list[Json] = [
+WIDE: list[Json] = [{}, {"path": {"type": "prefix", "value": "/"}}, {"query": []}]
+
+
+def wide(match: Json) -> Json:
+    """A rule that meets most of the requests below, with two calls of which each has several limits."""
+    actions = [
         {
             "service": service,
             "scope": f"scope {service}",
             "limits": [
                 {
                     "when": [{"selector": "request.method", "operator": operator, "value": "*T"}],
-                    "entries": entries,
+                    "entries": deepcopy(entries),
                 }
                 for operator in ("neq", "matches", "excl")
             ],
         }
         for service, entries in [("other", ENTRIES), ("limiter", ENTRIES[:2])]
     ]
-    _wide: Json = {"name": "wide", "actions": deepcopy(_actions)}
-    _host["rules"].append(_wide | _match)
+    return {"name": "wide", "actions": actions, **match}
+
+
+BASE: Json = deepcopy(EVERYTHING)
+for one, match in zip(BASE["hosts"], WIDE, strict=True):
+    one["rules"].append(wide(match))
 
 
 def text(chance: random.Random) -> str:
