@@ -1,10 +1,55 @@
 """The commands of the lab: python -m lab COMMAND."""
 
 import argparse
+import os
 import sys
 
-from lab import programs
+from lab import existing, in_box, in_kind, machine, programs
+from lab.box import Box, BoxError
+from lab.existing import ExistingError
+from lab.in_kind import KindError
+from lab.kubectl import Kubectl, KubectlError
 from lab.programs import BuildError
+
+
+def _setup(arguments: argparse.Namespace) -> int:
+    match arguments.cluster:
+        case "kind":
+            in_kind.setup(arguments.lab)
+        case "existing":
+            existing.setup()
+        case _:
+            in_box.setup(arguments.lab)
+    return 0
+
+
+def _deploy(arguments: argparse.Namespace) -> int:
+    box = Box(arguments.lab)
+    in_box.operator(box, Kubectl(box.command))
+    return 0
+
+
+def _cleanup(arguments: argparse.Namespace) -> int:
+    match arguments.cluster:
+        case "kind":
+            in_kind.cleanup(arguments.lab)
+        case "existing":
+            existing.cleanup()
+        case _:
+            in_box.cleanup(arguments.lab)
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    line = Box(arguments.lab).command(*arguments.command)
+    sys.stdout.flush()
+    os.execvp(line[0], line)  # the command takes this process's place: its input, output and status
+
+
+def _check(_: argparse.Namespace) -> int:
+    lack = machine.lacking()
+    print(lack or "This machine has all that the lab needs.")
+    return 1 if lack else 0
 
 
 def _binaries(arguments: argparse.Namespace) -> int:
@@ -24,7 +69,30 @@ def main(words: list[str] | None = None) -> int:
     """Run one command; the exit status is 0 when what it promises is true."""
     parser = argparse.ArgumentParser(prog="lab", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    name = argparse.ArgumentParser(add_help=False)
+    name.add_argument(
+        "--lab", default=os.environ.get("LAB") or "default", help="the lab's name ($LAB, or `default`)"
+    )
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument(
+        "--cluster", choices=("lab", "kind", "existing"), default=os.environ.get("CLUSTER") or "lab"
+    )
 
+    command = commands.add_parser(
+        "setup", parents=[name, which], help="have a cluster with Istio and the operator"
+    )
+    command.set_defaults(call=_setup)
+    command = commands.add_parser(
+        "deploy", parents=[name], help="deploy the operator of this checkout in the lab"
+    )
+    command.set_defaults(call=_deploy)
+    command = commands.add_parser("cleanup", parents=[name, which], help="remove it and all that it left")
+    command.set_defaults(call=_cleanup)
+    command = commands.add_parser("run", parents=[name], help="run a command inside the lab")
+    command.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND...")
+    command.set_defaults(call=_run)
+    command = commands.add_parser("check", help="name what this machine lacks")
+    command.set_defaults(call=_check)
     command = commands.add_parser(
         "binaries", help="build programs if need be and print their paths, one on a line"
     )
@@ -34,7 +102,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     try:
         status: int = arguments.call(arguments)
-    except BuildError as error:
+    except (BoxError, BuildError, ExistingError, KindError, KubectlError) as error:
         print(error, file=sys.stderr)
         return 1
     return status

@@ -1,0 +1,43 @@
+"""The control group that holds the pods of a box: made before kubelet starts, removed after the box."""
+
+import contextlib
+import time
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+
+
+def _hierarchies() -> list[Path]:
+    """The root of each hierarchy that kubelet uses: one in version 2; one for each controller in version 1."""
+    if (_ROOT / "cgroup.controllers").exists():
+        return [_ROOT]
+    return sorted({path.resolve() for path in _ROOT.iterdir() if path.is_dir() and path.name != "unified"})
+
+
+def create(name: str) -> None:
+    """Make the group `name` in every hierarchy; in version 1 kubelet does not make it, nor give it processors."""
+    for hierarchy in _hierarchies():
+        group = hierarchy / name
+        group.mkdir(exist_ok=True)
+        for setting in ("cpuset.cpus", "cpuset.mems"):
+            if (hierarchy / "cpuset.cpu_exclusive").exists():
+                (group / setting).write_text((hierarchy / setting).read_text())
+
+
+def remove(name: str, *, patience: float = 10.0) -> None:
+    """Remove the group and the groups below it, waiting up to `patience` seconds for its last process to be gone.
+
+    Raises:
+        TimeoutError: a process is still in it.
+    """
+    until = time.monotonic() + patience
+    for hierarchy in _hierarchies():
+        group = hierarchy / name
+        while group.exists():
+            below = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
+            for path in [*below, group]:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+            if group.exists() and time.monotonic() > until:
+                raise TimeoutError(f"{group} still holds processes")
+            time.sleep(0.02)

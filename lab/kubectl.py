@@ -1,0 +1,60 @@
+"""kubectl on a cluster, whichever it is."""
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MANAGER = "lab"
+
+
+class KubectlError(Exception):
+    """kubectl refused; the message holds the command and what it said."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """Runs kubectl through `command`, which turns words into the full command line."""
+
+    command: Callable[..., list[str]]
+
+    def run(self, *words: str, given: str | None = None) -> str:
+        """Run kubectl with `given` as its input and return its output.
+
+        Raises:
+            KubectlError: it left with another status than 0.
+        """
+        line = self.command("kubectl", *words)
+        done = subprocess.run(line, input=given, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise KubectlError(f"`kubectl {' '.join(words)}` failed: {(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
+    def can(self, *words: str) -> bool:
+        """Whether the command succeeds."""
+        try:
+            self.run(*words)
+        except KubectlError:
+            return False
+        return True
+
+    def until(self, *words: str, patience: float) -> str:
+        """Run kubectl again and again until it succeeds.
+
+        Raises:
+            KubectlError: it did not within `patience` seconds; the last refusal.
+        """
+        end = time.monotonic() + patience
+        while True:
+            try:
+                return self.run(*words)
+            except KubectlError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
+    def apply(self, files: Sequence[Path]) -> None:
+        """Apply manifests, files or folders of them, by the server; whoever else changed a field has to yield."""
+        places = [word for file in files for word in ("--filename", str(file))]
+        self.run("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", *places)

@@ -1,0 +1,113 @@
+"""Container images written from files: an OCI image layout in one tar, as `ctr images import` reads it.
+
+Sources: OCI image specification 1.1, sections "Image Layout", "Image Manifest" and "Image Configuration".
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import machine
+
+_LAYER = "application/vnd.oci.image.layer.v1.tar"
+_CONFIGURATION = "application/vnd.oci.image.config.v1+json"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image: its full name with a tag, the tars of its layers from the lowest up, and what a container of it runs."""
+
+    name: str
+    layers: Sequence[Path]
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+
+
+def write_layer(files: Mapping[str, Path], to: Path) -> None:
+    """Write a layer that holds `files`: places in the image, each with the file or folder to put there.
+
+    Same files, same bytes: owners are root and times are zero.
+    """
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if "__pycache__" in member.name.split("/"):
+            return None
+        member.uid = member.gid = member.mtime = 0
+        member.uname = member.gname = ""
+        return member
+
+    with tarfile.open(to, "w") as tar:
+        for place, source in sorted(files.items()):
+            tar.add(source.resolve(), arcname=place.lstrip("/"), filter=plain)
+
+
+def write_archive(images: Sequence[Image], to: Path) -> None:
+    """Write all `images` into one archive; a layer that several have is in it once."""
+    digests = {layer: _digest_of(layer) for image in images for layer in image.layers}
+    blobs: dict[str, bytes] = {}
+
+    def blob(kind: str, content: object) -> dict[str, object]:
+        data = json.dumps(content, sort_keys=True).encode()
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        blobs[digest] = data
+        return {"mediaType": kind, "digest": digest, "size": len(data)}
+
+    manifests = []
+    for image in images:
+        config = {
+            "Entrypoint": list(image.command),
+            "Env": [f"{name}={value}" for name, value in image.environment.items()],
+            "User": image.user,
+        }
+        configuration = {
+            "architecture": machine.architecture(),
+            "os": "linux",
+            "config": {key: value for key, value in config.items() if value},
+            "rootfs": {"type": "layers", "diff_ids": [digests[layer] for layer in image.layers]},
+        }
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": blob(_CONFIGURATION, configuration),
+            "layers": [
+                {"mediaType": _LAYER, "digest": digests[layer], "size": layer.stat().st_size}
+                for layer in image.layers
+            ],
+        }
+        tag = image.name.rpartition(":")[2]
+        annotations = {"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": tag}
+        manifests.append({**blob(_MANIFEST, manifest), "annotations": annotations})
+
+    index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}
+    with tarfile.open(to, "w") as tar:
+        _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        _add(tar, "index.json", json.dumps(index, sort_keys=True).encode())
+        for digest, data in blobs.items():
+            _add(tar, _place(digest), data)
+        for digest, layer in {digest: layer for layer, digest in digests.items()}.items():
+            member = tarfile.TarInfo(_place(digest))
+            member.size = layer.stat().st_size
+            with layer.open("rb") as file:
+                tar.addfile(member, file)
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def _place(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")
+
+
+def _digest_of(file: Path) -> str:
+    with file.open("rb") as opened:
+        return f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
