@@ -1,0 +1,204 @@
+"""Writing what ought to be there: server-side apply, only where it would change something, and deletion of a known object.
+
+Every subject has a field manager of its own, so that each owns its fields alone, foreign fields are left as they are,
+and what is no longer applied goes away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from kuadrant.kube.client import FAILURES, describe
+from kuadrant.kube.kind import Entry, Key, Kind, Owned, is_before
+from kuadrant.kube.owned import digest
+from kuadrant.kube.wire import ERRORS, ApiStatus, decode_partial, read_status
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from kuadrant.kube.store import Table
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Desired(Struct, frozen=True):
+    """What one manager wants of one object.
+
+    ``content`` has the fields that it wants to own: labels, annotations and the like under ``metadata``, ``spec``, or ``status``
+    where ``subresource`` is "status". Identity (``apiVersion``, ``kind``, name, namespace) is filled in. With ``force`` the fields are
+    taken from whoever has them; without it that is a ``Conflict``.
+    """
+
+    kind: Kind[Any]
+    key: Key
+    manager: str
+    content: dict[str, Any]
+    subresource: str = ""
+    force: bool = False
+
+
+class Unchanged(Struct, frozen=True):
+    """Nothing was written: it is there already."""
+
+
+class Written(Struct, frozen=True):
+    """The object is as wanted at ``resource_version``; ``uid`` is the object's."""
+
+    uid: str
+    resource_version: str
+
+
+class Conflict(Struct, frozen=True):
+    """Nothing was written: others own these fields with other values. ``fields`` are pairs of manager and field."""
+
+    fields: tuple[tuple[str, str], ...]
+    message: str
+
+
+class Refused(Struct, frozen=True):
+    """The API server said no with ``code``; ``message`` is its reason. ``code`` is 0 where there was no answer.
+
+    Whether the same request may succeed later is told by ``lasting``: it will not, until the request or the server changes.
+    """
+
+    code: int
+    message: str
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it is of no use to ask again for the same thing."""
+        return self.code in {400, 413, 422}
+
+
+class Gone(Struct, frozen=True):
+    """The object is not there: to delete it was not needed, or its status has nobody to belong to."""
+
+
+Outcome = Unchanged | Written | Conflict | Refused | Gone
+
+
+class _Last(Struct, frozen=True):
+    """What an apply left behind: the digest of what was wanted, and the version that the object then had."""
+
+    digest: bytes
+    uid: str
+    resource_version: str
+
+
+def is_needed(desired: Desired, table: Table[Any], last: _Last | None) -> bool:
+    """Whether applying could change something.
+
+    Not if the manager owns exactly what is wanted. Nor if the very same was applied and nobody changed the object since:
+    also where the API server stores it in another spelling, or where the table did not get to our own change yet.
+    """
+    wanted = digest(desired.content)
+    observed = table.entries.get(desired.key)
+    applied = last is not None and last.digest == wanted
+    if observed is None:
+        return last is None or not applied or not is_before(table.resource_version, last.resource_version)
+    if last is not None and applied and observed.uid == last.uid:
+        version = observed.resource_version
+        if version == last.resource_version or is_before(version, last.resource_version):
+            return False
+    return Owned(desired.manager, desired.subresource, wanted) not in observed.owned
+
+
+def request_of(desired: Desired) -> tuple[str, dict[str, str], bytes]:
+    """Path, parameters and body of the PATCH that applies ``desired``."""
+    namespace, name = desired.key
+    identity = {"name": name, "namespace": namespace} if desired.kind.namespaced else {"name": name}
+    body = {
+        **desired.content,
+        "apiVersion": desired.kind.api_version,
+        "kind": desired.kind.name,
+        "metadata": {**desired.content.get("metadata", {}), **identity},
+    }
+    parameters = {"fieldManager": desired.manager, "fieldValidation": "Strict"}
+    if desired.force:
+        parameters["force"] = "true"
+    return desired.kind.path(desired.key, desired.subresource), parameters, _encode(body)
+
+
+def read_failure(status: ApiStatus) -> Conflict | Refused | Gone:
+    """What an answer other than success means."""
+    causes = (status.details.causes or []) if status.details else []
+    fields = tuple(
+        (_manager_in(cause.message), cause.field)
+        for cause in causes
+        if cause.reason == "FieldManagerConflict"
+    )
+    if status.code == 409 and fields:
+        return Conflict(fields, status.message)
+    if status.code == 404 and status.reason == "NotFound":
+        return Gone()
+    return Refused(status.code, status.message)
+
+
+def _manager_in(message: str) -> str:
+    """The manager that a cause names: ``conflict with "kubectl-edit" using v1 at ...``."""
+    parts = message.split('"')
+    return parts[1] if len(parts) > 2 else message
+
+
+class Applier:
+    """Applies and deletes over one client, and remembers what it applied."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+        self._last: dict[tuple[str, Key, str, str], _Last] = {}
+
+    async def apply(self, desired: Desired, table: Table[Any]) -> Outcome:
+        """Make ``desired`` so, if what ``table`` knows of the object leaves something to do.
+
+        The table must be synced and of a kind whose ``managers`` include the one of ``desired``. The object is created where
+        it is missing; a status is not.
+        """
+        identity = (desired.kind.resource, desired.key, desired.manager, desired.subresource)
+        if not is_needed(desired, table, self._last.get(identity)):
+            return Unchanged()
+        path, parameters, body = request_of(desired)
+        try:
+            response = await self._client.patch(
+                path,
+                params=parameters,
+                content=body,
+                headers={"content-type": "application/apply-patch+yaml"},
+            )
+        except FAILURES as error:
+            return Refused(0, f"PATCH {path}: {describe(error)}")
+        if response.status_code not in {200, 201}:
+            self._last.pop(identity, None)
+            return read_failure(read_status(response.status_code, response.content))
+        try:
+            metadata = decode_partial(response.content).metadata
+        except ERRORS as error:
+            return Refused(response.status_code, f"PATCH {path}: the answer is no object ({error})")
+        self._last[identity] = _Last(digest(desired.content), metadata.uid, metadata.resource_version)
+        return Written(metadata.uid, metadata.resource_version)
+
+    async def delete(self, kind: Kind[Any], observed: Entry[Any]) -> Outcome:
+        """Delete an object if it is still the one that was ``observed``, in the same version; else that is refused (409)."""
+        path = kind.path(observed.key)
+        preconditions = {"uid": observed.uid, "resourceVersion": observed.resource_version}
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": preconditions,
+            "propagationPolicy": "Background",
+        }
+        try:
+            response = await self._client.request(
+                "DELETE", path, content=_encode(body), headers={"content-type": "application/json"}
+            )
+        except FAILURES as error:
+            return Refused(0, f"DELETE {path}: {describe(error)}")
+        for identity in [
+            identity for identity in self._last if identity[:2] == (kind.resource, observed.key)
+        ]:
+            del self._last[identity]
+        if response.status_code in {200, 202}:
+            return Written(observed.uid, observed.resource_version)
+        return read_failure(read_status(response.status_code, response.content))

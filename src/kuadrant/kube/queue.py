@@ -1,0 +1,170 @@
+"""Which key is to be worked on next: each once, never two workers on one key, failures later and later."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from kuadrant import log
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+
+    K = TypeVar("K", bound=Hashable)
+else:
+    K = TypeVar("K")
+
+logger = log.get("kube")
+
+FIRST_DELAY = 0.05
+LONGEST_DELAY = 60.0
+ADDED_DELAY = 1.0
+"""Seconds between a failure and the next attempt if something was added meanwhile."""
+
+
+class Queue(Generic[K]):
+    """Keys that are due, in the order in which they became due. Times are seconds of any clock that does not go back.
+
+    A key that is added while it is worked on is due again when that ends; however often it was added, once. After the
+    n-th failure in a row a key rests for 50 ms times 2 to the n - 1, a minute at most; there is no last attempt. If it is
+    added meanwhile it rests for a second at most: what was added may be the remedy, but need not be.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[K, None] = {}
+        self._working: set[K] = set()
+        self._again: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._failed_at: dict[K, float] = {}
+        self._resting: dict[K, float] = {}
+        self._alarms: list[tuple[float, int, K]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        """How many keys are due, will be, or are worked on."""
+        return len(self._working | self._due.keys() | self._resting.keys())
+
+    def add(self, key: K) -> None:
+        """There is something to do for ``key``."""
+        if key in self._working:
+            self._again.add(key)
+        elif key in self._failures:
+            self._rest(key, self._failed_at[key] + ADDED_DELAY)
+        else:
+            self._due.setdefault(key)
+
+    def add_at(self, key: K, at: float) -> None:
+        """There will be something to do for ``key`` at a time, for instance because something expires then."""
+        self._rest(key, max(at, self._failed_at[key] + ADDED_DELAY) if key in self._failures else at)
+
+    def take(self, now: float) -> K | None:
+        """The next key to work on, which is then in flight until ``done`` or ``fail``; None if none is due."""
+        while self._alarms and self._alarms[0][0] <= now:
+            at, _, key = heapq.heappop(self._alarms)
+            if self._resting.get(key) == at:
+                del self._resting[key]
+                if key in self._working:
+                    self._again.add(key)
+                else:
+                    self._due.setdefault(key)
+        for key in self._due:
+            del self._due[key]
+            self._working.add(key)
+            return key
+        return None
+
+    def done(self, key: K) -> None:
+        """The work on a key succeeded."""
+        self._working.remove(key)
+        self._failures.pop(key, None)
+        self._failed_at.pop(key, None)
+        if key in self._again:
+            self._again.remove(key)
+            self._due.setdefault(key)
+
+    def fail(self, key: K, now: float) -> float:
+        """The work on a key failed; returns when it is due again."""
+        self._working.remove(key)
+        failures = self._failures.get(key, 0) + 1
+        self._failures[key] = failures
+        self._failed_at[key] = now
+        delay: float = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(failures - 1, 16))
+        self._rest(key, now + delay)
+        if key in self._again:
+            self._again.remove(key)
+            self.add(key)
+        return self._resting[key]
+
+    def next_at(self) -> float | None:
+        """When the next resting key becomes due; None if none rests."""
+        while self._alarms and self._resting.get(self._alarms[0][2]) != self._alarms[0][0]:
+            heapq.heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
+
+    def _rest(self, key: K, at: float) -> None:
+        """Rest until ``at``, or until the time that was set before if that is earlier."""
+        if self._resting.get(key, at + 1) <= at:
+            return
+        self._resting[key] = at
+        # The count is there because keys need not be comparable.
+        self._count += 1
+        if len(self._alarms) > 2 * len(self._resting) + 64:
+            # Mostly alarms that an earlier one overtook.
+            self._alarms = [
+                (when, self._count + n, resting) for n, (resting, when) in enumerate(self._resting.items())
+            ]
+            self._count += len(self._alarms)
+            heapq.heapify(self._alarms)
+        else:
+            heapq.heappush(self._alarms, (at, self._count, key))
+
+
+class Workers(Generic[K]):
+    """Works a queue off with a coroutine. ``work`` fails by raising; what it raised is logged, and the key comes again."""
+
+    def __init__(self, work: Callable[[K], Awaitable[None]], *, at_once: int = 1) -> None:
+        self._work = work
+        self._at_once = at_once
+        self._queue: Queue[K] = Queue()
+        self._added = asyncio.Event()
+
+    def add(self, key: K) -> None:
+        """There is something to do for ``key``."""
+        self._queue.add(key)
+        self._added.set()
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """There will be something to do for ``key``."""
+        self._queue.add_at(key, asyncio.get_running_loop().time() + seconds)
+        self._added.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._at_once):
+                group.create_task(self._run_one())
+
+    async def _run_one(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            key = self._queue.take(loop.time())
+            if key is None:
+                self._added.clear()
+                try:
+                    async with asyncio.timeout_at(self._queue.next_at()):
+                        await self._added.wait()
+                except TimeoutError:
+                    pass
+                continue
+            try:
+                await self._work(key)
+            except Exception:  # Whatever one key raises must not end the work on the others.
+                at = self._queue.fail(key, loop.time())
+                logger.exception(
+                    "work failed and is done again", key=str(key), seconds=round(at - loop.time(), 3)
+                )
+            else:
+                self._queue.done(key)
+            # What became due again is for whichever worker is free.
+            self._added.set()
