@@ -19,6 +19,28 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 demo: $(VENV)/.run ## Run the toystore example on a real Envoy (PORT, WASM_PORT, ADMIN_PORT)
 	@exec $(BIN)/kuadrant run $(EXAMPLE) --echo --port $(PORT) --wasm-port $(WASM_PORT) --admin-port $(ADMIN_PORT)
 
+##@ Cluster
+
+LAB ?= default
+CLUSTER ?= lab
+export LAB CLUSTER IMG
+
+.PHONY: local-setup
+local-setup: $(VENV)/.run ## Start a cluster with Istio and the operator (LAB=name, CLUSTER=lab|kind|existing)
+	@$(BIN)/python -m lab setup
+
+.PHONY: local-deploy
+local-deploy: $(VENV)/.run ## Deploy the operator of this checkout into the running cluster (LAB=name)
+	@$(BIN)/python -m lab deploy
+
+.PHONY: local-cleanup
+local-cleanup: ## Remove the cluster and all that it left on the machine (LAB=name)
+	@$(PYTHON) -m lab cleanup
+
+.PHONY: test-lab
+test-lab: $(VENV)/.dev ## Test the cluster itself: as root, some minutes (TESTS=... for some of them)
+	$(BIN)/python -m pytest --capture=no --durations=0 $(if $(TESTS),$(TESTS),tests/lab)
+
 ##@ Develop
 
 .PHONY: test
@@ -29,6 +51,10 @@ test: $(VENV)/.dev ## Set up and run every check and test (TESTS=... for some of
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python wasm-shim/build.py --check
 	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Fuzz documents, configurations and requests for longer (FUZZ_SCALE=3, FUZZ_SEED=...)
+	FUZZ_SCALE=$(or $(FUZZ_SCALE),3) $(BIN)/python -m pytest --numprocesses 2 --timeout 3600 -k fuzz tests/unit
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## Run the tests and show the lines and branches that none of them reaches
@@ -43,6 +69,10 @@ venv: $(VENV)/.dev ## Only set up .venv with everything that the tests need
 .PHONY: shim
 shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 	@$(BIN)/python wasm-shim/build.py
+
+.PHONY: generate
+generate: $(VENV)/.dev ## Write the definitions of our kinds into config/crd from the structs that read them
+	@$(BIN)/python scripts/generate_crds.py
 
 .PHONY: wheel
 wheel: $(VENV)/.run ## Build the wheel into dist/
@@ -61,7 +91,7 @@ clean: ## Remove .venv, caches and build results
 
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is %s; set PYTHON=..." % sys.version.split()[0])'

@@ -1,14 +1,9 @@
-"""No configuration, request or answer makes the module trap: a VM that traps answers 503 to everything, or limits nothing.
-
-``KUADRANT_FUZZ_INPUTS`` says how many inputs are tried, ``KUADRANT_FUZZ_SEED`` where they start; both are printed.
-"""
+"""No configuration, request or answer makes the module trap: a VM that traps answers 503 to everything, or limits nothing."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
-import secrets
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +15,11 @@ from .proxy_wasm_host import Host
 from .test_configuration import EVERYTHING
 
 if TYPE_CHECKING:
+    from tests.conftest import Fuzz
+
     from .proxy_wasm_host import Header, Program
 
-INPUTS = int(os.environ.get("KUADRANT_FUZZ_INPUTS", "36000"))
-SEED = int(os.environ.get("KUADRANT_FUZZ_SEED", str(secrets.randbits(32))))
+INPUTS = 36_000
 CONFIGURATIONS = 4
 """Configurations of one example; each gets as many requests, of which each gets an answer if it asks for one."""
 INPUTS_OF_AN_EXAMPLE = CONFIGURATIONS + 2 * CONFIGURATIONS * CONFIGURATIONS
@@ -219,14 +215,12 @@ def converse(host: Host, chance: random.Random) -> None:
     host.end(stream)
 
 
-def test_nothing_makes_the_module_trap(program: Program, capsys: Any) -> None:
-    with capsys.disabled():
-        print(f"\nKUADRANT_FUZZ_SEED={SEED} KUADRANT_FUZZ_INPUTS={INPUTS}")  # noqa: T201
-
+def test_nothing_makes_the_module_trap(program: Program, fuzz: Fuzz) -> None:
+    examples = max(1, int(INPUTS * fuzz.scale) // INPUTS_OF_AN_EXAMPLE)
     smallest = Host(program).memory_size
 
-    @seed(SEED)
-    @settings(max_examples=max(1, INPUTS // INPUTS_OF_AN_EXAMPLE), deadline=None, database=None)
+    @seed(fuzz.seed)
+    @settings(max_examples=examples, deadline=None, database=None)
     @given(number=st.integers(0, 2**64))
     def explore(number: int) -> None:
         chance = random.Random(number)
@@ -243,3 +237,4 @@ def test_nothing_makes_the_module_trap(program: Program, capsys: Any) -> None:
                 converse(host, chance)
 
     explore()
+    fuzz.done("configurations, requests and answers", examples * INPUTS_OF_AN_EXAMPLE)
