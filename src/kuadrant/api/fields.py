@@ -23,6 +23,11 @@ class Fields(Struct, frozen=True, gc=False, kw_only=True, rename="camel", omit_d
     unread: ClassVar[frozenset[str]] = frozenset()
 
 
+def by_key(field: str) -> dict[str, object]:
+    """What the schema of a list says whose items are told apart by ``field``, for ``Meta.extra_json_schema``."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [field]}
+
+
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 
@@ -112,6 +117,7 @@ HeaderName = Annotated[
 Duration = Annotated[
     str,
     Meta(
+        max_length=28,  # what the pattern allows anyway; the API server weighs rules by it
         pattern=r"^([0-9]{1,5}(h|m|s|ms)){1,4}$",
         extra={
             "rule": "a duration of one to four parts, each a number of at most five digits and h, m, s or ms, such as "

@@ -13,6 +13,7 @@ from kuadrant.api.fields import (
     PortNumber,
     PreciseHostname,
     SectionName,
+    by_key,
 )
 from kuadrant.api.meta import Object
 from kuadrant.api.route import (
@@ -31,16 +32,20 @@ HTTPMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS
 class HTTPPathMatch(Fields, frozen=True, gc=False, kw_only=True):
     """A condition on the path; a prefix holds on segment boundaries."""
 
-    type: Literal["Exact", "PathPrefix", "RegularExpression"] = "PathPrefix"
-    value: Annotated[str, Meta(max_length=1024)] = "/"
+    type: Annotated[
+        Literal["Exact", "PathPrefix", "RegularExpression"], Meta(description="How the path compares.")
+    ] = "PathPrefix"
+    value: Annotated[str, Meta(max_length=1024, description="The path, prefix or regular expression.")] = "/"
 
 
 class HTTPQueryParamMatch(Fields, frozen=True, gc=False, kw_only=True):
     """A query parameter that a request must carry; names compare exactly."""
 
-    type: Literal["Exact", "RegularExpression"] = "Exact"
-    name: HeaderName
-    value: Annotated[str, Meta(min_length=1, max_length=1024)]
+    type: Annotated[Literal["Exact", "RegularExpression"], Meta(description="How the value compares.")] = (
+        "Exact"
+    )
+    name: Annotated[HeaderName, Meta(description="The parameter's name.")]
+    value: Annotated[str, Meta(min_length=1, max_length=1024, description="What its value has to be.")]
 
 
 class HTTPRouteMatch(Fields, frozen=True, gc=False, kw_only=True):
@@ -51,9 +56,23 @@ class HTTPRouteMatch(Fields, frozen=True, gc=False, kw_only=True):
     """
 
     path: HTTPPathMatch = HTTPPathMatch()
-    headers: Annotated[tuple[HeaderMatch, ...], Meta(max_length=16)] = ()
-    query_params: Annotated[tuple[HTTPQueryParamMatch, ...], Meta(max_length=16)] = ()
-    method: HTTPMethod | None = None
+    headers: Annotated[
+        tuple[HeaderMatch, ...],
+        Meta(
+            max_length=16,
+            description="Headers, all of which must be there.",
+            extra_json_schema=by_key("name"),
+        ),
+    ] = ()
+    query_params: Annotated[
+        tuple[HTTPQueryParamMatch, ...],
+        Meta(
+            max_length=16,
+            description="Query parameters, all of which must be there.",
+            extra_json_schema=by_key("name"),
+        ),
+    ] = ()
+    method: Annotated[HTTPMethod, Meta(description="The method, in upper case.")] | None = None
 
 
 class HTTPPathModifier(Fields, frozen=True, gc=False, kw_only=True):

@@ -4,15 +4,17 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from kuadrant.api.fields import ANY_OTHER, Fields
+from kuadrant.api.fields import ANY_OTHER, Fields, by_key
 from kuadrant.api.meta import Condition, Object
 
 
 class PodDisruptionBudget(Fields, frozen=True, gc=False, kw_only=True):
     """How many pods may be away at a time: numbers or percentages."""
 
-    max_unavailable: int | str | None = None
-    min_available: int | str | None = None
+    max_unavailable: (
+        Annotated[int | str, Meta(description="How many may be away; not together with minAvailable.")] | None
+    ) = None
+    min_available: Annotated[int | str, Meta(description="How many have to stay.")] | None = None
 
 
 class LimitadorSettings(Fields, frozen=True, gc=False, kw_only=True):
@@ -35,30 +37,34 @@ class LimitadorSettings(Fields, frozen=True, gc=False, kw_only=True):
 class DataPlaneLevel(Fields, frozen=True, gc=False, kw_only=True):
     """A log level of the data plane and the CEL predicate that says when it applies."""
 
-    debug: str | None = None
-    info: str | None = None
-    warn: str | None = None
-    error: str | None = None
+    debug: Annotated[str, Meta(description="When everything is logged.")] | None = None
+    info: Annotated[str, Meta(description="When what happens is logged.")] | None = None
+    warn: Annotated[str, Meta(description="When what is unusual is logged.")] | None = None
+    error: Annotated[str, Meta(description="When only errors are logged.")] | None = None
 
 
 class DataPlane(Fields, frozen=True, gc=False, kw_only=True):
     """What the data plane logs."""
 
-    default_levels: tuple[DataPlaneLevel, ...] = ()
-    http_header_identifier: str | None = None
+    default_levels: Annotated[
+        tuple[DataPlaneLevel, ...], Meta(description="The levels; the first that applies is used.")
+    ] = ()
+    http_header_identifier: (
+        Annotated[str, Meta(description="The header that tells requests apart in the log.")] | None
+    ) = None
 
 
 class Tracing(Fields, frozen=True, gc=False, kw_only=True):
     """Where traces go."""
 
-    default_endpoint: str = ""
-    insecure: bool = False
+    default_endpoint: Annotated[str, Meta(description="The collector, as a URL.")] = ""
+    insecure: Annotated[bool, Meta(description="Whether the collector is reached without TLS.")] = False
 
 
 class Observability(Fields, frozen=True, gc=False, kw_only=True):
     """Monitors, logs and traces."""
 
-    enable: bool = False
+    enable: Annotated[bool, Meta(description="Whether monitors are made.")] = False
     data_plane: DataPlane | None = None
     tracing: Tracing | None = None
 
@@ -66,15 +72,15 @@ class Observability(Fields, frozen=True, gc=False, kw_only=True):
 class MutualTLS(Fields, frozen=True, gc=False, kw_only=True):
     """Mutual TLS between gateways and services; a component's own flag goes before ``enable``."""
 
-    enable: bool = False
-    authorino: bool | None = None
-    limitador: bool | None = None
+    enable: Annotated[bool, Meta(description="Whether it is used.")] = False
+    authorino: Annotated[bool, Meta(description="Whether it is used with Authorino.")] | None = None
+    limitador: Annotated[bool, Meta(description="Whether it is used with Limitador.")] | None = None
 
 
 class DeveloperPortal(Fields, frozen=True, gc=False, kw_only=True):
     """The developer portal."""
 
-    enabled: bool = False
+    enabled: Annotated[bool, Meta(description="Whether it is installed.")] = False
 
 
 class Components(Fields, frozen=True, gc=False, kw_only=True):
@@ -97,10 +103,19 @@ class KuadrantStatus(Fields, frozen=True, gc=False, kw_only=True):
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
-    observed_generation: int = 0
-    conditions: tuple[Condition, ...] = ()
-    mtls_authorino: bool | None = None
-    mtls_limitador: bool | None = None
+    observed_generation: Annotated[
+        int, Meta(description="The generation of the object that the conditions are about.")
+    ] = 0
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Meta(description="Ready: whether policies can be enforced.", extra_json_schema=by_key("type")),
+    ] = ()
+    mtls_authorino: (
+        Annotated[bool, Meta(description="Whether Authorino is reached by mutual TLS.")] | None
+    ) = None
+    mtls_limitador: (
+        Annotated[bool, Meta(description="Whether Limitador is reached by mutual TLS.")] | None
+    ) = None
 
 
 class Kuadrant(Object, frozen=True, gc=False, kw_only=True):

@@ -41,12 +41,22 @@ class Condition(Fields, frozen=True, gc=False, kw_only=True):
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
-    type: str
-    status: Literal["True", "False", "Unknown"]
-    reason: str = ""
-    message: str = ""
-    observed_generation: int = 0
-    last_transition_time: str | None = None
+    type: Annotated[str, Meta(description="What is observed.")]
+    status: Annotated[Literal["True", "False", "Unknown"], Meta(description="Whether it is so.")]
+    reason: Annotated[str, Meta(description="Why, in one word for programs.")] = ""
+    message: Annotated[str, Meta(description="Why, for people.")] = ""
+    observed_generation: Annotated[
+        int, Meta(description="The generation of the object that was looked at.")
+    ] = 0
+    last_transition_time: (
+        Annotated[
+            str,
+            Meta(
+                description="When the status last became another.", extra_json_schema={"format": "date-time"}
+            ),
+        ]
+        | None
+    ) = None
 
 
 class LabelSelectorRequirement(Fields, frozen=True, gc=False, kw_only=True):

@@ -14,6 +14,7 @@ from kuadrant.api.fields import (
     Kind,
     ObjectName,
     SectionName,
+    by_key,
 )
 from kuadrant.api.http_route import HTTPRouteMatch
 from kuadrant.api.meta import Condition, Object
@@ -33,8 +34,16 @@ class RateLimitPolicyStatus(Fields, frozen=True, gc=False, kw_only=True):
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
-    observed_generation: int = 0
-    conditions: tuple[Condition, ...] = ()
+    observed_generation: Annotated[
+        int, Meta(description="The generation of the policy that the conditions are about.")
+    ] = 0
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Meta(
+            description="Accepted, and Enforced as long as the policy is accepted.",
+            extra_json_schema=by_key("type"),
+        ),
+    ] = ()
 
 
 # kuadrant.io/v1beta2
@@ -97,13 +106,16 @@ class RouteSelector(Fields, frozen=True, gc=False, kw_only=True):
 class LimitV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
     """Rates, when they apply, and what their counters are qualified by."""
 
-    rates: Annotated[tuple[RateV1Beta2, ...], Meta(description="All of them have to be kept.")] = ()
+    rates: Annotated[
+        tuple[RateV1Beta2, ...], Meta(max_length=64, description="All of them have to be kept.")
+    ] = ()
     counters: Annotated[
         tuple[ContextSelector, ...],
-        Meta(description="Requests are counted apart for each value of these attributes."),
+        Meta(max_length=64, description="Requests are counted apart for each value of these attributes."),
     ] = ()
     when: Annotated[
-        tuple[WhenConditionV1Beta2, ...], Meta(description="All have to hold for the limit to apply.")
+        tuple[WhenConditionV1Beta2, ...],
+        Meta(max_length=64, description="All have to hold for the limit to apply."),
     ] = ()
     route_selectors: Annotated[
         tuple[RouteSelector, ...],
@@ -119,6 +131,8 @@ LimitsV1Beta2 = Annotated[dict[str, LimitV1Beta2], Meta(max_length=14, descripti
 class RateLimitPolicyDefaultsV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
     """Limits that a more specific policy replaces (``defaults``), or that replace it (``overrides``)."""
 
+    # The API server fills it in, since it keeps the fields of v1 too.
+    strategy: Annotated[Literal["atomic"], Meta(description="Whole policies replace each other.")] = "atomic"
     limits: LimitsV1Beta2 = field(default_factory=dict)
 
 
@@ -185,15 +199,17 @@ class CounterV1(Fields, frozen=True, gc=False, kw_only=True):
 class LimitV1(Fields, frozen=True, gc=False, kw_only=True):
     """Rates, when they apply, and what their counters are qualified by."""
 
-    rates: Annotated[tuple[RateV1, ...], Meta(description="All of them have to be kept.")] = ()
+    rates: Annotated[tuple[RateV1, ...], Meta(max_length=64, description="All of them have to be kept.")] = ()
     counters: Annotated[
         tuple[CounterV1, ...],
-        Meta(description="Requests are counted apart for each value of these expressions."),
+        Meta(max_length=64, description="Requests are counted apart for each value of these expressions."),
     ] = ()
-    when: Annotated[tuple[Predicate, ...], Meta(description="All have to hold for the limit to apply.")] = ()
+    when: Annotated[
+        tuple[Predicate, ...], Meta(max_length=64, description="All have to hold for the limit to apply.")
+    ] = ()
 
 
-LimitsV1 = Annotated[dict[str, LimitV1], Meta(description="Limits by name.")]
+LimitsV1 = Annotated[dict[str, LimitV1], Meta(max_length=1024, description="Limits by name.")]
 
 
 class MergeableLimits(Fields, frozen=True, gc=False, kw_only=True):
@@ -204,7 +220,8 @@ class MergeableLimits(Fields, frozen=True, gc=False, kw_only=True):
         Meta(description="Whether whole policies replace each other, or limits by name."),
     ] = "atomic"
     when: Annotated[
-        tuple[Predicate, ...], Meta(description="Holds in front of every limit's own conditions.")
+        tuple[Predicate, ...],
+        Meta(max_length=64, description="Holds in front of every limit's own conditions."),
     ] = ()
     limits: LimitsV1 = field(default_factory=dict)
 
@@ -217,7 +234,8 @@ class RateLimitPolicySpecV1(Fields, frozen=True, gc=False, kw_only=True):
 
     target_ref: PolicyTargetReferenceV1
     when: Annotated[
-        tuple[Predicate, ...], Meta(description="Holds in front of every limit's own conditions.")
+        tuple[Predicate, ...],
+        Meta(max_length=64, description="Holds in front of every limit's own conditions."),
     ] = ()
     limits: LimitsV1 | None = None
     defaults: MergeableLimits | None = None
