@@ -16,14 +16,15 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from kuadrant import log
 from kuadrant.api.problem import Problem
 from kuadrant.dialects.kuadrant import Service
+from kuadrant.envoy_api import InvalidResourceError
 from kuadrant.gateways import envoy
-from kuadrant.ratelimit import RateLimitService, make_server
+from kuadrant.ratelimit import InvalidLimitsError, RateLimitService, make_server
 from kuadrant.standalone import folder as folders
 from kuadrant.standalone.echo import EchoServer
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
 from kuadrant.standalone.operations_server import OperationsServer
 from kuadrant.standalone.plan import Mistakes, Plan, Surroundings, plan
-from kuadrant.standalone.rollout import Target, stages
+from kuadrant.standalone.rollout import Target, stages, union
 from kuadrant.standalone.summary import summary
 from kuadrant.status import Evidence, PolicyStatus, policy_status
 from kuadrant.wasm.catalogue import ModuleMissing, current, embedded
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from kuadrant.api.limitador import Limit
     from kuadrant.settings import RunSettings
     from kuadrant.standalone.folder import File
+    from kuadrant.standalone.rollout import Resources
     from kuadrant.wasm.server import Fetch
 
 logger = log.get("kuadrant")
@@ -199,8 +201,11 @@ class Standalone:
     async def _start_envoy(self, path: Path, first: Plan) -> None:
         """Start Envoy with the first plan and return when its listeners are open; show what there is to try."""
         settings = self._settings
-        self._limits.replace(first.target.limits)
-        await self._send(first.target)
+        try:
+            self._hold(first.target.limits)
+            await self._send(first.target.resources)
+        except (InvalidResourceError, InvalidLimitsError) as error:
+            raise StartError(str(error)) from error
         bootstrap = envoy.bootstrap(
             "kuadrant-standalone", admin=envoy.Address(LOOPBACK, settings.admin_port), xds=self._xds_address
         )
@@ -266,6 +271,12 @@ class Standalone:
         if self._retiring is not None:
             self._retiring.cancel()
         before = self._now
+        try:
+            # What cannot be told to one of them is found out before anything is changed.
+            await asyncio.to_thread(Snapshot.of, wanted.resources, self._snapshot)
+            self._hold(union(before.limits, wanted.limits))
+        except (InvalidResourceError, InvalidLimitsError) as error:
+            return (str(error),)
         for stage in stages(before, wanted):
             refusals = await self._step(stage)
             if refusals:
@@ -276,9 +287,9 @@ class Standalone:
 
     async def _step(self, stage: Target) -> tuple[str, ...]:
         """Go to ``stage`` and return what Envoy has against it."""
-        self._limits.replace(stage.limits)
+        self._hold(stage.limits)
         changed = [url for url, named in stage.resources.items() if named != self._now.resources.get(url)]
-        await self._send(stage)
+        await self._send(stage.resources)
         try:
             async with asyncio.timeout(_STAGE_SECONDS):
                 return await self._settled(changed)
@@ -302,16 +313,19 @@ class Standalone:
         if self._now.limits == wanted:
             return
 
-        def retire() -> None:
-            self._limits.replace(wanted)
-            self._now = Target(wanted, self._now.resources)
-
         grace = self._settings.rate_limit_timeout / 1000 + 1
-        self._retiring = asyncio.get_running_loop().call_later(grace, retire)
+        self._retiring = asyncio.get_running_loop().call_later(grace, self._hold, wanted)
 
-    async def _send(self, target: Target) -> None:
-        self._snapshot = await asyncio.to_thread(Snapshot.of, target.resources, self._snapshot)
-        self._now = target
+    def _hold(self, limits: tuple[Limit, ...]) -> None:
+        """Have the rate limit service hold these limits."""
+        if limits != self._now.limits:
+            self._limits.replace(limits)
+            self._now = Target(limits, self._now.resources)
+
+    async def _send(self, resources: Resources) -> None:
+        """Tell Envoy these resources."""
+        self._snapshot = await asyncio.to_thread(Snapshot.of, resources, self._snapshot)
+        self._now = Target(self._now.limits, resources)
         await self._xds.set(self._snapshot)
 
     def _accept(self, live: Plan) -> None:
