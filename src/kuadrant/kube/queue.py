@@ -90,7 +90,10 @@ class Queue(Generic[K]):
         self._failures[key] = failures
         self._failed_at[key] = now
         delay: float = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(failures - 1, 16))
+        alarm = self._resting.pop(key, None)
         self._rest(key, now + delay)
+        if alarm is not None:
+            self.add_at(key, alarm)
         if key in self._again:
             self._again.remove(key)
             self.add(key)
