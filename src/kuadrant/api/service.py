@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from kuadrant.api.fields import ANY_OTHER, Fields, PortNumber
 from kuadrant.api.meta import Object
@@ -21,12 +21,13 @@ class ServicePort(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class ServiceSpec(Fields, frozen=True, gc=False, kw_only=True):
-    """The ports of a Service and how it is reached."""
+    """The ports of a Service, how it is reached, and the labels of the pods behind it (none if others say who is)."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] = "ClusterIP"
     external_name: str = ""
+    selector: dict[str, str] = field(default_factory=dict)
     ports: tuple[ServicePort, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 from kuadrant.gateways.envoy.address import Address
 from kuadrant.gateways.envoy.bootstrap import bootstrap
-from kuadrant.gateways.envoy.clusters import CLUSTER, RATE_LIMIT_CLUSTER
+from kuadrant.gateways.envoy.clusters import CLUSTER, RATE_LIMIT_CLUSTER, named_http2_cluster
 from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, ready_addresses
 from kuadrant.gateways.envoy.extension import EXTENSION
 from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey, Unserved, unserved
@@ -23,6 +23,7 @@ __all__ = [
     "Settings",
     "Unserved",
     "bootstrap",
+    "named_http2_cluster",
     "ready_addresses",
     "resources",
     "surviving",

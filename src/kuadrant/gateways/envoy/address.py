@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Address(Struct, frozen=True, gc=False, order=True):
-    """An IP address and a TCP port."""
+    """An IP address, or a host name for clusters that look it up, and a TCP port."""
 
     host: str
     port: int

@@ -54,10 +54,27 @@ def fixed_http2_cluster(name: str, address: Address) -> dict[str, Any]:
     No HTTP/2 pings keep it alive: gRPC servers take more than a few of them for abuse and close the connection, with the
     calls on it. An address on this machine refuses or resets at once when nobody is there.
     """
+    return {"@type": CLUSTER, **_http2_cluster(name, "STATIC", address)}
+
+
+def named_http2_cluster(name: str, address: Address) -> dict[str, Any]:
+    """Return a cluster of one host name that speaks gRPC, without a type: for objects that hold clusters only.
+
+    Nobody resets a connection to a machine that is gone, so the kernel asks whether it is still there: for that the other
+    side has no say, as it has for HTTP/2 pings.
+    """
     return {
-        "@type": CLUSTER,
+        **_http2_cluster(name, "STRICT_DNS", address),
+        "upstream_connection_options": {
+            "tcp_keepalive": {"keepalive_time": 10, "keepalive_interval": 5, "keepalive_probes": 3}
+        },
+    }
+
+
+def _http2_cluster(name: str, discovery: str, address: Address) -> dict[str, Any]:
+    return {
         "name": name,
-        "type": "STATIC",
+        "type": discovery,
         "connect_timeout": "1s",
         "circuit_breakers": _NO_BREAKER,
         "typed_extension_protocol_options": _HTTP2,

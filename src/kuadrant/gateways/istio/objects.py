@@ -1,0 +1,132 @@
+"""The objects that make an Istio gateway limit requests: a WasmPlugin, and an EnvoyFilter with the rate limit service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from kuadrant.compiler.program import HostProgram
+from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address, named_http2_cluster
+from kuadrant.gateways.istio.hosts import hosts_of_all_ports, is_limited
+from kuadrant.gateways.istio.selection import NotSelectable, Selection
+from kuadrant.gateways.module import Module
+from kuadrant.gateways.ownership import metadata
+from kuadrant.gateways.size import too_large
+
+if TYPE_CHECKING:
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.compiler.program import GatewayProgram
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What a program does not say.
+
+    ``configure`` renders hosts in the dialect of ``module``, as JSON text; it has to name the cluster
+    ``RATE_LIMIT_CLUSTER``. ``target_refs`` tells whether the cluster's WasmPlugin has ``spec.targetRefs`` (Istio 1.23).
+    """
+
+    module: Module
+    configure: Callable[[tuple[HostProgram, ...]], bytes]
+    rate_limit: Address
+    target_refs: bool = True
+
+
+class GatewayObjects(Struct, frozen=True):
+    """What there has to be for one gateway, in the order in which it is to be made.
+
+    With a ``problem``, a sentence, nothing is decided: what there is stays as it is.
+    """
+
+    namespace: str
+    name: str
+    objects: tuple[dict[str, Any], ...] = ()
+    problem: str | None = None
+
+
+def gateway_objects(
+    gateway: Gateway, program: GatewayProgram, pods: Selection | NotSelectable, settings: Settings
+) -> GatewayObjects:
+    """Return the objects for ``gateway``, which does what ``program`` says; none if nothing is limited there."""
+    namespace, name = gateway.metadata.namespace, gateway.metadata.name
+    if not any(is_limited(host.rules) for listener in program.listeners for host in listener.hosts):
+        return GatewayObjects(namespace, name)
+    table = hosts_of_all_ports(program)
+    if table.conflicts:
+        problem = (
+            f"ports of Gateway {namespace}/{name} limit {', '.join(table.conflicts)} in different ways, which a WasmPlugin "
+            "cannot tell apart; let them have the same limits, or serve the host name on one port"
+        )
+        return GatewayObjects(namespace, name, problem=problem)
+    if isinstance(pods, NotSelectable):
+        problem = f"the pods of Gateway {namespace}/{name} cannot be selected: {pods.reason}"
+        return GatewayObjects(namespace, name, problem=problem)
+    objects = (
+        _envoy_filter(gateway, pods, settings.rate_limit),
+        _wasm_plugin(gateway, pods, table.hosts, settings),
+    )
+    if problems := "; ".join(filter(None, map(too_large, objects))):
+        return GatewayObjects(namespace, name, problem=problems)
+    return GatewayObjects(namespace, name, objects)
+
+
+def wasm_plugin_name(gateway: str) -> str:
+    """Return the name of the WasmPlugin for the Gateway of that name."""
+    return f"kuadrant-{gateway}"
+
+
+def envoy_filter_name(gateway: str) -> str:
+    """Return the name of the EnvoyFilter for the Gateway of that name."""
+    return f"kuadrant-ratelimiting-cluster-{gateway}"
+
+
+def _wasm_plugin(
+    gateway: Gateway, pods: Selection, hosts: tuple[HostProgram, ...], settings: Settings
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "WasmPlugin",
+        "metadata": metadata(wasm_plugin_name(gateway.metadata.name), gateway, {}),
+        "spec": {
+            **_attachment(gateway, pods, target_refs=settings.target_refs),
+            "url": settings.module.url,
+            "sha256": settings.module.sha256,
+            "phase": "STATS",
+            # A module that cannot be fetched or has trapped answers in the place of the application.
+            "failStrategy": "FAIL_CLOSE",
+            "pluginConfig": msgspec.json.decode(settings.configure(hosts)),
+        },
+    }
+
+
+def _attachment(gateway: Gateway, pods: Selection, *, target_refs: bool) -> dict[str, Any]:
+    if pods.by_reference and target_refs:
+        name = gateway.metadata.name
+        return {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}]}
+    return {"selector": {"matchLabels": pods.labels}}
+
+
+def _envoy_filter(gateway: Gateway, pods: Selection, rate_limit: Address) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": metadata(
+            envoy_filter_name(gateway.metadata.name), gateway, {"kuadrant.io/ratelimit": "true"}
+        ),
+        "spec": {
+            # Labels, since only some versions of Istio have targetRefs here.
+            "workloadSelector": {"labels": pods.labels},
+            "configPatches": [
+                {
+                    "applyTo": "CLUSTER",
+                    "match": {"context": "GATEWAY"},
+                    "patch": {
+                        "operation": "ADD",
+                        "value": named_http2_cluster(RATE_LIMIT_CLUSTER, rate_limit),
+                    },
+                }
+            ],
+        },
+    }

@@ -1,0 +1,83 @@
+"""By which form an Istio object finds the pods of a Gateway.
+
+Istio follows ``targetRefs`` only to pods that carry the Gateway's name as a label, as those do that Istio deploys. A gateway
+that was deployed by hand need not carry it: an object with ``targetRefs`` is accepted then and silently means nobody. The
+labels by which the Gateway's Service finds the pods mean them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.api.service import Service
+
+GATEWAY_NAME: Final = "gateway.networking.k8s.io/gateway-name"
+_LEGACY_GATEWAY_NAME: Final = "istio.io/gateway-name"
+
+
+class Selection(Struct, frozen=True, gc=False):
+    """The labels that the pods of a Gateway have, and whether ``targetRefs`` finds all of them."""
+
+    labels: dict[str, str]
+    by_reference: bool
+
+
+class NotSelectable(Struct, frozen=True, gc=False):
+    """Why no form finds the pods, as the end of a sentence."""
+
+    reason: str
+
+
+def selection(
+    gateway: Gateway, services: Mapping[tuple[str, str], Service], pods: Iterable[Mapping[str, str]]
+) -> Selection | NotSelectable:
+    """Decide from the Gateway's Service, if it names one, and from ``pods``, the labels of pods in the Gateway's namespace.
+
+    Services are by namespace and name. Without any pod, those of the Gateway are expected to look as its Service says.
+    """
+    name = gateway.metadata.name
+    pods = tuple(pods)
+    address = _service_address(gateway)
+    if address is None:
+        return _deployed_by_istio(name, pods)
+    service = services.get(address)
+    if service is None:
+        return NotSelectable(
+            f"the Service {'/'.join(address)}, which is the Gateway's address, does not exist"
+        )
+    if address[0] != gateway.metadata.namespace:
+        return NotSelectable(
+            f"its pods are in the namespace {address[0]}, where no object of {gateway.metadata.namespace} selects any"
+        )
+    labels = service.spec.selector
+    if not labels:
+        return NotSelectable(
+            f"the Service {'/'.join(address)}, which is the Gateway's address, selects no pods"
+        )
+    behind = [pod for pod in pods if labels.items() <= pod.items()]
+    if labels.get(GATEWAY_NAME) == name or (behind and all(pod.get(GATEWAY_NAME) == name for pod in behind)):
+        return Selection({GATEWAY_NAME: name}, by_reference=True)
+    return Selection(dict(sorted(labels.items())), by_reference=False)
+
+
+def _deployed_by_istio(name: str, pods: Iterable[Mapping[str, str]]) -> Selection:
+    labels = [pod.keys() for pod in pods if name in (pod.get(GATEWAY_NAME), pod.get(_LEGACY_GATEWAY_NAME))]
+    if labels and not any(GATEWAY_NAME in keys for keys in labels):
+        return Selection({_LEGACY_GATEWAY_NAME: name}, by_reference=False)
+    return Selection({GATEWAY_NAME: name}, by_reference=True)
+
+
+def _service_address(gateway: Gateway) -> tuple[str, str] | None:
+    """Namespace and name of the Service that the Gateway asks for, or else has, as its address (``name[.namespace...]``)."""
+    for addresses in (gateway.spec.addresses, gateway.status.addresses):
+        for address in addresses:
+            if address.type == "Hostname":
+                name, _, rest = address.value.partition(".")
+                return (rest.partition(".")[0] or gateway.metadata.namespace, name)
+    return None

@@ -1,0 +1,24 @@
+"""Where gateways get the module from, as it is written into a provider's objects."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Module(Struct, frozen=True, gc=False, kw_only=True):
+    """The address of a module and the SHA-256 of its bytes, 64 hexadecimal digits in lower case."""
+
+    url: str
+    sha256: str
+
+
+def served_module(host: str, port: int, sha256: str, form: Literal["pinned", "plain"] = "pinned") -> Module:
+    """Return the module as our server at ``host`` and ``port`` serves it.
+
+    The pinned address never stands for two modules: it gives that module or none. The plain one gives the current module, so a
+    gateway that starts with an older digest gets bytes that it refuses.
+    """
+    pin = f"?sha256={sha256}" if form == "pinned" else ""
+    return Module(url=f"http://{host}:{port}/kuadrant-wasm-shim{pin}", sha256=sha256)

@@ -1,0 +1,98 @@
+"""Which pods an Istio object means: a form that matches nobody would leave a gateway unlimited without a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from kuadrant.api.gateway import Gateway, GatewayAddress, GatewaySpec, GatewayStatus, Listener
+from kuadrant.api.meta import ObjectMeta
+from kuadrant.api.service import Service, ServiceSpec
+from kuadrant.gateways.istio import GATEWAY_NAME, NotSelectable, Selection, selection
+
+NAMED = {GATEWAY_NAME: "gw", "istio": "ingressgateway"}
+UNNAMED = {"istio": "ingressgateway", "version": "1"}
+BY_REFERENCE = Selection({GATEWAY_NAME: "gw"}, by_reference=True)
+BY_SERVICE = Selection({"istio": "ingressgateway"}, by_reference=False)
+
+
+def _gateway(asked: str | None = None, has: str | None = None) -> Gateway:
+    def addresses(value: str | None) -> tuple[GatewayAddress, ...]:
+        address = GatewayAddress(value="10.0.0.1")
+        return (address,) if value is None else (address, GatewayAddress(type="Hostname", value=value))
+
+    return Gateway(
+        metadata=ObjectMeta(name="gw", namespace="ns"),
+        spec=GatewaySpec(
+            gateway_class_name="istio",
+            listeners=(Listener(name="http", port=80, protocol="HTTP"),),
+            addresses=addresses(asked),
+        ),
+        status=GatewayStatus(addresses=addresses(has)),
+    )
+
+
+def _services(selector: dict[str, str], namespace: str = "ns") -> dict[tuple[str, str], Service]:
+    metadata = ObjectMeta(name="svc", namespace=namespace)
+    return {(namespace, "svc"): Service(metadata=metadata, spec=ServiceSpec(selector=selector))}
+
+
+SELECTING = _services({"istio": "ingressgateway"})
+
+
+@pytest.mark.parametrize("pods", [(), (NAMED,), (UNNAMED,)], ids=["no pods yet", "named", "of somebody else"])
+def test_what_istio_deploys_is_meant_by_reference(pods: tuple[dict[str, str], ...]) -> None:
+    assert selection(_gateway(), {}, pods) == BY_REFERENCE
+
+
+def test_what_an_old_istio_deployed_is_meant_by_its_label() -> None:
+    legacy = {"istio.io/gateway-name": "gw"}
+    assert selection(_gateway(), {}, (legacy,)) == Selection(legacy, by_reference=False)
+    assert selection(_gateway(), {}, (legacy, legacy | NAMED)) == BY_REFERENCE
+
+
+@pytest.mark.parametrize(
+    "address", ["svc", "svc.ns", "svc.ns.svc", "svc.ns.svc.cluster.local"], ids=lambda address: address
+)
+@pytest.mark.parametrize(
+    ("pods", "expected"),
+    [
+        ((), BY_SERVICE),
+        ((UNNAMED,), BY_SERVICE),
+        ((NAMED, UNNAMED), BY_SERVICE),
+        ((NAMED,), BY_REFERENCE),
+        ((NAMED, {"app": "another"}), BY_REFERENCE),
+        (({**NAMED, GATEWAY_NAME: "another"},), BY_SERVICE),
+    ],
+    ids=["no pods yet", "unnamed", "some named", "named", "beside another", "named after another"],
+)
+def test_what_was_deployed_by_hand_is_meant_as_its_service_says(
+    address: str, pods: tuple[dict[str, str], ...], expected: Selection
+) -> None:
+    assert selection(_gateway(asked=address), SELECTING, pods) == expected
+
+
+def test_the_address_that_a_gateway_has_counts_where_it_asks_for_none() -> None:
+    assert selection(_gateway(has="svc.ns.svc.cluster.local"), SELECTING, (UNNAMED,)) == BY_SERVICE
+
+
+def test_a_service_that_selects_by_the_gateway_s_name_needs_no_pods() -> None:
+    assert selection(_gateway(has="svc.ns"), _services(NAMED), ()) == BY_REFERENCE
+
+
+@pytest.mark.parametrize(
+    ("address", "services", "reason"),
+    [
+        ("svc.ns", {}, "the Service ns/svc, which is the Gateway's address, does not exist"),
+        ("svc.ns", _services({}), "the Service ns/svc, which is the Gateway's address, selects no pods"),
+        (
+            "svc.other",
+            _services(UNNAMED, "other"),
+            "its pods are in the namespace other, where no object of ns selects any",
+        ),
+    ],
+    ids=["missing", "without selector", "elsewhere"],
+)
+def test_what_cannot_be_meant_is_said(
+    address: str, services: dict[tuple[str, str], Service], reason: str
+) -> None:
+    assert selection(_gateway(asked=address), services, (UNNAMED,)) == NotSelectable(reason)

@@ -1,0 +1,87 @@
+"""The Limitador resource: our fields and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+from kuadrant.api.kuadrant import Kuadrant, KuadrantSpec, LimitadorSettings
+from kuadrant.api.limitador import Limit
+from kuadrant.api.meta import ObjectMeta
+from kuadrant.gateways.limitador import limitador
+
+METADATA = ObjectMeta(name="kuadrant", namespace="kuadrant-system", uid="1f")
+CREATE_TOY = Limit(
+    namespace="default/toystore",
+    max_value=5,
+    seconds=10,
+    conditions=('descriptors[0]["limit.create_toy__fb82c51a"] == "1"',),
+    name="create-toy",
+)
+
+
+def test_the_limits_are_the_only_field_that_is_always_ours() -> None:
+    assert limitador(Kuadrant(metadata=METADATA), [CREATE_TOY]).document == {
+        "apiVersion": "limitador.kuadrant.io/v1alpha1",
+        "kind": "Limitador",
+        "metadata": {
+            "name": "limitador",
+            "namespace": "kuadrant-system",
+            "labels": {"kuadrant.io/managed": "true"},
+            "ownerReferences": [
+                {
+                    "apiVersion": "kuadrant.io/v1beta1",
+                    "kind": "Kuadrant",
+                    "name": "kuadrant",
+                    "uid": "1f",
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": {
+            "limits": [
+                {
+                    "namespace": "default/toystore",
+                    "max_value": 5,
+                    "seconds": 10,
+                    "conditions": ['descriptors[0]["limit.create_toy__fb82c51a"] == "1"'],
+                    "variables": [],
+                    "name": "create-toy",
+                }
+            ]
+        },
+    }
+
+
+@pytest.mark.row(113)
+def test_what_kuadrant_says_of_limitador_is_ours_too() -> None:
+    settings = LimitadorSettings(replicas=2, storage={"redis": {"configSecretRef": {"name": "redis"}}})
+    document = limitador(Kuadrant(metadata=METADATA, spec=KuadrantSpec(limitador=settings)), []).document
+    assert document is not None
+    assert document["spec"] == {
+        "replicas": 2,
+        "storage": {"redis": {"configSecretRef": {"name": "redis"}}},
+        "limits": [],
+    }
+
+
+def test_what_is_too_large_to_store_is_not_written() -> None:
+    many = [Limit(namespace=f"default/{number:06}", max_value=1, seconds=1) for number in range(6000)]
+    result = limitador(Kuadrant(metadata=METADATA), many)
+    assert result.document is None
+    assert result.problem is not None
+    assert result.problem.startswith("Limitador kuadrant-system/limitador would have ")
+
+
+def test_a_thousand_policies_are_not_too_large() -> None:
+    many = [
+        Limit(
+            namespace=f"default/route-{number:04}",
+            max_value=1,
+            seconds=1,
+            conditions=(f'descriptors[0]["limit.some_name_{number:04}__fb82c51a"] == "1"',),
+            name=f"some-name-{number:04}",
+        )
+        for number in range(1000)
+    ]
+    assert limitador(Kuadrant(metadata=METADATA), many).problem is None
