@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import json
 import re
+from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from kuadrant import log
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @pytest.fixture(autouse=True)
-def _as_before() -> object:
+def _as_before() -> Iterator[None]:
     yield
-    log.configure("info", "development")
+    structlog.reset_defaults()
 
 
 def test_development_lines_are_tab_separated_with_the_values_as_json() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]
 import pytest
+from structlog.testing import capture_logs
 
 from kuadrant.envoy_api import message
 from kuadrant.xds import CLUSTER, EXTENSION, LISTENER, AddressError, Refusal, Server, Snapshot
@@ -129,16 +130,14 @@ async def test_a_refusal_is_reported_as_it_arrives() -> None:
     await server.stop()
 
 
-async def test_by_default_a_refusal_is_logged_with_envoys_text(
-    server: Server, client: Client, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await server.set(clusters("a"))
-    await client.ask(CLUSTER)
-    await client.ask(CLUSTER, nonce=(await client.read()).nonce, error="no good at all")
-    await server.settled(CLUSTER)
+async def test_by_default_a_refusal_is_logged_with_envoys_text(server: Server, client: Client) -> None:
+    with capture_logs() as lines:
+        await server.set(clusters("a"))
+        await client.ask(CLUSTER)
+        await client.ask(CLUSTER, nonce=(await client.read()).nonce, error="no good at all")
+        await server.settled(CLUSTER)
 
-    captured = capsys.readouterr()
-    assert "no good at all" in captured.out + captured.err
+    assert [line["text"] for line in lines if line["log_level"] == "error"] == ["no good at all"]
 
 
 async def test_the_extension_service_needs_no_type(server: Server) -> None:
