@@ -43,11 +43,11 @@ RETRY = 0.5
 _REQUEST_TIMEOUT = 3.0
 
 
-class _Metadata(Struct, rename="camel"):
+class _Metadata(Struct, rename="camel", frozen=True):
     resource_version: str = ""
 
 
-class _Spec(Struct, rename="camel"):
+class _Spec(Struct, rename="camel", frozen=True):
     holder_identity: str | None = None
     lease_duration_seconds: int | None = None
     acquire_time: str | None = None
@@ -55,7 +55,7 @@ class _Spec(Struct, rename="camel"):
     lease_transitions: int | None = None
 
 
-class Lease(Struct):
+class Lease(Struct, frozen=True):
     """A Lease as the API server gives it; only what matters here is read."""
 
     metadata: _Metadata
@@ -157,6 +157,8 @@ class Elector:
 
     def _request(self, now: float, wall: str) -> Request:
         path = LEASES.path(self._key)
+        if self._must_read:
+            return Request("GET", path)
         if self._missing:
             self._missing = False
             return Request(
