@@ -1,6 +1,28 @@
-"""What is said of policies: :func:`policy_status` gives the conditions, :func:`as_text` writes them for a terminal."""
+"""What is said of policies, and on the objects that they affect.
 
+:func:`policy_status` gives the conditions of a policy, :func:`affected` finds what it affects, :func:`kuadrant_condition` tells
+whether there is anything to enforce it; :func:`merged_conditions` puts conditions into what others have written.
+"""
+
+from kuadrant.status.affected import Affected, affected, gateway_status, route_status
+from kuadrant.status.conditions import merged_conditions
+from kuadrant.status.evidence import GatewayState, evidence
+from kuadrant.status.kuadrant import Installation, kuadrant_condition
 from kuadrant.status.policy import Evidence, PolicyStatus, policy_status
 from kuadrant.status.text import as_text
 
-__all__ = ["Evidence", "PolicyStatus", "as_text", "policy_status"]
+__all__ = [
+    "Affected",
+    "Evidence",
+    "GatewayState",
+    "Installation",
+    "PolicyStatus",
+    "affected",
+    "as_text",
+    "evidence",
+    "gateway_status",
+    "kuadrant_condition",
+    "merged_conditions",
+    "policy_status",
+    "route_status",
+]

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 class Evidence(Struct, frozen=True):
     """What gateways, as ``namespace/name``, have said of the very configuration that the facts are from.
 
-    ``acknowledged`` have taken it on every one of their instances; ``refused`` have not, with their words for it.
+    ``acknowledged`` have taken it on every one of their instances; ``refused`` have not, with their words for it. For the
+    others ``awaited`` names what is not there yet. Without anything ``installed`` nothing is enforced.
     """
 
     acknowledged: frozenset[str] = frozenset()
     refused: dict[str, str] = field(default_factory=dict)
+    awaited: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    installed: bool = True
 
 
 class PolicyStatus(Struct, frozen=True, gc=False):
@@ -34,7 +37,10 @@ def policy_status(facts: PolicyFacts, evidence: Evidence) -> PolicyStatus:
     """What is to be said of a policy, given what is known of its gateways."""
     accepted = facts.acceptance.reason == "Accepted"
     conditions = [_condition("Accepted", facts.acceptance.reason, facts.acceptance.message, holds=accepted)]
-    if accepted:
+    if accepted and not evidence.installed:
+        message = "kuadrant is not installed, please create resource"
+        conditions.append(_not_enforced("MissingResource", message))
+    elif accepted:
         conditions.append(_enforced(facts, evidence))
     return PolicyStatus(facts.policy.namespace, facts.policy.name, tuple(conditions))
 
@@ -53,9 +59,14 @@ def _enforced(facts: PolicyFacts, evidence: Evidence) -> Condition:
     ]
     if refused:
         return _not_enforced("Unknown", _issues("; ".join(refused)))
-    waiting = " ".join(f"Gateway ({name})" for name in facts.gateways if name not in evidence.acknowledged)
+    waiting = dict.fromkeys(
+        part
+        for name in facts.gateways
+        if name not in evidence.acknowledged
+        for part in evidence.awaited.get(name) or (f"Gateway ({name})",)
+    )
     if waiting:
-        message = f"RateLimitPolicy waiting for the following components to sync: [{waiting}]"
+        message = f"RateLimitPolicy waiting for the following components to sync: [{' '.join(waiting)}]"
         return _not_enforced("Unknown", message)
     how = "successfully" if facts.whole_paths == facts.paths else "partially"
     return _condition("Enforced", "Enforced", f"RateLimitPolicy has been {how} enforced", holds=True)

@@ -1,0 +1,47 @@
+"""Conditions as they are written back: ours in the place of our own former ones, everybody else's as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from kuadrant.api.meta import Condition
+
+
+def merged_conditions(
+    existing: Iterable[Mapping[str, Any]],
+    wanted: Iterable[Condition],
+    *,
+    ours: Collection[str],
+    generation: int,
+    now: str,
+) -> list[dict[str, Any]]:
+    """Return the conditions of an object, ``existing`` being those that the API server has.
+
+    ``ours`` are the types that nobody else writes: one that is not wanted any more is left out. A condition keeps its time
+    of transition as long as its status stays; otherwise ``now``, an RFC 3339 text in UTC, is the time. ``generation`` is that
+    of the object that was looked at. If nothing is to be said anew, the result equals ``existing``.
+    """
+    missing = {condition.type: condition for condition in wanted}
+    result: list[dict[str, Any]] = []
+    for former in existing:
+        if former["type"] not in ours:
+            result.append(dict(former))
+        elif (condition := missing.pop(former["type"], None)) is not None:
+            stays = former["status"] == condition.status and "lastTransitionTime" in former
+            result.append(_written(condition, generation, former["lastTransitionTime"] if stays else now))
+    result += (_written(condition, generation, now) for condition in missing.values())
+    return result
+
+
+def _written(condition: Condition, generation: int, since: str) -> dict[str, Any]:
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "observedGeneration": generation,
+        "lastTransitionTime": since,
+    }

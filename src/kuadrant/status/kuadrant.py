@@ -1,0 +1,35 @@
+"""The condition ``Ready`` of a Kuadrant: whether policies can be enforced at all."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from kuadrant.api.meta import Condition
+
+
+class Installation(Struct, frozen=True, gc=False, kw_only=True):
+    """What is known of the parts that an installation needs.
+
+    ``missing`` are the names of what the cluster does not have, ``limitador`` says why the rate limit service is not ready,
+    ``failure`` what keeps the operator from writing or serving. Empty is good.
+    """
+
+    missing: tuple[str, ...] = ()
+    failure: str = ""
+    limitador: str = ""
+
+
+def kuadrant_condition(installation: Installation) -> Condition:
+    """Return the condition: the first of these that is so, and ``Ready`` if none is."""
+    if installation.missing:
+        # Kuadrant asks for a restart here; nothing has to be restarted.
+        return _not_ready("MissingDependency", f"[{', '.join(installation.missing)}] is not installed")
+    if installation.failure:
+        return _not_ready("ReconciliationError", installation.failure)
+    if installation.limitador:
+        return _not_ready("LimitadorNotReady", installation.limitador)
+    return Condition(type="Ready", status="True", reason="Ready", message="Kuadrant is ready")
+
+
+def _not_ready(reason: str, message: str) -> Condition:
+    return Condition(type="Ready", status="False", reason=reason, message=message)

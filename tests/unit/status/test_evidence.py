@@ -1,0 +1,110 @@
+"""A policy is called enforced when every part of its gateways is known to be there; the message names what is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kuadrant.status import Evidence, GatewayState, evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kuadrant.api.meta import Condition
+
+    Statuses = Callable[..., dict[str, dict[str, Condition]]]
+
+TEXT = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: a, namespace: ns}
+spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: b, namespace: ns}
+spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route, namespace: ns}
+spec: {parentRefs: [{name: a}, {name: b}]}
+---
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: p, namespace: ns}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}
+  limits: {x: {rates: [{limit: 1, window: 1s}]}}
+"""
+
+
+def _state(gateway: str = "ns/a", **changed: Any) -> GatewayState:
+    known: dict[str, Any] = {"module": True, "limits": True, "accepted": True}
+    return GatewayState(gateway=gateway, **(known | changed))
+
+
+GOOD = (_state("ns/a"), _state("ns/b"))
+
+
+def _enforced(statuses: Statuses, known: Evidence) -> tuple[str, str, str]:
+    condition = statuses(TEXT, known)["p"]["Enforced"]
+    return condition.status, condition.reason, condition.message
+
+
+def _waiting(parts: str) -> tuple[str, str, str]:
+    return (
+        "False",
+        "Unknown",
+        f"RateLimitPolicy waiting for the following components to sync: [{parts}]",
+    )
+
+
+def test_with_every_part_of_every_gateway_it_is_enforced(statuses: Statuses) -> None:
+    assert _enforced(statuses, evidence(GOOD))[:2] == ("True", "Enforced")
+
+
+@pytest.mark.row(97)
+@pytest.mark.parametrize(
+    ("changed", "parts"),
+    [
+        ({"limits": False}, "Limitador"),
+        ({"module": False}, "wasm-shim"),
+        ({"missing": ("EnvoyFilter", "WasmPlugin")}, "EnvoyFilter (ns/b) WasmPlugin (ns/b)"),
+        ({"accepted": False}, "Gateway (ns/b)"),
+        (
+            {"limits": False, "module": False, "missing": ("WasmPlugin",), "accepted": False},
+            "Limitador wasm-shim WasmPlugin (ns/b)",
+        ),
+    ],
+    ids=["limits", "module", "objects", "provider", "several"],
+)
+def test_what_is_missing_is_named(statuses: Statuses, changed: dict[str, Any], parts: str) -> None:
+    assert _enforced(statuses, evidence([_state("ns/a"), _state("ns/b", **changed)])) == _waiting(parts)
+
+
+def test_what_all_gateways_wait_for_is_named_once(statuses: Statuses) -> None:
+    states = [_state(name, limits=False, missing=("WasmPlugin",)) for name in ("ns/a", "ns/b")]
+    assert _enforced(statuses, evidence(states)) == _waiting("Limitador WasmPlugin (ns/a) WasmPlugin (ns/b)")
+
+
+def test_a_gateway_that_nothing_is_known_of_is_named(statuses: Statuses) -> None:
+    assert _enforced(statuses, evidence([_state("ns/a")])) == _waiting("Gateway (ns/b)")
+
+
+def test_a_refusal_is_said_in_its_own_words(statuses: Statuses) -> None:
+    known = evidence([_state("ns/a", refused="its pods cannot be selected"), _state("ns/b", limits=False)])
+    assert _enforced(statuses, known) == (
+        "False",
+        "Unknown",
+        "RateLimitPolicy has encountered some issues: gateway ns/a: its pods cannot be selected",
+    )
+
+
+def test_without_a_kuadrant_nothing_is_enforced(statuses: Statuses) -> None:
+    assert _enforced(statuses, evidence(GOOD, installed=False)) == (
+        "False",
+        "MissingResource",
+        "kuadrant is not installed, please create resource",
+    )
