@@ -43,11 +43,13 @@ def digest(parts: Iterable[str | bytes | Path]) -> str:
     return total.hexdigest()[:16]
 
 
-def entry(name: str, parts: Iterable[str | bytes | Path], build: Callable[[Path], None]) -> Path:
+def entry(
+    name: str, parts: Iterable[str | bytes | Path], build: Callable[[Path], None], *, keep: int | None = None
+) -> Path:
     """The folder of `name` made from `parts`, built by `build` if it is not there yet.
 
     `build` gets an empty folder to fill. The entry appears whole or not at all, also when several processes want it at
-    once or one of them is killed.
+    once or one of them is killed. With `keep`, only that many entries of the name stay, the newest.
     """
     found = home() / f"{name}-{digest(parts)}"
     if found.is_dir():
@@ -65,8 +67,19 @@ def entry(name: str, parts: Iterable[str | bytes | Path], build: Callable[[Path]
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
+        if keep is not None:
+            _forget_all_but(keep, found)
     say(f"{name} is built", since=started)
     return found
+
+
+def _forget_all_but(keep: int, newest: Path) -> None:
+    """Remove the oldest entries of a name; they are told by the length of the digest."""
+    name, _, mark = newest.name.rpartition("-")
+    entries = [path for path in newest.parent.glob(f"{name}-{'?' * len(mark)}") if path.is_dir()]
+    for path in sorted(entries, key=lambda path: path.stat().st_mtime)[:-keep]:
+        shutil.rmtree(path)
+        path.with_name(path.name + ".lock").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

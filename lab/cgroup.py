@@ -8,17 +8,17 @@ _ROOT = Path("/sys/fs/cgroup")
 
 
 def _hierarchies() -> list[Path]:
-    """The root of each hierarchy that kubelet uses: one in version 2; one for each controller in version 1."""
+    """The root of every hierarchy: one in version 2; one for each controller in version 1, and `unified` beside them."""
     if (_ROOT / "cgroup.controllers").exists():
         return [_ROOT]
-    return sorted({path.resolve() for path in _ROOT.iterdir() if path.is_dir() and path.name != "unified"})
+    return sorted({path.resolve() for path in _ROOT.iterdir() if path.is_dir()})
 
 
 def create(name: str) -> None:
     """Make the group `name` in every hierarchy; in version 1 kubelet does not make it, nor give it processors."""
     for hierarchy in _hierarchies():
         group = hierarchy / name
-        group.mkdir(exist_ok=True)
+        group.mkdir(exist_ok=True)  # in `unified` too: runc would make it there
         for setting in ("cpuset.cpus", "cpuset.mems"):
             if (hierarchy / "cpuset.cpu_exclusive").exists():
                 (group / setting).write_text((hierarchy / setting).read_text())

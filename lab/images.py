@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 # The lowest layer of every image that is more than one static program: Debian with its Python.
 _SUITE = "bookworm"
 _PYTHON = "3.11"
-_PACKAGES = ("python3",)
+_PACKAGES = ("python3", "libstdc++6")  # the second for Google's CEL
 _GLIBC = 36  # the minor version of that Debian's C library
 _SEARCH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
@@ -58,7 +58,7 @@ def cluster() -> Path:
 def operator() -> tuple[str, Path]:
     """The name and the archive of the operator's image, made from this checkout."""
     sources = cache.digest([ROOT / "src", ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"])
-    wheel = cache.entry("wheels/kuadrant", [sources], _build_wheel)
+    wheel = cache.entry("wheels/kuadrant", [sources], _build_wheel, keep=2)
     name = f"{OPERATOR}:{sources}"
     layers = [
         _debian(),
@@ -75,12 +75,12 @@ def operator() -> tuple[str, Path]:
     )
 
 
-def _archive(name: str, images: Sequence[Image]) -> Path:
+def _archive(name: str, images: Sequence[Image], *, keep: int | None = None) -> Path:
     def build(folder: Path) -> None:
         oci.write_archive(images, folder / f"{name}.tar")
 
     parts: list[str | Path] = [Path(oci.__file__), *(repr(image) for image in images)]
-    return cache.entry(f"images/{name}", parts, build) / f"{name}.tar"
+    return cache.entry(f"images/{name}", parts, build, keep=keep) / f"{name}.tar"
 
 
 def _layer(name: str, files: dict[str, Path]) -> Path:

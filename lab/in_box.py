@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab import deploy, images, machine, steps
@@ -26,11 +27,14 @@ def setup(name: str) -> None:
     else:
         box.start()
         say(f"the box {name!r} is up")
-    load(box, archive)
-    kubectl.until("get", "--raw", "/readyz", patience=60)
-    say("the API server is ready")
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(load, box, archive)
+        kubectl.until("get", "--raw", "/readyz", patience=60)
+        say("the API server is ready")
+        deploy.crds(kubectl)
+        steps.apis(kubectl)
+        loading.result()
     steps.names(kubectl)
-    deploy.crds(kubectl)
     steps.istio(kubectl)
     _node_ready(kubectl)
     kubectl.run("rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=90s")

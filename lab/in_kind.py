@@ -33,6 +33,7 @@ def setup(name: str) -> None:
     kubectl = Kubectl(lambda program, *words: [program, f"--context={context}", *words])
     load(cluster, images.cluster())
     deploy.crds(kubectl)
+    steps.apis(kubectl)
     steps.istio(kubectl)
     steps.ready(kubectl)
     deploy.operator(kubectl, lambda: _operator_image(cluster))

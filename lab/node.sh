@@ -60,6 +60,7 @@ ip link set node0 up
 ip address add "$ADDRESS/24" dev node0
 ip route add "$SERVICES" dev node0 src "$ADDRESS"
 echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 0 >/proc/sys/net/ipv4/icmp_ratelimit # what a pod sends elsewhere is refused at once, every time
 
 # A daemon is started again a second after it ended, unless `lab/run daemon stop NAME` holds it back.
 keep() {

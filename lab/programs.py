@@ -52,12 +52,9 @@ def versions() -> dict[str, str]:
 
 def _required(module: str) -> dict[str, str]:
     """The versions that a go.mod requires, by module path."""
-    pairs = (
-        line.split()[:2]
-        for line in (GO / module / "go.mod").read_text().splitlines()
-        if line.startswith(("\t", "require "))
-    )
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[1].startswith("v")}
+    lines = (GO / module / "go.mod").read_text().splitlines()
+    words = [line.removeprefix("require ").split() for line in lines]
+    return {word[0]: word[1] for word in words if len(word) > 1 and word[1].startswith("v")}
 
 
 def _kubernetes(name: str) -> Program:

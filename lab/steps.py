@@ -40,11 +40,15 @@ def names(kubectl: Kubectl) -> None:
     kubectl.apply([MANIFESTS / "coredns.yaml"])
 
 
-def istio(kubectl: Kubectl) -> None:
-    """Bring Gateway API, istiod and the gateway istio-ingressgateway in istio-system; does not wait for them."""
+def apis(kubectl: Kubectl) -> None:
+    """Have the kinds of Gateway API and Istio."""
     kubectl.apply([gateway_api(), istio_crds()])
     kubectl.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     say("the CRDs of Gateway API and Istio are served")
+
+
+def istio(kubectl: Kubectl) -> None:
+    """Bring istiod and the gateway istio-ingressgateway in istio-system, whose images are there; does not wait for them."""
     kubectl.apply([MANIFESTS / "istiod.yaml", MANIFESTS / "gateway.yaml"])
 
 

@@ -1,6 +1,7 @@
 """What is built is built once, and is there whole or not at all."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_a_folder_counts_by_what_is_in_it(tmp_path: Path) -> None:
     assert cache.digest([folders[0]]) == cache.digest([folders[1]])
     (folders[1] / "sub" / "file").write_text("other")
     assert cache.digest([folders[0]]) != cache.digest([folders[1]])
+
+
+def test_only_the_newest_are_kept_if_asked_for() -> None:
+    def build(folder: Path) -> None:
+        (folder / "file").touch()
+
+    made = []
+    for version in range(4):
+        made.append(cache.entry("kind/thing", [str(version)], build, keep=2))
+        os.utime(made[-1], (version, version))
+    other = cache.entry("kind/thing-else", ["0"], build)
+    assert [path.exists() for path in made] == [False, False, True, True]
+    assert other.exists()
 
 
 def _count(folder: Path, seen: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_second_lab_comes_and_goes_beside_the_first_and_leaves_nothing(lab: La
         number = second.box.pid()
         assert number is not None
         first_of = [Path(f"/proc/{number}/ns/{kind}").stat().st_ino for kind in ("pid", "net", "mnt")]
-        assert len(sharing(first_of)) > 20
+        assert len(sharing(first_of)) > 7  # at least the daemons
         for each in (lab, second):
             assert each.run("kubectl", "wait", "--for=condition=Ready", "node", "--all", "--timeout=10s")
         lab.run("kubectl", "create", "namespace", "only-in-the-first")
