@@ -18,11 +18,11 @@ from kuadrant.api.problem import Problem
 from kuadrant.dialects.kuadrant import Service
 from kuadrant.envoy_api import InvalidResourceError
 from kuadrant.gateways import envoy
+from kuadrant.operations import OperationsServer
 from kuadrant.ratelimit import InvalidLimitsError, RateLimitService, make_server
 from kuadrant.standalone import folder as folders
 from kuadrant.standalone.echo import EchoServer
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
-from kuadrant.standalone.operations_server import OperationsServer
 from kuadrant.standalone.plan import Mistakes, Plan, Surroundings, plan
 from kuadrant.standalone.rollout import Target, stages, union
 from kuadrant.standalone.summary import summary

@@ -1,4 +1,4 @@
-"""What is going on, for programs: pages such as ``/metrics``, made anew for each request."""
+"""What is going on, for programs: pages such as ``/metrics`` and checks such as ``/readyz``, made anew for each request."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ _HEAD_SECONDS = 10
 
 
 class OperationsServer:
-    """Serves ``pages`` (path, content type and what makes the body); answers each connection once.
+    """Serves ``pages`` (path, content type and what makes the body) and ``checks``; answers each connection once.
 
-    The pages are made in the event loop, to which what they show belongs.
+    A check gives what is wrong, which is then a 503 with that text, or nothing, which is a 200. All of them are made in
+    the event loop, to which what they show belongs.
     """
 
-    def __init__(self, pages: Mapping[str, tuple[str, Callable[[], bytes]]], host: str, port: int) -> None:
+    def __init__(
+        self,
+        pages: Mapping[str, tuple[str, Callable[[], bytes]]],
+        host: str,
+        port: int,
+        checks: Mapping[str, Callable[[], str | None]] | None = None,
+    ) -> None:
         self._pages = pages
+        self._checks = checks or {}
         self._address = (host, port)
 
     async def start(self) -> None:
@@ -50,10 +58,14 @@ class OperationsServer:
 
     def _response(self, method: bytes, path: str) -> bytes:
         status, content_type, body = "200 OK", "text/plain; charset=utf-8", b""
-        if path not in self._pages:
-            status, body = "404 Not Found", f"there are {', '.join(self._pages)}\n".encode()
+        if path not in self._pages and path not in self._checks:
+            status, body = "404 Not Found", f"there are {', '.join((*self._pages, *self._checks))}\n".encode()
         elif method not in (b"GET", b"HEAD"):
             status = "405 Method Not Allowed"
+        elif path in self._checks:
+            problem = self._checks[path]()
+            status = "200 OK" if problem is None else "503 Service Unavailable"
+            body = f"{problem or 'ok'}\n".encode()
         else:
             content_type, make = self._pages[path]
             body = make()

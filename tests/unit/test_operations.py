@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.standalone.operations_server import OperationsServer
+from kuadrant.operations import OperationsServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    server = OperationsServer({"/metrics": ("text/x", lambda: b"up 1\n")}, "127.0.0.1", 0)
+    server = OperationsServer(
+        {"/metrics": ("text/x", lambda: b"up 1\n")},
+        "127.0.0.1",
+        0,
+        checks={"/healthz": lambda: None, "/readyz": lambda: "not yet"},
+    )
     await server.start()
     yield server.port
     await server.stop()
@@ -50,6 +55,26 @@ async def ask(port: int, request: bytes) -> bytes:
 )
 async def test_a_page_is_made_for_each_request(port: int, request_line: bytes, answer: bytes) -> None:
     assert await ask(port, request_line + b" HTTP/1.1\r\nhost: x\r\n\r\n") == answer
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "body"),
+    [
+        (b"GET /healthz", b"200 OK", b"ok\n"),
+        (b"GET /readyz", b"503 Service Unavailable", b"not yet\n"),
+        (b"HEAD /readyz", b"503 Service Unavailable", b""),
+    ],
+)
+async def test_a_check_is_a_status_and_says_what_is_wrong(
+    port: int, request_line: bytes, status: bytes, body: bytes
+) -> None:
+    answer = await ask(port, request_line + b" HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 " + status + b"\r\n")
+    assert answer.partition(b"\r\n\r\n")[2] == body
+
+
+async def test_what_is_not_there_is_told_what_is(port: int) -> None:
+    assert (await ask(port, b"GET /x HTTP/1.1\r\n\r\n")).endswith(b"there are /metrics, /healthz, /readyz\n")
 
 
 @pytest.mark.parametrize(
