@@ -46,7 +46,6 @@ def limitador(kuadrant: Kuadrant, limits: Iterable[Limit]) -> LimitadorObject:
                     "name": kuadrant.metadata.name,
                     "uid": kuadrant.metadata.uid,
                     "controller": True,
-                    "blockOwnerDeletion": True,
                 }
             ],
         },

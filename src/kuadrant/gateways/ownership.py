@@ -16,7 +16,10 @@ _GROUP = "gateway.networking.k8s.io"
 
 
 def metadata(name: str, gateway: Gateway, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return the metadata of an object that lives beside ``gateway`` and goes with it."""
+    """Return the metadata of an object that lives beside ``gateway`` and goes with it.
+
+    Deleting the Gateway does not wait for the object: for that the operator would need the right to change Gateways.
+    """
     return {
         "name": name,
         "namespace": gateway.metadata.namespace,
@@ -28,7 +31,6 @@ def metadata(name: str, gateway: Gateway, labels: Mapping[str, str]) -> dict[str
                 "name": gateway.metadata.name,
                 "uid": gateway.metadata.uid,
                 "controller": True,
-                "blockOwnerDeletion": True,
             }
         ],
     }

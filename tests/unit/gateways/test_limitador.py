@@ -34,7 +34,6 @@ def test_the_limits_are_the_only_field_that_is_always_ours() -> None:
                     "name": "kuadrant",
                     "uid": "1f",
                     "controller": True,
-                    "blockOwnerDeletion": True,
                 }
             ],
         },
