@@ -19,12 +19,7 @@ _NO_BREAKER = {
         {"max_connections": 1000000, "max_pending_requests": 1000000, "max_requests": 1000000},
     ]
 }
-_HTTP2 = {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {"http2_protocol_options": {}},
-    }
-}
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def cluster_name(backend: Backend) -> str:
@@ -77,7 +72,13 @@ def _http2_cluster(name: str, discovery: str, address: Address) -> dict[str, Any
         "type": discovery,
         "connect_timeout": "1s",
         "circuit_breakers": _NO_BREAKER,
-        "typed_extension_protocol_options": _HTTP2,
+        # Its own each time: protobuf's JSON parser takes "@type" out of what it reads and puts it back at the end.
+        "typed_extension_protocol_options": {
+            _HTTP_OPTIONS: {
+                "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(address)}}]}],
