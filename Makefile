@@ -37,6 +37,10 @@ local-deploy: $(VENV)/.run ## Deploy the operator of this checkout into the runn
 local-cleanup: ## Remove the cluster and all that it left on the machine (LAB=name)
 	@$(PYTHON) -m lab cleanup
 
+.PHONY: integration
+integration: $(VENV)/.dev ## Test on a real API server and etcd: minutes, the first time more (TESTS=... for some of them)
+	$(BIN)/python -m pytest --durations=5 $(if $(TESTS),$(TESTS),tests/integration)
+
 .PHONY: test-lab
 test-lab: $(VENV)/.dev ## Test the cluster itself: as root, some minutes (TESTS=... for some of them)
 	$(BIN)/python -m pytest --capture=no --durations=0 $(if $(TESTS),$(TESTS),tests/lab)

@@ -6,6 +6,7 @@ and what is no longer applied goes away.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from kuadrant.kube.store import Table
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""Characters that JSON may have as they are, but that YAML takes for a line's end or refuses."""
 
 
 class Desired(Struct, frozen=True):
@@ -119,7 +123,12 @@ def request_of(desired: Desired) -> tuple[str, dict[str, str], bytes]:
     parameters = {"fieldManager": desired.manager, "fieldValidation": "Strict"}
     if desired.force:
         parameters["force"] = "true"
-    return desired.kind.path(desired.key, desired.subresource), parameters, _encode(body)
+    return desired.kind.path(desired.key, desired.subresource), parameters, as_yaml(body)
+
+
+def as_yaml(content: dict[str, Any]) -> bytes:
+    """JSON that means the same to the YAML parser through which the API server reads what is applied."""
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", _encode(content).decode()).encode()
 
 
 def read_failure(status: ApiStatus) -> Conflict | Refused | Gone:

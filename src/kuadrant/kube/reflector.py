@@ -85,14 +85,21 @@ Output = Snapshot[T] | Entry[T] | Deleted | Unreadable
 class Reflector(Generic[T]):
     """The state of one kind's list and watch.
 
-    ``held`` is what the caller's store has; an object in it is not read again if its version is the same. ``random``
+    ``held`` is what the caller's store has; an object in it is not read again if its version is the same. With ``only``
+    that one object is followed, for which a Role that names it is enough, and all others are not there. ``random``
     gives numbers from 0 to 1 for jitter.
     """
 
     def __init__(
-        self, kind: Kind[T], held: Mapping[Key, Entry[T]], random: Callable[[], float] = random_module.random
+        self,
+        kind: Kind[T],
+        held: Mapping[Key, Entry[T]],
+        random: Callable[[], float] = random_module.random,
+        *,
+        only: Key | None = None,
     ) -> None:
         self.kind = kind
+        self._only = only
         self._held = held
         self._random = random
         self._reader = ObjectReader(kind, held)
@@ -151,7 +158,8 @@ class Reflector(Generic[T]):
         self._body_size = 0
         if self._goal == "stream":
             self._forget_list()
-        return Get(self.kind.path(), tuple(self._parameters()))
+        path = self.kind.path() if self._only is None else self.kind.collection(self._only[0])
+        return Get(path, tuple(self._parameters()))
 
     def look_again(self, now: float) -> None:
         """The kind may be served by now: do not wait any longer to look."""
@@ -219,6 +227,8 @@ class Reflector(Generic[T]):
             self._start_pages()
 
     def _parameters(self) -> Iterator[tuple[str, str]]:
+        if self._only is not None:
+            yield "fieldSelector", f"metadata.name={self._only[1]}"
         if self._goal == "page":
             if not self._in_one_piece:
                 yield "limit", str(PAGE)
@@ -396,8 +406,9 @@ class Reflector(Generic[T]):
         if status.code == 401:
             return f"the API server does not accept our credentials: renew the token or the client certificate ({status.message})"
         if status.code == 403:
+            role = "ClusterRole" if self._only is None else f"Role in {self._only[0]}"
             return (
-                f"not allowed to {verb} {self.kind.resource}: grant the verbs list and watch on it in a ClusterRole that is "
+                f"not allowed to {verb} {self.kind.resource}: grant the verbs list and watch on it in a {role} that is "
                 f"bound to this service account ({status.message})"
             )
         return f"the API server answered {status.code} to {verb} {self.kind.resource}: {status.message}"

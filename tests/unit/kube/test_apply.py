@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from kuadrant.kube.apply import Applier, Conflict, Desired, Gone, Refused, Unchanged, Written
+from kuadrant.kube.apply import Applier, Conflict, Desired, Gone, Refused, Unchanged, Written, as_yaml
 from kuadrant.kube.kind import Deleted, Entry, Kind, Owned, Snapshot
 from kuadrant.kube.owned import digest
 from kuadrant.kube.store import Table
@@ -90,6 +93,13 @@ class TestWhatIsSent:
             "metadata": {"name": "a", "namespace": "ns", "labels": {"a": "b"}},
             "spec": {"note": "a\u0085b"},
         }
+
+    @given(st.text())
+    @example("a\x7f\x80\x85\u2028\u2029\ufeff\ufffe\U0001f600")
+    def test_what_is_applied_means_the_same_as_json_and_as_yaml(self, text: str) -> None:
+        body = as_yaml({"note": text})
+        assert json.loads(body) == {"note": text}
+        assert yaml.safe_load(body) == {"note": text}
 
     async def test_fields_are_taken_from_others_only_where_that_is_told(
         self, api: Api, applier: Applier
