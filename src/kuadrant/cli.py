@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from kuadrant import __version__, log, settings
+from kuadrant import __version__, log, ratelimit_follower, settings
 from kuadrant.gateways.envoy import Address
+from kuadrant.operator import run as cluster
 from kuadrant.standalone import run as standalone
 from kuadrant.standalone.folder import FolderError, read
 from kuadrant.standalone.plan import Mistakes, plan
@@ -122,6 +123,55 @@ def run(
 
 
 @app.command
+def ratelimit(
+    *,
+    name: str = "limitador",
+    namespace: str | None = None,
+    address: str = "0.0.0.0",  # noqa: S104 - a pod is reached at whatever address it gets
+    port: Port = 8081,
+    operations_port: Port = 8080,
+    service_host: str | None = None,
+    kubeconfig: Path | None = None,
+    log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info",
+    log_mode: Annotated[Literal["development", "production"], Parameter(env_var="LOG_MODE")] = "production",
+) -> int:
+    """Serve the limits of a Limitador resource to the gateways of a cluster, in place of the limitador-operator.
+
+    A change of the resource holds as soon as it is heard of. The last good limits stay when the resource gets wrong ones, is
+    deleted, or the API server is away; before the first ones nothing is answered. Counters are in memory: each process
+    counts by itself, so that two of them admit up to twice as much.
+
+    Exit code: 0 after SIGTERM or Ctrl-C, 1 when a port is taken or no way to the API server is known, 2 for wrong usage.
+
+    Args:
+        name: The name of the Limitador resource.
+        namespace: Its namespace; without it, the one of the service account or of the kubeconfig's context.
+        address: The address that both ports bind to.
+        port: The port of the rate limit service (Envoy's rate limit API and gRPC health, without TLS).
+        operations_port: The port of /metrics (Prometheus), /healthz and /readyz.
+        service_host: The name under which gateways reach the port, written to the resource's status;
+            without it limitador-NAME.NAMESPACE.svc.cluster.local.
+        kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
+        log_level: The least level that is logged.
+        log_mode: development logs lines for a person, production one JSON object a line.
+    """
+    log.configure(log_level, log_mode)
+    return asyncio.run(
+        ratelimit_follower.run(
+            settings.RatelimitSettings(
+                name=name,
+                namespace=namespace,
+                address=address,
+                port=port,
+                operations_port=operations_port,
+                service_host=service_host,
+                kubeconfig=kubeconfig,
+            )
+        )
+    )
+
+
+@app.command
 def translate(
     folder: Path,
     /,
@@ -151,6 +201,55 @@ def translate(
         print(note, file=sys.stderr)
     print(translated(result, output, module), end="")
     return 0
+
+
+@app.command
+def operator(
+    *,
+    namespace: Annotated[str, Parameter(env_var=["OPERATOR_NAMESPACE", "POD_NAMESPACE"])],
+    wasm_port: Annotated[PortOrOff, Parameter(env_var="WASM_SHIM_HTTP_PORT")] = 8082,
+    wasm_host: str = "",
+    wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned",
+    probes_port: PortOrOff = 8081,
+    failure_mode: Annotated[
+        settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
+    ] = "deny",
+    rate_limit_timeout: Annotated[
+        int, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT", converter=_milliseconds)
+    ] = 1000,
+    log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info",
+    log_mode: Annotated[Literal["development", "production"], Parameter(env_var="LOG_MODE")] = "production",
+) -> int:
+    """Keep the gateways of a cluster limiting as its policies say, and serve them the module that does it.
+
+    In a pod it uses the service account, elsewhere the current kubeconfig. Several replicas may run: all serve modules,
+    one writes.
+
+    Args:
+        namespace: The operator's own namespace.
+        wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
+        wasm_host: The name under which gateways reach the module server; by default that of its Service.
+        wasm_url: pinned writes the module's address with its digest, plain without.
+        probes_port: The port of /healthz and /readyz; 0 turns it off.
+        failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
+        rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
+        log_level: The least level that is logged.
+        log_mode: development logs lines for a person, production one JSON object a line.
+    """
+    log.configure(log_level, log_mode)
+    return asyncio.run(
+        cluster.run(
+            settings.OperatorSettings(
+                namespace=namespace,
+                wasm_port=wasm_port,
+                wasm_host=wasm_host,
+                wasm_url=wasm_url,
+                probes_port=probes_port,
+                failure_mode=failure_mode,
+                rate_limit_timeout=rate_limit_timeout,
+            )
+        )
+    )
 
 
 @wasm.command(name="list")

@@ -41,6 +41,38 @@ class RunSettings(Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warn", "error"] = "info"
 
 
+class OperatorSettings(Struct, frozen=True, kw_only=True):
+    """What ``kuadrant operator`` was asked to do.
+
+    ``namespace`` is the operator's own. ``wasm_host`` is the name under which gateways reach the module server, by default that
+    of its Service; ``wasm_url`` is the form of the address that is written. Ports are off at 0.
+    """
+
+    namespace: str
+    wasm_port: int = 8082
+    wasm_host: str = ""
+    wasm_url: Literal["pinned", "plain"] = "pinned"
+    probes_port: int = 8081
+    failure_mode: FailureMode = "deny"
+    rate_limit_timeout: int = 1000
+
+
+class RatelimitSettings(Struct, frozen=True, kw_only=True):
+    """What ``kuadrant ratelimit`` was asked to do.
+
+    ``namespace`` and ``name`` are the resource's; without a namespace it is the one of the service account or of the
+    kubeconfig's context. Without ``service_host`` it is the name of the Service that the limitador-operator makes for the resource.
+    """
+
+    name: str = "limitador"
+    namespace: str | None = None
+    address: str = "0.0.0.0"  # noqa: S104 - a pod is reached at whatever address it gets
+    port: int = 8081
+    operations_port: int = 8080
+    service_host: str | None = None
+    kubeconfig: Path | None = None
+
+
 def milliseconds(text: str) -> int:
     """Return a duration such as ``100ms`` or ``1m30s`` (Gateway API's format) in milliseconds.
 
