@@ -1,8 +1,13 @@
-"""The limits of a ``Limitador`` resource (``limitador.kuadrant.io/v1alpha1``): the contract of every rate limit service."""
+"""The ``Limitador`` resource (``limitador.kuadrant.io/v1alpha1``): its limits are the contract of every rate limit service."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct, field
+
+from kuadrant.api.meta import Condition, ObjectMeta
 
 
 class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
@@ -19,3 +24,78 @@ class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     conditions: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     name: str = ""
+
+
+class _StatusFields(Struct, frozen=True):
+    conditions: dict[str, Any] | None = field(name="f:conditions", default=None)
+
+
+class _Fields(Struct, frozen=True):
+    status: _StatusFields = field(name="f:status", default=_StatusFields())
+
+
+class ManagedFields(Struct, frozen=True, rename="camel"):
+    """What one manager owns of an object, as far as it is about conditions."""
+
+    manager: str = ""
+    fields_v1: _Fields = field(name="fieldsV1", default=_Fields())
+
+
+class LimitadorMetadata(ObjectMeta, frozen=True, gc=False, kw_only=True):
+    """Metadata with the names of those who write the object."""
+
+    managed_fields: tuple[ManagedFields, ...] = ()
+
+
+class LimitadorSpec(Struct, frozen=True, rename="camel"):
+    """What a rate limit service is asked to do. ``limits`` are as they are written: a wrong one does not hide the others."""
+
+    limits: Raw = Raw(b"[]")
+    rate_limit_headers: str = "NONE"
+    storage: dict[str, Any] | None = None
+
+
+class LimitadorPorts(Struct, frozen=True):
+    """The ports of the service."""
+
+    grpc: int = 0
+    http: int = 0
+
+
+class LimitadorService(Struct, frozen=True):
+    """Where the service is reached."""
+
+    host: str = ""
+    ports: LimitadorPorts = LimitadorPorts()
+
+
+class LimitadorStatus(Struct, frozen=True, rename="camel"):
+    """What a rate limit service says of the resource."""
+
+    observed_generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+    service: LimitadorService | None = None
+
+
+class Limitador(Struct, frozen=True):
+    """The resource as a rate limit service reads it."""
+
+    metadata: LimitadorMetadata
+    spec: LimitadorSpec = LimitadorSpec()
+    status: LimitadorStatus = LimitadorStatus()
+
+
+def read_limits(raw: Raw) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
+    """Read ``spec.limits``: the limits that can be read, in their order, and a text for each that cannot."""
+    limits: list[Limit] = []
+    mistakes: list[str] = []
+    try:
+        items = msgspec.json.decode(raw, type=list[Raw] | None) or ()
+    except msgspec.ValidationError:
+        return (), ("limits: must be a list",)
+    for index, item in enumerate(items):
+        try:
+            limits.append(msgspec.json.decode(item, type=Limit))
+        except msgspec.ValidationError as error:
+            mistakes.append(f"limits[{index}]: {error}")
+    return tuple(limits), tuple(mistakes)

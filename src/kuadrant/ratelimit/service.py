@@ -58,9 +58,9 @@ class RateLimitService:
     """Decides requests by a set of limits, which can be replaced at any time.
 
     It belongs to one thread: that of the event loop which serves it. ``clock`` is monotonic, in seconds. With
-    ``headers``, answers carry ``x-ratelimit-*``. ``max_counters`` bounds the counters of limits that have variables
-    (about 350 bytes each; see ``kuadrant.ratelimit.counters`` for what happens at the bound). With ``limit_names``,
-    ``limited_calls`` has a label with the limit's name.
+    ``headers``, which may be set at any time, answers carry ``x-ratelimit-*``. ``max_counters`` bounds the counters of
+    limits that have variables (about 350 bytes each; see ``kuadrant.ratelimit.counters`` for what happens at the bound).
+    With ``limit_names``, ``limited_calls`` has a label with the limit's name.
 
     Raises:
         InvalidLimitsError: Some of ``limits`` are wrong.
@@ -76,7 +76,7 @@ class RateLimitService:
         limit_names: bool = False,
     ) -> None:
         self._clock = clock
-        self._headers = headers
+        self.headers = headers
         self._counters = Counters(max_counters)
         self._metrics = Metrics(self._counters, limit_names=limit_names)
         self._namespaces: dict[str, NamespaceLimits] = {}
@@ -124,7 +124,7 @@ class RateLimitService:
             calls.limited[denied.name] += 1
         metrics = self._metrics
         metrics.calls += 1
-        if self._headers and asks:
+        if self.headers and asks:
             headers = rate_limit_headers(standings(asks, now, limited=denied is not None))
             answer = _with_headers(limited=denied is not None, headers=headers)
         else:

@@ -1,0 +1,155 @@
+"""`kuadrant ratelimit`: the parts, wired for a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge
+
+from kuadrant import log
+from kuadrant.api.limitador import Limitador, LimitadorPorts, LimitadorService
+from kuadrant.kube.client import ConfigurationError, find_access
+from kuadrant.kube.follow import Follower
+from kuadrant.kube.kind import Kind
+from kuadrant.kube.store import Store
+from kuadrant.operations import OperationsServer
+from kuadrant.ratelimit import RateLimitService, make_server
+from kuadrant.ratelimit_follower.holder import Holder
+from kuadrant.ratelimit_follower.status import MANAGER
+from kuadrant.ratelimit_follower.writer import StatusWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    import httpx2
+
+    from kuadrant.kube.store import Change
+    from kuadrant.settings import RatelimitSettings
+
+logger = log.get("ratelimit")
+
+LIMITADORS: Final = Kind(
+    "limitador.kuadrant.io", "v1alpha1", "limitadors", "Limitador", Limitador, managers=(MANAGER,)
+)
+
+DRAIN_SECONDS = 2.0
+"""How long everything is still answered after it was said that the process ends: until those who ask know."""
+GRACE_SECONDS = 2.0
+"""How long calls that are under way may take after that."""
+
+
+async def run(settings: RatelimitSettings) -> int:
+    """Serve the limits of a resource until SIGINT or SIGTERM; return the exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        access = find_access(None if settings.kubeconfig is None else str(settings.kubeconfig))
+        async with access.connect() as client:
+            await Process(settings, settings.namespace or access.namespace, client).run(stop)
+    except (ConfigurationError, OSError) as error:
+        logger.error(str(error))  # noqa: TRY400 - it is about the surroundings, not about our code
+        return 1
+    return 0
+
+
+class Process:
+    """The service, what follows its limits, and what says how it stands."""
+
+    def __init__(self, settings: RatelimitSettings, namespace: str, client: httpx2.AsyncClient) -> None:
+        self._key = (namespace, settings.name)
+        self._service = RateLimitService()
+        self._server = make_server(self._service, settings.address, settings.port)
+        store = Store()
+        self._table = store.add(LIMITADORS)
+        store.listen(self._take)
+        self._follower = Follower(LIMITADORS, store, client, only=self._key)
+        self._holder = Holder(self._key, self._service)
+        host = settings.service_host or f"limitador-{settings.name}.{namespace}.svc.cluster.local"
+        ports = LimitadorPorts(grpc=settings.port, http=settings.operations_port)
+        self._writer = StatusWriter(
+            self._key, self._table, self._holder, LimitadorService(host, ports), client
+        )
+        self._operations = OperationsServer(
+            {"/metrics": (CONTENT_TYPE_LATEST, self._service.metrics)},
+            settings.address,
+            settings.operations_port,
+            checks={"/healthz": lambda: None, "/readyz": self._why_not_ready},
+        )
+        self._holds = asyncio.Event()
+        self._serving = False
+        self._stopping = False
+        Gauge(
+            "kuadrant_ratelimit_generation",
+            "The generation of the Limitador resource whose limits are held; 0 if none are.",
+            registry=self._service.registry,
+        ).set_function(lambda: self._holder.generation or 0)
+        Gauge(
+            "kuadrant_ratelimit_following",
+            "1 if changes of the Limitador resource are heard of, else 0.",
+            registry=self._service.registry,
+        ).set_function(lambda: self._table.synced and self._follower.status.problem is None)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow and serve until ``stop`` is set, then end within ``DRAIN_SECONDS`` and ``GRACE_SECONDS``.
+
+        Raises:
+            OSError: A port cannot be had.
+        """
+        async with AsyncExitStack() as stack:
+            await self._operations.start()
+            stack.push_async_callback(self._operations.stop)
+            parts = {
+                asyncio.create_task(part)
+                for part in (self._follower.run(), self._writer.run(), self._serve(), _wait(stop))
+            }
+            stack.push_async_callback(_end, tuple(parts))
+            stack.push_async_callback(self._server.stop, GRACE_SECONDS)
+            while not stop.is_set():
+                done, parts = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+                for part in done:
+                    part.result()
+            self._stopping = True
+            logger.info("stopping")
+            if self._serving:
+                await asyncio.sleep(DRAIN_SECONDS)
+
+    async def _serve(self) -> None:
+        """Open the port as soon as limits are held."""
+        await self._holds.wait()
+        await self._server.start()
+        self._serving = True
+        logger.info("serving", address=self._server.host, port=self._server.port, core=self._server.core)
+
+    def _take(self, _: tuple[Change[Any], ...]) -> None:
+        try:
+            self._holder.take(self._table.get(*self._key))
+        except Exception:
+            # A defect of ours must not take down what runs.
+            logger.exception("the resource could not be taken, what is held stays")
+            return
+        self._writer.look()
+        if self._holder.generation is not None:
+            self._holds.set()
+
+    def _why_not_ready(self) -> str | None:
+        if self._stopping:
+            return "stopping"
+        if self._serving:
+            return None
+        return self._follower.status.problem or self._holder.problem or "starting"
+
+
+async def _wait(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

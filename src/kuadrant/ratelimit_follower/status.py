@@ -1,0 +1,91 @@
+"""What is said of the limits in the resource's status.
+
+It is a function of the resource alone, never of what one process holds, so that several replicas say the same:
+
+* ``observedGeneration`` is the newest generation whose limits were taken by a replica. The others have them as soon as they
+  hear of it; one that is cut off from the API server has its former ones, and its own metrics say which.
+* The condition ``Ready`` is about the generation that it names: True if its limits were taken, False if they are wrong.
+* ``True`` is not taken back for the same generation. Replicas of two releases may judge it differently during an upgrade,
+  and neither is to overwrite the other for ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from kuadrant.api.meta import Condition
+from kuadrant.status import merged_conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kuadrant.api.limitador import Limitador, LimitadorService
+
+MANAGER: Final = "kuadrant-ratelimit"
+"""The field manager of the status."""
+
+_READY: Final = "Ready"
+_SHOWN: Final = 10
+
+
+def owner(limitador: Limitador) -> str | None:
+    """Who else writes the conditions, such as the limitador-operator, whose status it then is; None if nobody does."""
+    for entry in limitador.metadata.managed_fields:
+        if entry.manager != MANAGER and entry.fields_v1.status.conditions is not None:
+            return entry.manager
+    return None
+
+
+def wanted_status(
+    limitador: Limitador, *, count: int, mistakes: Sequence[str], service: LimitadorService, now: str
+) -> dict[str, Any] | None:
+    """Return the status to apply, None to leave it as it is.
+
+    ``count`` and ``mistakes`` are those of the limits of ``limitador``, ``service`` is where they are asked for, and ``now`` is an RFC
+    3339 text in UTC.
+    """
+    status, generation = limitador.status, limitador.metadata.generation
+    former = next((condition for condition in status.conditions if condition.type == _READY), None)
+    if owner(limitador) is not None:
+        return None
+    if (
+        mistakes
+        and former is not None
+        and former.status == "True"
+        and status.observed_generation == generation
+    ):
+        return None
+    observed = status.observed_generation if mistakes else generation
+    conditions = merged_conditions(
+        [] if former is None else [msgspec.to_builtins(former)],
+        [_wrong(mistakes) if mistakes else _held(limitador, count)],
+        ours={_READY},
+        generation=generation,
+        now=now,
+    )
+    return {
+        **({"observedGeneration": observed} if observed else {}),
+        "conditions": conditions,
+        "service": msgspec.to_builtins(service),
+    }
+
+
+def _held(limitador: Limitador, count: int) -> Condition:
+    message = f"{count} limits are held"
+    if limitador.spec.storage:
+        message += "; spec.storage is not supported: counters are in memory, of each replica by itself"
+    return Condition(type=_READY, status="True", reason="Ready", message=message)
+
+
+def _wrong(mistakes: Sequence[str]) -> Condition:
+    more = [f"and {len(mistakes) - _SHOWN} more"] if len(mistakes) > _SHOWN else []
+    # The API server takes 32,768 characters, and a text of somebody's may have any length.
+    texts = [mistake[:1000] for mistake in mistakes[:_SHOWN]] + more
+    return Condition(
+        type=_READY,
+        status="False",
+        reason="InvalidLimits",
+        message=f"the limits are wrong and not taken, the last good ones stay: {'; '.join(texts)}",
+    )
