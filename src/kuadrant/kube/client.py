@@ -77,7 +77,9 @@ def find_access(kubeconfig: str | None = None, context: str | None = None) -> Ac
     """
     path = kubeconfig or os.environ.get("KUBECONFIG") or ""
     if not path and "KUBERNETES_SERVICE_HOST" in os.environ and Path(SERVICE_ACCOUNT, "token").exists():
-        return _access("the pod's service account", KubeConfig.from_service_account, None)
+        return _access(
+            "the pod's service account", lambda: KubeConfig.from_service_account(SERVICE_ACCOUNT), None
+        )
     if os.pathsep in path:
         raise ConfigurationError(
             f"KUBECONFIG names several files ({path}), which is not supported: merge them with "
@@ -87,7 +89,14 @@ def find_access(kubeconfig: str | None = None, context: str | None = None) -> Ac
     if not file.is_file():
         hint = "" if path else "; set KUBECONFIG or --kubeconfig, or run in a pod with a service account"
         raise ConfigurationError(f"there is no kubeconfig at {file}{hint}")
-    return _access(str(file), lambda: KubeConfig.from_file(file), context)
+    return _access(str(file), lambda: _read(file), context)
+
+
+def _read(file: Path) -> KubeConfig:
+    content = yaml.safe_load(file.read_text())
+    if not isinstance(content, dict):
+        raise ConfigError("this is no kubeconfig: it has no clusters, users and contexts")
+    return KubeConfig.from_dict(content, fname=file)
 
 
 def _access(source: str, read: Callable[[], KubeConfig], context: str | None) -> Access:
@@ -95,7 +104,15 @@ def _access(source: str, read: Callable[[], KubeConfig], context: str | None) ->
         config = read().get(context)
     except KeyError as error:
         raise ConfigurationError(f"{source}: {error} is missing or is named but not defined") from error
-    except (ConfigError, OSError, ValueError, TypeError, msgspec.MsgspecError, yaml.YAMLError) as error:
+    except (
+        ConfigError,
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        msgspec.MsgspecError,
+        yaml.YAMLError,
+    ) as error:
         raise ConfigurationError(f"{source}: {error}") from error
     assert config is not None
     user = config.user or User()
