@@ -1,0 +1,29 @@
+"""What is written for gateways of Istio is what Istio's own kinds take, without a field that would be dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from tests.integration.config.conftest import Server
+
+CASES = [
+    path
+    for path in sorted((Path(__file__).parents[2] / "golden" / "istio").glob("*/objects.yaml"))
+    if yaml.safe_load(path.read_text())["objects"]
+]
+PLURALS = {"WasmPlugin": "wasmplugins", "EnvoyFilter": "envoyfilters"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)
+def test_istio_s_kinds_take_the_objects(server: Server, case: Path) -> None:
+    for document in yaml.safe_load(case.read_text())["objects"]:
+        document["metadata"]["namespace"] = "default"
+        path = f"{document['apiVersion']}/namespaces/default/{PLURALS[document['kind']]}"
+        answer = server.apply(path, document, trial=True)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["spec"] == document["spec"]
