@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -37,7 +38,7 @@ def configure(level: Level, mode: Mode, stream: TextIO | None = None) -> None:
             _render_production if mode == "production" else _render_development,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=lambda *_: _Lines(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
 
@@ -46,6 +47,16 @@ def get(name: str) -> structlog.typing.FilteringBoundLogger:
     """Return the logger of one part of the product; ``name`` is shown in every line."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger_name=name)
     return logger
+
+
+class _Lines(structlog.PrintLogger):
+    """Writes lines as long as somebody takes them: a full disk or a reader that left must not end what is running."""
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
+            super().msg(message)
+
+    debug = info = warning = warn = error = err = critical = fatal = exception = failure = log = msg
 
 
 def _render_production(_: object, __: str, event: MutableMapping[str, object]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,3 +74,21 @@ def test_an_exception_follows_the_line_it_belongs_to() -> None:
     first, *trace = stream.getvalue().splitlines()
     assert first.endswith("it broke")
     assert trace[-1].startswith("ValueError: ")
+
+
+def test_a_line_that_cannot_be_written_stops_nobody() -> None:
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closing it fails as writing does
+    log.configure("info", "development", full)
+
+    log.get("x").info("lost")
+
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
+
+
+def test_a_closed_stream_stops_nobody() -> None:
+    stream = io.StringIO()
+    log.configure("info", "production", stream)
+    stream.close()
+
+    log.get("x").error("lost")
