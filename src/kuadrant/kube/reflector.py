@@ -343,7 +343,7 @@ class Reflector(Generic[T]):
         self._version = metadata.resource_version or self._version
         if event_type == "DELETED":
             return Deleted((metadata.namespace, metadata.name), metadata.resource_version)
-        return self._reader.read(raw)
+        return self._reader.read_rest(metadata, raw)
 
     def _take_cut(self, error: str | None, now: float) -> None:
         if self._goal == "stream" and self._code == 200:

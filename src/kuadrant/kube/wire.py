@@ -146,6 +146,10 @@ class ObjectReader(Generic[T]):
             metadata = decode_partial(raw).metadata
         except ERRORS as error:
             return Unreadable(None, "", "", str(error))
+        return self.read_rest(metadata, raw)
+
+    def read_rest(self, metadata: Metadata, raw: Raw) -> Entry[T] | Unreadable:
+        """The object whose metadata is known already, or what is wrong with it; never raises."""
         key = metadata.namespace, metadata.name
         held = self._held.get(key)
         if held is not None and (held.uid, held.resource_version) == (
