@@ -41,9 +41,12 @@ def _cleanup(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    line = Box(arguments.lab).command(*arguments.command)
-    sys.stdout.flush()
-    os.execvp(line[0], line)  # the command takes this process's place: its input, output and status
+    words = arguments.words[arguments.words[:1] == ["--"] :]
+    if words:
+        line = Box(arguments.lab).command(*words)
+        os.execvp(line[0], line)  # the command takes this process's place: its input, output and status
+    print("usage: lab/run [--lab NAME] COMMAND...", file=sys.stderr)
+    return 2
 
 
 def _check(_: argparse.Namespace) -> int:
@@ -89,7 +92,7 @@ def main(words: list[str] | None = None) -> int:
     command = commands.add_parser("cleanup", parents=[name, which], help="remove it and all that it left")
     command.set_defaults(call=_cleanup)
     command = commands.add_parser("run", parents=[name], help="run a command inside the lab")
-    command.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND...")
+    command.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND...")
     command.set_defaults(call=_run)
     command = commands.add_parser("check", help="name what this machine lacks")
     command.set_defaults(call=_check)

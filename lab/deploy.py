@@ -1,4 +1,4 @@
-"""Bring the operator of this checkout into a cluster: CRDs, image, and what config/default holds."""
+"""Bring the operator of this checkout into a cluster: CRDs, image, and what config/ holds."""
 
 import json
 import os
@@ -10,53 +10,49 @@ from lab import images
 from lab.kubectl import MANAGER, Kubectl
 from lab.progress import say
 
-_CRDS = images.ROOT / "config" / "crd"
-_DEFAULT = images.ROOT / "config" / "default"
-_DEPLOYMENT = "deployment/kuadrant-operator-controller-manager"
+_CONFIG = images.ROOT / "config"
+_IMAGE = "kuadrant-operator"  # as config/ names it
+_DEPLOYMENT = "kuadrant-operator-controller-manager"
+_NAMESPACE = "kuadrant-system"
+_APPLY = ("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}")
 
 
 def crds(kubectl: Kubectl) -> None:
     """Apply our CRDs."""
-    kubectl.run(
-        "apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "--kustomize", str(_CRDS)
-    )
+    kubectl.run(*_APPLY, "--kustomize", str(_CONFIG / "crd"))
     say("our CRDs are applied")
 
 
 def operator(kubectl: Kubectl, image: Callable[[], str]) -> None:
-    """Apply config/default with the image whose name `image` gives, logging for developers, and wait until it is ready."""
-    if not (_DEFAULT / "kustomization.yaml").exists():
-        say("config/default is not in this checkout: no operator is deployed")
-        return
+    """Apply config/ with the image whose name `image` gives, logging for developers, and wait until the operator is ready."""
     name = image()
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "kustomization.yaml").write_text(overlay(name, Path(folder)))
+        (Path(folder) / "kustomization.yaml").write_text(overlay(name, _CONFIG, Path(folder)))
         manifests = kubectl.run("kustomize", folder)
-    kubectl.run(
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        f"--field-manager={MANAGER}",
-        "--filename=-",
-        given=manifests,
-    )
-    kubectl.run("rollout", "status", _DEPLOYMENT, "--namespace=kuadrant-system", "--timeout=120s")
+    kubectl.run(*_APPLY, "--filename=-", given=manifests)
+    # The rate limit service becomes ready once a Kuadrant is created.
+    kubectl.rolled_out(_DEPLOYMENT, _NAMESPACE, patience=120)
     say(f"the operator {name} is ready")
 
 
-def overlay(image: str, folder: Path) -> str:
-    """A kustomization for `folder`: config/default with this image, never pulled, and logs for developers."""
-    container = "/spec/template/spec/containers/0"
+def overlay(image: str, config: Path, folder: Path) -> str:
+    """A kustomization for `folder`: the whole of `config` with this image and logs for developers."""
+    name, _, tag = image.rpartition(":")
+    settings = {"LOG_LEVEL": "debug", "LOG_MODE": "development"}
     changes = [
-        {"op": "replace", "path": f"{container}/image", "value": image},
-        {"op": "add", "path": f"{container}/imagePullPolicy", "value": "IfNotPresent"},
-        {"op": "add", "path": f"{container}/env/-", "value": {"name": "LOG_LEVEL", "value": "debug"}},
-        {"op": "add", "path": f"{container}/env/-", "value": {"name": "LOG_MODE", "value": "development"}},
+        {
+            "op": "add",
+            "path": "/spec/template/spec/containers/0/env/-",
+            "value": {"name": key, "value": value},
+        }
+        for key, value in settings.items()
     ]
     # JSON is YAML; kustomize takes bases by relative paths only.
+    base = os.path.relpath(config / "default", folder.resolve())
     return json.dumps(
         {
-            "resources": [os.path.relpath(_DEFAULT, folder.resolve())],
+            "resources": [base],
+            "images": [{"name": _IMAGE, "newName": name, "newTag": tag}],
             "patches": [{"target": {"kind": "Deployment"}, "patch": json.dumps(changes)}],
         }
     )

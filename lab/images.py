@@ -75,12 +75,12 @@ def operator() -> tuple[str, Path]:
     )
 
 
-def _archive(name: str, images: Sequence[Image], *, keep: int | None = None) -> Path:
+def _archive(name: str, images: Sequence[Image]) -> Path:
     def build(folder: Path) -> None:
         oci.write_archive(images, folder / f"{name}.tar")
 
     parts: list[str | Path] = [Path(oci.__file__), *(repr(image) for image in images)]
-    return cache.entry(f"images/{name}", parts, build, keep=keep) / f"{name}.tar"
+    return cache.entry(f"images/{name}", parts, build, keep=2) / f"{name}.tar"
 
 
 def _layer(name: str, files: dict[str, Path]) -> Path:

@@ -37,7 +37,7 @@ def setup(name: str) -> None:
     steps.names(kubectl)
     steps.istio(kubectl)
     _node_ready(kubectl)
-    kubectl.run("rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=90s")
+    kubectl.rolled_out("coredns", "kube-system", patience=90)
     say("names are answered")
     steps.ready(kubectl)
     operator(box, kubectl)

@@ -1,5 +1,6 @@
 """kubectl on a cluster, whichever it is."""
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -58,3 +59,23 @@ class Kubectl:
         """Apply manifests, files or folders of them, by the server; whoever else changed a field has to yield."""
         places = [word for file in files for word in ("--filename", str(file))]
         self.run("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", *places)
+
+    def rolled_out(self, deployment: str, namespace: str, *, patience: int) -> None:
+        """Wait until every pod of a deployment is ready.
+
+        Raises:
+            KubectlError: they were not within `patience` seconds; the message holds their states and what they said last.
+        """
+        place = f"--namespace={namespace}"
+        try:
+            self.run("rollout", "status", f"deployment/{deployment}", place, f"--timeout={patience}s")
+        except KubectlError as error:
+            told = [str(error)]
+            for words in (
+                ("get", "pods", "--output=wide", place),
+                ("get", "events", "--field-selector=type=Warning", place),
+                ("logs", f"deployment/{deployment}", "--all-pods", "--tail=20", place),
+            ):
+                with contextlib.suppress(KubectlError):
+                    told.append(self.run(*words))
+            raise KubectlError("\n".join(told)) from None

@@ -168,6 +168,11 @@ def test_a_command_keeps_its_folder_its_input_and_its_status(lab: Lab) -> None:
     assert lab.attempt("sh", "-c", "exit 7").returncode == 7
 
 
+def test_a_command_is_needed(lab: Lab) -> None:
+    done = lab.attempt()
+    assert (done.returncode, done.stderr) == (2, "usage: lab/run [--lab NAME] COMMAND...\n")
+
+
 def test_no_proxy_goes_along(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     assert "HTTPS_PROXY" not in lab.run("env")
@@ -217,6 +222,15 @@ def test_the_operators_image_starts_with_the_least_rights(lab: Lab) -> None:
         [sys.executable, "-m", "kuadrant", "wasm", "list"], capture_output=True, text=True, check=True
     )
     assert printed == here.stdout.strip()
+
+
+def test_a_cluster_that_is_there_already_gets_our_crds(lab: Lab) -> None:
+    """CLUSTER=existing, with the lab as the cluster of the current kubeconfig."""
+    name, archive = images.operator()
+    in_box.load(lab.box, archive)
+    lab.run("kubectl", "delete", "--kustomize", str(ROOT / "config" / "crd"))
+    lab.run("env", f"IMG={name}", sys.executable, "-m", "lab", "setup", "--cluster=existing")
+    assert lab.run("kubectl", "get", "ratelimitpolicies", "--all-namespaces", "--ignore-not-found") == ""
 
 
 def test_setup_again_keeps_what_runs(lab: Lab) -> None:
