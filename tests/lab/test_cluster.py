@@ -85,11 +85,11 @@ def test_the_node_is_ready_and_of_the_pinned_version(lab: Lab) -> None:
     assert node["status"]["nodeInfo"]["kubeletVersion"] == programs.versions()["k8s.io/kubernetes"]
 
 
-def test_every_pod_is_ready_and_none_was_restarted(lab: Lab) -> None:
-    pods = json.loads(lab.run("kubectl", "get", "pods", "-A", "-o", "json"))["items"]
+@pytest.mark.parametrize(("namespace", "count"), [("kube-system", 1), ("istio-system", 2)])
+def test_every_pod_is_ready_and_none_was_restarted(lab: Lab, namespace: str, count: int) -> None:
+    pods = json.loads(lab.run("kubectl", "get", "pods", "-n", namespace, "-o", "json"))["items"]
     states = [status for pod in pods for status in pod["status"]["containerStatuses"]]
-    assert len(states) >= 3
-    assert [(state["ready"], state["restartCount"]) for state in states] == [(True, 0)] * len(states)
+    assert [(state["ready"], state["restartCount"]) for state in states] == [(True, 0)] * count
 
 
 def test_the_gateway_is_programmed(lab: Lab) -> None:
