@@ -1,4 +1,8 @@
-"""One table of hosts for all ports of a gateway: the plugin of an Istio gateway is not told a request's port."""
+"""Tables of hosts for the plugins of a gateway: one for all ports where that is right, or else one for each port.
+
+A plugin is not told a request's port. Istio gives a plugin for some ports to those alone, but only if it is told the ports of
+the pods, so one plugin for all is what is less likely to go wrong.
+"""
 
 from __future__ import annotations
 
@@ -18,33 +22,44 @@ if TYPE_CHECKING:
     _Content = tuple[tuple[RequestMatch, tuple[Action, ...]], ...]
 
 
-class Hosts(Struct, frozen=True, gc=False):
-    """The hosts, in lexicographic order, and those that ports limit in different ways, so that no table is right."""
+class Table(Struct, frozen=True, gc=False):
+    """The hosts that one plugin knows, and the Gateway's port that it is for; without ``port`` it is for all of them."""
 
     hosts: tuple[HostProgram, ...]
-    conflicts: tuple[str, ...] = ()
+    port: int | None = None
 
 
-def hosts_of_all_ports(program: GatewayProgram) -> Hosts:
-    """Return one table that limits every request at least as its port does.
+def tables(program: GatewayProgram) -> tuple[Table, ...]:
+    """Return tables that limit every request at least as its port does; none if nothing is limited.
 
-    Where ports serve a host name with the same limits, or only one of them limits it, the limits hold on all of them: more
-    than was asked for on a port without limits, such as one that redirects to HTTPS, but never less.
+    Where ports serve a host name with the same limits, or only one of them limits it, there is one table: its limits hold on
+    all of these ports, which is more than was asked for on one without limits, such as one that redirects to HTTPS.
     """
+    limiting = [
+        Table(listener.hosts, listener.port)
+        for listener in program.listeners
+        if any(_is_limited(host.rules) for host in listener.hosts)
+    ]
+    if not limiting:
+        return ()
+    common = _of_all_ports(program)
+    return tuple(limiting) if common is None else (Table(common),)
+
+
+def _of_all_ports(program: GatewayProgram) -> tuple[HostProgram, ...] | None:
+    """The hosts for all ports, in lexicographic order; None if two of them limit a host name in different ways."""
     ports = [{host.hostname: host.rules for host in listener.hosts} for listener in program.listeners]
     hosts: list[HostProgram] = []
-    conflicts: list[str] = []
     for hostname in sorted({hostname for port in ports for hostname in port}):
         serving = [rules for port in ports if (rules := _rules(hostname, port)) is not None]
-        limiting = {_content(rules): rules for rules in serving if is_limited(rules)}
+        limiting = {_content(rules): rules for rules in serving if _is_limited(rules)}
         if len(limiting) > 1:
-            conflicts.append(hostname)
+            return None
         hosts.append(HostProgram(hostname, next(iter(limiting.values()), serving[0])))
-    return Hosts(tuple(hosts), tuple(conflicts))
+    return tuple(hosts)
 
 
-def is_limited(rules: Iterable[RuleProgram]) -> bool:
-    """Whether any of ``rules`` asks the rate limit service."""
+def _is_limited(rules: Iterable[RuleProgram]) -> bool:
     return any(rule.actions for rule in rules)
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address, named_http2_cluster
-from kuadrant.gateways.istio.hosts import hosts_of_all_ports, is_limited
+from kuadrant.gateways.istio.hosts import Table, tables
 from kuadrant.gateways.istio.selection import NotSelectable, Selection
 from kuadrant.gateways.module import Module
 from kuadrant.gateways.ownership import metadata
@@ -51,30 +51,39 @@ def gateway_objects(
 ) -> GatewayObjects:
     """Return the objects for ``gateway``, which does what ``program`` says; none if nothing is limited there."""
     namespace, name = gateway.metadata.namespace, gateway.metadata.name
-    if not any(is_limited(host.rules) for listener in program.listeners for host in listener.hosts):
+    wanted = tables(program)
+    if not wanted:
         return GatewayObjects(namespace, name)
-    table = hosts_of_all_ports(program)
-    if table.conflicts:
-        problem = (
-            f"ports of Gateway {namespace}/{name} limit {', '.join(table.conflicts)} in different ways, which a WasmPlugin "
-            "cannot tell apart; let them have the same limits, or serve the host name on one port"
-        )
-        return GatewayObjects(namespace, name, problem=problem)
-    if isinstance(pods, NotSelectable):
-        problem = f"the pods of Gateway {namespace}/{name} cannot be selected: {pods.reason}"
+    reason = pods.reason if isinstance(pods, NotSelectable) else _unclear_ports(pods, wanted)
+    if isinstance(pods, NotSelectable) or reason is not None:
+        problem = f"the pods of Gateway {namespace}/{name} cannot be selected: {reason}"
         return GatewayObjects(namespace, name, problem=problem)
     objects = (
         _envoy_filter(gateway, pods, settings.rate_limit),
-        _wasm_plugin(gateway, pods, table.hosts, settings),
+        *(_wasm_plugin(gateway, pods, table, settings) for table in wanted),
     )
     if problems := "; ".join(filter(None, map(too_large, objects))):
         return GatewayObjects(namespace, name, problem=problems)
     return GatewayObjects(namespace, name, objects)
 
 
-def wasm_plugin_name(gateway: str) -> str:
-    """Return the name of the WasmPlugin for the Gateway of that name."""
-    return f"kuadrant-{gateway}"
+def _unclear_ports(pods: Selection, wanted: tuple[Table, ...]) -> str | None:
+    """Why a plugin for one port cannot be told which of the pods' ports that is; None if it can."""
+    ports = [pods.pod_ports.get(table.port, table.port) for table in wanted if table.port is not None]
+    for port in ports:
+        if isinstance(port, str):
+            return (
+                "its ports limit a host name in different ways, and the target port of its Service is a name "
+                f"({port}): give its number"
+            )
+        if ports.count(port) > 1:
+            return f"its ports limit a host name in different ways, and its Service leads them to the same port {port}"
+    return None
+
+
+def wasm_plugin_name(gateway: str, port: int | None = None) -> str:
+    """Return the name of the WasmPlugin for the Gateway of that name, or for one port of it."""
+    return f"kuadrant-{gateway}" if port is None else f"kuadrant-{gateway}-port-{port}"
 
 
 def envoy_filter_name(gateway: str) -> str:
@@ -82,21 +91,23 @@ def envoy_filter_name(gateway: str) -> str:
     return f"kuadrant-ratelimiting-cluster-{gateway}"
 
 
-def _wasm_plugin(
-    gateway: Gateway, pods: Selection, hosts: tuple[HostProgram, ...], settings: Settings
-) -> dict[str, Any]:
+def _wasm_plugin(gateway: Gateway, pods: Selection, table: Table, settings: Settings) -> dict[str, Any]:
+    one_port: dict[str, Any] = {}
+    if table.port is not None:
+        one_port["match"] = [{"ports": [{"number": pods.pod_ports.get(table.port, table.port)}]}]
     return {
         "apiVersion": "extensions.istio.io/v1alpha1",
         "kind": "WasmPlugin",
-        "metadata": metadata(wasm_plugin_name(gateway.metadata.name), gateway, {}),
+        "metadata": metadata(wasm_plugin_name(gateway.metadata.name, table.port), gateway, {}),
         "spec": {
             **_attachment(gateway, pods, target_refs=settings.target_refs),
+            **one_port,
             "url": settings.module.url,
             "sha256": settings.module.sha256,
             "phase": "STATS",
             # A module that cannot be fetched or has trapped answers in the place of the application.
             "failStrategy": "FAIL_CLOSE",
-            "pluginConfig": msgspec.json.decode(settings.configure(hosts)),
+            "pluginConfig": msgspec.json.decode(settings.configure(table.hosts)),
         },
     }
 

@@ -48,8 +48,11 @@ def _is_ours(document: Mapping[str, Any]) -> bool:
     gateway = owner(document)
     if gateway is None:
         return False
+    kind, name = document["kind"], document["metadata"]["name"]
+    port = name.removeprefix(wasm_plugin_name(gateway)).removeprefix("-port-")
     names = {
         ("WasmPlugin", wasm_plugin_name(gateway)),
+        ("WasmPlugin", wasm_plugin_name(gateway, int(port) if port.isdecimal() else None)),
         ("EnvoyFilter", envoy_filter_name(gateway)),
         # Kuadrant 1.0 and later.
         ("EnvoyFilter", f"kuadrant-ratelimiting-{gateway}"),
@@ -57,7 +60,7 @@ def _is_ours(document: Mapping[str, Any]) -> bool:
     if not _authorizes(document):
         # Kuadrant 1.5 and later: the module in an EnvoyFilter.
         names.add(("EnvoyFilter", f"kuadrant-{gateway}"))
-    return (document["kind"], document["metadata"]["name"]) in names
+    return (kind, name) in names
 
 
 def _authorizes(document: Mapping[str, Any]) -> bool:

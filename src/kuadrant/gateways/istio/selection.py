@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,11 +21,15 @@ GATEWAY_NAME: Final = "gateway.networking.k8s.io/gateway-name"
 _LEGACY_GATEWAY_NAME: Final = "istio.io/gateway-name"
 
 
-class Selection(Struct, frozen=True, gc=False):
-    """The labels that the pods of a Gateway have, and whether ``targetRefs`` finds all of them."""
+class Selection(Struct, frozen=True):
+    """The labels that the pods of a Gateway have, and whether ``targetRefs`` finds all of them.
+
+    ``pod_ports`` are the pods' ports, by number or name, for ports of the Gateway; one that is not in it is the same.
+    """
 
     labels: dict[str, str]
     by_reference: bool
+    pod_ports: dict[int, int | str] = field(default_factory=dict)
 
 
 class NotSelectable(Struct, frozen=True, gc=False):
@@ -60,10 +64,11 @@ def selection(
         return NotSelectable(
             f"the Service {'/'.join(address)}, which is the Gateway's address, selects no pods"
         )
+    ports = {port.port: port.target_port for port in service.spec.ports if port.target_port}
     behind = [pod for pod in pods if labels.items() <= pod.items()]
     if labels.get(GATEWAY_NAME) == name or (behind and all(pod.get(GATEWAY_NAME) == name for pod in behind)):
-        return Selection({GATEWAY_NAME: name}, by_reference=True)
-    return Selection(dict(sorted(labels.items())), by_reference=False)
+        return Selection({GATEWAY_NAME: name}, by_reference=True, pod_ports=ports)
+    return Selection(dict(sorted(labels.items())), by_reference=False, pod_ports=ports)
 
 
 def _deployed_by_istio(name: str, pods: Iterable[Mapping[str, str]]) -> Selection:

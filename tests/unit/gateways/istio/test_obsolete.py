@@ -37,6 +37,12 @@ def test_nothing_of_a_gateway_with_a_problem_goes() -> None:
     assert obsolete([PLUGIN, CLUSTER], [GatewayObjects("ns", "gw", problem="too large")]) == ()
 
 
+def test_plugins_of_single_ports_go_when_there_is_one_for_all() -> None:
+    single = _object("WasmPlugin", "kuadrant-gw-port-80", "gw")
+    foreign = _object("WasmPlugin", "kuadrant-gw-port-x", "gw")
+    assert obsolete([single, foreign, PLUGIN], [WANTED]) == (single,)
+
+
 @pytest.mark.parametrize("name", ["kuadrant-ratelimiting-gw", "kuadrant-gw"])
 def test_filters_of_former_versions_go(name: str) -> None:
     former = _object("EnvoyFilter", name, "gw")

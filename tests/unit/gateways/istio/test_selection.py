@@ -6,7 +6,7 @@ import pytest
 
 from kuadrant.api.gateway import Gateway, GatewayAddress, GatewaySpec, GatewayStatus, Listener
 from kuadrant.api.meta import ObjectMeta
-from kuadrant.api.service import Service, ServiceSpec
+from kuadrant.api.service import Service, ServicePort, ServiceSpec
 from kuadrant.gateways.istio import GATEWAY_NAME, NotSelectable, Selection, selection
 
 NAMED = {GATEWAY_NAME: "gw", "istio": "ingressgateway"}
@@ -77,6 +77,20 @@ def test_the_address_that_a_gateway_has_counts_where_it_asks_for_none() -> None:
 
 def test_a_service_that_selects_by_the_gateway_s_name_needs_no_pods() -> None:
     assert selection(_gateway(has="svc.ns"), _services(NAMED), ()) == BY_REFERENCE
+
+
+def test_the_pods_ports_are_those_that_the_service_leads_to() -> None:
+    ports = (
+        ServicePort(port=80, target_port=8080),
+        ServicePort(port=443, target_port="https"),
+        ServicePort(port=1),
+    )
+    service = Service(
+        metadata=ObjectMeta(name="svc", namespace="ns"), spec=ServiceSpec(selector=UNNAMED, ports=ports)
+    )
+    found = selection(_gateway(asked="svc"), {("ns", "svc"): service}, ())
+    assert isinstance(found, Selection)
+    assert found.pod_ports == {80: 8080, 443: "https"}
 
 
 @pytest.mark.parametrize(
