@@ -126,7 +126,7 @@ def run(
 def ratelimit(
     *,
     name: str = "limitador",
-    namespace: str | None = None,
+    namespace: Annotated[str | None, Parameter(env_var="POD_NAMESPACE")] = None,
     address: str = "0.0.0.0",  # noqa: S104 - a pod is reached at whatever address it gets
     port: Port = 8081,
     operations_port: Port = 8080,

@@ -8,6 +8,6 @@
 * Each process counts by itself: two replicas admit up to twice as much.
 """
 
-from kuadrant.ratelimit_follower.run import run
+from kuadrant.ratelimit_follower.process import run
 
 __all__ = ["run"]

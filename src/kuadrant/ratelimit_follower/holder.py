@@ -50,7 +50,7 @@ class Holder:
         if limitador is None:
             if not self._missing:
                 held = "no limits are held" if self.generation is None else "its last limits stay"
-                logger.warning(f"there is no Limitador {self._name}; {held}")
+                logger.warning(held, limitador=self._name, reason="there is no such resource")
             self._missing = True
             self._judged = None
             self.mistakes = ()
