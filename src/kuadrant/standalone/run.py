@@ -116,9 +116,10 @@ class Standalone:
         if isinstance(first, Mistakes):
             _print_mistakes(first.problems)
             return 1
-        _require_free("--admin-port", LOOPBACK, settings.admin_port)
-        for address in first.addresses.values():
-            _require_free("--port", address.host, address.port)
+        _require_free(
+            ("--admin-port", envoy.Address(LOOPBACK, settings.admin_port)),
+            *(("--port", address) for address in first.addresses.values()),
+        )
         await self._start_envoy(path, first)
         while True:
             await changed.wait()
@@ -221,7 +222,7 @@ class Standalone:
         try:
             async with asyncio.timeout(_READY_SECONDS):
                 await _first(
-                    _all_listening(first.addresses.values()), process.failed.wait(), self._refused.wait()
+                    self._serving(first.addresses.values()), process.failed.wait(), self._refused.wait()
                 )
         except TimeoutError:
             raise StartError(
@@ -241,10 +242,19 @@ class Standalone:
         following = "" if settings.once else f"Changes of {settings.folder} are live when they are saved. "
         print(f"Ready. {following}Ctrl-C ends it.", flush=True)
 
+    async def _serving(self, addresses: Iterable[envoy.Address]) -> None:
+        """Return when Envoy has taken all listeners and connections to them are taken.
+
+        That something takes connections there says nothing by itself: it may be another program.
+        """
+        await self._xds.taken(envoy.CLUSTER, envoy.LISTENER)
+        for address in addresses:
+            await _listening(address)
+
     async def _follow(self, surroundings: Surroundings) -> None:
         """Read the folder again and make it live; or say what is wrong with it, and leave all as it is."""
         try:
-            files = await folders.read_settled(self._settings.folder)
+            files = await folders.read_settled(self._settings.folder, self._files)
         except folders.FolderError as error:
             _log_mistakes((Problem(str(self._settings.folder), 1, 1, "", "", str(error)),))
             return
@@ -361,12 +371,6 @@ async def _first(*waits: Coroutine[object, object, object]) -> None:
         task.cancel()
 
 
-async def _all_listening(addresses: Iterable[envoy.Address]) -> None:
-    """Return when connections to every address are taken."""
-    for address in addresses:
-        await _listening(address)
-
-
 async def _listening(address: envoy.Address) -> None:
     while True:
         try:
@@ -378,11 +382,15 @@ async def _listening(address: envoy.Address) -> None:
             return
 
 
-def _require_free(option: str, host: str, port: int) -> None:
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        raise _taken(option, host, port, error) from error
+def _require_free(*wanted: tuple[str, envoy.Address]) -> None:
+    """Find out whether all these ports, each wanted by an option, can be had at once."""
+    with contextlib.ExitStack() as held:
+        for option, address in wanted:
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+            try:
+                held.enter_context(socket.create_server((address.host, address.port), family=family))
+            except OSError as error:
+                raise _taken(option, address.host, address.port, error) from error
 
 
 def _taken(option: str, host: str, port: int, error: OSError) -> StartError:

@@ -135,6 +135,14 @@ class Server:
                 return tuple(refusal for refusal in refusals if refusal is not None)
             await self._changed.wait()
 
+    async def taken(self, *type_urls: str) -> None:
+        """Wait until an Envoy is connected that has taken the present content of all these types."""
+        while not any(
+            all(session.stream.state(type_url) == "taken" for type_url in type_urls)
+            for session in self._sessions
+        ):
+            await self._changed.wait()
+
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -34,6 +35,19 @@ def test_a_killed_envoy_is_started_again_and_limits_again(start: Callable[..., K
     kuadrant.wait_listening()
     # The counters are the service's: what was counted before the crash still counts.
     assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 4 + [429] * 2
+
+
+def test_a_log_that_cannot_be_written_keeps_nothing_from_going_on(start: Callable[..., Kuadrant]) -> None:
+    to_full_disk = f'exec {shlex.quote(sys.executable)} -m kuadrant "$@" 2>/dev/full'
+    kuadrant = start(EXAMPLES / "toystore", "--echo", command=["bash", "-c", to_full_disk, "kuadrant"])
+    (envoy,) = kuadrant.children()
+
+    os.kill(envoy, signal.SIGKILL)
+    while envoy in kuadrant.children():
+        time.sleep(0.01)
+
+    kuadrant.wait_listening()
+    assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 5 + [429]
 
 
 @pytest.mark.parametrize(("mode", "status"), [("deny", 500), ("allow", 200)])
@@ -98,6 +112,17 @@ def test_a_taken_port_is_named(toystore: Path) -> None:
         result = run(
             "run", str(toystore), "--port", str(port), "--wasm-port", str(wasm), "--admin-port", str(admin)
         )
+
+    assert result.returncode == 1
+    assert f"port {port}" in result.stderr
+    assert "--port" in result.stderr
+
+
+def test_one_port_for_two_things_is_named(toystore: Path) -> None:
+    (port,) = free_ports(1)
+    result = run(
+        *("run", str(toystore), "--port", str(port), "--wasm-port", "0", "--admin-port", str(port), "--once")
+    )
 
     assert result.returncode == 1
     assert f"port {port}" in result.stderr

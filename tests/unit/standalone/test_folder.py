@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import errno
+import os
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import pytest
 
@@ -73,6 +75,129 @@ def test_a_file_that_became_empty_is_an_error_and_a_removed_one_is_not() -> None
     assert folder.emptied(before, after) == (
         File("a.yaml", error="has become empty; remove the file to remove its objects"),
     )
+
+
+def test_a_linked_folder_is_read_and_a_link_back_is_not_followed_again(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.yaml").write_text("a")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "here" / "again").symlink_to(tmp_path / "here")
+
+    assert folder.read(tmp_path / "here") == (File("linked/a.yaml", "a"),)
+
+
+def test_a_folder_below_that_may_not_be_listed_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.yaml").write_text("a")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:  # root, whom these tests may run as, may list everything
+        if path.endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    with pytest.raises(folder.FolderError, match="closed cannot be listed: Permission denied"):
+        folder.read(tmp_path)
+
+
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+
+    assert folder.read(tmp_path) == (File("a.yaml", error="is not a regular file"),)
+
+
+@pytest.mark.parametrize("meanwhile", [None, "who"], ids=["gone", "cut short"])
+async def test_a_file_that_is_gone_or_cut_short_for_a_moment_is_awaited(
+    tmp_path: Path, meanwhile: str | None
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("whole")
+    known = folder.read(tmp_path)
+    path.unlink()
+    if meanwhile is not None:
+        path.write_text(meanwhile)
+
+    reader = asyncio.create_task(folder.read_settled(tmp_path, known))
+    asyncio.get_running_loop().call_later(0.1, path.write_text, "whole again")
+
+    assert await reader == (File("a.yaml", "whole again"),)
+
+
+class Follower:
+    """Counts the changes of a folder that were noticed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stop = asyncio.Event()
+        self._noticed = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._follow())
+        await asyncio.sleep(0)
+        return self
+
+    async def _follow(self) -> None:
+        async for _ in folder.changes(self._path, self._stop):
+            self._noticed.set()
+
+    async def next(self) -> None:
+        await self._noticed.wait()
+        self._noticed.clear()
+
+    async def __aexit__(self, *exception: object) -> None:
+        self._stop.set()
+        await self._task
+
+
+async def test_a_folder_that_is_made_anew_is_followed_on(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    async with Follower(path) as follower:
+        path.rmdir()
+        await follower.next()
+        path.mkdir()
+        await follower.next()
+        (path / "a.yaml").write_text("new")
+        await follower.next()
+
+
+async def test_a_folder_that_takes_the_place_of_another_is_followed_on(tmp_path: Path) -> None:
+    path = tmp_path / "current"
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+    path.symlink_to("1")
+    async with Follower(path) as follower:
+        (tmp_path / "next").symlink_to("2")
+        (tmp_path / "next").rename(path)
+        await follower.next()
+        (path / "a.yaml").write_text("new")
+        await follower.next()
+
+
+async def test_a_change_of_what_a_link_leads_to_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "elsewhere.yaml").write_text("old")
+    (tmp_path / "folder" / "a.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+    async with Follower(tmp_path / "folder") as follower:
+        (tmp_path / "elsewhere.yaml").write_text("changed")
+        await follower.next()
+
+
+async def test_without_watches_changes_are_noticed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "OS file watch limit reached")
+
+    monkeypatch.setattr(folder, "awatch", none_left)
+    async with Follower(tmp_path) as follower:
+        (tmp_path / "a.yaml").write_text("new")
+        await follower.next()
 
 
 async def test_a_change_is_noticed_until_told_to_stop(tmp_path: Path) -> None:

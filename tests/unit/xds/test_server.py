@@ -117,6 +117,23 @@ async def test_settled_with_nobody_connected_is_at_once(server: Server) -> None:
     assert await server.settled(CLUSTER) == ()
 
 
+async def test_taken_waits_for_an_envoy_that_has_taken_it(server: Server, client: Client) -> None:
+    await server.set(clusters("a"))
+    waiting = asyncio.create_task(server.taken(CLUSTER))
+    await client.ask(CLUSTER)
+    first = await client.read()
+    assert not waiting.done()
+
+    await client.ask(CLUSTER, nonce=first.nonce, error="no")
+    await server.settled(CLUSTER)
+    assert not waiting.done()
+
+    await server.set(clusters("a", "b"))
+    second = await client.read()
+    await client.ask(CLUSTER, nonce=second.nonce)
+    await waiting
+
+
 async def test_a_refusal_is_reported_as_it_arrives() -> None:
     refusals: asyncio.Queue[Refusal] = asyncio.Queue()
     server = Server(on_refusal=refusals.put_nowait)
