@@ -68,16 +68,19 @@ def gateway_objects(
 
 
 def _unclear_ports(pods: Selection, wanted: tuple[Table, ...]) -> str | None:
-    """Why a plugin for one port cannot be told which of the pods' ports that is; None if it can."""
-    ports = [pods.pod_ports.get(table.port, table.port) for table in wanted if table.port is not None]
-    for port in ports:
-        if isinstance(port, str):
-            return (
-                "its ports limit a host name in different ways, and the target port of its Service is a name "
-                f"({port}): give its number"
-            )
-        if ports.count(port) > 1:
-            return f"its ports limit a host name in different ways, and its Service leads them to the same port {port}"
+    """Why a plugin for one port cannot be told which of the pods' ports that is; None if it can.
+
+    Istio matches the port that the pods listen on. One that they do not listen on is no port at all to it, without a word.
+    """
+    ports = {table.port: pods.pod_ports.get(table.port) for table in wanted if table.port is not None}
+    differ = "its ports limit a host name in different ways, and"
+    for port, pod_port in ports.items():
+        if pod_port is None:
+            return f"{differ} no Service is known that leads port {port} to them"
+        if isinstance(pod_port, str):
+            return f"{differ} its Service leads port {port} to a name ({pod_port}) instead of a number"
+        if [*ports.values()].count(pod_port) > 1:
+            return f"{differ} its Service leads several of them to port {pod_port}"
     return None
 
 
@@ -94,7 +97,7 @@ def envoy_filter_name(gateway: str) -> str:
 def _wasm_plugin(gateway: Gateway, pods: Selection, table: Table, settings: Settings) -> dict[str, Any]:
     one_port: dict[str, Any] = {}
     if table.port is not None:
-        one_port["match"] = [{"ports": [{"number": pods.pod_ports.get(table.port, table.port)}]}]
+        one_port["match"] = [{"ports": [{"number": pods.pod_ports[table.port]}]}]
     return {
         "apiVersion": "extensions.istio.io/v1alpha1",
         "kind": "WasmPlugin",

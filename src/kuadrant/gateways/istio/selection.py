@@ -24,7 +24,7 @@ _LEGACY_GATEWAY_NAME: Final = "istio.io/gateway-name"
 class Selection(Struct, frozen=True):
     """The labels that the pods of a Gateway have, and whether ``targetRefs`` finds all of them.
 
-    ``pod_ports`` are the pods' ports, by number or name, for ports of the Gateway; one that is not in it is the same.
+    ``pod_ports`` are the pods' ports, by number or name, for the ports of the Gateway's Service as far as it is known.
     """
 
     labels: dict[str, str]
@@ -49,7 +49,9 @@ def selection(
     pods = tuple(pods)
     address = _service_address(gateway)
     if address is None:
-        return _deployed_by_istio(name, pods)
+        # Istio's own name for it.
+        service = services.get((gateway.metadata.namespace, f"{name}-{gateway.spec.gateway_class_name}"))
+        return _deployed_by_istio(name, pods, _pod_ports(service))
     service = services.get(address)
     if service is None:
         return NotSelectable(
@@ -64,18 +66,24 @@ def selection(
         return NotSelectable(
             f"the Service {'/'.join(address)}, which is the Gateway's address, selects no pods"
         )
-    ports = {port.port: port.target_port for port in service.spec.ports if port.target_port}
+    ports = _pod_ports(service)
     behind = [pod for pod in pods if labels.items() <= pod.items()]
     if labels.get(GATEWAY_NAME) == name or (behind and all(pod.get(GATEWAY_NAME) == name for pod in behind)):
         return Selection({GATEWAY_NAME: name}, by_reference=True, pod_ports=ports)
     return Selection(dict(sorted(labels.items())), by_reference=False, pod_ports=ports)
 
 
-def _deployed_by_istio(name: str, pods: Iterable[Mapping[str, str]]) -> Selection:
+def _deployed_by_istio(
+    name: str, pods: Iterable[Mapping[str, str]], ports: dict[int, int | str]
+) -> Selection:
     labels = [pod.keys() for pod in pods if name in (pod.get(GATEWAY_NAME), pod.get(_LEGACY_GATEWAY_NAME))]
     if labels and not any(GATEWAY_NAME in keys for keys in labels):
-        return Selection({_LEGACY_GATEWAY_NAME: name}, by_reference=False)
-    return Selection({GATEWAY_NAME: name}, by_reference=True)
+        return Selection({_LEGACY_GATEWAY_NAME: name}, by_reference=False, pod_ports=ports)
+    return Selection({GATEWAY_NAME: name}, by_reference=True, pod_ports=ports)
+
+
+def _pod_ports(service: Service | None) -> dict[int, int | str]:
+    return {port.port: port.target_port or port.port for port in service.spec.ports} if service else {}
 
 
 def _service_address(gateway: Gateway) -> tuple[str, str] | None:

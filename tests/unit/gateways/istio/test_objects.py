@@ -109,7 +109,7 @@ def _differing() -> GatewayProgram:
 
 
 def test_ports_that_differ_have_a_plugin_each_for_the_pods_port() -> None:
-    pods = istio.Selection({"istio": "ingressgateway"}, by_reference=False, pod_ports={80: 8080})
+    pods = istio.Selection({"istio": "ingressgateway"}, by_reference=False, pod_ports={80: 8080, 443: 443})
     _, *plugins = _objects(_differing(), pods).objects
     assert [(one["metadata"]["name"], one["spec"]["match"]) for one in plugins] == [
         ("kuadrant-gw-port-80", [{"ports": [{"number": 8080}]}]),
@@ -120,19 +120,17 @@ def test_ports_that_differ_have_a_plugin_each_for_the_pods_port() -> None:
 @pytest.mark.parametrize(
     ("pod_ports", "reason"),
     [
-        (
-            {80: "http"},
-            "its ports limit a host name in different ways, and the target port of its Service is a name (http): give its number",
-        ),
-        (
-            {80: 8080, 443: 8080},
-            "its ports limit a host name in different ways, and its Service leads them to the same port 8080",
-        ),
+        ({80: "http", 443: 8443}, "its Service leads port 80 to a name (http) instead of a number"),
+        ({80: 8080, 443: 8080}, "its Service leads several of them to port 8080"),
+        ({80: 8080}, "no Service is known that leads port 443 to them"),
     ],
-    ids=["a name", "the same"],
+    ids=["a name", "the same", "unknown"],
 )
 def test_a_port_that_no_plugin_can_mean_is_said(pod_ports: dict[int, int | str], reason: str) -> None:
     pods = istio.Selection({"istio": "ingressgateway"}, by_reference=False, pod_ports=pod_ports)
-    problem = f"the pods of Gateway ns/gw cannot be selected: {reason}"
+    problem = (
+        "the pods of Gateway ns/gw cannot be selected: "
+        f"its ports limit a host name in different ways, and {reason}"
+    )
     assert _objects(_differing(), pods) == istio.GatewayObjects("ns", "gw", problem=problem)
     assert _objects(_program("a.com"), pods).problem is None

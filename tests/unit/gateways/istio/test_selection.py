@@ -88,9 +88,10 @@ def test_the_pods_ports_are_those_that_the_service_leads_to() -> None:
     service = Service(
         metadata=ObjectMeta(name="svc", namespace="ns"), spec=ServiceSpec(selector=UNNAMED, ports=ports)
     )
-    found = selection(_gateway(asked="svc"), {("ns", "svc"): service}, ())
-    assert isinstance(found, Selection)
-    assert found.pod_ports == {80: 8080, 443: "https"}
+    for address, name in (("svc", "svc"), (None, "gw-istio")):
+        found = selection(_gateway(asked=address), {("ns", name): service}, ())
+        assert isinstance(found, Selection)
+        assert found.pod_ports == {80: 8080, 443: "https", 1: 1}
 
 
 @pytest.mark.parametrize(
