@@ -168,6 +168,8 @@ class Applier:
         identity = (desired.kind.resource, desired.key, desired.manager, desired.subresource)
         if not is_needed(desired, table, self._last.get(identity)):
             return Unchanged()
+        # Whether a request that fails was carried out is not always known.
+        self._last.pop(identity, None)
         path, parameters, body = request_of(desired)
         try:
             response = await self._client.patch(
@@ -179,7 +181,6 @@ class Applier:
         except FAILURES as error:
             return Refused(0, f"PATCH {path}: {describe(error)}")
         if response.status_code not in {200, 201}:
-            self._last.pop(identity, None)
             return read_failure(read_status(response.status_code, response.content))
         try:
             metadata = decode_partial(response.content).metadata

@@ -282,16 +282,19 @@ class Reflector(Generic[T]):
         self._absences = 0
         self._absent = False
 
-    def _gather(self, raw: Raw) -> list[Output[T]]:
+    def _gather(self, raw: Raw, event_type: str = "ADDED") -> list[Output[T]]:
+        """Take an object of a list. A streaming list may begin in the past: then changes come before its end, deletions too."""
         item = self._reader.read(raw)
+        if item.key is None:
+            return [item]
+        self._entries.pop(item.key, None)
+        self._unreadable.pop(item.key, None)
+        if event_type == "DELETED":
+            return []
         if isinstance(item, Entry):
             self._entries[item.key] = item
-            self._unreadable.pop(item.key, None)
-        elif item.key is not None:
-            self._unreadable[item.key] = item
-            self._entries.pop(item.key, None)
         else:
-            return [item]
+            self._unreadable[item.key] = item
         return []
 
     def _take_page(self, body: bytes, now: float) -> list[Output[T]]:
@@ -320,7 +323,7 @@ class Reflector(Generic[T]):
         if event.type == "BOOKMARK":
             return self._take_bookmark(event.object)
         if self._goal == "stream":
-            return self._gather(event.object)
+            return self._gather(event.object, event.type)
         return [self._take_change(event.type, event.object)]
 
     def _take_bookmark(self, raw: Raw) -> list[Output[T]]:
@@ -350,8 +353,7 @@ class Reflector(Generic[T]):
             self._fail(f"the list broke off: {error or 'the answer ended early'}", now)
             self._start_pages()
         elif self._goal == "watch" and self._code == 200:
-            # Hearing something is what a watch is for; so that it ended is no failure.
-            if self._heard or now - self._opened_at >= _LIVED:
+            if now - self._opened_at >= _LIVED:
                 self._failures = 0
             if self._heard and error is None:
                 return

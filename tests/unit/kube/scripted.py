@@ -62,6 +62,7 @@ class Server:
         self.history: list[tuple[int, str, dict[str, Any]]] = []
         self.tokens: dict[str, list[dict[str, Any]]] = {}
         self.page = 2
+        self.behind = 0
         self._uid = 0
 
     def put(self, namespace: str, name: str, spec: Any = None, **metadata: Any) -> int:
@@ -125,11 +126,22 @@ class Server:
     def _stream(self) -> Answer:
         if not self.streams:
             return _failure(status(422, "Invalid", "sendInitialEvents: Forbidden"))
-        lines = [
-            *(event("ADDED", item) for item in self.objects.values()),
-            bookmark(self.version, initial_end=True),
-        ]
+        # From a cache that is somewhat behind, as in the API server: what happened since comes before the end.
+        past = max(self.compacted, self.version - self.behind)
+        lines = [event("ADDED", item) for item in self._at(past).values()]
+        lines += [self.since(past), bookmark(self.version, initial_end=True)]
         return Answer(200, b"".join(lines), ends=False, follows=self.version)
+
+    def _at(self, version: int) -> dict[tuple[str, str], dict[str, Any]]:
+        """The objects as they were."""
+        objects: dict[tuple[str, str], dict[str, Any]] = {}
+        for at, type_, item in self.history:
+            if at <= version:
+                key = item["metadata"]["namespace"], item["metadata"]["name"]
+                objects.pop(key, None)
+                if type_ != "DELETED":
+                    objects[key] = item
+        return objects
 
     def since(self, version: int) -> bytes:
         return b"".join(event(type_, item) for at, type_, item in self.history if at > version)

@@ -22,9 +22,10 @@ NAMES = st.sampled_from("abcdefg")
 class Cluster(RuleBasedStateMachine):
     """A reflector and a scripted server, and a wire between them that carries as many bytes as it likes."""
 
-    @initialize(streams=st.booleans(), names=st.sets(NAMES))
-    def start(self, streams: bool, names: set[str]) -> None:
+    @initialize(streams=st.booleans(), names=st.sets(NAMES), behind=st.integers(0, 5))
+    def start(self, streams: bool, names: set[str], behind: int) -> None:
         self.server = Server(streams=streams)
+        self.server.behind = behind
         for name in sorted(names):
             self.server.put("ns", name)
         self.store = Store()

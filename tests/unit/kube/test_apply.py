@@ -185,6 +185,16 @@ class TestWhenNothingIsWritten:
         await applier.apply(desired(), table())
         assert await applier.apply(desired(), table(entry(12, None, uid="other"))) == Written("u", "20")
 
+    async def test_what_may_have_been_written_is_not_taken_for_unwritten(
+        self, api: Api, applier: Applier
+    ) -> None:
+        before = table(entry(5, None))
+        await applier.apply(desired(), before)
+        api.code = 504
+        await applier.apply(desired({"spec": {"url": "http://y"}}), before)
+        api.code = 200
+        assert await applier.apply(desired(), before) == Written("u", "20")
+
     async def test_what_failed_is_tried_again(self, api: Api, applier: Applier) -> None:
         api.code = 500
         await applier.apply(desired(), table())

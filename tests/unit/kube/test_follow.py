@@ -177,8 +177,27 @@ async def test_a_server_that_says_nothing_is_given_up(
     await following.until_equal(api.server)
 
 
-async def test_a_kind_that_appears_is_found_at_word_of_it(api: Api, following: Following) -> None:
+async def test_a_server_that_says_something_now_and_then_is_not_given_up(
+    api: Api, following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await following.until_equal(api.server)
+    monkeypatch.setattr(reflector, "SILENCE", 1.0)
+    api.cut()
+    await following.until(lambda: len(api.requests) == 2)
+    for n in range(6):
+        await asyncio.sleep(0.25)
+        api.server.put("ns", f"n{n}")
+        api.change()
+    await following.until_equal(api.server)
+    assert len(api.requests) == 2
+
+
+async def test_a_kind_that_appears_is_found_at_word_of_it(
+    api: Api, following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reflector, "ABSENT_INTERVAL", 1000.0)
     api.server.served = False
+    api.cut()
     await following.until(lambda: following.follower.status.phase == "absent")
     assert following.table.synced
     api.server.served = True

@@ -183,7 +183,7 @@ class Election(RuleBasedStateMachine):
 
 
 TestElection = Election.TestCase
-TestElection.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestElection.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 
 
 class Duel:
@@ -239,6 +239,17 @@ def test_a_leader_that_cannot_renew_leads_no_more_before_anybody_else_does(duel:
     assert not duel.second.leads(duel.true)
     duel.go(DURATION - DEADLINE + INTERVAL * 2, duel.second)
     assert duel.second.leads(duel.true)
+
+
+def test_a_late_answer_makes_nobody_leader_for_longer_than_from_when_it_was_asked_for(duel: Duel) -> None:
+    duel.true += INTERVAL * 1.3
+    duel.first.ask(duel.true)
+    duel.first.reach(duel.server)
+    duel.go(DURATION - 1, duel.second)
+    duel.first.hear(duel.true)
+    duel.go(INTERVAL * 2, duel.second)
+    assert duel.second.leads(duel.true)
+    assert not duel.first.leads(duel.true)
 
 
 def test_a_freed_lease_is_taken_at_the_next_look(duel: Duel) -> None:

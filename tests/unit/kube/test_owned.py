@@ -112,3 +112,7 @@ def test_identity_and_the_order_of_keys_do_not_count() -> None:
     assert digest(identified) == digest(dict(reversed(WANTED.items())))
     assert digest({"spec": {"a": 1}}) == digest({"spec": {"a": 1}, "metadata": {}})
     assert digest({"spec": {"name": "x"}}) != digest({"spec": {}})
+
+
+def test_the_version_that_must_hold_when_it_is_applied_is_no_content() -> None:
+    assert digest({"metadata": {"resourceVersion": "5"}, "spec": {}}) == digest({"spec": {}})

@@ -130,6 +130,19 @@ class TestList:
         assert play.table.synced
         assert play.reflector.status.phase == "watching"
 
+    def test_changes_may_come_before_the_end_of_a_streaming_list(self, play: Play) -> None:
+        play.ask()
+        play.open()
+        play.feed(event("ADDED", item("a", 5)) + event("ADDED", item("b", 6)) + event("ADDED", item("c", 7)))
+        play.feed(event("DELETED", item("a", 8)) + event("MODIFIED", item("b", 9)))
+        play.feed(
+            event("MODIFIED", item("c", 10, value="no number")) + event("ADDED", item("d", 11, value="no"))
+        )
+        play.feed(event("MODIFIED", item("d", 12)))
+        assert play.feed(bookmark(12, initial_end=True)) == [("all", ["b", "d"])]
+        assert play.table.entries["ns", "b"].resource_version == "9"
+        assert set(play.table.unreadable) == {("ns", "c")}
+
     def test_an_empty_kind_is_synced(self, play: Play) -> None:
         play.ask()
         play.open()
@@ -347,6 +360,17 @@ class TestWatch:
             assert watching.ask()["resourceVersion"] == str(version)
             watching.open()
 
+    def test_silences_count_only_in_a_row(self, watching: Play) -> None:
+        watching.reflector.expire(watching.now + SILENCE)
+        watching.ask()
+        watching.open()
+        watching.feed(bookmark(11))
+        watching.end()
+        watching.ask()
+        watching.open()
+        watching.reflector.expire(watching.now + SILENCE)
+        assert watching.ask()["resourceVersion"] == "11"
+
     def test_objects_that_are_held_in_the_same_version_are_not_read_again(self, watching: Play) -> None:
         before = watching.table.entries["ns", "a"]
         watching.feed(expired())
@@ -438,6 +462,16 @@ class TestFailures:
             "not allowed to list things.example.com: grant the verbs list and watch on it in a ClusterRole that is bound to "
             'this service account (User "x" cannot list resource "things")'
         )
+
+    def test_to_follow_one_object_a_role_that_names_it_is_enough(self) -> None:
+        reflector = Reflector(THINGS, {}, random=lambda: 1.0, only=("ns", "a"))
+        step = reflector.next(0)
+        assert isinstance(step, Get)
+        assert step.path == "/apis/example.com/v1/namespaces/ns/things"
+        assert dict(step.parameters)["fieldSelector"] == "metadata.name=a"
+        reflector.respond(403, None, 0)
+        reflector.end(0)
+        assert "in a Role in ns that is bound" in (reflector.status.problem or "")
 
     def test_refused_credentials_are_told_with_what_to_do(self, play: Play) -> None:
         play.ask()
