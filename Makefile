@@ -7,6 +7,7 @@ PORT ?= 8000
 WASM_PORT ?= 8082
 ADMIN_PORT ?= 9901
 EXAMPLE ?= examples/toystore
+KUBECTL ?= kubectl
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +41,26 @@ local-cleanup: ## Remove the cluster and all that it left on the machine (LAB=na
 .PHONY: integration
 integration: $(VENV)/.dev ## Test on a real API server and etcd: minutes, the first time more (TESTS=... for some of them)
 	$(BIN)/python -m pytest --durations=5 $(if $(TESTS),$(TESTS),tests/integration)
+
+.PHONY: install
+install: ## Install our definitions into the cluster of the current kubeconfig
+	$(KUBECTL) apply --server-side --kustomize config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove our definitions, and with them every policy
+	$(KUBECTL) delete --ignore-not-found --kustomize config/crd
+
+.PHONY: deploy
+deploy: ## Install everything into the cluster of the current kubeconfig
+	$(KUBECTL) apply --server-side --kustomize config/default
+
+.PHONY: undeploy
+undeploy: ## Remove everything from it
+	$(KUBECTL) delete --ignore-not-found --kustomize config/default
+
+.PHONY: logs
+logs: ## Follow the operator's log
+	$(KUBECTL) --namespace kuadrant-system logs --follow deployment/kuadrant-operator-controller-manager
 
 .PHONY: test-lab
 test-lab: $(VENV)/.dev ## Test the cluster itself: as root, some minutes (TESTS=... for some of them)
