@@ -45,7 +45,15 @@ def test_help_names_every_command_and_says_what_it_does(run: Callable[..., tuple
 
 @pytest.mark.parametrize(
     "command",
-    [("run",), ("translate",), ("wasm",), ("wasm", "list"), ("wasm", "inspect"), ("wasm", "verify")],
+    [
+        ("run",),
+        ("ratelimit",),
+        ("translate",),
+        ("wasm",),
+        ("wasm", "list"),
+        ("wasm", "inspect"),
+        ("wasm", "verify"),
+    ],
 )
 def test_every_command_explains_itself(
     run: Callable[..., tuple[int, str, str]], command: tuple[str, ...]
@@ -65,6 +73,8 @@ def test_every_command_explains_itself(
         ("run", "x", "--port", "70000"),
         ("run", "x", "--rate-limit-timeout", "soon"),
         ("run", "x", "--rate-limit-service", "limitador:8081"),
+        ("ratelimit", "--port", "0"),
+        ("ratelimit", "limitador"),
         ("translate", "x", "-o", "pdf"),
         ("wasm", "verify"),
     ],

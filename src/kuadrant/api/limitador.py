@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, field
 
-from kuadrant.api.meta import Condition, ObjectMeta
+from kuadrant.api.meta import ObjectMeta
 
 
 class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
@@ -48,11 +48,14 @@ class LimitadorMetadata(ObjectMeta, frozen=True, gc=False, kw_only=True):
 
 
 class LimitadorSpec(Struct, frozen=True, rename="camel"):
-    """What a rate limit service is asked to do. ``limits`` are as they are written: a wrong one does not hide the others."""
+    """What a rate limit service is asked to do. ``limits`` are as they are written: a wrong one does not hide the others.
+
+    The rest is whatever somebody wrote, since no mistake in it may keep the limits from being read.
+    """
 
     limits: Raw = Raw(b"[]")
-    rate_limit_headers: str = "NONE"
-    storage: dict[str, Any] | None = None
+    rate_limit_headers: Any = None
+    storage: Any = None
 
 
 class LimitadorPorts(Struct, frozen=True):
@@ -63,18 +66,17 @@ class LimitadorPorts(Struct, frozen=True):
 
 
 class LimitadorService(Struct, frozen=True):
-    """Where the service is reached."""
+    """Where the service is reached, ``status.service``."""
 
     host: str = ""
     ports: LimitadorPorts = LimitadorPorts()
 
 
 class LimitadorStatus(Struct, frozen=True, rename="camel"):
-    """What a rate limit service says of the resource."""
+    """What a rate limit service says of the resource, as far as it matters to one."""
 
     observed_generation: int = 0
-    conditions: tuple[Condition, ...] = ()
-    service: LimitadorService | None = None
+    conditions: tuple[dict[str, Any], ...] = ()
 
 
 class Limitador(Struct, frozen=True):

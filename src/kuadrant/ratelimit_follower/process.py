@@ -127,6 +127,8 @@ class Process:
         logger.info("serving", address=self._server.host, port=self._server.port, core=self._server.core)
 
     def _take(self, _: tuple[Change[Any], ...]) -> None:
+        if self._key in self._table.unreadable:
+            return
         try:
             self._holder.take(self._table.get(*self._key))
         except Exception:
@@ -142,6 +144,9 @@ class Process:
             return "stopping"
         if self._serving:
             return None
+        unreadable = self._table.unreadable.get(self._key)
+        if unreadable is not None:
+            return f"the Limitador {'/'.join(self._key)} cannot be read: {unreadable.problem}"
         return self._follower.status.problem or self._holder.problem or "starting"
 
 

@@ -1,12 +1,12 @@
 """What is said of the limits in the resource's status.
 
-It is a function of the resource alone, never of what one process holds, so that several replicas say the same:
+It is a function of the resource, never of what one process holds, so that several replicas say the same:
 
 * ``observedGeneration`` is the newest generation whose limits were taken by a replica. The others have them as soon as they
   hear of it; one that is cut off from the API server has its former ones, and its own metrics say which.
 * The condition ``Ready`` is about the generation that it names: True if its limits were taken, False if they are wrong.
-* ``True`` is not taken back for the same generation. Replicas of two releases may judge it differently during an upgrade,
-  and neither is to overwrite the other for ever.
+* Replicas of two releases may judge a generation differently. Each takes a ``True`` of another one back once, and whoever holds
+  the limits may say so again. So neither overwrites the other for ever, and it ends as ``True`` exactly if one holds them.
 """
 
 from __future__ import annotations
@@ -39,27 +39,31 @@ def owner(limitador: Limitador) -> str | None:
 
 
 def wanted_status(
-    limitador: Limitador, *, count: int, mistakes: Sequence[str], service: LimitadorService, now: str
+    limitador: Limitador,
+    *,
+    count: int,
+    mistakes: Sequence[str],
+    overruled: bool,
+    service: LimitadorService,
+    now: str,
 ) -> dict[str, Any] | None:
     """Return the status to apply, None to leave it as it is.
 
-    ``count`` and ``mistakes`` are those of the limits of ``limitador``, ``service`` is where they are asked for, and ``now`` is an RFC
-    3339 text in UTC.
+    ``count`` and ``mistakes`` are those of the limits of ``limitador``, ``overruled`` is whether this process already said of
+    this generation that they are wrong, ``service`` is where they are asked for, and ``now`` is an RFC 3339 text in UTC.
     """
-    status, generation = limitador.status, limitador.metadata.generation
-    former = next((condition for condition in status.conditions if condition.type == _READY), None)
     if owner(limitador) is not None:
         return None
-    if (
-        mistakes
-        and former is not None
-        and former.status == "True"
-        and status.observed_generation == generation
-    ):
+    status, generation = limitador.status, limitador.metadata.generation
+    former = [condition for condition in status.conditions if condition.get("type") == _READY]
+    is_held = status.observed_generation == generation and any(
+        condition.get("status") == "True" for condition in former
+    )
+    if mistakes and is_held and overruled:
         return None
     observed = status.observed_generation if mistakes else generation
     conditions = merged_conditions(
-        [] if former is None else [msgspec.to_builtins(former)],
+        former,
         [_wrong(mistakes) if mistakes else _held(limitador, count)],
         ours={_READY},
         generation=generation,

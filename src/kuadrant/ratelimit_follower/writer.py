@@ -46,6 +46,7 @@ class StatusWriter:
         self._applier = Applier(client)
         self._changed = asyncio.Event()
         self._subject: tuple[str, int] | None = None
+        self._called_wrong: tuple[str, int] | None = None
         self._writes = 0
         self._not_before = 0.0
         self._retry_at: float | None = None
@@ -66,8 +67,13 @@ class StatusWriter:
             self._changed.clear()
             self._retry_at = None
             entry = self._table.entries.get(self._key)
-            if entry is not None:
+            if entry is None:
+                continue
+            try:
                 await self._write(entry)
+            except Exception:
+                # A defect of ours must not take down what runs.
+                logger.exception("the status cannot be written", limitador="/".join(self._key))
 
     async def _write(self, entry: Entry[Limitador]) -> None:
         limitador = entry.object
@@ -78,6 +84,7 @@ class StatusWriter:
             limitador,
             count=self._holder.count,
             mistakes=self._holder.mistakes,
+            overruled=self._called_wrong == subject,
             service=self._service,
             now=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
@@ -104,6 +111,8 @@ class StatusWriter:
                 self._say(f"the status cannot be written: {outcome.message}")
             return
         self._said = None
+        if self._holder.mistakes:
+            self._called_wrong = subject
 
     def _say(self, text: str | None) -> None:
         if text is not None and text != self._said:

@@ -89,6 +89,19 @@ async def test_a_process_that_starts_with_wrong_limits_answers_nothing(api: Api,
     assert await replica.admitted() == 2
 
 
+async def test_a_resource_that_cannot_be_read_is_not_taken_for_none(api: Api, start: Start) -> None:
+    api.put()
+    assert api.limitador is not None
+    api.limitador["spec"] = 7
+    replica = await start()
+    await replica.until_not_ready(
+        "the Limitador ns/limitador cannot be read: Expected `object`, got `int` - at `$.spec`"
+    )
+    api.put(limit(2))
+    await replica.until_ready()
+    assert await replica.admitted() == 2
+
+
 async def test_no_limits_are_no_mistake(api: Api, start: Start) -> None:
     api.put()
     replica = await start()

@@ -1,0 +1,99 @@
+"""The command as a process: what a pod runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import httpx2
+import yaml
+
+from ..kube.http_server import serve  # noqa: TID252 - tests are no package
+from .conftest import free_port, limit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Api
+
+
+def kubeconfig(path: Path, server: str) -> Path:
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "clusters": [{"name": "here", "cluster": {"server": server}}],
+        "users": [{"name": "me", "user": {"token": "secret"}}],
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": "ns"}}],
+    }
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+async def page(port: int, path: str) -> int:
+    async with httpx2.AsyncClient() as client:
+        try:
+            return (await client.get(f"http://127.0.0.1:{port}{path}")).status_code
+        except httpx2.ConnectError:
+            return 0
+
+
+async def until_page(port: int, path: str, code: int) -> None:
+    async with asyncio.timeout(60):
+        while await page(port, path) != code:  # noqa: ASYNC110 - it is asked over its port
+            await asyncio.sleep(0.01)
+
+
+async def start(*arguments: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "kuadrant", "ratelimit", "--address", "127.0.0.1"),
+        *map(str, arguments),
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_sigterm_ends_it_within_five_seconds_after_it_was_announced(api: Api, tmp_path: Path) -> None:
+    api.put(limit(3))
+    port, operations_port = free_port(), free_port()
+    async with serve(api.handle) as server:
+        process = await start(
+            "--kubeconfig",
+            kubeconfig(tmp_path / "config", server),
+            *("--port", port, "--operations-port", operations_port, "--log-mode", "development"),
+        )
+        try:
+            await until_page(operations_port, "/readyz", 200)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            await until_page(operations_port, "/readyz", 503)
+            _, written = await process.communicate()
+            seconds = time.monotonic() - began
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    assert process.returncode == 0
+    assert seconds < 5
+    log = written.decode()
+    assert log.index("the limits are held") < log.index("serving") < log.index("stopping")
+    assert "Traceback" not in log
+    assert "secret" not in log
+    assert api.status["service"] == {
+        "host": "limitador-limitador.ns.svc.cluster.local",
+        "ports": {"grpc": port, "http": operations_port},
+    }
+
+
+async def test_no_way_to_an_api_server_is_told_and_ends_it(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    process = await start("--kubeconfig", missing, "--log-mode", "development")
+    _, written = await process.communicate()
+
+    assert process.returncode == 1
+    assert f"there is no kubeconfig at {missing}" in written.decode()
+    assert "Traceback" not in written.decode()
