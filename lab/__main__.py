@@ -8,7 +8,7 @@ from lab import existing, in_box, in_kind, machine, programs
 from lab.box import Box, BoxError
 from lab.existing import ExistingError
 from lab.in_kind import KindError
-from lab.kubectl import Kubectl, KubectlError
+from lab.kubectl import KubectlError
 from lab.programs import BuildError
 
 
@@ -24,8 +24,13 @@ def _setup(arguments: argparse.Namespace) -> int:
 
 
 def _deploy(arguments: argparse.Namespace) -> int:
-    box = Box(arguments.lab)
-    in_box.operator(box, Kubectl(box.command))
+    match arguments.cluster:
+        case "kind":
+            in_kind.operator(arguments.lab)
+        case "existing":
+            existing.operator()
+        case _:
+            in_box.operator(arguments.lab)
     return 0
 
 

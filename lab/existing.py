@@ -31,7 +31,16 @@ def setup() -> None:
     if lacking:
         raise ExistingError("\n  ".join(["The cluster lacks:", *lacking]))
     deploy.crds(kubectl)
-    deploy.operator(kubectl, _image)
+    operator()
+
+
+def operator() -> None:
+    """Deploy the operator image IMG with what config/ holds.
+
+    Raises:
+        ExistingError: IMG is not set.
+    """
+    deploy.operator(Kubectl(lambda *words: list(words)), _image)
 
 
 def cleanup() -> None:

@@ -40,19 +40,20 @@ def setup(name: str) -> None:
     kubectl.rolled_out("coredns", "kube-system", patience=90)
     say("names are answered")
     steps.ready(kubectl)
-    operator(box, kubectl)
+    operator(name)
     say(f"ready: lab/run{'' if name == 'default' else f' --lab {name}'} kubectl get pods --all-namespaces")
 
 
-def operator(box: Box, kubectl: Kubectl) -> None:
+def operator(name: str) -> None:
     """Build, load and deploy the operator of this checkout."""
+    box = Box(name)
 
     def image() -> str:
-        name, archive = images.operator()
+        made, archive = images.operator()
         load(box, archive)
-        return name
+        return made
 
-    deploy.operator(kubectl, image)
+    deploy.operator(Kubectl(box.command), image)
 
 
 def load(box: Box, archive: Path) -> None:

@@ -1,8 +1,8 @@
 """CLUSTER=kind: the same images and manifests on kind, for people with Docker."""
 
-import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import deploy, images, steps
@@ -29,15 +29,26 @@ def setup(name: str) -> None:
     if cluster not in _kind("get", "clusters").split():
         _kind("create", "cluster", f"--name={cluster}", "--wait=120s")
         say(f"the kind cluster {cluster} is up")
-    context = f"kind-{cluster}"
-    kubectl = Kubectl(lambda program, *words: [program, f"--context={context}", *words])
+    kubectl = Kubectl(_command(cluster))
     load(cluster, images.cluster())
     deploy.crds(kubectl)
     steps.apis(kubectl)
     steps.istio(kubectl)
     steps.ready(kubectl)
-    deploy.operator(kubectl, lambda: _operator_image(cluster))
-    say(f"ready: kubectl --context={context} get pods --all-namespaces")
+    operator(name)
+    say(f"ready: kubectl --context=kind-{cluster} get pods --all-namespaces")
+
+
+def operator(name: str) -> None:
+    """Build, load and deploy the operator of this checkout."""
+    cluster = f"kuadrant-{name}"
+
+    def image() -> str:
+        made, archive = images.operator()
+        load(cluster, archive)
+        return made
+
+    deploy.operator(Kubectl(_command(cluster)), image)
 
 
 def load(cluster: str, archive: Path) -> None:
@@ -52,14 +63,12 @@ def cleanup(name: str) -> None:
     say(f"the kind cluster kuadrant-{name} is gone")
 
 
-def _operator_image(cluster: str) -> str:
-    name, archive = images.operator()
-    load(cluster, archive)
-    return name
+def _command(cluster: str) -> Callable[..., list[str]]:
+    return lambda program, *words: [program, f"--context=kind-{cluster}", *words]
 
 
 def _kind(*words: str) -> str:
-    done = subprocess.run(["kind", *words], capture_output=True, text=True, check=False, env=os.environ)
+    done = subprocess.run(["kind", *words], capture_output=True, text=True, check=False)
     if done.returncode:
         raise KindError(f"`kind {' '.join(words)}` failed: {done.stderr.strip()}")
     return done.stdout
