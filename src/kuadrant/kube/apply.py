@@ -107,7 +107,13 @@ def is_needed(desired: Desired, table: Table[Any], last: _Last | None) -> bool:
         version = observed.resource_version
         if version == last.resource_version or is_before(version, last.resource_version):
             return False
-    return Owned(desired.manager, desired.subresource, wanted) not in observed.owned
+    return not _is_owned(desired, table)
+
+
+def _is_owned(desired: Desired, table: Table[Any]) -> bool:
+    observed = table.entries.get(desired.key)
+    wanted = Owned(desired.manager, desired.subresource, digest(desired.content))
+    return observed is not None and wanted in observed.owned
 
 
 def request_of(desired: Desired) -> tuple[str, dict[str, str], bytes]:
@@ -167,6 +173,9 @@ class Applier:
         """
         identity = (desired.kind.resource, desired.key, desired.manager, desired.subresource)
         if not is_needed(desired, table, self._last.get(identity)):
+            if _is_owned(desired, table):
+                # The table knows it by itself now.
+                self._last.pop(identity, None)
             return Unchanged()
         # Whether a request that fails was carried out is not always known.
         self._last.pop(identity, None)

@@ -159,6 +159,12 @@ class TestWhenNothingIsWritten:
         await applier.apply(desired(), table(entry(5, None)))
         assert await applier.apply(desired(), table(entry(20, {"spec": "other"}), version=20)) == Unchanged()
 
+    async def test_what_the_table_knows_is_not_remembered_besides(self, applier: Applier) -> None:
+        await applier.apply(desired(), table())
+        assert len(applier._last) == 1
+        assert await applier.apply(desired(), table(entry(20, SPEC), version=20)) == Unchanged()
+        assert not applier._last
+
     async def test_a_change_of_somebody_is_put_back(self, applier: Applier) -> None:
         await applier.apply(desired(), table(entry(5, None)))
         assert await applier.apply(desired(), table(entry(21, {"spec": "other"}), version=21)) == Written(
