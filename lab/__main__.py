@@ -91,7 +91,7 @@ def main(words: list[str] | None = None) -> int:
     )
     command.set_defaults(call=_setup)
     command = commands.add_parser(
-        "deploy", parents=[name], help="deploy the operator of this checkout in the lab"
+        "deploy", parents=[name, which], help="deploy the operator of this checkout"
     )
     command.set_defaults(call=_deploy)
     command = commands.add_parser("cleanup", parents=[name, which], help="remove it and all that it left")

@@ -83,6 +83,17 @@ class Box:
             return None
         return int(number) if _started(int(number)) == started else None
 
+    def running(self) -> int:
+        """The machine's number for the box's first process.
+
+        Raises:
+            BoxError: the box does not run.
+        """
+        number = self.pid()
+        if number is None:
+            raise BoxError(f"the lab {self.name!r} does not run: make local-setup LAB={self.name}")
+        return number
+
     def start(self) -> None:
         """Start the node's daemons; returns as soon as containerd answers.
 
@@ -150,9 +161,7 @@ class Box:
         Raises:
             BoxError: the box does not run.
         """
-        number = self.pid()
-        if number is None:
-            raise BoxError(f"the lab {self.name!r} does not run: make local-setup LAB={self.name}")
+        number = self.running()
         inner = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
         path = next(item for item in inner if item.startswith(b"PATH=")).decode()
         proxies = [word for name in os.environ if name.lower().endswith("_proxy") for word in ("-u", name)]

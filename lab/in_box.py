@@ -45,8 +45,13 @@ def setup(name: str) -> None:
 
 
 def operator(name: str) -> None:
-    """Build, load and deploy the operator of this checkout."""
+    """Build, load and deploy the operator of this checkout.
+
+    Raises:
+        BoxError: the box does not run, or containerd refused the image.
+    """
     box = Box(name)
+    box.running()
 
     def image() -> str:
         made, archive = images.operator()
