@@ -1,4 +1,4 @@
-"""A real API server that has our definitions, our admission policy, and Istio's kinds."""
+"""A real API server that has our definitions, our admission policy, and the kinds of Istio and Gateway API."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ PLURALS = {
     "ValidatingAdmissionPolicy": "admissionregistration.k8s.io/v1/validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
 }
+SERVED = (
+    ("networking.istio.io/v1alpha3", "envoyfilters"),
+    ("extensions.istio.io/v1alpha1", "wasmplugins"),
+    (f"{GATEWAY_API}/v1", "gateways"),
+    (f"{GATEWAY_API}/v1", "httproutes"),
+)
 
 
 class Server:
@@ -85,12 +91,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         ) as http:
             server = Server(http)
             istio = module_folder("istio", "istio.io/istio") / "manifests/charts/base/files/crd-all.gen.yaml"
-            for file in (*sorted((CRD / "bases").iterdir()), CRD / "admission.yaml", istio):
+            gateway_api = module_folder("istio", "sigs.k8s.io/gateway-api") / "config/crd/standard"
+            routes = [gateway_api / f"{GATEWAY_API}_{plural}.yaml" for plural in ("gateways", "httproutes")]
+            for file in (*sorted((CRD / "bases").iterdir()), CRD / "admission.yaml", istio, *routes):
                 for document in yaml.safe_load_all(file.read_text()):
                     server.apply(PLURALS[document["kind"]], document).raise_for_status()
             _until(lambda: _is_in_force(server), "the admission policy is not in force")
-            _until(lambda: _serves(server, "networking.istio.io/v1alpha3"), "Istio's kinds are not served")
-            _until(lambda: _serves(server, "extensions.istio.io/v1alpha1"), "Istio's kinds are not served")
+            for group, plural in SERVED:
+                _until(lambda: _serves(server, group, plural), f"{plural} are not served")  # noqa: B023
             yield server
     finally:
         cluster.stop()
@@ -102,8 +110,8 @@ def _is_in_force(server: Server) -> bool:
     return all(server.create(version, limits).status_code == 422 for version in ("v1beta2", "v1"))
 
 
-def _serves(server: Server, group: str) -> bool:
-    return server.http.get(f"/apis/{group}").status_code == 200
+def _serves(server: Server, group: str, plural: str) -> bool:
+    return server.http.get(f"/apis/{group}/namespaces/default/{plural}").status_code == 200
 
 
 @pytest.fixture
