@@ -63,6 +63,10 @@ _PROVEN_SECONDS = 30.0
 _UNPROVEN_SECONDS = 1.0
 
 
+class LeadershipLostError(Exception):
+    """Another replica may write now."""
+
+
 class NotDoneError(Exception):
     """Something could not be written; it is tried again."""
 
@@ -77,7 +81,8 @@ async def run(settings: OperatorSettings) -> int:
         module = current()
         access = find_access()
         client = access.connect()
-    except (ModuleMissing, ConfigurationError):
+    except (ModuleMissing, ConfigurationError) as error:
+        logger.error("cannot start", problem=str(error))  # noqa: TRY400 - its place says nothing
         return 1
     logger.info("wasm-shim", sha256=module.sha256)
     async with contextlib.AsyncExitStack() as stack:
@@ -91,7 +96,8 @@ async def run(settings: OperatorSettings) -> int:
                 probes = OperationsServer({}, "", settings.probes_port, checks)
                 await probes.start()
                 stack.push_async_callback(probes.stop)
-        except OSError:
+        except OSError as error:
+            logger.error("a port cannot be had", problem=str(error))  # noqa: TRY400 - its place says nothing
             return 1
         logger.info("following", server=access.server, source=access.source, namespace=settings.namespace)
         running = asyncio.create_task(operator.run())
@@ -101,7 +107,10 @@ async def run(settings: OperatorSettings) -> int:
         ended = not stop.is_set()
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await running
+            try:
+                await running
+            except* LeadershipLostError:
+                logger.error("leadership is lost; ending, to begin anew")  # noqa: TRY400 - no defect
         return 1 if ended else 0
 
 
@@ -147,7 +156,10 @@ class Operator:
         await self._leadership.acquired()
         logger.info("leading", lease=LEASE)
         self._workers.add(_EVERYTHING)
-        await self._workers.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._workers.run())
+            await self._leadership.lost()
+            raise LeadershipLostError
 
     async def _prove(self) -> None:
         """Find out again and again whether the module's address gives its bytes."""
