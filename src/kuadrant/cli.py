@@ -37,12 +37,20 @@ PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 Output = Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"])]
 
 
-def _milliseconds(_: type, tokens: object) -> int:
-    return settings.milliseconds(_only(tokens))
+def _timeout(_: type, tokens: object) -> int:
+    return settings.timeout(_only(tokens))
+
+
+def _ip(_: type, tokens: object) -> str:
+    return settings.ip(_only(tokens))
 
 
 def _address(_: type, tokens: object) -> Address:
     return settings.address(_only(tokens))
+
+
+def _in_milliseconds(value: int) -> str:
+    return f"{value}ms"
 
 
 def _only(tokens: object) -> str:
@@ -59,7 +67,7 @@ def run(
     wasm_port: PortOrOff = 8082,
     admin_port: Port = 9901,
     metrics_port: PortOrOff = 0,
-    address: str = "127.0.0.1",
+    address: Annotated[str, Parameter(converter=_ip)] = "127.0.0.1",
     echo: bool = False,
     envoy: Path | None = None,
     once: bool = False,
@@ -67,7 +75,7 @@ def run(
         settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
     ] = "deny",
     rate_limit_timeout: Annotated[
-        int, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT", converter=_milliseconds)
+        int, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT", converter=_timeout, show_default=_in_milliseconds)
     ] = 1000,
     rate_limit_headers: bool = False,
     rate_limit_service: Annotated[Address | None, Parameter(converter=_address, accepts_keys=False)] = None,
@@ -87,7 +95,7 @@ def run(
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         admin_port: The port of Envoy's admin page.
         metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0 turns it off.
-        address: The address that the listeners and the module server bind to.
+        address: The IP address that the listeners, the module server and the metrics bind to.
         echo: Answer for Services that have no EndpointSlice in the folder, with the request as JSON; without it they get 503.
         envoy: The Envoy to run instead of the one that was installed with this package.
         once: Read the folder once and do not follow changes.
@@ -215,7 +223,7 @@ def operator(
         settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
     ] = "deny",
     rate_limit_timeout: Annotated[
-        int, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT", converter=_milliseconds)
+        int, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT", converter=_timeout, show_default=_in_milliseconds)
     ] = 1000,
     log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info",
     log_mode: Annotated[Literal["development", "production"], Parameter(env_var="LOG_MODE")] = "production",

@@ -15,6 +15,7 @@ FailureMode = Literal["deny", "allow"]
 
 _DURATION = re.compile(r"(?:\d{1,5}(?:h|m|s|ms)){1,4}")
 _PART = re.compile(r"(\d+)(ms|h|m|s)")
+_LONGEST_TIMEOUT = 60_000
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 
 
@@ -73,15 +74,33 @@ class RatelimitSettings(Struct, frozen=True, kw_only=True):
     kubeconfig: Path | None = None
 
 
-def milliseconds(text: str) -> int:
+def timeout(text: str) -> int:
     """Return a duration such as ``100ms`` or ``1m30s`` (Gateway API's format) in milliseconds.
 
     Raises:
-        ValueError: it is not such a duration.
+        ValueError: it is not such a duration, or not one that the shim takes for a timeout.
     """
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration; write it like 100ms, 2s or 1m30s")
-    return sum(int(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(text))
+    milliseconds = sum(int(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(text))
+    if not 1 <= milliseconds <= _LONGEST_TIMEOUT:
+        raise ValueError(
+            f"{text!r} is too {'long' if milliseconds else 'short'}; from 1ms to 1m are possible"
+        )
+    return milliseconds
+
+
+def ip(text: str) -> str:
+    """Return the text of an IP address as it is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address; write it like 127.0.0.1, 0.0.0.0 or ::") from None
+    return text
 
 
 def address(text: str) -> Address:

@@ -10,16 +10,33 @@ from kuadrant.gateways.envoy import Address
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("100ms", 100), ("2s", 2000), ("1m30s", 90_000), ("1h", 3_600_000), ("1s500ms", 1500)],
+    [("100ms", 100), ("2s", 2000), ("1m", 60_000), ("0h1s500ms", 1500)],
 )
 def test_durations_are_gateway_apis(text: str, value: int) -> None:
-    assert settings.milliseconds(text) == value
+    assert settings.timeout(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "1", "1d", "-1s", "1.5s", "1s ", "1s1s1s1s1s"])
 def test_anything_else_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration; write it like 100ms"):
-        settings.milliseconds(text)
+        settings.timeout(text)
+
+
+@pytest.mark.parametrize("text", ["0s", "0ms", "1m1ms", "1h"])
+def test_a_timeout_that_the_shim_would_refuse_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="from 1ms to 1m are possible"):
+        settings.timeout(text)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "0.0.0.0", "::1"])
+def test_an_ip_address_stays_as_it_is(text: str) -> None:
+    assert settings.ip(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "localhost", "127.0.0.1:80", "[::1]"])
+def test_a_host_name_is_no_ip_address(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an IP address"):
+        settings.ip(text)
 
 
 def test_addresses_have_a_host_and_a_port() -> None:
