@@ -13,10 +13,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from msgspec import Struct
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _PROPERTY = "fuzzed"
 
