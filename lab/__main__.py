@@ -113,6 +113,9 @@ def main(words: list[str] | None = None) -> int:
     except (BoxError, BuildError, ExistingError, KindError, KubectlError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command again goes on from here", file=sys.stderr)
+        return 130
     return status
 
 
