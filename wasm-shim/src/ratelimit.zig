@@ -96,14 +96,29 @@ pub const Limit = struct {
         for (limit.entries) |entry| {
             const bytes = switch (entry.value) {
                 .serialized => |bytes| bytes,
-                .attribute => |attribute| try serializeEntry(memory.scratch, entry.key, try attributes.get(attribute.number) orelse attribute.default orelse return false),
-                .expression => |expression| try serializeEntry(memory.scratch, entry.key, try expression.evaluate()),
+                .attribute => |attribute| try serializeEntry(memory.scratch, entry.key, try asText(memory.scratch, try attributes.get(attribute.number) orelse attribute.default orelse return false)),
+                .expression => |expression| try serializeEntry(memory.scratch, entry.key, try asText(memory.scratch, try expression.evaluate())),
             };
             try descriptor.append(bytes);
         }
         return true;
     }
 };
+
+/// The value with U+FFFD for each byte that is no UTF-8. A message with such a byte is refused by the service as a whole, so that
+/// a client could choose that the failure mode decides; values that become equal are counted together.
+fn asText(allocator: Allocator, value: []const u8) error{OutOfMemory}![]const u8 {
+    if (std.unicode.utf8ValidateSlice(value)) return value;
+    var result: std.ArrayList(u8) = .empty;
+    var rest = value;
+    while (rest.len > 0) {
+        const length = std.unicode.utf8ByteSequenceLength(rest[0]) catch 1;
+        const valid = length <= rest.len and std.unicode.utf8ValidateSlice(rest[0..length]);
+        try result.appendSlice(allocator, if (valid) rest[0..length] else "\u{FFFD}");
+        rest = rest[if (valid) length else 1..];
+    }
+    return result.items;
+}
 
 pub const Entry = struct {
     key: []const u8,

@@ -36,8 +36,12 @@ const Stream = struct {
 var streams: std.array_hash_map.Auto(u32, *Stream) = .empty;
 var callers: std.array_hash_map.Auto(u32, *Stream) = .empty;
 
-/// Passed on to the service. Two of them are lists that may come in parts.
+/// Passed on to the service, the most telling first. Two of them are lists that may come in parts.
 const tracing_headers = [_][]const u8{ "traceparent", "tracestate", "baggage" };
+
+/// The most that their values may have together. Servers refuse a call with large metadata (from 8 KiB on), and a client must not
+/// be able to choose that the failure mode decides.
+const most_tracing_bytes = 4096;
 
 /// The request's headers have come. Most requests end here: nothing is allocated for one that no rule has an action for.
 pub fn begin(id: u32, configuration: *Configuration) Action {
@@ -97,9 +101,13 @@ fn decide(id: u32, configuration: *Configuration) error{ OutOfMemory, Failed }!A
 fn create(id: u32, configuration: *Configuration, calls: []const Call) error{OutOfMemory}!*Stream {
     var metadata: [tracing_headers.len]host.Header = undefined;
     var count: usize = 0;
+    var room: usize = most_tracing_bytes;
     inline for (tracing_headers) |name| if (try host.property(attribute.header_prefix ++ name)) |value| {
-        metadata[count] = .{ .name = name, .value = value };
-        count += 1;
+        if (value.len <= room and isPlain(value)) {
+            metadata[count] = .{ .name = name, .value = value };
+            count += 1;
+            room -= value.len;
+        }
     };
     var arena: std.heap.ArenaAllocator = .init(memory.lasting);
     errdefer arena.deinit();
@@ -113,6 +121,12 @@ fn create(id: u32, configuration: *Configuration, calls: []const Call) error{Out
     stream.* = .{ .id = id, .arena = arena, .configuration = configuration.retain(), .calls = kept, .metadata = pairs };
     streams.putAssumeCapacity(id, stream);
     return stream;
+}
+
+/// Whether gRPC takes it for the value of metadata.
+fn isPlain(value: []const u8) bool {
+    for (value) |byte| if (byte < ' ' or byte > '~') return false;
+    return true;
 }
 
 fn destroy(stream: *Stream) void {

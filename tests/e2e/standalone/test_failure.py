@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,6 @@ from .conftest import EXAMPLES, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from .conftest import Kuadrant
 
@@ -78,6 +79,30 @@ def test_a_mute_rate_limit_service_follows_the_failure_mode_after_the_timeout(
         began = time.monotonic()
         assert kuadrant.request("POST").status == 500
         assert time.monotonic() - began >= 0.29
+
+
+@pytest.mark.parametrize(
+    ("example", "before", "counters"),
+    [
+        ("toystore", "      rates:", "counters: [request.headers.x-user]"),
+        ("toystore-v1", "      rates:", """counters: [{expression: "request.headers['x-user']"}]"""),
+    ],
+)
+def test_no_header_makes_a_client_unlimited(
+    start: Callable[..., Kuadrant], tmp_path: Path, example: str, before: str, counters: str
+) -> None:
+    folder = Path(shutil.copytree(EXAMPLES / example, tmp_path / example))
+    policy = folder / "ratelimitpolicy.yaml"
+    policy.write_text(policy.read_text().replace(before, f"      {counters}\n{before}"))
+    # What the service refuses would be let through.
+    kuadrant = start(folder, "--echo", "--failure-mode", "allow")
+
+    for headers in (
+        {"x-user": "not UTF-8: \xff\xfe"},
+        {"x-user": "a", "baggage": "b" * 50_000},
+        {"x-user": "b", "traceparent": "t" * 9_000, "tracestate": "s" * 9_000},
+    ):
+        assert [kuadrant.request("POST", **headers).status for _ in range(6)] == [200] * 5 + [429], headers
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -111,9 +111,7 @@ def entries(call: GrpcCall) -> list[tuple[str, str]]:
     """The entries of the call's one descriptor."""
     domain, descriptor, hits = fields(call.message)
     assert (domain[0], descriptor[0], hits) == (1, 2, (3, 1))
-    return [
-        (fields(one)[0][1].decode(), fields(one)[1][1].decode("latin-1")) for _, one in fields(descriptor[1])
-    ]
+    return [(fields(one)[0][1].decode(), fields(one)[1][1].decode()) for _, one in fields(descriptor[1])]
 
 
 def field(number: int, value: bytes) -> bytes:

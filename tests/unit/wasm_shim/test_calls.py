@@ -153,6 +153,43 @@ def test_tracing_headers_that_may_come_in_parts_are_passed_on_whole(host: Host) 
     assert call.metadata == ((b"tracestate", b"a=1,b=2"), (b"baggage", b"c=3,d=4"))
 
 
+@pytest.mark.parametrize(
+    ("headers", "passed"),
+    [
+        ({"traceparent": "1" * 55, "tracestate": "2" * 512, "baggage": "3" * 3529}, [55, 512, 3529]),
+        ({"traceparent": "1" * 55, "tracestate": "2" * 512, "baggage": "3" * 3530}, [55, 512]),
+        ({"tracestate": "2" * 50_000, "baggage": "3"}, [1]),
+        ({"traceparent": "00-\udcff", "tracestate": "a\tb", "baggage": "k=v"}, [3]),
+    ],
+    ids=["as much as fits", "one byte too many", "a large one before others", "what gRPC does not take"],
+)
+def test_no_tracing_header_makes_the_service_refuse_the_call(
+    host: Host, headers: dict[str, str], passed: list[int]
+) -> None:
+    configure(host, configuration())
+    (call,) = calls(host, request(**headers))
+    assert [len(value) for _, value in call.metadata] == passed
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted"),
+    [
+        ("größer €", "größer €"),
+        ("\udcff\udcfe", "\ufffd\ufffd"),
+        ("a\udcc3(", "a\ufffd("),
+        ("\udced\udca0\udc80", "\ufffd\ufffd\ufffd"),
+        ("cut \udce2\udc82", "cut \ufffd\ufffd"),
+        ("\udcf0\udc9f\udc98b", "\ufffd\ufffd\ufffdb"),
+    ],
+)
+def test_a_value_that_is_no_utf_8_is_sent_as_text_that_the_service_takes(
+    host: Host, sent: str, counted: str
+) -> None:
+    configure(host, configuration(rule(action(limit({"key": "k", "selector": "request.headers.x"})))))
+    (call,) = calls(host, request(x=sent))
+    assert entries(call) == [("k", counted)]
+
+
 def test_every_action_is_one_call_after_the_other(host: Host) -> None:
     services = {"limiter": service(), "other": service(cluster="second", timeoutMs=5)}
     configure(
