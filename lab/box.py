@@ -35,6 +35,9 @@ _DAEMONS = (
     "kube-proxy",
     "kubectl",
 )
+_ENOUGH_MEMORY = (
+    8 << 30
+)  # images take 1.5 GB of it, and all else of a lab as much; disks are several times slower
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -114,6 +117,7 @@ class Box:
             "ADDRESS": ADDRESS,
             "SERVICES": SERVICES,
             "DNS": DNS_ADDRESS,
+            "IMAGES": "memory" if _available_memory() >= _ENOUGH_MEMORY else "disk",
         }
         with (self.logs / "node.log").open("w") as log:
             starter = subprocess.Popen(
@@ -205,6 +209,14 @@ class Box:
         for folder in (self.state.parent, self.state.parent.parent):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _available_memory() -> int:
+    """The bytes that new programs can have without swapping."""
+    (line,) = (
+        line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable:")
+    )
+    return int(line.split()[1]) << 10
 
 
 def _started(number: int) -> str | None:

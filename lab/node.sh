@@ -2,7 +2,7 @@
 # The node: first process of the box's namespaces (box.py starts it). It makes the mounts and the network, keeps the
 # daemons running and collects orphans. When it is killed the kernel ends every process of the box, and mounts and
 # network go with their namespaces.
-# Takes from the environment: STATE (a folder), NODE, ADDRESS, SERVICES (a range), DNS, PATH.
+# Takes from the environment: STATE (a folder), NODE, ADDRESS, SERVICES (a range), DNS, IMAGES (memory or disk), PATH.
 set -euo pipefail
 
 # The box's own /run, with the state of the cluster at /run/lab: no socket of the machine can be reached from here.
@@ -20,7 +20,13 @@ for folder in etc var; do
   mount -t overlay -o "lowerdir=/$folder,upperdir=/run/lab/$folder/upper,workdir=/run/lab/$folder/work" overlay "/$folder"
 done
 bind() { mkdir -p "$2"; mount --bind "$1" "$2"; }
-bind /run/lab/containerd /var/lib/containerd # overlayfs must not lie upon overlayfs
+# Images and the pods' files: not on the overlay, because overlayfs must not lie upon overlayfs.
+if [ "$IMAGES" = memory ]; then
+  mkdir -p /var/lib/containerd
+  mount -t tmpfs -o mode=711 tmpfs /var/lib/containerd
+else
+  bind /run/lab/containerd /var/lib/containerd
+fi
 bind /run/lab/kubelet /var/lib/kubelet
 bind /run/lab/log /var/log
 bind /run/lab/kubernetes /etc/kubernetes
