@@ -323,3 +323,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:  # such as a full disk that our output goes to
+        sys.exit(f"kuadrant: {error}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,3 +186,17 @@ def test_a_file_that_cannot_be_read_is_named(
     code, _, err = run("wasm", "verify", tmp_path / "none.wasm")
 
     assert (code, err) == (1, f"{tmp_path / 'none.wasm'} cannot be read: No such file or directory")
+
+
+def test_output_that_cannot_be_written_is_said_in_a_line() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        result = subprocess.run(
+            [sys.executable, "-u", "-m", "kuadrant", "wasm", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert result.returncode == 1
+    assert result.stderr == "kuadrant: [Errno 28] No space left on device\n"

@@ -171,13 +171,13 @@ class _Number(_Shape):
             reading.wrong(node, path, f"is {shown(node)}, must be a whole number{quotes}")
             return self.stand_in()
         if not self._least <= value <= self._most:
-            reading.wrong(node, path, f"is {value}, must be {self._range()}")
+            reading.wrong(node, path, f"is {value}, must be {self._rule(value)}")
             return self.stand_in()
         return value
 
-    def _range(self) -> str:
+    def _rule(self, value: int) -> str:
         if self._most >= 2**31 - 1 and self._least >= 0:
-            return f"at least {self._least}"
+            return f"at most {self._most}" if value > self._most else f"at least {self._least}"
         return f"from {self._least} to {self._most}"
 
     def stand_in(self) -> Any:

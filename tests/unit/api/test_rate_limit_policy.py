@@ -266,6 +266,13 @@ def test_t2_30_a_window_that_would_limit_nothing_is_refused(duration: int) -> No
     assert mistakes(folder) == [("spec.limits.a.rates[0].duration", f"is {duration}, must be at least 1")]
 
 
+def test_a_duration_that_is_too_long_is_said_to_be_too_long() -> None:
+    folder = policy("v1beta2", "limits: {a: {rates: [{limit: 5, duration: 100000000000, unit: day}]}}")
+    assert mistakes(folder) == [
+        ("spec.limits.a.rates[0].duration", "is 100000000000, must be at most 2147483647")
+    ]
+
+
 @pytest.mark.parametrize("window", ["0s", "999ms", "0h0m", "1ms"])
 def test_t2_34_a_window_below_a_second_is_refused(window: str) -> None:
     folder = policy("v1", f"limits: {{a: {{rates: [{{limit: 5, window: {window}}}]}}}}")
