@@ -1,6 +1,15 @@
-"""`python -m kuadrant` is the command `kuadrant`."""
+"""The command `kuadrant`, also as `python -m kuadrant`."""
 
-from kuadrant.cli import main
+import signal
+
+
+def main() -> None:
+    """Run the command line. Until a command handles it, Ctrl-C ends the process at once and without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from kuadrant import cli  # noqa: PLC0415 - importing all of it takes long enough to be interrupted
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,3 +202,10 @@ def test_output_that_cannot_be_written_is_said_in_a_line() -> None:
 
     assert result.returncode == 1
     assert result.stderr == "kuadrant: [Errno 28] No space left on device\n"
+
+
+def test_ctrl_c_is_settled_before_anything_large_is_imported() -> None:
+    """Otherwise an early Ctrl-C shows the traceback of some import."""
+    script = "import sys, kuadrant.__main__; sys.exit('kuadrant.cli' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import GatewayProgram, ListenerProgram, RuleProgram
     from kuadrant.gateways.envoy import Address, ListenerKey
 
+_RULES = 20
 _EXAMPLES = 4
 
 
@@ -29,14 +30,15 @@ def summary(programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, 
 def _listener(program: GatewayProgram, listener: ListenerProgram, address: Address) -> str:
     names = ", ".join(listener.names)
     lines = [f"Gateway {program.namespace}/{program.name}, listener {names}: http://{address}"]
-    commands: list[str] = []
-    for host in listener.hosts:
-        for rule in host.rules:
-            limits = _limits(rule, program.limits)
-            lines.append(f"  {host.hostname} {_match(rule)}: {limits or 'not limited'}")
-            commands.append(_curl(host.hostname, rule, address))
-    if commands:
-        lines += ["  Try:", *(f"    {command}" for command in dict.fromkeys(commands[:_EXAMPLES]))]
+    rules = [(host.hostname, rule) for host in listener.hosts for rule in host.rules]
+    for hostname, rule in rules[:_RULES]:
+        limits = _limits(rule, program.limits)
+        lines.append(f"  {hostname} {_match(rule)}: {limits or 'not limited'}")
+    if len(rules) > _RULES:
+        lines.append(f"  ... and {len(rules) - _RULES} rules more; kuadrant translate -o shim shows all")
+    if rules:
+        commands = (_curl(hostname, rule, address) for hostname, rule in rules[:_EXAMPLES])
+        lines += ["  Try:", *(f"    {command}" for command in dict.fromkeys(commands))]
     else:
         lines.append("  no route")
     return "\n".join(lines)

@@ -162,3 +162,26 @@ def test_the_summary_of_a_gateway_without_routes_says_so() -> None:
     assert summary(result.compilation.programs, result.addresses) == (
         "Gateway default/g, listener web: http://127.0.0.1:8000\n  no route"
     )
+
+
+def test_the_summary_of_a_large_gateway_is_short() -> None:
+    rules = "\n".join(f"  - matches: [{{path: {{type: Exact, value: /{number}}}}}]" for number in range(16))
+    routes = "---".join(
+        f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r{host}, namespace: default}}
+spec:
+  parentRefs: [{{name: g}}]
+  hostnames: [h{host}.example.com]
+  rules:
+{rules}
+"""
+        for host in range(2)
+    )
+    result = planned(gateway("g", 80), File("routes.yaml", routes))
+
+    lines = summary(result.compilation.programs, result.addresses).splitlines()
+
+    assert lines[21] == "  ... and 12 rules more; kuadrant translate -o shim shows all"
+    assert len(lines) == 1 + 20 + 1 + 1 + 4
