@@ -6,8 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
