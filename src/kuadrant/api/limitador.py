@@ -9,6 +9,9 @@ from msgspec import Raw, Struct, field
 
 from kuadrant.api.meta import ObjectMeta
 
+Identity = tuple[str, int, tuple[str, ...], tuple[str, ...]]
+"""Namespace, seconds, conditions and variables of a limit."""
+
 
 class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     """At most ``max_value`` requests in ``seconds``, counted apart for each value of ``variables``.
@@ -24,6 +27,11 @@ class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     conditions: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     name: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        """What makes its counters its own."""
+        return (self.namespace, self.seconds, self.conditions, self.variables)
 
 
 class _StatusFields(Struct, frozen=True):

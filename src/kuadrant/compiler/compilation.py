@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from kuadrant.api.limitador import Limit
+from kuadrant.api.limitador import Identity, Limit
 from kuadrant.compiler.facts import PolicyFacts, policy_facts
 from kuadrant.compiler.listeners import hostname_of, listener_problems, listeners_by_port
 from kuadrant.compiler.program import GatewayProgram, HostProgram, ListenerProgram
@@ -164,12 +164,11 @@ def _hosts(own: Iterable[str], rules: Iterable[HostRule]) -> tuple[HostProgram, 
 
 def _limits(limits: Iterable[Limit]) -> tuple[Limit, ...]:
     """Every limit once. Of limits that share their counters the strictest one holds."""
-    strictest: dict[tuple[str, int, tuple[str, ...], tuple[str, ...]], Limit] = {}
+    strictest: dict[Identity, Limit] = {}
     for limit in limits:
-        identity = (limit.namespace, limit.seconds, limit.conditions, limit.variables)
-        known = strictest.get(identity)
+        known = strictest.get(limit.identity)
         if known is None or limit.max_value < known.max_value:
-            strictest[identity] = limit
+            strictest[limit.identity] = limit
     return tuple(
         sorted(
             strictest.values(),

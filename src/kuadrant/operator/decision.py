@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from kuadrant.api.limitador import Limit
+from kuadrant.api.limitador import Identity, Limit
 from kuadrant.api.meta import Condition
 from kuadrant.compiler import Compilation, compile_gateways
 from kuadrant.compiler.program import HostProgram
@@ -37,16 +37,13 @@ if TYPE_CHECKING:
 
 GRPC_PORT = "grpc"
 
-Identity = tuple[str, int, tuple[str, ...], tuple[str, ...]]
-"""What makes a limit's counters its own: namespace, seconds, conditions and variables."""
-
 
 class Known(Struct, frozen=True, kw_only=True):
     """What is known beside the objects of the cluster.
 
     ``module`` is the one to load; ``module_problem`` says why its address has not been proven to give its bytes, and is empty
     if it has. ``configure`` renders hosts in the module's dialect. Limits that are no longer wanted stay until they
-    are in ``forgotten`` (by ``identity``): gateways may still ask for them.
+    are in ``forgotten`` (by their identity): gateways may still ask for them.
     """
 
     module: Module
@@ -83,7 +80,7 @@ def decide(world: World, known: Known) -> Decision:
     kuadrant = oldest(world.objects.kuadrants)
     own = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
     present = () if own is None else held_limits(own)
-    limits = union(compilation.limits, (one for one in present if identity(one) not in known.forgotten))
+    limits = union(compilation.limits, (one for one in present if one.identity not in known.forgotten))
     resource = None if kuadrant is None else limitador(kuadrant, limits)
     held = own is not None and is_ready(own) and _holds(own, limits)
     address = None if own is None else service_address(own)
@@ -114,13 +111,8 @@ def oldest(kuadrants: Iterable[Kuadrant]) -> Kuadrant | None:
 
 def union(wanted: tuple[Limit, ...], kept: Iterable[Limit]) -> tuple[Limit, ...]:
     """Return ``wanted`` and those of ``kept`` that count something else."""
-    have = {identity(limit) for limit in wanted}
-    return (*wanted, *(limit for limit in kept if identity(limit) not in have))
-
-
-def identity(limit: Limit) -> Identity:
-    """What makes the counters of ``limit`` its own."""
-    return (limit.namespace, limit.seconds, limit.conditions, limit.variables)
+    have = {limit.identity for limit in wanted}
+    return (*wanted, *(limit for limit in kept if limit.identity not in have))
 
 
 def is_ready(resource: Limitador) -> bool:

@@ -26,11 +26,9 @@ from kuadrant.operator import kinds
 from kuadrant.operator.decision import (
     KINDS,
     Decision,
-    Identity,
     Known,
     decide,
     documents,
-    identity,
     kuadrant_status_content,
     oldest,
     policy_statuses,
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from kuadrant.api.limitador import Identity
     from kuadrant.api.rate_limit_policy import RateLimitPolicy
     from kuadrant.kube.apply import Outcome
     from kuadrant.kube.kind import Kind
@@ -251,8 +250,8 @@ class Operator:
 
     def _note_unwanted(self, decision: Decision, now: float) -> None:
         """Remember since when limits are only kept, and come back when the first of them may go."""
-        wanted = {identity(limit) for limit in decision.compilation.limits}
-        kept = {identity(limit) for limit in decision.limits} - wanted
+        wanted = {limit.identity for limit in decision.compilation.limits}
+        kept = {limit.identity for limit in decision.limits} - wanted
         self._unwanted_since = {one: self._unwanted_since.get(one, now) for one in kept}
         if self._unwanted_since:
             due = min(self._unwanted_since.values()) + _LIMITS_STAY_SECONDS

@@ -68,12 +68,8 @@ def stages(now: Target, wanted: Target) -> tuple[Target, ...]:
 
 def union(now: tuple[Limit, ...], wanted: tuple[Limit, ...]) -> tuple[Limit, ...]:
     """Return the limits of both; of two that count the same (all but maximum and name is equal) the wanted one."""
-    have = {_identity(limit) for limit in wanted}
-    return (*(limit for limit in now if _identity(limit) not in have), *wanted)
-
-
-def _identity(limit: Limit) -> tuple[object, ...]:
-    return (limit.namespace, limit.seconds, limit.conditions, limit.variables)
+    have = {limit.identity for limit in wanted}
+    return (*(limit for limit in now if limit.identity not in have), *wanted)
 
 
 _TYPES = {

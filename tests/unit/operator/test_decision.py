@@ -15,7 +15,7 @@ from kuadrant.dialects.kuadrant import Service, render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
 from kuadrant.gateways.module import served_module
 from kuadrant.operator import decision
-from kuadrant.operator.decision import Known, decide, identity
+from kuadrant.operator.decision import Known, decide
 from kuadrant.operator.kinds import Limitador
 from kuadrant.operator.world import World
 
@@ -138,7 +138,7 @@ def test_limits_that_nobody_wants_stay_until_they_are_forgotten() -> None:
     resource = limitador((*WANTED, former))
 
     assert decide(world(resource), known()).limits == (*WANTED, former)
-    assert decide(world(resource), known(forgotten=frozenset({identity(former)}))).limits == WANTED
+    assert decide(world(resource), known(forgotten=frozenset({former.identity}))).limits == WANTED
 
 
 def test_of_a_limit_that_counts_the_same_the_new_maximum_holds() -> None:
