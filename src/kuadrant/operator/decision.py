@@ -55,8 +55,8 @@ class Known(Struct, frozen=True, kw_only=True):
 class Decision(Struct, frozen=True, kw_only=True):
     """What to apply, in this order: the rate limit service's resource, the gateways' objects; then what to delete.
 
-    ``held`` tells whether the rate limit service holds all of ``limits``. Gateways whose objects may not be written yet have
-    none in ``gateways``; what there is of theirs stays. ``facts`` make the statuses, after it is known what was written.
+    ``held`` tells whether the rate limit service holds all of ``limits``. The objects of gateways in
+    ``waiting`` (``namespace/name``) may not be written yet; what there is of theirs stays.
     """
 
     limits: tuple[Limit, ...]
