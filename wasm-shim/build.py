@@ -1,7 +1,8 @@
 """Builds the packaged proxy-wasm module from the Zig sources beside this file (``make shim``).
 
 The same sources give the same bytes on every machine. ``--check`` builds to a temporary folder instead and fails when the
-packaged module is not what the sources give.
+packaged module is not what the sources give. ``VERSION`` is the module's: with another one the module of the version before
+stays, beside the new one, for gateways that start with an object that names it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,19 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
+
+from kuadrant.wasm import lock
+
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "src" / "main.zig"
-PACKAGED = HERE.parent / "src" / "kuadrant" / "wasm" / "modules" / "kuadrant-wasm-shim.wasm"
+MODULES = HERE.parent / "src" / "kuadrant" / "wasm" / "modules"
+PACKAGED = MODULES / "kuadrant-wasm-shim.wasm"
+LOCK = MODULES / lock.NAME
+VERSION = "0.2.0"
+DIALECTS = ("kuadrant-v1",)
+KEPT = 1
+"""How many versions before the current one stay."""
 ZIG_VERSION = "0.17.1"
 OPTIONS = (
     "-target",
@@ -68,6 +79,35 @@ def describe(module: bytes) -> str:
     return f"{len(module)} bytes, sha256 {hashlib.sha256(module).hexdigest()}"
 
 
+def entry(module: bytes) -> lock.Entry:
+    """What the lock file has to say of the current module."""
+    return lock.Entry(
+        name="kuadrant-wasm-shim",
+        version=VERSION,
+        file=PACKAGED.name,
+        sha256=hashlib.sha256(module).hexdigest(),
+        size=len(module),
+        dialects=DIALECTS,
+        source="wasm-shim/",
+    )
+
+
+def pack(module: bytes) -> None:
+    """Write the module and its entry; when its version is a new one, keep the one before."""
+    entries = lock.parse(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else ()
+    MODULES.mkdir(parents=True, exist_ok=True)
+    before = [one for one in entries if one.file != PACKAGED.name]
+    for replaced in entries:
+        if replaced.file == PACKAGED.name and replaced.version != VERSION:
+            kept = PACKAGED.with_name(f"{replaced.name}@{replaced.version}.wasm")
+            PACKAGED.rename(kept)
+            before.insert(0, msgspec.structs.replace(replaced, file=kept.name))
+    for old in before[KEPT:]:
+        (MODULES / old.file).unlink()
+    PACKAGED.write_bytes(module)
+    LOCK.write_text(lock.text((entry(module), *before[:KEPT])), encoding="utf-8")
+
+
 def main() -> None:
     """Build, then write or compare."""
     parser = argparse.ArgumentParser(
@@ -85,12 +125,13 @@ def main() -> None:
                 f"{PACKAGED.name} is not what wasm-shim/src gives: run `make shim` and commit the result\n"
                 f"  packaged: {describe(packaged)}\n  rebuilt:  {describe(module)}"
             )
+        if entry(module) != lock.parse(LOCK.read_text(encoding="utf-8"))[0]:
+            sys.exit(f"{lock.NAME} does not say of {PACKAGED.name} what build.py says: run `make shim`")
         print(f"{PACKAGED.name} is what wasm-shim/src gives: {describe(module)}")
         return
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     module = build(cache_home / "kuadrant" / "zig")
-    PACKAGED.parent.mkdir(parents=True, exist_ok=True)
-    PACKAGED.write_bytes(module)
+    pack(module)
     print(f"{PACKAGED.relative_to(HERE.parent)}: {describe(module)}")
 
 

@@ -20,7 +20,7 @@ from kuadrant.standalone.folder import FolderError, read
 from kuadrant.standalone.plan import Mistakes, plan
 from kuadrant.standalone.translate import surroundings, translated
 from kuadrant.wasm import report
-from kuadrant.wasm.catalogue import current, embedded
+from kuadrant.wasm.catalogue import CatalogueError, current, embedded
 from kuadrant.wasm.module import Module, NotAModule
 
 app = App(
@@ -323,5 +323,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         sys.exit(1)
+    except CatalogueError as error:
+        sys.exit(f"kuadrant: {error}")
     except OSError as error:  # such as a full disk that our output goes to
         sys.exit(f"kuadrant: {error}")

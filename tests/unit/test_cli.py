@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from kuadrant import cli
+from kuadrant.wasm import catalogue
 from kuadrant.wasm.catalogue import current
 
 if TYPE_CHECKING:
@@ -126,8 +127,11 @@ def test_the_list_of_modules_is_for_people_and_for_programs(run: Callable[..., t
     assert code == 0
     assert json.loads(out)[0] == {
         "name": "kuadrant-wasm-shim",
+        "version": current().version,
         "sha256": sha256,
         "size": len(current().data),
+        "dialects": ["kuadrant-v1"],
+        "source": "wasm-shim/",
         "current": True,
     }
 
@@ -165,7 +169,7 @@ def test_a_copy_of_the_embedded_module_is_recognised(
     code, out, _ = run("wasm", "verify", file)
 
     assert code == 0
-    assert "It is the embedded module kuadrant-wasm-shim." in out
+    assert f"It is the embedded module kuadrant-wasm-shim {current().version}." in out
 
 
 def test_a_module_cut_short_is_not_loadable(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
@@ -207,3 +211,24 @@ def test_ctrl_c_is_settled_before_anything_large_is_imported() -> None:
     script = "import sys, kuadrant.__main__; sys.exit('kuadrant.cli' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", [("run", "."), ("translate", "."), ("wasm", "list")])
+def test_a_build_whose_module_was_changed_does_not_start_and_says_why(
+    run: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    modules = Path(shutil.copytree(Path(catalogue.__file__).parent / "modules", tmp_path / "modules"))
+    with (modules / "kuadrant-wasm-shim.wasm").open("ab") as file:
+        file.write(b"\0")
+    monkeypatch.setattr("kuadrant.wasm.catalogue.resources.files", lambda _package: tmp_path)
+    shutil.copytree(EXAMPLES / "toystore", tmp_path / "toystore")
+    monkeypatch.chdir(tmp_path / "toystore")
+
+    code, out, err = run(*command)
+
+    assert (code, out) == (1, "")
+    assert f"kuadrant: {modules / 'kuadrant-wasm-shim.wasm'} is not what modules.lock says" in err
+    assert "Traceback" not in err

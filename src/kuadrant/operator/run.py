@@ -37,7 +37,7 @@ from kuadrant.operator.decision import (
 )
 from kuadrant.operator.proof import prove
 from kuadrant.operator.world import World, world
-from kuadrant.wasm.catalogue import ModuleMissing, current, embedded
+from kuadrant.wasm.catalogue import CatalogueError, current, embedded
 from kuadrant.wasm.server import serve
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def run(settings: OperatorSettings) -> int:
         module = current()
         access = find_access()
         client = access.connect()
-    except (ModuleMissing, ConfigurationError) as error:
+    except (CatalogueError, ConfigurationError) as error:
         logger.error("cannot start", problem=str(error))  # noqa: TRY400 - its place says nothing
         return 1
     logger.info("wasm-shim", sha256=module.sha256)

@@ -27,7 +27,7 @@ from kuadrant.standalone.plan import Mistakes, Plan, Surroundings, plan
 from kuadrant.standalone.rollout import Target, stages, union
 from kuadrant.standalone.summary import summary
 from kuadrant.status import Evidence, PolicyStatus, policy_status
-from kuadrant.wasm.catalogue import ModuleMissing, current, embedded
+from kuadrant.wasm.catalogue import CatalogueError, current, embedded
 from kuadrant.wasm.server import serve
 from kuadrant.xds import EMPTY, AddressError, Refusal, Server, Snapshot
 
@@ -147,7 +147,7 @@ class Standalone:
         settings = self._settings
         try:
             module = current()
-        except ModuleMissing as error:
+        except CatalogueError as error:
             raise StartError(str(error)) from error
         logger.info("wasm-shim", sha256=module.sha256)
         if settings.wasm_port:

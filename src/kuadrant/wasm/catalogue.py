@@ -1,43 +1,115 @@
-"""The modules that the package carries."""
+"""The modules that this build carries: each named by a lock file, and proven by it before anything else happens."""
 
 from __future__ import annotations
 
 from importlib import resources
+from typing import TYPE_CHECKING
 
+from kuadrant.wasm import lock
 from kuadrant.wasm.module import Module
 
-CURRENT = "kuadrant-wasm-shim"
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+#: Beside a lock file of fetched modules: the one of them that is current. Without it the embedded one is.
+CHOSEN = "kuadrant-wasm-shim"
 
 
-class ModuleMissing(LookupError):  # noqa: N818 - it says what happened
-    """The package was built without the module that it is meant to carry."""
+class CatalogueError(LookupError):
+    """The modules are not those that a lock file names; the text says which, and what to do."""
+
+
+def carried(folder: Path | None = None) -> tuple[Module, ...]:
+    """Read all modules that are to be served; the first is the one that new configuration is written for.
+
+    ``folder`` holds fetched modules. The embedded ones are served, too, so that a gateway that starts with an older
+    object gets the bytes that it names.
+
+    Raises:
+        CatalogueError: a module is not there or not what its lock file says.
+        OSError: something cannot be read.
+    """
+    own = embedded()
+    if folder is None:
+        return own
+    chosen, kept = _fetched(folder)
+    return _distinct(*chosen, *own, *kept)
 
 
 def embedded() -> tuple[Module, ...]:
-    """Read all modules that the package carries; the one that new configuration is written for comes first.
+    """Read the modules of the package; the one that new configuration is written for comes first.
 
     Raises:
-        ModuleMissing: that one is not there.
+        CatalogueError: a module is not there or not what the lock file says.
         OSError: a module cannot be read.
     """
-    modules = [
-        Module(name=entry.name.removesuffix(".wasm"), data=entry.read_bytes())
-        for entry in sorted(
-            resources.files("kuadrant.wasm").joinpath("modules").iterdir(), key=lambda entry: entry.name
-        )
-        if entry.name.endswith(".wasm")
-    ]
-    modules.sort(key=lambda module: module.name != CURRENT)
-    if not modules or modules[0].name != CURRENT:
-        raise ModuleMissing(f"this build carries no module {CURRENT}.wasm; `make shim` builds it")
-    return tuple(modules)
+    modules = _locked(resources.files("kuadrant.wasm").joinpath("modules"))
+    if not modules:
+        raise CatalogueError("this build carries no module; `make shim` builds one")
+    return modules
 
 
-def current() -> Module:
-    """Read the module that new configuration is written for.
+def current(folder: Path | None = None) -> Module:
+    """Read the module that new configuration is written for; errors as of `carried`."""
+    return carried(folder)[0]
+
+
+def entries(folder: Traversable) -> tuple[lock.Entry, ...]:
+    """Return what the lock file of ``folder`` names, without a look at the modules; nothing if there is no lock file.
 
     Raises:
-        ModuleMissing: the package does not carry it.
+        CatalogueError: it is no lock file.
         OSError: it cannot be read.
     """
-    return embedded()[0]
+    file = folder.joinpath(lock.NAME)
+    try:
+        return lock.parse(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    except ValueError as error:
+        raise CatalogueError(f"{file}: {error}") from error
+
+
+def _fetched(folder: Path) -> tuple[tuple[Module, ...], tuple[Module, ...]]:
+    """Return the chosen module of a folder, if one is, and the others."""
+    modules = _locked(folder)
+    file = folder / CHOSEN
+    try:
+        chosen = Module(CHOSEN, file.read_bytes())
+    except FileNotFoundError:
+        return (), modules
+    known = tuple(module for module in modules if module.sha256 == chosen.sha256)
+    if not known:
+        raise CatalogueError(
+            f"{file} has sha256 {chosen.sha256}, which {folder / lock.NAME} does not name; remove it, or"
+            " `kuadrant wasm fetch` the version that you want"
+        )
+    return known, tuple(module for module in modules if module not in known)
+
+
+def _locked(folder: Traversable) -> tuple[Module, ...]:
+    return tuple(_read(folder, entry) for entry in entries(folder))
+
+
+def _read(folder: Traversable, entry: lock.Entry) -> Module:
+    file = folder.joinpath(entry.file)
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise CatalogueError(
+            f"{folder.joinpath(lock.NAME)} names {entry.file}, which is not there; build or fetch it again"
+        ) from None
+    module = Module(
+        name=entry.name, data=data, version=entry.version, dialects=entry.dialects, source=entry.source
+    )
+    if (module.sha256, len(data)) != (entry.sha256, entry.size):
+        raise CatalogueError(
+            f"{file} is not what {lock.NAME} says and is not served: it has {len(data)} bytes of sha256 {module.sha256},"
+            f" not {entry.size} of {entry.sha256}; build or fetch it again"
+        )
+    return module
+
+
+def _distinct(*modules: Module) -> tuple[Module, ...]:
+    return tuple({module.sha256: module for module in reversed(modules)}.values())[::-1]

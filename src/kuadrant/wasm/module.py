@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
@@ -86,10 +86,18 @@ HOST_FUNCTIONS = frozenset(
 
 @dataclass(frozen=True)
 class Module:
-    """A module as it is served; ``sha256`` (lower-case hex) is computed here from ``data`` and cannot be given."""
+    """A module as it is served; ``sha256`` (lower-case hex) is computed here from ``data`` and cannot be given.
+
+    ``version``, ``dialects`` (the forms of configuration that it understands, the preferred one first) and ``source`` are
+    those of the lock file, empty for a module that none names.
+    """
 
     name: str
     data: bytes = field(repr=False)
+    _: KW_ONLY
+    version: str = ""
+    dialects: tuple[str, ...] = ()
+    source: str = ""
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:

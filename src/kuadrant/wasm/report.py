@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 def listing(modules: Sequence[Module]) -> list[dict[str, Any]]:
     """Return one entry for each module; the first is the one that gateways are told to load."""
     return [
-        {"name": module.name, "sha256": module.sha256, "size": len(module.data), "current": position == 0}
+        {
+            "name": module.name,
+            "version": module.version,
+            "sha256": module.sha256,
+            "size": len(module.data),
+            "dialects": list(module.dialects),
+            "source": module.source,
+            "current": position == 0,
+        }
         for position, module in enumerate(modules)
     ]
 
@@ -43,7 +51,7 @@ def verification(module: Module, known: Sequence[Module]) -> dict[str, Any]:
         problems = list(inspect(module.data).problems)
     except NotAModule as error:
         problems = [str(error)]
-    same = next((one.name for one in known if one.sha256 == module.sha256), None)
+    same = next((f"{one.name} {one.version}" for one in known if one.sha256 == module.sha256), None)
     return {
         "name": module.name,
         "sha256": module.sha256,
@@ -56,10 +64,12 @@ def verification(module: Module, known: Sequence[Module]) -> dict[str, Any]:
 
 def listing_text(entries: Sequence[Mapping[str, Any]]) -> str:
     """Return the list as a table."""
-    width = max((len(entry["name"]) for entry in entries), default=0)
+    names = [f"{entry['name']} {entry['version']}" for entry in entries]
+    width = max(map(len, names), default=0)
     return "\n".join(
-        f"{entry['name']:{width}}  {entry['sha256']}  {entry['size']:>9,} bytes{'  current' if entry['current'] else ''}"
-        for entry in entries
+        f"{name:{width}}  {entry['sha256']}  {entry['size']:>9,} bytes  {', '.join(entry['dialects'])}"
+        f"{'  current' if entry['current'] else ''}"
+        for name, entry in zip(names, entries, strict=True)
     )
 
 
