@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 
 from lab import existing, in_box, in_kind, machine, programs
@@ -10,6 +11,7 @@ from lab.existing import ExistingError
 from lab.in_kind import KindError
 from lab.kubectl import KubectlError
 from lab.programs import BuildError
+from lab.progress import say
 
 
 def _setup(arguments: argparse.Namespace) -> int:
@@ -54,10 +56,21 @@ def _run(arguments: argparse.Namespace) -> int:
     return 2
 
 
-def _check(_: argparse.Namespace) -> int:
-    lack = machine.lacking()
-    print(lack or "This machine has all that the lab needs.")
-    return 1 if lack else 0
+def _check(arguments: argparse.Namespace) -> int:
+    here = machine.Machine()
+    if arguments.install and (missing := here.missing(tests=arguments.tests)):
+        machine.install(missing)
+    lack = here.lacking(tests=arguments.tests)
+    if lack:
+        print(lack, file=sys.stderr)
+        return 1
+    say(f"this machine has all that the {'tests need' if arguments.tests else 'lab needs'}")
+    return 0
+
+
+def _build(_: argparse.Namespace) -> int:
+    in_box.build()
+    return 0
 
 
 def _binaries(arguments: argparse.Namespace) -> int:
@@ -99,7 +112,11 @@ def main(words: list[str] | None = None) -> int:
     command = commands.add_parser("run", parents=[name], help="run a command inside the lab")
     command.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND...")
     command.set_defaults(call=_run)
+    command = commands.add_parser("build", help="build all that a lab is made of into the cache")
+    command.set_defaults(call=_build)
     command = commands.add_parser("check", help="name what this machine lacks")
+    command.add_argument("--tests", action="store_true", help="for the tests, too")
+    command.add_argument("--install", action="store_true", help="install the Debian packages that it lacks")
     command.set_defaults(call=_check)
     command = commands.add_parser(
         "binaries", help="build programs if need be and print their paths, one on a line"
@@ -112,6 +129,9 @@ def main(words: list[str] | None = None) -> int:
         status: int = arguments.call(arguments)
     except (BoxError, BuildError, ExistingError, KindError, KubectlError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(f"`{' '.join(error.cmd)}` failed", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: the same command again goes on from here", file=sys.stderr)

@@ -43,6 +43,11 @@ def digest(parts: Iterable[str | bytes | Path]) -> str:
     return total.hexdigest()[:16]
 
 
+def place(name: str, parts: Iterable[str | bytes | Path]) -> Path:
+    """The folder that the entry of `name` made from `parts` is in, once it is there."""
+    return home() / f"{name}-{digest(parts)}"
+
+
 def entry(
     name: str, parts: Iterable[str | bytes | Path], build: Callable[[Path], None], *, keep: int | None = None
 ) -> Path:
@@ -51,7 +56,7 @@ def entry(
     `build` gets an empty folder to fill. The entry appears whole or not at all, also when several processes want it at
     once or one of them is killed. With `keep`, only that many entries of the name stay, the newest.
     """
-    found = home() / f"{name}-{digest(parts)}"
+    found = place(name, parts)
     if found.is_dir():
         return found
     found.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import deploy, images, machine, steps
+from lab import deploy, images, machine, programs, steps
 from lab.box import NODE, Box, BoxError
 from lab.kubectl import Kubectl
 from lab.progress import say
@@ -21,6 +21,7 @@ def setup(name: str) -> None:
         raise BoxError(lack)
     box = Box(name)
     kubectl = Kubectl(box.command)
+    programs.build()
     archive = images.cluster()
     if box.pid():
         say(f"the lab {name!r} runs")
@@ -42,6 +43,19 @@ def setup(name: str) -> None:
     steps.ready(kubectl)
     operator(name)
     say(f"ready: lab/run{'' if name == 'default' else f' --lab {name}'} kubectl get pods --all-namespaces")
+
+
+def build() -> None:
+    """Have all that a lab is made of in the cache, which takes most of the time of the first one.
+
+    Raises:
+        BoxError: the machine lacks something; the message says what to do.
+    """
+    if lack := machine.lacking():
+        raise BoxError(lack)
+    programs.build()
+    images.cluster()
+    images.operator()
 
 
 def operator(name: str) -> None:

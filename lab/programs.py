@@ -4,17 +4,24 @@ Each folder of go/ pins one set of modules by its go.mod and go.sum; `tool` line
 code of our own.
 """
 
+import functools
 import json
 import os
 import shutil
 import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from lab import cache
+from lab import cache, machine
+from lab.machine import GO
 from lab.progress import say
 
-GO = Path(__file__).parent / "go"
+_COMPILE = ("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly")
+_SPEAK_EVERY = 30.0  # seconds
 
 
 class BuildError(Exception):
@@ -92,19 +99,58 @@ def path_of(name: str) -> Path:
     Raises:
         BuildError: the compiler refused, or a module could not be downloaded.
     """
-    program = PROGRAMS[name]
-    module = GO / program.module
-    command = ["go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly"]
-    command += ["-ldflags", " ".join(["-s -w", *(f"-X {variable}" for variable in program.variables)])]
+    build([name])
+    return _place(PROGRAMS[name]) / name
 
-    def build(folder: Path) -> None:
-        say(f"building {name} (the first time takes minutes)")
-        _go([*command, "-o", str(folder / name), program.package], module)
 
-    return (
-        cache.entry(f"programs/{name}", [module, " ".join(command), program.package, _toolchain()], build)
-        / name
-    )
+def build(names: Iterable[str] = tuple(PROGRAMS)) -> None:
+    """Have these programs. Those of one module are compiled together, since they have most of their packages in common.
+
+    Raises:
+        BuildError: the compiler refused, or a module could not be downloaded.
+    """
+    missing: dict[str, list[Program]] = {}
+    for program in (PROGRAMS[name] for name in names):
+        if not _place(program).is_dir():
+            missing.setdefault(program.module, []).append(program)
+    for module, programs in missing.items():
+        _build(module, programs)
+
+
+def _build(module: str, programs: Sequence[Program]) -> None:
+    say(f"building {', '.join(program.name for program in programs)} (the first time takes minutes)")
+    cache.home().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".go-", dir=cache.home()) as folder:
+        flags = [f"-ldflags={program.package}={_linker_flags(program)}" for program in programs]
+        packages = [program.package for program in programs]
+        _go([*_COMPILE, "-v", *flags, "-o", f"{folder}/", *packages], GO / module)
+        for program in programs:
+
+            def move(to: Path, program: Program = program) -> None:
+                shutil.move(Path(folder) / _built_name(program), to / program.name)
+
+            cache.entry(f"programs/{program.name}", _parts(program), move)
+
+
+def _linker_flags(program: Program) -> str:
+    return " ".join(["-s -w", *(f"-X {variable}" for variable in program.variables)])
+
+
+def _parts(program: Program) -> list[str | Path]:
+    """All that a program is made from."""
+    command = " ".join([*_COMPILE, "-ldflags", _linker_flags(program)])
+    return [GO / program.module, command, program.package, _toolchain()]
+
+
+def _place(program: Program) -> Path:
+    return cache.place(f"programs/{program.name}", _parts(program))
+
+
+def _built_name(program: Program) -> str:
+    """The name that Go gives a program: that of its package's folder, or of the one above if that is a major version."""
+    path = PurePosixPath(program.module if program.package == "." else program.package)
+    is_version = path.name.startswith("v") and path.name[1:].isdigit()
+    return path.parent.name if is_version else path.name
 
 
 def module_folder(module: str, path: str) -> Path:
@@ -118,25 +164,38 @@ def module_folder(module: str, path: str) -> Path:
     return Path(found["Dir"])
 
 
+@functools.cache
 def _toolchain() -> str:
     """What else decides about the bytes of a program: the version of Go and the machine it builds for."""
     return _go(["go", "env", "GOVERSION", "GOOS", "GOARCH"], GO)
 
 
-def _go(command: list[str], folder: Path) -> str:
-    """Run the go tool, politely, and return what it printed."""
-    if not shutil.which("go"):
+def _go(command: Sequence[str], folder: Path) -> str:
+    """Run the go tool, politely, and return what it printed; says now and then how far it is."""
+    go = machine.find_go()
+    if go is None:
         raise BuildError("go is not installed: see https://go.dev/dl/")
     environment = {**os.environ, "CGO_ENABLED": "0"}
-    done = subprocess.run(
-        ["nice", "-n", "19", *command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = "\n".join(done.stderr.splitlines()[-20:])
-        raise BuildError(f"`{' '.join(command)}` in {folder} failed:\n{said}")
-    return done.stdout
+    last: deque[str] = deque(maxlen=20)
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(
+            ["nice", "-n", "19", go, *command[1:]],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stderr is not None
+        spoke = time.monotonic()
+        for count, line in enumerate(process.stderr, 1):  # with -v, a line is a package that is compiled
+            last.append(line)
+            if time.monotonic() - spoke > _SPEAK_EVERY:
+                spoke = time.monotonic()
+                say(f"{count} packages are done")
+        if process.wait():
+            raise BuildError(f"`{' '.join(command)}` in {folder} failed:\n{''.join(last)}")
+        output.seek(0)
+        return output.read()

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from lab import cache, programs
+from lab import cache, machine, programs
 from lab.kubectl import Kubectl
 from lab.progress import say
 
@@ -20,7 +20,7 @@ def gateway_api() -> Path:
         ):
             shutil.copy(file, folder)
 
-    return cache.entry("manifests/gateway-api", [programs.GO / "istio" / "go.mod"], build)
+    return cache.entry("manifests/gateway-api", [machine.GO / "istio" / "go.mod"], build)
 
 
 def istio_crds() -> Path:
@@ -32,7 +32,7 @@ def istio_crds() -> Path:
         )
         shutil.copy(crds, folder / "istio.yaml")
 
-    return cache.entry("manifests/istio", [programs.GO / "istio" / "go.mod"], build) / "istio.yaml"
+    return cache.entry("manifests/istio", [machine.GO / "istio" / "go.mod"], build) / "istio.yaml"
 
 
 def names(kubectl: Kubectl) -> None:
