@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from kuadrant.dialects.relevance import relevant
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
@@ -22,9 +22,14 @@ _RATE_LIMIT = "ratelimit"
 
 
 class Service(Struct, frozen=True, gc=False, rename="camel"):
-    """How the rate limit service is asked: by which Envoy cluster, for how long, and what to do without an answer."""
+    """How the rate limit service is asked: by what, for how long, and what to do without an answer.
 
-    cluster: str
+    It is one of an Envoy ``cluster`` and, where none can be had, a ``google_grpc`` target such as ``dns:///limitador:8081``, which
+    costs Envoy more for each call.
+    """
+
+    cluster: str | UnsetType = UNSET
+    google_grpc: str | UnsetType = UNSET
     timeout_ms: int = 1000
     failure_mode: Literal["deny", "allow"] = "deny"
 

@@ -55,6 +55,13 @@ def test_the_service_is_named_even_when_nothing_is_limited() -> None:
     }
 
 
+def test_a_service_without_a_cluster_is_named_by_its_target() -> None:
+    service = Service(google_grpc="dns:///limitador:8081")
+    assert json.loads(render((), service))["services"] == {
+        "ratelimit": {"googleGrpc": "dns:///limitador:8081", "timeoutMs": 1000, "failureMode": "deny"}
+    }
+
+
 def test_a_rule_without_actions_stays_before_one_with_actions() -> None:
     (host,) = _hosts(HostProgram("a", (_rule("/free"), _rule("/", "x"))))
     assert [(rule["path"]["value"], "actions" in rule) for rule in host["rules"]] == [
