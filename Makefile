@@ -24,10 +24,11 @@ demo: $(VENV)/.run ## Run the toystore example on a real Envoy (PORT, WASM_PORT,
 
 LAB ?= default
 CLUSTER ?= lab
-export LAB CLUSTER IMG
+GATEWAY ?= istio
+export LAB CLUSTER GATEWAY IMG
 
 .PHONY: local-setup
-local-setup: $(VENV)/.run ## Start a cluster with Istio and the operator (LAB=name, CLUSTER=lab|kind|existing)
+local-setup: $(VENV)/.run ## Start a cluster with the operator (LAB=name, CLUSTER=lab|kind|existing, GATEWAY=istio|envoy-gateway|both)
 	@$(BIN)/python -m lab setup
 
 .PHONY: local-deploy

@@ -12,16 +12,17 @@ from lab.in_kind import KindError
 from lab.kubectl import KubectlError
 from lab.programs import BuildError
 from lab.progress import say
+from lab.providers import CHOICES
 
 
 def _setup(arguments: argparse.Namespace) -> int:
     match arguments.cluster:
         case "kind":
-            in_kind.setup(arguments.lab)
+            in_kind.setup(arguments.lab, arguments.gateway)
         case "existing":
             existing.setup()
         case _:
-            in_box.setup(arguments.lab)
+            in_box.setup(arguments.lab, arguments.gateway)
     return 0
 
 
@@ -68,8 +69,8 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _build(_: argparse.Namespace) -> int:
-    in_box.build()
+def _build(arguments: argparse.Namespace) -> int:
+    in_box.build(arguments.gateway)
     return 0
 
 
@@ -98,9 +99,16 @@ def main(words: list[str] | None = None) -> int:
     which.add_argument(
         "--cluster", choices=("lab", "kind", "existing"), default=os.environ.get("CLUSTER") or "lab"
     )
+    gateway = argparse.ArgumentParser(add_help=False)
+    gateway.add_argument(
+        "--gateway",
+        choices=tuple(CHOICES),
+        default=os.environ.get("GATEWAY") or "istio",
+        help="who provides the gateways ($GATEWAY, or istio)",
+    )
 
     command = commands.add_parser(
-        "setup", parents=[name, which], help="have a cluster with Istio and the operator"
+        "setup", parents=[name, which, gateway], help="have a cluster with gateways and the operator"
     )
     command.set_defaults(call=_setup)
     command = commands.add_parser(
@@ -112,7 +120,9 @@ def main(words: list[str] | None = None) -> int:
     command = commands.add_parser("run", parents=[name], help="run a command inside the lab")
     command.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND...")
     command.set_defaults(call=_run)
-    command = commands.add_parser("build", help="build all that a lab is made of into the cache")
+    command = commands.add_parser(
+        "build", parents=[gateway], help="build all that a lab is made of into the cache"
+    )
     command.set_defaults(call=_build)
     command = commands.add_parser("check", help="name what this machine lacks")
     command.add_argument("--tests", action="store_true", help="for the tests, too")

@@ -1,4 +1,4 @@
-"""CLUSTER=existing: our operator on the cluster of the current kubeconfig, which brings its own Istio and gateway."""
+"""CLUSTER=existing: our operator on the cluster of the current kubeconfig, which brings its own provider and gateway."""
 
 import os
 import shutil
@@ -7,10 +7,8 @@ from lab import deploy
 from lab.kubectl import Kubectl
 from lab.progress import say
 
-_NEEDED = {
-    "gateways.gateway.networking.k8s.io": "Gateway API: https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api",
-    "wasmplugins.extensions.istio.io": "Istio: https://istio.io/latest/docs/setup/",
-}
+_GATEWAY_API = "gateways.gateway.networking.k8s.io"
+_PROVIDERS = ("wasmplugins.extensions.istio.io", "envoyextensionpolicies.gateway.envoyproxy.io")
 
 
 class ExistingError(Exception):
@@ -21,13 +19,18 @@ def setup() -> None:
     """Have our CRDs and our operator on the current cluster.
 
     Raises:
-        ExistingError: there is no kubectl, no cluster behind it, no Gateway API, no Istio, or no name of an image.
+        ExistingError: there is no kubectl, no cluster behind it, no Gateway API, no provider of it, or no name of an image.
     """
     if not shutil.which("kubectl"):
         raise ExistingError("CLUSTER=existing needs kubectl: https://kubernetes.io/docs/tasks/tools/")
     kubectl = Kubectl(lambda *words: list(words))
     kubectl.run("get", "--raw", "/readyz")
-    lacking = [how for crd, how in _NEEDED.items() if not kubectl.can("get", "crd", crd)]
+    lacking = []
+    if not kubectl.can("get", "crd", _GATEWAY_API):
+        lacking.append("Gateway API: https://gateway-api.sigs.k8s.io/guides/#installing-gateway-api")
+    if not any(kubectl.can("get", "crd", crd) for crd in _PROVIDERS):
+        lacking.append("Istio: https://istio.io/latest/docs/setup/")
+        lacking.append("or Envoy Gateway: https://gateway.envoyproxy.io/docs/install/")
     if lacking:
         raise ExistingError("\n  ".join(["The cluster lacks:", *lacking]))
     deploy.crds(kubectl)

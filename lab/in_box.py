@@ -5,14 +5,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import deploy, images, machine, programs, steps
+from lab import deploy, images, machine, programs, providers, steps
 from lab.box import NODE, Box, BoxError
 from lab.kubectl import Kubectl
 from lab.progress import say
+from lab.providers import CHOICES
 
 
-def setup(name: str) -> None:
-    """Have a box with a Ready node, names, Gateway API, Istio, a gateway and our operator; again is quick.
+def setup(name: str, gateway: str) -> None:
+    """Have a box with a Ready node, names, Gateway API, providers with a gateway each and our operator; again is quick.
+
+    `gateway` is one of `providers.CHOICES`. A provider that was chosen before stays.
 
     Raises:
         BoxError: the machine lacks something, or a part did not come up; the message says what to do.
@@ -21,8 +24,8 @@ def setup(name: str) -> None:
         raise BoxError(lack)
     box = Box(name)
     kubectl = Kubectl(box.command)
-    programs.build()
-    archive = images.cluster()
+    chosen = CHOICES[gateway]
+    archive = _archive(gateway)
     if box.pid():
         say(f"the lab {name!r} runs")
     else:
@@ -33,19 +36,21 @@ def setup(name: str) -> None:
         kubectl.until("get", "--raw", "/readyz", patience=60)
         say("the API server is ready")
         deploy.crds(kubectl)
-        steps.apis(kubectl)
+        steps.apis(kubectl, chosen)
         loading.result()
     steps.names(kubectl)
-    steps.istio(kubectl)
+    for provider in chosen:
+        provider.bring(kubectl)
     _node_ready(kubectl)
     kubectl.rolled_out("coredns", "kube-system", patience=90)
     say("names are answered")
-    steps.ready(kubectl)
+    for provider in chosen:
+        provider.ready(kubectl)
     operator(name)
     say(f"ready: lab/run{'' if name == 'default' else f' --lab {name}'} kubectl get pods --all-namespaces")
 
 
-def build() -> None:
+def build(gateway: str) -> None:
     """Have all that a lab is made of in the cache, which takes most of the time of the first one.
 
     Raises:
@@ -53,8 +58,7 @@ def build() -> None:
     """
     if lack := machine.lacking():
         raise BoxError(lack)
-    programs.build()
-    images.cluster()
+    _archive(gateway)
     images.operator()
 
 
@@ -96,6 +100,12 @@ def cleanup(name: str) -> None:
     there = box.pid() is not None
     box.stop()
     say(f"the lab {name!r} is gone" if there else f"there is no lab {name!r}")
+
+
+def _archive(gateway: str) -> Path:
+    """The archive of images, with every program of the lab built."""
+    programs.build([*programs.OF_THE_NODE, *(name for one in CHOICES[gateway] for name in one.programs)])
+    return providers.archive(gateway)
 
 
 def _node_ready(kubectl: Kubectl) -> None:

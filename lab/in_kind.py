@@ -5,17 +5,18 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import deploy, images, steps
+from lab import deploy, images, providers, steps
 from lab.kubectl import Kubectl
 from lab.progress import say
+from lab.providers import CHOICES
 
 
 class KindError(Exception):
     """kind is not installed or refused; the message holds what it said."""
 
 
-def setup(name: str) -> None:
-    """Have a kind cluster kuadrant-`name` with Gateway API, Istio, a gateway and our operator; kubectl's context is set.
+def setup(name: str, gateway: str) -> None:
+    """Have a kind cluster kuadrant-`name` with Gateway API, providers with a gateway each and our operator; kubectl's context is set.
 
     Raises:
         KindError: kind, Docker or kubectl is not installed, or kind refused.
@@ -30,11 +31,14 @@ def setup(name: str) -> None:
         _kind("create", "cluster", f"--name={cluster}", "--wait=120s")
         say(f"the kind cluster {cluster} is up")
     kubectl = Kubectl(_command(cluster))
-    load(cluster, images.cluster())
+    chosen = CHOICES[gateway]
+    load(cluster, providers.archive(gateway))
     deploy.crds(kubectl)
-    steps.apis(kubectl)
-    steps.istio(kubectl)
-    steps.ready(kubectl)
+    steps.apis(kubectl, chosen)
+    for provider in chosen:
+        provider.bring(kubectl)
+    for provider in chosen:
+        provider.ready(kubectl)
     operator(name)
     say(f"ready: kubectl --context=kind-{cluster} get pods --all-namespaces")
 

@@ -39,6 +39,7 @@ class Program:
 
 
 _ISTIO = "istio.io/istio"
+_ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
 _KUBERNETES = "k8s.io/kubernetes"
 _VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 
@@ -53,6 +54,7 @@ def versions() -> dict[str, str]:
             ("coredns", "github.com/coredns/coredns"),
             ("istio", _ISTIO),
             ("istio", "sigs.k8s.io/gateway-api"),
+            ("envoy-gateway", _ENVOY_GATEWAY),
         )
     }
 
@@ -89,8 +91,14 @@ PROGRAMS = {
         Program("pause", "pause", "."),
         Program("pilot-discovery", "istio", f"{_ISTIO}/pilot/cmd/pilot-discovery"),
         Program("pilot-agent", "istio", f"{_ISTIO}/pilot/cmd/pilot-agent"),
+        Program("envoy-gateway", "envoy-gateway", f"{_ENVOY_GATEWAY}/cmd/envoy-gateway"),
     )
 }
+
+OF_THE_NODE = tuple(
+    program.name for program in PROGRAMS.values() if program.module in ("kubernetes", "coredns", "pause")
+)
+"""Those that a lab always needs; the others are of a gateway provider."""
 
 
 def path_of(name: str) -> Path:
