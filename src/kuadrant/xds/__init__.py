@@ -1,8 +1,9 @@
 """The push server: what Envoy ought to have goes in, and whether each Envoy took it comes out."""
 
-from kuadrant.xds.server import AddressError, Server
+from kuadrant.xds.peer import Admission, Denial, Peer
+from kuadrant.xds.server import AddressError, Connected, Server
 from kuadrant.xds.snapshot import CLUSTER, EMPTY, ENDPOINT, EXTENSION, LISTENER, ROUTE, Resource, Snapshot
-from kuadrant.xds.stream import Refusal, StreamStatus, TypeStatus
+from kuadrant.xds.stream import Refusal, StreamStatus, Taken, TypeStatus
 
 __all__ = [
     "CLUSTER",
@@ -12,10 +13,15 @@ __all__ = [
     "LISTENER",
     "ROUTE",
     "AddressError",
+    "Admission",
+    "Connected",
+    "Denial",
+    "Peer",
     "Refusal",
     "Resource",
     "Server",
     "Snapshot",
     "StreamStatus",
+    "Taken",
     "TypeStatus",
 ]

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import grpc  # type: ignore[import-untyped]
+from google.protobuf.json_format import MessageToDict
+from msgspec import Struct
 
 from kuadrant import log
 from kuadrant.envoy_api import message
+from kuadrant.xds.peer import Admission, Denial, Peer, everyone
 from kuadrant.xds.snapshot import EMPTY, EXTENSION, MESSAGE_LIMIT, Snapshot
 from kuadrant.xds.stream import Refusal, Request, Response, Stream, StreamStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
 logger = log.get("xds")
 
@@ -39,12 +43,26 @@ class AddressError(Exception):
     """The server cannot listen where it was told to."""
 
 
+class Connected(Struct, frozen=True):
+    """An Envoy that is connected: what it says it is, what became of that, and what is known of its stream."""
+
+    peer: Peer
+    admission: Admission | Denial
+    stream: StreamStatus
+
+
 class _Session:
-    """A stream and what is still to be written to it; None ends it."""
+    """A stream, who is at its other end as far as it is known, and what is still to be written to it; None ends it."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
+        self.peer: Peer | None = None
+        self.admission: Admission | Denial = Denial("it has not asked for anything yet")
         self.responses: asyncio.Queue[Response | None] = asyncio.Queue()
+
+    def put(self, responses: Iterable[Response]) -> None:
+        for response in responses:
+            self.responses.put_nowait(response)
 
 
 def _log_refusal(refusal: Refusal) -> None:
@@ -58,10 +76,10 @@ def _log_refusal(refusal: Refusal) -> None:
 
 
 class Server:
-    """Pushes a snapshot to every Envoy that connects, and keeps what each of them said to it.
+    """Pushes to every Envoy that connects the snapshot of its group, and keeps what each of them said to it.
 
-    ``on_refusal`` is called for each NACK as it arrives; by default it is logged. ``clock`` gives the seconds of the
-    times in the status.
+    ``admit`` tells the group of an Envoy, or why it gets nothing; by default all are of the group "". ``on_refusal`` is called
+    for each NACK as it arrives; by default it is logged. ``clock`` gives the seconds of the times in the status.
     """
 
     def __init__(
@@ -71,11 +89,13 @@ class Server:
         port: int = 0,
         on_refusal: Callable[[Refusal], None] = _log_refusal,
         clock: Callable[[], float] = time.time,
+        admit: Callable[[Peer], Admission | Denial] = everyone,
     ) -> None:
+        self._admit = admit
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._on_refusal = on_refusal
         self._clock = clock
-        self._snapshot = EMPTY
+        self._snapshots: dict[str, Snapshot] = {}
         self._sessions: list[_Session] = []
         self._changed = asyncio.Event()
         self._grpc: grpc.aio.Server | None = None
@@ -110,17 +130,59 @@ class Server:
             await self._grpc.stop(None)
             self._grpc = None
 
-    async def set(self, snapshot: Snapshot) -> None:
-        """From now on every Envoy ought to have ``snapshot``; only what changed is sent."""
-        self._snapshot = snapshot
+    async def set(self, snapshot: Snapshot, group: str = "") -> None:
+        """From now on every Envoy of ``group`` ought to have ``snapshot``; only what changed is sent."""
+        self._snapshots[group] = snapshot
         for session in self._sessions:
-            for response in session.stream.set(snapshot):
-                session.responses.put_nowait(response)
+            if session.admission.group == group:
+                session.put(session.stream.set(snapshot))
+        self._notify()
+
+    def drop(self, group: str) -> None:
+        """From now on nothing is sent to Envoys of ``group``; they keep what they have."""
+        self._snapshots.pop(group, None)
+        for session in self._sessions:
+            if session.admission.group == group:
+                session.stream.set(EMPTY)
+        self._notify()
+
+    def admit_again(self) -> None:
+        """Ask again of every connected Envoy which group it is of, since what that depends on has changed."""
+        for session in self._sessions:
+            self._place(session)
+
+    def _place(self, session: _Session) -> None:
+        if session.peer is None:
+            return
+        before, session.admission = session.admission, self._admit(session.peer)
+        if session.admission == before:
+            return
+        if isinstance(session.admission, Denial):
+            logger.warning(
+                "an Envoy gets nothing",
+                node=session.peer.node,
+                address=session.peer.address,
+                reason=session.admission.reason,
+            )
+        group = session.admission.group
+        session.put(session.stream.set(EMPTY if group is None else self._snapshots.get(group, EMPTY)))
         self._notify()
 
     def status(self) -> tuple[StreamStatus, ...]:
         """What is known of each connected Envoy, in the order in which they connected."""
         return tuple(session.stream.status() for session in self._sessions)
+
+    def connected(self) -> tuple[Connected, ...]:
+        """Each Envoy that is connected and has asked for something, in the order in which they connected."""
+        return tuple(
+            Connected(session.peer, session.admission, session.stream.status())
+            for session in self._sessions
+            if session.peer is not None
+        )
+
+    async def changed(self) -> None:
+        """Wait until an Envoy comes, goes or gives a verdict, or is to get something else."""
+        await self._changed.wait()
 
     async def settled(self, *type_urls: str) -> tuple[Refusal, ...]:
         """Wait until each connected Envoy that asked for these types has judged their present content; returns the refusals.
@@ -154,9 +216,10 @@ class Server:
         await self._serve(requests, context, EXTENSION)
 
     async def _serve(self, requests: AsyncIterator[Any], context: Any, type_url: str) -> None:
-        session = _Session(Stream(self._snapshot, self._clock()))
+        session = _Session(Stream(EMPTY, self._clock()))
         self._sessions.append(session)
-        reader = asyncio.create_task(self._read(requests, session, type_url))
+        address = ip(context.peer())
+        reader = asyncio.create_task(self._read(requests, session, type_url, address))
         try:
             while (response := await session.responses.get()) is not None:
                 await context.write(_to_message(response))
@@ -168,9 +231,14 @@ class Server:
             self._notify()
             logger.info("Envoy's stream ended", node=session.stream.status().node)
 
-    async def _read(self, requests: AsyncIterator[Any], session: _Session, type_url: str) -> None:
+    async def _read(
+        self, requests: AsyncIterator[Any], session: _Session, type_url: str, address: str
+    ) -> None:
         try:
             async for received in requests:
+                if session.peer is None:
+                    session.peer = _peer(received, address)
+                    self._place(session)
                 request = _from_message(received, type_url)
                 for outcome in session.stream.receive(request, self._clock()):
                     if isinstance(outcome, Refusal):
@@ -195,6 +263,17 @@ def _handler(
             )
         },
     )
+
+
+def ip(peer: str) -> str:
+    """The IP address of gRPC's ``ipv4:192.0.2.1:50000`` or ``ipv6:%5B2001:db8::1%5D:50000``."""
+    _, _, rest = unquote(peer).partition(":")
+    return rest.rpartition(":")[0].removeprefix("[").removesuffix("]")
+
+
+def _peer(received: Any, address: str) -> Peer:
+    node = received.node
+    return Peer(address, node.id, node.cluster, MessageToDict(node.metadata))
 
 
 def _from_message(received: Any, type_url: str) -> Request:

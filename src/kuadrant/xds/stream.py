@@ -67,20 +67,33 @@ class Response(Struct, frozen=True):
 
 
 class Refusal(Struct, frozen=True):
-    """A NACK: ``names`` are the resources of the response that Envoy refused with ``text``, ``at`` is in seconds."""
+    """A NACK: ``versions`` of the resources (by name) of the response that Envoy refused with ``text``; ``at`` is in seconds."""
 
     node: str
     type_url: str
     version: str
-    names: tuple[str, ...]
+    versions: dict[str, str]
     text: str
+    at: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the refused resources, in the order in which they were sent."""
+        return tuple(self.versions)
+
+
+class Taken(Struct, frozen=True, gc=False):
+    """The version of a resource that Envoy acknowledged last, and when, in seconds."""
+
+    version: str
     at: float
 
 
 class TypeStatus(Struct, frozen=True):
     """What is known of one type on one stream. ``names`` is None for "all". Versions are empty before the first.
 
-    ``refusal`` is the last one where the state is ``refused``, else None.
+    ``refusal`` is the last one where the state is ``refused``, else None; ``last_refusal`` is the last one in any case.
+    ``running`` are the resources that Envoy has acknowledged on this stream: what it refuses later leaves them in effect.
     """
 
     state: State
@@ -88,6 +101,8 @@ class TypeStatus(Struct, frozen=True):
     sent_version: str
     taken_version: str
     refusal: Refusal | None
+    last_refusal: Refusal | None
+    running: dict[str, Taken]
 
 
 class StreamStatus(Struct, frozen=True):
@@ -112,14 +127,16 @@ class _Subscription:
         self.sent_version = ""
         self.taken_version = ""
         self.refusal: Refusal | None = None
+        self.last_refusal: Refusal | None = None
+        self.running: dict[str, Taken] = {}
 
     def subscribe(self, names: tuple[str, ...], *, first: bool) -> None:
         # No names mean all of a whole type, if none were ever given; else they mean nothing.
         everything = "*" in names or (self.type_url in _WHOLE and not names and (first or self.names is None))
         self.names = None if everything else frozenset(names)
-        for known in (self.held, self.refused):
-            for name in [name for name in known if not self._covers(name)]:
-                del known[name]
+        self.held = {name: version for name, version in self.held.items() if self._covers(name)}
+        self.refused = {name: version for name, version in self.refused.items() if self._covers(name)}
+        self.running = {name: taken for name, taken in self.running.items() if self._covers(name)}
 
     def _covers(self, name: str) -> bool:
         return self.names is None or name in self.names
@@ -157,13 +174,15 @@ class _Subscription:
             return self.refusal is not None and _versions(view) == self.refused
         return any(self.refused.get(name) == resource.version for name, resource in view.items())
 
-    def take(self, response: Response) -> None:
+    def take(self, response: Response, now: float) -> None:
         if self.type_url in _WHOLE:
             self.held.clear()
+            self.running.clear()
             self.refused.clear()
             self.told = True
         for resource in response.resources:
             self.held[resource.name] = resource.version
+            self.running[resource.name] = Taken(resource.version, now)
             self.refused.pop(resource.name, None)
             self.suspects.discard(resource.name)
         if not self.refused:
@@ -183,7 +202,7 @@ class _Subscription:
                 self.refused.update(versions)
             else:
                 self.suspects.update(versions)
-        self.refusal = refusal
+        self.refusal = self.last_refusal = refusal
 
     def state(self, snapshot: Snapshot) -> State:
         view = self.view(snapshot)
@@ -216,13 +235,13 @@ class Stream:
         if outstanding is not None and request.nonce == outstanding.nonce:
             subscription.outstanding = None
             if request.error is None:
-                subscription.take(outstanding)
+                subscription.take(outstanding, now)
             else:
                 refusal = Refusal(
                     self._node,
                     request.type_url,
                     outstanding.version,
-                    tuple(resource.name for resource in outstanding.resources),
+                    {resource.name: resource.version for resource in outstanding.resources},
                     request.error,
                     now,
                 )
@@ -262,6 +281,8 @@ class Stream:
                     subscription.sent_version,
                     subscription.taken_version,
                     self.refusal(type_url),
+                    subscription.last_refusal,
+                    dict(subscription.running),
                 )
                 for type_url, subscription in sorted(self._subscriptions.items())
             },

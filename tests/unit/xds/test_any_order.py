@@ -165,4 +165,4 @@ def test_refusals_are_all_reported() -> None:
 
     (refusal,) = stream.receive(Request(ROUTE, ("a",), response.nonce, "text"), 7)
 
-    assert refusal == Refusal("", ROUTE, response.version, ("a",), "text", 7)
+    assert refusal == Refusal("", ROUTE, response.version, {"a": response.resources[0].version}, "text", 7)

@@ -10,7 +10,20 @@ import pytest
 from structlog.testing import capture_logs
 
 from kuadrant.envoy_api import message
-from kuadrant.xds import CLUSTER, EXTENSION, LISTENER, AddressError, Refusal, Server, Snapshot
+from kuadrant.xds import (
+    CLUSTER,
+    EXTENSION,
+    LISTENER,
+    AddressError,
+    Admission,
+    Denial,
+    Peer,
+    Refusal,
+    Server,
+    Snapshot,
+)
+from kuadrant.xds.server import ip
+from kuadrant.xds.snapshot import resource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -98,7 +111,8 @@ async def test_settled_gives_the_refusals(client: Client, server: Server) -> Non
 
     (refusal,) = await asyncio.wait_for(server.settled(CLUSTER, LISTENER), 10)
 
-    assert refusal == Refusal("node", CLUSTER, response.version_info, ("a",), "no good", 7.0)
+    (resource,) = clusters("a").of_type(CLUSTER).values()
+    assert refusal == Refusal("node", CLUSTER, response.version_info, {"a": resource.version}, "no good", 7.0)
 
 
 async def test_settled_does_not_wait_for_who_left(client: Client, server: Server) -> None:
@@ -192,3 +206,54 @@ async def test_a_port_that_is_taken_is_an_error_that_names_it(server: Server) ->
 
     with pytest.raises(AddressError, match=f"127.0.0.1:{port}.*taken"):
         await Server(port=port).start()
+
+
+def filters(text: str) -> Snapshot:
+    return Snapshot(
+        {EXTENSION: {"f": resource("f", message("google.protobuf.Any")(type_url=text).SerializeToString())}}
+    )
+
+
+async def test_an_envoy_gets_what_its_group_gets_once_it_is_admitted() -> None:
+    answer: list[Admission | Denial] = [Denial("nobody knows it")]
+    peers: list[Peer] = []
+
+    def admit(peer: Peer) -> Admission | Denial:
+        peers.append(peer)
+        return answer[-1]
+
+    server = Server(clock=lambda: 7.0, admit=admit)
+    client = Client(await server.start(), EXTENSIONS)
+    try:
+        await server.set(filters("a"), "one")
+        await server.set(filters("b"), "two")
+        with capture_logs() as logs:
+            await client.ask("", "f")
+            async with asyncio.timeout(10):
+                while not server.connected():
+                    await server.changed()
+        assert [(one["event"], one["reason"]) for one in logs] == [
+            ("an Envoy gets nothing", "nobody knows it")
+        ]
+        assert [(one.address, one.node) for one in peers] == [("127.0.0.1", "node")]
+
+        answer.append(Admission("ns/pod", "two"))
+        server.admit_again()
+        response = await client.read()
+        assert response.version_info == filters("b").version(EXTENSION)
+        await client.ask("", "f", nonce=response.nonce)
+        await server.settled(EXTENSION)
+        (connected,) = server.connected()
+        assert connected.admission == Admission("ns/pod", "two")
+        assert connected.stream.types[EXTENSION].running["f"].at == 7.0
+    finally:
+        await client.close()
+        await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [("ipv4:192.0.2.1:50000", "192.0.2.1"), ("ipv6:%5B2001:db8::1%5D:50000", "2001:db8::1"), ("unix:/a", "")],
+)
+def test_the_address_of_a_peer(peer: str, address: str) -> None:
+    assert ip(peer) == address

@@ -340,9 +340,9 @@ def test_of_several_endpoints_the_bad_ones_are_found_and_do_not_hold_up_the_othe
         (ENDPOINT, {"c": "1"}),
     ]
     assert client.ack(ENDPOINT) == []
-    assert client.stream.refusal(ENDPOINT) == Refusal(
-        "node-1", ENDPOINT, client.last[ENDPOINT].version, ("b",), "b is bad", 100.0
-    )
+    refusal = client.stream.refusal(ENDPOINT)
+    assert refusal is not None
+    assert (refusal.names, refusal.text) == (("b",), "b is bad")
     assert client.set(snapshot(endpoints={"a": "2", "b": "bad", "c": "2"})) == [
         (ENDPOINT, {"a": "2", "c": "2"})
     ]
@@ -482,12 +482,28 @@ def test_the_status_of_a_refusal_has_envoys_text_and_time_until_it_is_healed(cli
 
     status = client.stream.status().types[CLUSTER]
     assert (status.state, status.taken_version) == ("refused", "")
-    assert status.refusal == Refusal("node-1", CLUSTER, status.sent_version, ("a",), "text of Envoy", 100.0)
+    (refused,) = client.last[CLUSTER].resources
+    assert status.refusal == Refusal(
+        "node-1", CLUSTER, status.sent_version, {"a": refused.version}, "text of Envoy", 100.0
+    )
 
     client.set(snapshot(clusters={"a": "good"}))
     client.ack(CLUSTER)
     status = client.stream.status().types[CLUSTER]
     assert (status.state, status.refusal) == ("taken", None)
+    assert status.last_refusal is not None
+
+
+def test_what_runs_is_what_was_taken_last_also_when_the_next_is_refused(client: Client) -> None:
+    client.set(snapshot(extensions={"f": "1"}))
+    client.ask(EXTENSION, "f")
+    client.ack(EXTENSION)
+    running = client.stream.status().types[EXTENSION].running
+    client.set(snapshot(extensions={"f": "bad"}))
+    client.nack(EXTENSION, "no")
+
+    assert running["f"].at == 100.0
+    assert client.stream.status().types[EXTENSION].running == running
 
 
 def test_a_resource_is_versioned_by_its_bytes() -> None:

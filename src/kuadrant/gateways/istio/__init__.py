@@ -8,6 +8,7 @@ from kuadrant.gateways.istio.objects import (
     wasm_plugin_name,
 )
 from kuadrant.gateways.istio.obsolete import obsolete
+from kuadrant.gateways.istio.push import push_filter_name
 from kuadrant.gateways.istio.selection import GATEWAY_NAME, NotSelectable, Selection, selection
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "envoy_filter_name",
     "gateway_objects",
     "obsolete",
+    "push_filter_name",
     "selection",
     "wasm_plugin_name",
 ]

@@ -1,4 +1,7 @@
-"""The objects that make an Istio gateway limit requests: a WasmPlugin, and an EnvoyFilter with the rate limit service."""
+"""The objects that make an Istio gateway limit requests.
+
+An EnvoyFilter with the rate limit service, and a WasmPlugin, or an EnvoyFilter by which the gateway asks us for the module.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,16 @@ from msgspec import Struct
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address, named_http2_cluster
 from kuadrant.gateways.istio.hosts import Table, tables
+from kuadrant.gateways.istio.push import push_filter
 from kuadrant.gateways.istio.selection import NotSelectable, Selection
 from kuadrant.gateways.module import Module
 from kuadrant.gateways.ownership import metadata
+from kuadrant.gateways.push import PushServer
 from kuadrant.gateways.size import too_large
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import GatewayProgram
 
@@ -26,12 +33,14 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     ``configure`` renders hosts in the dialect of ``module``, as JSON text; it has to name the cluster
     ``RATE_LIMIT_CLUSTER``. ``target_refs`` tells whether the cluster's WasmPlugin has ``spec.targetRefs`` (Istio 1.23).
+    With ``push`` the gateway asks that server for module and configuration, and there is no WasmPlugin.
     """
 
     module: Module
     configure: Callable[[tuple[HostProgram, ...]], bytes]
     rate_limit: Address
     target_refs: bool = True
+    push: PushServer | None = None
 
 
 class GatewayObjects(Struct, frozen=True):
@@ -60,11 +69,23 @@ def gateway_objects(
         return GatewayObjects(namespace, name, problem=problem)
     objects = (
         _envoy_filter(gateway, pods, settings.rate_limit),
-        *(_wasm_plugin(gateway, pods, table, settings) for table in wanted),
+        *_delivery(gateway, pods, wanted, settings),
     )
     if problems := "; ".join(filter(None, map(too_large, objects))):
         return GatewayObjects(namespace, name, problem=problems)
     return GatewayObjects(namespace, name, objects)
+
+
+def _delivery(
+    gateway: Gateway, pods: Selection, wanted: tuple[Table, ...], settings: Settings
+) -> Iterator[dict[str, Any]]:
+    """Yield what brings the module and its configuration to the pods."""
+    if settings.push is None:
+        yield from (_wasm_plugin(gateway, pods, table, settings) for table in wanted)
+        return
+    ports = sorted({listener.port for listener in gateway.spec.listeners})
+    plugins = [wasm_plugin_name(gateway.metadata.name, port) for port in (None, *ports)]
+    yield push_filter(gateway, pods, wanted, settings.push, plugins)
 
 
 def _unclear_ports(pods: Selection, wanted: tuple[Table, ...]) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kuadrant.gateways.istio.objects import envoy_filter_name, wasm_plugin_name
+from kuadrant.gateways.istio.push import push_filter_name
 from kuadrant.gateways.ownership import owner
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def obsolete(
     """Return those of ``existing``, WasmPlugins and EnvoyFilters as the API server has them, that are to be deleted.
 
     ``gateways`` are all gateways of Istio. Ours is what a Gateway controls under a name that this or a former version gives;
-    the order is the one to delete in: while a plugin is there it needs its cluster. Nothing of a gateway with a problem is
+    the order is the one to delete in: while a plugin or an asking filter is there it needs its cluster. Nothing of a gateway with a problem is
     among them, and everything of a gateway that is not Istio's any more.
     """
     undecided = {(one.namespace, one.name) for one in gateways if one.problem is not None}
@@ -35,13 +36,18 @@ def obsolete(
                 and _key(document) not in wanted
                 and (document["metadata"]["namespace"], owner(document)) not in undecided
             ),
-            key=lambda document: (document["kind"] != "WasmPlugin", _key(document)),
+            key=lambda document: (_holds_cluster(document), document["kind"] != "WasmPlugin", _key(document)),
         )
     )
 
 
 def _key(document: Mapping[str, Any]) -> tuple[str, str, str]:
     return (document["kind"], document["metadata"]["namespace"], document["metadata"]["name"])
+
+
+def _holds_cluster(document: Mapping[str, Any]) -> bool:
+    name: str = document["metadata"]["name"]
+    return name == envoy_filter_name(owner(document) or "")
 
 
 def _is_ours(document: Mapping[str, Any]) -> bool:
@@ -54,6 +60,7 @@ def _is_ours(document: Mapping[str, Any]) -> bool:
         ("WasmPlugin", wasm_plugin_name(gateway)),
         ("WasmPlugin", wasm_plugin_name(gateway, int(port) if port.isdecimal() else None)),
         ("EnvoyFilter", envoy_filter_name(gateway)),
+        ("EnvoyFilter", push_filter_name(gateway)),
         # Kuadrant 1.0 and later.
         ("EnvoyFilter", f"kuadrant-ratelimiting-{gateway}"),
     }

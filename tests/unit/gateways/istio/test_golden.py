@@ -16,6 +16,7 @@ from kuadrant.compiler import compile_gateways
 from kuadrant.dialects import kuadrant
 from kuadrant.gateways import envoy, istio
 from kuadrant.gateways.module import served_module
+from kuadrant.gateways.push import PushServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ class Facts(Struct, forbid_unknown_fields=True, rename="camel"):
     pods: tuple[dict[str, str], ...] = ()
     target_refs: bool = True
     address: Literal["pinned", "plain"] = "pinned"
+    push: PushServer | None = None
 
 
 @pytest.mark.row(75)
@@ -50,6 +52,7 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
             configure=partial(kuadrant.render, service=kuadrant.Service(envoy.RATE_LIMIT_CLUSTER)),
             rate_limit=envoy.Address("limitador-limitador.kuadrant-system.svc.cluster.local", 8081),
             target_refs=facts.target_refs,
+            push=facts.push,
         ),
     )
     plain = msgspec.json.decode(msgspec.json.encode({"problem": result.problem, "objects": result.objects}))

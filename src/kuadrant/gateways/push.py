@@ -1,0 +1,83 @@
+"""The way in which a gateway asks the operator for the module and its configuration, instead of being told where it is.
+
+An HTTP filter of the gateway has no configuration of its own: Envoy opens a stream to the operator and gets it there (ECDS),
+module and all, whenever it changes, without a new listener.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec import Struct
+
+from kuadrant.gateways.envoy import Address
+
+_MODULE: Final = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
+_FAULT: Final = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
+_MESSAGE_BYTES: Final = 64 * 2**20
+
+
+class PushServer(Struct, frozen=True, kw_only=True):
+    """Where gateways reach the push server; with ``authority``, a CA certificate in PEM, they speak TLS and check it."""
+
+    address: Address
+    authority: str = ""
+
+
+def resource_name(namespace: str, gateway: str, port: int | None = None) -> str:
+    """Return the name under which a gateway asks for its configuration, or for that of one of its ports."""
+    return f"kuadrant/{namespace}/{gateway}" if port is None else f"kuadrant/{namespace}/{gateway}/{port}"
+
+
+def asking_filter(name: str, server: PushServer) -> dict[str, Any]:
+    """Return the HTTP filter, in Envoy's JSON form, whose configuration is the resource ``name`` of ``server``.
+
+    A listener that gets this filter is not used before the first answer: what was there before serves on. If the very first
+    answer is one that Envoy refuses, every request is answered with 503. What comes later replaces what is there, or
+    leaves it in place where Envoy refuses it.
+    """
+    return {
+        "name": name,
+        "config_discovery": {
+            "config_source": {
+                "resource_api_version": "V3",
+                # Without end: a gateway that serves goes on with what it has, one that starts is not ready.
+                "initial_fetch_timeout": "0s",
+                "api_config_source": {
+                    "api_type": "GRPC",
+                    "transport_api_version": "V3",
+                    "set_node_on_first_message_only": True,
+                    "grpc_services": [_service(server)],
+                },
+            },
+            "type_urls": [_MODULE, _FAULT],
+            "default_config": {
+                "@type": _FAULT,
+                "abort": {"http_status": 503, "percentage": {"numerator": 100}},
+            },
+        },
+    }
+
+
+def _service(server: PushServer) -> dict[str, Any]:
+    # Envoy refuses a cluster of its own here unless it was there from its start. gRPC looks the name up by itself.
+    google: dict[str, Any] = {"target_uri": f"dns:///{server.address}", "stat_prefix": "kuadrant_push"}
+    if server.authority:
+        google["channel_credentials"] = {
+            "ssl_credentials": {"root_certs": {"inline_string": server.authority}}
+        }
+    google["channel_args"] = {
+        "args": {
+            "grpc.max_receive_message_length": {"int_value": _MESSAGE_BYTES},
+            # An operator that went away without a word is found out in 30 s,
+            "grpc.keepalive_time_ms": {"int_value": 20_000},
+            "grpc.keepalive_timeout_ms": {"int_value": 10_000},
+            "grpc.http2.max_pings_without_data": {"int_value": 0},
+            # and one that comes back in 2 s; by itself gRPC would wait for up to two minutes, and Envoy for 30 s before it
+            # asks for a stream again: it does not if gRPC lets the stream wait for the connection.
+            "grpc.min_reconnect_backoff_ms": {"int_value": 5_000},
+            "grpc.max_reconnect_backoff_ms": {"int_value": 2_000},
+            "grpc.service_config": {"string_value": '{"methodConfig":[{"name":[{}],"waitForReady":true}]}'},
+        }
+    }
+    return {"google_grpc": google}

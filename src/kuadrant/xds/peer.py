@@ -1,0 +1,39 @@
+"""Who is at the other end of a stream, and whether it gets anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class Peer(Struct, frozen=True):
+    """An Envoy: the IP address that its connection comes from, and its node in its own words."""
+
+    address: str
+    node: str
+    cluster: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class Admission(Struct, frozen=True, gc=False):
+    """The Envoy is ``client``, in words that are known to be true, and gets what ``group`` ought to have."""
+
+    client: str
+    group: str | None
+
+
+class Denial(Struct, frozen=True, gc=False):
+    """The Envoy gets nothing, for this reason."""
+
+    reason: str
+
+    @property
+    def group(self) -> None:
+        """It has none."""
+        return None
+
+
+def everyone(peer: Peer) -> Admission:
+    """Admit every Envoy as what it says it is, all to one group."""
+    return Admission(peer.node, "")
