@@ -3,6 +3,9 @@
 The same sources give the same bytes on every machine. ``--check`` builds to a temporary folder instead and fails when the
 packaged module is not what the sources give. ``VERSION`` is the module's: with another one the module of the version before
 stays, beside the new one, for gateways that start with an object that names it.
+
+``--front NAME --output FILE`` writes a stand-in for an official shim, for tests: the same core behind another front, which reads
+that shim's configuration and means by it what that shim does. It is built anew only when the sources have changed.
 """
 
 from __future__ import annotations
@@ -20,7 +23,14 @@ import msgspec
 from kuadrant.wasm import lock
 
 HERE = Path(__file__).resolve().parent
-SOURCE = HERE / "src" / "main.zig"
+SOURCES = HERE / "src"
+OWN_FRONT = "kuadrant"
+ROOTS = {
+    OWN_FRONT: "main.zig",
+    "rate-limit-policies": "rate_limit_policies.zig",
+    "action-sets": "action_sets.zig",
+    "action-sets-conditional-data": "action_sets_conditional_data.zig",
+}
 MODULES = HERE.parent / "src" / "kuadrant" / "wasm" / "modules"
 PACKAGED = MODULES / "kuadrant-wasm-shim.wasm"
 LOCK = MODULES / lock.NAME
@@ -41,8 +51,8 @@ OPTIONS = (
 )
 
 
-def build(cache: Path) -> bytes:
-    """The module's bytes. ``cache`` is a folder for the compiler to keep what it may use again.
+def build(cache: Path, front: str = OWN_FRONT) -> bytes:
+    """The bytes of the module with that front. ``cache`` is a folder for the compiler to keep what it may use again.
 
     Raises:
         SystemExit: The compiler is missing, is of another version, or refuses the sources; it has said why.
@@ -63,15 +73,35 @@ def build(cache: Path) -> bytes:
             "-m",
             "ziglang",
             "build-exe",
-            SOURCE.name,
+            ROOTS[front],
             *OPTIONS,
             "--name",
             "kuadrant-wasm-shim",
         ]
         command += ["--cache-dir", str(cache), "--global-cache-dir", str(cache), f"-femit-bin={target}"]
-        if subprocess.run(command, cwd=SOURCE.parent, check=False).returncode:
+        if subprocess.run(command, cwd=SOURCES, check=False).returncode:
             sys.exit("the sources do not compile")
         return target.read_bytes()
+
+
+def stand_in(front: str) -> bytes:
+    """The bytes of a stand-in for an official shim, kept from the last time if the sources are the same."""
+    digest = hashlib.sha256(repr((ZIG_VERSION, OPTIONS, ROOTS[front])).encode())
+    for path in sorted(SOURCES.rglob("*.zig")):
+        digest.update(path.relative_to(SOURCES).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    kept = _cache_folder() / "stand-ins" / digest.hexdigest()[:16] / f"{front}.wasm"
+    if not kept.exists():
+        module = build(_cache_folder() / "zig", front)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = kept.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(module)
+        unfinished.replace(kept)
+    return kept.read_bytes()
+
+
+def _cache_folder() -> Path:
+    """Where builds keep what they may use again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kuadrant"
 
 
 def describe(module: bytes) -> str:
@@ -116,7 +146,21 @@ def main() -> None:
     parser.add_argument(
         "--check", action="store_true", help="compare with the packaged module and write nothing"
     )
-    if parser.parse_args().check:
+    parser.add_argument(
+        "--front",
+        choices=[front for front in ROOTS if front != OWN_FRONT],
+        help="build a stand-in for an official shim",
+    )
+    parser.add_argument("--output", type=Path, help="where to write it")
+    arguments = parser.parse_args()
+    if (arguments.front is None) != (arguments.output is None):
+        parser.error("--front and --output go together")
+    if arguments.front:
+        module = stand_in(arguments.front)
+        arguments.output.write_bytes(module)
+        print(f"{arguments.output}: {describe(module)}")
+        return
+    if arguments.check:
         with tempfile.TemporaryDirectory() as folder:
             module = build(Path(folder))
         packaged = PACKAGED.read_bytes() if PACKAGED.exists() else b""
@@ -129,8 +173,7 @@ def main() -> None:
             sys.exit(f"{lock.NAME} does not say of {PACKAGED.name} what build.py says: run `make shim`")
         print(f"{PACKAGED.name} is what wasm-shim/src gives: {describe(module)}")
         return
-    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    module = build(cache_home / "kuadrant" / "zig")
+    module = build(_cache_folder() / "zig")
     pack(module)
     print(f"{PACKAGED.relative_to(HERE.parent)}: {describe(module)}")
 

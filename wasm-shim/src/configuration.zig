@@ -4,6 +4,7 @@ const std = @import("std");
 const attribute = @import("attribute.zig");
 const document = @import("document.zig");
 const host = @import("host.zig");
+const json = @import("json.zig");
 const memory = @import("memory.zig");
 const ratelimit = @import("ratelimit.zig");
 const routing = @import("routing.zig");
@@ -13,45 +14,20 @@ const Expression = @import("expression.zig").Expression;
 const Expressions = @import("expression.zig").Expressions;
 const Glob = @import("glob.zig").Glob;
 const Allocator = std.mem.Allocator;
-const Path = document.Path;
-const refuse = document.refuse;
+const Kept = @import("kept.zig").Kept;
+const Path = json.Path;
+const refuse = json.refuse;
 
-pub const Error = document.Error;
+pub const Error = json.Error;
 
 const longest_timeout_ms = 60_000;
 
-/// Held by its root context and by every stream that began under it; the last one to let go frees it.
-pub const Configuration = struct {
-    arena: std.heap.ArenaAllocator,
-    references: u32 = 1,
-    hosts: routing.HostTable = .{},
-    attributes: Attributes = .{},
-    expressions: Expressions = .{},
-
-    pub fn retain(configuration: *Configuration) *Configuration {
-        configuration.references += 1;
-        return configuration;
-    }
-
-    pub fn release(configuration: *Configuration) void {
-        configuration.references -= 1;
-        if (configuration.references > 0) return;
-        configuration.expressions.deleteAll();
-        configuration.arena.deinit();
-        memory.lasting.destroy(configuration);
-    }
-
-    /// The root context is gone and with it, at the host, its expressions. Their numbers mean nothing any more, or something else.
-    pub fn forgetExpressions(configuration: *Configuration) void {
-        configuration.expressions.by_text = .empty;
-    }
-};
+pub const Configuration = Kept(struct { hosts: routing.HostTable = .{}, attributes: Attributes = .{} });
 
 /// The configuration in `text`; the caller holds its one reference. Refused, a log line has said why and nothing is left.
 pub fn read(text: []const u8) Error!*Configuration {
     const parsed = try document.parse(memory.scratch, text);
-    const configuration = try memory.lasting.create(Configuration);
-    configuration.* = .{ .arena = .init(memory.lasting) };
+    const configuration = try Configuration.create();
     errdefer configuration.release();
     var compiler: Compiler = .{ .allocator = configuration.arena.allocator(), .configuration = configuration };
     try compiler.compile(parsed);
@@ -112,7 +88,7 @@ const Compiler = struct {
         const rules = try compiler.allocator.alloc(routing.Rule, source.rules.len);
         const result = try compiler.allocator.create(routing.Host);
         result.* = .{ .rules = rules };
-        if (!try compiler.configuration.hosts.add(compiler.allocator, try compiler.copy(source.hostname), result)) {
+        if (!try compiler.configuration.content.hosts.add(compiler.allocator, try compiler.copy(source.hostname), result)) {
             return refuse(&place, "{f} has its rules already", .{host.quoted(source.hostname)});
         }
         const rules_path = path.field("rules");
@@ -201,7 +177,7 @@ const Compiler = struct {
         return .{
             // Envoy's header map has both under one name.
             .name = if (std.mem.eql(u8, source.name, "host")) ":authority" else try compiler.copy(source.name),
-            .attribute = try compiler.configuration.attributes.number(compiler.allocator, attribute_path),
+            .attribute = try compiler.configuration.content.attributes.number(compiler.allocator, attribute_path),
             .value = try compiler.compileWanted(source, path),
         };
     }
@@ -285,7 +261,7 @@ const Compiler = struct {
                 return refuse(&place, "{f} is no list of names with dots between them", .{host.quoted(text)});
             },
         };
-        return compiler.configuration.attributes.number(compiler.allocator, attribute_path);
+        return compiler.configuration.content.attributes.number(compiler.allocator, attribute_path);
     }
 
     fn compileExpression(compiler: *Compiler, kind: enum { predicate, value, path, text }, text: []const u8, path: *const Path) Error!Expression {

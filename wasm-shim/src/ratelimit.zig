@@ -44,6 +44,9 @@ pub fn googleGrpc(allocator: Allocator, address: []const u8) error{OutOfMemory}!
     return service.bytes.items;
 }
 
+/// A serialized question, and whom it is for.
+pub const Call = struct { service: *Service, message: []const u8 };
+
 /// One question: the limits of one scope.
 pub const Action = struct {
     service: *Service,
@@ -75,6 +78,22 @@ pub const Action = struct {
         return message.bytes.items;
     }
 };
+
+/// The calls of all actions that have something to ask. An error is for an action whose service denies.
+pub fn requests(actions: []const Action, attributes: *Attributes) error{ OutOfMemory, Failed }![]const Call {
+    var calls: std.ArrayList(Call) = .empty;
+    for (actions) |action| {
+        const message = action.request(attributes) catch |reason| switch (action.service.failure_mode) {
+            .deny => return reason,
+            .allow => {
+                metrics.count(.errors);
+                continue;
+            },
+        };
+        try calls.append(memory.scratch, .{ .service = action.service, .message = message orelse continue });
+    }
+    return calls.items;
+}
 
 /// The entries of a descriptor, each serialized and each once.
 const Descriptor = struct {

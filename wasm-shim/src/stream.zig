@@ -2,32 +2,29 @@
 
 const std = @import("std");
 const attribute = @import("attribute.zig");
+const front = @import("root").front;
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
-const routing = @import("routing.zig");
-const Configuration = @import("configuration.zig").Configuration;
 
 /// What the host does next with the request.
 pub const Action = enum(u32) { proceed = 0, pause = 1 };
-
-const Call = struct { service: *ratelimit.Service, message: []const u8 };
 
 /// A request that waits for an answer, or for the response that gets its headers.
 const Stream = struct {
     id: u32,
     arena: std.heap.ArenaAllocator,
-    configuration: *Configuration,
+    configuration: *front.Configuration,
     /// Everything is evaluated when the request's headers are there: the host evaluates no expressions later.
-    calls: []const Call,
+    calls: []const ratelimit.Call,
     next: usize = 0,
     /// Serialized pairs.
     metadata: []const u8,
     waiting_for: ?u32 = null,
     response_headers: std.ArrayList(host.Header) = .empty,
 
-    fn current(stream: *const Stream) Call {
+    fn current(stream: *const Stream) ratelimit.Call {
         return stream.calls[stream.next - 1];
     }
 };
@@ -44,7 +41,7 @@ const tracing_headers = [_][]const u8{ "traceparent", "tracestate", "baggage" };
 const most_tracing_bytes = 4096;
 
 /// The request's headers have come. Most requests end here: nothing is allocated for one that no rule has an action for.
-pub fn begin(id: u32, configuration: *Configuration) Action {
+pub fn begin(id: u32, configuration: *front.Configuration) Action {
     return decide(id, configuration) catch |reason| {
         host.log(.debug, "request refused: {s}", .{@errorName(reason)});
         return refuse();
@@ -58,47 +55,17 @@ pub fn refuse() Action {
     return .pause;
 }
 
-fn decide(id: u32, configuration: *Configuration) error{ OutOfMemory, Failed }!Action {
-    const table = configuration.hosts.find(try attribute.hostname()) orelse return .proceed;
-    configuration.attributes.beginRequest();
-    var request: routing.Request = .{
-        .attributes = &configuration.attributes,
-        .path = try host.firstRequestHeader(":path") orelse "",
-    };
-    const rule = switch (try table.select(&request)) {
-        .none => return .proceed,
-        .rule => |rule| rule,
-        .failed => |rule| {
-            host.refreshLogLevel();
-            host.log(.debug, "rule {f} could not be tried", .{host.quoted(rule.name)});
-            return error.Failed;
-        },
-    };
-    if (rule.actions.len == 0) return .proceed;
-    host.refreshLogLevel();
-    metrics.count(.requests);
-
-    var calls: std.ArrayList(Call) = .empty;
-    for (rule.actions) |action| {
-        const message = action.request(&configuration.attributes) catch |reason| switch (action.service.failure_mode) {
-            .deny => return reason,
-            .allow => {
-                metrics.count(.errors);
-                continue;
-            },
-        };
-        try calls.append(memory.scratch, .{ .service = action.service, .message = message orelse continue });
-    }
-    host.log(.debug, "rule {f}: {d} calls", .{ host.quoted(rule.name), calls.items.len });
-    if (calls.items.len == 0) {
+fn decide(id: u32, configuration: *front.Configuration) error{ OutOfMemory, Failed }!Action {
+    const calls = try front.ask(configuration) orelse return .proceed;
+    if (calls.len == 0) {
         metrics.count(.allowed);
         return .proceed;
     }
-    const stream = try create(id, configuration, calls.items);
+    const stream = try create(id, configuration, calls);
     return advance(stream);
 }
 
-fn create(id: u32, configuration: *Configuration, calls: []const Call) error{OutOfMemory}!*Stream {
+fn create(id: u32, configuration: *front.Configuration, calls: []const ratelimit.Call) error{OutOfMemory}!*Stream {
     var metadata: [tracing_headers.len]host.Header = undefined;
     var count: usize = 0;
     var room: usize = most_tracing_bytes;
@@ -113,7 +80,7 @@ fn create(id: u32, configuration: *Configuration, calls: []const Call) error{Out
     errdefer arena.deinit();
     const allocator = arena.allocator();
     const stream = try allocator.create(Stream);
-    const kept = try allocator.alloc(Call, calls.len);
+    const kept = try allocator.alloc(ratelimit.Call, calls.len);
     for (calls, kept) |call, *copy| copy.* = .{ .service = call.service, .message = try allocator.dupe(u8, call.message) };
     const pairs = try host.serializePairs(allocator, metadata[0..count]);
     try streams.ensureUnusedCapacity(memory.lasting, 1);

@@ -1,0 +1,40 @@
+//! The project's own configuration: what a request asks of the rate limit service.
+
+const std = @import("std");
+const attribute = @import("attribute.zig");
+const configuration = @import("configuration.zig");
+const host = @import("host.zig");
+const memory = @import("memory.zig");
+const metrics = @import("metrics.zig");
+const ratelimit = @import("ratelimit.zig");
+const routing = @import("routing.zig");
+
+pub const Configuration = configuration.Configuration;
+pub const Error = configuration.Error;
+pub const read = configuration.read;
+
+/// The calls that the request asks for, in scratch memory and in their order; `null` when its rule has no action, or none is its.
+pub fn ask(current: *Configuration) error{ OutOfMemory, Failed }!?[]const ratelimit.Call {
+    const table = current.content.hosts.find(try attribute.hostname()) orelse return null;
+    const attributes = &current.content.attributes;
+    attributes.beginRequest();
+    var request: routing.Request = .{
+        .attributes = attributes,
+        .path = try host.firstRequestHeader(":path") orelse "",
+    };
+    const rule = switch (try table.select(&request)) {
+        .none => return null,
+        .rule => |rule| rule,
+        .failed => |rule| {
+            host.refreshLogLevel();
+            host.log(.debug, "rule {f} could not be tried", .{host.quoted(rule.name)});
+            return error.Failed;
+        },
+    };
+    if (rule.actions.len == 0) return null;
+    host.refreshLogLevel();
+    metrics.count(.requests);
+    const calls = try ratelimit.requests(rule.actions, attributes);
+    host.log(.debug, "rule {f}: {d} calls", .{ host.quoted(rule.name), calls.len });
+    return calls;
+}
