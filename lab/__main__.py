@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
-from lab import existing, in_box, in_kind, machine, programs
+from lab import existing, images, in_box, in_kind, machine, programs
 from lab.box import Box, BoxError
 from lab.existing import ExistingError
 from lab.in_kind import KindError
@@ -74,6 +76,14 @@ def _build(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _image(arguments: argparse.Namespace) -> int:
+    name, archive = images.operator(arguments.image)
+    arguments.archive.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(archive, arguments.archive)
+    print(f"{arguments.archive}: {name}, {archive.stat().st_size >> 20} MiB, an OCI archive")
+    return 0
+
+
 def _binaries(arguments: argparse.Namespace) -> int:
     unknown = [name for name in arguments.names if name not in programs.PROGRAMS]
     if unknown:
@@ -128,6 +138,14 @@ def main(words: list[str] | None = None) -> int:
     command.add_argument("--tests", action="store_true", help="for the tests, too")
     command.add_argument("--install", action="store_true", help="install the Debian packages that it lacks")
     command.set_defaults(call=_check)
+    command = commands.add_parser("image", help="build the operator's image into an archive")
+    command.add_argument(
+        "--image",
+        default=os.environ.get("IMG"),
+        help="its name with a tag ($IMG, or one that says what is in it)",
+    )
+    command.add_argument("archive", type=Path, help="the file to write")
+    command.set_defaults(call=_image)
     command = commands.add_parser(
         "binaries", help="build programs if need be and print their paths, one on a line"
     )

@@ -43,14 +43,14 @@ def cluster(name: str, provider: Sequence[Image]) -> Path:
     return _archive(name, images)
 
 
-def operator() -> tuple[str, Path]:
-    """The name and the archive of the operator's image, made from this checkout."""
+def operator(name: str | None = None) -> tuple[str, Path]:
+    """The name and the archive of the operator's image, made from this checkout; by default the name says what is in it."""
     sources = cache.digest([ROOT / "src", ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"])
-    wheel = cache.entry("wheels/kuadrant", [sources], _build_wheel, keep=2)
-    name = f"{OPERATOR}:{sources}"
+    wheel = cache.entry("wheels/kuadrant", [sources], _build_wheel, keep=4)
+    name = name or f"{OPERATOR}:{sources}"
     layers = [
         debian(),
-        layer("dependencies", {"/opt/kuadrant/dependencies": _installed(ROOT / "requirements" / "run.txt")}),
+        layer("dependencies", {"/opt/kuadrant/dependencies": _installed(ROOT / "requirements/operator.txt")}),
         layer("kuadrant", {"/opt/kuadrant/kuadrant": wheel / "kuadrant"}),
     ]
     environment = {
@@ -68,7 +68,7 @@ def _archive(name: str, images: Sequence[Image]) -> Path:
         oci.write_archive(images, folder / f"{name}.tar")
 
     parts: list[str | Path] = [Path(oci.__file__), *(repr(image) for image in images)]
-    return cache.entry(f"images/{name}", parts, build, keep=2) / f"{name}.tar"
+    return cache.entry(f"images/{name}", parts, build, keep=4) / f"{name}.tar"
 
 
 def layer(name: str, files: dict[str, Path]) -> Path:
@@ -141,6 +141,10 @@ def _build_wheel(folder: Path) -> None:
 
 def _run(command: list[str]) -> None:
     """Run a tool of the build, politely."""
+    if not shutil.which(command[0]):
+        raise BuildError(
+            f"{command[0]} is not installed: apt-get install --no-install-recommends {command[0]}"
+        )
     done = subprocess.run(["nice", "-n", "19", *command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildError(f"`{' '.join(command)}` failed:\n{(done.stdout + done.stderr)[-3000:]}")

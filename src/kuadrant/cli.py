@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,10 +16,6 @@ from cyclopts.validators import Number
 from kuadrant import __version__, log, ratelimit_follower, settings
 from kuadrant.gateways.envoy import Address
 from kuadrant.operator import run as cluster
-from kuadrant.standalone import run as standalone
-from kuadrant.standalone.folder import FolderError, read
-from kuadrant.standalone.plan import Mistakes, plan
-from kuadrant.standalone.translate import surroundings, translated
 from kuadrant.wasm import report
 from kuadrant.wasm.catalogue import CatalogueError, current, embedded
 from kuadrant.wasm.module import Module, NotAModule
@@ -107,6 +104,8 @@ def run(
         log_level: The least level that is logged.
         log_mode: development logs lines for a person, production one JSON object a line.
     """
+    with _standalone("kuadrant run"):
+        from kuadrant.standalone import run as standalone  # noqa: PLC0415
     log.configure(log_level, log_mode)
     return asyncio.run(
         standalone.run(
@@ -195,6 +194,10 @@ def translate(
         output: envoy is Envoy's configuration by resource type, shim the configuration of the proxy-wasm module for each
             listener, limits what the rate limit service holds (Limitador reads the same file).
     """
+    with _standalone("kuadrant translate"):
+        from kuadrant.standalone.folder import FolderError, read  # noqa: PLC0415
+        from kuadrant.standalone.plan import Mistakes, plan  # noqa: PLC0415
+        from kuadrant.standalone.translate import surroundings, translated  # noqa: PLC0415
     module = current()
     try:
         files = read(folder)
@@ -301,6 +304,17 @@ def wasm_verify(file: Path, /, *, output: Output = "text") -> int:
     verification = report.verification(_read(file), embedded())
     _print(verification, report.verification_text(verification), output)
     return 0 if verification["loadable"] else 1
+
+
+@contextmanager
+def _standalone(command: str) -> Iterator[None]:
+    """Around the import of what only standalone mode needs: the image of the operator has no Envoy."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"{command}: the package {error.name} is not installed; the image of the operator leaves it out: pip install kuadrant"
+        )
 
 
 def _read(file: Path) -> Module:

@@ -232,3 +232,28 @@ def test_a_build_whose_module_was_changed_does_not_start_and_says_why(
     assert (code, out) == (1, "")
     assert f"kuadrant: {modules / 'kuadrant-wasm-shim.wasm'} is not what modules.lock says" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", [("operator", "--help"), ("ratelimit", "--help"), ("wasm", "list")])
+def test_the_commands_of_a_cluster_need_nothing_of_standalone_mode(command: tuple[str, ...]) -> None:
+    assert _without_standalone(*command).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["run", "translate"])
+def test_what_is_left_out_of_the_image_is_named_where_it_is_needed(command: str) -> None:
+    done = _without_standalone(command, str(EXAMPLES / "toystore"))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"kuadrant {command}: the package ")
+    assert "Traceback" not in done.stderr
+
+
+def _without_standalone(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as in an installation from ``requirements/operator.txt``."""
+    left_out = ("envoy", "watchfiles")
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({left_out!r})); from kuadrant.cli import main; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
