@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
+
+_TRY = re.compile(r"[?&]try=([0-9]{1,9})$", re.ASCII)
 
 
 class Module(Struct, frozen=True, gc=False, kw_only=True):
@@ -12,6 +15,18 @@ class Module(Struct, frozen=True, gc=False, kw_only=True):
 
     url: str
     sha256: str
+
+    def at_try(self, number: int) -> Module:
+        """Return the module at an address that is another one for every ``number`` and gives the same bytes; 0 is this one."""
+        if not number:
+            return self
+        return Module(url=f"{self.url}{'&' if '?' in self.url else '?'}try={number}", sha256=self.sha256)
+
+
+def try_of(url: str) -> int:
+    """Return the number that :meth:`Module.at_try` made ``url`` with."""
+    found = _TRY.search(url)
+    return int(found[1]) if found else 0
 
 
 def served_module(host: str, port: int, sha256: str, form: Literal["pinned", "plain"] = "pinned") -> Module:

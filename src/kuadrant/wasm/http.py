@@ -24,8 +24,11 @@ HEAD_MAX = 16 * 1024
 _REMEMBERED_MAX = 64
 _REMEMBERED_HEAD_MAX = 1024
 
+# `try` makes an address another one for a gateway that remembers addresses from which it could not fetch; it means nothing here.
 _ADDRESS = re.compile(
-    r"/kuadrant-wasm-shim(?:\?sha256=(?P<asked>[0-9a-f]{64}))?|/wasm/(?P<named>[0-9a-f]{64})\.wasm", re.ASCII
+    r"/kuadrant-wasm-shim(?:\?sha256=(?P<asked>[0-9a-f]{64})(?:&try=[0-9]{1,9})?|\?try=[0-9]{1,9})?"
+    r"|/wasm/(?P<named>[0-9a-f]{64})\.wasm",
+    re.ASCII,
 )
 _ABSOLUTE_FORM = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
