@@ -81,14 +81,15 @@ class LimitadorService(Struct, frozen=True):
 
 
 class LimitadorStatus(Struct, frozen=True, rename="camel"):
-    """What a rate limit service says of the resource, as far as it matters to one."""
+    """What a rate limit service says of the resource."""
 
     observed_generation: int = 0
     conditions: tuple[dict[str, Any], ...] = ()
+    service: LimitadorService = LimitadorService()
 
 
 class Limitador(Struct, frozen=True):
-    """The resource as a rate limit service reads it."""
+    """The resource as those who write its limits and those who hold them read it."""
 
     metadata: LimitadorMetadata
     spec: LimitadorSpec = LimitadorSpec()

@@ -7,6 +7,7 @@ and what is no longer applied goes away.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,7 +29,7 @@ _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON may have as they are, but that YAML takes for a line's end or refuses."""
 
 
-class Desired(Struct, frozen=True):
+class Desired(Struct, frozen=True, dict=True):
     """What one manager wants of one object.
 
     ``content`` has the fields that it wants to own: labels, annotations and the like under ``metadata``, ``spec``, or ``status``
@@ -42,6 +43,11 @@ class Desired(Struct, frozen=True):
     content: dict[str, Any]
     subresource: str = ""
     force: bool = False
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The digest of ``content``, which is not to be changed."""
+        return digest(self.content)
 
 
 class Unchanged(Struct, frozen=True):
@@ -98,9 +104,8 @@ def is_needed(desired: Desired, table: Table[Any], last: _Last | None) -> bool:
     Not if the manager owns exactly what is wanted. Nor if the very same was applied and nobody changed the object since:
     also where the API server stores it in another spelling, or where the table did not get to our own change yet.
     """
-    wanted = digest(desired.content)
     observed = table.entries.get(desired.key)
-    applied = last is not None and last.digest == wanted
+    applied = last is not None and last.digest == desired.digest
     if observed is None:
         return last is None or not applied or not is_before(table.resource_version, last.resource_version)
     if last is not None and applied and observed.uid == last.uid:
@@ -112,7 +117,7 @@ def is_needed(desired: Desired, table: Table[Any], last: _Last | None) -> bool:
 
 def _is_owned(desired: Desired, table: Table[Any]) -> bool:
     observed = table.entries.get(desired.key)
-    wanted = Owned(desired.manager, desired.subresource, digest(desired.content))
+    wanted = Owned(desired.manager, desired.subresource, desired.digest)
     return observed is not None and wanted in observed.owned
 
 
@@ -158,6 +163,10 @@ def _manager_in(message: str) -> str:
     return parts[1] if len(parts) > 2 else message
 
 
+def _identity(desired: Desired) -> tuple[str, Key, str, str]:
+    return (desired.kind.resource, desired.key, desired.manager, desired.subresource)
+
+
 class Applier:
     """Applies and deletes over one client, and remembers what it applied."""
 
@@ -165,13 +174,17 @@ class Applier:
         self._client = client
         self._last: dict[tuple[str, Key, str, str], _Last] = {}
 
+    def is_in_place(self, desired: Desired, table: Table[Any]) -> bool:
+        """Whether the object is as ``desired`` as far as is known: applying it would do nothing."""
+        return not is_needed(desired, table, self._last.get(_identity(desired)))
+
     async def apply(self, desired: Desired, table: Table[Any]) -> Outcome:
         """Make ``desired`` so, if what ``table`` knows of the object leaves something to do.
 
         The table must be synced and of a kind whose ``managers`` include the one of ``desired``. The object is created where
         it is missing; a status is not.
         """
-        identity = (desired.kind.resource, desired.key, desired.manager, desired.subresource)
+        identity = _identity(desired)
         if not is_needed(desired, table, self._last.get(identity)):
             if _is_owned(desired, table):
                 # The table knows it by itself now.
@@ -195,7 +208,33 @@ class Applier:
             metadata = decode_partial(response.content).metadata
         except ERRORS as error:
             return Refused(response.status_code, f"PATCH {path}: the answer is no object ({error})")
-        self._last[identity] = _Last(digest(desired.content), metadata.uid, metadata.resource_version)
+        self._last[identity] = _Last(desired.digest, metadata.uid, metadata.resource_version)
+        return Written(metadata.uid, metadata.resource_version)
+
+    async def replace_status(
+        self, kind: Kind[Any], observed: Entry[Any], status: dict[str, Any], manager: str
+    ) -> Outcome:
+        """Write a whole status, other people's parts of it included, over the one that was ``observed``.
+
+        For kinds whose status is in lists that cannot be applied by several. If the object changed since, that is refused (409).
+        """
+        path = kind.path(observed.key, "status")
+        body = {"metadata": {"resourceVersion": observed.resource_version}, "status": status}
+        try:
+            response = await self._client.patch(
+                path,
+                params={"fieldManager": manager},
+                content=_encode(body),
+                headers={"content-type": "application/merge-patch+json"},
+            )
+        except FAILURES as error:
+            return Refused(0, f"PATCH {path}: {describe(error)}")
+        if response.status_code != 200:
+            return read_failure(read_status(response.status_code, response.content))
+        try:
+            metadata = decode_partial(response.content).metadata
+        except ERRORS as error:
+            return Refused(response.status_code, f"PATCH {path}: the answer is no object ({error})")
         return Written(metadata.uid, metadata.resource_version)
 
     async def delete(self, kind: Kind[Any], observed: Entry[Any]) -> Outcome:

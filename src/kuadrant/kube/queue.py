@@ -23,6 +23,10 @@ ADDED_DELAY = 1.0
 """Seconds between a failure and the next attempt if something was added meanwhile."""
 
 
+class NotDoneError(Exception):
+    """Something could not be done, which was told where it happened; it is done again."""
+
+
 class Queue(Generic[K]):
     """Keys that are due, in the order in which they became due. Times are seconds of any clock that does not go back.
 
@@ -124,7 +128,7 @@ class Queue(Generic[K]):
 
 
 class Workers(Generic[K]):
-    """Works a queue off with a coroutine. ``work`` fails by raising; what it raised is logged, and the key comes again."""
+    """Works a queue off with a coroutine. ``work`` fails by raising; the key comes again, and but for NotDoneError it is logged."""
 
     def __init__(self, work: Callable[[K], Awaitable[None]], *, at_once: int = 1) -> None:
         self._work = work
@@ -162,6 +166,8 @@ class Workers(Generic[K]):
                 continue
             try:
                 await self._work(key)
+            except NotDoneError:
+                self._queue.fail(key, loop.time())
             except Exception:  # Whatever one key raises must not end the work on the others.
                 at = self._queue.fail(key, loop.time())
                 logger.exception(

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
-from kuadrant.api.limitador import Identity, Limit
-from kuadrant.api.meta import Condition
+from kuadrant.api.limitador import Identity, Limit, read_limits
 from kuadrant.compiler import Compilation, compile_gateways
 from kuadrant.compiler.program import HostProgram
-from kuadrant.gateways import istio
 from kuadrant.gateways.envoy import Address
-from kuadrant.gateways.istio import GatewayObjects
-from kuadrant.gateways.limitador import NAME, limitador
+from kuadrant.gateways.limitador import NAME, LimitadorObject, limitador
 from kuadrant.gateways.module import Module
-from kuadrant.operator import kinds
-from kuadrant.status import (
-    GatewayState,
-    Installation,
-    PolicyStatus,
-    evidence,
-    kuadrant_condition,
-    merged_conditions,
-    policy_status,
-)
+from kuadrant.gateways.obsolete import obsolete
+from kuadrant.gateways.provider import GatewayObjects, Provider, Settings, Surroundings
+from kuadrant.gateways.providers import PROVIDERS, provider_of
+from kuadrant.kube.kind import Key
+from kuadrant.operator.memo import Last, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kuadrant.api.gateway import Gateway, GatewayClass
     from kuadrant.api.kuadrant import Kuadrant
-    from kuadrant.operator.kinds import Limitador
+    from kuadrant.api.limitador import Limitador
+    from kuadrant.compiler.program import GatewayProgram
     from kuadrant.operator.world import World
 
-GRPC_PORT = "grpc"
+LIMITADOR: Final = "Limitador"
+"""What keeps a gateway's objects from being written, as it is named in statuses: the limits are not held yet."""
+MODULE: Final = "wasm-shim"
+"""The same: the module's address was not proven."""
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -43,61 +39,221 @@ class Known(Struct, frozen=True, kw_only=True):
 
     ``module`` is the one to load; ``module_problem`` says why its address has not been proven to give its bytes, and is empty
     if it has. ``configure`` renders hosts in the module's dialect. Limits that are no longer wanted stay until they
-    are in ``forgotten`` (by their identity): gateways may still ask for them.
+    are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
     """
 
     module: Module
     module_problem: str
     configure: Callable[[tuple[HostProgram, ...]], bytes]
     forgotten: frozenset[Identity] = frozenset()
+    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+class GatewayDecision(Struct, frozen=True, kw_only=True):
+    """What there has to be for one gateway, and what of it is to be deleted, in this order.
+
+    As long as anything is ``awaited``, its objects may not be written; what there is of them stays. A gateway without
+    ``provider`` is none that can be made to limit anything.
+    """
+
+    provider: Provider | None
+    wanted: GatewayObjects
+    awaited: tuple[str, ...] = ()
+    obsolete: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def objects(self) -> tuple[dict[str, Any], ...]:
+        """The objects that are to be written now."""
+        return () if self.awaited else self.wanted.objects
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What to apply, in this order: the rate limit service's resource, the gateways' objects; then what to delete.
+    """What to apply: the rate limit service's resource, and the objects of each gateway.
 
-    ``held`` tells whether the rate limit service holds all of ``limits``. The objects of gateways in
-    ``waiting`` (``namespace/name``) may not be written yet; what there is of theirs stays.
+    ``limits`` are those that the resource is to have: the wanted ones and those that are only kept.
     """
 
     limits: tuple[Limit, ...]
-    limitador: dict[str, Any] | None
-    limitador_problem: str
-    held: bool
-    gateways: tuple[GatewayObjects, ...]
-    waiting: frozenset[str]
-    obsolete: tuple[Mapping[str, Any], ...]
+    limitador: LimitadorObject
+    gateways: Mapping[Key, GatewayDecision]
     compilation: Compilation
     installed: bool
 
 
-def decide(world: World, known: Known) -> Decision:
-    """Decide what there has to be.
+class Decider:
+    """Decides again and again; what does not change from one decision to the next is the same instance.
 
-    The objects of a gateway are written when the rate limit service has said that it holds the limits and the module's
+    The objects of a gateway are written when the rate limit service has said that it holds the gateway's limits and the module's
     address was proven: before, they would limit nothing, or answer every request with an error.
     """
-    compilation = compile_gateways(world.objects)
-    kuadrant = oldest(world.objects.kuadrants)
-    own = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
-    present = () if own is None else held_limits(own)
-    limits = union(compilation.limits, (one for one in present if one.identity not in known.forgotten))
-    resource = None if kuadrant is None else limitador(kuadrant, limits)
-    held = own is not None and is_ready(own) and _holds(own, limits)
-    address = None if own is None else service_address(own)
-    gateways = tuple(_gateways(world, known, compilation, address))
-    ready = held and address is not None and not known.module_problem and kuadrant is not None
-    waiting = frozenset() if ready else frozenset(_key(one) for one in gateways if one.objects)
-    return Decision(
-        limits=limits,
-        limitador=None if resource is None else resource.document,
-        limitador_problem="" if resource is None else resource.problem or "",
-        held=held,
-        gateways=gateways,
-        waiting=waiting,
-        obsolete=istio.obsolete(world.existing, gateways),
-        compilation=compilation,
-        installed=kuadrant is not None,
-    )
+
+    def __init__(self) -> None:
+        self._compile = Last(compile_gateways)
+        self._limits = Last(_limits)
+        self._limitador = Last(_limitador)
+        self._present = Last(held_limits)
+        self._set = Last(_set)
+        self._settings: Settings | None = None
+        self._gateways: dict[Key, _GatewayDecider] = {}
+
+    def decide(self, world: World, known: Known) -> Decision:
+        """Decide what there has to be; the same for the same arguments, whatever was decided before."""
+        compilation = self._compile(world.objects)
+        kuadrant = oldest(world.objects.kuadrants)
+        own = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
+        present = () if own is None else self._present(own)
+        limits = self._limits(compilation.limits, present, known.forgotten)
+        address = None if own is None else service_address(own)
+        settings = Settings(
+            module=known.module, configure=known.configure, rate_limit=address or Address("", 0)
+        )
+        self._settings = kept(self._settings, settings)
+        held = self._set(present) if own is not None and is_ready(own) and address is not None else None
+        return Decision(
+            limits=limits,
+            limitador=self._limitador(kuadrant, limits),
+            gateways=self._decide_gateways(world, known, compilation, held),
+            compilation=compilation,
+            installed=kuadrant is not None,
+        )
+
+    def _decide_gateways(
+        self, world: World, known: Known, compilation: Compilation, held: frozenset[Limit] | None
+    ) -> dict[Key, GatewayDecision]:
+        assert self._settings is not None
+        classes = {one.metadata.name: one for one in world.objects.gateway_classes}
+        gateways = {(one.metadata.namespace, one.metadata.name): one for one in world.objects.gateways}
+        programs = {(one.namespace, one.name): one for one in compilation.programs}
+        deciders = {key: self._gateways.get(key) or _GatewayDecider() for key in sorted(gateways)}
+        decisions: dict[Key, GatewayDecision] = {}
+        for key, decider in deciders.items():
+            gateway, program = gateways[key], programs[key]
+            awaited: list[str] = []
+            if held is None or not held.issuperset(program.limits):
+                awaited.append(LIMITADOR)
+            if known.module_problem:
+                awaited.append(MODULE)
+            decisions[key] = decider.decide(
+                gateway,
+                class_=classes.get(gateway.spec.gateway_class_name),
+                program=program,
+                surroundings=Surroundings(
+                    services=world.services,
+                    pods=world.pods.get(key[0], ()),
+                    existing=world.existing.get(key, ()),
+                    fields=known.fields,
+                ),
+                settings=self._settings,
+                awaited=tuple(awaited),
+            )
+        for key, existing in world.existing.items():
+            if key not in gateways:
+                # Of Gateways that are gone; the API server deletes these by itself, but later.
+                deciders[key] = self._gateways.get(key) or _GatewayDecider()
+                decisions[key] = deciders[key].without_gateway(key, existing)
+        self._gateways = deciders
+        return decisions
+
+
+class _GatewayDecider:
+    """Decides about one gateway."""
+
+    def __init__(self) -> None:
+        self._objects = Last(_objects)
+        self._obsolete = Last(_obsolete)
+        self._observed: Any = None
+        self._wanted: GatewayObjects | None = None
+        self._decision: GatewayDecision | None = None
+
+    def decide(
+        self,
+        gateway: Gateway,
+        *,
+        class_: GatewayClass | None,
+        program: GatewayProgram,
+        surroundings: Surroundings,
+        settings: Settings,
+        awaited: tuple[str, ...],
+    ) -> GatewayDecision:
+        provider = None if class_ is None else provider_of(class_.spec.controller_name)
+        self._observed = (
+            None if provider is None else kept(self._observed, provider.observe(gateway, surroundings))
+        )
+        missing = "" if class_ is not None else gateway.spec.gateway_class_name
+        self._wanted = wanted = kept(
+            self._wanted,
+            self._objects(
+                provider,
+                gateway,
+                program,
+                observed=self._observed,
+                settings=settings,
+                missing_class=missing,
+            ),
+        )
+        return self._made(provider, wanted, awaited if wanted.objects else (), surroundings.existing)
+
+    def without_gateway(self, key: Key, existing: tuple[Mapping[str, Any], ...]) -> GatewayDecision:
+        return self._made(None, GatewayObjects(*key), (), existing)
+
+    def _made(
+        self,
+        provider: Provider | None,
+        wanted: GatewayObjects,
+        awaited: tuple[str, ...],
+        existing: tuple[Mapping[str, Any], ...],
+    ) -> GatewayDecision:
+        """The decision, the former one if it has the same parts: to compare whole documents would cost as much as to make them."""
+        gone = self._obsolete(wanted, existing)
+        former = self._decision
+        if (
+            former is None
+            or former.provider is not provider
+            or former.wanted is not wanted
+            or former.awaited != awaited
+            or former.obsolete is not gone
+        ):
+            self._decision = GatewayDecision(provider=provider, wanted=wanted, awaited=awaited, obsolete=gone)
+        assert self._decision is not None
+        return self._decision
+
+
+def _objects(
+    provider: Provider | None,
+    gateway: Gateway,
+    program: GatewayProgram,
+    *,
+    observed: Any,
+    settings: Settings,
+    missing_class: str,
+) -> GatewayObjects:
+    namespace, name = gateway.metadata.namespace, gateway.metadata.name
+    if missing_class:
+        # It is not known whose the gateway is, so nothing of it is touched.
+        return GatewayObjects(namespace, name, problem=f"its GatewayClass {missing_class} does not exist")
+    if provider is None:
+        return GatewayObjects(namespace, name)
+    return provider.gateway_objects(gateway, program, observed, settings)
+
+
+def _obsolete(
+    wanted: GatewayObjects, existing: tuple[Mapping[str, Any], ...]
+) -> tuple[Mapping[str, Any], ...]:
+    return obsolete(existing, (wanted,), PROVIDERS)
+
+
+def _set(limits: tuple[Limit, ...]) -> frozenset[Limit]:
+    return frozenset(limits)
+
+
+def _limits(
+    wanted: tuple[Limit, ...], present: tuple[Limit, ...], forgotten: frozenset[Identity]
+) -> tuple[Limit, ...]:
+    return union(wanted, (one for one in present if one.identity not in forgotten))
+
+
+def _limitador(kuadrant: Kuadrant | None, limits: tuple[Limit, ...]) -> LimitadorObject:
+    return LimitadorObject() if kuadrant is None else limitador(kuadrant, limits)
 
 
 def oldest(kuadrants: Iterable[Kuadrant]) -> Kuadrant | None:
@@ -127,128 +283,16 @@ def is_ready(resource: Limitador) -> bool:
 def service_address(resource: Limitador) -> Address | None:
     """Where the rate limit service answers gRPC; None as long as it has not said so."""
     service = resource.status.service
-    port = service.ports.get(GRPC_PORT)
-    return Address(service.host, port) if service.host and port else None
+    return Address(service.host, service.ports.grpc) if service.host and service.ports.grpc else None
 
 
 def held_limits(resource: Limitador) -> tuple[Limit, ...]:
     """The limits of a resource as they are written; those that cannot be read are left out."""
-    found: list[Limit] = []
-    for one in resource.spec.get("limits") or ():
-        try:
-            found.append(msgspec.convert(one, Limit))
-        except msgspec.ValidationError:
-            continue
-    return tuple(found)
+    return read_limits(resource.spec.limits)[0]
 
 
-def _holds(resource: Limitador, limits: Iterable[Limit]) -> bool:
-    return set(limits) <= set(held_limits(resource))
-
-
-def _gateways(
-    world: World, known: Known, compilation: Compilation, address: Address | None
-) -> Iterator[GatewayObjects]:
-    settings = istio.Settings(
-        module=known.module,
-        configure=known.configure,
-        rate_limit=address or Address("", 0),
-    )
-    by_key = {(one.metadata.namespace, one.metadata.name): one for one in world.objects.gateways}
-    for program in compilation.programs:
-        gateway = by_key[program.namespace, program.name]
-        pods = istio.selection(gateway, world.services, world.pods.get(program.namespace, ()))
-        yield istio.gateway_objects(gateway, program, pods, settings)
-
-
-def _key(objects: GatewayObjects) -> str:
-    return f"{objects.namespace}/{objects.name}"
-
-
-# Statuses
-
-
-def policy_statuses(decision: Decision, known: Known, refused: Mapping[str, str]) -> tuple[PolicyStatus, ...]:
-    """What is to be said of every policy. ``refused`` tells for each gateway why its objects could not be written."""
-    states = [
-        GatewayState(
-            gateway=_key(one),
-            missing=("WasmPlugin",) if _key(one) in decision.waiting else (),
-            module=not known.module_problem,
-            limits=decision.held,
-            accepted=True,
-            refused=one.problem or refused.get(_key(one), ""),
-        )
-        for one in decision.gateways
-    ]
-    proof = evidence(states, installed=decision.installed)
-    return tuple(policy_status(facts, proof) for facts in decision.compilation.policies)
-
-
-def unreadable_status(key: tuple[str, str], problem: str) -> PolicyStatus:
-    """What is to be said of a policy that has never been readable."""
-    message = f"RateLimitPolicy cannot be read: {problem}"
-    accepted = Condition(type="Accepted", status="False", reason="Invalid", message=message)
-    return PolicyStatus(*key, (accepted,))
-
-
-def status_content(
-    existing: Mapping[str, Any], status: PolicyStatus, *, generation: int, now: str
-) -> dict[str, Any]:
-    """The status of a policy as it is applied; ``existing`` is what the API server has."""
-    return {
-        "status": {
-            "observedGeneration": generation,
-            "conditions": merged_conditions(
-                existing.get("conditions") or (),
-                status.conditions,
-                ours={"Accepted", "Enforced"},
-                generation=generation,
-                now=now,
-            ),
-        }
-    }
-
-
-def kuadrant_status_content(
-    kuadrant: Kuadrant, decision: Decision, world: World, failure: str, now: str
-) -> dict[str, Any]:
-    """The status of the Kuadrant as it is applied."""
-    resource = world.limitadors.get((kuadrant.metadata.namespace, NAME))
-    if resource is None:
-        service = "limitador resource not in topology"
-    elif not is_ready(resource):
-        service = "the rate limit service has not taken the limits yet"
-    else:
-        service = ""
-    condition = kuadrant_condition(
-        Installation(
-            missing=() if world.has_istio else ("Gateway API provider (istio / envoy gateway)",),
-            limitador=service,
-            failure=failure or decision.limitador_problem,
-        )
-    )
-    generation = kuadrant.metadata.generation
-    return {
-        "status": {
-            "observedGeneration": generation,
-            "conditions": merged_conditions(
-                [msgspec.to_builtins(one) for one in kuadrant.status.conditions],
-                [condition],
-                ours={"Ready"},
-                generation=generation,
-                now=now,
-            ),
-        }
-    }
-
-
-def documents(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the objects of gateways that may be written, each with the gateway it is for."""
-    for one in decision.gateways:
-        if _key(one) not in decision.waiting:
-            for document in one.objects:
-                yield _key(one), document
-
-
-KINDS = {"WasmPlugin": kinds.WASM_PLUGINS, "EnvoyFilter": kinds.ENVOY_FILTERS}
+def documents(decision: Decision) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """Yield the objects of gateways that are to be written now, each with the gateway it is for."""
+    for key, one in decision.gateways.items():
+        for document in one.objects:
+            yield key, document

@@ -2,86 +2,208 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
+from kuadrant.api.gateway import Gateway, GatewayStatus
+from kuadrant.api.grpc_route import GRPCRoute
+from kuadrant.api.http_route import HTTPRoute
+from kuadrant.api.limitador import Limitador
 from kuadrant.api.objects import Objects
 from kuadrant.api.rate_limit_policy import RateLimitPolicy
 from kuadrant.api.service import Service
+from kuadrant.gateways.providers import PROVIDERS
+from kuadrant.kube.kind import Key
 from kuadrant.operator import kinds, policies
-from kuadrant.operator.kinds import Limitador, StoredPolicy
+from kuadrant.operator.kinds import StoredGateway, StoredGRPCRoute, StoredHTTPRoute, StoredPolicy
+from kuadrant.operator.memo import kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable
 
-    from kuadrant.api.meta import Object
-    from kuadrant.kube.kind import Kind
-    from kuadrant.kube.store import Store
+    from kuadrant.api.meta import ObjectMeta
+    from kuadrant.kube.kind import Entry, Kind
+    from kuadrant.kube.store import Change, Store
 
-ISTIO = "istio.io/gateway-controller"
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class World(Struct, frozen=True, kw_only=True):
     """The objects to decide from, those that are there already, and what could not be read.
 
-    ``objects`` has the gateways of Istio only. ``pods`` are the labels of the pods of each namespace. ``existing`` are WasmPlugins
-    and EnvoyFilters as the API server has them. ``unreadable`` is by namespace and name of the policy.
+    ``objects`` have no status but the addresses of Gateways. ``pods`` are the labels of the pods of each namespace. ``existing`` are
+    the objects of providers that were made for a Gateway, as the API server has them, by the Gateway. ``unreadable`` is by namespace
+    and name of the policy. ``served`` are the names of the providers' kinds that the cluster has.
     """
 
     objects: Objects
-    services: dict[tuple[str, str], Service] = field(default_factory=dict)
-    pods: dict[str, tuple[dict[str, str], ...]] = field(default_factory=dict)
-    existing: tuple[dict[str, Any], ...] = ()
-    policies: dict[tuple[str, str], RateLimitPolicy] = field(default_factory=dict)
-    stored_policies: dict[tuple[str, str], StoredPolicy] = field(default_factory=dict)
-    limitadors: dict[tuple[str, str], Limitador] = field(default_factory=dict)
-    unreadable: dict[tuple[str, str], str] = field(default_factory=dict)
-    has_istio: bool = True
+    services: Mapping[Key, Service] = field(default_factory=dict)
+    pods: Mapping[str, tuple[dict[str, str], ...]] = field(default_factory=dict)
+    existing: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    policies: Mapping[Key, StoredPolicy] = field(default_factory=dict)
+    limitadors: Mapping[Key, Limitador] = field(default_factory=dict)
+    unreadable: Mapping[Key, str] = field(default_factory=dict)
+    served: frozenset[str] = frozenset(kinds.OF_PROVIDERS)
 
 
-def world(store: Store, readable: Mapping[tuple[str, str], RateLimitPolicy]) -> World:
-    """Take everything out of ``store``.
+class Observer:
+    """Takes the world out of a store again and again. What did not change is the same instance as before."""
 
-    A policy that cannot be read is what it was in ``readable``, if it was there: its last good form stays in effect.
-    """
-    classes = [entry.object for entry in store.table(kinds.GATEWAY_CLASSES).entries.values()]
-    of_istio = {one.metadata.name for one in classes if one.spec.controller_name == ISTIO}
-    objects: list[Object] = list(classes)
-    objects += (
-        entry.object
-        for entry in store.table(kinds.GATEWAYS).entries.values()
-        if entry.object.spec.gateway_class_name in of_istio
-    )
-    others: tuple[Kind[Any], ...] = (kinds.HTTP_ROUTES, kinds.GRPC_ROUTES, kinds.NAMESPACES, kinds.KUADRANTS)
-    for kind in others:
-        objects += (entry.object for entry in store.table(kind).entries.values())
-    unreadable: dict[tuple[str, str], str] = {
-        key: bad.problem for key, bad in store.table(kinds.POLICIES).unreadable.items()
-    }
-    stored = {key: entry.object for key, entry in store.table(kinds.POLICIES).entries.items()}
-    read: dict[tuple[str, str], RateLimitPolicy] = {}
-    for key, policy in stored.items():
-        try:
-            read[key] = policies.read(policy)
-        except msgspec.ValidationError as error:
-            unreadable[key] = str(error)
-            if key in readable:
-                read[key] = readable[key]
-    objects += read.values()
-    pods: dict[str, list[dict[str, str]]] = {}
-    for (namespace, _), entry in store.table(kinds.PODS).entries.items():
-        pods.setdefault(namespace, []).append(entry.object.metadata.labels)
-    plugins, filters = store.table(kinds.WASM_PLUGINS), store.table(kinds.ENVOY_FILTERS)
-    return World(
-        objects=Objects.of(objects),
-        services={key: entry.object for key, entry in store.table(kinds.SERVICES).entries.items()},
-        pods={namespace: tuple(labels) for namespace, labels in pods.items()},
-        existing=tuple(entry.object for table in (plugins, filters) for entry in table.entries.values()),
-        policies=read,
-        stored_policies=stored,
-        limitadors={key: entry.object for key, entry in store.table(kinds.LIMITADORS).entries.items()},
-        unreadable=unreadable,
-        has_istio=bool(plugins.resource_version and filters.resource_version),
-    )
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changed: set[Kind[Any]] = set(kinds.ALL)
+        self._world = World(objects=Objects())
+        self._policies = _Converted[StoredPolicy, RateLimitPolicy](policies.read)
+        self._objects: dict[Kind[Any], tuple[str, _Converted[Any, Any]]] = {
+            kinds.GATEWAY_CLASSES: ("gateway_classes", _Converted(_as_it_is)),
+            kinds.GATEWAYS: ("gateways", _Converted(_gateway)),
+            kinds.HTTP_ROUTES: ("http_routes", _Converted(_http_route)),
+            kinds.GRPC_ROUTES: ("grpc_routes", _Converted(_grpc_route)),
+            kinds.NAMESPACES: ("namespaces", _Converted(_as_it_is)),
+            kinds.KUADRANTS: ("kuadrants", _Converted(_as_it_is)),
+            kinds.POLICIES: ("rate_limit_policies", self._policies),
+        }
+
+    def take(self, changes: Iterable[Change[Any]]) -> bool:
+        """Note what changed in the store; return whether it can matter."""
+        changed = {change.kind for change in changes if _matters(change)}
+        self._changed |= changed
+        return bool(changed)
+
+    def world(self) -> World:
+        """Return what there is now.
+
+        A policy that cannot be read is what it was when it could: its last good form stays in effect.
+        """
+        changed, self._changed = self._changed, set()
+        former = self._world
+        values: dict[str, Any] = {"objects": self._all_objects(changed)}
+        if kinds.POLICIES in changed:
+            table = self._store.table(kinds.POLICIES)
+            values["policies"] = self._entries(kinds.POLICIES)
+            unreadable = {key: bad.problem for key, bad in table.unreadable.items()}
+            values["unreadable"] = {**unreadable, **self._policies.problems}
+        if kinds.SERVICES in changed:
+            values["services"] = self._entries(kinds.SERVICES)
+        if kinds.PODS in changed:
+            values["pods"] = self._pods(former.pods)
+        if kinds.LIMITADORS in changed:
+            values["limitadors"] = self._entries(kinds.LIMITADORS)
+        if changed.intersection(kinds.OF_PROVIDERS.values()):
+            values["existing"] = self._existing(former.existing)
+            values["served"] = frozenset(
+                name for name, kind in kinds.OF_PROVIDERS.items() if self._store.table(kind).resource_version
+            )
+        self._world = msgspec.structs.replace(former, **values)
+        return self._world
+
+    def _all_objects(self, changed: set[Kind[Any]]) -> Objects:
+        former = self._world.objects
+        values: dict[str, Any] = {}
+        for kind, (name, converted) in self._objects.items():
+            if kind in changed:
+                before = getattr(former, name)
+                now = _same_items(before, converted.take(self._store.table(kind).entries))
+                if now is not before:
+                    values[name] = now
+        return msgspec.structs.replace(former, **values) if values else former
+
+    def _entries(self, kind: Kind[T]) -> dict[Key, T]:
+        return {key: entry.object for key, entry in self._store.table(kind).entries.items()}
+
+    def _pods(
+        self, former: Mapping[str, tuple[dict[str, str], ...]]
+    ) -> Mapping[str, tuple[dict[str, str], ...]]:
+        pods: dict[str, list[dict[str, str]]] = {}
+        for (namespace, _), entry in sorted(self._store.table(kinds.PODS).entries.items()):
+            pods.setdefault(namespace, []).append(entry.object.metadata.labels)
+        return {namespace: kept(former.get(namespace), tuple(labels)) for namespace, labels in pods.items()}
+
+    def _existing(
+        self, former: Mapping[Key, tuple[dict[str, Any], ...]]
+    ) -> Mapping[Key, tuple[dict[str, Any], ...]]:
+        existing: dict[Key, list[dict[str, Any]]] = {}
+        for provider in PROVIDERS:
+            for kind in provider.KINDS:
+                for (namespace, _), entry in self._store.table(kinds.OF_PROVIDERS[kind.name]).entries.items():
+                    if (name := provider.owner(entry.object)) is not None:
+                        existing.setdefault((namespace, name), []).append(entry.object)
+        return {
+            key: _same_items(former.get(key, ()), tuple(documents)) for key, documents in existing.items()
+        }
+
+
+class _Converted(Generic[S, T]):
+    """The objects of one kind in the form that decisions are made from; each is converted once."""
+
+    def __init__(self, convert: Callable[[S], T]) -> None:
+        self._convert = convert
+        self._results: dict[Key, tuple[S, T]] = {}
+        self.problems: dict[Key, str] = {}
+
+    def take(self, entries: Mapping[Key, Entry[S]]) -> tuple[T, ...]:
+        """Return them by namespace and name.
+
+        One that cannot be converted is named in ``problems`` and stays in its last good form, if it had any.
+        """
+        results: dict[Key, tuple[S, T]] = {}
+        for key, entry in sorted(entries.items()):
+            former = self._results.get(key)
+            if former is not None and former[0] is entry.object:
+                results[key] = former
+                continue
+            try:
+                converted = kept(None if former is None else former[1], self._convert(entry.object))
+            except msgspec.ValidationError as error:
+                self.problems[key] = str(error)
+                if former is not None:
+                    results[key] = (entry.object, former[1])
+            else:
+                self.problems.pop(key, None)
+                results[key] = (entry.object, converted)
+        self._results = results
+        self.problems = {key: problem for key, problem in self.problems.items() if key in entries}
+        return tuple(converted for _, converted in results.values())
+
+
+class _OnlyAddresses(Struct, frozen=True):
+    """What of a Gateway's status is read."""
+
+    addresses: tuple[Any, ...] | None = None
+
+
+def _as_it_is(stored: T) -> T:
+    return stored
+
+
+def _http_route(stored: StoredHTTPRoute) -> HTTPRoute:
+    return HTTPRoute(metadata=stored.metadata, spec=stored.spec)
+
+
+def _grpc_route(stored: StoredGRPCRoute) -> GRPCRoute:
+    return GRPCRoute(metadata=stored.metadata, spec=stored.spec)
+
+
+def _gateway(stored: StoredGateway) -> Gateway:
+    addresses = msgspec.convert(stored.status, _OnlyAddresses).addresses or ()
+    status = msgspec.convert({"addresses": addresses}, GatewayStatus)
+    return Gateway(metadata=stored.metadata, spec=stored.spec, status=status)
+
+
+def _matters(change: Change[Any]) -> bool:
+    """Whether a change is one of what is read: pods change their status all the time."""
+    if change.kind is not kinds.PODS or change.old is None or change.new is None:
+        return True
+    old: ObjectMeta = change.old.object.metadata
+    new: ObjectMeta = change.new.object.metadata
+    return old.labels != new.labels
+
+
+def _same_items(former: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:
+    """Return ``former`` if it has the very same items."""
+    same = len(former) == len(now) and all(a is b for a, b in zip(former, now, strict=True))
+    return former if same else now

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from kuadrant.compiler.facts import PolicyFacts
 
 
+_WAITING = "RateLimitPolicy waiting for the following components to sync:"
+
+
 class Evidence(Struct, frozen=True):
     """What gateways, as ``namespace/name``, have said of the very configuration that the facts are from.
 
@@ -26,11 +29,15 @@ class Evidence(Struct, frozen=True):
 
 
 class PolicyStatus(Struct, frozen=True, gc=False):
-    """The status of one policy. ``Enforced`` is absent as long as the policy is not accepted."""
+    """The status of one policy. ``Enforced`` is absent as long as the policy is not accepted.
+
+    ``waiting`` tells that it is not enforced yet, but is about to be if nothing comes between.
+    """
 
     namespace: str
     name: str
     conditions: tuple[Condition, ...]
+    waiting: bool = False
 
 
 def policy_status(facts: PolicyFacts, evidence: Evidence) -> PolicyStatus:
@@ -42,7 +49,8 @@ def policy_status(facts: PolicyFacts, evidence: Evidence) -> PolicyStatus:
         conditions.append(_not_enforced("MissingResource", message))
     elif accepted:
         conditions.append(_enforced(facts, evidence))
-    return PolicyStatus(facts.policy.namespace, facts.policy.name, tuple(conditions))
+    waiting = conditions[-1].message.startswith(_WAITING)
+    return PolicyStatus(facts.policy.namespace, facts.policy.name, tuple(conditions), waiting)
 
 
 def _enforced(facts: PolicyFacts, evidence: Evidence) -> Condition:
@@ -66,8 +74,7 @@ def _enforced(facts: PolicyFacts, evidence: Evidence) -> Condition:
         for part in evidence.awaited.get(name) or (f"Gateway ({name})",)
     )
     if waiting:
-        message = f"RateLimitPolicy waiting for the following components to sync: [{' '.join(waiting)}]"
-        return _not_enforced("Unknown", message)
+        return _not_enforced("Unknown", f"{_WAITING} [{' '.join(waiting)}]")
     how = "successfully" if facts.whole_paths == facts.paths else "partially"
     return _condition("Enforced", "Enforced", f"RateLimitPolicy has been {how} enforced", holds=True)
 

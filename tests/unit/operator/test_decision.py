@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from kuadrant.api import documents
-from kuadrant.api.limitador import Limit
+from kuadrant.api.limitador import Limit, Limitador
+from kuadrant.api.meta import ObjectMeta
 from kuadrant.dialects.kuadrant import Service, render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
 from kuadrant.gateways.module import served_module
 from kuadrant.operator import decision
-from kuadrant.operator.decision import Known, decide
-from kuadrant.operator.kinds import Limitador
+from kuadrant.operator.decision import Decider, Decision, Known
 from kuadrant.operator.world import World
 
 if TYPE_CHECKING:
@@ -24,11 +24,17 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "toystore"
 KEY = ("kuadrant-system", "limitador")
+CLASS = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: istio}
+spec: {controllerName: istio.io/gateway-controller}
+"""
 
 
 def objects(*extra: str) -> Objects:
     texts = [(path.name, path.read_text()) for path in sorted(EXAMPLE.glob("*.yaml"))]
-    folder = documents.read([*texts, *(("extra.yaml", text) for text in extra)])
+    folder = documents.read([*texts, *(("extra.yaml", text) for text in (CLASS, *extra))])
     assert not folder.problems
     return folder.objects
 
@@ -47,18 +53,20 @@ def known(**values: Any) -> Known:
 def limitador(
     limits: tuple[Limit, ...], *, generation: int = 1, observed: int = 1, ready: str = "True"
 ) -> Limitador:
-    return msgspec.convert(
-        {
-            "metadata": {"name": KEY[1], "namespace": KEY[0], "generation": generation},
-            "spec": {"limits": [msgspec.to_builtins(limit) for limit in limits]},
-            "status": {
-                "observedGeneration": observed,
-                "conditions": [{"type": "Ready", "status": ready}],
-                "service": {"host": "limits.example", "ports": {"grpc": 8081, "http": 8080}},
-            },
+    document = {
+        "metadata": {"name": KEY[1], "namespace": KEY[0], "generation": generation},
+        "spec": {"limits": limits},
+        "status": {
+            "observedGeneration": observed,
+            "conditions": [{"type": "Ready", "status": ready}],
+            "service": {"host": "limits.example", "ports": {"grpc": 8081, "http": 8080}},
         },
-        Limitador,
-    )
+    }
+    return msgspec.json.decode(msgspec.json.encode(document), type=Limitador)
+
+
+def decide(world: World, known: Known) -> Decision:
+    return Decider().decide(world, known)
 
 
 def world(resource: Limitador | None = None, **values: Any) -> World:
@@ -72,13 +80,18 @@ def world(resource: Limitador | None = None, **values: Any) -> World:
 WANTED = decide(world(), known()).limits
 
 
+GATEWAY = ("istio-system", "istio-ingressgateway")
+
+
 def test_the_limits_go_first() -> None:
     """Before the rate limit service holds them, a gateway would ask for limits that are not there."""
     result = decide(world(), known())
 
-    assert result.limitador is not None
-    assert [limit["namespace"] for limit in result.limitador["spec"]["limits"]] == ["default/toystore"]
-    assert not result.held
+    assert result.limitador.document is not None
+    assert [limit["namespace"] for limit in result.limitador.document["spec"]["limits"]] == [
+        "default/toystore"
+    ]
+    assert result.gateways[GATEWAY].awaited == ("Limitador",)
     assert list(decision.documents(result)) == []
 
 
@@ -90,17 +103,30 @@ def test_the_limits_go_first() -> None:
         pytest.param(limitador(WANTED, ready="False"), id="the service is not ready"),
     ],
 )
-def test_the_objects_of_a_gateway_wait_for_the_limits(resource: Limitador) -> None:
+def test_the_objects_of_a_gateway_wait_for_its_limits(resource: Limitador) -> None:
     result = decide(world(resource), known())
 
-    assert result.waiting == {"istio-system/istio-ingressgateway"}
+    assert result.gateways[GATEWAY].awaited == ("Limitador",)
     assert list(decision.documents(result)) == []
+
+
+def test_a_gateway_does_not_wait_for_the_limits_of_another() -> None:
+    """One that limits nothing waits for nothing, and limits that only another has do not matter to it."""
+    (policy,) = objects().rate_limit_policies
+    other = msgspec.structs.replace(
+        objects().gateways[0], metadata=ObjectMeta(name="other", namespace="istio-system")
+    )
+    result = decide(world(limitador(()), gateways=(*objects().gateways, other)), known())
+
+    assert policy.metadata.name == "toystore"
+    assert result.gateways[GATEWAY].awaited == ("Limitador",)
+    assert result.gateways["istio-system", "other"].awaited == ()
 
 
 def test_the_objects_of_a_gateway_wait_for_the_module() -> None:
     result = decide(world(limitador(WANTED)), known(module_problem="it answers 503"))
 
-    assert result.held
+    assert result.gateways[GATEWAY].awaited == ("wasm-shim",)
     assert list(decision.documents(result)) == []
 
 
@@ -110,27 +136,87 @@ def test_with_limits_held_and_module_proven_the_objects_are_written() -> None:
     assert [
         (gateway, one["kind"], one["metadata"]["name"]) for gateway, one in decision.documents(result)
     ] == [
-        (
-            "istio-system/istio-ingressgateway",
-            "EnvoyFilter",
-            "kuadrant-ratelimiting-cluster-istio-ingressgateway",
-        ),
-        ("istio-system/istio-ingressgateway", "WasmPlugin", "kuadrant-istio-ingressgateway"),
+        (GATEWAY, "EnvoyFilter", "kuadrant-ratelimiting-cluster-istio-ingressgateway"),
+        (GATEWAY, "WasmPlugin", "kuadrant-istio-ingressgateway"),
     ]
 
 
-def test_what_waits_is_not_deleted() -> None:
+def existing() -> dict[tuple[str, str], tuple[dict[str, Any], ...]]:
     there = decide(world(limitador(WANTED)), known())
-    existing = tuple(
-        one | {"metadata": one["metadata"] | {"uid": "1"}} for _, one in decision.documents(there)
-    )
+    return {GATEWAY: tuple(document for _, document in decision.documents(there))}
 
+
+def test_what_waits_is_not_deleted() -> None:
     result = decide(
-        msgspec.structs.replace(world(limitador(WANTED)), existing=existing),
+        msgspec.structs.replace(world(limitador(WANTED)), existing=existing()),
         known(module_problem="it answers 503"),
     )
 
-    assert result.obsolete == ()
+    assert result.gateways[GATEWAY].obsolete == ()
+
+
+def test_without_policies_the_objects_go_and_the_plugin_before_its_cluster() -> None:
+    result = decide(
+        msgspec.structs.replace(world(limitador(WANTED), rate_limit_policies=()), existing=existing()),
+        known(),
+    )
+
+    assert [one["kind"] for one in result.gateways[GATEWAY].obsolete] == ["WasmPlugin", "EnvoyFilter"]
+
+
+def test_the_objects_of_a_gateway_that_is_gone_go() -> None:
+    result = decide(
+        msgspec.structs.replace(world(limitador(WANTED), gateways=()), existing=existing()), known()
+    )
+
+    assert [one["kind"] for one in result.gateways[GATEWAY].obsolete] == ["WasmPlugin", "EnvoyFilter"]
+
+
+def test_a_gateway_whose_class_is_gone_keeps_what_it_has() -> None:
+    """Whose it is is not known; to take its limits away could be a mistake."""
+    result = decide(
+        msgspec.structs.replace(world(limitador(WANTED), gateway_classes=()), existing=existing()), known()
+    )
+
+    assert result.gateways[GATEWAY].obsolete == ()
+    assert result.gateways[GATEWAY].wanted.problem == "its GatewayClass istio does not exist"
+
+
+def test_the_objects_of_a_gateway_that_another_controller_took_over_go() -> None:
+    (class_,) = objects().gateway_classes
+    spec = msgspec.structs.replace(class_.spec, controller_name="example.com/another")
+    taken = msgspec.structs.replace(class_, spec=spec)
+    result = decide(
+        msgspec.structs.replace(world(limitador(WANTED), gateway_classes=(taken,)), existing=existing()),
+        known(),
+    )
+
+    assert result.gateways[GATEWAY].provider is None
+    assert len(result.gateways[GATEWAY].obsolete) == 2
+
+
+def test_what_does_not_change_stays_the_same_instance() -> None:
+    decider, now = Decider(), known()
+    first = decider.decide(world(limitador(WANTED)), now)
+    again = decider.decide(world(limitador(WANTED)), now)
+
+    assert again == first
+    assert again.gateways[GATEWAY] is first.gateways[GATEWAY]
+
+
+@pytest.mark.parametrize(
+    ("fields", "form"), [({"targetRefs", "url"}, "targetRefs"), ({"selector", "url"}, "selector")]
+)
+def test_the_form_of_selection_is_one_that_the_cluster_has(fields: set[str], form: str) -> None:
+    by_istio = msgspec.structs.replace(
+        objects().gateways[0], spec=msgspec.structs.replace(objects().gateways[0].spec, addresses=())
+    )
+    result = decide(
+        world(limitador(WANTED), gateways=(by_istio,)), known(fields={"WasmPlugin": frozenset(fields)})
+    )
+
+    (plugin,) = (one for _, one in decision.documents(result) if one["kind"] == "WasmPlugin")
+    assert form in plugin["spec"]
 
 
 def test_limits_that_nobody_wants_stay_until_they_are_forgotten() -> None:
@@ -148,38 +234,11 @@ def test_of_a_limit_that_counts_the_same_the_new_maximum_holds() -> None:
     assert decide(world(limitador((former,))), known()).limits == WANTED
 
 
-def test_without_a_kuadrant_nothing_is_made_and_policies_say_so() -> None:
+def test_without_a_kuadrant_nothing_is_made() -> None:
     result = decide(world(kuadrants=()), known())
 
-    assert result.limitador is None
+    assert result.limitador.document is None
     assert list(decision.documents(result)) == []
-    (status,) = decision.policy_statuses(result, known(), {})
-    assert [(one.type, one.status, one.reason) for one in status.conditions] == [
-        ("Accepted", "True", "Accepted"),
-        ("Enforced", "False", "MissingResource"),
-    ]
-
-
-def test_enforced_names_what_is_missing() -> None:
-    def message(resource: Limitador | None, problem: str = "") -> str:
-        now = known(module_problem=problem)
-        (status,) = decision.policy_statuses(decide(world(resource), now), now, {})
-        return status.conditions[1].message
-
-    assert "[Limitador WasmPlugin (istio-system/istio-ingressgateway)]" in message(None)
-    assert "[wasm-shim WasmPlugin (istio-system/istio-ingressgateway)]" in message(limitador(WANTED), "503")
-    assert message(limitador(WANTED)) == "RateLimitPolicy has been successfully enforced"
-
-
-def test_what_the_api_server_refuses_is_in_the_status() -> None:
-    result = decide(world(limitador(WANTED)), known())
-
-    (status,) = decision.policy_statuses(
-        result, known(), {"istio-system/istio-ingressgateway": "WasmPlugin a/b: no"}
-    )
-
-    assert status.conditions[1].status == "False"
-    assert "WasmPlugin a/b: no" in status.conditions[1].message
 
 
 def test_the_address_of_the_service_is_what_it_says_itself() -> None:

@@ -1,26 +1,59 @@
-"""Gateways of Istio: the objects that make them limit requests, and those that are to be deleted."""
+"""Gateways of Istio, as a :class:`kuadrant.gateways.provider.Provider`: of WasmPlugins and EnvoyFilters."""
 
-from kuadrant.gateways.istio.objects import (
-    GatewayObjects,
-    Settings,
-    envoy_filter_name,
-    gateway_objects,
-    wasm_plugin_name,
-)
-from kuadrant.gateways.istio.obsolete import obsolete
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kuadrant.gateways.istio.objects import envoy_filter_name, gateway_objects, wasm_plugin_name
+from kuadrant.gateways.istio.ownership import is_needed, owner
 from kuadrant.gateways.istio.push import push_filter_name
 from kuadrant.gateways.istio.selection import GATEWAY_NAME, NotSelectable, Selection, selection
+from kuadrant.gateways.provider import ObjectKind, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.gateways.provider import Surroundings
 
 __all__ = [
+    "CONTROLLERS",
     "GATEWAY_NAME",
-    "GatewayObjects",
+    "KINDS",
+    "NAME",
     "NotSelectable",
     "Selection",
-    "Settings",
     "envoy_filter_name",
     "gateway_objects",
-    "obsolete",
+    "is_needed",
+    "observe",
+    "owner",
     "push_filter_name",
     "selection",
+    "standing",
     "wasm_plugin_name",
 ]
+
+NAME: Final = "Istio"
+CONTROLLERS: Final[tuple[str, ...]] = ("istio.io/gateway-controller",)
+KINDS: Final = (
+    ObjectKind("networking.istio.io", "v1alpha3", "envoyfilters", "EnvoyFilter"),
+    ObjectKind("extensions.istio.io", "v1alpha1", "wasmplugins", "WasmPlugin"),
+)
+
+
+def observe(gateway: Gateway, surroundings: Surroundings) -> Selection | NotSelectable:
+    """Return how the pods of ``gateway`` are found, in a form that this version of Istio has."""
+    fields = surroundings.fields.get("WasmPlugin")
+    return selection(
+        gateway,
+        surroundings.services,
+        surroundings.pods,
+        # Istio 1.23 and later.
+        target_refs=fields is None or "targetRefs" in fields,
+    )
+
+
+def standing(_: Mapping[str, Any]) -> Standing:
+    """Istio says nothing of its objects: what it reads counts as accepted."""
+    return Standing(accepted=True)

@@ -5,20 +5,16 @@ An EnvoyFilter with the rate limit service, and a WasmPlugin, or an EnvoyFilter 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
 
-from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address, named_http2_cluster
 from kuadrant.gateways.istio.hosts import Table, tables
 from kuadrant.gateways.istio.push import push_filter
 from kuadrant.gateways.istio.selection import NotSelectable, Selection
-from kuadrant.gateways.module import Module
 from kuadrant.gateways.ownership import metadata
-from kuadrant.gateways.push import PushServer
+from kuadrant.gateways.provider import GatewayObjects, Settings
 from kuadrant.gateways.size import too_large
 
 if TYPE_CHECKING:
@@ -26,33 +22,6 @@ if TYPE_CHECKING:
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import GatewayProgram
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """What a program does not say.
-
-    ``configure`` renders hosts in the dialect of ``module``, as JSON text; it has to name the cluster
-    ``RATE_LIMIT_CLUSTER``. ``target_refs`` tells whether the cluster's WasmPlugin has ``spec.targetRefs`` (Istio 1.23).
-    With ``push`` the gateway asks that server for module and configuration, and there is no WasmPlugin.
-    """
-
-    module: Module
-    configure: Callable[[tuple[HostProgram, ...]], bytes]
-    rate_limit: Address
-    target_refs: bool = True
-    push: PushServer | None = None
-
-
-class GatewayObjects(Struct, frozen=True):
-    """What there has to be for one gateway, in the order in which it is to be made.
-
-    With a ``problem``, a sentence, nothing is decided: what there is stays as it is.
-    """
-
-    namespace: str
-    name: str
-    objects: tuple[dict[str, Any], ...] = ()
-    problem: str | None = None
 
 
 def gateway_objects(
@@ -124,7 +93,7 @@ def _wasm_plugin(gateway: Gateway, pods: Selection, table: Table, settings: Sett
         "kind": "WasmPlugin",
         "metadata": metadata(wasm_plugin_name(gateway.metadata.name, table.port), gateway, {}),
         "spec": {
-            **_attachment(gateway, pods, target_refs=settings.target_refs),
+            **_attachment(gateway, pods),
             **one_port,
             "url": settings.module.url,
             "sha256": settings.module.sha256,
@@ -136,8 +105,8 @@ def _wasm_plugin(gateway: Gateway, pods: Selection, table: Table, settings: Sett
     }
 
 
-def _attachment(gateway: Gateway, pods: Selection, *, target_refs: bool) -> dict[str, Any]:
-    if pods.by_reference and target_refs:
+def _attachment(gateway: Gateway, pods: Selection) -> dict[str, Any]:
+    if pods.by_reference:
         name = gateway.metadata.name
         return {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}]}
     return {"selector": {"matchLabels": pods.labels}}

@@ -39,11 +39,16 @@ class NotSelectable(Struct, frozen=True, gc=False):
 
 
 def selection(
-    gateway: Gateway, services: Mapping[tuple[str, str], Service], pods: Iterable[Mapping[str, str]]
+    gateway: Gateway,
+    services: Mapping[tuple[str, str], Service],
+    pods: Iterable[Mapping[str, str]],
+    *,
+    target_refs: bool = True,
 ) -> Selection | NotSelectable:
     """Decide from the Gateway's Service, if it names one, and from ``pods``, the labels of pods in the Gateway's namespace.
 
     Services are by namespace and name. Without any pod, those of the Gateway are expected to look as its Service says.
+    ``target_refs`` tells whether this version of Istio has them; without, the label that they stand for is as good.
     """
     name = gateway.metadata.name
     pods = tuple(pods)
@@ -51,7 +56,7 @@ def selection(
     if address is None:
         # Istio's own name for it.
         service = services.get((gateway.metadata.namespace, f"{name}-{gateway.spec.gateway_class_name}"))
-        return _deployed_by_istio(name, pods, _pod_ports(service))
+        return _deployed_by_istio(name, pods, _pod_ports(service), target_refs=target_refs)
     service = services.get(address)
     if service is None:
         return NotSelectable(
@@ -69,17 +74,17 @@ def selection(
     ports = _pod_ports(service)
     behind = [pod for pod in pods if labels.items() <= pod.items()]
     if labels.get(GATEWAY_NAME) == name or (behind and all(pod.get(GATEWAY_NAME) == name for pod in behind)):
-        return Selection({GATEWAY_NAME: name}, by_reference=True, pod_ports=ports)
+        return Selection({GATEWAY_NAME: name}, by_reference=target_refs, pod_ports=ports)
     return Selection(dict(sorted(labels.items())), by_reference=False, pod_ports=ports)
 
 
 def _deployed_by_istio(
-    name: str, pods: Iterable[Mapping[str, str]], ports: dict[int, int | str]
+    name: str, pods: Iterable[Mapping[str, str]], ports: dict[int, int | str], *, target_refs: bool
 ) -> Selection:
     labels = [pod.keys() for pod in pods if name in (pod.get(GATEWAY_NAME), pod.get(_LEGACY_GATEWAY_NAME))]
     if labels and not any(GATEWAY_NAME in keys for keys in labels):
         return Selection({_LEGACY_GATEWAY_NAME: name}, by_reference=False, pod_ports=ports)
-    return Selection({GATEWAY_NAME: name}, by_reference=True, pod_ports=ports)
+    return Selection({GATEWAY_NAME: name}, by_reference=target_refs, pod_ports=ports)
 
 
 def _pod_ports(service: Service | None) -> dict[int, int | str]:

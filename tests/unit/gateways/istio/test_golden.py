@@ -16,6 +16,7 @@ from kuadrant.compiler import compile_gateways
 from kuadrant.dialects import kuadrant
 from kuadrant.gateways import envoy, istio
 from kuadrant.gateways.module import served_module
+from kuadrant.gateways.provider import Settings
 from kuadrant.gateways.push import PushServer
 
 if TYPE_CHECKING:
@@ -46,12 +47,11 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
     result = istio.gateway_objects(
         gateway,
         program,
-        istio.selection(gateway, services, facts.pods),
-        istio.Settings(
+        istio.selection(gateway, services, facts.pods, target_refs=facts.target_refs),
+        Settings(
             module=served_module(HOST, 8082, SHA256, facts.address),
             configure=partial(kuadrant.render, service=kuadrant.Service(envoy.RATE_LIMIT_CLUSTER)),
             rate_limit=envoy.Address("limitador-limitador.kuadrant-system.svc.cluster.local", 8081),
-            target_refs=facts.target_refs,
             push=facts.push,
         ),
     )

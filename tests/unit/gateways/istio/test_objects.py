@@ -17,6 +17,7 @@ from kuadrant.compiler.program import (
 )
 from kuadrant.gateways import envoy, istio
 from kuadrant.gateways.module import served_module
+from kuadrant.gateways.provider import GatewayObjects, Settings
 from kuadrant.policy.match import RequestMatch
 
 GATEWAY = Gateway(
@@ -38,11 +39,11 @@ def _program(*hostnames: str) -> GatewayProgram:
 
 def _objects(
     program: GatewayProgram, pods: istio.Selection | istio.NotSelectable = PODS, *, padding: int = 0
-) -> istio.GatewayObjects:
+) -> GatewayObjects:
     def configure(hosts: tuple[HostProgram, ...]) -> bytes:
         return msgspec.json.encode({"hosts": [host.hostname for host in hosts], "padding": "x" * padding})
 
-    settings = istio.Settings(
+    settings = Settings(
         module=served_module("module.example", 8082, "ab" * 32),
         configure=configure,
         rate_limit=envoy.Address("limits.example", 8081),
@@ -58,7 +59,7 @@ def test_the_cluster_is_made_before_the_plugin_that_needs_it() -> None:
 
 
 def test_a_gateway_that_limits_nothing_has_no_objects() -> None:
-    assert _objects(_program()) == istio.GatewayObjects("ns", "gw")
+    assert _objects(_program()) == GatewayObjects("ns", "gw")
 
 
 def test_objects_carry_our_label_and_go_with_their_gateway() -> None:
@@ -132,5 +133,5 @@ def test_a_port_that_no_plugin_can_mean_is_said(pod_ports: dict[int, int | str],
         "the pods of Gateway ns/gw cannot be selected: "
         f"its ports limit a host name in different ways, and {reason}"
     )
-    assert _objects(_differing(), pods) == istio.GatewayObjects("ns", "gw", problem=problem)
+    assert _objects(_differing(), pods) == GatewayObjects("ns", "gw", problem=problem)
     assert _objects(_program("a.com"), pods).problem is None

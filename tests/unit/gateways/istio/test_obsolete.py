@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from kuadrant.gateways.istio import GatewayObjects, obsolete
+from kuadrant.gateways import istio
+from kuadrant.gateways.obsolete import obsolete
+from kuadrant.gateways.provider import GatewayObjects
 
 
 def _object(kind: str, name: str, gateway: str | None, *, namespace: str = "ns", spec: Any = None) -> Any:
@@ -23,36 +25,36 @@ WANTED = GatewayObjects("ns", "gw", (CLUSTER, PLUGIN))
 
 
 def test_what_is_wanted_stays() -> None:
-    assert obsolete([PLUGIN, CLUSTER], [WANTED]) == ()
+    assert obsolete([PLUGIN, CLUSTER], [WANTED], [istio]) == ()
 
 
 @pytest.mark.parametrize(
     "gateways", [[], [GatewayObjects("ns", "gw")]], ids=["no gateway of Istio", "no limits"]
 )
 def test_what_is_not_wanted_goes_and_a_plugin_before_its_cluster(gateways: list[GatewayObjects]) -> None:
-    assert obsolete([CLUSTER, PLUGIN], gateways) == (PLUGIN, CLUSTER)
+    assert obsolete([CLUSTER, PLUGIN], gateways, [istio]) == (PLUGIN, CLUSTER)
 
 
 def test_nothing_of_a_gateway_with_a_problem_goes() -> None:
-    assert obsolete([PLUGIN, CLUSTER], [GatewayObjects("ns", "gw", problem="too large")]) == ()
+    assert obsolete([PLUGIN, CLUSTER], [GatewayObjects("ns", "gw", problem="too large")], [istio]) == ()
 
 
 def test_plugins_of_single_ports_go_when_there_is_one_for_all() -> None:
     single = _object("WasmPlugin", "kuadrant-gw-port-80", "gw")
     foreign = _object("WasmPlugin", "kuadrant-gw-port-x", "gw")
-    assert obsolete([single, foreign, PLUGIN], [WANTED]) == (single,)
+    assert obsolete([single, foreign, PLUGIN], [WANTED], [istio]) == (single,)
 
 
 @pytest.mark.parametrize("name", ["kuadrant-ratelimiting-gw", "kuadrant-gw"])
 def test_filters_of_former_versions_go(name: str) -> None:
     former = _object("EnvoyFilter", name, "gw")
-    assert obsolete([former, PLUGIN], [WANTED]) == (former,)
+    assert obsolete([former, PLUGIN], [WANTED], [istio]) == (former,)
 
 
 @pytest.mark.parametrize("service", ['{"service": "auth-service"}', '{\\"service\\":\\"auth-service\\"}'])
 def test_a_filter_that_guards_by_authorization_stays(service: str) -> None:
     former = _object("EnvoyFilter", "kuadrant-gw", "gw", spec={"configPatches": [{"value": service}]})
-    assert obsolete([former], [WANTED]) == ()
+    assert obsolete([former], [WANTED], [istio]) == ()
 
 
 @pytest.mark.parametrize(
@@ -76,9 +78,9 @@ def test_a_filter_that_guards_by_authorization_stays(service: str) -> None:
     ids=["authorization", "nobody's", "other name", "name of another gateway", "of a Service"],
 )
 def test_what_is_not_ours_stays(foreign: Any) -> None:
-    assert obsolete([foreign], []) == ()
+    assert obsolete([foreign], [], [istio]) == ()
 
 
 def test_a_gateway_of_the_same_name_elsewhere_is_another() -> None:
     elsewhere = _object("WasmPlugin", "kuadrant-gw", "gw", namespace="elsewhere")
-    assert obsolete([PLUGIN, elsewhere], [WANTED]) == (elsewhere,)
+    assert obsolete([PLUGIN, elsewhere], [WANTED], [istio]) == (elsewhere,)

@@ -1,0 +1,47 @@
+"""Which objects of Istio are ours: what a Gateway controls under a name that this or a former version gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kuadrant.gateways import ownership
+from kuadrant.gateways.istio.objects import envoy_filter_name, wasm_plugin_name
+from kuadrant.gateways.istio.push import push_filter_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def owner(document: Mapping[str, Any]) -> str | None:
+    """Return the Gateway that a WasmPlugin or EnvoyFilter, as the API server has it, was made for; None if it is not ours."""
+    gateway = ownership.owner(document)
+    if gateway is None:
+        return None
+    kind, name = document["kind"], document["metadata"]["name"]
+    port = name.removeprefix(wasm_plugin_name(gateway)).removeprefix("-port-")
+    names = {
+        ("WasmPlugin", wasm_plugin_name(gateway)),
+        ("WasmPlugin", wasm_plugin_name(gateway, int(port) if port.isdecimal() else None)),
+        ("EnvoyFilter", envoy_filter_name(gateway)),
+        ("EnvoyFilter", push_filter_name(gateway)),
+        # Kuadrant 1.0 and later.
+        ("EnvoyFilter", f"kuadrant-ratelimiting-{gateway}"),
+    }
+    if not _authorizes(document):
+        # Kuadrant 1.5 and later: the module in an EnvoyFilter.
+        names.add(("EnvoyFilter", f"kuadrant-{gateway}"))
+    return gateway if (kind, name) in names else None
+
+
+def is_needed(document: Mapping[str, Any]) -> bool:
+    """Return whether an object of ours holds the cluster that plugins and asking filters name."""
+    name: str = document["metadata"]["name"]
+    return document["kind"] == "EnvoyFilter" and name == envoy_filter_name(ownership.owner(document) or "")
+
+
+def _authorizes(document: Mapping[str, Any]) -> bool:
+    """Whether a filter of a former version asks an authorization service: deleting it would open what it guards."""
+    text = msgspec.json.encode(document.get("spec", {})).replace(b"\\", b"").replace(b" ", b"")
+    return b'"service":"auth-service"' in text

@@ -1,0 +1,17 @@
+"""The providers that there are, and which one a gateway belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kuadrant.gateways import istio
+
+if TYPE_CHECKING:
+    from kuadrant.gateways.provider import Provider
+
+PROVIDERS: Final[tuple[Provider, ...]] = (istio,)
+
+
+def provider_of(controller: str) -> Provider | None:
+    """Return the provider whose gateways ``controller``, the ``controllerName`` of a GatewayClass, serves; None if we know none."""
+    return next((provider for provider in PROVIDERS if controller in provider.CONTROLLERS), None)

@@ -1,0 +1,166 @@
+"""What is to be said of policies and of the Kuadrant, from a decision and from what became of it; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from kuadrant.api.meta import Condition
+from kuadrant.gateways.limitador import NAME
+from kuadrant.gateways.providers import PROVIDERS
+from kuadrant.operator.decision import LIMITADOR, MODULE, is_ready, oldest
+from kuadrant.operator.memo import kept
+from kuadrant.status import (
+    Evidence,
+    GatewayState,
+    Installation,
+    PolicyStatus,
+    evidence,
+    kuadrant_condition,
+    merged_conditions,
+    policy_status,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kuadrant.compiler import PolicyFacts
+    from kuadrant.kube.kind import Key
+    from kuadrant.operator.decision import Decision, GatewayDecision
+    from kuadrant.operator.world import World
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """What became of the objects of one gateway.
+
+    ``missing`` are the kinds of those that are not in the cluster as they are wanted. The provider has ``accepted`` all of them;
+    ``refused`` are the words of the API server or of the provider for one that it does not take.
+    """
+
+    missing: tuple[str, ...] = ()
+    accepted: bool = True
+    refused: str = ""
+
+
+class PolicyStatuses:
+    """Says what is to be said of every policy; what does not change is the same instance as before."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[Key, tuple[PolicyFacts, _Proof, PolicyStatus]] = {}
+
+    def of(
+        self, world: World, decision: Decision, progress: Mapping[Key, Progress]
+    ) -> Mapping[Key, PolicyStatus]:
+        """Return the statuses of all policies, by namespace and name, the unreadable ones among them."""
+        states = (
+            _state(key, one, progress.get(key, Progress()))
+            for key, one in decision.gateways.items()
+            if one.provider is not None or one.wanted.problem
+        )
+        everything = evidence(states, installed=decision.installed)
+        statuses: dict[Key, tuple[PolicyFacts, _Proof, PolicyStatus]] = {}
+        for facts in decision.compilation.policies:
+            key = (facts.policy.namespace, facts.policy.name)
+            proof = _proof(facts, everything)
+            last = self._statuses.get(key)
+            if last is None or last[0] is not facts or last[1] != proof:
+                status = kept(last[2] if last else None, policy_status(facts, everything))
+                last = (facts, proof, status)
+            statuses[key] = last
+        self._statuses = statuses
+        unreadable = {
+            key: unreadable_status(key, problem, in_effect=key in statuses)
+            for key, problem in world.unreadable.items()
+            if key in world.policies
+        }
+        return {**{key: status for key, (_, _, status) in statuses.items()}, **unreadable}
+
+
+_Proof = tuple[object, ...]
+
+
+def _proof(facts: PolicyFacts, everything: Evidence) -> _Proof:
+    """What of all evidence is about the gateways of a policy."""
+    acknowledged, refused, awaited = everything.acknowledged, everything.refused, everything.awaited
+    return (
+        everything.installed,
+        *((name in acknowledged, refused.get(name), awaited.get(name)) for name in facts.gateways),
+    )
+
+
+def _state(key: Key, decision: GatewayDecision, progress: Progress) -> GatewayState:
+    return GatewayState(
+        gateway="/".join(key),
+        missing=progress.missing,
+        module=MODULE not in decision.awaited,
+        limits=LIMITADOR not in decision.awaited,
+        accepted=progress.accepted,
+        refused=decision.wanted.problem or progress.refused,
+    )
+
+
+def unreadable_status(key: Key, problem: str, *, in_effect: bool) -> PolicyStatus:
+    """What is to be said of a policy that cannot be read; its last good form may be ``in_effect``."""
+    message = f"RateLimitPolicy cannot be read: {problem}"
+    if in_effect:
+        message += "; what it was before stays in effect"
+    accepted = Condition(type="Accepted", status="False", reason="Invalid", message=message)
+    return PolicyStatus(*key, (accepted,))
+
+
+def status_content(
+    existing: Mapping[str, Any], status: PolicyStatus, *, generation: int, now: str
+) -> dict[str, Any]:
+    """The status of a policy as it is applied; ``existing`` is what the API server has."""
+    return {
+        "status": {
+            "observedGeneration": generation,
+            "conditions": merged_conditions(
+                existing.get("conditions") or (),
+                status.conditions,
+                ours={"Accepted", "Enforced"},
+                generation=generation,
+                now=now,
+            ),
+        }
+    }
+
+
+def kuadrant_status(world: World, decision: Decision, failure: str) -> Condition:
+    """What is to be said of the Kuadrant; ``failure`` is why something could not be written, if so."""
+    kuadrant = oldest(world.objects.kuadrants)
+    resource = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
+    if resource is None:
+        service = "limitador resource not in topology"
+    elif not is_ready(resource):
+        service = "the rate limit service has not taken the limits yet"
+    else:
+        service = ""
+    has_provider = any(all(kind.name in world.served for kind in one.KINDS) for one in PROVIDERS)
+    return kuadrant_condition(
+        Installation(
+            missing=() if has_provider else ("Gateway API provider (istio / envoy gateway)",),
+            limitador=service,
+            failure=failure or decision.limitador.problem or "",
+        )
+    )
+
+
+def kuadrant_content(
+    existing: tuple[Condition, ...], condition: Condition, *, generation: int, now: str
+) -> dict[str, Any]:
+    """The status of the Kuadrant as it is applied; ``existing`` are the conditions that the API server has."""
+    return {
+        "status": {
+            "observedGeneration": generation,
+            "conditions": merged_conditions(
+                [msgspec.to_builtins(one) for one in existing],
+                [condition],
+                ours={"Ready"},
+                generation=generation,
+                now=now,
+            ),
+        }
+    }

@@ -1,0 +1,148 @@
+"""What is said of policies and of the Kuadrant, given what was decided and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from kuadrant.operator.decision import Decider
+from kuadrant.operator.statuses import PolicyStatuses, Progress, kuadrant_status, status_content
+from tests.unit.operator.test_decision import GATEWAY, WANTED, known, limitador, world
+
+if TYPE_CHECKING:
+    from kuadrant.operator.world import World
+
+POLICY = ("default", "toystore")
+NAME = "istio-system/istio-ingressgateway"
+
+
+def enforced(seen: World, progress: Progress, problem: str = "") -> tuple[str, str, str]:
+    """Status, reason and message of the policy's Enforced."""
+    decision = Decider().decide(seen, known(module_problem=problem))
+    status = PolicyStatuses().of(seen, decision, {GATEWAY: progress})[POLICY]
+    _, condition = status.conditions
+    return condition.status, condition.reason, condition.message
+
+
+@pytest.mark.row(114)
+def test_with_everything_in_place_it_is_enforced() -> None:
+    assert enforced(world(limitador(WANTED)), Progress()) == (
+        "True",
+        "Enforced",
+        "RateLimitPolicy has been successfully enforced",
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "progress", "problem", "missing"),
+    [
+        pytest.param(world(), Progress(), "", "[Limitador]", id="limits"),
+        pytest.param(world(limitador(WANTED)), Progress(), "503", "[wasm-shim]", id="module"),
+        pytest.param(
+            world(limitador(WANTED)),
+            Progress(missing=("WasmPlugin",)),
+            "",
+            f"[WasmPlugin ({NAME})]",
+            id="an object",
+        ),
+        pytest.param(
+            world(limitador(WANTED)),
+            Progress(accepted=False),
+            "",
+            f"[Gateway ({NAME})]",
+            id="the provider's word",
+        ),
+        pytest.param(
+            world(),
+            Progress(missing=("EnvoyFilter", "WasmPlugin")),
+            "503",
+            f"[Limitador wasm-shim EnvoyFilter ({NAME}) WasmPlugin ({NAME})]",
+            id="all of it",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(seen: World, progress: Progress, problem: str, missing: str) -> None:
+    status, reason, message = enforced(seen, progress, problem)
+
+    assert (status, reason) == ("False", "Unknown")
+    assert message == f"RateLimitPolicy waiting for the following components to sync: {missing}"
+
+
+def test_what_the_api_server_refuses_is_in_the_status() -> None:
+    status, _, message = enforced(world(limitador(WANTED)), Progress(refused="WasmPlugin a/b: no"))
+
+    assert status == "False"
+    assert "WasmPlugin a/b: no" in message
+
+
+def test_without_a_kuadrant_nothing_is_enforced() -> None:
+    assert enforced(world(kuadrants=()), Progress())[:2] == ("False", "MissingResource")
+
+
+def test_a_policy_that_cannot_be_read_any_more_says_so_although_it_stays_in_effect() -> None:
+    seen = msgspec.structs.replace(
+        world(limitador(WANTED)),
+        policies=dict.fromkeys([POLICY]),
+        unreadable={POLICY: "spec.limits must be an object"},
+    )
+    status = PolicyStatuses().of(seen, Decider().decide(seen, known()), {})[POLICY]
+
+    (accepted,) = status.conditions
+    assert (accepted.status, accepted.reason) == ("False", "Invalid")
+    assert accepted.message == (
+        "RateLimitPolicy cannot be read: spec.limits must be an object; what it was before stays in effect"
+    )
+
+
+def test_only_what_is_waited_for_is_waiting() -> None:
+    seen = world(limitador(WANTED))
+    decision = Decider().decide(seen, known())
+
+    def waiting(progress: Progress) -> bool:
+        return PolicyStatuses().of(seen, decision, {GATEWAY: progress})[POLICY].waiting
+
+    assert waiting(Progress(missing=("WasmPlugin",)))
+    assert not waiting(Progress(refused="no"))
+    assert not waiting(Progress())
+
+
+def test_a_status_that_does_not_change_is_the_same_instance() -> None:
+    seen = world(limitador(WANTED))
+    statuses, decider = PolicyStatuses(), Decider()
+    first = statuses.of(seen, decider.decide(seen, known()), {GATEWAY: Progress()})
+    again = statuses.of(seen, decider.decide(seen, known()), {GATEWAY: Progress()})
+
+    assert again[POLICY] is first[POLICY]
+
+
+def test_a_status_that_is_written_already_is_written_the_same_again() -> None:
+    seen = world(limitador(WANTED))
+    status = PolicyStatuses().of(seen, Decider().decide(seen, known()), {GATEWAY: Progress()})[POLICY]
+    first = status_content({}, status, generation=3, now="2026-01-01T00:00:00Z")
+    again = status_content(first["status"], status, generation=3, now="2026-01-02T00:00:00Z")
+
+    assert again == first
+    assert first["status"]["observedGeneration"] == 3
+
+
+@pytest.mark.parametrize(
+    ("seen", "failure", "reason"),
+    [
+        pytest.param(world(limitador(WANTED)), "", "Ready", id="all well"),
+        pytest.param(world(), "", "LimitadorNotReady", id="no limits held"),
+        pytest.param(
+            msgspec.structs.replace(world(limitador(WANTED)), served=frozenset({"WasmPlugin"})),
+            "",
+            "MissingDependency",
+            id="no provider",
+        ),
+        pytest.param(world(limitador(WANTED)), "WasmPlugin a/b: no", "ReconciliationError", id="a failure"),
+    ],
+)
+def test_the_kuadrant_says_whether_policies_can_be_enforced(seen: World, failure: str, reason: str) -> None:
+    condition = kuadrant_status(seen, Decider().decide(seen, known()), failure)
+
+    assert condition.reason == reason
+    assert (condition.status == "True") == (reason == "Ready")
