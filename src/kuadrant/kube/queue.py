@@ -141,6 +141,10 @@ class Workers(Generic[K]):
         self._queue.add(key)
         self._added.set()
 
+    def __len__(self) -> int:
+        """How many keys are due, will be, or are worked on."""
+        return len(self._queue)
+
     def add_after(self, key: K, seconds: float) -> None:
         """There will be something to do for ``key``."""
         self._queue.add_at(key, asyncio.get_running_loop().time() + seconds)

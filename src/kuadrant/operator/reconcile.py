@@ -103,6 +103,11 @@ class Reconciler:
             group.create_task(self._objects.run())
             group.create_task(self._statuses.run())
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be done, now or later."""
+        return not len(self._objects) and not len(self._statuses)
+
     def look(self) -> None:
         """What is known beside the objects changed."""
         self._objects.add(DECISION)
