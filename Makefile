@@ -69,6 +69,11 @@ logs: ## Follow the operator's log
 test-lab: $(VENV)/.dev ## Test the cluster itself: as root, some minutes (TESTS=... for some of them)
 	$(BIN)/python -m pytest --capture=no --durations=0 $(if $(TESTS),$(TESTS),tests/lab)
 
+.PHONY: wasm-shim
+wasm-shim: $(VENV)/.run ## Fetch an official wasm-shim to be deployed in place of our own (WASM_SHIM_VERSION=v0.6.0)
+	@$(if $(WASM_SHIM_VERSION),,$(error WASM_SHIM_VERSION says which release, such as WASM_SHIM_VERSION=v0.6.0))
+	@$(BIN)/kuadrant wasm fetch $(WASM_SHIM_VERSION)
+
 ##@ Develop
 
 .PHONY: test

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +13,17 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
+from msgspec import to_builtins
 
 from kuadrant import __version__, log, ratelimit_follower, settings
 from kuadrant.gateways.envoy import Address
 from kuadrant.operator import run as cluster
-from kuadrant.wasm import report
-from kuadrant.wasm.catalogue import CatalogueError, current, embedded
+from kuadrant.progress import Bar
+from kuadrant.wasm import report, store
+from kuadrant.wasm.catalogue import CHOSEN, CatalogueError, carried, current
+from kuadrant.wasm.fetch import FetchError, Wanted, fetch
 from kuadrant.wasm.module import Module, NotAModule
+from kuadrant.wasm.releases import GITHUB
 
 app = App(
     name="kuadrant",
@@ -32,6 +37,7 @@ app.command(wasm)
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535))]
 PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 Output = Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"])]
+Modules = Annotated[Path | None, Parameter(env_var="WASM_SHIM_MODULES")]
 
 
 def _timeout(_: type, tokens: object) -> int:
@@ -44,6 +50,10 @@ def _ip(_: type, tokens: object) -> str:
 
 def _address(_: type, tokens: object) -> Address:
     return settings.address(_only(tokens))
+
+
+def _sha256(_: type, tokens: object) -> str:
+    return settings.sha256(_only(tokens))
 
 
 def _in_milliseconds(value: int) -> str:
@@ -264,27 +274,29 @@ def operator(
 
 
 @wasm.command(name="list")
-def wasm_list(*, output: Output = "text") -> int:
-    """List the embedded modules.
+def wasm_list(*, modules: Modules = None, output: Output = "text") -> int:
+    """List the modules that are served, the current one first.
 
     Args:
+        modules: A folder of fetched modules, served beside the embedded ones.
         output: text for people, json for programs.
     """
-    listing = report.listing(embedded())
+    listing = report.listing(carried(modules))
     _print(listing, report.listing_text(listing), output)
     return 0
 
 
 @wasm.command(name="inspect")
-def wasm_inspect(file: Path | None = None, /, *, output: Output = "text") -> int:
+def wasm_inspect(file: Path | None = None, /, *, modules: Modules = None, output: Output = "text") -> int:
     """Show a module's size, SHA-256, ABI, imports and exports.
 
     Args:
-        file: A module; without it, the embedded one that gateways get.
+        file: A module; without it, the one that gateways get.
+        modules: A folder of fetched modules, served beside the embedded ones.
         output: text for people, json for programs.
     """
     try:
-        inspection = report.inspection(current() if file is None else _read(file))
+        inspection = report.inspection(current(modules) if file is None else _read(file))
     except NotAModule as error:
         sys.exit(f"{file}: {error}")
     _print(inspection, report.inspection_text(inspection), output)
@@ -292,18 +304,93 @@ def wasm_inspect(file: Path | None = None, /, *, output: Output = "text") -> int
 
 
 @wasm.command(name="verify")
-def wasm_verify(file: Path, /, *, output: Output = "text") -> int:
-    """Tell whether a file is a module that Envoy can load, and whether it is one of the embedded ones.
+def wasm_verify(file: Path, /, *, modules: Modules = None, output: Output = "text") -> int:
+    """Tell whether a file is a module that Envoy can load, and whether it is one of those that are served.
 
     Exit code: 0 when it is a loadable module, 1 when it is not.
 
     Args:
         file: The file to look at.
+        modules: A folder of fetched modules, served beside the embedded ones.
         output: text for people, json for programs.
     """
-    verification = report.verification(_read(file), embedded())
+    verification = report.verification(_read(file), carried(modules))
     _print(verification, report.verification_text(verification), output)
     return 0 if verification["loadable"] else 1
+
+
+@wasm.command(name="fetch")
+def wasm_fetch(
+    version: str,
+    /,
+    *,
+    modules: Annotated[Path, Parameter(env_var="WASM_SHIM_MODULES")] = Path(),
+    sha256: Annotated[str | None, Parameter(env_var="WASM_SHIM_SHA256", converter=_sha256)] = None,
+    trust_first_use: Annotated[bool, Parameter(env_var="WASM_SHIM_TRUST_FIRST_USE")] = False,
+    from_file: Path | None = None,
+    from_url: str | None = None,
+    source: Annotated[str, Parameter(env_var="WASM_SHIM_SOURCE")] = GITHUB,
+    timeout: Annotated[int, Parameter(converter=_timeout, show_default=_in_milliseconds)] = 30_000,
+    output: Output = "text",
+) -> int:
+    """Fetch a release of the official wasm-shim, to be served in place of our own module.
+
+    It is looked up with GitHub's API, its bytes are checked against the published checksum, and it has to be a module that Envoy
+    can load; otherwise nothing is stored and what was there stays. The proxy and the authorities of TLS are those of HTTPS_PROXY,
+    NO_PROXY and SSL_CERT_FILE; GITHUB_TOKEN goes to the source and nowhere else.
+
+    Exit code: 0, 1 when it cannot be had or is not what it should be, 2 for wrong usage.
+
+    Args:
+        version: The release, such as v0.6.0.
+        modules: The folder to store it in, as kuadrant-wasm-shim.
+        sha256: What the bytes have to have, in place of the published checksum.
+        trust_first_use: Take the bytes where no checksum is published.
+        from_file: Take the module from this file (a checksum may lie beside it, as FILE.sha256).
+        from_url: Take the module from this address.
+        source: The root of the API, or of a repository in it, to look the release up.
+        timeout: How long a server may be silent, such as 30s.
+        output: text for people, json for programs.
+    """
+    if from_file is not None and from_url is not None:
+        sys.exit("kuadrant: give --from-file or --from-url, not both")
+    say = print if output == "text" else lambda _line: None
+    wanted = Wanted(
+        version=version,
+        sha256=sha256,
+        trust=trust_first_use,
+        file=from_file,
+        url=from_url,
+        source=source,
+        token=os.environ.get("GITHUB_TOKEN") or None,
+        patience=timeout / 1000,
+    )
+    try:
+        with Bar(sys.stderr) as bar:
+            entry = fetch(modules, wanted, say, bar.show)
+    except FetchError as error:
+        sys.exit(f"kuadrant: {error}")
+    _print(to_builtins(entry), f"{entry.sha256}  {modules / CHOSEN}", output)
+    return 0
+
+
+@wasm.command(name="gc")
+def wasm_gc(
+    *,
+    modules: Annotated[Path, Parameter(env_var="WASM_SHIM_MODULES")] = Path(),
+    keep: Annotated[int, Parameter(validator=Number(gte=0))] = 1,
+) -> int:
+    """Remove fetched modules that are no longer needed.
+
+    The current one stays, and those that were fetched before it: a gateway that starts with an older object asks for one of them.
+
+    Args:
+        modules: The folder of fetched modules.
+        keep: How many of those before the current one stay.
+    """
+    for name in store.collect(modules, keep_before=keep):
+        print(name)
+    return 0
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from kuadrant.gateways.envoy import Address
 FailureMode = Literal["deny", "allow"]
 
 _DURATION = re.compile(r"(?:\d{1,5}(?:h|m|s|ms)){1,4}")
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _PART = re.compile(r"(\d+)(ms|h|m|s)")
 _LONGEST_TIMEOUT = 60_000
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
@@ -101,6 +102,17 @@ def ip(text: str) -> str:
     except ValueError:
         raise ValueError(f"{text!r} is not an IP address; write it like 127.0.0.1, 0.0.0.0 or ::") from None
     return text
+
+
+def sha256(text: str) -> str:
+    """Return a SHA-256 in lower case.
+
+    Raises:
+        ValueError: it is not 64 hexadecimal digits.
+    """
+    if not _SHA256.fullmatch(text):
+        raise ValueError(f"{text!r} is not a SHA-256; it has 64 hexadecimal digits")
+    return text.lower()
 
 
 def address(text: str) -> Address:
