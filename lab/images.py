@@ -22,6 +22,7 @@ _GLIBC = 36  # the minor version of that Debian's C library
 SEARCH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 OPERATOR = "localhost/kuadrant-operator"
+_MODULES = "/opt/kuadrant/modules"
 
 
 def cluster(name: str, provider: Sequence[Image]) -> Path:
@@ -44,10 +45,16 @@ def cluster(name: str, provider: Sequence[Image]) -> Path:
 
 
 def operator(name: str | None = None) -> tuple[str, Path]:
-    """The name and the archive of the operator's image, made from this checkout; by default the name says what is in it."""
+    """The name and the archive of the operator's image, made from this checkout; by default the name says what is in it.
+
+    It carries the modules that `make wasm-shim` has fetched, beside those of the package.
+    """
+    from lab import modules  # noqa: PLC0415 - it needs our package, which not every command of the lab has
+
     sources = cache.digest([ROOT / "src", ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"])
     wheel = cache.entry("wheels/kuadrant", [sources], _build_wheel, keep=4)
-    name = name or f"{OPERATOR}:{sources}"
+    fetched = modules.fetched(ROOT)
+    name = name or f"{OPERATOR}:{cache.digest([sources, *fetched.values()]) if fetched else sources}"
     layers = [
         debian(),
         layer("dependencies", {"/opt/kuadrant/dependencies": _installed(ROOT / "requirements/operator.txt")}),
@@ -58,6 +65,9 @@ def operator(name: str | None = None) -> tuple[str, Path]:
         "PYTHONPATH": "/opt/kuadrant:/opt/kuadrant/dependencies",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    if fetched:
+        layers.append(layer("modules", {f"{_MODULES}/{file}": path for file, path in fetched.items()}))
+        environment["WASM_SHIM_MODULES"] = _MODULES
     return name, _archive(
         "operator", [Image(name, layers, ["python3", "-m", "kuadrant"], environment, user="65532:65532")]
     )

@@ -71,6 +71,7 @@ def run(
     /,
     *,
     port: Port = 8000,
+    modules: Modules = None,
     wasm_port: PortOrOff = 8082,
     admin_port: Port = 9901,
     metrics_port: PortOrOff = 0,
@@ -99,6 +100,7 @@ def run(
     Args:
         folder: The folder to read, with all folders below it (*.yaml, *.yml, *.json).
         port: The port of the first listener; further listeners get the ports after it, in order of gateway and port.
+        modules: A folder of fetched modules, served beside the embedded ones.
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         admin_port: The port of Envoy's admin page.
         metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0 turns it off.
@@ -123,6 +125,7 @@ def run(
                 folder=folder,
                 address=address,
                 port=port,
+                modules=modules,
                 wasm_port=wasm_port,
                 admin_port=admin_port,
                 metrics_port=metrics_port,
@@ -193,6 +196,7 @@ def translate(
     folder: Path,
     /,
     *,
+    modules: Modules = None,
     output: Annotated[Literal["envoy", "shim", "limits"], Parameter(name=["--output", "-o"])] = "envoy",
 ) -> int:
     """Print what would be sent for a folder of YAML, as YAML, without running anything.
@@ -201,6 +205,7 @@ def translate(
 
     Args:
         folder: The folder to read.
+        modules: A folder of fetched modules; the current one of them is configured.
         output: envoy is Envoy's configuration by resource type, shim the configuration of the proxy-wasm module for each
             listener, limits what the rate limit service holds (Limitador reads the same file).
     """
@@ -208,7 +213,7 @@ def translate(
         from kuadrant.standalone.folder import FolderError, read  # noqa: PLC0415
         from kuadrant.standalone.plan import Mistakes, plan  # noqa: PLC0415
         from kuadrant.standalone.translate import surroundings, translated  # noqa: PLC0415
-    module = current()
+    module = current(modules)
     try:
         files = read(folder)
     except FolderError as error:
@@ -228,6 +233,7 @@ def translate(
 def operator(
     *,
     namespace: Annotated[str, Parameter(env_var=["OPERATOR_NAMESPACE", "POD_NAMESPACE"])],
+    modules: Modules = None,
     wasm_port: Annotated[PortOrOff, Parameter(env_var="WASM_SHIM_HTTP_PORT")] = 8082,
     wasm_host: str = "",
     wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned",
@@ -248,6 +254,7 @@ def operator(
 
     Args:
         namespace: The operator's own namespace.
+        modules: A folder of fetched modules, served beside the embedded ones.
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         wasm_host: The name under which gateways reach the module server; by default that of its Service.
         wasm_url: pinned writes the module's address with its digest, plain without.
@@ -262,6 +269,7 @@ def operator(
         cluster.run(
             settings.OperatorSettings(
                 namespace=namespace,
+                modules=modules,
                 wasm_port=wasm_port,
                 wasm_host=wasm_host,
                 wasm_url=wasm_url,

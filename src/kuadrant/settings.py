@@ -23,13 +23,14 @@ _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 class RunSettings(Struct, frozen=True, kw_only=True):
     """What ``kuadrant run`` was asked to do.
 
-    ``wasm_port`` and ``metrics_port`` are off at 0. ``rate_limit_timeout`` is in milliseconds. Without
+    ``modules`` is a folder of fetched modules. ``wasm_port`` and ``metrics_port`` are off at 0. ``rate_limit_timeout`` is in milliseconds. Without
     ``rate_limit_service`` the embedded one is used.
     """
 
     folder: Path
     address: str = "127.0.0.1"
     port: int = 8000
+    modules: Path | None = None
     wasm_port: int = 8082
     admin_port: int = 9901
     metrics_port: int = 0
@@ -46,11 +47,12 @@ class RunSettings(Struct, frozen=True, kw_only=True):
 class OperatorSettings(Struct, frozen=True, kw_only=True):
     """What ``kuadrant operator`` was asked to do.
 
-    ``namespace`` is the operator's own. ``wasm_host`` is the name under which gateways reach the module server, by default that
+    ``namespace`` is the operator's own. ``modules`` is a folder of fetched modules. ``wasm_host`` is the name under which gateways reach the module server, by default that
     of its Service; ``wasm_url`` is the form of the address that is written. Ports are off at 0.
     """
 
     namespace: str
+    modules: Path | None = None
     wasm_port: int = 8082
     wasm_host: str = ""
     wasm_url: Literal["pinned", "plain"] = "pinned"

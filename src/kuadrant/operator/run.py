@@ -25,7 +25,7 @@ from kuadrant.operator import kinds
 from kuadrant.operator.decision import Known
 from kuadrant.operator.proof import prove
 from kuadrant.operator.reconcile import Reconciler
-from kuadrant.wasm.catalogue import CatalogueError, current, embedded
+from kuadrant.wasm.catalogue import CatalogueError, carried
 from kuadrant.wasm.server import serve
 
 if TYPE_CHECKING:
@@ -53,19 +53,19 @@ async def run(settings: OperatorSettings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        module = current()
+        modules = carried(settings.modules)
         access = find_access()
         client = access.connect()
     except (CatalogueError, ConfigurationError) as error:
         logger.error("cannot start", problem=str(error))  # noqa: TRY400 - its place says nothing
         return 1
-    logger.info("wasm-shim", sha256=module.sha256)
+    logger.info("wasm-shim", sha256=modules[0].sha256)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(client.aclose)
-        operator = Operator(settings, client, module.sha256)
+        operator = Operator(settings, client, modules[0].sha256)
         try:
             if settings.wasm_port:
-                await stack.enter_async_context(serve(embedded(), "", settings.wasm_port, grace=2.0))
+                await stack.enter_async_context(serve(modules, "", settings.wasm_port, grace=2.0))
             if settings.probes_port:
                 checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
                 probes = OperationsServer({}, "", settings.probes_port, checks)

@@ -27,7 +27,7 @@ from kuadrant.standalone.plan import Mistakes, Plan, Surroundings, plan
 from kuadrant.standalone.rollout import Target, stages, union
 from kuadrant.standalone.summary import summary
 from kuadrant.status import Evidence, PolicyStatus, policy_status
-from kuadrant.wasm.catalogue import CatalogueError, current, embedded
+from kuadrant.wasm.catalogue import CatalogueError, carried
 from kuadrant.wasm.server import serve
 from kuadrant.xds import EMPTY, AddressError, Refusal, Server, Snapshot
 
@@ -146,14 +146,14 @@ class Standalone:
     async def _start_servers(self) -> Surroundings:
         settings = self._settings
         try:
-            module = current()
+            served = carried(settings.modules)
         except CatalogueError as error:
             raise StartError(str(error)) from error
-        logger.info("wasm-shim", sha256=module.sha256)
+        logger.info("wasm-shim", sha256=served[0].sha256)
         if settings.wasm_port:
             try:
                 await self._stack.enter_async_context(
-                    serve(embedded(), settings.address, settings.wasm_port, observer=_log_fetch)
+                    serve(served, settings.address, settings.wasm_port, observer=_log_fetch)
                 )
             except OSError as error:
                 raise _taken("--wasm-port", settings.address, settings.wasm_port, error) from error
@@ -188,7 +188,7 @@ class Standalone:
                 raise _taken("--metrics-port", settings.address, settings.metrics_port, error) from error
             self._stack.push_async_callback(operations.stop)
         return Surroundings(
-            module=module.data,
+            module=served[0].data,
             service=Service(
                 cluster=envoy.RATE_LIMIT_CLUSTER,
                 timeout_ms=settings.rate_limit_timeout,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-#: Beside a lock file of fetched modules: the one of them that is current. Without it the embedded one is.
+#: Beside a lock file of fetched modules: the one that is current, a copy. Without it the embedded one is.
 CHOSEN = "kuadrant-wasm-shim"
 
 
@@ -33,8 +33,8 @@ def carried(folder: Path | None = None) -> tuple[Module, ...]:
     own = embedded()
     if folder is None:
         return own
-    chosen, kept = _fetched(folder)
-    return _distinct(*chosen, *own, *kept)
+    fetched = _locked(folder)
+    return _distinct(*_chosen(folder, (*own, *fetched)), *own, *fetched)
 
 
 def embedded() -> tuple[Module, ...]:
@@ -71,21 +71,20 @@ def entries(folder: Traversable) -> tuple[lock.Entry, ...]:
         raise CatalogueError(f"{file}: {error}") from error
 
 
-def _fetched(folder: Path) -> tuple[tuple[Module, ...], tuple[Module, ...]]:
-    """Return the chosen module of a folder, if one is, and the others."""
-    modules = _locked(folder)
+def _chosen(folder: Path, known: tuple[Module, ...]) -> tuple[Module, ...]:
+    """Return which of ``known`` was chosen in ``folder``; nothing if none was."""
     file = folder / CHOSEN
     try:
         chosen = Module(CHOSEN, file.read_bytes())
     except FileNotFoundError:
-        return (), modules
-    known = tuple(module for module in modules if module.sha256 == chosen.sha256)
-    if not known:
-        raise CatalogueError(
-            f"{file} has sha256 {chosen.sha256}, which {folder / lock.NAME} does not name; remove it, or"
-            " `kuadrant wasm fetch` the version that you want"
-        )
-    return known, tuple(module for module in modules if module not in known)
+        return ()
+    for module in known:
+        if module.sha256 == chosen.sha256:
+            return (module,)
+    raise CatalogueError(
+        f"{file} has sha256 {chosen.sha256}, which {folder / lock.NAME} does not name; remove it, or"
+        " `kuadrant wasm fetch` the version that you want"
+    )
 
 
 def _locked(folder: Traversable) -> tuple[Module, ...]:
@@ -112,4 +111,8 @@ def _read(folder: Traversable, entry: lock.Entry) -> Module:
 
 
 def _distinct(*modules: Module) -> tuple[Module, ...]:
-    return tuple({module.sha256: module for module in reversed(modules)}.values())[::-1]
+    """Return each module once, at its first place."""
+    found: dict[str, Module] = {}
+    for module in modules:
+        found.setdefault(module.sha256, module)
+    return tuple(found.values())

@@ -152,3 +152,10 @@ def test_a_module_that_is_embedded_and_fetched_is_served_once(folder: Path) -> N
     add(folder, "v1", b"own")
 
     assert [module.version for module in carried(folder)] == ["own"]
+
+
+def test_an_embedded_module_can_be_chosen(folder: Path) -> None:
+    add(folder, "v1", b"1")
+    (folder / catalogue.CHOSEN).write_bytes(b"own")
+
+    assert [module.version for module in carried(folder)] == ["own", "v1"]
