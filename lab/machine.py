@@ -25,7 +25,7 @@ _PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "curl": "curl",
 }
-_TEST_PACKAGES = {"redis-server": "redis-server"}
+_TEST_PACKAGES = {"redis-server": "redis-server", "skopeo": "skopeo"}
 _CNI_PACKAGE = "containernetworking-plugins"
 _CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 _CNI_PROGRAMS = ("ptp", "host-local", "loopback")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import httptools
 from msgspec import Struct
+
+from kuadrant.wasm import oci
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,10 +33,21 @@ _ADDRESS = re.compile(
     r"|/wasm/(?P<named>[0-9a-f]{64})\.wasm",
     re.ASCII,
 )
+_REGISTRY = re.compile(
+    r"/v2/?"
+    rf"|/v2/{oci.REPOSITORY}/(?:manifests/(?:sha256:(?P<manifest>[0-9a-f]{{64}})|(?P<tag>\w[\w.-]{{0,127}}))"
+    r"|blobs/sha256:(?P<blob>[0-9a-f]{64})|(?P<tags>tags/list)(?:\?.*)?)",
+    re.ASCII,
+)
 _ABSOLUTE_FORM = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE | re.ASCII)
 _EMPTY = memoryview(b"")
+
+
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_REVALIDATED = "no-cache"
+_REGISTRY_VERSION = "Docker-Distribution-Api-Version: registry/2.0"
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -67,6 +81,17 @@ class Response(Struct, frozen=True, gc=False, eq=False):
     unread: bool = False
 
 
+class _Content(Struct, frozen=True, gc=False):
+    """Bytes to be given, with the entity tag and the fields that go with them. ``module`` is the SHA-256 of the one that they are of."""
+
+    data: bytes
+    tag: str
+    media_type: str
+    cache: str
+    module: str
+    fields: tuple[str, ...] = ()
+
+
 class Shelf:
     """The modules that are served at one time; it never changes, so that bytes and checksum cannot disagree."""
 
@@ -80,6 +105,11 @@ class Shelf:
             raise ValueError("a module server needs at least one module")
         self.current = modules[0]
         self._held = {module.sha256: module for module in modules}
+        self._blobs: dict[str, tuple[bytes, str]] = {}
+        self._manifests: dict[str, tuple[bytes, str]] = {}
+        self._tags: dict[str, str] = {}
+        for module in modules:
+            self._tags.setdefault(oci.LATEST, self._add_image(module))
         self._remembered: dict[bytes, Response] = {}
 
     def recall(self, head: bytes) -> Response | None:
@@ -95,7 +125,11 @@ class Shelf:
 
     def answer(self, request: Request) -> Response:
         """Return what to answer to a well-formed request (RFC 9110, RFC 9111, RFC 8246)."""
-        address = _ADDRESS.fullmatch(_ABSOLUTE_FORM.sub("", request.target, count=1))
+        target = _ABSOLUTE_FORM.sub("", request.target, count=1)
+        registry = _REGISTRY.fullmatch(target)
+        if registry is not None:
+            return self._answer_puller(request, registry)
+        address = _ADDRESS.fullmatch(target)
         if address is None:
             return _told(request, HTTPStatus.NOT_FOUND, "there is nothing at this address")
         if request.method not in ("GET", "HEAD"):
@@ -114,7 +148,41 @@ class Shelf:
                 f"no module with SHA-256 {pinned} is held here now",
                 ("Retry-After: 5",),
             )
-        return _conditional(request, module, "public, max-age=31536000, immutable" if pinned else "no-cache")
+        cache = _IMMUTABLE if pinned else _REVALIDATED
+        return _given(request, _Content(module.data, module.sha256, "application/wasm", cache, module.sha256))
+
+    def _add_image(self, module: Module) -> str:
+        """Hold the image of a module, and return the digest of its manifest."""
+        image = oci.image(module)
+        self._manifests[image.manifest.sha256] = (image.manifest.data, module.sha256)
+        for part in (image.config, image.layer):
+            self._blobs[part.sha256] = (part.data, module.sha256)
+        if module.version:
+            self._tags.setdefault(module.version, image.manifest.sha256)
+        return image.manifest.sha256
+
+    def _answer_puller(self, request: Request, address: re.Match[str]) -> Response:
+        """Return what a registry that can only be read answers (OCI distribution specification, version 1.1)."""
+        if request.method not in ("GET", "HEAD"):
+            status = HTTPStatus.METHOD_NOT_ALLOWED
+            return _unregistered(request, status, "UNSUPPORTED", "this registry can only be read")
+        if address["tags"]:
+            return _json(request, HTTPStatus.OK, {"name": oci.REPOSITORY, "tags": sorted(self._tags)})
+        if address["blob"]:
+            found, kind, digest = self._blobs.get(address["blob"]), oci.BLOB, address["blob"]
+            unknown = "BLOB_UNKNOWN"
+        elif address["manifest"] or address["tag"]:
+            digest = address["manifest"] or self._tags.get(address["tag"], "")
+            found, kind = self._manifests.get(digest), oci.MANIFEST
+            unknown = "MANIFEST_UNKNOWN"
+        else:
+            return _json(request, HTTPStatus.OK, {})
+        if found is None:
+            return _unregistered(request, HTTPStatus.NOT_FOUND, unknown, "no image that is held here has it")
+        data, module = found
+        fields = (f"Docker-Content-Digest: sha256:{digest}", _REGISTRY_VERSION)
+        cache = _REVALIDATED if address["tag"] else _IMMUTABLE
+        return _given(request, _Content(data, digest, kind, cache, module, fields))
 
 
 def end_of_head(seconds: int) -> bytes:
@@ -267,23 +335,23 @@ def _end_of_head(received: bytes) -> int:
     return min((end for end, absent in zip(ends, (2, 1), strict=True) if end != absent), default=0)
 
 
-def _conditional(request: Request, module: Module, cache_control: str) -> Response:
-    """Return the module, a part of it, or that the client need not or must not have it (RFC 9110, section 13.2.2)."""
+def _given(request: Request, content: _Content) -> Response:
+    """Return the content, a part of it, or that the client need not or must not have it (RFC 9110, section 13.2.2)."""
     fields: tuple[str, ...] = (
-        f'ETag: "{module.sha256}"',
-        f"Cache-Control: {cache_control}",
+        f'ETag: "{content.tag}"',
+        f"Cache-Control: {content.cache}",
         "Accept-Ranges: bytes",
+        *content.fields,
     )
     wanted = request.headers.get("if-match")
-    if wanted is not None and not _names(wanted, module.sha256, weakly=False):
-        return _told(
-            request, HTTPStatus.PRECONDITION_FAILED, "the module has another checksum", fields, module.sha256
-        )
+    if wanted is not None and not _names(wanted, content.tag, weakly=False):
+        told = "what is here has another checksum"
+        return _told(request, HTTPStatus.PRECONDITION_FAILED, told, fields, content.module)
     known = request.headers.get("if-none-match")
-    if known is not None and _names(known, module.sha256, weakly=True):
-        return _response(request, HTTPStatus.NOT_MODIFIED, fields, sha256=module.sha256)
-    size = len(module.data)
-    part = _part(request, module.sha256, size)
+    if known is not None and _names(known, content.tag, weakly=True):
+        return _response(request, HTTPStatus.NOT_MODIFIED, fields, sha256=content.module)
+    size = len(content.data)
+    part = _part(request, content.tag, size)
     if part is None:
         status, first, after = HTTPStatus.OK, 0, size
     elif part:
@@ -291,15 +359,28 @@ def _conditional(request: Request, module: Module, cache_control: str) -> Respon
         fields += (f"Content-Range: bytes {first}-{after - 1}/{size}",)
     else:
         fields += (f"Content-Range: bytes */{size}",)
-        told = f"the module has {size} bytes"
-        return _told(request, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, told, fields, module.sha256)
+        told = f"there are {size} bytes"
+        return _told(request, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, told, fields, content.module)
     return _response(
         request,
         status,
-        (*fields, "Content-Type: application/wasm", f"Content-Length: {after - first}"),
-        memoryview(module.data)[first:after],
-        module.sha256,
+        (*fields, f"Content-Type: {content.media_type}", f"Content-Length: {after - first}"),
+        memoryview(content.data)[first:after],
+        content.module,
     )
+
+
+def _unregistered(request: Request, status: HTTPStatus, code: str, message: str) -> Response:
+    """Return a refusal in the registry's form of errors."""
+    allowed = ("Allow: GET, HEAD",) if status is HTTPStatus.METHOD_NOT_ALLOWED else ()
+    return _json(request, status, {"errors": [{"code": code, "message": message}]}, allowed)
+
+
+def _json(request: Request, status: HTTPStatus, value: object, fields: Iterable[str] = ()) -> Response:
+    """Return a small document of the registry."""
+    body = json.dumps(value).encode()
+    about = (_REGISTRY_VERSION, "Cache-Control: no-store", "Content-Type: application/json")
+    return _response(request, status, (*fields, *about, f"Content-Length: {len(body)}"), memoryview(body))
 
 
 def _names(field: str, sha256: str, *, weakly: bool) -> bool:

@@ -71,7 +71,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 NOT_FOUND = told("404 Not Found", "there is nothing at this address", "Cache-Control: no-store")
 NOT_MODIFIED = f"HTTP/1.1 304 Not Modified\r\n{validators()}{DATE}"
 CHANGED = told(
-    "412 Precondition Failed", "the module has another checksum", validators().removesuffix("\r\n")
+    "412 Precondition Failed", "what is here has another checksum", validators().removesuffix("\r\n")
 )
 
 
@@ -205,7 +205,7 @@ def part(first: int, last: int) -> str:
 
 
 BEYOND = told(
-    f"416 {HTTPStatus(416).phrase}", "the module has 10 bytes", f"{validators()}Content-Range: bytes */10"
+    f"416 {HTTPStatus(416).phrase}", "there are 10 bytes", f"{validators()}Content-Range: bytes */10"
 )
 
 
