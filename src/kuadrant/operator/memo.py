@@ -21,14 +21,15 @@ class Last(Generic[P, R]):
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
         """Return what the function gives for these arguments."""
         given = (*arguments, *named.values())
-        if self._last is not None and _same(self._last[0], given):
+        if self._last is not None and are(self._last[0], given):
             return self._last[1]
         result = self._function(*arguments, **named)
         self._last = (given, result)
         return result
 
 
-def _same(former: tuple[object, ...], now: tuple[object, ...]) -> bool:
+def are(former: tuple[object, ...], now: tuple[object, ...]) -> bool:
+    """Whether these are the very same instances."""
     return len(former) == len(now) and all(a is b for a, b in zip(former, now, strict=True))
 
 

@@ -1,21 +1,22 @@
-"""Making the cluster as it was decided: one key of work for each gateway and each status, and who is to be worked on."""
+"""Deciding whenever something changed, and doing what is not done yet: one key of work for each gateway and each status."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from kuadrant import log
-from kuadrant.kube.apply import Applier, Conflict, Desired, Refused, Written
-from kuadrant.kube.kind import Key
-from kuadrant.kube.queue import NotDoneError, Workers
+from kuadrant.kube.apply import Desired
+from kuadrant.kube.events import Event, Regarding
+from kuadrant.kube.queue import Workers
 from kuadrant.operator import kinds
 from kuadrant.operator.decision import Decider, Decision, GatewayDecision, Known, oldest
-from kuadrant.operator.memo import kept
+from kuadrant.operator.memo import are, kept
+from kuadrant.operator.notices import notices
+from kuadrant.operator.patience import Patience
 from kuadrant.operator.statuses import (
     PolicyStatuses,
     Progress,
@@ -23,19 +24,24 @@ from kuadrant.operator.statuses import (
     kuadrant_status,
     status_content,
 )
-from kuadrant.operator.world import Observer, World
+from kuadrant.operator.work import DECISION, LIMITS, Work
+from kuadrant.operator.world import Observer
+from kuadrant.operator.writer import Writer
+from kuadrant.status import Affected, AffectedObjects, gateway_status, route_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import httpx2
 
+    from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.limitador import Identity
     from kuadrant.api.meta import Condition
     from kuadrant.gateways.provider import GatewayObjects
-    from kuadrant.kube.apply import Outcome
-    from kuadrant.kube.kind import Entry, Kind
+    from kuadrant.kube.events import Recorder
+    from kuadrant.kube.kind import Entry, Key, Kind
     from kuadrant.kube.store import Change, Store
+    from kuadrant.operator.world import World
     from kuadrant.status import PolicyStatus
 
 logger = log.get("kuadrant-operator")
@@ -47,21 +53,10 @@ SETTLE: Final = 0.5
 _AT_ONCE: Final = 4
 _FEW: Final = 50
 """So many changes are decided on without leaving the event loop."""
-
-
-class Work(Struct, frozen=True):
-    """Something to do, and for which object."""
-
-    what: Literal["decision", "limits", "gateway", "policy", "kuadrant"]
-    key: Key = ("", "")
-
-    def __str__(self) -> str:
-        """As it is logged."""
-        return " ".join(filter(None, (self.what, "/".join(filter(None, self.key)))))
-
-
-DECISION: Final = Work("decision")
-LIMITS: Final = Work("limits")
+_TARGETS: Final[dict[str, Kind[Any]]] = {
+    kind.name: kind for kind in (kinds.GATEWAYS, kinds.HTTP_ROUTES, kinds.GRPC_ROUTES)
+}
+"""What policies can affect."""
 
 
 class Reconciler:
@@ -71,29 +66,38 @@ class Reconciler:
     """
 
     def __init__(
-        self, store: Store, client: httpx2.AsyncClient, known: Callable[[], Known], leads: Callable[[], bool]
+        self,
+        store: Store,
+        client: httpx2.AsyncClient,
+        recorder: Recorder,
+        *,
+        known: Callable[[], Known],
+        leads: Callable[[], bool],
     ) -> None:
         self._store = store
+        self._recorder = recorder
         self._known = known
-        self._leads = leads
-        self._applier = Applier(client)
+        self._writer = Writer(store, client, leads, self.look)
         self._observer = Observer(store)
         self._decider = Decider()
         self._policy_statuses = PolicyStatuses()
+        self._affected_objects = AffectedObjects()
+        self._patience: Patience[Work] = Patience()
+        # Objects do not wait for statuses, of which there may be thousands.
         self._objects: Workers[Work] = Workers(self._perform, at_once=_AT_ONCE)
         self._statuses: Workers[Work] = Workers(self._perform, at_once=_AT_ONCE)
         self._changes = 0
-        self._world: World | None = None
-        self._decision: Decision | None = None
-        self._desired: dict[Key, tuple[GatewayObjects, tuple[Desired, ...]]] = {}
-        self._limitador: Desired | None = None
-        self._marked: dict[Work, tuple[object, ...]] = {}
-        self._formerly_marked: dict[Work, tuple[object, ...]] = {}
-        self._kuadrant_condition: Condition | None = None
-        self._wanted_statuses: Mapping[Key, PolicyStatus] = {}
-        self._failures: dict[Work, str] = {}
         self._forgotten: frozenset[Identity] = frozenset()
         self._unwanted_since: dict[Identity, float] = {}
+        self._seen: dict[Work, tuple[object, ...]] = {}
+        self._formerly_seen: dict[Work, tuple[object, ...]] = {}
+        # What was decided last, and what is to be written for it:
+        self._decision: Decision | None = None
+        self._limitador: Desired | None = None
+        self._desired: dict[Key, tuple[GatewayObjects, tuple[Desired, ...]]] = {}
+        self._wanted_statuses: Mapping[Key, PolicyStatus] = {}
+        self._kuadrant: Condition | None = None
+        self._affected = Affected({}, {}, {})
         store.listen(self._take)
 
     async def run(self) -> None:
@@ -109,7 +113,7 @@ class Reconciler:
         return not len(self._objects) and not len(self._statuses)
 
     def look(self) -> None:
-        """What is known beside the objects changed."""
+        """Something changed: decide again."""
         self._objects.add(DECISION)
 
     def _take(self, changes: tuple[Change[Any], ...]) -> None:
@@ -129,6 +133,8 @@ class Reconciler:
                 await self._write_policy(work)
             case "kuadrant":
                 await self._write_kuadrant(work)
+            case "affected":
+                await self._write_affected(work)
 
     # Deciding
 
@@ -140,19 +146,18 @@ class Reconciler:
         world = self._observer.world()
         due = (one for one, since in self._unwanted_since.items() if now - since >= LIMITS_STAY)
         self._forgotten = kept(self._forgotten, frozenset(due))
-        known = self._known()
-        if self._forgotten:
-            known = replace(known, forgotten=self._forgotten)
+        known = replace(self._known(), forgotten=self._forgotten)
         if self._decision is None or changes > _FEW:
             # Longer than the event loop may be kept waiting: modules are served in it, and the Lease is renewed.
-            decision = await asyncio.to_thread(self._decider.decide, world, known)
+            self._decision = await asyncio.to_thread(self._decider.decide, world, known)
         else:
-            decision = self._decider.decide(world, known)
-        self._world, self._decision = world, decision
-        self._note_unwanted(decision, now)
-        self._formerly_marked, self._marked = self._marked, {}
-        self._mark_objects(decision)
-        self._mark_statuses(world, decision)
+            self._decision = self._decider.decide(world, known)
+        self._note_unwanted(self._decision, now)
+        self._formerly_seen, self._seen = self._seen, {}
+        self._mark_objects(self._decision)
+        self._mark_statuses(world, self._decision)
+        if len(self._patience) > 2 * len(self._seen):
+            self._patience.keep(self._seen)
 
     def _note_unwanted(self, decision: Decision, now: float) -> None:
         """Remember since when limits are only kept, and come back when the first of them may go."""
@@ -168,22 +173,68 @@ class Reconciler:
             self._limitador = None
         elif self._limitador is None or self._limitador.content is not document:
             self._limitador = _desired(kinds.LIMITADORS, document)
-        if self._limitador is not None and not self._is_in_place(self._limitador):
-            self._mark(self._objects, LIMITS, self._limitador, self._entry(self._limitador))
+        limits = self._limitador
+        is_new = limits is not None and self._is_new(LIMITS, limits, self._writer.entry(limits))
+        if limits is not None and is_new and not self._writer.is_in_place(limits):
+            self._mark(self._objects, LIMITS, limits)
         for key, one in decision.gateways.items():
-            desired = self._desired_of(key, one)
-            if one.obsolete or not (one.awaited or all(map(self._is_in_place, desired))):
-                self._mark(self._objects, Work("gateway", key), one, *map(self._entry, desired))
+            work, desired = Work("gateway", key), self._desired_of(key, one)
+            if not self._is_new(work, one, *map(self._writer.entry, desired)):
+                continue
+            if one.obsolete or not (one.awaited or all(map(self._writer.is_in_place, desired))):
+                self._mark(self._objects, work, one)
         self._desired = {key: self._desired[key] for key in decision.gateways}
 
-    def _mark(self, workers: Workers[Work], work: Work, *reasons: object, after: float = 0.0) -> None:
-        """Have work done, unless it was already to be done for the same reasons: if it failed it comes again by itself."""
-        former = self._formerly_marked.get(work, ())
-        self._marked[work] = reasons
-        if len(former) == len(reasons) and all(a is b for a, b in zip(former, reasons, strict=True)):
+    def _mark_statuses(self, world: World, decision: Decision) -> None:
+        progress = {key: self._progress(key, one) for key, one in decision.gateways.items()}
+        self._wanted_statuses = self._policy_statuses.of(world, decision, progress)
+        policies = self._store.table(kinds.POLICIES).entries
+        for key, status in self._wanted_statuses.items():
+            work, stored = Work("policy", key), policies.get(key)
+            if stored is None or not self._is_new(work, status, stored):
+                continue
+            if not self._writer.is_in_place(_policy_status(status, stored)):
+                goal = (status, stored.object.metadata.generation)
+                self._mark(self._statuses, work, goal, after=SETTLE if status.waiting else 0.0)
+        self._mark_kuadrant(world, decision)
+        self._affected = self._affected_objects.of(world.objects, decision.compilation.policies)
+        for kind in _TARGETS.values():
+            for key, entry in self._store.table(kind).entries.items():
+                work = Work("affected", key, kind.name)
+                if (
+                    self._is_new(work, self._affected, entry)
+                    and self._affected_status(kind, entry) is not None
+                ):
+                    self._mark(self._statuses, work, (self._affected, entry.object.metadata.generation))
+
+    def _mark_kuadrant(self, world: World, decision: Decision) -> None:
+        kuadrant = oldest(world.objects.kuadrants)
+        if kuadrant is None:
             return
-        if after:
-            workers.add_after(work, after)
+        failures = self._writer.failures
+        failure = "; ".join(dict.fromkeys(failures[work] for work in sorted(failures, key=str)))
+        self._kuadrant = kept(self._kuadrant, kuadrant_status(world, decision, failure))
+        key = (kuadrant.metadata.namespace, kuadrant.metadata.name)
+        work, stored = Work("kuadrant", key), self._store.table(kinds.KUADRANTS).entries.get(key)
+        if stored is None or not self._is_new(work, self._kuadrant, stored):
+            return
+        if not self._writer.is_in_place(_kuadrant_status(self._kuadrant, stored)):
+            goal = (self._kuadrant, stored.object.metadata.generation)
+            self._mark(self._statuses, work, goal, after=0.0 if self._kuadrant.status == "True" else SETTLE)
+
+    def _is_new(self, work: Work, *reasons: object) -> bool:
+        """Whether what is wanted or what is there is another than in the former decision; what fails comes again by itself."""
+        former = self._formerly_seen.get(work)
+        self._seen[work] = reasons
+        return former is None or not are(former, reasons)
+
+    def _mark(self, workers: Workers[Work], work: Work, goal: object, *, after: float = 0.0) -> None:
+        """Have work done, ``after`` seconds at the soonest; later if the same ``goal`` was reached again and again."""
+        delay = self._patience.delay(work, goal, asyncio.get_running_loop().time())
+        if delay:
+            logger.warning("somebody undoes this again and again", work=str(work), seconds=delay)
+        if delay or after:
+            workers.add_after(work, max(delay, after))
         else:
             workers.add(work)
 
@@ -198,128 +249,104 @@ class Reconciler:
             self._desired[key] = former = (decision.wanted, tuple(made))
         return former[1]
 
-    def _is_in_place(self, desired: Desired) -> bool:
-        return self._applier.is_in_place(desired, self._store.table(desired.kind))
-
-    def _entry(self, desired: Desired) -> Entry[Any] | None:
-        return self._store.table(desired.kind).entries.get(desired.key)
-
-    # Statuses
-
-    def _mark_statuses(self, world: World, decision: Decision) -> None:
-        progress = {key: self._progress(key, one) for key, one in decision.gateways.items()}
-        self._wanted_statuses = self._policy_statuses.of(world, decision, progress)
-        for key, status in self._wanted_statuses.items():
-            after = SETTLE if status.waiting else 0.0
-            self._mark(self._statuses, Work("policy", key), status, world.policies[key], after=after)
-        kuadrant = oldest(world.objects.kuadrants)
-        if kuadrant is not None:
-            condition = kept(self._kuadrant_condition, kuadrant_status(world, decision, self._failure()))
-            self._kuadrant_condition = condition
-            work = Work("kuadrant", (kuadrant.metadata.namespace, kuadrant.metadata.name))
-            after = 0.0 if condition.status == "True" else SETTLE
-            self._mark(self._statuses, work, condition, kuadrant, after=after)
-
     def _progress(self, key: Key, decision: GatewayDecision) -> Progress:
         desired = self._desired_of(key, decision)
-        missing = [one.kind.name for one in desired if not self._is_in_place(one)]
+        missing = [one.kind.name for one in desired if not self._writer.is_in_place(one)]
         standings = [
             decision.provider.standing(entry.object)
-            for entry in map(self._entry, desired)
+            for entry in map(self._writer.entry, desired)
             if entry is not None and decision.provider is not None
         ]
-        refused = [self._failures.get(Work("gateway", key), ""), *(one.refused for one in standings)]
+        failure = self._writer.failures.get(Work("gateway", key), "")
         return Progress(
             missing=tuple(dict.fromkeys(missing)),
             accepted=all(one.accepted for one in standings),
-            refused="; ".join(filter(None, refused)),
+            refused="; ".join(filter(None, (failure, *(one.refused for one in standings)))),
         )
 
-    def _failure(self) -> str:
-        return "; ".join(dict.fromkeys(self._failures[work] for work in sorted(self._failures, key=str)))
+    def _affected_status(self, kind: Kind[Any], entry: Entry[Any]) -> dict[str, Any] | None:
+        """The status by which a Gateway or route tells of the policies that affect it; None if it has it."""
+        namespace, name = entry.key
+        generation = entry.object.metadata.generation
+        document = {
+            "kind": kind.name,
+            "metadata": {"namespace": namespace, "name": name, "generation": generation},
+            "status": entry.object.status,
+        }
+        tell = gateway_status if kind is kinds.GATEWAYS else route_status
+        return tell(document, self._affected, _now())
 
-    async def _write_policy(self, work: Work) -> None:
-        entry = self._store.table(kinds.POLICIES).entries.get(work.key)
-        status = self._wanted_statuses.get(work.key)
-        if entry is None or status is None:
-            return
-        stored = entry.object
-        content = status_content(stored.status, status, generation=stored.metadata.generation, now=_now())
-        await self._write(
-            work, Desired(kinds.POLICIES, work.key, kinds.MANAGER, content, "status", force=True)
-        )
-
-    async def _write_kuadrant(self, work: Work) -> None:
-        entry = self._store.table(kinds.KUADRANTS).entries.get(work.key)
-        if entry is None or self._world is None or self._decision is None:
-            return
-        stored = entry.object
-        content = kuadrant_content(
-            stored.status.conditions,
-            kuadrant_status(self._world, self._decision, self._failure()),
-            generation=stored.metadata.generation,
-            now=_now(),
-        )
-        await self._write(
-            work, Desired(kinds.KUADRANTS, work.key, kinds.MANAGER, content, "status", force=True)
-        )
-
-    # Objects
+    # Doing
 
     async def _write_limits(self) -> None:
-        if self._limitador is not None:
-            await self._write(LIMITS, self._limitador)
+        if self._limitador is None:
+            self._writer.forget(LIMITS)
+        else:
+            await self._writer.apply(LIMITS, self._limitador)
 
     async def _write_gateway(self, work: Work) -> None:
         """Apply what there has to be, then delete what is too much; what fails keeps what comes after it from being done."""
         decision = None if self._decision is None else self._decision.gateways.get(work.key)
         if decision is None:
-            self._failures.pop(work, None)
+            self._writer.forget(work)
             return
         for desired in () if decision.awaited else self._desired_of(work.key, decision):
-            await self._write(work, desired)
+            await self._writer.apply(work, desired)
         for document in decision.obsolete:
-            await self._delete(work, kinds.OF_PROVIDERS[document["kind"]], document)
+            await self._writer.delete(work, kinds.OF_PROVIDERS[document["kind"]], document)
 
-    async def _write(self, work: Work, desired: Desired) -> None:
-        if not self._leads():
+    async def _write_policy(self, work: Work) -> None:
+        stored = self._store.table(kinds.POLICIES).entries.get(work.key)
+        status = self._wanted_statuses.get(work.key)
+        if stored is None or status is None:
+            self._writer.forget(work)
             return
-        outcome = await self._applier.apply(desired, self._store.table(desired.kind))
-        self._judge(work, "apply", desired.kind, desired.key, outcome)
+        desired = _policy_status(status, stored)
+        if not await self._writer.apply(work, desired):
+            return
+        former = stored.object.status.get("conditions") or ()
+        for notice in notices(former, desired.content["status"]["conditions"]):
+            event = Event(
+                Regarding(kinds.POLICIES, work.key, stored.uid),
+                notice.type,
+                notice.reason,
+                notice.action,
+                notice.note,
+            )
+            await self._recorder.record(event, asyncio.get_running_loop().time())
 
-    async def _delete(self, work: Work, kind: Kind[Any], document: Mapping[str, Any]) -> None:
-        metadata = document["metadata"]
-        entry = self._store.table(kind).entries.get((metadata["namespace"], metadata["name"]))
-        if entry is not None and self._leads():
-            outcome = await self._applier.delete(kind, entry)
-            self._judge(work, "delete", kind, entry.key, outcome)
+    async def _write_kuadrant(self, work: Work) -> None:
+        stored = self._store.table(kinds.KUADRANTS).entries.get(work.key)
+        if stored is None or self._kuadrant is None:
+            self._writer.forget(work)
+        else:
+            await self._writer.apply(work, _kuadrant_status(self._kuadrant, stored))
 
-    def _judge(self, work: Work, verb: str, kind: Kind[Any], key: Key, outcome: Outcome) -> None:
-        """Tell what came of a write.
-
-        Raises:
-            NotDoneError: it was not done.
-        """
-        name = f"{kind.name} {'/'.join(filter(None, key))}"
-        if isinstance(outcome, Written):
-            logger.info(verb, object=name, resource_version=outcome.resource_version)
-            # What the API server tells of it may have come before its answer.
-            self.look()
-        problem = f"{name}: {outcome.message}" if isinstance(outcome, Conflict | Refused) else ""
-        if problem != self._failures.get(work, ""):
-            self._failures[work] = problem
-            if problem:
-                logger.error("refused", verb=verb, object=name, problem=problem)
-            else:
-                del self._failures[work]
-            self.look()
-        if problem:
-            raise NotDoneError(problem)
+    async def _write_affected(self, work: Work) -> None:
+        kind = _TARGETS[work.kind]
+        entry = self._store.table(kind).entries.get(work.key)
+        status = None if entry is None else self._affected_status(kind, entry)
+        if entry is None or status is None:
+            self._writer.forget(work)
+        else:
+            await self._writer.replace_status(work, kind, entry, status)
 
 
 def _desired(kind: Kind[Any], document: dict[str, Any]) -> Desired:
     metadata = document["metadata"]
     return Desired(kind, (metadata["namespace"], metadata["name"]), kinds.MANAGER, document, force=True)
+
+
+def _policy_status(status: PolicyStatus, stored: Entry[kinds.StoredPolicy]) -> Desired:
+    generation = stored.object.metadata.generation
+    content = status_content(stored.object.status, status, generation=generation, now=_now())
+    return Desired(kinds.POLICIES, stored.key, kinds.MANAGER, content, "status", force=True)
+
+
+def _kuadrant_status(condition: Condition, stored: Entry[Kuadrant]) -> Desired:
+    generation, former = stored.object.metadata.generation, stored.object.status.conditions
+    content = kuadrant_content(former, condition, generation=generation, now=_now())
+    return Desired(kinds.KUADRANTS, stored.key, kinds.MANAGER, content, "status", force=True)
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ from kuadrant.dialects.kuadrant import Service, render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER
 from kuadrant.gateways.module import served_module
 from kuadrant.kube.client import ConfigurationError, find_access
+from kuadrant.kube.events import Recorder
 from kuadrant.kube.follow import Follower
 from kuadrant.kube.lease import Leadership
 from kuadrant.kube.store import Store
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 logger = log.get("kuadrant-operator")
 
+CONTROLLER = "kuadrant.io/kuadrant-operator"
+"""Who tells of Events."""
 LEASE = "f139389e.kuadrant.io"
 SERVICE = "kuadrant-operator-controller-manager-wasm-shim-service"
 
@@ -116,7 +119,11 @@ class Operator:
         holder = f"{socket.gethostname()}_{os.urandom(4).hex()}"
         self._leadership = Leadership((settings.namespace, LEASE), holder, client)
         self._reconciler = Reconciler(
-            self._store, client, lambda: self._known, lambda: self._leadership.leads
+            self._store,
+            client,
+            Recorder(CONTROLLER, holder, client),
+            known=lambda: self._known,
+            leads=lambda: self._leadership.leads,
         )
 
     def check_ready(self) -> str | None:

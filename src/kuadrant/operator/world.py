@@ -19,7 +19,7 @@ from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.kube.kind import Key
 from kuadrant.operator import kinds, policies
 from kuadrant.operator.kinds import StoredGateway, StoredGRPCRoute, StoredHTTPRoute, StoredPolicy
-from kuadrant.operator.memo import kept
+from kuadrant.operator.memo import are, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -205,5 +205,4 @@ def _matters(change: Change[Any]) -> bool:
 
 def _same_items(former: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:
     """Return ``former`` if it has the very same items."""
-    same = len(former) == len(now) and all(a is b for a, b in zip(former, now, strict=True))
-    return former if same else now
+    return former if are(former, now) else now

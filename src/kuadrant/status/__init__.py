@@ -4,7 +4,7 @@
 whether there is anything to enforce it; :func:`merged_conditions` puts conditions into what others have written.
 """
 
-from kuadrant.status.affected import Affected, affected, gateway_status, route_status
+from kuadrant.status.affected import Affected, AffectedObjects, affected, gateway_status, route_status
 from kuadrant.status.conditions import merged_conditions
 from kuadrant.status.evidence import GatewayState, evidence
 from kuadrant.status.kuadrant import Installation, kuadrant_condition
@@ -13,6 +13,7 @@ from kuadrant.status.text import as_text
 
 __all__ = [
     "Affected",
+    "AffectedObjects",
     "Evidence",
     "GatewayState",
     "Installation",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
 
+from kuadrant.api.http_route import HTTPRoute
 from kuadrant.api.meta import Condition
 from kuadrant.policy.attachment import is_attached, parent_gateway
 from kuadrant.policy.model import GATEWAY_API
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kuadrant.api.gateway import Gateway
+    from kuadrant.api.grpc_route import GRPCRoute
+    from kuadrant.api.meta import Object
     from kuadrant.api.objects import Objects
     from kuadrant.compiler.facts import PolicyFacts
     from kuadrant.policy.route import Route
@@ -44,41 +47,100 @@ class Affected(Struct, frozen=True):
     routes: dict[tuple[str, str], dict[str, Policies]]
 
 
+class AffectedObjects:
+    """Finds again and again what policies affect, at the cost of what changed; objects that did not change are the same instances."""
+
+    def __init__(self) -> None:
+        self._made_from: tuple[object, ...] = ()
+        self._places: tuple[object, ...] = ()
+        self._targets: _Targets = {}
+        self._attachments: dict[tuple[str, str], tuple[object, _Attachments]] = {}
+        self._result = Affected({}, {}, {})
+
+    def of(self, objects: Objects, facts: Iterable[PolicyFacts]) -> Affected:
+        """Return what the accepted policies among ``facts`` affect; what none of them affects is not in it.
+
+        It is the same instance as before if it is the same.
+        """
+        targets = _targets(facts)
+        made_from = (objects.gateways, objects.http_routes, objects.grpc_routes, objects.namespaces)
+        if targets != self._targets or not _are(made_from, self._made_from):
+            self._targets, self._made_from = targets, made_from
+            result = self._find(objects, targets)
+            if result != self._result:
+                self._result = result
+        return self._result
+
+    def _find(self, objects: Objects, targets: _Targets) -> Affected:
+        gateways = {_key(gateway): gateway for gateway in objects.gateways}
+        of_gateway: dict[str, set[str]] = {}
+        of_listener: dict[tuple[str, str], set[str]] = {}
+        for key, gateway in gateways.items():
+            sections = targets.get(("Gateway", key), {})
+            of_gateway[key] = sections.get(None, set())
+            for listener in gateway.spec.listeners:
+                of_listener[key, listener.name] = of_gateway[key] | sections.get(listener.name, set())
+
+        of_route: dict[tuple[str, str], dict[str, set[str]]] = {}
+        self._attachments = self._attach(objects, gateways)
+        for route, (_, attachments) in self._attachments.items():
+            own = set[str]().union(*targets.get(route, {}).values())
+            of_route[route] = {
+                key: own.union(*(of_listener[key, listener] for listener in listeners))
+                for key, listeners in attachments
+            }
+        return Affected(
+            gateways=_named(of_gateway),
+            listeners=_named(of_listener),
+            routes={route: named for route, under in of_route.items() if (named := _named(under))},
+        )
+
+    def _attach(
+        self, objects: Objects, gateways: Mapping[str, Gateway]
+    ) -> dict[tuple[str, str], tuple[object, _Attachments]]:
+        """The Gateways that each route is attached to, with the listeners, and the route that this is from."""
+        places = (objects.gateways, objects.namespaces)
+        former = self._attachments if _are(places, self._places) else {}
+        self._places = places
+        labels = {namespace.metadata.name: namespace.metadata.labels for namespace in objects.namespaces}
+        result: dict[tuple[str, str], tuple[object, _Attachments]] = {}
+        routes: tuple[HTTPRoute | GRPCRoute, ...] = (*objects.http_routes, *objects.grpc_routes)
+        for route in routes:
+            key = (route.kind, _key(route))
+            known = former.get(key)
+            if known is None or known[0] is not route:
+                read = from_http_route(route) if isinstance(route, HTTPRoute) else from_grpc_route(route)
+                known = (route, tuple(_attachments(read, gateways, labels)))
+            result[key] = known
+        return result
+
+
 def affected(objects: Objects, facts: Iterable[PolicyFacts]) -> Affected:
     """Return what the accepted policies among ``facts`` affect; what none of them affects is not in it."""
-    by_target: dict[tuple[str, str], dict[str | None, set[str]]] = {}
+    return AffectedObjects().of(objects, facts)
+
+
+_Targets = dict[tuple[str, str], dict[str | None, set[str]]]
+_Attachments = tuple[tuple[str, list[str]], ...]
+
+
+def _targets(facts: Iterable[PolicyFacts]) -> _Targets:
+    """The accepted policies by target and section."""
+    targets: _Targets = {}
     for fact in facts:
         if fact.acceptance.reason == "Accepted":
             target = fact.policy.target
-            sections = by_target.setdefault((target.kind, target.key), {})
+            sections = targets.setdefault((target.kind, target.key), {})
             sections.setdefault(target.section, set()).add(fact.policy.key)
-
-    gateways = {_key(gateway): gateway for gateway in objects.gateways}
-    of_gateway: dict[str, set[str]] = {}
-    of_listener: dict[tuple[str, str], set[str]] = {}
-    for key, gateway in gateways.items():
-        sections = by_target.get(("Gateway", key), {})
-        of_gateway[key] = sections.get(None, set())
-        for listener in gateway.spec.listeners:
-            of_listener[key, listener.name] = of_gateway[key] | sections.get(listener.name, set())
-
-    labels = {namespace.metadata.name: namespace.metadata.labels for namespace in objects.namespaces}
-    of_route: dict[tuple[str, str], dict[str, set[str]]] = {}
-    for route in (*map(from_http_route, objects.http_routes), *map(from_grpc_route, objects.grpc_routes)):
-        own = set[str]().union(*by_target.get((route.kind, route.key), {}).values())
-        of_route[route.kind, route.key] = {
-            key: own.union(*(of_listener[key, listener] for listener in listeners))
-            for key, listeners in _attachments(route, gateways, labels)
-        }
-    return Affected(
-        gateways=_named(of_gateway),
-        listeners=_named(of_listener),
-        routes={route: named for route, under in of_route.items() if (named := _named(under))},
-    )
+    return targets
 
 
-def _key(gateway: Gateway) -> str:
-    return f"{gateway.metadata.namespace}/{gateway.metadata.name}"
+def _are(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _key(one: Object) -> str:
+    return f"{one.metadata.namespace}/{one.metadata.name}"
 
 
 def _attachments(

@@ -15,6 +15,7 @@ import yaml
 from kuadrant.dialects.kuadrant import Service, render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER
 from kuadrant.gateways.module import served_module
+from kuadrant.kube.events import Recorder
 from kuadrant.kube.kind import Deleted, Entry, Kind, Snapshot
 from kuadrant.kube.store import Store
 from kuadrant.kube.wire import ObjectReader
@@ -40,6 +41,7 @@ class ApiServer:
             self.store.add(kind)
         self.documents: dict[tuple[str, tuple[str, str]], dict[str, Any]] = {}
         self.writes: list[str] = []
+        self.events: list[dict[str, Any]] = []
         self.refused: set[str] = set()
         self._version = 0
         for kind in kinds.ALL:
@@ -72,6 +74,9 @@ class ApiServer:
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         parts = request.url.path.split("/")
+        if parts[-1] == "events":
+            self.events.append(json.loads(request.content))
+            return httpx2.Response(201, json={})
         plural, name, *status = parts[parts.index("namespaces") + 2 :]
         key = (parts[parts.index("namespaces") + 1], name)
         kind = self._kinds[plural]
@@ -88,6 +93,9 @@ class ApiServer:
         else:
             generation = document["metadata"].get("generation", 0) + 1
             document = {**document, **applied, "metadata": {**applied["metadata"], "generation": generation}}
+        if request.headers["content-type"] == "application/merge-patch+json":
+            self.put({**document, "kind": kind.name})
+            return httpx2.Response(200, json=self.documents[plural, key])
         fields = {"f:status": {}} if status else {"f:spec": {}, "f:metadata": _fields(applied["metadata"])}
         document["metadata"]["managedFields"] = [
             {
@@ -126,7 +134,13 @@ class Run:
             configure=partial(render, service=Service(RATE_LIMIT_CLUSTER)),
         )
         self.leads = True
-        self.reconciler = Reconciler(api.store, client, lambda: self.known, lambda: self.leads)
+        self.reconciler = Reconciler(
+            api.store,
+            client,
+            Recorder("kuadrant.io/test", "test", client),
+            known=lambda: self.known,
+            leads=lambda: self.leads,
+        )
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
@@ -249,12 +263,54 @@ async def test_what_is_deleted_comes_back() -> None:
         assert run.api.get(kinds.OF_PROVIDERS["WasmPlugin"], PLUGIN)["spec"] == before
 
 
-async def test_what_is_no_longer_wanted_is_deleted() -> None:
+async def test_what_is_no_longer_wanted_is_deleted_and_no_longer_told_of() -> None:
     async with enforcing() as run:
         run.api.delete(kinds.POLICIES, POLICY)
-        await run.until(lambda: len(run.api.writes) == 2)
+        await run.until(lambda: len(run.api.writes) == 3)
 
-        assert run.api.writes == ["DELETE WasmPlugin", "DELETE EnvoyFilter"]
+        assert sorted(run.api.writes) == ["DELETE EnvoyFilter", "DELETE WasmPlugin", "PATCH HTTPRoute status"]
+        assert run.api.writes.index("DELETE WasmPlugin") < run.api.writes.index("DELETE EnvoyFilter")
+        assert run.api.get(kinds.HTTP_ROUTES, POLICY)["status"]["parents"] == []
+
+
+async def test_a_route_tells_what_affects_it_beside_what_its_gateway_s_controller_says() -> None:
+    async with enforcing() as run:
+        told = run.api.get(kinds.HTTP_ROUTES, POLICY)
+        (parent,) = told["status"]["parents"]
+        assert parent["controllerName"] == "kuadrant.io/policy-controller"
+        assert parent["conditions"][0]["message"] == "Object affected by RateLimitPolicy [default/toystore]"
+
+        theirs = {
+            "parentRef": {"name": "istio-ingressgateway"},
+            "controllerName": "istio.io/gateway-controller",
+        }
+        run.api.put({**told, "status": {"parents": [theirs]}})
+        await run.until(lambda: "PATCH HTTPRoute status" in run.api.writes)
+        first, second = run.api.get(kinds.HTTP_ROUTES, POLICY)["status"]["parents"]
+        assert first == theirs
+        assert second["conditions"][0]["message"] == parent["conditions"][0]["message"]
+
+
+async def test_who_undoes_it_again_and_again_is_not_answered_at_full_speed() -> None:
+    async with enforcing() as run:
+        for _ in range(20):
+            told = run.api.get(kinds.HTTP_ROUTES, POLICY)
+            run.api.put({**told, "status": {"parents": []}})
+            await asyncio.sleep(0.02)
+
+        assert 3 <= len(run.api.writes) <= 5
+
+
+async def test_events_tell_what_a_policy_s_author_waits_for_and_no_more() -> None:
+    async with enforcing() as run:
+        assert [(one["type"], one["reason"]) for one in run.api.events] == [("Normal", "Enforced")]
+        assert run.api.events[0]["regarding"]["name"] == "toystore"
+        run.edit(7)
+        await run.until(lambda: run.maximum() == 7)
+        run.api.hold()
+        await run.quiet()
+
+        assert len(run.api.events) == 1
 
 
 async def test_what_is_refused_is_said_and_tried_again() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from kuadrant.api import documents
 from kuadrant.compiler import compile_gateways
-from kuadrant.status import Affected, affected, gateway_status, route_status
+from kuadrant.status import Affected, AffectedObjects, affected, gateway_status, route_status
 
 NOW, LATER = "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
 
@@ -236,3 +237,31 @@ def test_what_another_part_of_kuadrant_says_in_our_entry_stays() -> None:
 
 def test_a_route_without_status_and_policies_is_left_alone() -> None:
     assert route_status({"kind": "HTTPRoute", "metadata": _route()["metadata"]}, _affected(), NOW) is None
+
+
+def test_what_is_found_again_is_the_same_instance_whatever_else_changed() -> None:
+    folder = documents.read([("in.yaml", GATEWAYS + ON_GATEWAY + ON_ROUTE)])
+    finder = AffectedObjects()
+    first = finder.of(folder.objects, compile_gateways(folder.objects).policies)
+    edited = documents.read([("in.yaml", GATEWAYS + ON_GATEWAY + ON_ROUTE.replace("limit: 1", "limit: 2"))])
+    objects = msgspec.structs.replace(folder.objects, rate_limit_policies=edited.objects.rate_limit_policies)
+
+    assert finder.of(objects, compile_gateways(objects).policies) is first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda objects: {"gateways": objects.gateways[:1]}, id="a gateway less"),
+        pytest.param(lambda objects: {"http_routes": objects.http_routes[1:]}, id="a route less"),
+        pytest.param(lambda _: {"rate_limit_policies": ()}, id="no policies"),
+    ],
+)
+def test_after_a_change_it_finds_what_one_that_starts_anew_finds(change: Any) -> None:
+    folder = documents.read([("in.yaml", GATEWAYS + ON_GATEWAY + ON_ROUTE)])
+    finder = AffectedObjects()
+    finder.of(folder.objects, compile_gateways(folder.objects).policies)
+    objects = msgspec.structs.replace(folder.objects, **change(folder.objects))
+    facts = compile_gateways(objects).policies
+
+    assert finder.of(objects, facts) == affected(objects, facts)
