@@ -45,25 +45,28 @@ class Settings(Struct, frozen=True, kw_only=True):
     """What is the same for every gateway.
 
     ``configure`` renders hosts in the dialect of ``module``, as JSON text; it names the cluster ``RATE_LIMIT_CLUSTER``, which is to
-    lead to ``rate_limit``. With ``push`` gateways ask that server for module and configuration.
+    lead to ``rate_limit``. ``configure_by_address`` names that address instead; None if the dialect has no word for one. With ``push`` gateways ask that server for module and configuration.
     """
 
     module: Module
     configure: Callable[[tuple[HostProgram, ...]], bytes]
     rate_limit: Address
+    configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
     push: PushServer | None = None
 
 
 class GatewayObjects(Struct, frozen=True):
     """What there has to be for one gateway, in the order in which it is to be made.
 
-    With a ``problem``, a sentence, nothing is decided: what there is stays as it is.
+    With a ``problem``, a sentence, nothing is decided: what there is stays as it is. With ``prove``, the address of that module has
+    to give its bytes right before the objects are written: the gateway failed to get them a moment ago.
     """
 
     namespace: str
     name: str
     objects: tuple[dict[str, Any], ...] = ()
     problem: str | None = None
+    prove: Module | None = None
 
 
 class Standing(Struct, frozen=True, gc=False):

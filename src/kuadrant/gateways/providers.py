@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.gateways import istio
+from kuadrant.gateways import envoy_gateway, istio
 
 if TYPE_CHECKING:
     from kuadrant.gateways.provider import Provider
 
-PROVIDERS: Final[tuple[Provider, ...]] = (istio,)
+PROVIDERS: Final[tuple[Provider, ...]] = (istio, envoy_gateway)
 
 
 def provider_of(controller: str) -> Provider | None:

@@ -38,13 +38,14 @@ class Known(Struct, frozen=True, kw_only=True):
     """What is known beside the objects of the cluster.
 
     ``module`` is the one to load; ``module_problem`` says why its address has not been proven to give its bytes, and is empty
-    if it has. ``configure`` renders hosts in the module's dialect. Limits that are no longer wanted stay until they
+    if it has. ``configure`` renders hosts in the module's dialect, ``configure_by_address`` as in ``Settings``. Limits that are no longer wanted stay until they
     are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
     """
 
     module: Module
     module_problem: str
     configure: Callable[[tuple[HostProgram, ...]], bytes]
+    configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
     forgotten: frozenset[Identity] = frozenset()
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -105,7 +106,10 @@ class Decider:
         limits = self._limits(compilation.limits, present, known.forgotten)
         address = None if own is None else service_address(own)
         settings = Settings(
-            module=known.module, configure=known.configure, rate_limit=address or Address("", 0)
+            module=known.module,
+            configure=known.configure,
+            configure_by_address=known.configure_by_address,
+            rate_limit=address or Address("", 0),
         )
         self._settings = kept(self._settings, settings)
         held = self._set(present) if own is not None and is_ready(own) and address is not None else None

@@ -24,19 +24,21 @@ from kuadrant.operator.statuses import (
     kuadrant_status,
     status_content,
 )
+from kuadrant.operator.tries import Tries
 from kuadrant.operator.work import DECISION, LIMITS, Work
 from kuadrant.operator.world import Observer
 from kuadrant.operator.writer import Writer
 from kuadrant.status import Affected, AffectedObjects, gateway_status, route_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     import httpx2
 
     from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.limitador import Identity
     from kuadrant.api.meta import Condition
+    from kuadrant.gateways.module import Module
     from kuadrant.gateways.provider import GatewayObjects
     from kuadrant.kube.events import Recorder
     from kuadrant.kube.kind import Entry, Key, Kind
@@ -62,7 +64,8 @@ _TARGETS: Final[dict[str, Kind[Any]]] = {
 class Reconciler:
     """Decides whenever something changed, and does what is not done yet. Nothing is written unless ``leads`` says so.
 
-    ``known`` gives what is known beside the objects; that limits are forgotten is added to it.
+    ``known`` gives what is known beside the objects; that limits are forgotten is added to it. ``prove`` tells what is wrong with a
+    module's address at this moment, nothing if it gives its bytes.
     """
 
     def __init__(
@@ -73,10 +76,12 @@ class Reconciler:
         *,
         known: Callable[[], Known],
         leads: Callable[[], bool],
+        prove: Callable[[Module], Awaitable[str]],
     ) -> None:
         self._store = store
         self._recorder = recorder
         self._known = known
+        self._tries = Tries(prove)
         self._writer = Writer(store, client, leads, self.look)
         self._observer = Observer(store)
         self._decider = Decider()
@@ -184,6 +189,7 @@ class Reconciler:
             if one.obsolete or not (one.awaited or all(map(self._writer.is_in_place, desired))):
                 self._mark(self._objects, work, one)
         self._desired = {key: self._desired[key] for key in decision.gateways}
+        self._tries.forget_all_but(decision.gateways)
 
     def _mark_statuses(self, world: World, decision: Decision) -> None:
         progress = {key: self._progress(key, one) for key, one in decision.gateways.items()}
@@ -290,6 +296,11 @@ class Reconciler:
         if decision is None:
             self._writer.forget(work)
             return
+        if decision.objects and decision.wanted.prove is not None:
+            delay = await self._tries.delay(work.key, decision.wanted.prove)
+            if delay:
+                self._objects.add_after(work, delay)
+                return
         for desired in () if decision.awaited else self._desired_of(work.key, decision):
             await self._writer.apply(work, desired)
         for document in decision.obsolete:

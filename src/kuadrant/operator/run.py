@@ -10,6 +10,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from kuadrant import log
@@ -32,6 +33,9 @@ from kuadrant.wasm.server import serve
 if TYPE_CHECKING:
     import httpx2
 
+    from kuadrant.compiler.program import HostProgram
+    from kuadrant.gateways.envoy import Address
+    from kuadrant.gateways.module import Module
     from kuadrant.settings import OperatorSettings
 
 logger = log.get("kuadrant-operator")
@@ -111,7 +115,9 @@ class Operator:
             module=self._module,
             module_problem="its address was not tried yet",
             configure=partial(render, service=service),
+            configure_by_address=partial(_configure_by_address, service),
         )
+        self._doubted = asyncio.Event()
         self._client = client
         self._store = Store()
         for kind in kinds.ALL:
@@ -124,6 +130,7 @@ class Operator:
             Recorder(CONTROLLER, holder, client),
             known=lambda: self._known,
             leads=lambda: self._leadership.leads,
+            prove=self._prove_now,
         )
 
     def check_ready(self) -> str | None:
@@ -150,6 +157,7 @@ class Operator:
     async def _prove(self) -> None:
         """Find out again and again whether the module's address gives its bytes."""
         while True:
+            self._doubted.clear()
             problem = await prove(self._module)
             if problem != self._known.module_problem:
                 self._known = replace(self._known, module_problem=problem)
@@ -158,4 +166,21 @@ class Operator:
                 else:
                     logger.info("the module is served", url=self._module.url)
                 self._reconciler.look()
-            await asyncio.sleep(_UNPROVEN_SECONDS if problem else _PROVEN_SECONDS)
+            if problem:
+                await asyncio.sleep(_UNPROVEN_SECONDS)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PROVEN_SECONDS):
+                    await self._doubted.wait()
+
+    async def _prove_now(self, module: Module) -> str:
+        """What is wrong with an address at this moment; if anything is, it counts for all gateways."""
+        problem = await prove(module)
+        if problem:
+            self._doubted.set()
+        return problem
+
+
+def _configure_by_address(service: Service, hosts: tuple[HostProgram, ...], address: Address) -> bytes:
+    target = f"dns:///{address.host}:{address.port}"
+    return render(hosts, service=replace(service, cluster=UNSET, google_grpc=target))

@@ -1,4 +1,4 @@
-"""A real API server that has our definitions, our admission policy, and the kinds of Istio and Gateway API."""
+"""A real API server that has our definitions, our admission policy, and the kinds of Gateway API and its providers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import httpx2
 import pytest
 import yaml
 
+from lab.envoy_gateway import crds
 from lab.programs import module_folder
 from tests.integration.kube.conftest import TOKEN, Cluster
 
@@ -26,6 +27,8 @@ PLURALS = {
 SERVED = (
     ("networking.istio.io/v1alpha3", "envoyfilters"),
     ("extensions.istio.io/v1alpha1", "wasmplugins"),
+    ("gateway.envoyproxy.io/v1alpha1", "envoyextensionpolicies"),
+    ("gateway.envoyproxy.io/v1alpha1", "envoypatchpolicies"),
     (f"{GATEWAY_API}/v1", "gateways"),
     (f"{GATEWAY_API}/v1", "httproutes"),
 )
@@ -93,7 +96,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             istio = module_folder("istio", "istio.io/istio") / "manifests/charts/base/files/crd-all.gen.yaml"
             gateway_api = module_folder("istio", "sigs.k8s.io/gateway-api") / "config/crd/standard"
             routes = [gateway_api / f"{GATEWAY_API}_{plural}.yaml" for plural in ("gateways", "httproutes")]
-            for file in (*sorted((CRD / "bases").iterdir()), CRD / "admission.yaml", istio, *routes):
+            envoy_gateway = [
+                crds() / f"gateway.envoyproxy.io_{plural}.yaml"
+                for plural in ("envoyextensionpolicies", "envoypatchpolicies")
+            ]
+            ours = (*sorted((CRD / "bases").iterdir()), CRD / "admission.yaml")
+            for file in (*ours, istio, *envoy_gateway, *routes):
                 for document in yaml.safe_load_all(file.read_text()):
                     server.apply(PLURALS[document["kind"]], document).raise_for_status()
             _until(lambda: _is_in_force(server), "the admission policy is not in force")

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 NAME = "kuadrant-operator-controller-manager"
 NAMESPACE = "kuadrant-system"
 POD_LABELS = {"app": "kuadrant", "control-plane": "controller-manager"}
-OWN_GROUPS = {"kuadrant.io", "extensions.istio.io", "networking.istio.io", "limitador.kuadrant.io"}
+OWN_GROUPS = {
+    "kuadrant.io",
+    "extensions.istio.io",
+    "networking.istio.io",
+    "gateway.envoyproxy.io",
+    "limitador.kuadrant.io",
+}
 WRITES = {"create", "update", "patch", "delete", "deletecollection", "*"}
 
 

@@ -27,6 +27,8 @@ from tests.unit.operator.test_decision import CLASS, EXAMPLE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from kuadrant.gateways.module import Module
+
 PLUGIN = ("istio-system", "kuadrant-istio-ingressgateway")
 LIMITADOR = ("kuadrant-system", "limitador")
 POLICY = ("default", "toystore")
@@ -132,15 +134,23 @@ class Run:
             module=served_module("modules.example", 8082, "0" * 64),
             module_problem="",
             configure=partial(render, service=Service(RATE_LIMIT_CLUSTER)),
+            configure_by_address=lambda hosts, address: render(hosts, Service(google_grpc=address.host)),
         )
         self.leads = True
+        self.served = True
+        self.proven: list[str] = []
         self.reconciler = Reconciler(
             api.store,
             client,
             Recorder("kuadrant.io/test", "test", client),
             known=lambda: self.known,
             leads=lambda: self.leads,
+            prove=self._prove,
         )
+
+    async def _prove(self, module: Module) -> str:
+        self.proven.append(module.url)
+        return "" if self.served else "it answers 503"
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
@@ -172,13 +182,13 @@ class Run:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Run]:
+async def running(class_: str = CLASS) -> AsyncIterator[Run]:
     api = ApiServer()
     async with httpx2.AsyncClient(
         transport=httpx2.MockTransport(api.answer), base_url="http://api.example"
     ) as client:
         run = Run(api, client)
-        texts = [CLASS, *(path.read_text() for path in sorted(EXAMPLE.glob("*.yaml")))]
+        texts = [class_, *(path.read_text() for path in sorted(EXAMPLE.glob("*.yaml")))]
         for document in (one for text in texts for one in yaml.safe_load_all(text)):
             if document["kind"] in {kind.name for kind in kinds.ALL}:
                 if document["kind"] not in {"GatewayClass", "Namespace"}:

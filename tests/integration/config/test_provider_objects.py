@@ -1,4 +1,4 @@
-"""What is written for gateways of Istio is what Istio's own kinds take, without a field that would be dropped."""
+"""What is written for gateways is what the kinds of their providers take, without a field that would be dropped."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ if TYPE_CHECKING:
 
 CASES = [
     path
-    for path in sorted((Path(__file__).parents[2] / "golden" / "istio").glob("*/objects.yaml"))
+    for provider in ("istio", "envoy-gateway")
+    for path in sorted((Path(__file__).parents[2] / "golden" / provider).glob("*/objects.yaml"))
     if yaml.safe_load(path.read_text())["objects"]
 ]
-PLURALS = {"WasmPlugin": "wasmplugins", "EnvoyFilter": "envoyfilters"}
+PLURALS = {
+    "WasmPlugin": "wasmplugins",
+    "EnvoyFilter": "envoyfilters",
+    "EnvoyExtensionPolicy": "envoyextensionpolicies",
+    "EnvoyPatchPolicy": "envoypatchpolicies",
+}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)
-def test_istio_s_kinds_take_the_objects(server: Server, case: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda path: f"{path.parents[1].name}-{path.parent.name}")
+def test_the_provider_s_kinds_take_the_objects(server: Server, case: Path) -> None:
     for document in yaml.safe_load(case.read_text())["objects"]:
         document["metadata"]["namespace"] = "default"
         path = f"{document['apiVersion']}/namespaces/default/{PLURALS[document['kind']]}"

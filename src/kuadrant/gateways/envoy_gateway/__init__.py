@@ -1,0 +1,69 @@
+"""Gateways of Envoy Gateway, as a :class:`kuadrant.gateways.provider.Provider`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kuadrant.gateways import ownership
+from kuadrant.gateways.envoy_gateway.objects import (
+    extension_policy_name,
+    gateway_objects,
+    patch_policy_name,
+)
+from kuadrant.gateways.envoy_gateway.observation import Observation, observation
+from kuadrant.gateways.envoy_gateway.report import standing
+from kuadrant.gateways.provider import ObjectKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.gateways.provider import Surroundings
+
+__all__ = [
+    "CONTROLLERS",
+    "KINDS",
+    "NAME",
+    "Observation",
+    "extension_policy_name",
+    "gateway_objects",
+    "is_needed",
+    "observation",
+    "observe",
+    "owner",
+    "patch_policy_name",
+    "standing",
+]
+
+NAME: Final = "Envoy Gateway"
+CONTROLLERS: Final[tuple[str, ...]] = ("gateway.envoyproxy.io/gatewayclass-controller",)
+_GROUP: Final = "gateway.envoyproxy.io"
+KINDS: Final = (
+    ObjectKind(_GROUP, "v1alpha1", "envoypatchpolicies", "EnvoyPatchPolicy"),
+    ObjectKind(_GROUP, "v1alpha1", "envoyextensionpolicies", "EnvoyExtensionPolicy"),
+)
+
+
+def observe(_: Gateway, surroundings: Surroundings) -> Observation:
+    """Return what Envoy Gateway says of the objects that are there."""
+    return observation(surroundings.existing)
+
+
+def owner(document: Mapping[str, Any]) -> str | None:
+    """Return the Gateway that an object, as the API server has it, was made for; None if it is not ours."""
+    gateway = ownership.owner(document)
+    if gateway is None:
+        return None
+    kind, name = document["kind"], document["metadata"]["name"]
+    port = name.removeprefix(extension_policy_name(gateway)).removeprefix("-port-")
+    ours = {
+        ("EnvoyExtensionPolicy", extension_policy_name(gateway)),
+        ("EnvoyExtensionPolicy", extension_policy_name(gateway, int(port) if port.isdecimal() else None)),
+        ("EnvoyPatchPolicy", patch_policy_name(gateway)),
+    }
+    return gateway if (kind, name) in ours else None
+
+
+def is_needed(document: Mapping[str, Any]) -> bool:
+    """Return whether other objects need this one: the module may ask by the cluster that is in it."""
+    return bool(document["kind"] == "EnvoyPatchPolicy")

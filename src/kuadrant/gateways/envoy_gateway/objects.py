@@ -1,0 +1,159 @@
+"""The objects that make a gateway of Envoy Gateway limit requests.
+
+An EnvoyPatchPolicy with the cluster of the rate limit service, and an EnvoyExtensionPolicy with the module. By default Envoy
+Gateway carries out no EnvoyPatchPolicy: as long as it has not said that it does, the module asks the service by its address.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from kuadrant.gateways.envoy import CLUSTER, RATE_LIMIT_CLUSTER, Address, named_http2_cluster
+from kuadrant.gateways.istio.hosts import tables
+from kuadrant.gateways.ownership import metadata
+from kuadrant.gateways.provider import GatewayObjects
+from kuadrant.gateways.size import too_large
+
+if TYPE_CHECKING:
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.compiler.program import GatewayProgram, HostProgram
+    from kuadrant.gateways.envoy_gateway.observation import Observation
+    from kuadrant.gateways.istio.hosts import Table
+    from kuadrant.gateways.module import Module
+    from kuadrant.gateways.provider import Settings
+
+_API_VERSION: Final = "gateway.envoyproxy.io/v1alpha1"
+_GATEWAY_API: Final = "gateway.networking.k8s.io"
+_MOST_TARGETS: Final = 16
+
+
+def gateway_objects(
+    gateway: Gateway, program: GatewayProgram, observed: Observation, settings: Settings
+) -> GatewayObjects:
+    """Return the objects for ``gateway``, which does what ``program`` says; none if nothing is limited there."""
+    namespace, name = gateway.metadata.namespace, gateway.metadata.name
+    wanted = tables(program)
+    if not wanted:
+        return GatewayObjects(namespace, name)
+    if observed.authorizes:
+        return GatewayObjects(namespace, name, problem=_guarded(observed.authorizes))
+    if not observed.has_cluster and settings.configure_by_address is None:
+        return GatewayObjects(namespace, name, problem=_needs_cluster(settings.module))
+    for table in wanted:
+        if len(_listeners(gateway, table)) > _MOST_TARGETS:
+            return GatewayObjects(namespace, name, problem=_too_many(gateway, table))
+    number = observed.next_try(settings.module.sha256)
+    module = settings.module.at_try(number)
+    objects = (
+        _patch_policy(gateway, settings.rate_limit),
+        *(
+            _extension_policy(gateway, table, module, _configuration(table.hosts, observed, settings))
+            for table in wanted
+        ),
+    )
+    if problems := "; ".join(filter(None, map(too_large, objects))):
+        return GatewayObjects(namespace, name, problem=problems)
+    # An address that Envoy Gateway has not been told before is another attempt.
+    again = module if number and not observed.has_tried(module) else None
+    return GatewayObjects(namespace, name, objects, prove=again)
+
+
+def extension_policy_name(gateway: str, port: int | None = None) -> str:
+    """Return the name of the EnvoyExtensionPolicy for the Gateway of that name, or for one port of it."""
+    return f"kuadrant-{gateway}" if port is None else f"kuadrant-{gateway}-port-{port}"
+
+
+def patch_policy_name(gateway: str) -> str:
+    """Return the name of the EnvoyPatchPolicy for the Gateway of that name; Kuadrant's."""
+    return f"kuadrant-ratelimiting-{gateway}"
+
+
+def _configuration(hosts: tuple[HostProgram, ...], observed: Observation, settings: Settings) -> bytes:
+    if observed.has_cluster or settings.configure_by_address is None:
+        return settings.configure(hosts)
+    return settings.configure_by_address(hosts, settings.rate_limit)
+
+
+def _extension_policy(gateway: Gateway, table: Table, module: Module, configuration: bytes) -> dict[str, Any]:
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "EnvoyExtensionPolicy",
+        "metadata": metadata(extension_policy_name(gateway.metadata.name, table.port), gateway, {}),
+        "spec": {
+            "targetRefs": _targets(gateway, table),
+            "wasm": [
+                {
+                    "name": "kuadrant-wasm-shim",
+                    "rootID": "kuadrant_wasm_shim",
+                    # A module that cannot be fetched or has trapped answers in the place of the application.
+                    "failOpen": False,
+                    "code": {"type": "HTTP", "http": {"url": module.url, "sha256": module.sha256}},
+                    # There is no such variable. Envoy takes a running machine of the same id and environment for the same
+                    # code, and Envoy Gateway gives the same id to every module: without it Envoy would go on with the old one.
+                    "env": {"hostKeys": [f"KUADRANT_WASM_SHIM_{module.sha256}"]},
+                    "config": msgspec.json.decode(configuration),
+                }
+            ],
+        },
+    }
+
+
+def _targets(gateway: Gateway, table: Table) -> list[dict[str, str]]:
+    target = {"group": _GATEWAY_API, "kind": "Gateway", "name": gateway.metadata.name}
+    if table.port is None:
+        return [target]
+    return [{**target, "sectionName": name} for name in _listeners(gateway, table)]
+
+
+def _listeners(gateway: Gateway, table: Table) -> list[str]:
+    """The listeners that a table for one port has to be told; none if it is for all of them."""
+    return [listener.name for listener in gateway.spec.listeners if listener.port == table.port]
+
+
+def _patch_policy(gateway: Gateway, rate_limit: Address) -> dict[str, Any]:
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "EnvoyPatchPolicy",
+        "metadata": metadata(
+            patch_policy_name(gateway.metadata.name), gateway, {"kuadrant.io/ratelimit": "true"}
+        ),
+        "spec": {
+            "targetRef": {"group": _GATEWAY_API, "kind": "Gateway", "name": gateway.metadata.name},
+            "type": "JSONPatch",
+            "jsonPatches": [
+                {
+                    "type": CLUSTER,
+                    "name": RATE_LIMIT_CLUSTER,
+                    "operation": {
+                        "op": "add",
+                        "path": "",
+                        "value": named_http2_cluster(RATE_LIMIT_CLUSTER, rate_limit),
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _guarded(name: str) -> str:
+    return (
+        f"EnvoyExtensionPolicy {name} asks an authorization service, which would be open without it; it stays as it is. "
+        "Delete it once nothing needs that service"
+    )
+
+
+def _needs_cluster(module: Module) -> str:
+    return (
+        f"the module of sha256 {module.sha256} can ask the rate limit service by a cluster only, and Envoy Gateway makes none: "
+        "set extensionApis.enableEnvoyPatchPolicy in its configuration (gateways merged into one Envoy cannot have it)"
+    )
+
+
+def _too_many(gateway: Gateway, table: Table) -> str:
+    count = len(_listeners(gateway, table))
+    return (
+        f"the ports of Gateway {gateway.metadata.namespace}/{gateway.metadata.name} limit a host name in different ways, and port "
+        f"{table.port} has {count} listeners, more than the {_MOST_TARGETS} that an EnvoyExtensionPolicy can name"
+    )

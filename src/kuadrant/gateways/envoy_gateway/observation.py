@@ -1,0 +1,81 @@
+"""What a cluster of Envoy Gateway has that the objects of a gateway depend on.
+
+Envoy Gateway fetches a module itself, once for each new address, and does not try again for an address that failed: it answers
+every request of the gateway with 500 until something changes, and after its eleventh failure it refuses that address for an
+hour. The same bytes under another address are fetched at once. So the number of tries is a part of the address.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed
+from kuadrant.gateways.module import try_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kuadrant.gateways.module import Module
+
+
+class Observation(Struct, frozen=True, gc=False):
+    """What there is for one gateway already.
+
+    ``has_cluster`` tells whether Envoy Gateway has made the cluster of the rate limit service. ``sha256`` and ``number`` are the
+    module and the try that Envoy Gateway was told last, ``failed`` that it could not fetch from there. ``authorizes`` is the
+    EnvoyExtensionPolicy of a former version that guards by authorization, if there is one.
+    """
+
+    has_cluster: bool = False
+    sha256: str = ""
+    number: int = 0
+    failed: bool = False
+    authorizes: str = ""
+
+    def next_try(self, sha256: str) -> int:
+        """Return the number of the try to have for a module: the last one unless that failed."""
+        if sha256 != self.sha256:
+            return 0
+        return self.number + 1 if self.failed else self.number
+
+    def has_tried(self, module: Module) -> bool:
+        """Whether Envoy Gateway was told the address of ``module`` and nothing else since."""
+        return (module.sha256, try_of(module.url)) == (self.sha256, self.number)
+
+
+def observation(existing: Iterable[Mapping[str, Any]]) -> Observation:
+    """Return what ``existing``, the objects of a gateway as the API server has them, say."""
+    existing = tuple(existing)
+    policies = [one for one in existing if one["kind"] == "EnvoyExtensionPolicy"]
+    # Where ports differ there is a policy for each; they have the same address, unless one could not be written.
+    told = max((_told(one) for one in policies), default=("", 0), key=lambda told: told[1])
+    return Observation(
+        has_cluster=any(one["kind"] == "EnvoyPatchPolicy" and is_programmed(one) for one in existing),
+        sha256=told[0],
+        number=told[1],
+        failed=any(module_failed(one) for one in policies),
+        authorizes=next((one["metadata"]["name"] for one in policies if _authorizes(one)), ""),
+    )
+
+
+def _told(policy: Mapping[str, Any]) -> tuple[str, int]:
+    """The module, by its sha256, and the number of the try that a policy tells; nothing if it is not of this form."""
+    for source in _sources(policy):
+        return (source.get("sha256") or "", try_of(source.get("url") or ""))
+    return ("", 0)
+
+
+def _sources(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for extension in policy.get("spec", {}).get("wasm") or ():
+        source = extension.get("code", {}).get("http")
+        if source:
+            yield source
+
+
+def _authorizes(policy: Mapping[str, Any]) -> bool:
+    """Whether a policy asks an authorization service: to replace it would open what it guards."""
+    text = msgspec.json.encode(policy.get("spec", {})).replace(b" ", b"")
+    return b'"service":"auth-service"' in text

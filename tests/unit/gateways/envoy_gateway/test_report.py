@@ -1,0 +1,99 @@
+"""What is made of Envoy Gateway's words for an EnvoyExtensionPolicy; the messages are those of version 1.9.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed, standing
+from kuadrant.gateways.provider import Standing
+
+FAILED = "Wasm: wasm module download failed after 5 attempts, last error: wasm module download request failed: status code 503."
+GIVEN_UP = "Wasm: failed to get Wasm module http://module.example:8082/kuadrant-wasm-shim after 10 attempts."
+CONFLICT = "Unable to target Gateway gw, another EnvoyExtensionPolicy has already attached to it"
+OVERRIDDEN = (
+    "This policy is being overridden by other envoyExtensionPolicies for these routes: [default/toystore]"
+)
+MERGED = "This policy is being merged by other envoyExtensionPolicies for these routes: [default/toystore]"
+
+
+def _condition(type_: str, status: str, message: str = "", generation: int = 2) -> dict[str, Any]:
+    return {"type": type_, "status": status, "message": message, "observedGeneration": generation}
+
+
+def _policy(*ancestors: list[dict[str, Any]], kind: str = "EnvoyExtensionPolicy", targets: int = 1) -> Any:
+    return {
+        "kind": kind,
+        "metadata": {"name": "kuadrant-gw", "namespace": "ns", "generation": 2},
+        "spec": {"targetRefs": [{}] * targets},
+        "status": {"ancestors": [{"conditions": conditions} for conditions in ancestors]},
+    }
+
+
+ACCEPTED = _condition("Accepted", "True")
+
+
+def test_nothing_is_known_before_the_first_word() -> None:
+    untold = _policy()
+    del untold["status"]
+    assert standing(untold) == standing(_policy()) == Standing()
+
+
+def test_what_was_said_of_a_former_version_does_not_count() -> None:
+    assert standing(_policy([_condition("Accepted", "True", generation=1)])) == Standing()
+    former = _policy([_condition("Accepted", "False", FAILED, generation=1)])
+    assert standing(former) == Standing()
+    assert not module_failed(former)
+
+
+def test_every_target_has_to_be_accepted() -> None:
+    assert standing(_policy([ACCEPTED])) == Standing(accepted=True)
+    assert standing(_policy([ACCEPTED], targets=2)) == Standing()
+    assert standing(_policy([ACCEPTED], [ACCEPTED], targets=2)) == Standing(accepted=True)
+
+
+@pytest.mark.parametrize("message", [FAILED, GIVEN_UP, CONFLICT])
+def test_a_refusal_is_told_in_its_own_words(message: str) -> None:
+    refused = _policy([ACCEPTED], [_condition("Accepted", "False", message)], targets=2)
+    assert standing(refused) == Standing(refused=f"EnvoyExtensionPolicy ns/kuadrant-gw: {message}")
+
+
+@pytest.mark.parametrize(("type_", "message"), [("Overridden", OVERRIDDEN), ("Merged", MERGED)])
+def test_an_accepted_policy_that_others_take_routes_from_is_none(type_: str, message: str) -> None:
+    displaced = _policy([ACCEPTED, _condition(type_, "True", message)])
+    assert standing(displaced) == Standing(refused=f"EnvoyExtensionPolicy ns/kuadrant-gw: {message}")
+    assert standing(_policy([ACCEPTED, _condition(type_, "False")])) == Standing(accepted=True)
+
+
+@pytest.mark.parametrize(
+    ("message", "failed"),
+    [(FAILED, True), (GIVEN_UP, True), (CONFLICT, False), ("Lua: no wasm here.", False)],
+)
+def test_a_module_that_could_not_be_fetched_is_told_from_other_refusals(message: str, failed: bool) -> None:
+    assert module_failed(_policy([_condition("Accepted", "False", message)])) is failed
+
+
+def test_a_policy_is_enforced_without_its_patch() -> None:
+    disabled = "EnvoyPatchPolicy is disabled in the EnvoyGateway configuration"
+    assert standing(_policy([_condition("Accepted", "False", disabled)], kind="EnvoyPatchPolicy")).accepted
+
+
+@pytest.mark.parametrize(
+    ("conditions", "programmed"),
+    [
+        ([], False),
+        ([ACCEPTED], False),
+        ([_condition("Accepted", "False")], False),
+        ([ACCEPTED, _condition("Programmed", "False")], False),
+        ([ACCEPTED, _condition("Programmed", "True")], True),
+        (
+            [_condition("Accepted", "True", generation=1), _condition("Programmed", "True", generation=1)],
+            True,
+        ),
+    ],
+)
+def test_a_cluster_is_there_once_it_was_programmed(
+    conditions: list[dict[str, Any]], programmed: bool
+) -> None:
+    assert is_programmed(_policy(conditions, kind="EnvoyPatchPolicy")) is programmed
