@@ -14,6 +14,8 @@ from kuadrant.gateways.module import Module
 from kuadrant.gateways.push import PushServer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import GatewayProgram
 
@@ -115,5 +117,8 @@ class Provider(Protocol):
     def is_needed(self, document: Mapping[str, Any], /) -> bool:
         """Return whether the gateway's other objects need this one, one of ours, as long as they are there."""
 
-    def standing(self, document: Mapping[str, Any], /) -> Standing:
-        """Return what the provider says of an object of ours in the version that the API server has."""
+    def standing(self, document: Mapping[str, Any], others: Iterable[Mapping[str, Any]], /) -> Standing:
+        """Return what the provider says of an object of ours in the version that the API server has.
+
+        ``others`` are the objects of its kinds that are not ours: some may take the place of ours for a part of the requests.
+        """

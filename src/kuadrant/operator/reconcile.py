@@ -192,7 +192,7 @@ class Reconciler:
         self._tries.forget_all_but(decision.gateways)
 
     def _mark_statuses(self, world: World, decision: Decision) -> None:
-        progress = {key: self._progress(key, one) for key, one in decision.gateways.items()}
+        progress = {key: self._progress(world, key, one) for key, one in decision.gateways.items()}
         self._wanted_statuses = self._policy_statuses.of(world, decision, progress)
         policies = self._store.table(kinds.POLICIES).entries
         for key, status in self._wanted_statuses.items():
@@ -255,11 +255,11 @@ class Reconciler:
             self._desired[key] = former = (decision.wanted, tuple(made))
         return former[1]
 
-    def _progress(self, key: Key, decision: GatewayDecision) -> Progress:
+    def _progress(self, world: World, key: Key, decision: GatewayDecision) -> Progress:
         desired = self._desired_of(key, decision)
         missing = [one.kind.name for one in desired if not self._writer.is_in_place(one)]
         standings = [
-            decision.provider.standing(entry.object)
+            decision.provider.standing(entry.object, world.others)
             for entry in map(self._writer.entry, desired)
             if entry is not None and decision.provider is not None
         ]

@@ -36,14 +36,15 @@ class World(Struct, frozen=True, kw_only=True):
     """The objects to decide from, those that are there already, and what could not be read.
 
     ``objects`` have no status but the addresses of Gateways. ``pods`` are the labels of the pods of each namespace. ``existing`` are
-    the objects of providers that were made for a Gateway, as the API server has them, by the Gateway. ``unreadable`` is by namespace
-    and name of the policy. ``served`` are the names of the providers' kinds that the cluster has.
+    the objects of providers that were made for a Gateway, as the API server has them, by the Gateway; ``others`` are those of the same
+    kinds that are somebody else's. ``unreadable`` is by namespace and name of the policy. ``served`` are the names of the providers' kinds that the cluster has.
     """
 
     objects: Objects
     services: Mapping[Key, Service] = field(default_factory=dict)
     pods: Mapping[str, tuple[dict[str, str], ...]] = field(default_factory=dict)
     existing: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    others: tuple[dict[str, Any], ...] = ()
     policies: Mapping[Key, StoredPolicy] = field(default_factory=dict)
     limitadors: Mapping[Key, Limitador] = field(default_factory=dict)
     unreadable: Mapping[Key, str] = field(default_factory=dict)
@@ -94,7 +95,7 @@ class Observer:
         if kinds.LIMITADORS in changed:
             values["limitadors"] = self._entries(kinds.LIMITADORS)
         if changed.intersection(kinds.OF_PROVIDERS.values()):
-            values["existing"] = self._existing(former.existing)
+            values["existing"], values["others"] = self._of_providers(former)
             values["served"] = frozenset(
                 name for name, kind in kinds.OF_PROVIDERS.items() if self._store.table(kind).resource_version
             )
@@ -123,18 +124,23 @@ class Observer:
             pods.setdefault(namespace, []).append(entry.object.metadata.labels)
         return {namespace: kept(former.get(namespace), tuple(labels)) for namespace, labels in pods.items()}
 
-    def _existing(
-        self, former: Mapping[Key, tuple[dict[str, Any], ...]]
-    ) -> Mapping[Key, tuple[dict[str, Any], ...]]:
+    def _of_providers(
+        self, former: World
+    ) -> tuple[Mapping[Key, tuple[dict[str, Any], ...]], tuple[dict[str, Any], ...]]:
+        """The objects of providers: those that were made for each Gateway, and those of others."""
         existing: dict[Key, list[dict[str, Any]]] = {}
+        others: list[dict[str, Any]] = []
         for provider in PROVIDERS:
             for kind in provider.KINDS:
                 for (namespace, _), entry in self._store.table(kinds.OF_PROVIDERS[kind.name]).entries.items():
-                    if (name := provider.owner(entry.object)) is not None:
-                        existing.setdefault((namespace, name), []).append(entry.object)
+                    name = provider.owner(entry.object)
+                    (others if name is None else existing.setdefault((namespace, name), [])).append(
+                        entry.object
+                    )
         return {
-            key: _same_items(former.get(key, ()), tuple(documents)) for key, documents in existing.items()
-        }
+            key: _same_items(former.existing.get(key, ()), tuple(documents))
+            for key, documents in existing.items()
+        }, _same_items(former.others, tuple(others))
 
 
 class _Converted(Generic[S, T]):

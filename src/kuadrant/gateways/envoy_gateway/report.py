@@ -7,27 +7,51 @@ from typing import TYPE_CHECKING, Any
 from kuadrant.gateways.provider import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-_WHERE = "EnvoyExtensionPolicy {namespace}/{name}"
+    from collections.abc import Iterable, Iterator, Mapping
 
 
-def standing(document: Mapping[str, Any]) -> Standing:
+def standing(document: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> Standing:
     """Return what Envoy Gateway says of ``document`` in the version that the API server has.
 
-    Nothing depends on whether it carries out an EnvoyPatchPolicy: the module does without.
+    ``others`` are policies of other people. Where one is for a route it replaces ours there, or, if it says how to merge, those of our
+    lists that it has, too. Nothing depends on whether an EnvoyPatchPolicy is carried out: the module does without.
     """
     if document["kind"] == "EnvoyPatchPolicy":
         return Standing(accepted=True)
     conditions = list(_conditions(document, "Accepted"))
-    for condition in conditions:
-        if condition["status"] == "False":
-            return Standing(refused=_refusal(document, condition["message"]))
-    for type_ in ("Overridden", "Merged"):
-        for condition in _conditions(document, type_):
-            if condition["status"] == "True":
-                return Standing(refused=_refusal(document, condition["message"]))
+    refused = next((one for one in conditions if one["status"] == "False"), None) or _displaced(
+        document, others
+    )
+    if refused is not None:
+        where = f"{document['metadata']['namespace']}/{document['metadata']['name']}"
+        return Standing(refused=f"EnvoyExtensionPolicy {where}: {refused['message']}")
     return Standing(accepted=0 < len(conditions) >= len(document["spec"].get("targetRefs") or ()))
+
+
+def _displaced(document: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The condition that tells of routes or listeners where the module does not run."""
+    for condition in _conditions(document, "Overridden"):
+        if condition["status"] == "True":
+            return condition
+    for condition in _conditions(document, "Merged"):
+        # Names as they are listed: "... for these routes: [default/a default/b]".
+        routes = frozenset(condition["message"].replace("[", " ").replace("]", " ").split())
+        if condition["status"] == "True" and any(_replaces_modules(one, routes) for one in others):
+            return condition
+    return None
+
+
+def _replaces_modules(policy: Mapping[str, Any], routes: frozenset[str]) -> bool:
+    """Whether a policy that is merged with ours has modules of its own for one of ``routes``: lists are replaced as a whole."""
+    if policy["kind"] != "EnvoyExtensionPolicy" or not policy["spec"].get("wasm"):
+        return False
+    spec, namespace = policy["spec"], policy["metadata"]["namespace"]
+    targets = [*(spec.get("targetRefs") or ()), *filter(None, [spec.get("targetRef")])]
+    # Whom a selector means is not looked up: it may be one of them.
+    return bool(spec.get("targetSelectors")) or any(
+        any(route == name or route.startswith(f"{name}/") for route in routes)
+        for name in (f"{namespace}/{target['name']}" for target in targets)
+    )
 
 
 def module_failed(document: Mapping[str, Any]) -> bool:
@@ -59,8 +83,3 @@ def _conditions(
         for condition in ancestor.get("conditions") or ():
             if condition["type"] == type_ and condition.get("observedGeneration", 0) >= generation:
                 yield condition
-
-
-def _refusal(document: Mapping[str, Any], message: str) -> str:
-    where = _WHERE.format(namespace=document["metadata"]["namespace"], name=document["metadata"]["name"])
-    return f"{where}: {message}"

@@ -11,7 +11,7 @@ from kuadrant.gateways.istio.selection import GATEWAY_NAME, NotSelectable, Selec
 from kuadrant.gateways.provider import ObjectKind, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.gateways.provider import Surroundings
@@ -54,6 +54,6 @@ def observe(gateway: Gateway, surroundings: Surroundings) -> Selection | NotSele
     )
 
 
-def standing(_: Mapping[str, Any]) -> Standing:
+def standing(_: Mapping[str, Any], _others: Iterable[Mapping[str, Any]]) -> Standing:
     """Istio says nothing of its objects: what it reads counts as accepted."""
     return Standing(accepted=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed, standing
+from kuadrant.gateways.envoy_gateway import report
+from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed
 from kuadrant.gateways.provider import Standing
 
 FAILED = "Wasm: wasm module download failed after 5 attempts, last error: wasm module download request failed: status code 503."
@@ -34,6 +35,10 @@ def _policy(*ancestors: list[dict[str, Any]], kind: str = "EnvoyExtensionPolicy"
 ACCEPTED = _condition("Accepted", "True")
 
 
+def standing(document: Any, *others: Any) -> Standing:
+    return report.standing(document, others)
+
+
 def test_nothing_is_known_before_the_first_word() -> None:
     untold = _policy()
     del untold["status"]
@@ -59,11 +64,38 @@ def test_a_refusal_is_told_in_its_own_words(message: str) -> None:
     assert standing(refused) == Standing(refused=f"EnvoyExtensionPolicy ns/kuadrant-gw: {message}")
 
 
-@pytest.mark.parametrize(("type_", "message"), [("Overridden", OVERRIDDEN), ("Merged", MERGED)])
-def test_an_accepted_policy_that_others_take_routes_from_is_none(type_: str, message: str) -> None:
-    displaced = _policy([ACCEPTED, _condition(type_, "True", message)])
-    assert standing(displaced) == Standing(refused=f"EnvoyExtensionPolicy ns/kuadrant-gw: {message}")
-    assert standing(_policy([ACCEPTED, _condition(type_, "False")])) == Standing(accepted=True)
+def test_an_accepted_policy_that_another_one_overrides_is_none() -> None:
+    overridden = _policy([ACCEPTED, _condition("Overridden", "True", OVERRIDDEN)])
+    assert standing(overridden) == Standing(refused=f"EnvoyExtensionPolicy ns/kuadrant-gw: {OVERRIDDEN}")
+    assert standing(_policy([ACCEPTED, _condition("Overridden", "False")])).accepted
+
+
+def _theirs(namespace: str = "default", **spec: Any) -> Any:
+    target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "toystore"}
+    spec = {"mergeType": "StrategicMerge", "targetRefs": [target], **spec}
+    return {
+        "kind": "EnvoyExtensionPolicy",
+        "metadata": {"name": "theirs", "namespace": namespace},
+        "spec": spec,
+    }
+
+
+@pytest.mark.parametrize(
+    ("theirs", "accepted"),
+    [
+        (_theirs(lua=[{}]), True),
+        (_theirs(wasm=[{}]), False),
+        (_theirs(wasm=[{}], targetRefs=None, targetSelectors=[{}]), False),
+        (_theirs("elsewhere", wasm=[{}]), True),
+    ],
+    ids=["other filters", "a module", "a module for whom it may be", "a module for another route"],
+)
+def test_a_policy_that_is_merged_counts_unless_its_modules_take_the_place_of_ours(
+    theirs: Any, accepted: bool
+) -> None:
+    merged = _policy([ACCEPTED, _condition("Merged", "True", MERGED)])
+    assert standing(merged, theirs).accepted is accepted
+    assert MERGED in standing(merged, theirs).refused or accepted
 
 
 @pytest.mark.parametrize(
