@@ -104,8 +104,8 @@ shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 	@$(BIN)/python wasm-shim/build.py
 
 .PHONY: generate
-generate: $(VENV)/.dev ## Write the definitions of our kinds into config/crd from the structs that read them
-	@$(BIN)/python scripts/generate_crds.py
+generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/ and bundle/ from config/
+	@for what in crds chart bundle; do $(BIN)/python -m scripts.generate_$$what || exit; done
 
 .PHONY: wheel
 wheel: $(VENV)/.run ## Build the wheel into dist/

@@ -89,6 +89,7 @@ PROGRAMS = {
         _kubernetes("kubectl"),
         Program("coredns", "coredns", "."),
         Program("pause", "pause", "."),
+        Program("helm-template", "helm", "."),
         Program("pilot-discovery", "istio", f"{_ISTIO}/pilot/cmd/pilot-discovery"),
         Program("pilot-agent", "istio", f"{_ISTIO}/pilot/cmd/pilot-agent"),
         Program("envoy-gateway", "envoy-gateway", f"{_ENVOY_GATEWAY}/cmd/envoy-gateway"),

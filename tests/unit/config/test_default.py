@@ -64,14 +64,33 @@ def test_whatever_selects_the_operator_s_pods_finds_them(
     installation: Installation, pod: dict[str, Any]
 ) -> None:
     selectors = [
-        installation.one("Deployment", NAME)["spec"]["selector"]["matchLabels"],
-        installation.one("PodDisruptionBudget", NAME)["spec"]["selector"]["matchLabels"],
-        installation.one("NetworkPolicy", NAME)["spec"]["podSelector"]["matchLabels"],
         installation.one("Service", f"{NAME}-wasm-shim-service")["spec"]["selector"],
         installation.one("Service", f"{NAME}-metrics-service")["spec"]["selector"],
     ]
     assert selectors == [POD_LABELS] * len(selectors)
     assert pod["metadata"]["labels"] == POD_LABELS
+
+
+def test_every_deployment_has_a_budget_and_a_network_policy_for_its_pods(installation: Installation) -> None:
+    for deployment in installation.all("Deployment"):
+        name, labels = deployment["metadata"]["name"], deployment["spec"]["template"]["metadata"]["labels"]
+        assert [
+            deployment["spec"]["selector"]["matchLabels"],
+            installation.one("PodDisruptionBudget", name)["spec"]["selector"]["matchLabels"],
+            installation.one("NetworkPolicy", name)["spec"]["podSelector"]["matchLabels"],
+        ] == [labels] * 3
+
+
+def test_every_container_asks_for_what_it_needs_and_has_a_bound_of_memory(installation: Installation) -> None:
+    for deployment in installation.all("Deployment"):
+        for container in deployment["spec"]["template"]["spec"]["containers"]:
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert container["resources"]["limits"].keys() == {"memory"}
+
+
+def test_an_update_takes_no_pod_away_before_another_is_there(installation: Installation) -> None:
+    for deployment in installation.all("Deployment"):
+        assert deployment["spec"]["strategy"] == {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
 
 def test_the_ports(manager: dict[str, Any]) -> None:
@@ -91,12 +110,13 @@ def test_every_service_leads_to_ports_that_the_pods_behind_it_have(installation:
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
 
 
-def test_the_network_lets_in_what_is_for_one_of_the_pods_ports(
-    installation: Installation, manager: dict[str, Any]
-) -> None:
-    ingress = installation.one("NetworkPolicy", NAME)["spec"]["ingress"]
-    open_ports = [port["port"] for rule in ingress for port in rule["ports"]]
-    assert sorted(open_ports) == sorted(port["name"] for port in manager["ports"])
+def test_the_network_lets_in_what_is_for_one_of_the_pods_ports(installation: Installation) -> None:
+    for deployment in installation.all("Deployment"):
+        policy = installation.one("NetworkPolicy", deployment["metadata"]["name"])["spec"]
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        open_ports = [port["port"] for rule in policy["ingress"] for port in rule["ports"]]
+        assert sorted(open_ports) == sorted(port["name"] for port in container["ports"])
 
 
 def test_the_probes(manager: dict[str, Any]) -> None:
