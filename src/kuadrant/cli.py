@@ -17,7 +17,9 @@ from msgspec import to_builtins
 
 from kuadrant import __version__, log, ratelimit_follower, settings
 from kuadrant.gateways.envoy import Address
+from kuadrant.kube.client import ConfigurationError, RequestError, find_access
 from kuadrant.operator import run as cluster
+from kuadrant.operator.who import Answer, who
 from kuadrant.progress import Bar
 from kuadrant.wasm import report, store
 from kuadrant.wasm.catalogue import CHOSEN, CatalogueError, carried, current
@@ -238,6 +240,7 @@ def operator(
     wasm_host: str = "",
     wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned",
     probes_port: PortOrOff = 8081,
+    metrics_port: PortOrOff = 8080,
     failure_mode: Annotated[
         settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
     ] = "deny",
@@ -258,7 +261,8 @@ def operator(
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         wasm_host: The name under which gateways reach the module server; by default that of its Service.
         wasm_url: pinned writes the module's address with its digest, plain without.
-        probes_port: The port of /healthz and /readyz; 0 turns it off.
+        probes_port: The port of /healthz, /readyz and /fetches (who has fetched modules); 0 turns it off.
+        metrics_port: The port of /metrics (Prometheus); 0 turns it off.
         failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
         rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
         log_level: The least level that is logged.
@@ -274,6 +278,7 @@ def operator(
                 wasm_host=wasm_host,
                 wasm_url=wasm_url,
                 probes_port=probes_port,
+                metrics_port=metrics_port,
                 failure_mode=failure_mode,
                 rate_limit_timeout=rate_limit_timeout,
             )
@@ -399,6 +404,41 @@ def wasm_gc(
     for name in store.collect(modules, keep_before=keep):
         print(name)
     return 0
+
+
+@wasm.command(name="who")
+def wasm_who(
+    *,
+    namespace: Annotated[str, Parameter(env_var="OPERATOR_NAMESPACE")] = "kuadrant-system",
+    kubeconfig: Path | None = None,
+    output: Output = "text",
+) -> int:
+    """Show which gateway pods have fetched which module from the operator of a cluster, and how it ended.
+
+    Every replica is asked, through the API server: it takes the rights to list pods and to get pods/proxy.
+
+    Exit code: 0, or 1 when a replica or the API server cannot be asked.
+
+    Args:
+        namespace: The operator's namespace.
+        kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
+        output: text for people, json for programs.
+    """
+
+    async def ask() -> Answer:
+        async with find_access(str(kubeconfig) if kubeconfig else None).connect() as client:
+            return await who(client, namespace)
+
+    try:
+        answer = asyncio.run(ask())
+    except (ConfigurationError, RequestError) as error:
+        sys.exit(f"kuadrant: {error}")
+    for problem in answer.problems:
+        print(f"kuadrant: {problem}", file=sys.stderr)
+    if not answer.replicas:
+        sys.exit(f"kuadrant: no replica of the operator runs in {namespace}")
+    _print(to_builtins(answer.lines), report.fetches_text(to_builtins(answer.lines)), output)
+    return 1 if answer.problems else 0
 
 
 @contextmanager

@@ -57,6 +57,7 @@ class OperatorSettings(Struct, frozen=True, kw_only=True):
     wasm_host: str = ""
     wasm_url: Literal["pinned", "plain"] = "pinned"
     probes_port: int = 8081
+    metrics_port: int = 8080
     failure_mode: FailureMode = "deny"
     rate_limit_timeout: int = 1000
 

@@ -20,7 +20,9 @@ async def prove(module: Module) -> str:
     size = 0
     try:
         async with (
-            httpx2.AsyncClient(timeout=_SECONDS, trust_env=False) as client,
+            httpx2.AsyncClient(
+                timeout=_SECONDS, trust_env=False, headers={"User-Agent": "kuadrant-operator"}
+            ) as client,
             client.stream("GET", module.url) as response,
         ):
             if response.status_code != 200:

@@ -10,8 +10,10 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from kuadrant import log
 from kuadrant.dialects.kuadrant import Service, render
@@ -28,6 +30,8 @@ from kuadrant.operator.decision import Known
 from kuadrant.operator.proof import prove
 from kuadrant.operator.reconcile import Reconciler
 from kuadrant.wasm.catalogue import CatalogueError, carried
+from kuadrant.wasm.fetches import PATH as FETCHES
+from kuadrant.wasm.fetches import Fetches
 from kuadrant.wasm.server import serve
 
 if TYPE_CHECKING:
@@ -37,8 +41,10 @@ if TYPE_CHECKING:
     from kuadrant.gateways.envoy import Address
     from kuadrant.gateways.module import Module
     from kuadrant.settings import OperatorSettings
+    from kuadrant.wasm.server import Fetch
 
 logger = log.get("kuadrant-operator")
+shim = log.get("wasm-shim")
 
 CONTROLLER = "kuadrant.io/kuadrant-operator"
 """Who tells of Events."""
@@ -70,14 +76,26 @@ async def run(settings: OperatorSettings) -> int:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(client.aclose)
         operator = Operator(settings, client, modules[0].sha256)
+        fetches = Fetches(modules, loop.time)
+
+        def note(fetch: Fetch) -> None:
+            fetches.note(fetch)
+            shim.debug("fetch", **{name: getattr(fetch, name) for name in fetch.__struct_fields__})
+
         try:
             if settings.wasm_port:
-                await stack.enter_async_context(serve(modules, "", settings.wasm_port, grace=2.0))
-            if settings.probes_port:
-                checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
-                probes = OperationsServer({}, "", settings.probes_port, checks)
-                await probes.start()
-                stack.push_async_callback(probes.stop)
+                server = serve(modules, "", settings.wasm_port, grace=2.0, observer=note)
+                await stack.enter_async_context(server)
+            checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
+            pages = {FETCHES: ("application/json", lambda: msgspec.json.encode(fetches.records()))}
+            metrics = {"/metrics": (CONTENT_TYPE_LATEST, fetches.metrics)}
+            for operations, port in (
+                (OperationsServer(pages, "", settings.probes_port, checks), settings.probes_port),
+                (OperationsServer(metrics, "", settings.metrics_port), settings.metrics_port),
+            ):
+                if port:
+                    await operations.start()
+                    stack.push_async_callback(operations.stop)
         except OSError as error:
             logger.error("a port cannot be had", problem=str(error))  # noqa: TRY400 - its place says nothing
             return 1

@@ -28,6 +28,7 @@ from kuadrant.standalone.rollout import Target, stages, union
 from kuadrant.standalone.summary import summary
 from kuadrant.status import Evidence, PolicyStatus, policy_status
 from kuadrant.wasm.catalogue import CatalogueError, carried
+from kuadrant.wasm.fetches import Fetches
 from kuadrant.wasm.server import serve
 from kuadrant.xds import EMPTY, AddressError, Refusal, Server, Snapshot
 
@@ -150,10 +151,16 @@ class Standalone:
         except CatalogueError as error:
             raise StartError(str(error)) from error
         logger.info("wasm-shim", sha256=served[0].sha256)
+        fetches = Fetches(served, asyncio.get_running_loop().time)
+
+        def note(fetch: Fetch) -> None:
+            fetches.note(fetch)
+            modules.debug("fetch", **{name: getattr(fetch, name) for name in fetch.__struct_fields__})
+
         if settings.wasm_port:
             try:
                 await self._stack.enter_async_context(
-                    serve(served, settings.address, settings.wasm_port, observer=_log_fetch)
+                    serve(served, settings.address, settings.wasm_port, observer=note)
                 )
             except OSError as error:
                 raise _taken("--wasm-port", settings.address, settings.wasm_port, error) from error
@@ -176,7 +183,7 @@ class Standalone:
         if settings.metrics_port:
             operations = OperationsServer(
                 {
-                    "/metrics": (CONTENT_TYPE_LATEST, self._limits.metrics),
+                    "/metrics": (CONTENT_TYPE_LATEST, lambda: self._limits.metrics() + fetches.metrics()),
                     "/xds": ("application/json", lambda: msgspec.json.encode(self._xds.status())),
                 },
                 settings.address,
@@ -420,7 +427,3 @@ def _log_problem(write: Callable[..., None], problem: Problem) -> None:
         object=problem.subject,
         field=problem.field,
     )
-
-
-def _log_fetch(fetch: Fetch) -> None:
-    modules.debug("fetch", **{name: getattr(fetch, name) for name in fetch.__struct_fields__})

@@ -73,6 +73,37 @@ def listing_text(entries: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def fetches_text(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Return who has fetched what as a table."""
+    if not lines:
+        return "Nobody has fetched a module since the replicas started."
+    rows = [("POD", "CLIENT", "MODULE", "SHA256", "STATUS", "COUNT", "LAST")]
+    rows += [
+        (
+            line["pod"],
+            line["client"],
+            line["version"] or "-",
+            line["sha256"][:12] or "-",
+            str(line["status"]),
+            str(line["count"]),
+            f"{_age(line['seconds'])} ago",
+        )
+        for line in lines
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _age(seconds: float) -> str:
+    """Return a time as kubectl writes it: in its largest unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
 def inspection_text(report: Mapping[str, Any]) -> str:
     """Return an inspection as lines for a person."""
     lines = [
