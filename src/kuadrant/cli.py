@@ -239,6 +239,9 @@ def operator(
     wasm_port: Annotated[PortOrOff, Parameter(env_var="WASM_SHIM_HTTP_PORT")] = 8082,
     wasm_host: str = "",
     wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned",
+    wasm_delivery: Annotated[Literal["pull", "push"], Parameter(env_var="WASM_DELIVERY")] = "pull",
+    push_port: Annotated[PortOrOff, Parameter(env_var="WASM_PUSH_PORT")] = 8083,
+    push_host: str = "",
     probes_port: PortOrOff = 8081,
     metrics_port: PortOrOff = 8080,
     failure_mode: Annotated[
@@ -261,6 +264,10 @@ def operator(
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         wasm_host: The name under which gateways reach the module server; by default that of its Service.
         wasm_url: pinned writes the module's address with its digest, plain without.
+        wasm_delivery: How gateways get the module: pull from the module server, push over a stream that tells what became of it.
+            The annotation kuadrant.io/wasm-delivery of a Gateway overrides it.
+        push_port: The port of the push server; 0 turns it off.
+        push_host: The name under which gateways reach the push server; by default that of its Service.
         probes_port: The port of /healthz, /readyz and /fetches (who has fetched modules); 0 turns it off.
         metrics_port: The port of /metrics (Prometheus); 0 turns it off.
         failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
@@ -277,6 +284,9 @@ def operator(
                 wasm_port=wasm_port,
                 wasm_host=wasm_host,
                 wasm_url=wasm_url,
+                delivery=wasm_delivery,
+                push_port=push_port,
+                push_host=push_host,
                 probes_port=probes_port,
                 metrics_port=metrics_port,
                 failure_mode=failure_mode,

@@ -48,7 +48,8 @@ class OperatorSettings(Struct, frozen=True, kw_only=True):
     """What ``kuadrant operator`` was asked to do.
 
     ``namespace`` is the operator's own. ``modules`` is a folder of fetched modules. ``wasm_host`` is the name under which gateways reach the module server, by default that
-    of its Service; ``wasm_url`` is the form of the address that is written. Ports are off at 0.
+    of its Service; ``wasm_url`` is the form of the address that is written. ``push_port`` and ``push_host`` are those of the push
+    server; ``delivery`` is how gateways get the module that do not say it themselves. Ports are off at 0.
     """
 
     namespace: str
@@ -56,6 +57,9 @@ class OperatorSettings(Struct, frozen=True, kw_only=True):
     wasm_port: int = 8082
     wasm_host: str = ""
     wasm_url: Literal["pinned", "plain"] = "pinned"
+    delivery: Literal["pull", "push"] = "pull"
+    push_port: int = 8083
+    push_host: str = ""
     probes_port: int = 8081
     metrics_port: int = 8080
     failure_mode: FailureMode = "deny"

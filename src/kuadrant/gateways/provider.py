@@ -11,7 +11,7 @@ from kuadrant.api.service import Service
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.module import Module
-from kuadrant.gateways.push import PushServer
+from kuadrant.gateways.push import Delivery, PushServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """What is the same for every gateway.
 
     ``configure`` renders hosts in the dialect of ``module``, as JSON text; it names the cluster ``RATE_LIMIT_CLUSTER``, which is to
-    lead to ``rate_limit``. ``configure_by_address`` names that address instead; None if the dialect has no word for one. With ``push`` gateways ask that server for module and configuration.
+    lead to ``rate_limit``. ``configure_by_address`` names that address instead; None if the dialect has no word for one. Gateways that are pushed to ask ``push`` for module and configuration: without it there are none.
+    ``delivery`` is for those that do not say it themselves.
     """
 
     module: Module
@@ -55,13 +56,22 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_limit: Address
     configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
     push: PushServer | None = None
+    delivery: Delivery = "pull"
+
+
+class PodSelector(Struct, frozen=True):
+    """The pods of a gateway: those in ``namespace`` that have all of ``labels``."""
+
+    namespace: str
+    labels: Mapping[str, str]
 
 
 class GatewayObjects(Struct, frozen=True):
     """What there has to be for one gateway, in the order in which it is to be made.
 
     With a ``problem``, a sentence, nothing is decided: what there is stays as it is. With ``prove``, the address of that module has
-    to give its bytes right before the objects are written: the gateway failed to get them a moment ago.
+    to give its bytes right before the objects are written: the gateway failed to get them a moment ago. A gateway that asks us has
+    what it is to get in ``pushed``, the shim's configuration by the name of the resource, and ``pods`` may ask for it.
     """
 
     namespace: str
@@ -69,6 +79,8 @@ class GatewayObjects(Struct, frozen=True):
     objects: tuple[dict[str, Any], ...] = ()
     problem: str | None = None
     prove: Module | None = None
+    pushed: Mapping[str, bytes] = field(default_factory=dict)
+    pods: PodSelector | None = None
 
 
 class Standing(Struct, frozen=True, gc=False):

@@ -6,11 +6,25 @@ module and all, whenever it changes, without a new listener.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
 from kuadrant.gateways.envoy import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kuadrant.api.gateway import Gateway
+
+Delivery = Literal["pull", "push"]
+"""How a gateway gets the module: from an address that an object names, or by asking us."""
+
+ANNOTATION: Final = "kuadrant.io/wasm-delivery"
+"""On a Gateway: its own way, whatever is the rule."""
+
+ASKS: Final = {"kuadrant.io/wasm-delivery": "push"}
+"""The label of an object by which a gateway asks us."""
 
 _MODULE: Final = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 _FAULT: Final = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
@@ -22,6 +36,23 @@ class PushServer(Struct, frozen=True, kw_only=True):
 
     address: Address
     authority: str = ""
+
+
+def delivery(gateway: Gateway, default: Delivery) -> Delivery | None:
+    """Return how ``gateway`` is to get the module; None if its annotation says something that is no way."""
+    match gateway.metadata.annotations.get(ANNOTATION, default):
+        case "pull":
+            return "pull"
+        case "push":
+            return "push"
+        case _:
+            return None
+
+
+def asks(document: Mapping[str, Any]) -> bool:
+    """Whether an object, as the API server has it, makes its gateway ask us."""
+    labels: Mapping[str, str] = document["metadata"].get("labels") or {}
+    return ASKS.items() <= labels.items()
 
 
 def resource_name(namespace: str, gateway: str, port: int | None = None) -> str:

@@ -16,6 +16,7 @@ from kuadrant.gateways.module import Module
 from kuadrant.gateways.obsolete import obsolete
 from kuadrant.gateways.provider import GatewayObjects, Provider, Settings, Surroundings
 from kuadrant.gateways.providers import PROVIDERS, provider_of
+from kuadrant.gateways.push import Delivery, PushServer
 from kuadrant.kube.kind import Key
 from kuadrant.operator.memo import Last, kept
 
@@ -32,6 +33,8 @@ LIMITADOR: Final = "Limitador"
 """What keeps a gateway's objects from being written, as it is named in statuses: the limits are not held yet."""
 MODULE: Final = "wasm-shim"
 """The same: the module's address was not proven."""
+PUSH: Final = "push"
+"""The same, for a gateway that asks us: the push server's address was not proven."""
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -40,6 +43,7 @@ class Known(Struct, frozen=True, kw_only=True):
     ``module`` is the one to load; ``module_problem`` says why its address has not been proven to give its bytes, and is empty
     if it has. ``configure`` renders hosts in the module's dialect, ``configure_by_address`` as in ``Settings``. Limits that are no longer wanted stay until they
     are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
+    ``push`` and ``delivery`` are those of ``Settings``; ``push_problem`` says why the push server's address was not proven.
     """
 
     module: Module
@@ -48,6 +52,9 @@ class Known(Struct, frozen=True, kw_only=True):
     configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
     forgotten: frozenset[Identity] = frozenset()
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    push: PushServer | None = None
+    push_problem: str = ""
+    delivery: Delivery = "pull"
 
 
 class GatewayDecision(Struct, frozen=True, kw_only=True):
@@ -110,6 +117,8 @@ class Decider:
             configure=known.configure,
             configure_by_address=known.configure_by_address,
             rate_limit=address or Address("", 0),
+            push=known.push,
+            delivery=known.delivery,
         )
         self._settings = kept(self._settings, settings)
         held = self._set(present) if own is not None and is_ready(own) and address is not None else None
@@ -132,11 +141,7 @@ class Decider:
         decisions: dict[Key, GatewayDecision] = {}
         for key, decider in deciders.items():
             gateway, program = gateways[key], programs[key]
-            awaited: list[str] = []
-            if held is None or not held.issuperset(program.limits):
-                awaited.append(LIMITADOR)
-            if known.module_problem:
-                awaited.append(MODULE)
+            held_here = held is not None and held.issuperset(program.limits)
             decisions[key] = decider.decide(
                 gateway,
                 class_=classes.get(gateway.spec.gateway_class_name),
@@ -148,7 +153,7 @@ class Decider:
                     fields=known.fields,
                 ),
                 settings=self._settings,
-                awaited=tuple(awaited),
+                awaited=_Awaited(held_here, not known.module_problem, not known.push_problem),
             )
         for key, existing in world.existing.items():
             if key not in gateways:
@@ -157,6 +162,21 @@ class Decider:
                 decisions[key] = deciders[key].without_gateway(key, existing)
         self._gateways = deciders
         return decisions
+
+
+class _Awaited(Struct, frozen=True, gc=False):
+    """What a gateway's objects wait for: whether its limits are held, and whether the module and the push server were proven."""
+
+    held: bool
+    module: bool
+    push: bool
+
+    def of(self, wanted: GatewayObjects) -> tuple[str, ...]:
+        """What those objects still wait for."""
+        if not wanted.objects:
+            return ()
+        proven, name = (self.push, PUSH) if wanted.pushed else (self.module, MODULE)
+        return (*(() if self.held else (LIMITADOR,)), *(() if proven else (name,)))
 
 
 class _GatewayDecider:
@@ -177,7 +197,7 @@ class _GatewayDecider:
         program: GatewayProgram,
         surroundings: Surroundings,
         settings: Settings,
-        awaited: tuple[str, ...],
+        awaited: _Awaited,
     ) -> GatewayDecision:
         provider = None if class_ is None else provider_of(class_.spec.controller_name)
         self._observed = (
@@ -195,7 +215,7 @@ class _GatewayDecider:
                 missing_class=missing,
             ),
         )
-        return self._made(provider, wanted, awaited if wanted.objects else (), surroundings.existing)
+        return self._made(provider, wanted, awaited.of(wanted), surroundings.existing)
 
     def without_gateway(self, key: Key, existing: tuple[Mapping[str, Any], ...]) -> GatewayDecision:
         return self._made(None, GatewayObjects(*key), (), existing)

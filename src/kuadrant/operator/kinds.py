@@ -13,18 +13,13 @@ from kuadrant.api.http_route import HTTPRouteSpec
 from kuadrant.api.kuadrant import Kuadrant
 from kuadrant.api.limitador import Limitador
 from kuadrant.api.meta import ObjectMeta
+from kuadrant.api.pod import Pod
 from kuadrant.api.service import Namespace, Service
 from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.kube.kind import Kind
 
 MANAGER: Final = "kuadrant-operator"
 """The field manager of everything that the operator writes."""
-
-
-class Labelled(Struct, frozen=True):
-    """An object of which only the metadata is read."""
-
-    metadata: ObjectMeta
 
 
 class _Stored(Struct, frozen=True):
@@ -67,7 +62,7 @@ HTTP_ROUTES = Kind(_GATEWAY_API, "v1", "httproutes", "HTTPRoute", StoredHTTPRout
 GRPC_ROUTES = Kind(_GATEWAY_API, "v1", "grpcroutes", "GRPCRoute", StoredGRPCRoute)
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", Namespace, namespaced=False)
 SERVICES = Kind("", "v1", "services", "Service", Service)
-PODS = Kind("", "v1", "pods", "Pod", Labelled)
+PODS = Kind("", "v1", "pods", "Pod", Pod)
 KUADRANTS = Kind("kuadrant.io", "v1beta1", "kuadrants", "Kuadrant", Kuadrant, managers=_OURS)
 POLICIES = Kind("kuadrant.io", "v1", "ratelimitpolicies", "RateLimitPolicy", StoredPolicy, managers=_OURS)
 LIMITADORS = Kind("limitador.kuadrant.io", "v1alpha1", "limitadors", "Limitador", Limitador, managers=_OURS)

@@ -1,13 +1,15 @@
-"""Proof that a module's address gives the module's bytes, as a gateway would get them."""
+"""Proof that what gateways are to reach is there, by the name under which they reach it."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
 import httpx2
 
 if TYPE_CHECKING:
+    from kuadrant.gateways.envoy import Address
     from kuadrant.gateways.module import Module
 
 _SECONDS = 5.0
@@ -36,4 +38,15 @@ async def prove(module: Module) -> str:
         return f"{module.url} cannot be reached: {str(error) or type(error).__name__}"
     if digest.hexdigest() != module.sha256:
         return f"{module.url} gives other bytes, of sha256 {digest.hexdigest()}"
+    return ""
+
+
+async def prove_reachable(address: Address) -> str:
+    """Connect to the push server; return why that is not possible, empty if it is."""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except (OSError, TimeoutError) as error:
+        return f"{address} cannot be reached: {str(error) or type(error).__name__}"
+    writer.close()
     return ""

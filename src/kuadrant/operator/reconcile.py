@@ -14,6 +14,7 @@ from kuadrant.kube.events import Event, Regarding
 from kuadrant.kube.queue import Workers
 from kuadrant.operator import kinds
 from kuadrant.operator.decision import Decider, Decision, GatewayDecision, Known, oldest
+from kuadrant.operator.delivery import Deliveries
 from kuadrant.operator.memo import are, kept
 from kuadrant.operator.notices import notices
 from kuadrant.operator.patience import Patience
@@ -31,13 +32,14 @@ from kuadrant.operator.writer import Writer
 from kuadrant.status import Affected, AffectedObjects, gateway_status, route_status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     import httpx2
 
     from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.limitador import Identity
     from kuadrant.api.meta import Condition
+    from kuadrant.api.pod import Pod
     from kuadrant.gateways.module import Module
     from kuadrant.gateways.provider import GatewayObjects
     from kuadrant.kube.events import Recorder
@@ -65,7 +67,7 @@ class Reconciler:
     """Decides whenever something changed, and does what is not done yet. Nothing is written unless ``leads`` says so.
 
     ``known`` gives what is known beside the objects; that limits are forgotten is added to it. ``prove`` tells what is wrong with a
-    module's address at this moment, nothing if it gives its bytes.
+    module's address at this moment, nothing if it gives its bytes. Every replica decides, and ``deliveries`` take what was decided.
     """
 
     def __init__(
@@ -77,7 +79,10 @@ class Reconciler:
         known: Callable[[], Known],
         leads: Callable[[], bool],
         prove: Callable[[Module], Awaitable[str]],
+        deliveries: Deliveries | None = None,
     ) -> None:
+        self._deliveries = deliveries or Deliveries()
+        self._leads = leads
         self._store = store
         self._recorder = recorder
         self._known = known
@@ -121,9 +126,15 @@ class Reconciler:
         """Something changed: decide again."""
         self._objects.add(DECISION)
 
+    def lead(self) -> None:
+        """Do from now on what was only decided before."""
+        self._seen = {}
+        self.look()
+
     def _take(self, changes: tuple[Change[Any], ...]) -> None:
         self._changes += len(changes)
-        if self._observer.take(changes) or not changes:
+        moved = self._deliveries.note(change for change in changes if change.kind is kinds.PODS)
+        if self._observer.take(changes) or moved or not changes:
             self.look()
 
     async def _perform(self, work: Work) -> None:
@@ -157,12 +168,16 @@ class Reconciler:
             self._decision = await asyncio.to_thread(self._decider.decide, world, known)
         else:
             self._decision = self._decider.decide(world, known)
+        await self._deliveries.take(self._decision, self._pods)
         self._note_unwanted(self._decision, now)
         self._formerly_seen, self._seen = self._seen, {}
         self._mark_objects(self._decision)
         self._mark_statuses(world, self._decision)
         if len(self._patience) > 2 * len(self._seen):
             self._patience.keep(self._seen)
+
+    def _pods(self) -> Iterator[Pod]:
+        return (entry.object for entry in self._store.table(kinds.PODS).entries.values())
 
     def _note_unwanted(self, decision: Decision, now: float) -> None:
         """Remember since when limits are only kept, and come back when the first of them may go."""
@@ -184,12 +199,23 @@ class Reconciler:
             self._mark(self._objects, LIMITS, limits)
         for key, one in decision.gateways.items():
             work, desired = Work("gateway", key), self._desired_of(key, one)
-            if not self._is_new(work, one, *map(self._writer.entry, desired)):
+            gone = self._may_go(key, one)
+            if not self._is_new(work, one, gone, *map(self._writer.entry, desired)):
                 continue
-            if one.obsolete or not (one.awaited or all(map(self._writer.is_in_place, desired))):
-                self._mark(self._objects, work, one)
+            if gone or not (one.awaited or all(map(self._writer.is_in_place, desired))):
+                self._mark(self._objects, work, (one, gone))
         self._desired = {key: self._desired[key] for key in decision.gateways}
         self._tries.forget_all_but(decision.gateways)
+
+    def _may_go(self, key: Key, decision: GatewayDecision) -> tuple[Mapping[str, Any], ...]:
+        in_place = not decision.awaited and all(
+            map(self._writer.is_in_place, self._desired_of(key, decision))
+        )
+        now = asyncio.get_running_loop().time()
+        gone, after = self._deliveries.may_go(key, decision, in_place=in_place, now=now)
+        if after:
+            self._objects.add_after(DECISION, after)
+        return gone
 
     def _mark_statuses(self, world: World, decision: Decision) -> None:
         progress = {key: self._progress(world, key, one) for key, one in decision.gateways.items()}
@@ -236,6 +262,8 @@ class Reconciler:
 
     def _mark(self, workers: Workers[Work], work: Work, goal: object, *, after: float = 0.0) -> None:
         """Have work done, ``after`` seconds at the soonest; later if the same ``goal`` was reached again and again."""
+        if not self._leads():
+            return
         delay = self._patience.delay(work, goal, asyncio.get_running_loop().time())
         if delay:
             logger.warning("somebody undoes this again and again", work=str(work), seconds=delay)
@@ -264,7 +292,10 @@ class Reconciler:
             if entry is not None and decision.provider is not None
         ]
         failure = self._writer.failures.get(Work("gateway", key), "")
+        wanted, pods = self._deliveries.of(key, decision)
         return Progress(
+            wanted=wanted,
+            pods=pods,
             missing=tuple(dict.fromkeys(missing)),
             accepted=all(one.accepted for one in standings),
             refused="; ".join(filter(None, (failure, *(one.refused for one in standings)))),
@@ -303,7 +334,7 @@ class Reconciler:
                 return
         for desired in () if decision.awaited else self._desired_of(work.key, decision):
             await self._writer.apply(work, desired)
-        for document in decision.obsolete:
+        for document in self._may_go(work.key, decision):
             await self._writer.delete(work, kinds.OF_PROVIDERS[document["kind"]], document)
 
     async def _write_policy(self, work: Work) -> None:

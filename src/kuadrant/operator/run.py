@@ -17,8 +17,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from kuadrant import log
 from kuadrant.dialects.kuadrant import Service, render
-from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER
+from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
 from kuadrant.gateways.module import served_module
+from kuadrant.gateways.push import PushServer
 from kuadrant.kube.client import ConfigurationError, find_access
 from kuadrant.kube.events import Recorder
 from kuadrant.kube.follow import Follower
@@ -27,18 +28,20 @@ from kuadrant.kube.store import Store
 from kuadrant.operations import OperationsServer
 from kuadrant.operator import kinds
 from kuadrant.operator.decision import Known
-from kuadrant.operator.proof import prove
+from kuadrant.operator.delivery import Deliveries
+from kuadrant.operator.proof import prove, prove_reachable
+from kuadrant.operator.push import Push
 from kuadrant.operator.reconcile import Reconciler
 from kuadrant.wasm.catalogue import CatalogueError, carried
 from kuadrant.wasm.fetches import PATH as FETCHES
 from kuadrant.wasm.fetches import Fetches
 from kuadrant.wasm.server import serve
+from kuadrant.xds import AddressError
 
 if TYPE_CHECKING:
     import httpx2
 
     from kuadrant.compiler.program import HostProgram
-    from kuadrant.gateways.envoy import Address
     from kuadrant.gateways.module import Module
     from kuadrant.settings import OperatorSettings
     from kuadrant.wasm.server import Fetch
@@ -50,6 +53,7 @@ CONTROLLER = "kuadrant.io/kuadrant-operator"
 """Who tells of Events."""
 LEASE = "f139389e.kuadrant.io"
 SERVICE = "kuadrant-operator-controller-manager-wasm-shim-service"
+PUSH_SERVICE = "kuadrant-operator-controller-manager-push-service"
 
 _PROVEN_SECONDS = 30.0
 _UNPROVEN_SECONDS = 1.0
@@ -75,7 +79,8 @@ async def run(settings: OperatorSettings) -> int:
     logger.info("wasm-shim", sha256=modules[0].sha256)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(client.aclose)
-        operator = Operator(settings, client, modules[0].sha256)
+        push = Push(modules[0], settings.push_port) if settings.push_port else None
+        operator = Operator(settings, client, modules[0].sha256, push)
         fetches = Fetches(modules, loop.time)
 
         def note(fetch: Fetch) -> None:
@@ -83,6 +88,9 @@ async def run(settings: OperatorSettings) -> int:
             shim.debug("fetch", **{name: getattr(fetch, name) for name in fetch.__struct_fields__})
 
         try:
+            if push is not None:
+                await push.start()
+                stack.push_async_callback(push.stop)
             if settings.wasm_port:
                 server = serve(modules, "", settings.wasm_port, grace=2.0, observer=note)
                 await stack.enter_async_context(server)
@@ -96,7 +104,7 @@ async def run(settings: OperatorSettings) -> int:
                 if port:
                     await operations.start()
                     stack.push_async_callback(operations.stop)
-        except OSError as error:
+        except (OSError, AddressError) as error:
             logger.error("a port cannot be had", problem=str(error))  # noqa: TRY400 - its place says nothing
             return 1
         logger.info("following", server=access.server, source=access.source, namespace=settings.namespace)
@@ -115,9 +123,11 @@ async def run(settings: OperatorSettings) -> int:
 
 
 class Operator:
-    """Follows the cluster and has it reconciled while it leads."""
+    """Follows the cluster and decides; what was decided is served by every replica and written by the one that leads."""
 
-    def __init__(self, settings: OperatorSettings, client: httpx2.AsyncClient, sha256: str) -> None:
+    def __init__(
+        self, settings: OperatorSettings, client: httpx2.AsyncClient, sha256: str, push: Push | None
+    ) -> None:
         self._module = served_module(
             settings.wasm_host or f"{SERVICE}.{settings.namespace}.svc.cluster.local",
             settings.wasm_port,
@@ -129,7 +139,15 @@ class Operator:
             timeout_ms=settings.rate_limit_timeout,
             failure_mode=settings.failure_mode,
         )
+        push_host = settings.push_host or f"{PUSH_SERVICE}.{settings.namespace}.svc.cluster.local"
+        self._push = push
+        self._push_server = (
+            None if push is None else PushServer(address=Address(push_host, settings.push_port))
+        )
         self._known = Known(
+            push=self._push_server,
+            push_problem="its address was not tried yet",
+            delivery=settings.delivery,
             module=self._module,
             module_problem="its address was not tried yet",
             configure=partial(render, service=service),
@@ -149,6 +167,7 @@ class Operator:
             known=lambda: self._known,
             leads=lambda: self._leadership.leads,
             prove=self._prove_now,
+            deliveries=Deliveries(push),
         )
 
     def check_ready(self) -> str | None:
@@ -162,15 +181,35 @@ class Operator:
                 group.create_task(Follower(kind, self._store, self._client).run())
             group.create_task(self._leadership.run())
             group.create_task(self._prove())
+            group.create_task(self._reconciler.run())
             group.create_task(self._lead())
+            if self._push is not None and self._push_server is not None:
+                group.create_task(self._prove_push(self._push_server.address))
+                group.create_task(self._listen(self._push))
 
     async def _lead(self) -> None:
         await self._leadership.acquired()
         logger.info("leading", lease=LEASE)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._reconciler.run())
-            await self._leadership.lost()
-            raise LeadershipLostError
+        self._reconciler.lead()
+        await self._leadership.lost()
+        raise LeadershipLostError
+
+    async def _listen(self, push: Push) -> None:
+        """Look again whenever a pod says something."""
+        while True:
+            await push.changed()
+            self._reconciler.look()
+
+    async def _prove_push(self, address: Address) -> None:
+        """Find out again and again whether the push server is reached by its name."""
+        while True:
+            problem = await prove_reachable(address)
+            if problem != self._known.push_problem:
+                self._known = replace(self._known, push_problem=problem)
+                if problem:
+                    logger.warning("the push server is not reached", problem=problem)
+                self._reconciler.look()
+            await asyncio.sleep(_UNPROVEN_SECONDS if problem else _PROVEN_SECONDS)
 
     async def _prove(self) -> None:
         """Find out again and again whether the module's address gives its bytes."""

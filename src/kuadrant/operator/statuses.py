@@ -10,12 +10,14 @@ from msgspec import Struct
 from kuadrant.api.meta import Condition
 from kuadrant.gateways.limitador import NAME
 from kuadrant.gateways.providers import PROVIDERS
-from kuadrant.operator.decision import LIMITADOR, MODULE, is_ready, oldest
+from kuadrant.operator.decision import LIMITADOR, MODULE, PUSH, is_ready, oldest
 from kuadrant.operator.memo import kept
 from kuadrant.status import (
+    Content,
     Evidence,
     GatewayState,
     Installation,
+    PodState,
     PolicyStatus,
     evidence,
     kuadrant_condition,
@@ -36,12 +38,15 @@ class Progress(Struct, frozen=True, kw_only=True):
     """What became of the objects of one gateway.
 
     ``missing`` are the kinds of those that are not in the cluster as they are wanted. The provider has ``accepted`` all of them;
-    ``refused`` are the words of the API server or of the provider for one that it does not take.
+    ``refused`` are the words of the API server or of the provider for one that it does not take. ``wanted`` and ``pods`` are
+    those of ``GatewayState``.
     """
 
     missing: tuple[str, ...] = ()
     accepted: bool = True
     refused: str = ""
+    wanted: dict[str, Content] | None = None
+    pods: tuple[PodState, ...] = ()
 
 
 class PolicyStatuses:
@@ -95,9 +100,12 @@ def _state(key: Key, decision: GatewayDecision, progress: Progress) -> GatewaySt
         gateway="/".join(key),
         missing=progress.missing,
         module=MODULE not in decision.awaited,
+        push=PUSH not in decision.awaited,
         limits=LIMITADOR not in decision.awaited,
         accepted=progress.accepted,
         refused=decision.wanted.problem or progress.refused,
+        wanted=progress.wanted,
+        pods=progress.pods,
     )
 
 

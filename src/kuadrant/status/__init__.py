@@ -6,7 +6,7 @@ whether there is anything to enforce it; :func:`merged_conditions` puts conditio
 
 from kuadrant.status.affected import Affected, AffectedObjects, affected, gateway_status, route_status
 from kuadrant.status.conditions import merged_conditions
-from kuadrant.status.evidence import GatewayState, evidence
+from kuadrant.status.evidence import Content, Delivery, GatewayState, PodState, evidence, undelivered
 from kuadrant.status.kuadrant import Installation, kuadrant_condition
 from kuadrant.status.policy import Evidence, PolicyStatus, policy_status
 from kuadrant.status.text import as_text
@@ -14,9 +14,12 @@ from kuadrant.status.text import as_text
 __all__ = [
     "Affected",
     "AffectedObjects",
+    "Content",
+    "Delivery",
     "Evidence",
     "GatewayState",
     "Installation",
+    "PodState",
     "PolicyStatus",
     "affected",
     "as_text",
@@ -26,4 +29,5 @@ __all__ = [
     "merged_conditions",
     "policy_status",
     "route_status",
+    "undelivered",
 ]

@@ -98,6 +98,7 @@ def test_the_ports(manager: dict[str, Any]) -> None:
         "metrics": 8080,
         "probes": 8081,
         "wasm-shim": 8082,
+        "push": 8083,
     }
 
 

@@ -21,6 +21,7 @@ from kuadrant.kube.store import Store
 from kuadrant.kube.wire import ObjectReader
 from kuadrant.operator import kinds
 from kuadrant.operator.decision import Known
+from kuadrant.operator.delivery import Deliveries
 from kuadrant.operator.reconcile import Reconciler
 from tests.unit.operator.test_decision import CLASS, EXAMPLE
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from kuadrant.gateways.module import Module
+    from kuadrant.operator.push import Push
 
 PLUGIN = ("istio-system", "kuadrant-istio-ingressgateway")
 LIMITADOR = ("kuadrant-system", "limitador")
@@ -128,9 +130,12 @@ def _fields(metadata: dict[str, Any]) -> dict[str, Any]:
 class Run:
     """A reconciler at work on the example."""
 
-    def __init__(self, api: ApiServer, client: httpx2.AsyncClient) -> None:
+    def __init__(
+        self, api: ApiServer, client: httpx2.AsyncClient, push: Push | None, values: dict[str, Any]
+    ) -> None:
         self.api = api
         self.known = Known(
+            **values,
             module=served_module("modules.example", 8082, "0" * 64),
             module_problem="",
             configure=partial(render, service=Service(RATE_LIMIT_CLUSTER)),
@@ -146,6 +151,7 @@ class Run:
             known=lambda: self.known,
             leads=lambda: self.leads,
             prove=self._prove,
+            deliveries=Deliveries(push),
         )
 
     async def _prove(self, module: Module) -> str:
@@ -182,12 +188,13 @@ class Run:
 
 
 @asynccontextmanager
-async def running(class_: str = CLASS) -> AsyncIterator[Run]:
+async def running(class_: str = CLASS, *, pushed_by: Push | None = None, **values: Any) -> AsyncIterator[Run]:
+    """Run on the example; ``values`` are of what is known beside the objects."""
     api = ApiServer()
     async with httpx2.AsyncClient(
         transport=httpx2.MockTransport(api.answer), base_url="http://api.example"
     ) as client:
-        run = Run(api, client)
+        run = Run(api, client, pushed_by, values)
         texts = [class_, *(path.read_text() for path in sorted(EXAMPLE.glob("*.yaml")))]
         for document in (one for text in texts for one in yaml.safe_load_all(text)):
             if document["kind"] in {kind.name for kind in kinds.ALL}:

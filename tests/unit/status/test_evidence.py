@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.status import Evidence, GatewayState, evidence
+from kuadrant.status import Content, Delivery, Evidence, GatewayState, PodState, evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,3 +108,49 @@ def test_without_a_kuadrant_nothing_is_enforced(statuses: Statuses) -> None:
         "MissingResource",
         "kuadrant is not installed, please create resource",
     )
+
+
+# A gateway that asks for its configuration and says what became of it
+
+OLD, NEW = Content("a" * 64, "1"), Content("a" * 64, "2")
+
+
+def _pod(name: str = "ns/pod", *, ready: bool = True, **delivery: Any) -> PodState:
+    deliveries = (Delivery(filter="f", **delivery),) if delivery else ()
+    return PodState(pod=name, ready=ready, deliveries=deliveries)
+
+
+@pytest.mark.parametrize(
+    ("pods", "awaited"),
+    [
+        pytest.param((_pod(running=NEW),), (), id="taken"),
+        pytest.param((_pod(running=OLD),), ("Pod (ns/pod)",), id="not yet"),
+        pytest.param((_pod(),), ("Pod (ns/pod)",), id="not asked"),
+        pytest.param((_pod(running=NEW), _pod("ns/other")), ("Pod (ns/other)",), id="one of two"),
+        pytest.param((_pod(running=NEW), _pod("ns/other", ready=False)), (), id="one gets no requests"),
+        pytest.param((_pod(ready=False, running=NEW),), ("Gateway (ns/a)",), id="none gets requests"),
+        pytest.param((), ("Gateway (ns/a)",), id="no pod"),
+        pytest.param((_pod(running=NEW, refused=OLD, refusal="no"),), (), id="refused before"),
+    ],
+)
+def test_every_ready_pod_has_to_have_said_that_it_runs_what_is_wanted(
+    pods: tuple[PodState, ...], awaited: tuple[str, ...]
+) -> None:
+    known = evidence([_state(wanted={"f": NEW}, pods=pods)])
+    assert known.awaited == {"ns/a": awaited}
+    assert known.acknowledged == (frozenset() if awaited else {"ns/a"})
+    assert known.refused == {}
+
+
+def test_every_filter_of_a_pod_counts() -> None:
+    known = evidence([_state(wanted={"f": NEW, "g": NEW}, pods=(_pod(running=NEW),))])
+    assert known.awaited == {"ns/a": ("Pod (ns/pod)",)}
+
+
+def test_a_refusal_of_what_is_wanted_has_envoys_words() -> None:
+    pod = _pod(running=OLD, refused=NEW, refusal="Unable to create Wasm plugin")
+    known = evidence([_state(wanted={"f": NEW}, pods=(pod,))])
+    assert known.refused == {
+        "ns/a": "pod ns/pod keeps what it had and refuses what is wanted: Unable to create Wasm plugin"
+    }
+    assert known.acknowledged == frozenset()

@@ -37,7 +37,8 @@ def clusters(*names: str) -> Snapshot:
 
 
 class Client:
-    def __init__(self, port: int, method: str = AGGREGATED) -> None:
+    def __init__(self, port: int, method: str = AGGREGATED, node: str = "node") -> None:
+        self._node = node
         self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
         self.call = self._channel.stream_stream(
             method,
@@ -47,7 +48,7 @@ class Client:
 
     async def ask(self, type_url: str, *names: str, nonce: str = "", error: str | None = None) -> None:
         request = message("envoy.service.discovery.v3.DiscoveryRequest")(
-            type_url=type_url, resource_names=names, response_nonce=nonce, node={"id": "node"}
+            type_url=type_url, resource_names=names, response_nonce=nonce, node={"id": self._node}
         )
         if error is not None:
             request.error_detail.message = error

@@ -14,14 +14,14 @@ from kuadrant.gateways.istio.hosts import Table, tables
 from kuadrant.gateways.istio.push import push_filter
 from kuadrant.gateways.istio.selection import NotSelectable, Selection
 from kuadrant.gateways.ownership import metadata
-from kuadrant.gateways.provider import GatewayObjects, Settings
+from kuadrant.gateways.provider import GatewayObjects, PodSelector, Settings
+from kuadrant.gateways.push import ANNOTATION, delivery, resource_name
 from kuadrant.gateways.size import too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import GatewayProgram
+    from kuadrant.gateways.push import PushServer
 
 
 def gateway_objects(
@@ -30,31 +30,49 @@ def gateway_objects(
     """Return the objects for ``gateway``, which does what ``program`` says; none if nothing is limited there."""
     namespace, name = gateway.metadata.namespace, gateway.metadata.name
     wanted = tables(program)
+    way = delivery(gateway, settings.delivery)
+    if way is None:
+        problem = f"the annotation {ANNOTATION} of Gateway {namespace}/{name} is neither pull nor push"
+        return GatewayObjects(namespace, name, problem=problem)
+    if way == "push" and settings.push is None:
+        problem = f"Gateway {namespace}/{name} is to be pushed to, but the push server is off"
+        return GatewayObjects(namespace, name, problem=problem)
+    pushed = _pushed(gateway, wanted, settings) if way == "push" else {}
+    selector = None if isinstance(pods, NotSelectable) else PodSelector(namespace, pods.labels)
     if not wanted:
-        return GatewayObjects(namespace, name)
+        # Pods that ask already are told at once that nothing is limited any more.
+        return GatewayObjects(namespace, name, pushed=pushed, pods=selector)
     reason = pods.reason if isinstance(pods, NotSelectable) else _unclear_ports(pods, wanted)
     if isinstance(pods, NotSelectable) or reason is not None:
         problem = f"the pods of Gateway {namespace}/{name} cannot be selected: {reason}"
         return GatewayObjects(namespace, name, problem=problem)
     objects = (
         _envoy_filter(gateway, pods, settings.rate_limit),
-        *_delivery(gateway, pods, wanted, settings),
+        *(
+            (_push_filter(gateway, pods, wanted, settings.push),)
+            if settings.push is not None and way == "push"
+            else (_wasm_plugin(gateway, pods, table, settings) for table in wanted)
+        ),
     )
     if problems := "; ".join(filter(None, map(too_large, objects))):
         return GatewayObjects(namespace, name, problem=problems)
-    return GatewayObjects(namespace, name, objects)
+    return GatewayObjects(namespace, name, objects, pushed=pushed, pods=selector)
 
 
-def _delivery(
-    gateway: Gateway, pods: Selection, wanted: tuple[Table, ...], settings: Settings
-) -> Iterator[dict[str, Any]]:
-    """Yield what brings the module and its configuration to the pods."""
-    if settings.push is None:
-        yield from (_wasm_plugin(gateway, pods, table, settings) for table in wanted)
-        return
+def _pushed(gateway: Gateway, wanted: tuple[Table, ...], settings: Settings) -> dict[str, bytes]:
+    """The configuration of each asking filter, by the name of the resource that it asks for."""
+    key = (gateway.metadata.namespace, gateway.metadata.name)
+    if not wanted:
+        return {resource_name(*key): settings.configure(())}
+    return {resource_name(*key, table.port): settings.configure(table.hosts) for table in wanted}
+
+
+def _push_filter(
+    gateway: Gateway, pods: Selection, wanted: tuple[Table, ...], server: PushServer
+) -> dict[str, Any]:
     ports = sorted({listener.port for listener in gateway.spec.listeners})
     plugins = [wasm_plugin_name(gateway.metadata.name, port) for port in (None, *ports)]
-    yield push_filter(gateway, pods, wanted, settings.push, plugins)
+    return push_filter(gateway, pods, wanted, server, plugins)
 
 
 def _unclear_ports(pods: Selection, wanted: tuple[Table, ...]) -> str | None:

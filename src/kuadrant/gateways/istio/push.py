@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.gateways.ownership import metadata
-from kuadrant.gateways.push import PushServer, asking_filter, resource_name
+from kuadrant.gateways.push import ASKS, PushServer, asking_filter, resource_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,7 @@ def push_filter(
     return {
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "EnvoyFilter",
-        "metadata": metadata(push_filter_name(name), gateway, {"kuadrant.io/ratelimit": "true"}),
+        "metadata": metadata(push_filter_name(name), gateway, ASKS),
         "spec": {
             # Labels, since only some versions of Istio have targetRefs here.
             "workloadSelector": {"labels": pods.labels},

@@ -53,6 +53,7 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
             configure=partial(kuadrant.render, service=kuadrant.Service(envoy.RATE_LIMIT_CLUSTER)),
             rate_limit=envoy.Address("limitador-limitador.kuadrant-system.svc.cluster.local", 8081),
             push=facts.push,
+            delivery="push" if facts.push else "pull",
         ),
     )
     plain = msgspec.json.decode(msgspec.json.encode({"problem": result.problem, "objects": result.objects}))

@@ -59,7 +59,8 @@ def test_the_cluster_is_made_before_the_plugin_that_needs_it() -> None:
 
 
 def test_a_gateway_that_limits_nothing_has_no_objects() -> None:
-    assert _objects(_program()) == GatewayObjects("ns", "gw")
+    result = _objects(_program())
+    assert (result.objects, result.problem) == ((), None)
 
 
 def test_objects_carry_our_label_and_go_with_their_gateway() -> None:

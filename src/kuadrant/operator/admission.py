@@ -1,0 +1,112 @@
+"""Which pods are a gateway's, and what an Envoy that asks for a configuration is known to be; pure.
+
+Envoy says by itself who it is, and anyone can say that. What is believed is the API server: which pod has the address that the
+connection comes from. What Envoy says has to agree with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.kube.kind import Key
+from kuadrant.xds import Admission, Denial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kuadrant.api.pod import Pod
+    from kuadrant.gateways.provider import PodSelector
+    from kuadrant.xds import Peer
+
+
+class GatewayPod(Struct, frozen=True):
+    """A pod and the Gateways that it serves: one that was deployed by hand may serve several."""
+
+    key: Key
+    gateways: tuple[Key, ...]
+    addresses: tuple[str, ...]
+    ready: bool
+
+    @property
+    def name(self) -> str:
+        """``namespace/name``."""
+        return "/".join(self.key)
+
+
+class GatewayPods:
+    """The pods of all gateways, by gateway and by address."""
+
+    def __init__(self, pods: Iterable[GatewayPod] = ()) -> None:
+        self._pods = tuple(pods)
+        self._of_gateway: dict[Key, list[GatewayPod]] = {}
+        self._at: dict[str, list[GatewayPod]] = {}
+        for pod in self._pods:
+            for gateway in pod.gateways:
+                self._of_gateway.setdefault(gateway, []).append(pod)
+            for address in pod.addresses:
+                self._at.setdefault(address, []).append(pod)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether they are the same pods."""
+        return isinstance(other, GatewayPods) and self._pods == other._pods
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def groups(self) -> frozenset[tuple[Key, ...]]:
+        """The gateways that pods serve, as they serve them together."""
+        return frozenset(pod.gateways for pod in self._pods)
+
+    def of(self, gateway: Key) -> tuple[GatewayPod, ...]:
+        """The pods of a gateway, by name."""
+        return tuple(self._of_gateway.get(gateway, ()))
+
+    def admit(self, peer: Peer) -> Admission | Denial:
+        """Return which pod an Envoy is, and for which gateways it may ask, or why it may not."""
+        pods = self._at.get(peer.address, ())
+        if not pods:
+            return Denial(f"no pod of a gateway has its address {peer.address}")
+        claimed = _claimed(peer.node)
+        for pod in pods:
+            if claimed in (pod.key, ("", pod.key[1])):
+                return Admission(pod.name, group_of(pod.gateways))
+        there = " and ".join(pod.name for pod in pods)
+        return Denial(f"it says that it is {'/'.join(filter(None, claimed))}, but {there} has its address")
+
+
+def group_of(gateways: Iterable[Key]) -> str:
+    """The name of what pods get that serve exactly these gateways."""
+    return " ".join("/".join(key) for key in sorted(gateways))
+
+
+def gateway_pods(pods: Iterable[Pod], selectors: Mapping[Key, PodSelector]) -> GatewayPods:
+    """Return those of ``pods`` that ``selectors`` finds, which are by Gateway."""
+    by_namespace: dict[str, list[tuple[Key, PodSelector]]] = {}
+    for gateway, selector in sorted(selectors.items()):
+        by_namespace.setdefault(selector.namespace, []).append((gateway, selector))
+    found: list[GatewayPod] = []
+    for pod in pods:
+        labels = pod.metadata.labels.items()
+        gateways = tuple(
+            gateway
+            for gateway, selector in by_namespace.get(pod.metadata.namespace, ())
+            if selector.labels.items() <= labels
+        )
+        if gateways:
+            key = (pod.metadata.namespace, pod.metadata.name)
+            found.append(GatewayPod(key, gateways, pod.addresses, pod.ready))
+    return GatewayPods(sorted(found, key=lambda pod: pod.key))
+
+
+def _claimed(node: str) -> Key:
+    """Namespace, if it says so, and name of the pod that an Envoy says it is, by the id of its node.
+
+    Istio: ``router~ADDRESS~NAME.NAMESPACE~DOMAIN``. Envoy Gateway: ``NAME``.
+    """
+    parts = node.split("~")
+    if len(parts) != 4:
+        return ("", node)
+    name, _, namespace = parts[2].rpartition(".")
+    return (namespace, name)

@@ -1,0 +1,105 @@
+"""How gateways that ask get what was decided, what is known of it, and when the former way to the module may go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kuadrant.gateways.push import asks
+from kuadrant.operator.admission import GatewayPods, gateway_pods
+from kuadrant.operator.memo import kept
+from kuadrant.operator.push import pod_states
+from kuadrant.status import undelivered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from kuadrant.api.pod import Pod
+    from kuadrant.gateways.provider import PodSelector
+    from kuadrant.kube.kind import Key
+    from kuadrant.kube.store import Change
+    from kuadrant.operator.decision import Decision, GatewayDecision
+    from kuadrant.operator.push import Push
+    from kuadrant.status import Content, Delivery, PodState
+
+HEARD: Final = 5.0
+"""Seconds after which a provider has heard of an object that it follows."""
+
+
+class Deliveries:
+    """Takes decisions to ``push``, and tells what pods have said to it and, by ``heard``, to each of the other replicas.
+
+    Without ``push`` there is nothing to take and nothing to tell.
+    """
+
+    def __init__(
+        self,
+        push: Push | None = None,
+        heard: Callable[[], Iterable[Mapping[str, tuple[Delivery, ...]]]] = tuple,
+    ) -> None:
+        self._push = push
+        self._heard = heard
+        self._pods = GatewayPods()
+        self._selectors: dict[Key, PodSelector] = {}
+        self._stale = True
+        self._said: tuple[Mapping[str, tuple[Delivery, ...]], ...] = ()
+        self._in_place_since: dict[Key, float] = {}
+
+    def note(self, changes: Iterable[Change[Pod]]) -> bool:
+        """Note what became of pods; return whether it can matter."""
+        moved = self._push is not None and any(map(_moves, changes))
+        self._stale |= moved
+        return moved
+
+    async def take(self, decision: Decision, pods: Callable[[], Iterable[Pod]]) -> None:
+        """Have it served; ``pods`` are asked for if they are needed."""
+        if self._push is None:
+            return
+        wanted = ((key, one.wanted.pods) for key, one in decision.gateways.items())
+        selectors = {key: selector for key, selector in wanted if selector is not None}
+        if self._stale or selectors != self._selectors:
+            self._stale, self._selectors = False, selectors
+            self._pods = kept(self._pods, gateway_pods(pods(), selectors))
+        await self._push.take(decision, self._pods)
+        self._said = (self._push.deliveries(), *self._heard())
+
+    def of(
+        self, key: Key, decision: GatewayDecision
+    ) -> tuple[dict[str, Content] | None, tuple[PodState, ...]]:
+        """What the pods of a gateway are to run and what each of them has said; None if the gateway does not ask."""
+        if self._push is None or not decision.wanted.pushed:
+            return None, ()
+        return self._push.wanted(decision), pod_states(self._pods, key, self._said)
+
+    def may_go(
+        self, key: Key, decision: GatewayDecision, *, in_place: bool, now: float
+    ) -> tuple[tuple[Mapping[str, Any], ...], float]:
+        """What of a gateway may be deleted now, and after how many seconds to ask again (0 for not at all).
+
+        One way to the module goes when the other is known to be in use. A plugin stays until every pod that gets requests has
+        said that it runs what it asked for. What makes pods ask stays until the objects of the other way have been ``in_place`` for
+        so long that the provider has heard of them: it hears of what comes and of what goes by streams of their own.
+        """
+        gone = decision.obsolete
+        wanted, pods = self.of(key, decision)
+        if wanted is not None and decision.wanted.objects:
+            return (() if undelivered(wanted, pods) else gone), 0.0
+        if not decision.wanted.objects or not any(map(asks, gone)):
+            self._in_place_since.pop(key, None)
+            return gone, 0.0
+        if not in_place:
+            self._in_place_since.pop(key, None)
+            return (), 0.0
+        left = self._in_place_since.setdefault(key, now) + HEARD - now
+        return ((), left) if left > 0 else (gone, 0.0)
+
+
+def _moves(change: Change[Pod]) -> bool:
+    """Whether a change is one of where a pod is, whose it is, or whether it is ready."""
+    before, after = ((entry.object if entry else None) for entry in (change.old, change.new))
+    if before is None or after is None:
+        return True
+    return (before.addresses, before.ready, before.metadata.labels) != (
+        after.addresses,
+        after.ready,
+        after.metadata.labels,
+    )

@@ -1,0 +1,108 @@
+"""Which pods are a gateway's, and which Envoy gets what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from kuadrant.api.pod import Pod
+from kuadrant.gateways.provider import PodSelector
+from kuadrant.operator.admission import GatewayPods, gateway_pods
+from kuadrant.xds import Admission, Denial, Peer
+
+SELECTORS = {
+    ("ns", "gw"): PodSelector("ns", {"gateway": "gw"}),
+    ("ns", "other"): PodSelector("ns", {"gateway": "other"}),
+    ("ns", "same"): PodSelector("ns", {"app": "both"}),
+    ("elsewhere", "gw"): PodSelector("elsewhere", {"gateway": "gw"}),
+}
+
+
+def pod(name: str, address: str, namespace: str = "ns", **changes: Any) -> Pod:
+    document = {
+        "metadata": {"name": name, "namespace": namespace, "labels": {"gateway": "gw"}},
+        "spec": {"containers": []},
+        "status": {
+            "phase": "Running",
+            "podIP": address,
+            "podIPs": [{"ip": address}],
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+    for part, values in changes.items():
+        document[part] |= values
+    return msgspec.convert(document, Pod)
+
+
+def found(*pods: Pod) -> GatewayPods:
+    return gateway_pods(pods, SELECTORS)
+
+
+def istio(name: str, address: str, namespace: str = "ns") -> Peer:
+    node = f"router~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"
+    return Peer(address, node)
+
+
+def test_a_pod_gets_what_its_gateway_gets() -> None:
+    pods = found(pod("a", "10.0.0.1"))
+    assert pods.admit(istio("a", "10.0.0.1")) == Admission("ns/a", "ns/gw")
+
+
+def test_an_envoy_that_names_only_its_pod_is_known_by_its_address() -> None:
+    assert found(pod("a", "10.0.0.1")).admit(Peer("10.0.0.1", "a")) == Admission("ns/a", "ns/gw")
+
+
+def test_a_pod_that_serves_two_gateways_gets_what_both_get() -> None:
+    both = pod("a", "10.0.0.1", metadata={"labels": {"gateway": "gw", "app": "both"}})
+    assert found(both).admit(istio("a", "10.0.0.1")) == Admission("ns/a", "ns/gw ns/same")
+
+
+@pytest.mark.parametrize(
+    ("peer", "reason"),
+    [
+        pytest.param(
+            istio("a", "10.0.0.9"), "no pod of a gateway has its address 10.0.0.9", id="another's address"
+        ),
+        pytest.param(
+            istio("b", "10.0.0.1"),
+            "it says that it is ns/b, but ns/a has its address",
+            id="another pod's name",
+        ),
+        pytest.param(
+            istio("a", "10.0.0.1", "elsewhere"),
+            "it says that it is elsewhere/a, but ns/a has its address",
+            id="another namespace",
+        ),
+        pytest.param(
+            istio("c", "10.0.0.3"), "no pod of a gateway has its address 10.0.0.3", id="no gateway's pod"
+        ),
+        pytest.param(
+            istio("gone", "10.0.0.4"), "no pod of a gateway has its address 10.0.0.4", id="a pod that ended"
+        ),
+    ],
+)
+def test_what_is_not_what_it_says_gets_nothing(peer: Peer, reason: str) -> None:
+    pods = found(
+        pod("a", "10.0.0.1"),
+        pod("b", "10.0.0.2", metadata={"labels": {"gateway": "other"}}),
+        pod("c", "10.0.0.3", metadata={"labels": {}}),
+        pod("gone", "10.0.0.4", status={"phase": "Failed"}),
+    )
+    assert pods.admit(peer) == Denial(reason)
+
+
+def test_of_pods_that_share_their_nodes_address_the_name_decides() -> None:
+    pods = found(pod("a", "10.0.0.1"), pod("b", "10.0.0.1", metadata={"labels": {"gateway": "other"}}))
+    assert pods.admit(istio("b", "10.0.0.1")) == Admission("ns/b", "ns/other")
+
+
+def test_a_pod_that_is_about_to_go_gets_no_requests() -> None:
+    going = pod(
+        "a",
+        "10.0.0.1",
+        metadata={"labels": {"gateway": "gw"}, "deletionTimestamp": "2026-01-01T00:00:00Z"},
+    )
+    (one,) = found(going).of(("ns", "gw"))
+    assert not one.ready

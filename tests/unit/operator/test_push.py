@@ -1,0 +1,238 @@
+"""A gateway that asks: what goes out to its pods and when, and what is said of its policies by what they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from kuadrant.envoy_api import decode
+from kuadrant.gateways.envoy import Address
+from kuadrant.gateways.push import ANNOTATION, PushServer
+from kuadrant.operator import kinds
+from kuadrant.operator.push import Push
+from kuadrant.wasm.module import Module
+from tests.unit.operator.test_reconcile import PLUGIN, POLICY, Run, running
+from tests.unit.xds.test_server import EXTENSIONS, Client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+NAME = "kuadrant/istio-system/istio-ingressgateway"
+NODE = "router~127.0.0.1~pod-1.istio-system~istio-system.svc.cluster.local"
+GATEWAY = ("istio-system", "istio-ingressgateway")
+FILTER = ("istio-system", "kuadrant-push-istio-ingressgateway")
+
+
+def pod(name: str = "pod-1", address: str = "127.0.0.1", *, ready: bool = True) -> dict[str, Any]:
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "istio-system",
+            "labels": {"gateway.networking.k8s.io/gateway-name": "istio-ingressgateway"},
+        },
+        "status": {
+            "phase": "Running",
+            "podIPs": [{"ip": address}],
+            "conditions": [{"type": "Ready", "status": str(ready)}],
+        },
+    }
+
+
+class Pushing:
+    """A run whose gateways ask, and the Envoy of one pod."""
+
+    def __init__(self, run: Run, push: Push, port: int) -> None:
+        self.run = run
+        self.push = push
+        self.port = port
+        self.envoy: Client | None = None
+
+    async def ask(self, name: str = NAME, node: str = NODE) -> Client:
+        self.envoy = Client(self.port, EXTENSIONS, node)
+        await self.envoy.ask("", name)
+        return self.envoy
+
+    async def hears(self) -> tuple[Any, dict[str, Any]]:
+        """The next response, and the shim's configuration in it."""
+        assert self.envoy is not None
+        response = await self.envoy.read()
+        (packed,) = response.resources
+        config = decode(packed.SerializeToString())["typed_config"]["config"]
+        configuration: dict[str, Any] = json.loads(config["configuration"]["value"])
+        return response, configuration
+
+    async def take(self) -> dict[str, Any]:
+        """Take the next response; returns the configuration."""
+        response, configuration = await self.hears()
+        assert self.envoy is not None
+        await self.envoy.ask("", NAME, nonce=response.nonce)
+        return configuration
+
+    async def says(self, part: str) -> None:
+        """Wait until the policy's message has ``part`` in it."""
+        await self.run.until(lambda: part in (self.run.enforced() or {}).get("message", ""))
+
+
+@asynccontextmanager
+async def pushing() -> AsyncIterator[Pushing]:
+    push = Push(Module("shim", b"\0asm"), 0, "127.0.0.1")
+    port = await push.start()
+    server = PushServer(address=Address("push.example", 8083))
+    async with running(pushed_by=push, delivery="push", push=server) as run:
+
+        async def listen() -> None:
+            while True:
+                await push.changed()
+                run.reconciler.look()
+
+        listening = asyncio.create_task(listen())
+        run.api.put(pod())
+        pushing = Pushing(run, push, port)
+        try:
+            await run.until(lambda: ("limitadors", ("kuadrant-system", "limitador")) in run.api.documents)
+            yield pushing
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            if pushing.envoy is not None:
+                await pushing.envoy.close()
+            await push.stop()
+
+
+async def test_nothing_goes_out_before_its_limits_are_held() -> None:
+    async with pushing() as one:
+        await one.ask()
+        await one.run.quiet()
+        assert one.push.deliveries()["istio-system/pod-1"][0].running is None
+
+        one.run.api.hold()
+        assert (await one.take())["hosts"]
+
+
+async def test_a_policy_is_enforced_when_every_ready_pod_has_taken_it() -> None:
+    async with pushing() as one:
+        one.run.api.put(pod("pod-2", "10.0.0.2", ready=False))
+        one.run.api.hold()
+        await one.says("waiting for the following components to sync: [Pod (istio-system/pod-1)]")
+        await one.ask()
+        await one.take()
+        await one.run.until(one.run.is_enforced)
+
+        one.run.api.put(pod("pod-2", "10.0.0.2"))
+        await one.says("[Pod (istio-system/pod-2)]")
+
+
+async def test_no_pod_is_no_enforcement() -> None:
+    async with pushing() as one:
+        one.run.api.put(pod(ready=False))
+        one.run.api.hold()
+        await one.says("[Gateway (istio-system/istio-ingressgateway)]")
+
+
+async def test_a_refusal_is_told_with_envoys_words_and_the_pods_name() -> None:
+    async with pushing() as one:
+        one.run.api.hold()
+        envoy = await one.ask()
+        response, _ = await one.hears()
+        await envoy.ask("", NAME, nonce=response.nonce, error="Unable to create Wasm plugin")
+        await one.says(
+            "pod istio-system/pod-1 keeps what it had and refuses what is wanted: Unable to create Wasm plugin"
+        )
+        assert not one.run.is_enforced()
+
+
+async def test_a_pod_that_goes_is_missed() -> None:
+    async with pushing() as one:
+        one.run.api.hold()
+        envoy = await one.ask()
+        await one.take()
+        await one.run.until(one.run.is_enforced)
+        await envoy.close()
+        await one.says("[Pod (istio-system/pod-1)]")
+
+
+async def test_a_pod_that_says_that_it_is_another_gets_nothing() -> None:
+    async with pushing() as one:
+        one.run.api.hold()
+        await one.ask(node=NODE.replace("pod-1", "pod-2"))
+        await one.says("[Pod (istio-system/pod-1)]")
+        await one.run.quiet()
+        assert one.push.deliveries() == {}
+
+
+async def test_the_plugin_goes_when_every_pod_asks_and_comes_back_before_the_filter_goes() -> None:
+    async with pushing() as one:
+        run = one.run
+
+        def deliver(way: str) -> None:
+            document = json.loads(json.dumps(run.api.get(kinds.GATEWAYS, GATEWAY)))
+            document["metadata"]["annotations"] = {ANNOTATION: way}
+            run.api.put(document)
+
+        deliver("pull")
+        run.api.hold()
+        await run.until(run.is_enforced)
+        assert ("wasmplugins", PLUGIN) in run.api.documents
+
+        deliver("push")
+        await run.until(lambda: ("envoyfilters", FILTER) in run.api.documents)
+        await one.says("[Pod (istio-system/pod-1)]")
+        assert ("wasmplugins", PLUGIN) in run.api.documents
+        await one.ask()
+        await one.take()
+        await run.until(lambda: ("wasmplugins", PLUGIN) not in run.api.documents)
+        await run.until(run.is_enforced)
+
+        deliver("pull")
+        await run.until(lambda: ("wasmplugins", PLUGIN) in run.api.documents)
+        assert ("envoyfilters", FILTER) in run.api.documents
+        await run.until(lambda: ("envoyfilters", FILTER) not in run.api.documents)
+        assert run.is_enforced()
+
+
+async def test_without_a_policy_a_pod_that_asks_is_told_to_limit_nothing() -> None:
+    async with pushing() as one:
+        one.run.api.hold()
+        await one.ask()
+        assert (await one.take())["hosts"]
+        await one.run.until(one.run.is_enforced)
+        one.run.api.delete(kinds.POLICIES, POLICY)
+        assert (await one.take())["hosts"] == []
+
+
+async def test_a_replica_that_does_not_lead_serves_the_same_and_writes_nothing() -> None:
+    async with pushing() as one:
+        one.run.leads = False
+        one.run.api.hold()
+        await one.run.quiet()
+        one.run.api.writes.clear()
+        await one.ask()
+        assert (await one.take())["hosts"]
+        await one.run.quiet()
+        assert one.run.api.writes == []
+
+        one.run.leads = True
+        one.run.reconciler.lead()
+        await one.run.until(one.run.is_enforced)
+
+
+async def test_a_way_that_is_none_is_said() -> None:
+    async with pushing() as one:
+        document = json.loads(json.dumps(one.run.api.get(kinds.GATEWAYS, GATEWAY)))
+        document["metadata"]["annotations"] = {ANNOTATION: "carrier pigeon"}
+        one.run.api.put(document)
+        one.run.api.hold()
+        await one.says(f"the annotation {ANNOTATION} of Gateway istio-system/istio-ingressgateway is neither")
+
+
+async def test_the_filter_waits_until_the_push_server_is_reached() -> None:
+    async with pushing() as one:
+        one.run.known = replace(one.run.known, push_problem="no route")
+        one.run.api.hold()
+        await one.says("[push EnvoyFilter")
+        assert ("envoyfilters", FILTER) not in one.run.api.documents
