@@ -1,6 +1,9 @@
-"""From the objects of a cluster or a folder to what each gateway must do: :func:`compile_gateways`."""
+"""From the objects of a cluster or a folder to what each gateway must do.
 
-from kuadrant.compiler.compilation import Compilation, compile_gateways
+:func:`compile_gateways` does it once, :class:`Compiler` again and again, at the cost of what has changed.
+"""
+
+from kuadrant.compiler.compiler import Compilation, Compiler, compile_gateways
 from kuadrant.compiler.facts import PolicyFacts
 
-__all__ = ["Compilation", "PolicyFacts", "compile_gateways"]
+__all__ = ["Compilation", "Compiler", "PolicyFacts", "compile_gateways"]

@@ -11,10 +11,7 @@ from kuadrant.policy.attachment import Acceptance
 from kuadrant.policy.model import Policy, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from kuadrant.compiler.route_piece import PolicyOutcome, RoutePiece
-    from kuadrant.policy.attachment import AttachedPolicies
+    from kuadrant.compiler.paths import Paths
     from kuadrant.policy.checks import CheckedPolicy
 
 
@@ -38,36 +35,8 @@ class PolicyFacts(Struct, frozen=True, gc=False):
     problems: tuple[Problem, ...] = ()
 
 
-def policy_facts(
-    policies: Iterable[Policy],
-    attached: AttachedPolicies,
-    checked: Mapping[str, CheckedPolicy],
-    pieces: Iterable[RoutePiece],
-) -> tuple[PolicyFacts, ...]:
-    """The facts of all ``policies``, by namespace and name, from the pieces of all routes under all listeners."""
-    outcomes: dict[str, list[PolicyOutcome]] = {}
-    effective: set[tuple[str, str]] = set()
-    selected: set[tuple[str, str]] = set()
-    for piece in pieces:
-        effective |= piece.effective
-        selected |= piece.selected
-        for outcome in piece.outcomes:
-            outcomes.setdefault(outcome.policy, []).append(outcome)
-    unselected = effective - selected
-    return tuple(
-        _facts_of(policy, attached, checked[policy.key], outcomes.get(policy.key, ()), unselected)
-        for policy in sorted(policies, key=lambda policy: (policy.namespace, policy.name))
-    )
-
-
-def _facts_of(
-    policy: Policy,
-    attached: AttachedPolicies,
-    checked: CheckedPolicy,
-    outcomes: Sequence[PolicyOutcome],
-    unselected: set[tuple[str, str]],
-) -> PolicyFacts:
-    acceptance = attached.acceptance[policy.key]
+def policy_facts(policy: Policy, acceptance: Acceptance, checked: CheckedPolicy, paths: Paths) -> PolicyFacts:
+    """The facts of ``policy``, from its ``paths`` in all gateways."""
     problems = list(checked.problems)
     if acceptance.reason != "Accepted":
         problems.append(_warning(policy, "spec.targetRef", f"not in effect: {acceptance.message}"))
@@ -78,18 +47,16 @@ def _facts_of(
             "they select nothing: the limit limits nothing",
         )
         for limit in policy.limits
-        if (policy.key, limit.name) in unselected
+        if paths.effective.get(limit.name) and not paths.selected.get(limit.name)
     )
     return PolicyFacts(
         policy=policy,
         acceptance=acceptance,
-        paths=len(outcomes),
-        whole_paths=sum(outcome.whole for outcome in outcomes),
-        partial_paths=sum(outcome.kept > 0 and not outcome.whole for outcome in outcomes),
-        gateways=tuple(sorted({outcome.gateway for outcome in outcomes if outcome.kept})),
-        overridden_by=tuple(
-            sorted({winner for outcome in outcomes if not outcome.whole for winner in outcome.winners})
-        ),
+        paths=paths.all,
+        whole_paths=paths.whole,
+        partial_paths=paths.partial,
+        gateways=tuple(sorted(paths.gateways)),
+        overridden_by=tuple(sorted(paths.winners)),
         undecidable=tuple(f"{problem.field}: {problem.message}" for problem in checked.reasons),
         problems=tuple(sorted(problems)),
     )

@@ -19,6 +19,7 @@ from kuadrant.policy.selectors import selects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from kuadrant.policy.model import Policy
     from kuadrant.policy.route import Route
@@ -70,7 +71,7 @@ def route_piece(
     hostnames: Mapping[str, frozenset[str]],
     forwardings: Sequence[Forwarding],
     policies: Sequence[Sequence[Policy]],
-    undecidable: frozenset[tuple[str, str]],
+    undecidable: AbstractSet[tuple[str, str]],
 ) -> RoutePiece:
     """Compile ``route`` under the listener of ``place``.
 
@@ -121,8 +122,23 @@ def route_piece(
     )
 
 
+def keeping(old: RoutePiece, new: RoutePiece) -> RoutePiece:
+    """Return what equals ``new``, with every part that ``old`` has already as the same instance."""
+    if old == new:
+        return old
+    rules = {rule: rule for rule in old.rules}
+    limits = {limit: limit for limit in old.limits}
+    return RoutePiece(
+        rules=tuple(rules.get(rule, rule) for rule in new.rules),
+        limits=tuple(limits.get(limit, limit) for limit in new.limits),
+        outcomes=new.outcomes,
+        effective=new.effective,
+        selected=new.selected,
+    )
+
+
 def _actions(
-    limits: Iterable[EffectiveLimit], route: str, undecidable: frozenset[tuple[str, str]]
+    limits: Iterable[EffectiveLimit], route: str, undecidable: AbstractSet[tuple[str, str]]
 ) -> tuple[Action, ...]:
     """One action for each scope, the limits in the order of their names."""
     by_scope: dict[str, list[LimitAction]] = {}

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from kuadrant.api.grpc_route import GRPCRoute
+from kuadrant.api.http_route import HTTPRoute
 from kuadrant.api.problem import spelled
 from kuadrant.api.regular_expression import fault
 from kuadrant.compiler.forwarding import ReferenceGrants, forwarding
 from kuadrant.compiler.program import Forwarding
+from kuadrant.compiler.tracked import Tracked
+from kuadrant.policy.attachment import parent_gateway
 from kuadrant.policy.model import Problem
 from kuadrant.policy.route import Route, RouteRule, from_grpc_route, from_http_route
 
@@ -19,7 +23,10 @@ if TYPE_CHECKING:
 
     from kuadrant.api.grpc_route import GRPCRouteRule
     from kuadrant.api.http_route import HTTPRouteRule
+    from kuadrant.api.meta import Object
     from kuadrant.api.objects import Objects
+    from kuadrant.api.reference_grant import ReferenceGrant
+    from kuadrant.compiler.policy_table import ObjectKey
     from kuadrant.policy.match import RequestMatch
 
 
@@ -34,12 +41,56 @@ class PreparedRoute(Struct, frozen=True, gc=False):
     problems: tuple[Problem, ...] = ()
 
 
-def prepare_routes(objects: Objects) -> tuple[PreparedRoute, ...]:
-    """All routes of ``objects``, by namespace, name and kind."""
-    grants = ReferenceGrants(objects.reference_grants)
-    routes = [_prepare(from_http_route(route), route.spec.rules, grants) for route in objects.http_routes]
-    routes += (_prepare(from_grpc_route(route), route.spec.rules, grants) for route in objects.grpc_routes)
-    return tuple(sorted(routes, key=lambda prepared: (prepared.route.key, prepared.route.kind)))
+class RouteTable:
+    """All routes, kept while they and the grants for their backends come and go; ``by_gateway`` has those that name it."""
+
+    def __init__(self) -> None:
+        self._grants: Tracked[str, ReferenceGrant] = Tracked(_key)
+        self._http: Tracked[str, HTTPRoute] = Tracked(_key)
+        self._grpc: Tracked[str, GRPCRoute] = Tracked(_key)
+        self.prepared: dict[ObjectKey, PreparedRoute] = {}
+        self.by_gateway: dict[str, dict[ObjectKey, PreparedRoute]] = {}
+
+    def update(self, objects: Objects) -> dict[ObjectKey, frozenset[str]]:
+        """Make the routes of ``objects`` all that there are.
+
+        Returns those that ask for something else now, each with the Gateways that it has named before or names now.
+        """
+        http, grpc = self._http.update(objects.http_routes), self._grpc.update(objects.grpc_routes)
+        if self._grants.update(objects.reference_grants):
+            http, grpc = {**http, **self._http.by_key}, {**grpc, **self._grpc.by_key}
+        grants = ReferenceGrants(self._grants.by_key.values())
+        found: dict[ObjectKey, PreparedRoute | None] = {}
+        for name, http_route in http.items():
+            found[HTTPRoute.kind, name] = (
+                _prepare(from_http_route(http_route), http_route.spec.rules, grants) if http_route else None
+            )
+        for name, grpc_route in grpc.items():
+            found[GRPCRoute.kind, name] = (
+                _prepare(from_grpc_route(grpc_route), grpc_route.spec.rules, grants) if grpc_route else None
+            )
+        return {key: self._replace(key, now) for key, now in found.items() if now != self.prepared.get(key)}
+
+    def _replace(self, key: ObjectKey, now: PreparedRoute | None) -> frozenset[str]:
+        former = self.prepared.pop(key, None)
+        if now is not None:
+            self.prepared[key] = now
+        before, after = (gateways_of(one) if one else frozenset() for one in (former, now))
+        for gateway in before - after:
+            del self.by_gateway[gateway][key]
+        for gateway in after:
+            self.by_gateway.setdefault(gateway, {})[key] = self.prepared[key]
+        return before | after
+
+
+def gateways_of(prepared: PreparedRoute) -> frozenset[str]:
+    """The Gateways that a route names as its parents."""
+    route = prepared.route
+    return frozenset(key for parent in route.parents if (key := parent_gateway(route, parent)))
+
+
+def _key(one: Object) -> str:
+    return f"{one.metadata.namespace}/{one.metadata.name}"
 
 
 def _prepare(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, field
 
 from kuadrant.api.limitador import Identity, Limit, read_limits
-from kuadrant.compiler import Compilation, compile_gateways
+from kuadrant.compiler import Compilation, Compiler
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.limitador import NAME, LimitadorObject, limitador
@@ -96,7 +96,7 @@ class Decider:
     """
 
     def __init__(self) -> None:
-        self._compile = Last(compile_gateways)
+        self._compile = Compiler().compile
         self._limits = Last(_limits)
         self._limitador = Last(_limitador)
         self._present = Last(held_limits)

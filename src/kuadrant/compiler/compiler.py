@@ -1,0 +1,210 @@
+"""From all objects to what every gateway must do, and to what is to be said of every policy."""
+
+from __future__ import annotations
+
+from itertools import chain
+from operator import is_
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from kuadrant.api.limitador import Limit
+from kuadrant.compiler.facts import PolicyFacts, policy_facts
+from kuadrant.compiler.gateway_table import GatewayTable, Replacement
+from kuadrant.compiler.in_order import InOrder
+from kuadrant.compiler.limit_table import LimitTable
+from kuadrant.compiler.listeners import listener_problems
+from kuadrant.compiler.paths import PathTable
+from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
+from kuadrant.compiler.program import GatewayProgram
+from kuadrant.compiler.routes import RouteTable, gateways_of
+from kuadrant.compiler.tracked import Tracked
+from kuadrant.policy.model import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.api.objects import Objects
+    from kuadrant.api.service import Namespace
+
+
+class Compilation(Struct, frozen=True, gc=False):
+    """The programs of all gateways and the facts of all policies by namespace and name, and every problem, errors first.
+
+    ``limits`` are those of all programs together, each once: what one rate limit service behind all gateways has to hold.
+    """
+
+    programs: tuple[GatewayProgram, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    policies: tuple[PolicyFacts, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def compile_gateways(objects: Objects) -> Compilation:
+    """Decide what every gateway of ``objects`` must do.
+
+    The order of the objects does not matter. A mistake in one object is a problem of that object and leaves the others as
+    they are; a limit that cannot be evaluated follows the failure mode of the rate limit service.
+    """
+    return Compiler().compile(objects)
+
+
+class Compiler:
+    """Compiles again and again, each time only what has changed.
+
+    An object that is the same instance as the last time is not looked at; one that is another instance and says the
+    same changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._namespaces: Tracked[str, Namespace] = Tracked(lambda namespace: namespace.metadata.name)
+        self._gateways: Tracked[str, Gateway] = Tracked(_key)
+        self._tables: dict[str, GatewayTable] = {}
+        self._routes = RouteTable()
+        self._policies = PolicyTable()
+        self._paths = PathTable()
+        self._limits = LimitTable()
+        self._labels: dict[str, dict[str, str]] = {}
+        self._programs: InOrder[str, GatewayProgram] = InOrder()
+        self._facts: InOrder[tuple[str, str], PolicyFacts] = InOrder()
+        self._problems: InOrder[ObjectKey, tuple[Problem, ...]] = InOrder()
+        self._compilation = Compilation()
+        self._by_object: tuple[tuple[Problem, ...], ...] = ()
+
+    def compile(self, objects: Objects) -> Compilation:
+        """Return what :func:`compile_gateways` does. Every part of it that equals that of the last time is the same instance."""
+        try:
+            return self._compile(objects)
+        except BaseException:
+            # Half a change is no state to go on from.
+            self.__init__()  # type: ignore[misc]
+            raise
+
+    def _compile(self, objects: Objects) -> Compilation:
+        policies, targets = self._policies.update(objects.rate_limit_policies)
+        routes = self._routes.update(objects)
+        gateways = self._changed_gateways(objects.gateways)
+        relabelled = self._relabelled(objects.namespaces)
+        for key in routes:
+            prepared = self._routes.prepared.get(key)
+            self._problems.set(key, (prepared and prepared.problems) or None)
+        for name in gateways:
+            gateway = self._gateways.by_key.get(name)
+            self._problems.set(("Gateway", name), (gateway and (*listener_problems(gateway),)) or None)
+
+        targets |= routes.keys() | {("Gateway", name) for name in gateways}
+        sections = {target: self._attach(target) for target in targets}
+        for target in targets:
+            policies.update(self._policies.for_target(target))
+        todo = self._todo(gateways, routes, sections, relabelled)
+        for name, (changed_routes, changed_sections) in todo.items():
+            for old, new in self._replacements(name, changed_routes, changed_sections):
+                self._limits.change(old.limits if old else (), new.limits if new else ())
+                self._paths.change(old, new)
+        for policy in policies | self._paths.settle():
+            self._tell(policy)
+        return self._collected()
+
+    def _todo(
+        self,
+        gateways: Iterable[str],
+        routes: Mapping[ObjectKey, Iterable[str]],
+        sections: Mapping[ObjectKey, set[str | None]],
+        relabelled: AbstractSet[str],
+    ) -> dict[str, tuple[set[ObjectKey], set[str | None]]]:
+        """What to compile again of each Gateway: routes, and sections of it with all of their routes."""
+        todo: dict[str, tuple[set[ObjectKey], set[str | None]]] = {name: (set(), set()) for name in gateways}
+        for key, parents in routes.items():
+            for name in parents:
+                todo.setdefault(name, (set(), set()))[0].add(key)
+        again = {target for target, changed in sections.items() if changed}
+        if relabelled:
+            again |= {key for key, one in self._routes.prepared.items() if one.route.namespace in relabelled}
+        for key in again:
+            if key[0] == "Gateway":
+                todo.setdefault(key[1], (set(), set()))[1].update(sections[key])
+            elif prepared := self._routes.prepared.get(key):
+                for name in gateways_of(prepared):
+                    todo.setdefault(name, (set(), set()))[0].add(key)
+        return todo
+
+    def _changed_gateways(self, gateways: Iterable[Gateway]) -> set[str]:
+        """The Gateways that came, went or ask for something else."""
+        changes = self._gateways.update(gateways)
+        return {
+            key
+            for key, gateway in changes.items()
+            if gateway is None or key not in self._tables or self._tables[key].gateway.spec != gateway.spec
+        }
+
+    def _relabelled(self, namespaces: Iterable[Namespace]) -> set[str]:
+        """The namespaces with other labels than before."""
+        changes = self._namespaces.update(namespaces)
+        relabelled: set[str] = set()
+        for name, namespace in changes.items():
+            labels = namespace.metadata.labels if namespace else None
+            if labels != self._labels.get(name):
+                relabelled.add(name)
+            if labels is None:
+                self._labels.pop(name, None)
+            else:
+                self._labels[name] = labels
+        return relabelled
+
+    def _attach(self, target: ObjectKey) -> set[str | None]:
+        kind, key = target
+        prepared = self._routes.prepared.get(target)
+        return self._policies.attach(
+            target,
+            gateway=self._gateways.by_key.get(key) if kind == "Gateway" else None,
+            route=prepared.route if prepared else None,
+        )
+
+    def _replacements(
+        self, key: str, routes: AbstractSet[ObjectKey], sections: AbstractSet[str | None]
+    ) -> Iterable[Replacement]:
+        """Compile a Gateway again; returns which of its pieces are others now."""
+        gateway = self._gateways.by_key.get(key)
+        if gateway is None:
+            table = self._tables.pop(key, None)
+            return table.remove() if table else ()
+        if key not in self._tables:
+            self._tables[key] = GatewayTable(gateway)
+        return self._tables[key].update(
+            gateway,
+            self._routes.by_gateway.get(key, {}),
+            changed_routes=routes,
+            changed_sections=sections,
+            policies=self._policies,
+            namespace_labels=self._labels,
+        )
+
+    def _tell(self, policy: str) -> None:
+        """Find out anew what is to be said of a policy."""
+        facts = None
+        if known := self._policies.known.get(policy):
+            acceptance = self._policies.acceptance(known.policy)
+            facts = policy_facts(known.policy, acceptance, known.checked, self._paths.of(policy))
+        namespace, _, name = policy.partition("/")
+        self._facts.set((namespace, name), facts)
+        self._problems.set(("RateLimitPolicy", policy), (facts and facts.problems) or None)
+
+    def _collected(self) -> Compilation:
+        for name in self._tables.keys() | self._programs.keys():
+            table = self._tables.get(name)
+            self._programs.set(name, table.program() if table else None)
+        problems = self._compilation.problems
+        if (by_object := self._problems.values()) is not self._by_object:
+            self._by_object = by_object
+            problems = tuple(sorted(chain.from_iterable(by_object)))
+        now = Compilation(self._programs.values(), self._limits.limits(), self._facts.values(), problems)
+        if not all(map(is_, astuple(now), astuple(self._compilation))):
+            self._compilation = now
+        return self._compilation
+
+
+def _key(gateway: Gateway) -> str:
+    return f"{gateway.metadata.namespace}/{gateway.metadata.name}"

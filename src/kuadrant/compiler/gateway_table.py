@@ -1,0 +1,167 @@
+"""What one gateway must do, kept while routes, policies and its listeners change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.compiler.host_table import HostTable
+from kuadrant.compiler.limit_table import LimitTable
+from kuadrant.compiler.listeners import hostname_of, listeners_by_port
+from kuadrant.compiler.program import GatewayProgram, ListenerProgram
+from kuadrant.compiler.route_piece import ListenerPlace, RoutePiece, keeping, route_piece
+from kuadrant.policy.attachment import is_attached, served_hostnames
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from kuadrant.api.gateway import Gateway, Listener
+    from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
+    from kuadrant.compiler.program import HostProgram
+    from kuadrant.compiler.routes import PreparedRoute
+
+    _Place = tuple[str, int]
+    """The name of a listener, and how many before it on its port have the same."""
+    _PieceKey = tuple[int, _Place, ObjectKey]
+    """Port and listener, and a route."""
+
+Replacement = tuple[RoutePiece | None, RoutePiece | None]
+"""A piece before and after."""
+
+
+class GatewayTable:
+    """The pieces of one gateway and the program that they make; ``gateway`` is what it was last compiled from."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self._listeners: dict[int, dict[_Place, Listener]] = {}
+        self._pieces: dict[_PieceKey, RoutePiece] = {}
+        self._hosts: dict[int, HostTable] = {}
+        self._limits = LimitTable()
+        self._program = GatewayProgram(gateway.metadata.namespace, gateway.metadata.name, (), ())
+
+    def update(
+        self,
+        gateway: Gateway,
+        routes: Mapping[ObjectKey, PreparedRoute],
+        *,
+        changed_routes: AbstractSet[ObjectKey],
+        changed_sections: AbstractSet[str | None],
+        policies: PolicyTable,
+        namespace_labels: Mapping[str, Mapping[str, str]],
+    ) -> list[Replacement]:
+        """Compile again what has changed; returns which pieces are others now.
+
+        ``routes`` are those that name the gateway as a parent, ``changed_sections`` the listeners (None for the whole gateway)
+        that have other policies.
+        """
+        respecified = not self._listeners or gateway.spec != self.gateway.spec
+        whole = respecified or None in changed_sections
+        self.gateway = gateway
+        if respecified:
+            self._listen()
+        pieces: dict[_PieceKey, RoutePiece | None] = {}
+        for port, listeners in self._listeners.items():
+            hostnames = frozenset(map(hostname_of, listeners.values()))
+            for place, listener in listeners.items():
+                all_anew = whole or listener.name in changed_sections
+                for key in {*routes, *changed_routes} if all_anew else changed_routes:
+                    prepared = routes.get(key)
+                    pieces[port, place, key] = (
+                        _piece(
+                            prepared,
+                            gateway=gateway,
+                            listener=listener,
+                            port_hostnames=hostnames,
+                            policies=policies,
+                            namespace_labels=namespace_labels,
+                        )
+                        if prepared
+                        else None
+                    )
+        if whole:
+            pieces = dict.fromkeys(self._pieces) | pieces
+        return [*self._replace(pieces)]
+
+    def _listen(self) -> None:
+        self._listeners = {}
+        for port, listeners in listeners_by_port(self.gateway).items():
+            own = self._listeners[port] = {}
+            for listener in listeners:
+                own[listener.name, sum(listener.name == name for name, _ in own)] = listener
+            self._hosts.setdefault(port, HostTable()).serve(map(hostname_of, listeners))
+
+    def remove(self) -> list[Replacement]:
+        """Take all pieces away; returns them."""
+        return [*self._replace(dict.fromkeys(self._pieces))]
+
+    def program(self) -> GatewayProgram:
+        """What the gateway must do; whatever part of it is as before is the same instance."""
+        former = {listener.port: listener for listener in self._program.listeners}
+        for port in self._hosts.keys() - self._listeners.keys():
+            del self._hosts[port]
+        listeners = tuple(
+            _listener(former.get(port), (*listeners.values(),), self._hosts[port].hosts())
+            for port, listeners in self._listeners.items()
+        )
+        limits = self._limits.limits()
+        if listeners != self._program.listeners or limits is not self._program.limits:
+            self._program = GatewayProgram(
+                self.gateway.metadata.namespace, self.gateway.metadata.name, listeners, limits
+            )
+        return self._program
+
+    def _replace(self, pieces: Mapping[_PieceKey, RoutePiece | None]) -> Iterator[Replacement]:
+        for key, found in pieces.items():
+            old = self._pieces.get(key)
+            new = found if old is None or found is None else keeping(old, found)
+            if new is old:
+                continue
+            if new is None:
+                del self._pieces[key]
+            else:
+                self._pieces[key] = new
+            self._hosts[key[0]].change(old.rules if old else (), new.rules if new else ())
+            self._limits.change(old.limits if old else (), new.limits if new else ())
+            yield old, new
+
+
+def _piece(
+    prepared: PreparedRoute,
+    *,
+    gateway: Gateway,
+    listener: Listener,
+    port_hostnames: AbstractSet[str],
+    policies: PolicyTable,
+    namespace_labels: Mapping[str, Mapping[str, str]],
+) -> RoutePiece | None:
+    """What a route adds under a listener; None if it is not served there."""
+    route = prepared.route
+    if not is_attached(route, gateway, listener, namespace_labels):
+        return None
+    hostnames = served_hostnames(route.hostnames, hostname_of(listener), port_hostnames)
+    if not hostnames:
+        return None
+    key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
+    on_path = (
+        *policies.on("Gateway", key),
+        *policies.on("Gateway", key, listener.name),
+        *policies.on(route.kind, route.key),
+    )
+    return route_piece(
+        route,
+        place=ListenerPlace(gateway.spec.gateway_class_name, key, listener.name),
+        hostnames=hostnames,
+        forwardings=prepared.forwardings,
+        policies=[(*on_path, *policies.on(route.kind, route.key, rule.name)) for rule in route.rules],
+        undecidable=policies.undecidable,
+    )
+
+
+def _listener(
+    former: ListenerProgram | None, listeners: tuple[Listener, ...], hosts: tuple[HostProgram, ...]
+) -> ListenerProgram:
+    names, protocol = tuple(listener.name for listener in listeners), listeners[0].protocol
+    if former is not None and former.hosts is hosts and (former.names, former.protocol) == (names, protocol):
+        return former
+    return ListenerProgram(names, listeners[0].port, protocol, hosts)

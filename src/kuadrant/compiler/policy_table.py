@@ -1,0 +1,131 @@
+"""The policies and what they are attached to, kept while policies and their targets come and go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.compiler.tracked import Tracked
+from kuadrant.policy.attachment import AttachedPolicies
+from kuadrant.policy.checks import CheckedPolicy, check
+from kuadrant.policy.conversion import to_model
+from kuadrant.policy.model import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.api.rate_limit_policy import RateLimitPolicy
+    from kuadrant.policy.attachment import Acceptance
+    from kuadrant.policy.route import Route
+
+ObjectKey = tuple[str, str]
+"""Kind and ``namespace/name``."""
+
+
+class _Attachment(Struct, frozen=True):
+    """The policies that are for one object, and the sections of it that they name."""
+
+    policies: AttachedPolicies
+    sections: frozenset[str | None]
+
+
+class KnownPolicy(Struct, frozen=True, gc=False):
+    """A policy in the neutral model, and what is wrong with it in itself."""
+
+    policy: Policy
+    checked: CheckedPolicy
+
+
+class PolicyTable:
+    """Every policy by ``namespace/name``, and those that are on each object.
+
+    ``undecidable`` are the limits, as policy and limit name, that nobody can evaluate.
+    """
+
+    def __init__(self) -> None:
+        self._tracked: Tracked[str, RateLimitPolicy] = Tracked(_key)
+        self._known: dict[str, KnownPolicy] = {}
+        self._by_target: dict[ObjectKey, dict[str, Policy]] = {}
+        self._attached: dict[ObjectKey, _Attachment] = {}
+        self._undecidable: set[tuple[str, str]] = set()
+
+    @property
+    def known(self) -> Mapping[str, KnownPolicy]:
+        """All policies that take part."""
+        return self._known
+
+    @property
+    def undecidable(self) -> AbstractSet[tuple[str, str]]:
+        """The limits that nobody can evaluate."""
+        return self._undecidable
+
+    def update(self, policies: Iterable[RateLimitPolicy]) -> tuple[set[str], set[ObjectKey]]:
+        """Make ``policies`` all that there are; returns those that say something else now, and what they were or are for."""
+        changed: set[str] = set()
+        targets: set[ObjectKey] = set()
+        for key, source in self._tracked.update(policies).items():
+            former = self._known.get(key)
+            policy = None if source is None or source.metadata.deletion_timestamp else to_model(source)
+            if policy == (former.policy if former else None):
+                continue
+            changed.add(key)
+            if former is not None:
+                targets.add(self._remove(key, former))
+            if policy is not None:
+                targets.add(self._add(key, KnownPolicy(policy, check(policy))))
+        return changed, targets
+
+    def _add(self, key: str, known: KnownPolicy) -> ObjectKey:
+        target = (known.policy.target.kind, known.policy.target.key)
+        self._known[key] = known
+        self._by_target.setdefault(target, {})[key] = known.policy
+        self._undecidable.update((key, limit) for limit in known.checked.undecidable)
+        return target
+
+    def _remove(self, key: str, known: KnownPolicy) -> ObjectKey:
+        target = (known.policy.target.kind, known.policy.target.key)
+        del self._known[key]
+        del self._by_target[target][key]
+        self._undecidable.difference_update((key, limit) for limit in known.checked.undecidable)
+        return target
+
+    def attach(self, target: ObjectKey, *, gateway: Gateway | None, route: Route | None) -> set[str | None]:
+        """Decide anew which policies take part on ``target``, which is one of the two or does not exist.
+
+        Returns its sections, None for the whole of it, that have others now.
+        """
+        former = self._attached.pop(target, None)
+        now = None
+        if policies := self._by_target.get(target):
+            now = _Attachment(
+                AttachedPolicies(policies.values(), (gateway,) if gateway else (), (route,) if route else ()),
+                frozenset(policy.target.section for policy in policies.values()),
+            )
+            self._attached[target] = now
+        else:
+            self._by_target.pop(target, None)
+        sections = (former.sections if former else frozenset()) | (now.sections if now else frozenset())
+        return {section for section in sections if _on(former, target, section) != _on(now, target, section)}
+
+    def on(self, kind: str, key: str, section: str | None = None) -> tuple[Policy, ...]:
+        """The policies that take part on an object or a section of it, the oldest first."""
+        return _on(self._attached.get((kind, key)), (kind, key), section)
+
+    def for_target(self, target: ObjectKey) -> Iterable[str]:
+        """The policies, as ``namespace/name``, that are for an object or a section of it."""
+        return self._by_target.get(target, {}).keys()
+
+    def acceptance(self, policy: Policy) -> Acceptance:
+        """Whether a policy takes part."""
+        return self._attached[policy.target.kind, policy.target.key].policies.acceptance[policy.key]
+
+
+def _key(policy: RateLimitPolicy) -> str:
+    return f"{policy.metadata.namespace}/{policy.metadata.name}"
+
+
+def _on(attachment: _Attachment | None, target: ObjectKey, section: str | None) -> tuple[Policy, ...]:
+    return () if attachment is None else attachment.policies.on(*target, section)
