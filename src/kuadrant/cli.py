@@ -244,6 +244,7 @@ def operator(
     push_host: str = "",
     probes_port: PortOrOff = 8081,
     metrics_port: PortOrOff = 8080,
+    lease_seconds: Annotated[int, Parameter(validator=Number(gte=3, lte=600))] = 15,
     failure_mode: Annotated[
         settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
     ] = "deny",
@@ -270,6 +271,7 @@ def operator(
         push_host: The name under which gateways reach the push server; by default that of its Service.
         probes_port: The port of /healthz, /readyz and /fetches (who has fetched modules); 0 turns it off.
         metrics_port: The port of /metrics (Prometheus); 0 turns it off.
+        lease_seconds: How long another replica waits for the leader before it leads itself.
         failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
         rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
         log_level: The least level that is logged.
@@ -289,6 +291,7 @@ def operator(
                 push_host=push_host,
                 probes_port=probes_port,
                 metrics_port=metrics_port,
+                lease_seconds=lease_seconds,
                 failure_mode=failure_mode,
                 rate_limit_timeout=rate_limit_timeout,
             )

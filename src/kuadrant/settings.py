@@ -50,6 +50,7 @@ class OperatorSettings(Struct, frozen=True, kw_only=True):
     ``namespace`` is the operator's own. ``modules`` is a folder of fetched modules. ``wasm_host`` is the name under which gateways reach the module server, by default that
     of its Service; ``wasm_url`` is the form of the address that is written. ``push_port`` and ``push_host`` are those of the push
     server; ``delivery`` is how gateways get the module that do not say it themselves. Ports are off at 0.
+    Another replica leads ``lease_seconds`` after the leader was heard of last.
     """
 
     namespace: str
@@ -62,6 +63,7 @@ class OperatorSettings(Struct, frozen=True, kw_only=True):
     push_host: str = ""
     probes_port: int = 8081
     metrics_port: int = 8080
+    lease_seconds: int = 15
     failure_mode: FailureMode = "deny"
     rate_limit_timeout: int = 1000
 

@@ -2,9 +2,9 @@
 
 There are never two leaders, if clocks run equally fast (they need not show the same time):
 
-* Who leads wrote the Lease, and leads until ``DEADLINE`` after it *began* that write. Then it has either begun and
+* Who leads wrote the Lease, and leads until ``deadline`` after it *began* that write. Then it has either begun and
   finished another one or leads no more, whatever it hears later.
-* Everyone else waits until the Lease stayed as it is for ``DURATION`` after they *saw* it, by their own clock. The times that
+* Everyone else waits until the Lease stayed as it is for ``duration`` after they *saw* it, by their own clock. The times that
   are written in a Lease are never compared with any clock.
 * Every write names the version that it replaces, so of two writers one is refused.
 """
@@ -33,14 +33,37 @@ if TYPE_CHECKING:
 logger = log.get("leader")
 
 DURATION = 15.0
-"""Seconds after which a Lease that was not renewed is free."""
 DEADLINE = 10.0
-"""Seconds after which a leader that could not renew gives up; less than ``DURATION``."""
 INTERVAL = 2.0
-"""Seconds between two looks at, or two renewals of, a Lease."""
 RETRY = 0.5
-"""Seconds until a leader asks again after a request failed."""
 _REQUEST_TIMEOUT = 3.0
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """The times of an election, in seconds.
+
+    After ``duration`` a Lease that was not renewed is free; it is a whole number. A leader that could not renew gives up after
+    ``deadline``, which is less. ``interval`` is between two looks at, or two renewals of, a Lease, and ``retry`` until a leader
+    asks again after a request failed.
+    """
+
+    duration: float = DURATION
+    deadline: float = DEADLINE
+    interval: float = INTERVAL
+    retry: float = RETRY
+    request: float = _REQUEST_TIMEOUT
+
+    @classmethod
+    def of(cls, seconds: int) -> Timing:
+        """The times that go with a duration: in the proportions of the default ones."""
+        share = seconds / DURATION
+        return cls(
+            duration=float(seconds),
+            deadline=DEADLINE * share,
+            interval=INTERVAL * share,
+            retry=RETRY * share,
+            request=min(_REQUEST_TIMEOUT, _REQUEST_TIMEOUT * share),
+        )
 
 
 class _Metadata(Struct, rename="camel", frozen=True):
@@ -85,9 +108,17 @@ class Wait(Struct, frozen=True):
 class Elector:
     """One candidate for the Lease ``key``; ``identity`` is its own alone, also across restarts."""
 
-    def __init__(self, key: Key, identity: str, random: Callable[[], float] = random_module.random) -> None:
+    def __init__(
+        self,
+        key: Key,
+        identity: str,
+        random: Callable[[], float] = random_module.random,
+        *,
+        timing: Timing | None = None,
+    ) -> None:
         self._key = key
         self._identity = identity
+        self._timing = timing or Timing()
         self._random = random
         self._seen: Lease | None = None
         self._missing = False
@@ -128,7 +159,7 @@ class Elector:
         request, self._pending = self._pending, None
         assert request is not None
         # Not in step with the others, so that they do not all meet at the server.
-        self._next_at = now + INTERVAL * (0.8 + 0.4 * self._random())
+        self._next_at = now + self._timing.interval * (0.8 + 0.4 * self._random())
         if self._released:
             return
         self._must_read = False
@@ -145,7 +176,7 @@ class Elector:
                 self.problem = None
                 self._next_at = now
             elif self.leads(now):
-                self._next_at = now + RETRY
+                self._next_at = now + self._timing.retry
 
     def release(self, wall: str) -> Request | None:
         """Give up for good: leadership ends now. The request that frees the Lease for others is to be made if it is given."""
@@ -162,15 +193,17 @@ class Elector:
         if self._missing:
             self._missing = False
             return Request(
-                "POST", LEASES.collection(self._key[0]), self._body(self._identity, DURATION, wall)
+                "POST",
+                LEASES.collection(self._key[0]),
+                self._body(self._identity, self._timing.duration, wall),
             )
         if self._seen and (self.holder == self._identity or self._is_free(now)):
-            return Request("PUT", path, self._body(self._identity, DURATION, wall))
+            return Request("PUT", path, self._body(self._identity, self._timing.duration, wall))
         return Request("GET", path)
 
     def _is_free(self, now: float) -> bool:
         assert self._seen is not None
-        duration = max(DURATION, self._seen.spec.lease_duration_seconds or 0)
+        duration = max(self._timing.duration, self._seen.spec.lease_duration_seconds or 0)
         return not self.holder or now >= self._seen_at + duration
 
     def _take(self, request: Request, body: bytes, now: float) -> None:
@@ -185,7 +218,7 @@ class Elector:
             self._seen_at = now
         self._seen = lease
         if request.method != "GET":
-            self._leads_until = self._began_at + DEADLINE
+            self._leads_until = self._began_at + self._timing.deadline
         elif self.holder != self._identity:
             self._leads_until = 0.0
             if self._is_free(now):
@@ -233,8 +266,11 @@ def _clock() -> float:
 class Leadership:
     """Runs an elector over HTTP."""
 
-    def __init__(self, key: Key, identity: str, client: httpx2.AsyncClient) -> None:
-        self._elector = Elector(key, identity)
+    def __init__(
+        self, key: Key, identity: str, client: httpx2.AsyncClient, timing: Timing | None = None
+    ) -> None:
+        self._timing = timing or Timing()
+        self._elector = Elector(key, identity, timing=self._timing)
         self._client = client
         self._changed = asyncio.Event()
         self._said: str | None = None
@@ -293,7 +329,7 @@ class Leadership:
 
     async def _perform(self, request: Request) -> tuple[int, bytes]:
         try:
-            async with asyncio.timeout(_REQUEST_TIMEOUT):
+            async with asyncio.timeout(self._timing.request):
                 response = await self._client.request(
                     request.method,
                     request.path,

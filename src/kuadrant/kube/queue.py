@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from kuadrant import log
 
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     K = TypeVar("K", bound=Hashable)
+    K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
 else:
     K = TypeVar("K")
+    K_contra = TypeVar("K_contra", contravariant=True)
 
 logger = log.get("kube")
 
@@ -127,28 +129,53 @@ class Queue(Generic[K]):
             heapq.heappush(self._alarms, (at, self._count, key))
 
 
+class Meter(Protocol[K_contra]):
+    """Is told of all that happens to a queue."""
+
+    def added(self, key: K_contra) -> None:
+        """There is something to do that was not there before."""
+
+    def started(self, key: K_contra, waited: float) -> None:
+        """It is being done, ``waited`` seconds after it was due."""
+
+    def ended(self, key: K_contra, took: float, *, failed: bool) -> None:
+        """It is done after ``took`` seconds, or has to be done again."""
+
+
 class Workers(Generic[K]):
     """Works a queue off with a coroutine. ``work`` fails by raising; the key comes again, and but for NotDoneError it is logged."""
 
-    def __init__(self, work: Callable[[K], Awaitable[None]], *, at_once: int = 1) -> None:
+    def __init__(
+        self, work: Callable[[K], Awaitable[None]], *, at_once: int = 1, meter: Meter[K] | None = None
+    ) -> None:
         self._work = work
         self._at_once = at_once
+        self._meter = meter
         self._queue: Queue[K] = Queue()
+        self._due_at: dict[K, float] = {}
         self._added = asyncio.Event()
-
-    def add(self, key: K) -> None:
-        """There is something to do for ``key``."""
-        self._queue.add(key)
-        self._added.set()
 
     def __len__(self) -> int:
         """How many keys are due, will be, or are worked on."""
         return len(self._queue)
 
+    def add(self, key: K) -> None:
+        """There is something to do for ``key``."""
+        self._queue.add(key)
+        self._note(key, 0.0)
+
     def add_after(self, key: K, seconds: float) -> None:
         """There will be something to do for ``key``."""
         self._queue.add_at(key, asyncio.get_running_loop().time() + seconds)
+        self._note(key, seconds)
+
+    def _note(self, key: K, seconds: float) -> None:
         self._added.set()
+        if self._meter is not None:
+            at = asyncio.get_running_loop().time() + seconds
+            if key not in self._due_at:
+                self._meter.added(key)
+            self._due_at[key] = min(at, self._due_at.get(key, at))
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -168,16 +195,30 @@ class Workers(Generic[K]):
                 except TimeoutError:
                     pass
                 continue
-            try:
-                await self._work(key)
-            except NotDoneError:
-                self._queue.fail(key, loop.time())
-            except Exception:  # Whatever one key raises must not end the work on the others.
-                at = self._queue.fail(key, loop.time())
-                logger.exception(
-                    "work failed and is done again", key=str(key), seconds=round(at - loop.time(), 3)
-                )
-            else:
-                self._queue.done(key)
+            began = loop.time()
+            if self._meter is not None:
+                self._meter.started(key, max(0.0, began - self._due_at.pop(key, began)))
+            failed = not await self._try(key)
+            if self._meter is not None:
+                self._meter.ended(key, loop.time() - began, failed=failed)
+                if failed and key not in self._due_at:
+                    self._note(key, 0.0)
             # What became due again is for whichever worker is free.
             self._added.set()
+
+    async def _try(self, key: K) -> bool:
+        """Do the work; return whether it succeeded."""
+        loop = asyncio.get_running_loop()
+        try:
+            await self._work(key)
+        except NotDoneError:
+            self._queue.fail(key, loop.time())
+        except Exception:  # Whatever one key raises must not end the work on the others.
+            at = self._queue.fail(key, loop.time())
+            logger.exception(
+                "work failed and is done again", key=str(key), seconds=round(at - loop.time(), 3)
+            )
+        else:
+            self._queue.done(key)
+            return True
+        return False

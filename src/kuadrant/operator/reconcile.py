@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from kuadrant.kube.events import Recorder
     from kuadrant.kube.kind import Entry, Key, Kind
     from kuadrant.kube.store import Change, Store
+    from kuadrant.operator.metrics import Metrics
     from kuadrant.operator.world import World
     from kuadrant.status import PolicyStatus
 
@@ -75,6 +76,7 @@ class Reconciler:
         store: Store,
         client: httpx2.AsyncClient,
         recorder: Recorder,
+        metrics: Metrics,
         *,
         known: Callable[[], Known],
         leads: Callable[[], bool],
@@ -94,8 +96,14 @@ class Reconciler:
         self._affected_objects = AffectedObjects()
         self._patience: Patience[Work] = Patience()
         # Objects do not wait for statuses, of which there may be thousands.
-        self._objects: Workers[Work] = Workers(self._perform, at_once=_AT_ONCE)
-        self._statuses: Workers[Work] = Workers(self._perform, at_once=_AT_ONCE)
+        self._objects: Workers[Work] = Workers(
+            self._perform, at_once=_AT_ONCE, meter=metrics.queue("objects")
+        )
+        self._statuses: Workers[Work] = Workers(
+            self._perform, at_once=_AT_ONCE, meter=metrics.queue("statuses")
+        )
+        self._metrics = metrics
+        metrics.watch_reconciler(self)
         self._changes = 0
         self._forgotten: frozenset[Identity] = frozenset()
         self._unwanted_since: dict[Identity, float] = {}
@@ -121,6 +129,16 @@ class Reconciler:
     def idle(self) -> bool:
         """Whether nothing is to be done, now or later."""
         return not len(self._objects) and not len(self._statuses)
+
+    @property
+    def gateways(self) -> Mapping[Key, GatewayDecision]:
+        """What was decided last for each gateway."""
+        return {} if self._decision is None else self._decision.gateways
+
+    @property
+    def policies(self) -> Mapping[Key, PolicyStatus]:
+        """What is to be said of each policy."""
+        return self._wanted_statuses
 
     def look(self) -> None:
         """Something changed: decide again."""
@@ -163,11 +181,13 @@ class Reconciler:
         due = (one for one, since in self._unwanted_since.items() if now - since >= LIMITS_STAY)
         self._forgotten = kept(self._forgotten, frozenset(due))
         known = replace(self._known(), forgotten=self._forgotten)
+        began = asyncio.get_running_loop().time()
         if self._decision is None or changes > _FEW:
             # Longer than the event loop may be kept waiting: modules are served in it, and the Lease is renewed.
             self._decision = await asyncio.to_thread(self._decider.decide, world, known)
         else:
             self._decision = self._decider.decide(world, known)
+        self._metrics.decided(asyncio.get_running_loop().time() - began)
         await self._deliveries.take(self._decision, self._pods)
         self._note_unwanted(self._decision, now)
         self._formerly_seen, self._seen = self._seen, {}

@@ -20,15 +20,17 @@ from kuadrant.dialects.kuadrant import Service, render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
 from kuadrant.gateways.module import served_module
 from kuadrant.gateways.push import PushServer
-from kuadrant.kube.client import ConfigurationError, find_access
+from kuadrant.kube.client import ConfigurationError, RequestError, find_access
 from kuadrant.kube.events import Recorder
 from kuadrant.kube.follow import Follower
-from kuadrant.kube.lease import Leadership
+from kuadrant.kube.lease import Leadership, Timing
+from kuadrant.kube.openapi import spec_fields
 from kuadrant.kube.store import Store
 from kuadrant.operations import OperationsServer
 from kuadrant.operator import kinds
 from kuadrant.operator.decision import Known
 from kuadrant.operator.delivery import Deliveries
+from kuadrant.operator.metrics import Metrics
 from kuadrant.operator.proof import prove, prove_reachable
 from kuadrant.operator.push import Push
 from kuadrant.operator.reconcile import Reconciler
@@ -39,6 +41,8 @@ from kuadrant.wasm.server import serve
 from kuadrant.xds import AddressError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import httpx2
 
     from kuadrant.compiler.program import HostProgram
@@ -57,6 +61,9 @@ PUSH_SERVICE = "kuadrant-operator-controller-manager-push-service"
 
 _PROVEN_SECONDS = 30.0
 _UNPROVEN_SECONDS = 1.0
+_FIELDS_SECONDS = 60.0
+_GRACE_SECONDS = 1.5
+"""How long answers of the module server may take after it was said that the process ends; with the Lease, 5 s in all."""
 
 
 class LeadershipLostError(Exception):
@@ -79,8 +86,10 @@ async def run(settings: OperatorSettings) -> int:
     logger.info("wasm-shim", sha256=modules[0].sha256)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(client.aclose)
+        metrics = Metrics()
+        metrics.watch_client(client)
         push = Push(modules[0], settings.push_port) if settings.push_port else None
-        operator = Operator(settings, client, modules[0].sha256, push)
+        operator = Operator(settings, client, modules[0].sha256, push, metrics)
         fetches = Fetches(modules, loop.time)
 
         def note(fetch: Fetch) -> None:
@@ -92,18 +101,13 @@ async def run(settings: OperatorSettings) -> int:
                 await push.start()
                 stack.push_async_callback(push.stop)
             if settings.wasm_port:
-                server = serve(modules, "", settings.wasm_port, grace=2.0, observer=note)
+                server = serve(modules, "", settings.wasm_port, grace=_GRACE_SECONDS, observer=note)
                 await stack.enter_async_context(server)
-            checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
             pages = {FETCHES: ("application/json", lambda: msgspec.json.encode(fetches.records()))}
-            metrics = {"/metrics": (CONTENT_TYPE_LATEST, fetches.metrics)}
-            for operations, port in (
-                (OperationsServer(pages, "", settings.probes_port, checks), settings.probes_port),
-                (OperationsServer(metrics, "", settings.metrics_port), settings.metrics_port),
-            ):
-                if port:
-                    await operations.start()
-                    stack.push_async_callback(operations.stop)
+            checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
+            await _operations(stack, settings.probes_port, pages, checks)
+            numbers = {"/metrics": (CONTENT_TYPE_LATEST, lambda: metrics.page() + fetches.metrics())}
+            await _operations(stack, settings.metrics_port, numbers, {})
         except (OSError, AddressError) as error:
             logger.error("a port cannot be had", problem=str(error))  # noqa: TRY400 - its place says nothing
             return 1
@@ -122,11 +126,29 @@ async def run(settings: OperatorSettings) -> int:
         return 1 if ended else 0
 
 
+async def _operations(
+    stack: contextlib.AsyncExitStack,
+    port: int,
+    pages: Mapping[str, tuple[str, Callable[[], bytes]]],
+    checks: Mapping[str, Callable[[], str | None]],
+) -> None:
+    """Serve these for as long as ``stack`` lasts, unless the port is off."""
+    if port:
+        server = OperationsServer(pages, "", port, checks)
+        await server.start()
+        stack.push_async_callback(server.stop)
+
+
 class Operator:
     """Follows the cluster and decides; what was decided is served by every replica and written by the one that leads."""
 
     def __init__(
-        self, settings: OperatorSettings, client: httpx2.AsyncClient, sha256: str, push: Push | None
+        self,
+        settings: OperatorSettings,
+        client: httpx2.AsyncClient,
+        sha256: str,
+        push: Push | None,
+        metrics: Metrics,
     ) -> None:
         self._module = served_module(
             settings.wasm_host or f"{SERVICE}.{settings.namespace}.svc.cluster.local",
@@ -159,11 +181,16 @@ class Operator:
         for kind in kinds.ALL:
             self._store.add(kind)
         holder = f"{socket.gethostname()}_{os.urandom(4).hex()}"
-        self._leadership = Leadership((settings.namespace, LEASE), holder, client)
+        timing = Timing.of(settings.lease_seconds)
+        self._leadership = Leadership((settings.namespace, LEASE), holder, client, timing)
+        metrics.watch_leadership(LEASE, lambda: self._leadership.leads)
+        self._own = served_module("127.0.0.1", settings.wasm_port, sha256) if settings.wasm_port else None
+        self._own_problem: str | None = "the module was not asked for yet" if self._own else None
         self._reconciler = Reconciler(
             self._store,
             client,
             Recorder(CONTROLLER, holder, client),
+            metrics,
             known=lambda: self._known,
             leads=lambda: self._leadership.leads,
             prove=self._prove_now,
@@ -171,7 +198,9 @@ class Operator:
         )
 
     def check_ready(self) -> str | None:
-        """What keeps this replica from doing its work; modules are served from the start."""
+        """What keeps this replica from doing its work, None if nothing does: it serves the module, and knows the cluster."""
+        if self._own_problem:
+            return self._own_problem
         return None if self._store.synced else "not everything is known yet"
 
     async def run(self) -> None:
@@ -182,6 +211,7 @@ class Operator:
             group.create_task(self._leadership.run())
             group.create_task(self._prove())
             group.create_task(self._reconciler.run())
+            group.create_task(self._look_at_fields())
             group.create_task(self._lead())
             if self._push is not None and self._push_server is not None:
                 group.create_task(self._prove_push(self._push_server.address))
@@ -212,9 +242,11 @@ class Operator:
             await asyncio.sleep(_UNPROVEN_SECONDS if problem else _PROVEN_SECONDS)
 
     async def _prove(self) -> None:
-        """Find out again and again whether the module's address gives its bytes."""
+        """Find out again and again whether the module's address gives its bytes, from here and as gateways see it."""
         while True:
             self._doubted.clear()
+            if self._own is not None:
+                self._own_problem = await prove(self._own) or None
             problem = await prove(self._module)
             if problem != self._known.module_problem:
                 self._known = replace(self._known, module_problem=problem)
@@ -223,7 +255,7 @@ class Operator:
                 else:
                     logger.info("the module is served", url=self._module.url)
                 self._reconciler.look()
-            if problem:
+            if problem or self._own_problem:
                 await asyncio.sleep(_UNPROVEN_SECONDS)
                 continue
             with contextlib.suppress(TimeoutError):
@@ -236,6 +268,25 @@ class Operator:
         if problem:
             self._doubted.set()
         return problem
+
+    async def _look_at_fields(self) -> None:
+        """Find out again and again which fields the providers' kinds have: that tells versions of a provider apart."""
+        while True:
+            fields = dict(self._known.fields)
+            for name, kind in kinds.OF_PROVIDERS.items():
+                try:
+                    found = await spec_fields(self._client, kind)
+                except RequestError as error:
+                    logger.warning("the fields of a kind are not known", kind=name, problem=str(error))
+                    continue
+                if found is None:
+                    fields.pop(name, None)
+                else:
+                    fields[name] = found
+            if fields != self._known.fields:
+                self._known = replace(self._known, fields=fields)
+                self._reconciler.look()
+            await asyncio.sleep(_FIELDS_SECONDS)
 
 
 def _configure_by_address(service: Service, hosts: tuple[HostProgram, ...], address: Address) -> bytes:

@@ -12,8 +12,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from kuadrant.kube import lease
-from kuadrant.kube.lease import DEADLINE, DURATION, INTERVAL, RETRY, Elector, Leadership, Request, Wait
+from kuadrant.kube.lease import (
+    DEADLINE,
+    DURATION,
+    INTERVAL,
+    RETRY,
+    Elector,
+    Leadership,
+    Request,
+    Timing,
+    Wait,
+)
 
 from .http_server import serve
 
@@ -315,6 +324,17 @@ def test_a_lease_without_a_spec_is_free() -> None:
     assert request.method == "PUT"
 
 
+def test_another_duration_changes_all_times_in_proportion() -> None:
+    timing = Timing.of(3)
+    elector = Elector(KEY, "first", timing=timing)
+    elector.next(0, "")
+    elector.receive(404, b"", 0)
+    request = elector.next(0, "")
+    assert isinstance(request, Request)
+    assert json.loads(request.body or b"")["spec"]["leaseDurationSeconds"] == 3
+    assert timing.request < timing.deadline < timing.duration
+
+
 def test_missing_rights_are_told() -> None:
     elector = Elector(KEY, "first")
     elector.next(0, "")
@@ -322,17 +342,15 @@ def test_missing_rights_are_told() -> None:
     assert elector.problem == f"GET {PATH}/kuadrant-operator: 403 User x cannot get leases"
 
 
-async def test_over_http_one_leads_and_the_other_follows_when_it_stops(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(lease, "INTERVAL", 0.02)
+async def test_over_http_one_leads_and_the_other_follows_when_it_stops() -> None:
+    timing = Timing(interval=0.02)
     server = LeaseServer()
 
     async def handle(request: HttpRequest, response: Response) -> None:
         await response.json(*server.answer(request.method, request.path, request.body))
 
     async with serve(handle) as address, httpx2.AsyncClient(base_url=address) as client, asyncio.timeout(10):
-        first, second = (Leadership(KEY, name, client) for name in ("first", "second"))
+        first, second = (Leadership(KEY, name, client, timing) for name in ("first", "second"))
         first_task = asyncio.create_task(first.run())
         await first.acquired()
         second_task = asyncio.create_task(second.run())
@@ -348,11 +366,8 @@ async def test_over_http_one_leads_and_the_other_follows_when_it_stops(
         assert server.lease["spec"]["holderIdentity"] == ""
 
 
-async def test_over_http_a_leader_that_hears_nothing_is_told_that_it_lost(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name, seconds in {"INTERVAL": 0.02, "DEADLINE": 0.2, "_REQUEST_TIMEOUT": 0.05}.items():
-        monkeypatch.setattr(lease, name, seconds)
+async def test_over_http_a_leader_that_hears_nothing_is_told_that_it_lost() -> None:
+    timing = Timing(interval=0.02, deadline=0.2, request=0.05)
     server = LeaseServer()
     mute = asyncio.Event()
 
@@ -362,7 +377,7 @@ async def test_over_http_a_leader_that_hears_nothing_is_told_that_it_lost(
         await response.json(*server.answer(request.method, request.path, request.body))
 
     async with serve(handle) as address, httpx2.AsyncClient(base_url=address) as client, asyncio.timeout(10):
-        leadership = Leadership(KEY, "first", client)
+        leadership = Leadership(KEY, "first", client, timing)
         task = asyncio.create_task(leadership.run())
         await leadership.acquired()
         mute.set()

@@ -22,6 +22,7 @@ from kuadrant.kube.wire import ObjectReader
 from kuadrant.operator import kinds
 from kuadrant.operator.decision import Known
 from kuadrant.operator.delivery import Deliveries
+from kuadrant.operator.metrics import Metrics
 from kuadrant.operator.reconcile import Reconciler
 from tests.unit.operator.test_decision import CLASS, EXAMPLE
 
@@ -144,10 +145,13 @@ class Run:
         self.leads = True
         self.served = True
         self.proven: list[str] = []
+        self.metrics = Metrics()
+        self.metrics.watch_client(client)
         self.reconciler = Reconciler(
             api.store,
             client,
             Recorder("kuadrant.io/test", "test", client),
+            self.metrics,
             known=lambda: self.known,
             leads=lambda: self.leads,
             prove=self._prove,
@@ -351,3 +355,25 @@ async def test_who_does_not_lead_writes_nothing() -> None:
         await run.quiet()
 
         assert run.api.writes == []
+
+
+async def test_metrics_tell_what_was_done_and_how_policies_stand() -> None:
+    async with enforcing() as run:
+
+        def value(name: str, /, **labels: str) -> float | None:
+            return run.metrics.registry.get_sample_value(name, labels)
+
+        assert value("kuadrant_gateways", provider="Istio") == 1
+        enforced = {"condition": "Enforced", "status": "True", "reason": "Enforced"}
+        assert value("kuadrant_policies", **enforced) == 1
+        assert value("controller_runtime_reconcile_total", controller="gateway", result="success") == 1
+        assert value("workqueue_depth", name="objects", controller="objects") == 0
+        assert (value("kuadrant_compile_seconds_count") or 0) > 1
+        assert value("rest_client_requests_total", code="200", method="PATCH", host="api.example") == 6
+
+        run.api.refused.add("wasmplugins")
+        run.api.delete(kinds.OF_PROVIDERS["WasmPlugin"], PLUGIN)
+        await run.until(
+            lambda: bool(value("controller_runtime_reconcile_errors_total", controller="gateway"))
+        )
+        assert value("workqueue_retries_total", name="objects", controller="objects")
