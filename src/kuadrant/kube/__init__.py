@@ -17,7 +17,7 @@ from kuadrant.kube.client import (
 )
 from kuadrant.kube.events import Event, Recorder, Regarding
 from kuadrant.kube.follow import Follower
-from kuadrant.kube.kind import Entry, Key, Kind, Unreadable
+from kuadrant.kube.kind import Entry, Key, Kind, Labelled, Unreadable
 from kuadrant.kube.lease import Leadership
 from kuadrant.kube.queue import Workers
 from kuadrant.kube.reflector import Status
@@ -36,6 +36,7 @@ __all__ = [
     "Gone",
     "Key",
     "Kind",
+    "Labelled",
     "Leadership",
     "Outcome",
     "Recorder",

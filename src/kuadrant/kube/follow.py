@@ -15,7 +15,7 @@ from kuadrant.kube.reflector import Get, Reflector, Wait
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.kube.kind import Key, Kind
+    from kuadrant.kube.kind import Key, Kind, Labelled
     from kuadrant.kube.reflector import Output, Status
     from kuadrant.kube.store import Store
 
@@ -25,13 +25,13 @@ _TIMEOUT = httpx2.Timeout(10, read=None)
 
 
 class Follower(Generic[T]):
-    """Keeps one kind of a store, or of it ``only`` one object, up to date for as long as ``run`` runs.
+    """Keeps one kind of a store, or of it ``only`` one object or some, up to date for as long as ``run`` runs.
 
     The kind must be declared in the store.
     """
 
     def __init__(
-        self, kind: Kind[T], store: Store, client: httpx2.AsyncClient, *, only: Key | None = None
+        self, kind: Kind[T], store: Store, client: httpx2.AsyncClient, *, only: Key | Labelled | None = None
     ) -> None:
         self._store = store
         self._client = client

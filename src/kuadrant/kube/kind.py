@@ -52,6 +52,13 @@ class Kind(Struct, Generic[T], frozen=True):
         return f"{root}/namespaces/{namespace}/{self.plural}" if self.namespaced else f"{root}/{self.plural}"
 
 
+class Labelled(Struct, frozen=True, gc=False):
+    """Those objects of a namespace whose labels a selector picks, such as ``app=kuadrant,tier!=test``."""
+
+    namespace: str
+    selector: str
+
+
 class Owned(Struct, frozen=True, gc=False):
     """The digest of what one field manager owns of an object; ``subresource`` is empty for the object itself."""
 

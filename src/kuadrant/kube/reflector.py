@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Generic, Literal
 
 from msgspec import Struct
 
-from kuadrant.kube.kind import Deleted, Entry, Key, Kind, Snapshot, T, Unreadable
+from kuadrant.kube.kind import Deleted, Entry, Key, Kind, Labelled, Snapshot, T, Unreadable
 from kuadrant.kube.wire import (
     ERRORS,
     ApiStatus,
@@ -86,8 +86,8 @@ class Reflector(Generic[T]):
     """The state of one kind's list and watch.
 
     ``held`` is what the caller's store has; an object in it is not read again if its version is the same. With ``only``
-    that one object is followed, for which a Role that names it is enough, and all others are not there. ``random``
-    gives numbers from 0 to 1 for jitter.
+    that one object is followed, for which a Role that names it is enough, or those of a namespace that have certain labels; all
+    others are not there. ``random`` gives numbers from 0 to 1 for jitter.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Reflector(Generic[T]):
         held: Mapping[Key, Entry[T]],
         random: Callable[[], float] = random_module.random,
         *,
-        only: Key | None = None,
+        only: Key | Labelled | None = None,
     ) -> None:
         self.kind = kind
         self._only = only
@@ -158,8 +158,15 @@ class Reflector(Generic[T]):
         self._body_size = 0
         if self._goal == "stream":
             self._forget_list()
-        path = self.kind.path() if self._only is None else self.kind.collection(self._only[0])
+        path = self.kind.path() if self._only is None else self.kind.collection(self._namespace)
         return Get(path, tuple(self._parameters()))
+
+    @property
+    def _namespace(self) -> str:
+        """The one that objects are followed in; empty for all."""
+        if self._only is None:
+            return ""
+        return self._only.namespace if isinstance(self._only, Labelled) else self._only[0]
 
     def look_again(self, now: float) -> None:
         """The kind may be served by now: do not wait any longer to look."""
@@ -227,7 +234,9 @@ class Reflector(Generic[T]):
             self._start_pages()
 
     def _parameters(self) -> Iterator[tuple[str, str]]:
-        if self._only is not None:
+        if isinstance(self._only, Labelled):
+            yield "labelSelector", self._only.selector
+        elif self._only is not None:
             yield "fieldSelector", f"metadata.name={self._only[1]}"
         if self._goal == "page":
             if not self._in_one_piece:
@@ -408,7 +417,7 @@ class Reflector(Generic[T]):
         if status.code == 401:
             return f"the API server does not accept our credentials: renew the token or the client certificate ({status.message})"
         if status.code == 403:
-            role = "ClusterRole" if self._only is None else f"Role in {self._only[0]}"
+            role = "ClusterRole" if self._only is None else f"Role in {self._namespace}"
             return (
                 f"not allowed to {verb} {self.kind.resource}: grant the verbs list and watch on it in a {role} that is "
                 f"bound to this service account ({status.message})"

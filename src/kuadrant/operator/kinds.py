@@ -14,7 +14,7 @@ from kuadrant.api.kuadrant import Kuadrant
 from kuadrant.api.limitador import Limitador
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.api.pod import Pod
-from kuadrant.api.service import Namespace, Service
+from kuadrant.api.service import EndpointSlice, Namespace, Service
 from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.kube.kind import Kind
 
@@ -62,6 +62,7 @@ HTTP_ROUTES = Kind(_GATEWAY_API, "v1", "httproutes", "HTTPRoute", StoredHTTPRout
 GRPC_ROUTES = Kind(_GATEWAY_API, "v1", "grpcroutes", "GRPCRoute", StoredGRPCRoute)
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", Namespace, namespaced=False)
 SERVICES = Kind("", "v1", "services", "Service", Service)
+ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", EndpointSlice)
 PODS = Kind("", "v1", "pods", "Pod", Pod)
 KUADRANTS = Kind("kuadrant.io", "v1beta1", "kuadrants", "Kuadrant", Kuadrant, managers=_OURS)
 POLICIES = Kind("kuadrant.io", "v1", "ratelimitpolicies", "RateLimitPolicy", StoredPolicy, managers=_OURS)
@@ -87,3 +88,4 @@ ALL: Final[tuple[Kind[Any], ...]] = (
     LIMITADORS,
     *OF_PROVIDERS.values(),
 )
+"""The kinds of which every object is followed."""

@@ -5,19 +5,51 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx2
 
+from kuadrant.gateways.envoy import Address
+
 if TYPE_CHECKING:
-    from kuadrant.gateways.envoy import Address
+    from collections.abc import Iterable
+
+    from kuadrant.api.service import EndpointSlice
     from kuadrant.gateways.module import Module
 
 _SECONDS = 5.0
 _LARGEST = 64 * 2**20
 
 
-async def prove(module: Module) -> str:
-    """Get the address; return what is wrong with the answer, empty if it is the module."""
+def endpoints(slices: Iterable[EndpointSlice]) -> tuple[Address, ...]:
+    """Return where the replicas of a Service answer that it sends requests to, in order."""
+    found = {
+        Address(address, port.port)
+        for one in slices
+        for endpoint in one.endpoints
+        if endpoint.conditions.ready is not False
+        for address in endpoint.addresses
+        for port in one.ports
+        if port.port is not None
+    }
+    return tuple(sorted(found, key=lambda address: (address.host, address.port)))
+
+
+async def prove(module: Module, replicas: Iterable[Address] = ()) -> str:
+    """Get the address, and the same from each of the replicas behind it; return what is wrong, empty if nothing is.
+
+    A gateway gets one of the replicas, and closes when it gets none that has the module: all of them must have it.
+    """
+    urls = (module.url, *(_at(module.url, replica) for replica in replicas))
+    problems = await asyncio.gather(*(_get(url, module.sha256) for url in urls))
+    return next(filter(None, problems), "")
+
+
+def _at(url: str, replica: Address) -> str:
+    return urlsplit(url)._replace(netloc=str(replica)).geturl()
+
+
+async def _get(url: str, sha256: str) -> str:
     digest = hashlib.sha256()
     size = 0
     try:
@@ -25,19 +57,19 @@ async def prove(module: Module) -> str:
             httpx2.AsyncClient(
                 timeout=_SECONDS, trust_env=False, headers={"User-Agent": "kuadrant-operator"}
             ) as client,
-            client.stream("GET", module.url) as response,
+            client.stream("GET", url) as response,
         ):
             if response.status_code != 200:
-                return f"{module.url} answers {response.status_code}"
+                return f"{url} answers {response.status_code}"
             async for part in response.aiter_raw():
                 size += len(part)
                 if size > _LARGEST:
-                    return f"{module.url} gives more than {_LARGEST} bytes"
+                    return f"{url} gives more than {_LARGEST} bytes"
                 digest.update(part)
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-        return f"{module.url} cannot be reached: {str(error) or type(error).__name__}"
-    if digest.hexdigest() != module.sha256:
-        return f"{module.url} gives other bytes, of sha256 {digest.hexdigest()}"
+        return f"{url} cannot be reached: {str(error) or type(error).__name__}"
+    if digest.hexdigest() != sha256:
+        return f"{url} gives other bytes, of sha256 {digest.hexdigest()}"
     return ""
 
 

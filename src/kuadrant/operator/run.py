@@ -23,6 +23,7 @@ from kuadrant.gateways.push import PushServer
 from kuadrant.kube.client import ConfigurationError, RequestError, find_access
 from kuadrant.kube.events import Recorder
 from kuadrant.kube.follow import Follower
+from kuadrant.kube.kind import Labelled
 from kuadrant.kube.lease import Leadership, Timing
 from kuadrant.kube.openapi import spec_fields
 from kuadrant.kube.store import Store
@@ -31,7 +32,7 @@ from kuadrant.operator import kinds
 from kuadrant.operator.decision import Known
 from kuadrant.operator.delivery import Deliveries
 from kuadrant.operator.metrics import Metrics
-from kuadrant.operator.proof import prove, prove_reachable
+from kuadrant.operator.proof import endpoints, prove, prove_reachable
 from kuadrant.operator.push import Push
 from kuadrant.operator.reconcile import Reconciler
 from kuadrant.wasm.catalogue import CatalogueError, carried
@@ -180,6 +181,11 @@ class Operator:
         self._store = Store()
         for kind in kinds.ALL:
             self._store.add(kind)
+        # Apart from what decides: it says only when to prove anew, and of whom.
+        self._behind = Store()
+        self._behind.add(kinds.ENDPOINT_SLICES)
+        self._behind.listen(lambda _: self._doubted.set())
+        self._replicas = Labelled(settings.namespace, f"kubernetes.io/service-name={SERVICE}")
         holder = f"{socket.gethostname()}_{os.urandom(4).hex()}"
         timing = Timing.of(settings.lease_seconds)
         self._leadership = Leadership((settings.namespace, LEASE), holder, client, timing)
@@ -208,6 +214,8 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             for kind in kinds.ALL:
                 group.create_task(Follower(kind, self._store, self._client).run())
+            behind = Follower(kinds.ENDPOINT_SLICES, self._behind, self._client, only=self._replicas)
+            group.create_task(behind.run())
             group.create_task(self._leadership.run())
             group.create_task(self._prove())
             group.create_task(self._reconciler.run())
@@ -242,12 +250,15 @@ class Operator:
             await asyncio.sleep(_UNPROVEN_SECONDS if problem else _PROVEN_SECONDS)
 
     async def _prove(self) -> None:
-        """Find out again and again whether the module's address gives its bytes, from here and as gateways see it."""
+        """Find out again and again, and when the Service's endpoints change, whether the module's address gives its bytes.
+
+        It is asked from here and as gateways see it.
+        """
         while True:
             self._doubted.clear()
             if self._own is not None:
                 self._own_problem = await prove(self._own) or None
-            problem = await prove(self._module)
+            problem = await prove(self._module, self._endpoints())
             if problem != self._known.module_problem:
                 self._known = replace(self._known, module_problem=problem)
                 if problem:
@@ -262,9 +273,13 @@ class Operator:
                 async with asyncio.timeout(_PROVEN_SECONDS):
                     await self._doubted.wait()
 
+    def _endpoints(self) -> tuple[Address, ...]:
+        slices = self._behind.table(kinds.ENDPOINT_SLICES).entries.values()
+        return endpoints(entry.object for entry in slices)
+
     async def _prove_now(self, module: Module) -> str:
         """What is wrong with an address at this moment; if anything is, it counts for all gateways."""
-        problem = await prove(module)
+        problem = await prove(module, self._endpoints())
         if problem:
             self._doubted.set()
         return problem

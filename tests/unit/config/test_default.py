@@ -8,6 +8,7 @@ import pytest
 
 from kuadrant.api import documents
 from kuadrant.kube.lease import LEASES
+from kuadrant.operator.kinds import ENDPOINT_SLICES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,7 +215,7 @@ def test_the_operator_cannot_read_secrets(installation: Installation) -> None:
     }
 
 
-def test_the_lease_is_the_only_thing_that_is_given_in_the_operator_s_namespace_alone(
+def test_the_lease_and_who_serves_modules_are_all_that_is_given_in_the_operator_s_namespace_alone(
     installation: Installation,
 ) -> None:
     assert _rules(installation, "Role") == [
@@ -222,7 +223,12 @@ def test_the_lease_is_the_only_thing_that_is_given_in_the_operator_s_namespace_a
             "apiGroups": [LEASES.group],
             "resources": [LEASES.plural],
             "verbs": ["get", "create", "update"],
-        }
+        },
+        {
+            "apiGroups": [ENDPOINT_SLICES.group],
+            "resources": [ENDPOINT_SLICES.plural],
+            "verbs": ["get", "list", "watch"],
+        },
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kuadrant.kube.kind import Deleted, Entry, Snapshot, Unreadable
+from kuadrant.kube.kind import Deleted, Entry, Labelled, Snapshot, Unreadable
 from kuadrant.kube.reflector import ABSENT_INTERVAL, LONGEST_DELAY, SILENCE, Get, Reflector, Wait
 from kuadrant.kube.store import Store
 
@@ -469,6 +469,16 @@ class TestFailures:
         assert isinstance(step, Get)
         assert step.path == "/apis/example.com/v1/namespaces/ns/things"
         assert dict(step.parameters)["fieldSelector"] == "metadata.name=a"
+        reflector.respond(403, None, 0)
+        reflector.end(0)
+        assert "in a Role in ns that is bound" in (reflector.status.problem or "")
+
+    def test_those_with_certain_labels_are_followed_in_their_namespace(self) -> None:
+        reflector = Reflector(THINGS, {}, random=lambda: 1.0, only=Labelled("ns", "app=a"))
+        step = reflector.next(0)
+        assert isinstance(step, Get)
+        assert step.path == "/apis/example.com/v1/namespaces/ns/things"
+        assert dict(step.parameters)["labelSelector"] == "app=a"
         reflector.respond(403, None, 0)
         reflector.end(0)
         assert "in a Role in ns that is bound" in (reflector.status.problem or "")
