@@ -16,11 +16,12 @@ from msgspec import Struct
 from kuadrant.gateways.envoy.extension import extension
 from kuadrant.operator.admission import GatewayPods, group_of
 from kuadrant.operator.decision import LIMITADOR
+from kuadrant.operator.replicas import teller
 from kuadrant.status import Content, Delivery, PodState
-from kuadrant.xds import EMPTY, EXTENSION, Admission, Denial, Resource, Server, Snapshot
+from kuadrant.xds import EMPTY, EXTENSION, Admission, Denial, Resource, Server, Snapshot, ip_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
 
     from kuadrant.kube.kind import Key
     from kuadrant.operator.decision import Decision, GatewayDecision
@@ -37,11 +38,16 @@ class _Served(Struct, frozen=True):
 
 
 class Push:
-    """Serves on ``port`` of all addresses what decisions say, with ``module`` in it."""
+    """Serves on ``port`` of all addresses what decisions say, with ``module`` in it.
+
+    The other replicas, whose IP addresses are in ``replicas``, may ask there what this one hears.
+    """
 
     def __init__(self, module: Module, port: int, host: str = "::") -> None:
+        self.replicas: frozenset[str] = frozenset()
         self._module = module
-        self._server = Server(host=host, port=port, admit=self._admit)
+        tells = teller(self.deliveries, self.changed, lambda peer: ip_of(peer) in self.replicas)
+        self._server = Server(host=host, port=port, admit=self._admit, others=(tells,))
         self._pods = GatewayPods()
         self._served: dict[Key, dict[str, _Served]] = {}
         self._sent: dict[str, tuple[_Served, ...]] = {}
@@ -59,9 +65,9 @@ class Push:
         """End every stream; pods keep what they have."""
         await self._server.stop()
 
-    async def changed(self) -> None:
-        """Wait until a pod comes, goes, or says something."""
-        await self._server.changed()
+    def changed(self) -> Awaitable[object]:
+        """Return what ends when, after this call, a pod comes, goes, or says something."""
+        return self._server.changed()
 
     async def take(self, decision: Decision, pods: GatewayPods) -> None:
         """Serve from now on what was decided, to the pods of each gateway."""

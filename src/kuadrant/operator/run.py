@@ -35,6 +35,7 @@ from kuadrant.operator.metrics import Metrics
 from kuadrant.operator.proof import endpoints, prove, prove_reachable
 from kuadrant.operator.push import Push
 from kuadrant.operator.reconcile import Reconciler
+from kuadrant.operator.replicas import Neighbours, Replicas
 from kuadrant.wasm.catalogue import CatalogueError, carried
 from kuadrant.wasm.fetches import PATH as FETCHES
 from kuadrant.wasm.fetches import Fetches
@@ -192,6 +193,8 @@ class Operator:
         metrics.watch_leadership(LEASE, lambda: self._leadership.leads)
         self._own = served_module("127.0.0.1", settings.wasm_port, sha256) if settings.wasm_port else None
         self._own_problem: str | None = "the module was not asked for yet" if self._own else None
+        self._push_port = settings.push_port
+        self._replicas = Replicas(lambda: self._reconciler.look())  # noqa: PLW0108 - it comes to be below
         self._reconciler = Reconciler(
             self._store,
             client,
@@ -200,8 +203,9 @@ class Operator:
             known=lambda: self._known,
             leads=lambda: self._leadership.leads,
             prove=self._prove_now,
-            deliveries=Deliveries(push),
+            deliveries=Deliveries(push, self._replicas.heard),
         )
+        self._neighbours = Neighbours(self._store, settings.namespace, self._follow_replicas)
 
     def check_ready(self) -> str | None:
         """What keeps this replica from doing its work, None if nothing does: it serves the module, and knows the cluster."""
@@ -229,8 +233,18 @@ class Operator:
         await self._leadership.acquired()
         logger.info("leading", lease=LEASE)
         self._reconciler.lead()
+        self._follow_replicas()
         await self._leadership.lost()
         raise LeadershipLostError
+
+    def _follow_replicas(self) -> None:
+        """Tell the other replicas what pods say, and ask them while we lead."""
+        if self._push is None:
+            return
+        self._push.replicas = self._neighbours.addresses
+        if self._leadership.leads:
+            asked = (str(Address(address, self._push_port)) for address in self._neighbours.addresses)
+            self._replicas.follow(asked)
 
     async def _listen(self, push: Push) -> None:
         """Look again whenever a pod says something."""

@@ -1,7 +1,7 @@
 """The push server: what Envoy ought to have goes in, and whether each Envoy took it comes out."""
 
 from kuadrant.xds.peer import Admission, Denial, Peer
-from kuadrant.xds.server import AddressError, Connected, Server
+from kuadrant.xds.server import AddressError, Connected, Server, ip_of
 from kuadrant.xds.snapshot import CLUSTER, EMPTY, ENDPOINT, EXTENSION, LISTENER, ROUTE, Resource, Snapshot
 from kuadrant.xds.stream import Refusal, StreamStatus, Taken, TypeStatus
 
@@ -24,4 +24,5 @@ __all__ = [
     "StreamStatus",
     "Taken",
     "TypeStatus",
+    "ip_of",
 ]

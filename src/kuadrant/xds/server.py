@@ -18,7 +18,7 @@ from kuadrant.xds.snapshot import EMPTY, EXTENSION, MESSAGE_LIMIT, Snapshot
 from kuadrant.xds.stream import Refusal, Request, Response, Stream, StreamStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 logger = log.get("xds")
 
@@ -79,7 +79,8 @@ class Server:
     """Pushes to every Envoy that connects the snapshot of its group, and keeps what each of them said to it.
 
     ``admit`` tells the group of an Envoy, or why it gets nothing; by default all are of the group "". ``on_refusal`` is called
-    for each NACK as it arrives; by default it is logged. ``clock`` gives the seconds of the times in the status.
+    for each NACK as it arrives; by default it is logged. ``clock`` gives the seconds of the times in the status. ``others``
+    are served on the same port.
     """
 
     def __init__(
@@ -90,7 +91,9 @@ class Server:
         on_refusal: Callable[[Refusal], None] = _log_refusal,
         clock: Callable[[], float] = time.time,
         admit: Callable[[Peer], Admission | Denial] = everyone,
+        others: Iterable[grpc.GenericRpcHandler] = (),
     ) -> None:
+        self._others = tuple(others)
         self._admit = admit
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._on_refusal = on_refusal
@@ -111,6 +114,7 @@ class Server:
             (
                 _handler(_AGGREGATED, "StreamAggregatedResources", self._serve_aggregated),
                 _handler(_EXTENSIONS, "StreamExtensionConfigs", self._serve_extensions),
+                *self._others,
             )
         )
         try:
@@ -180,9 +184,9 @@ class Server:
             if session.peer is not None
         )
 
-    async def changed(self) -> None:
-        """Wait until an Envoy comes, goes or gives a verdict, or is to get something else."""
-        await self._changed.wait()
+    def changed(self) -> Awaitable[object]:
+        """Return what ends when, after this call, an Envoy comes, goes or gives a verdict, or is to get something else."""
+        return self._changed.wait()
 
     async def settled(self, *type_urls: str) -> tuple[Refusal, ...]:
         """Wait until each connected Envoy that asked for these types has judged their present content; returns the refusals.
@@ -218,7 +222,7 @@ class Server:
     async def _serve(self, requests: AsyncIterator[Any], context: Any, type_url: str) -> None:
         session = _Session(Stream(EMPTY, self._clock()))
         self._sessions.append(session)
-        address = ip(context.peer())
+        address = ip_of(context.peer())
         reader = asyncio.create_task(self._read(requests, session, type_url, address))
         try:
             while (response := await session.responses.get()) is not None:
@@ -265,7 +269,7 @@ def _handler(
     )
 
 
-def ip(peer: str) -> str:
+def ip_of(peer: str) -> str:
     """The IP address of gRPC's ``ipv4:192.0.2.1:50000`` or ``ipv6:%5B2001:db8::1%5D:50000``."""
     _, _, rest = unquote(peer).partition(":")
     return rest.rpartition(":")[0].removeprefix("[").removesuffix("]")

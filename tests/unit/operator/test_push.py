@@ -11,10 +11,14 @@ from msgspec.structs import replace
 
 from kuadrant.envoy_api import decode
 from kuadrant.gateways.envoy import Address
+from kuadrant.gateways.provider import PodSelector
 from kuadrant.gateways.push import ANNOTATION, PushServer
 from kuadrant.operator import kinds
-from kuadrant.operator.push import Push
+from kuadrant.operator.admission import gateway_pods
+from kuadrant.operator.push import Push, pod_states
+from kuadrant.status import Content, Delivery, PodState
 from kuadrant.wasm.module import Module
+from tests.unit.operator.test_admission import pod as gateway_pod
 from tests.unit.operator.test_reconcile import PLUGIN, POLICY, Run, running
 from tests.unit.xds.test_server import EXTENSIONS, Client
 
@@ -219,6 +223,19 @@ async def test_a_replica_that_does_not_lead_serves_the_same_and_writes_nothing()
         one.run.leads = True
         one.run.reconciler.lead()
         await one.run.until(one.run.is_enforced)
+
+
+def test_of_two_connections_of_a_pod_the_later_one_counts() -> None:
+    """The other replica has not found out yet that its connection is gone."""
+    selector = PodSelector("ns", {"gateway": "gw"})
+    pods = gateway_pods([gateway_pod("a", "10.0.0.1")], {("ns", "gw"): selector})
+    stale = Delivery(filter="f", asked=1.0, running=Content("a" * 64, "1"), since=1.0)
+    live = Delivery(filter="f", asked=2.0, running=Content("a" * 64, "2"), since=2.0)
+
+    for replicas in ([{"ns/a": (stale,)}, {"ns/a": (live,)}], [{"ns/a": (live,)}, {"ns/a": (stale,)}]):
+        assert pod_states(pods, ("ns", "gw"), replicas) == (
+            PodState(pod="ns/a", ready=True, deliveries=(live,)),
+        )
 
 
 async def test_a_way_that_is_none_is_said() -> None:

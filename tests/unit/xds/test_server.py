@@ -21,8 +21,8 @@ from kuadrant.xds import (
     Refusal,
     Server,
     Snapshot,
+    ip_of,
 )
-from kuadrant.xds.server import ip
 from kuadrant.xds.snapshot import resource
 
 if TYPE_CHECKING:
@@ -257,4 +257,4 @@ async def test_an_envoy_gets_what_its_group_gets_once_it_is_admitted() -> None:
     [("ipv4:192.0.2.1:50000", "192.0.2.1"), ("ipv6:%5B2001:db8::1%5D:50000", "2001:db8::1"), ("unix:/a", "")],
 )
 def test_the_address_of_a_peer(peer: str, address: str) -> None:
-    assert ip(peer) == address
+    assert ip_of(peer) == address
