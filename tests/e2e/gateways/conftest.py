@@ -21,9 +21,11 @@ import pytest
 import wasmtime
 
 from kuadrant.compiler.program import (
+    Action,
     Forwarding,
     GatewayProgram,
     HostProgram,
+    LimitAction,
     ListenerProgram,
     Redirect,
     RuleProgram,
@@ -175,7 +177,7 @@ class Gateway:
 
     def _write(self, hosts: Sequence[HostProgram]) -> None:
         self._version += 1
-        rendered = self.resources([*hosts, _version_host(self._version)])
+        rendered = self.resources([*hosts, *_version_hosts(self._version)])
         self._move("clusters", list(rendered[envoy.CLUSTER].values()))
         self._move("listeners", list(rendered[envoy.LISTENER].values()))
         for kind in (envoy.ENDPOINTS, envoy.EXTENSION, envoy.ROUTES):
@@ -230,13 +232,19 @@ class Gateway:
         self._wait_for_version()
 
     def _wait_for_version(self) -> None:
-        """Ask until the routes that were written last are the ones that answer."""
+        """Ask until the routes and the module's configuration that were written last are the ones that answer.
+
+        The redirect tells of the routes. A shim of before lets the limited host pass, or limits the free one, too.
+        """
         deadline = time.monotonic() + READY_SECONDS
-        wanted = f"http://v{self._version}.test/"
+        free, limited = (f"{kind}-v{self._version}.test" for kind in ("free", "limited"))
+        wanted = [f"http://{free}/", None if self._module is not IDLE_MODULE else f"http://{limited}/"]
         answer: object = None
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                answer = self.request("GET", "/", host="version.test").headers.get("location")
+                answer = [
+                    self.request("GET", "/", host=host).headers.get("location") for host in (free, limited)
+                ]
             except OSError as error:
                 answer = error
             if answer == wanted:
@@ -281,7 +289,8 @@ def _file_name(kind: str, name: str) -> str:
     return f"{kind.rpartition('.')[2]}-{name.replace(os.sep, '-')}"
 
 
-def _version_host(version: int) -> HostProgram:
-    redirect = Redirect(hostname=f"v{version}.test", port=80)
-    rule = RuleProgram("version", "version", RequestMatch(), (), Forwarding(redirect=redirect))
-    return HostProgram("version.test", (rule,))
+def _version_hosts(version: int) -> Iterator[HostProgram]:
+    limits = (Action("version", (LimitAction("limit.version"),)),)
+    for hostname, actions in ((f"free-v{version}.test", ()), (f"limited-v{version}.test", limits)):
+        forwarding = Forwarding(redirect=Redirect(hostname=hostname, port=80))
+        yield HostProgram(hostname, (RuleProgram(hostname, "version", RequestMatch(), actions, forwarding),))

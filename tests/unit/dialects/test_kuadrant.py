@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
+from kuadrant.decide import Request, chosen
 from kuadrant.dialects.kuadrant import Service, render
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 
@@ -134,15 +135,15 @@ def _read(configuration: dict[str, Any]) -> tuple[HostProgram, ...]:
     )
 
 
-def _actions(hosts: tuple[HostProgram, ...], request: reference.Request) -> tuple[Action, ...]:
-    rule = reference.chosen(hosts, request)
+def _actions(hosts: tuple[HostProgram, ...], request: Request) -> tuple[Action, ...]:
+    rule = chosen(hosts, request)
     return rule.actions if rule else ()
 
 
 @settings(max_examples=300, deadline=None)
 @given(hosts=st.composite(_programs)(), requests=st.lists(reference.requests, min_size=1, max_size=10))
 def test_every_request_has_the_actions_of_the_whole_program(
-    hosts: tuple[HostProgram, ...], requests: list[reference.Request]
+    hosts: tuple[HostProgram, ...], requests: list[Request]
 ) -> None:
     kept = _read(json.loads(render(hosts, SERVICE)))
     for request in requests:
@@ -172,5 +173,5 @@ def test_every_path_has_the_actions_of_the_whole_program(paths: list[tuple[PathM
     hosts = (HostProgram("a.com", rules),)
     kept = _read(json.loads(render(hosts, SERVICE)))
     for path in [*_FEW_PATHS, *(f"{path}/" for path in _FEW_PATHS[1:]), "/ab", "/a/ab"]:
-        request = reference.Request("a.com", "GET", path)
+        request = Request(authority="a.com", target=path)
         assert _actions(kept, request) == _actions(hosts, request), path

@@ -1,0 +1,85 @@
+"""CEL: what the gateway evaluates, evaluated here by Google's own implementation, of which Envoy's is one, too."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from cel_expr_python import cel
+from google.protobuf import timestamp_pb2
+
+from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
+
+if TYPE_CHECKING:
+    from kuadrant.decide.request import Request, Value
+
+
+class EvaluationError(Exception):
+    """An expression has no value for a request; the text says why."""
+
+
+class Expressions:
+    """The expressions of policies, over one request."""
+
+    def __init__(self, request: Request) -> None:
+        self._activation = {root: _readable(value) for root, value in request.activation().items()}
+
+    def holds(self, expression: str) -> bool:
+        """Whether a predicate holds.
+
+        Raises:
+            EvaluationError: It reads what the request does not have, or fails in another way.
+        """
+        return _evaluate(_compiled(f"({expression}\n) ? true : false"), self._activation) is True
+
+    def text(self, expression: str) -> str:
+        """The value of an expression, as text.
+
+        Raises:
+            EvaluationError: As above, or it cannot be written as text.
+        """
+        return str(_evaluate(_compiled(f"string({expression}\n)"), self._activation))
+
+
+def _readable(value: Value) -> object:
+    """``value`` as this CEL takes it: inside of maps it knows moments as messages only."""
+    if isinstance(value, dict):
+        return {name: _readable(inner) for name, inner in value.items()}
+    if isinstance(value, datetime):
+        moment = timestamp_pb2.Timestamp()
+        moment.FromDatetime(value)
+        return moment
+    return value
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether the whole of ``text`` matches ``pattern`` (RE2)."""
+    return _evaluate(_whole(), {"text": text, "pattern": f"^(?:{pattern})$"}) is True
+
+
+@cache
+def _environment() -> cel.Env:
+    return cel.NewEnv(variables=dict.fromkeys((*ATTRIBUTES, *OPEN_ROOTS), cel.Type.DYN))
+
+
+@cache
+def _whole() -> cel.Expression:
+    variables = dict.fromkeys(("text", "pattern"), cel.Type.STRING)
+    return cel.NewEnv(variables=variables).compile("text.matches(pattern)")
+
+
+@lru_cache(maxsize=4096)
+def _compiled(expression: str) -> cel.Expression:
+    try:
+        return _environment().compile(expression)
+    except RuntimeError as error:
+        raise EvaluationError(str(error)) from None
+
+
+def _evaluate(expression: cel.Expression, data: dict[str, object]) -> object:
+    result = expression.eval(data=data)
+    value: object = result.plain_value()
+    if result.type() == cel.Type.ERROR:
+        raise EvaluationError(str(value))
+    return value
