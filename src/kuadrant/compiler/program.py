@@ -96,7 +96,7 @@ class Forwarding(Struct, frozen=True, gc=False):
     unsupported: tuple[str, ...] = ()
 
 
-class RuleProgram(Struct, frozen=True, gc=False):
+class RuleProgram(Struct, frozen=True, weakref=True):
     """One match of one rule of one route under one host name.
 
     ``name`` is the action set's name (specification G.2). A rule without actions is here too: it shields its
@@ -110,7 +110,7 @@ class RuleProgram(Struct, frozen=True, gc=False):
     forwarding: Forwarding = Forwarding()
 
 
-class HostProgram(Struct, frozen=True, gc=False):
+class HostProgram(Struct, frozen=True, weakref=True):
     """The rules of one host name (exact, ``*.suffix`` or ``*``), in the order in which they are tried."""
 
     hostname: str

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from kuadrant.dialects.relevance import relevant
+from kuadrant.compiler.program import HostProgram, RuleProgram
+from kuadrant.dialects.memo import OfEach
+from kuadrant.dialects.relevance import is_relevant, relevant_rules
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
+    from kuadrant.compiler.program import Action, LimitAction
     from kuadrant.policy.condition import Condition, Counter
     from kuadrant.policy.match import StringMatch
 
@@ -82,32 +85,45 @@ class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
     actions: tuple[_Action, ...] = ()
 
 
-class _Host(Struct, frozen=True, gc=False):
-    hostname: str
-    rules: tuple[_Rule, ...]
-
-
-class _Configuration(Struct, frozen=True, gc=False):
-    version: int
-    services: dict[str, Service]
-    hosts: tuple[_Host, ...]
-
-
 def render(hosts: Iterable[HostProgram], service: Service) -> bytes:
     """Return the JSON text for the hosts of one listener; the same hosts in any order give the same bytes.
 
     What cannot change any request's actions is left out, so that the text grows with what is limited and not with what is
     served.
     """
-    configuration = _Configuration(
-        version=VERSION,
-        services={_RATE_LIMIT: service},
-        hosts=tuple(
-            _Host(hostname, tuple(_rule(rule) for rule in rules))
-            for hostname, rules in relevant(hosts).items()
-        ),
-    )
-    return msgspec.json.encode(configuration)
+    return Renderer(service).render(hosts)
+
+
+class Renderer:
+    """Renders again and again, for one service, as :func:`render` does; what is rendered of hosts and rules is kept while they live."""
+
+    def __init__(self, service: Service) -> None:
+        self._head = b'{"version":%d,"services":{"%s":%s},"hosts":[' % (
+            VERSION,
+            _RATE_LIMIT.encode(),
+            msgspec.json.encode(service),
+        )
+        self._rules = OfEach[HostProgram, tuple[RuleProgram, ...]](lambda host: relevant_rules(host.rules))
+        self._host = OfEach(self._host_text)
+        self._rule = OfEach(_rule_text)
+
+    def render(self, hosts: Iterable[HostProgram]) -> bytes:
+        """Return the JSON text for the hosts of one listener."""
+        hosts = sorted(hosts, key=_hostname)
+        rules = dict(zip(map(_hostname, hosts), map(self._rules, hosts), strict=True))
+        texts = (self._host(host) for host in hosts if is_relevant(host.hostname, rules))
+        return self._head + b",".join(texts) + b"]}"
+
+    def _host_text(self, host: HostProgram) -> bytes:
+        rules = b",".join(map(self._rule, self._rules(host)))
+        return b'{"hostname":%s,"rules":[%s]}' % (msgspec.json.encode(host.hostname), rules)
+
+
+_hostname = attrgetter("hostname")
+
+
+def _rule_text(rule: RuleProgram) -> bytes:
+    return msgspec.json.encode(_rule(rule))
 
 
 def _rule(rule: RuleProgram) -> _Rule:

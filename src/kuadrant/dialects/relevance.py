@@ -18,12 +18,13 @@ def relevant(hosts: Iterable[HostProgram]) -> dict[str, tuple[RuleProgram, ...]]
 
     Every request has the same actions by them as by all rules of all hosts. A host may be left without any rule.
     """
-    rules = {host.hostname: _relevant_rules(host.rules) for host in hosts}
-    return {
-        hostname: rules[hostname]
-        for hostname in sorted(rules)
-        if rules[hostname] or _shields(hostname, rules)
-    }
+    rules = {host.hostname: relevant_rules(host.rules) for host in hosts}
+    return {hostname: rules[hostname] for hostname in sorted(rules) if is_relevant(hostname, rules)}
+
+
+def is_relevant(hostname: str, rules: Mapping[str, tuple[RuleProgram, ...]]) -> bool:
+    """Whether a shim has to know the host, ``rules`` being the relevant rules of every host."""
+    return bool(rules[hostname]) or _shields(hostname, rules)
 
 
 def _shields(hostname: str, rules: Mapping[str, tuple[RuleProgram, ...]]) -> bool:
@@ -38,7 +39,7 @@ def _shields(hostname: str, rules: Mapping[str, tuple[RuleProgram, ...]]) -> boo
     return bool(rules.get(EVERY_HOSTNAME))
 
 
-def _relevant_rules(rules: tuple[RuleProgram, ...]) -> tuple[RuleProgram, ...]:
+def relevant_rules(rules: tuple[RuleProgram, ...]) -> tuple[RuleProgram, ...]:
     """Leave out repeated matches, which no request reaches, and rules that keep no request from a later one with actions."""
     first: dict[RequestMatch, RuleProgram] = {}
     for rule in rules:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import socket
-from functools import partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from kuadrant import log
-from kuadrant.dialects.kuadrant import Service, render
+from kuadrant.dialects.kuadrant import Renderer, Service
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
 from kuadrant.gateways.module import served_module
 from kuadrant.gateways.push import PushServer
@@ -174,8 +174,8 @@ class Operator:
             delivery=settings.delivery,
             module=self._module,
             module_problem="its address was not tried yet",
-            configure=partial(render, service=service),
-            configure_by_address=partial(_configure_by_address, service),
+            configure=Renderer(service).render,
+            configure_by_address=_configure_by_address(service),
         )
         self._doubted = asyncio.Event()
         self._client = client
@@ -318,6 +318,11 @@ class Operator:
             await asyncio.sleep(_FIELDS_SECONDS)
 
 
-def _configure_by_address(service: Service, hosts: tuple[HostProgram, ...], address: Address) -> bytes:
-    target = f"dns:///{address.host}:{address.port}"
-    return render(hosts, service=replace(service, cluster=UNSET, google_grpc=target))
+def _configure_by_address(service: Service) -> Callable[[tuple[HostProgram, ...], Address], bytes]:
+    # One is in use; the one before it may come back.
+    @lru_cache(maxsize=2)
+    def renderer(address: Address) -> Renderer:
+        target = f"dns:///{address.host}:{address.port}"
+        return Renderer(replace(service, cluster=UNSET, google_grpc=target))
+
+    return lambda hosts, address: renderer(address).render(hosts)

@@ -16,10 +16,7 @@ from kuadrant.policy.hostnames import EVERY_HOSTNAME
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kuadrant.compiler.program import Action, GatewayProgram, RuleProgram
-    from kuadrant.policy.match import RequestMatch
-
-    _Content = tuple[tuple[RequestMatch, tuple[Action, ...]], ...]
+    from kuadrant.compiler.program import GatewayProgram, RuleProgram
 
 
 class Table(Struct, frozen=True, gc=False):
@@ -48,14 +45,18 @@ def tables(program: GatewayProgram) -> tuple[Table, ...]:
 
 def _of_all_ports(program: GatewayProgram) -> tuple[HostProgram, ...] | None:
     """The hosts for all ports, in lexicographic order; None if two of them limit a host name in different ways."""
-    ports = [{host.hostname: host.rules for host in listener.hosts} for listener in program.listeners]
+    if len(program.listeners) == 1:
+        return program.listeners[0].hosts
+    ports = [{host.hostname: host for host in listener.hosts} for listener in program.listeners]
     hosts: list[HostProgram] = []
     for hostname in sorted({hostname for port in ports for hostname in port}):
-        serving = [rules for port in ports if (rules := _rules(hostname, port)) is not None]
-        limiting = {_content(rules): rules for rules in serving if _is_limited(rules)}
-        if len(limiting) > 1:
+        serving = [host for port in ports if (host := _host(hostname, port)) is not None]
+        limiting = [host for host in serving if _is_limited(host.rules)]
+        if any(not _mean_the_same(limiting[0].rules, other.rules) for other in limiting[1:]):
             return None
-        hosts.append(HostProgram(hostname, next(iter(limiting.values()), serving[0])))
+        chosen = limiting[-1] if limiting else serving[0]
+        # The same instance where that is right, so that what was made of it can be found again.
+        hosts.append(chosen if chosen.hostname == hostname else HostProgram(hostname, chosen.rules))
     return tuple(hosts)
 
 
@@ -63,8 +64,8 @@ def _is_limited(rules: Iterable[RuleProgram]) -> bool:
     return any(rule.actions for rule in rules)
 
 
-def _rules(hostname: str, port: Mapping[str, tuple[RuleProgram, ...]]) -> tuple[RuleProgram, ...] | None:
-    """The rules that a port has for requests to ``hostname``; None if it does not serve them."""
+def _host(hostname: str, port: Mapping[str, HostProgram]) -> HostProgram | None:
+    """The host that a port has for requests to ``hostname``; None if it does not serve them."""
     return next((port[owner] for owner in _owners(hostname) if owner in port), None)
 
 
@@ -78,6 +79,12 @@ def _owners(hostname: str) -> Iterator[str]:
     yield EVERY_HOSTNAME
 
 
-def _content(rules: Iterable[RuleProgram]) -> _Content:
-    """What rules mean for the shim; their names tell listeners apart and nothing else."""
-    return tuple((rule.match, rule.actions) for rule in rules)
+def _mean_the_same(rules: tuple[RuleProgram, ...], others: tuple[RuleProgram, ...]) -> bool:
+    """Whether they are the same for the shim; their names tell listeners apart and nothing else."""
+    return rules is others or (
+        len(rules) == len(others)
+        and all(
+            rule.match == other.match and rule.actions == other.actions
+            for rule, other in zip(rules, others, strict=True)
+        )
+    )

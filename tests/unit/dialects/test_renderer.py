@@ -1,0 +1,57 @@
+"""Rendering on gives what rendering from nothing gives, and holds nothing of what is gone."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
+from kuadrant.dialects.kuadrant import Renderer, Service, render
+from kuadrant.dialects.memo import OfEach
+from kuadrant.policy.match import PathMatch, RequestMatch
+
+SERVICE = Service("kuadrant-ratelimit-service")
+
+_rules = st.builds(
+    lambda path, limited: RuleProgram(
+        path,
+        "default/route",
+        RequestMatch(PathMatch(path)),
+        (Action("scope", (LimitAction(f"limit.{path}"),)),) if limited else (),
+    ),
+    st.sampled_from(["/", "/a", "/a/b", "/c"]),
+    st.booleans(),
+)
+_hosts = st.dictionaries(
+    st.sampled_from(["*", "*.x.com", "a.x.com", "y.com"]), st.lists(_rules, max_size=3).map(tuple)
+)
+
+
+@given(st.lists(_hosts, min_size=2, max_size=5))
+def test_a_renderer_that_has_seen_other_hosts_gives_the_same_bytes(
+    versions: list[dict[str, tuple[RuleProgram, ...]]],
+) -> None:
+    renderer = Renderer(SERVICE)
+    known: dict[tuple[str, tuple[RuleProgram, ...]], HostProgram] = {}
+    for version in versions:
+        hosts = tuple(
+            known.setdefault((name, rules), HostProgram(name, rules)) for name, rules in version.items()
+        )
+        assert renderer.render(hosts) == render(hosts, SERVICE)
+
+
+def test_a_result_is_made_once_and_goes_with_what_it_was_made_of() -> None:
+    calls: list[str] = []
+    of_each = OfEach[HostProgram, str](lambda host: _noted(host.hostname, calls))
+    host, other = HostProgram("a", ()), HostProgram("a", ())
+    assert [of_each(host), of_each(host), of_each(other)] == ["a", "a", "a"]
+    assert calls == ["a", "a"]
+    del host
+    assert len(of_each) == 1
+    del other
+    assert len(of_each) == 0
+
+
+def _noted(name: str, calls: list[str]) -> str:
+    calls.append(name)
+    return name
