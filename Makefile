@@ -87,7 +87,7 @@ test: $(VENV)/.dev ## Set up and run every check and test (TESTS=... for some of
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Fuzz documents, configurations and requests for longer (FUZZ_SCALE=3, FUZZ_SEED=...)
-	FUZZ_SCALE=$(or $(FUZZ_SCALE),3) $(BIN)/python -m pytest --numprocesses 2 --timeout 3600 -k fuzz tests/unit
+	FUZZ_SCALE=$(or $(FUZZ_SCALE),3) $(BIN)/python -m pytest --numprocesses 2 --timeout 3600 -k fuzz $(or $(TESTS),tests/unit)
 
 .PHONY: soak
 soak: $(VENV)/.dev ## Compare what is decided with what a real Envoy does, for 200,000 requests (FUZZ_SCALE=20, FUZZ_SEED=...)

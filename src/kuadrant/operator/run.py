@@ -64,8 +64,10 @@ PUSH_SERVICE = "kuadrant-operator-controller-manager-push-service"
 _PROVEN_SECONDS = 30.0
 _UNPROVEN_SECONDS = 1.0
 _FIELDS_SECONDS = 60.0
+_LINGER_SECONDS = 3.0
+"""How long new clients of the module server are answered after a pod's end was said: nodes hear of it when we do, or later."""
 _GRACE_SECONDS = 1.5
-"""How long answers of the module server may take after it was said that the process ends; with the Lease, 5 s in all."""
+"""How long answers of the module server may take after that; with the Lease, 5 s in all."""
 
 
 class LeadershipLostError(Exception):
@@ -74,10 +76,8 @@ class LeadershipLostError(Exception):
 
 async def run(settings: OperatorSettings) -> int:
     """Serve modules and keep the cluster as its policies say, until SIGTERM or SIGINT; return the exit code."""
-    stop = asyncio.Event()
+    stop, terminated = _asked_to_end()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     try:
         modules = carried(settings.modules)
         access = find_access()
@@ -103,7 +103,14 @@ async def run(settings: OperatorSettings) -> int:
                 await push.start()
                 stack.push_async_callback(push.stop)
             if settings.wasm_port:
-                server = serve(modules, "", settings.wasm_port, grace=_GRACE_SECONDS, observer=note)
+                server = serve(
+                    modules,
+                    "",
+                    settings.wasm_port,
+                    grace=_GRACE_SECONDS,
+                    linger=lambda: _LINGER_SECONDS if terminated.is_set() else 0.0,
+                    observer=note,
+                )
                 await stack.enter_async_context(server)
             pages = {FETCHES: ("application/json", lambda: msgspec.json.encode(fetches.records()))}
             checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
@@ -126,6 +133,20 @@ async def run(settings: OperatorSettings) -> int:
             except* LeadershipLostError:
                 logger.error("leadership is lost; ending, to begin anew")  # noqa: TRY400 - no defect
         return 1 if ended else 0
+
+
+def _asked_to_end() -> tuple[asyncio.Event, asyncio.Event]:
+    """What is set by SIGINT and SIGTERM, and what by SIGTERM alone, the word for pods."""
+    stop, terminated = asyncio.Event(), asyncio.Event()
+
+    def terminate() -> None:
+        terminated.set()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, terminate)
+    return stop, terminated
 
 
 async def _operations(
@@ -186,7 +207,7 @@ class Operator:
         self._behind = Store()
         self._behind.add(kinds.ENDPOINT_SLICES)
         self._behind.listen(lambda _: self._doubted.set())
-        self._replicas = Labelled(settings.namespace, f"kubernetes.io/service-name={SERVICE}")
+        self._slices = Labelled(settings.namespace, f"kubernetes.io/service-name={SERVICE}")
         holder = f"{socket.gethostname()}_{os.urandom(4).hex()}"
         timing = Timing.of(settings.lease_seconds)
         self._leadership = Leadership((settings.namespace, LEASE), holder, client, timing)
@@ -218,7 +239,7 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             for kind in kinds.ALL:
                 group.create_task(Follower(kind, self._store, self._client).run())
-            behind = Follower(kinds.ENDPOINT_SLICES, self._behind, self._client, only=self._replicas)
+            behind = Follower(kinds.ENDPOINT_SLICES, self._behind, self._client, only=self._slices)
             group.create_task(behind.run())
             group.create_task(self._leadership.run())
             group.create_task(self._prove())

@@ -70,6 +70,7 @@ async def serve(
     port: int | None = None,
     *,
     grace: float = 0.0,
+    linger: Callable[[], float] = lambda: 0.0,
     observer: Callable[[Fetch], None] | None = None,
     limits: Limits | None = None,
 ) -> AsyncIterator[ModuleServer]:
@@ -77,7 +78,8 @@ async def serve(
 
     ``host`` is an address of this machine, empty for all of IPv4 and IPv6. ``port`` None takes any free port. 0 is not
     a port here: the setting 0 means that there is no server, which the caller decides. ``observer`` is called from the
-    event loop after each answer. At the end, responses that are being sent get ``grace`` seconds to finish.
+    event loop after each answer. At the end, new connections are still answered for ``linger()`` seconds, since whoever sends
+    them here hears of the end later than we do; then responses that are being sent get ``grace`` seconds to finish.
 
     Raises:
         ValueError: there are no modules, or ``port`` is 0.
@@ -87,7 +89,7 @@ async def serve(
     try:
         yield server
     finally:
-        await server.stop(grace)
+        await server.stop(grace, linger())
 
 
 class ModuleServer:
@@ -112,6 +114,7 @@ class ModuleServer:
         self._connections: set[_Connection] = set()
         self._empty = asyncio.Event()
         self._stopping = False
+        self._closed = False
         self._second = -1
         self._end_of_head = b""
         self._listener = _listen(host, port)
@@ -136,15 +139,18 @@ class ModuleServer:
         """
         self.shelf = Shelf(modules)
 
-    async def stop(self, grace: float) -> None:
-        """Accept nothing more, close what is idle, give responses ``grace`` seconds to finish, close the rest."""
-        if not self._stopping:
-            self._accept()  # what the kernel has accepted in our name would be reset
+    async def stop(self, grace: float, linger: float = 0.0) -> None:
+        """Close what is idle and answer once who comes within ``linger`` seconds; then accept nothing more.
+
+        Responses get ``grace`` seconds to finish; the rest is closed.
+        """
+        if not self._closed:
             self._stopping = True
-            self._accept_no_more()
-            self._listener.close()
-            for connection in tuple(self._connections):
-                connection.finish()
+            self._finish()
+            try:
+                await asyncio.sleep(linger)
+            finally:
+                self._close()
         try:
             if self._connections:
                 async with asyncio.timeout(grace):
@@ -155,6 +161,17 @@ class ModuleServer:
             self._sweeper.cancel()
             for connection in tuple(self._connections):
                 connection.close()
+
+    def _close(self) -> None:
+        self._accept()  # what the kernel has accepted in our name would be reset
+        self._closed = True
+        self._accept_no_more()
+        self._listener.close()
+        self._finish()
+
+    def _finish(self) -> None:
+        for connection in tuple(self._connections):
+            connection.finish()
 
     # For the connections.
 
@@ -174,7 +191,7 @@ class ModuleServer:
     def forget(self, connection: _Connection) -> None:
         """Take note that ``connection`` was closed."""
         self._connections.discard(connection)
-        if self._stopping:
+        if self._closed:
             if not self._connections:
                 self._empty.set()
         elif not self._accepting:
@@ -224,7 +241,7 @@ class ModuleServer:
         for connection in tuple(self._connections):
             if connection.deadline <= now:
                 connection.expire()
-        if not self._accepting and not self._stopping and len(self._connections) < self.limits.connections:
+        if not self._accepting and not self._closed and len(self._connections) < self.limits.connections:
             self._accept_more()
         self._sweeper = self.loop.call_later(self._pace, self._sweep)
 

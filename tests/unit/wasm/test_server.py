@@ -401,3 +401,17 @@ async def test_at_the_end_of_the_grace_everything_is_closed() -> None:
             await server.stop(0.05)
             assert server.connections == 0
             assert len(body(await received(opened))) < len(LARGE.data)
+
+
+async def test_who_comes_shortly_after_the_end_was_announced_is_still_answered_once() -> None:
+    async with serve([SMALL], "127.0.0.1") as server:
+        with client(server) as idle:
+            await send(idle, GET)
+            await asyncio.get_running_loop().sock_recv(idle, 64 * 1024)
+            stopping = asyncio.create_task(server.stop(20, linger=0.5))
+            assert await received(idle) == b""
+
+        assert SMALL.data in await exchange(server, GET)  # to its end: nothing else is answered on it
+        await stopping
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", server.port)
