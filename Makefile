@@ -9,6 +9,9 @@ ADMIN_PORT ?= 9901
 EXAMPLE ?= examples/toystore
 KUBECTL ?= kubectl
 
+# Whether the tests that were asked for need a cluster: all of them, or some of these folders.
+ON_CLUSTER = $(if $(TESTS),$(findstring tests/lab,$(TESTS))$(findstring tests/integration,$(TESTS)),all)
+
 VENV := .venv
 BIN := $(VENV)/bin
 # What only `kuadrant run` needs: the image of the operator goes without.
@@ -41,10 +44,6 @@ local-deploy: $(VENV)/.run ## Deploy the operator of this checkout into the runn
 local-cleanup: ## Remove the cluster and all that it left on the machine (LAB=name)
 	@$(PYTHON) -m lab cleanup
 
-.PHONY: integration
-integration: $(VENV)/.dev ## Test on a real API server and etcd: minutes, the first time more (TESTS=... for some of them)
-	$(BIN)/python -m pytest --durations=5 $(if $(TESTS),$(TESTS),tests/integration)
-
 .PHONY: install
 install: ## Install our definitions into the cluster of the current kubeconfig
 	$(KUBECTL) apply --server-side --kustomize config/crd
@@ -65,10 +64,6 @@ undeploy: ## Remove everything from it
 logs: ## Follow the operator's log
 	$(KUBECTL) --namespace kuadrant-system logs --follow deployment/kuadrant-operator-controller-manager
 
-.PHONY: test-lab
-test-lab: $(VENV)/.dev ## Test the cluster itself: as root, some minutes (TESTS=... for some of them)
-	$(BIN)/python -m pytest --capture=no --durations=0 $(if $(TESTS),$(TESTS),tests/lab)
-
 .PHONY: wasm-shim
 wasm-shim: $(VENV)/.run ## Fetch an official wasm-shim to be deployed in place of our own (WASM_SHIM_VERSION=v0.6.0)
 	@$(if $(WASM_SHIM_VERSION),,$(error WASM_SHIM_VERSION says which release, such as WASM_SHIM_VERSION=v0.6.0))
@@ -77,13 +72,24 @@ wasm-shim: $(VENV)/.run ## Fetch an official wasm-shim to be deployed in place o
 ##@ Develop
 
 .PHONY: test
-test: $(VENV)/.dev ## Set up and run every check and test (TESTS=... for some of them)
-	$(BIN)/ruff check --quiet .
-	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
-	$(BIN)/python wasm-shim/build.py --check
-	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
+test: $(if $(ON_CLUSTER),machine) $(VENV)/.dev ## Set up and run every check and test, as root (TESTS=... for some of them)
+	@$(BIN)/python scripts/run_tests.py $(TESTS)
+
+.PHONY: test-unit
+test-unit: ## Run the checks and those tests that need neither root nor a cluster
+	@$(MAKE) --no-print-directory test TESTS="tests/unit tests/e2e"
+
+.PHONY: test-integration
+test-integration: machine $(VENV)/.dev ## Run the tests that need a real API server or Redis (TESTS=... for some of them)
+	$(BIN)/python -m pytest --durations=5 $(or $(TESTS),tests/integration)
+
+.PHONY: test-lab
+test-lab: machine $(VENV)/.dev ## Run the tests that need a cluster with Istio (TESTS=... for some of them)
+	$(BIN)/python -m pytest --capture=no --durations=0 $(or $(TESTS),tests/lab)
+
+.PHONY: machine
+machine: ## Name what this machine lacks for the tests; with CI=true install what Debian has
+	@$(PYTHON) -m lab check --tests $(if $(filter true,$(CI)),--install)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Fuzz documents, configurations and requests for longer (FUZZ_SCALE=3, FUZZ_SEED=...)

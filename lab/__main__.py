@@ -71,8 +71,8 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _build(arguments: argparse.Namespace) -> int:
-    in_box.build(arguments.gateway)
+def _build(_: argparse.Namespace) -> int:
+    in_box.build()
     return 0
 
 
@@ -131,7 +131,7 @@ def main(words: list[str] | None = None) -> int:
     command.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND...")
     command.set_defaults(call=_run)
     command = commands.add_parser(
-        "build", parents=[gateway], help="build all that a lab is made of into the cache"
+        "build", help="build all that labs and their tests are made of into the cache"
     )
     command.set_defaults(call=_build)
     command = commands.add_parser("check", help="name what this machine lacks")

@@ -50,15 +50,16 @@ def setup(name: str, gateway: str) -> None:
     say(f"ready: lab/run{'' if name == 'default' else f' --lab {name}'} kubectl get pods --all-namespaces")
 
 
-def build(gateway: str) -> None:
-    """Have all that a lab is made of in the cache, which takes most of the time of the first one.
+def build() -> None:
+    """Have all that labs and their tests are made of in the cache, which takes most of the time of the first one.
 
     Raises:
         BoxError: the machine lacks something; the message says what to do.
     """
     if lack := machine.lacking():
         raise BoxError(lack)
-    _archive(gateway)
+    programs.build()
+    providers.archive("both")
     images.operator()
 
 

@@ -1,0 +1,109 @@
+"""Run every check and test, one stage after the other (`make test`); the first stage that fails ends the run.
+
+    checks    style, types, imports, and whether the packaged module is what its sources give
+    machine   tests/unit and tests/e2e: whatever needs nothing but this machine, two at a time
+    cluster   tests/integration and tests/lab: an API server, a cluster with Istio; as root, one after the other
+
+The programs of the cluster are built while the first stages run. Given words go to pytest; paths among them choose the
+stages. The last thing printed is what pytest says of the last stage, or what failed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parent.parent
+MACHINE = ("tests/unit", "tests/e2e")
+CLUSTER = ("tests/integration", "tests/lab")
+CHECKS = (
+    ("ruff", "check", "--quiet", "."),
+    ("ruff", "format", "--check", "--quiet", "."),
+    ("mypy",),
+    ("lint-imports", "--no-cache"),
+    ("python", "wasm-shim/build.py", "--check"),
+)
+_STARTED = time.monotonic()
+
+
+def stages(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What pytest gets for this machine and for the cluster; nothing for a stage that the paths among `words` leave out."""
+    paths = [word for word in words if word.startswith("tests/")]
+    options = [word for word in words if word not in paths]
+    on_cluster = [path for path in paths if path.startswith(CLUSTER)]
+    on_machine = [path for path in paths if path not in on_cluster]
+    if not paths:
+        on_machine, on_cluster = list(MACHINE), list(CLUSTER)
+    return (
+        ["--numprocesses=2", *on_machine, *options] if on_machine else [],
+        ["--durations=10", *on_cluster, *options] if on_cluster else [],
+    )
+
+
+def main(words: Sequence[str]) -> None:
+    """Run the stages; the exit status is that of the first command that fails."""
+    on_machine, on_cluster = stages(words)
+    with tempfile.NamedTemporaryFile("r") as said:
+        build = _build(said.name) if on_cluster else None
+        try:
+            _say("checks")
+            for command in CHECKS:
+                _run(*command)
+            if on_machine:
+                _say("tests on this machine")
+                _run("python", "-m", "pytest", *on_machine)
+            if build is not None:
+                _say("what the cluster is made of: since the start, beside the tests")
+                while build.poll() is None:
+                    print(said.read(), end="", flush=True)
+                    time.sleep(0.2)
+                print(said.read(), end="", flush=True)
+                if build.returncode:
+                    sys.exit(build.returncode)
+                _say("tests on a cluster")
+                _run("python", "-m", "pytest", *on_cluster)
+        finally:
+            if build is not None and build.poll() is None:
+                os.killpg(build.pid, signal.SIGTERM)  # and the compilers that it started
+                build.wait()
+
+
+def _build(log: str) -> subprocess.Popen[bytes]:
+    with Path(log).open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "lab", "build"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _say(stage: str) -> None:
+    seconds = round(time.monotonic() - _STARTED)
+    print(f"\n==> {seconds // 60:2}:{seconds % 60:02}  {stage}", flush=True)
+
+
+def _run(*command: str) -> None:
+    """Run a program of the virtual environment.
+
+    Raises:
+        SystemExit: it failed, and has said why.
+    """
+    done = subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
