@@ -212,15 +212,17 @@ def translate(
             listener, limits what the rate limit service holds (Limitador reads the same file).
     """
     with _standalone("kuadrant translate"):
+        from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
         from kuadrant.standalone.folder import FolderError, read  # noqa: PLC0415
         from kuadrant.standalone.plan import Mistakes, plan  # noqa: PLC0415
         from kuadrant.standalone.translate import surroundings, translated  # noqa: PLC0415
     module = current(modules)
     try:
         files = read(folder)
-    except FolderError as error:
+        made_for = surroundings(module)
+    except (FolderError, UnknownDialectError) as error:
         sys.exit(f"kuadrant: {error}")
-    result = plan(files, surroundings(module), {})
+    result = plan(files, made_for, {})
     if isinstance(result, Mistakes):
         for problem in result.problems:
             print(problem, file=sys.stderr)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram, RuleProgram
 from kuadrant.dialects.memo import OfEach
@@ -17,24 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.compiler.program import Action, LimitAction
+    from kuadrant.dialects.service import Service
     from kuadrant.policy.condition import Condition, Counter
     from kuadrant.policy.match import StringMatch
 
 VERSION = 1
 _RATE_LIMIT = "ratelimit"
-
-
-class Service(Struct, frozen=True, gc=False, rename="camel"):
-    """How the rate limit service is asked: by what, for how long, and what to do without an answer.
-
-    It is one of an Envoy ``cluster`` and, where none can be had, a ``google_grpc`` target such as ``dns:///limitador:8081``, which
-    costs Envoy more for each call.
-    """
-
-    cluster: str | UnsetType = UNSET
-    google_grpc: str | UnsetType = UNSET
-    timeout_ms: int = 1000
-    failure_mode: Literal["deny", "allow"] = "deny"
 
 
 class _Path(Struct, frozen=True, gc=False):

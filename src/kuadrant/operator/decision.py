@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from kuadrant.api.limitador import Identity, Limit, read_limits
 from kuadrant.compiler import Compilation, Compiler
 from kuadrant.compiler.program import HostProgram
+from kuadrant.dialects import Dialect, expressible
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.limitador import NAME, LimitadorObject, limitador
 from kuadrant.gateways.module import Module
@@ -41,13 +42,15 @@ class Known(Struct, frozen=True, kw_only=True):
     """What is known beside the objects of the cluster.
 
     ``module`` is the one to load; ``module_problem`` says why its address has not been proven to give its bytes, and is empty
-    if it has. ``configure`` renders hosts in the module's dialect, ``configure_by_address`` as in ``Settings``. Limits that are no longer wanted stay until they
-    are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
+    if it has. ``dialect`` is the one that the lock file names for it, in which ``configure`` renders hosts, and ``module_name`` is
+    for people. ``configure_by_address`` is as in ``Settings``. Limits that are no longer wanted stay until they are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
     ``push`` and ``delivery`` are those of ``Settings``; ``push_problem`` says why the push server's address was not proven.
     """
 
     module: Module
     module_problem: str
+    module_name: str
+    dialect: Dialect
     configure: Callable[[tuple[HostProgram, ...]], bytes]
     configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
     forgotten: frozenset[Identity] = frozenset()
@@ -106,7 +109,7 @@ class Decider:
 
     def decide(self, world: World, known: Known) -> Decision:
         """Decide what there has to be; the same for the same arguments, whatever was decided before."""
-        compilation = self._compile(world.objects)
+        compilation = expressible(world.objects, self._compile, known.dialect, known.module_name)
         kuadrant = oldest(world.objects.kuadrants)
         own = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
         present = () if own is None else self._present(own)

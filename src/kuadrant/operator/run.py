@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from kuadrant import log
-from kuadrant.dialects.kuadrant import Renderer, Service
+from kuadrant.dialects import Service, UnknownDialectError, chosen
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
 from kuadrant.gateways.module import served_module
 from kuadrant.gateways.push import PushServer
@@ -43,13 +43,15 @@ from kuadrant.wasm.server import serve
 from kuadrant.xds import AddressError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import httpx2
 
     from kuadrant.compiler.program import HostProgram
+    from kuadrant.dialects import Dialect
     from kuadrant.gateways.module import Module
     from kuadrant.settings import OperatorSettings
+    from kuadrant.wasm import module as wasm
     from kuadrant.wasm.server import Fetch
 
 logger = log.get("kuadrant-operator")
@@ -80,9 +82,10 @@ async def run(settings: OperatorSettings) -> int:
     loop = asyncio.get_running_loop()
     try:
         modules = carried(settings.modules)
+        dialect = chosen(modules[0].dialects)
         access = find_access()
         client = access.connect()
-    except (CatalogueError, ConfigurationError) as error:
+    except (CatalogueError, ConfigurationError, UnknownDialectError) as error:
         logger.error("cannot start", problem=str(error))  # noqa: TRY400 - its place says nothing
         return 1
     logger.info("wasm-shim", sha256=modules[0].sha256)
@@ -91,7 +94,7 @@ async def run(settings: OperatorSettings) -> int:
         metrics = Metrics()
         metrics.watch_client(client)
         push = Push(modules[0], settings.push_port) if settings.push_port else None
-        operator = Operator(settings, client, modules[0].sha256, push, metrics)
+        operator = Operator(settings, client, modules[0], dialect, push=push, metrics=metrics)
         fetches = Fetches(modules, loop.time)
 
         def note(fetch: Fetch) -> None:
@@ -169,14 +172,16 @@ class Operator:
         self,
         settings: OperatorSettings,
         client: httpx2.AsyncClient,
-        sha256: str,
+        module: wasm.Module,
+        dialect: Dialect,
+        *,
         push: Push | None,
         metrics: Metrics,
     ) -> None:
         self._module = served_module(
             settings.wasm_host or f"{SERVICE}.{settings.namespace}.svc.cluster.local",
             settings.wasm_port,
-            sha256,
+            module.sha256,
             settings.wasm_url,
         )
         service = Service(
@@ -195,8 +200,10 @@ class Operator:
             delivery=settings.delivery,
             module=self._module,
             module_problem="its address was not tried yet",
-            configure=Renderer(service).render,
-            configure_by_address=_configure_by_address(service),
+            module_name=f"{module.name} {module.version}",
+            dialect=dialect,
+            configure=dialect.configure(service),
+            configure_by_address=_by_address(dialect, service) if dialect.targets else None,
         )
         self._doubted = asyncio.Event()
         self._client = client
@@ -212,7 +219,9 @@ class Operator:
         timing = Timing.of(settings.lease_seconds)
         self._leadership = Leadership((settings.namespace, LEASE), holder, client, timing)
         metrics.watch_leadership(LEASE, lambda: self._leadership.leads)
-        self._own = served_module("127.0.0.1", settings.wasm_port, sha256) if settings.wasm_port else None
+        self._own = (
+            served_module("127.0.0.1", settings.wasm_port, module.sha256) if settings.wasm_port else None
+        )
         self._own_problem: str | None = "the module was not asked for yet" if self._own else None
         self._push_port = settings.push_port
         self._replicas = Replicas(lambda: self._reconciler.look())  # noqa: PLW0108 - it comes to be below
@@ -339,11 +348,13 @@ class Operator:
             await asyncio.sleep(_FIELDS_SECONDS)
 
 
-def _configure_by_address(service: Service) -> Callable[[tuple[HostProgram, ...], Address], bytes]:
+def _by_address(dialect: Dialect, service: Service) -> Callable[[tuple[HostProgram, ...], Address], bytes]:
+    """Render as for ``service``, which is named by an address instead of a cluster."""
+
     # One is in use; the one before it may come back.
     @lru_cache(maxsize=2)
-    def renderer(address: Address) -> Renderer:
+    def renderer(address: Address) -> Callable[[Iterable[HostProgram]], bytes]:
         target = f"dns:///{address.host}:{address.port}"
-        return Renderer(replace(service, cluster=UNSET, google_grpc=target))
+        return dialect.configure(replace(service, cluster=UNSET, google_grpc=target))
 
-    return lambda hosts, address: renderer(address).render(hosts)
+    return lambda hosts, address: renderer(address)(hosts)

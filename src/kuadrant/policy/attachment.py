@@ -117,9 +117,12 @@ def served_hostnames(
 
 
 class Acceptance(Struct, frozen=True, gc=False):
-    """Whether a policy takes part, with the reason and the words of its condition ``Accepted``."""
+    """Whether a policy takes part, with the reason and the words of its condition ``Accepted``.
 
-    reason: Literal["Accepted", "TargetNotFound", "Conflicted", "Invalid"]
+    ``Unsupported`` is one that the module at the gateways cannot be told (``kuadrant.dialects``); the others follow from the objects.
+    """
+
+    reason: Literal["Accepted", "TargetNotFound", "Conflicted", "Invalid", "Unsupported"]
     message: str
 
 

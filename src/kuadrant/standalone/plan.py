@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -10,7 +9,7 @@ from msgspec import Struct
 from kuadrant.api import documents
 from kuadrant.api.problem import Problem
 from kuadrant.compiler import Compilation, compile_gateways
-from kuadrant.dialects.kuadrant import Service, render
+from kuadrant.dialects import Dialect, Service, expressible
 from kuadrant.gateways import envoy
 from kuadrant.standalone.rollout import Target
 
@@ -26,9 +25,14 @@ Addresses = dict[envoy.ListenerKey, envoy.Address]
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
-    """What a plan is made for: the module, the rate limit service, and where things are."""
+    """What a plan is made for: the module and the dialect that is written for it, the rate limit service, and where things are.
+
+    ``module_name`` is for people.
+    """
 
     module: bytes
+    module_name: str
+    dialect: Dialect
     service: Service
     rate_limit: envoy.Address
     echo: envoy.Address | None
@@ -63,7 +67,9 @@ def plan(
     unreadable = [Problem(file.path, 1, 1, "", "", file.error) for file in files if file.error is not None]
     if unreadable or folder.problems:
         return Mistakes(tuple(sorted((*unreadable, *folder.problems))))
-    compilation = compile_gateways(folder.objects)
+    compilation = expressible(
+        folder.objects, compile_gateways, surroundings.dialect, surroundings.module_name
+    )
     idle = {fact.policy.key for fact in compilation.policies if fact.acceptance.reason != "Accepted"}
     mistakes: list[Problem] = []
     notes = list(folder.notes)
@@ -89,7 +95,7 @@ def _resources(
         compilation.programs,
         envoy.Settings(
             module=surroundings.module,
-            configure=partial(render, service=surroundings.service),
+            configure=surroundings.dialect.configure(surroundings.service),
             addresses=addresses,
             rate_limit=surroundings.rate_limit,
             endpoints=envoy.ready_addresses(folder.objects.services, folder.objects.endpoint_slices),

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from kuadrant import log
 from kuadrant.api.problem import Problem
-from kuadrant.dialects.kuadrant import Service
+from kuadrant.dialects import Service, UnknownDialectError, chosen
 from kuadrant.envoy_api import InvalidResourceError
 from kuadrant.gateways import envoy
 from kuadrant.operations import OperationsServer
@@ -148,7 +148,8 @@ class Standalone:
         settings = self._settings
         try:
             served = carried(settings.modules)
-        except CatalogueError as error:
+            dialect = chosen(served[0].dialects)
+        except (CatalogueError, UnknownDialectError) as error:
             raise StartError(str(error)) from error
         logger.info("wasm-shim", sha256=served[0].sha256)
         fetches = Fetches(served, asyncio.get_running_loop().time)
@@ -196,6 +197,8 @@ class Standalone:
             self._stack.push_async_callback(operations.stop)
         return Surroundings(
             module=served[0].data,
+            module_name=f"{served[0].name} {served[0].version}",
+            dialect=dialect,
             service=Service(
                 cluster=envoy.RATE_LIMIT_CLUSTER,
                 timeout_ms=settings.rate_limit_timeout,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import yaml
 
-from kuadrant.dialects.kuadrant import Service
+from kuadrant.dialects import Service, chosen
 from kuadrant.gateways import envoy
 from kuadrant.standalone.plan import Surroundings
 
@@ -28,9 +28,15 @@ _TYPES = {
 
 
 def surroundings(module: Module) -> Surroundings:
-    """Return the surroundings that a translation is made for: the default ports of ``kuadrant run``."""
+    """Return the surroundings that a translation is made for: the default ports of ``kuadrant run``.
+
+    Raises:
+        UnknownDialectError: This build does not write what the module reads.
+    """
     return Surroundings(
         module=module.data,
+        module_name=f"{module.name} {module.version}",
+        dialect=chosen(module.dialects),
         service=Service(cluster=envoy.RATE_LIMIT_CLUSTER),
         rate_limit=envoy.Address("127.0.0.1", 8081),
         echo=None,

@@ -18,10 +18,13 @@ REPOSITORY = "Kuadrant/wasm-shim"
 # The forms of configuration by version; between two releases of a line nothing that is written for them differs.
 _DIALECTS = {
     "rate-limit-policies": (
-        *("v0.4.0-alpha.1", "v0.4.0-alpha.2", "v0.4.0-alpha.3", "v0.4.0-alpha.4", "v0.4.0", "v0.5.0"),
+        *("v0.4.0-alpha.1", "v0.4.0-alpha.2", "v0.4.0-alpha.3", "v0.4.0-alpha.4", "v0.4.0"),
     ),
+    "rate-limit-policies-v0.5": ("v0.5.0",),
     "policies": ("v0.6.0",),
-    "action-sets": ("v0.7.0", "v0.8.0", "v0.8.1", "v0.9.0"),
+    "action-sets-v0.7": ("v0.7.0",),
+    "action-sets-v0.8": ("v0.8.0", "v0.8.1"),
+    "action-sets": ("v0.9.0",),
     "action-sets-conditional-data": (
         *("v0.10.0", "v0.11.0", "v0.11.1", "v0.12.0", "v0.12.1", "v0.12.2", "v0.12.3", "v0.12.4"),
         *("v0.13.0", "v0.14.0", "v0.14.1", "v0.14.2"),

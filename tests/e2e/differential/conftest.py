@@ -25,7 +25,7 @@ from kuadrant.compiler.program import (
     Redirect,
     RuleProgram,
 )
-from kuadrant.dialects import kuadrant
+from kuadrant.dialects import Service, kuadrant
 from kuadrant.envoy_api import message
 from kuadrant.gateways import envoy
 from kuadrant.policy.match import RequestMatch
@@ -157,9 +157,7 @@ class Reality:
             module=wasm.current().data,
             configure=partial(
                 kuadrant.render,
-                service=kuadrant.Service(
-                    envoy.RATE_LIMIT_CLUSTER, timeout_ms=20_000, failure_mode=failure_mode
-                ),
+                service=Service(envoy.RATE_LIMIT_CLUSTER, timeout_ms=20_000, failure_mode=failure_mode),
             ),
             addresses={
                 (f"gw/{gateway}", port): envoy.Address(LOOPBACK, own)

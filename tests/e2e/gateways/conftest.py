@@ -30,7 +30,7 @@ from kuadrant.compiler.program import (
     Redirect,
     RuleProgram,
 )
-from kuadrant.dialects import kuadrant
+from kuadrant.dialects import Service, kuadrant
 from kuadrant.gateways import envoy
 from kuadrant.policy.match import RequestMatch
 
@@ -168,7 +168,7 @@ class Gateway:
         )
         settings = envoy.Settings(
             module=self._module,
-            configure=partial(kuadrant.render, service=kuadrant.Service(envoy.RATE_LIMIT_CLUSTER)),
+            configure=partial(kuadrant.render, service=Service(envoy.RATE_LIMIT_CLUSTER)),
             addresses={(GATEWAY, 80): envoy.Address(LOOPBACK, self.port)},
             rate_limit=envoy.Address(LOOPBACK, 1),
             endpoints=self._endpoints,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
 from kuadrant.decide import Request, chosen
-from kuadrant.dialects.kuadrant import Service, render
+from kuadrant.dialects import Service
+from kuadrant.dialects.kuadrant import render
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 
 from . import reference

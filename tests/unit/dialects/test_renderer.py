@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
-from kuadrant.dialects.kuadrant import Renderer, Service, render
+from kuadrant.dialects import Service
+from kuadrant.dialects.kuadrant import Renderer, render
 from kuadrant.dialects.memo import OfEach
 from kuadrant.policy.match import PathMatch, RequestMatch
 

@@ -12,7 +12,8 @@ import pytest
 from kuadrant.api import documents
 from kuadrant.api.limitador import Limit, Limitador
 from kuadrant.api.meta import ObjectMeta
-from kuadrant.dialects.kuadrant import Service, render
+from kuadrant.dialects import DIALECTS, Service
+from kuadrant.dialects.kuadrant import render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
 from kuadrant.gateways.module import served_module
 from kuadrant.operator import decision
@@ -44,6 +45,8 @@ def known(**values: Any) -> Known:
         Known(
             module=served_module("modules.example", 8082, "0" * 64),
             module_problem="",
+            module_name="kuadrant-wasm-shim 1.2.3",
+            dialect=DIALECTS["kuadrant-v1"],
             configure=partial(render, service=Service(RATE_LIMIT_CLUSTER)),
         ),
         **values,
@@ -144,6 +147,39 @@ def test_with_limits_held_and_module_proven_the_objects_are_written() -> None:
 def existing() -> dict[tuple[str, str], tuple[dict[str, Any], ...]]:
     there = decide(world(limitador(WANTED)), known())
     return {GATEWAY: tuple(document for _, document in decision.documents(there))}
+
+
+def test_what_is_written_is_in_the_dialect_of_the_module() -> None:
+    official = DIALECTS["rate-limit-policies"]
+    result = decide(
+        world(limitador(WANTED)),
+        known(dialect=official, configure=official.configure(Service(RATE_LIMIT_CLUSTER))),
+    )
+
+    (plugin,) = (one for _, one in decision.documents(result) if one["kind"] == "WasmPlugin")
+    assert set(plugin["spec"]["pluginConfig"]) == {"failureMode", "rateLimitPolicies"}
+
+
+def test_a_policy_that_the_module_cannot_be_told_is_not_accepted_and_limits_nothing() -> None:
+    official = DIALECTS["rate-limit-policies"]
+    selector = {"selector": "request.size", "operator": "eq", "value": "1"}
+    (policy,) = objects().rate_limit_policies
+    text = msgspec.json.decode(msgspec.json.encode(policy))
+    text["spec"]["limits"]["create-toy"]["when"] = [selector]
+    unsaid = msgspec.json.decode(msgspec.json.encode(text), type=type(policy))
+    result = decide(
+        world(limitador(WANTED), rate_limit_policies=(unsaid,)),
+        known(
+            module_name="wasm-shim v0.4.0",
+            dialect=official,
+            configure=official.configure(Service(RATE_LIMIT_CLUSTER)),
+        ),
+    )
+
+    (facts,) = result.compilation.policies
+    assert facts.acceptance.reason == "Unsupported"
+    assert "wasm-shim v0.4.0" in facts.acceptance.message
+    assert list(decision.documents(result)) == []
 
 
 def test_what_waits_is_not_deleted() -> None:

@@ -12,7 +12,8 @@ import httpx2
 import msgspec
 import yaml
 
-from kuadrant.dialects.kuadrant import Service, render
+from kuadrant.dialects import DIALECTS, Service
+from kuadrant.dialects.kuadrant import render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER
 from kuadrant.gateways.module import served_module
 from kuadrant.kube.events import Recorder
@@ -139,6 +140,8 @@ class Run:
             **values,
             module=served_module("modules.example", 8082, "0" * 64),
             module_problem="",
+            module_name="kuadrant-wasm-shim 1.2.3",
+            dialect=DIALECTS["kuadrant-v1"],
             configure=partial(render, service=Service(RATE_LIMIT_CLUSTER)),
             configure_by_address=lambda hosts, address: render(hosts, Service(google_grpc=address.host)),
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kuadrant.dialects import UnknownDialectError
 from kuadrant.gateways import envoy
 from kuadrant.standalone import folder
 from kuadrant.standalone.folder import File
@@ -15,7 +16,8 @@ from kuadrant.standalone.translate import surroundings, translated
 from kuadrant.wasm.module import Module
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-MODULE = Module("shim", b"\0asm")
+MODULE = Module("shim", b"\0asm", dialects=("kuadrant-v1",))
+OFFICIAL = Module("wasm-shim", b"\0asm", version="v0.4.0", dialects=("rate-limit-policies",))
 
 GATEWAY = """
 apiVersion: gateway.networking.k8s.io/v1
@@ -185,3 +187,31 @@ spec:
 
     assert lines[21] == "  ... and 12 rules more; kuadrant translate -o shim shows all"
     assert len(lines) == 1 + 20 + 1 + 1 + 4
+
+
+def test_the_module_s_dialect_is_what_is_written() -> None:
+    files = folder.read(EXAMPLES / "toystore")
+    result = plan(files, surroundings(OFFICIAL), {})
+    assert isinstance(result, Plan), result
+    assert "rateLimitPolicies:" in translated(result, "shim", OFFICIAL)
+    assert "rateLimitPolicies:" not in translated(planned(*files), "shim", MODULE)
+
+
+def test_a_policy_that_the_module_cannot_be_told_is_a_mistake() -> None:
+    policy = POLICY.replace("name: nowhere", "name: a").replace(
+        "{rates: [{limit: 1, window: 1s}]}",
+        "{rates: [{limit: 1, window: 1s}], when: [{predicate: \"request.method == 'GET'\"}]}",
+    )
+    result = plan([gateway("a", 80), File("p.yaml", policy)], surroundings(OFFICIAL), {})
+    assert isinstance(result, Mistakes)
+    assert [str(problem) for problem in result.problems] == [
+        (
+            "p.yaml:2:1: RateLimitPolicy default/p: spec.limits.a.when[0].predicate: not in effect: "
+            "wasm-shim v0.4.0 cannot do this: it knows no expressions in CEL"
+        )
+    ]
+
+
+def test_a_module_of_a_dialect_that_nobody_writes_is_refused() -> None:
+    with pytest.raises(UnknownDialectError, match="reads kuadrant-v9, this build writes kuadrant-v1, "):
+        surroundings(Module("shim", b"\0asm", dialects=("kuadrant-v9",)))

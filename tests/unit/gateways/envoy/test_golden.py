@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kuadrant import envoy_api
 from kuadrant.compiler.program import GatewayProgram
-from kuadrant.dialects import kuadrant
+from kuadrant.dialects import Service, kuadrant
 from kuadrant.gateways import envoy
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Case(Struct, forbid_unknown_fields=True):
     echo: envoy.Address | None = None
 
     def settings(self) -> envoy.Settings:
-        service = kuadrant.Service(envoy.RATE_LIMIT_CLUSTER)
+        service = Service(envoy.RATE_LIMIT_CLUSTER)
         return envoy.Settings(
             module=b"module",
             configure=partial(kuadrant.render, service=service),

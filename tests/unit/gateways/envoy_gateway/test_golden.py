@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kuadrant.api import documents
 from kuadrant.compiler import compile_gateways
-from kuadrant.dialects import kuadrant
+from kuadrant.dialects import Service, kuadrant
 from kuadrant.gateways import envoy, envoy_gateway
 from kuadrant.gateways.module import served_module
 from kuadrant.gateways.provider import Settings
@@ -30,7 +30,7 @@ SHA256 = "12879567faee3d2625a4998f6a4e622ded01163133bdef2b539bfa62f921cdd8"
 
 
 def _by_address(hosts: tuple[HostProgram, ...], address: envoy.Address) -> bytes:
-    return kuadrant.render(hosts, kuadrant.Service(google_grpc=f"dns:///{address.host}:{address.port}"))
+    return kuadrant.render(hosts, Service(google_grpc=f"dns:///{address.host}:{address.port}"))
 
 
 class Facts(Struct, forbid_unknown_fields=True):
@@ -45,7 +45,7 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
     facts = msgspec.yaml.decode(case.with_name("facts.yaml").read_bytes(), type=Facts)
     (gateway,) = folder.objects.gateways
     (program,) = compile_gateways(folder.objects).programs
-    by_cluster = kuadrant.Service(envoy.RATE_LIMIT_CLUSTER)
+    by_cluster = Service(envoy.RATE_LIMIT_CLUSTER)
     result = envoy_gateway.gateway_objects(
         gateway,
         program,

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kuadrant.api import documents
 from kuadrant.compiler import compile_gateways
-from kuadrant.dialects import kuadrant
+from kuadrant.dialects import Service, kuadrant
 from kuadrant.gateways import envoy, istio
 from kuadrant.gateways.module import served_module
 from kuadrant.gateways.provider import Settings
@@ -50,7 +50,7 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
         istio.selection(gateway, services, facts.pods, target_refs=facts.target_refs),
         Settings(
             module=served_module(HOST, 8082, SHA256, facts.address),
-            configure=partial(kuadrant.render, service=kuadrant.Service(envoy.RATE_LIMIT_CLUSTER)),
+            configure=partial(kuadrant.render, service=Service(envoy.RATE_LIMIT_CLUSTER)),
             rate_limit=envoy.Address("limitador-limitador.kuadrant-system.svc.cluster.local", 8081),
             push=facts.push,
             delivery="push" if facts.push else "pull",

@@ -1,0 +1,209 @@
+"""The official shim's configurations of v0.7 and later: services, and the first action set that a request fulfils.
+
+====== ====================================================================================================================
+v0.7   an action is a call, and two of them would be two decisions: one action, so limits that always apply together.
+       A failing expression ends the module for good, and after a call that failed with ``allow`` no other is made
+v0.8   consecutive actions of one scope are one call; expressions and failed calls as in v0.7
+v0.9   an expression that fails follows the failure mode, so that policies may bring their own
+v0.10  the data of a call is in one action, each part with its own conditions
+====== ====================================================================================================================
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from kuadrant.compiler.program import HostProgram
+from kuadrant.dialects.dialect import Dialect, InexpressibleError
+from kuadrant.dialects.memo import OfEach
+from kuadrant.dialects.official import cel_text, user_expressions
+from kuadrant.dialects.official.judgement import unsupported
+from kuadrant.dialects.official.settled import Complaint, policies_of, settled
+from kuadrant.dialects.relevance import relevant
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kuadrant.compiler.program import Action, LimitAction, RuleProgram
+    from kuadrant.dialects.service import Service
+    from kuadrant.policy.condition import Condition, Counter
+
+_RATE_LIMIT = "ratelimit-service"
+
+
+class _Form(Struct, frozen=True, kw_only=True):
+    """What differs between the versions."""
+
+    name: str
+    merges: bool = True
+    takes_expressions: bool = True
+    conditional_data: bool = False
+
+
+class _Service(Struct, frozen=True, gc=False, rename="camel"):
+    endpoint: str
+    type: str
+    failure_mode: str
+    timeout: str
+
+
+class _Item(Struct, frozen=True, gc=False):
+    key: str
+    value: str
+
+
+class _Datum(Struct, frozen=True, gc=False):
+    expression: _Item
+
+
+class _Data(Struct, frozen=True, gc=False, omit_defaults=True):
+    predicates: tuple[str, ...] = ()
+    data: tuple[_Datum, ...] = ()
+
+
+class _Action(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
+    service: str
+    scope: str
+    predicates: tuple[str, ...] = ()
+    data: tuple[_Datum, ...] = ()
+    conditional_data: tuple[_Data, ...] = ()
+
+
+class _RouteRuleConditions(Struct, frozen=True, gc=False, omit_defaults=True):
+    hostnames: tuple[str, ...]
+    predicates: tuple[str, ...] = ()
+
+
+class _ActionSet(Struct, frozen=True, gc=False, rename="camel"):
+    name: str
+    route_rule_conditions: _RouteRuleConditions
+    actions: tuple[_Action, ...]
+
+
+class _Configuration(Struct, frozen=True, gc=False, rename="camel"):
+    services: dict[str, _Service]
+    action_sets: tuple[_ActionSet, ...]
+
+
+def _render(form: _Form, hosts: Iterable[HostProgram], service: Service) -> bytes:
+    if not service.cluster:
+        raise InexpressibleError("it names the rate limit service by a cluster")
+    configuration = _Configuration(
+        services={
+            _RATE_LIMIT: _Service(
+                service.cluster, "ratelimit", service.failure_mode, f"{service.timeout_ms}ms"
+            )
+        },
+        action_sets=tuple(
+            action_set
+            for hostname, rules in relevant(hosts).items()
+            for action_set in _action_sets(form, hostname, rules)
+        ),
+    )
+    return msgspec.json.encode(configuration)
+
+
+def _action_sets(form: _Form, hostname: str, rules: tuple[RuleProgram, ...]) -> Iterator[_ActionSet]:
+    kept, complaints = settled(rules, cel_text.is_exact)
+    for complaint in (*complaints, *_complaints_about_actions(form, kept)):
+        raise InexpressibleError(f"{complaint.reason}, host name {hostname}")
+    for rule in kept:
+        conditions = _RouteRuleConditions((hostname,), cel_text.predicates(rule.match))
+        actions = tuple(action for one in rule.actions for action in _actions(form, one))
+        yield _ActionSet(rule.name, conditions, actions)
+    if not kept:
+        # The set of a name that nothing is limited for keeps its requests from those of a wildcard.
+        yield _ActionSet(hostname, _RouteRuleConditions((hostname,)), ())
+
+
+def _complaints(form: _Form, host: HostProgram) -> Iterator[Complaint]:
+    for rules in relevant((host,)).values():
+        kept, complaints = settled(rules, cel_text.is_exact)
+        yield from complaints
+        yield from _complaints_about_actions(form, kept)
+
+
+def _complaints_about_actions(form: _Form, rules: Iterable[RuleProgram]) -> Iterator[Complaint]:
+    for rule in rules:
+        if len(rule.actions) > 1 and not form.takes_expressions:
+            reason = f"a request of route {rule.route} needs more than one call, and it leaves out what follows one that failed"
+            yield Complaint(policies_of(rule.actions), reason)
+        for action in rule.actions:
+            if not form.merges and len({_predicates(form, limit) for limit in action.limits}) > 1:
+                reason = f"limits of route {rule.route} with conditions or counters of their own would be counted one after the other"
+                yield Complaint(policies_of((action,)), reason)
+
+
+def _actions(form: _Form, action: Action) -> tuple[_Action, ...]:
+    parts = tuple(_Data(_predicates(form, limit), tuple(_data(form, limit))) for limit in action.limits)
+    if form.conditional_data:
+        ordered = tuple(sorted(parts, key=lambda part: "|".join(part.predicates)))
+        return (_Action(_RATE_LIMIT, action.scope, conditional_data=ordered),)
+    if not form.merges:
+        together = tuple(dict.fromkeys(datum for part in parts for datum in part.data))
+        return (_Action(_RATE_LIMIT, action.scope, parts[0].predicates, together),)
+    return tuple(_Action(_RATE_LIMIT, action.scope, part.predicates, part.data) for part in parts)
+
+
+def _predicates(form: _Form, limit: LimitAction) -> tuple[str, ...]:
+    """The conditions of a limit; that its counters' attributes are there is one of them."""
+    there = (
+        cel_text.presence(counter.selector)
+        for counter in limit.counters
+        if not isinstance(counter, ExpressionCounter)
+    )
+    conditions = (_condition(form, condition) for condition in limit.when)
+    return tuple(dict.fromkeys((*conditions, *filter(None, there))))
+
+
+def _data(form: _Form, limit: LimitAction) -> Iterator[_Datum]:
+    yield _Datum(_Item(limit.key, "1"))
+    for counter in limit.counters:
+        yield _Datum(_counter(form, counter))
+
+
+def _condition(form: _Form, condition: Condition) -> str:
+    if not isinstance(condition, ExpressionCondition):
+        return cel_text.predicate(condition)
+    _check_form(form)
+    user_expressions.check(condition.expression)
+    return condition.expression
+
+
+def _counter(form: _Form, counter: Counter) -> _Item:
+    if not isinstance(counter, ExpressionCounter):
+        return _Item(counter.selector, cel_text.value(counter.selector))
+    _check_form(form)
+    user_expressions.check_counter(counter.expression)
+    return _Item(counter.expression, counter.expression)
+
+
+def _check_form(form: _Form) -> None:
+    if not form.takes_expressions:
+        raise InexpressibleError("an expression that fails would end it for good")
+
+
+def _dialect(form: _Form) -> Dialect:
+    return Dialect(
+        name=form.name,
+        configure=lambda service: lambda hosts: _render(form, hosts, service),
+        unsupported=partial(
+            unsupported,
+            condition=partial(_condition, form),
+            counter=partial(_counter, form),
+            complaints=OfEach[HostProgram, tuple[Complaint, ...]](
+                lambda host: tuple(_complaints(form, host))
+            ),
+        ),
+    )
+
+
+V0_7 = _dialect(_Form(name="action-sets-v0.7", merges=False, takes_expressions=False))
+V0_8 = _dialect(_Form(name="action-sets-v0.8", takes_expressions=False))
+V0_9 = _dialect(_Form(name="action-sets"))
+V0_10 = _dialect(_Form(name="action-sets-conditional-data", conditional_data=True))

@@ -1,0 +1,84 @@
+"""What a dialect cannot express, told of the policies that ask for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from kuadrant.api.problem import Path, spelled
+from kuadrant.dialects.dialect import InexpressibleError, Unsupported
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from kuadrant.compiler.program import HostProgram
+    from kuadrant.dialects.official.settled import Complaint
+    from kuadrant.policy.condition import Condition, Counter
+    from kuadrant.policy.model import Policy
+
+_Part = TypeVar("_Part")
+
+
+def unsupported(
+    policies: Iterable[Policy],
+    hosts: Iterable[HostProgram],
+    *,
+    condition: Callable[[Condition], object],
+    counter: Callable[[Counter], object],
+    complaints: Callable[[HostProgram], Iterable[Complaint]],
+) -> tuple[Unsupported, ...]:
+    """Return everything that cannot be said, each once.
+
+    ``condition`` and ``counter`` raise ``InexpressibleError``. ``complaints`` are those about a host as a whole; they are not looked for
+    in what is wrong already, so a host counts only for policies that are sound in themselves.
+    """
+    found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
+    unsound = {one.policy for one in found}
+    for host in hosts:
+        for complaint in _sound(complaints, host):
+            if complaint.policies.isdisjoint(unsound):
+                reason = f"{complaint.reason}, host name {host.hostname}"
+                found |= {Unsupported(policy, "spec", reason) for policy in complaint.policies}
+    return tuple(sorted(found))
+
+
+def _sound(
+    complaints: Callable[[HostProgram], Iterable[Complaint]], host: HostProgram
+) -> tuple[Complaint, ...]:
+    try:
+        return tuple(complaints(host))
+    except InexpressibleError:  # what a policy says in itself, which was found there
+        return ()
+
+
+def _of_policy(
+    policy: Policy, condition: Callable[[Condition], object], counter: Callable[[Counter], object]
+) -> Iterator[Unsupported]:
+    for index, one in enumerate(policy.when):
+        yield from _try(policy, ("when", index, *_end(one)), condition, one)
+    for limit in policy.limits:
+        field: Path = ("limits", limit.name)
+        for index, one in enumerate(limit.when):
+            yield from _try(policy, (*field, "when", index, *_end(one)), condition, one)
+        for index, each in enumerate(limit.counters):
+            yield from _try(policy, (*field, "counters", index, *_end(each)), counter, each)
+
+
+def _end(part: Condition | Counter) -> Path:
+    """The field that says it, as policies spell it."""
+    match part:
+        case ExpressionCondition():
+            return ("predicate",)
+        case ExpressionCounter():
+            return ("expression",)
+        case SelectorCondition():
+            return ("selector",)
+        case _:
+            return ()
+
+
+def _try(policy: Policy, field: Path, say: Callable[[_Part], object], part: _Part) -> Iterator[Unsupported]:
+    try:
+        say(part)
+    except InexpressibleError as error:
+        yield Unsupported(policy.key, spelled((*policy.field, *field)), str(error))

@@ -1,0 +1,59 @@
+"""Conditions and data of a rule, as the official shims before v0.7 write them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.dialects.official.patterns import Row, Rows, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.compiler.program import LimitAction
+
+
+class Condition(Struct, frozen=True, gc=False, rename="camel"):
+    """Patterns that hold together."""
+
+    all_of: Row
+
+
+class Static(Struct, frozen=True, gc=False):
+    """An entry with a fixed value."""
+
+    value: str
+    key: str
+
+
+class Selector(Struct, frozen=True, gc=False):
+    """An entry with an attribute's value, under its selector; without a value the whole descriptor is dropped."""
+
+    selector: str
+
+
+class Datum(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One of the two."""
+
+    static: Static | None = None
+    selector: Selector | None = None
+
+
+def conditions(rows: Rows) -> tuple[Condition, ...]:
+    """The conditions of which one has to hold; none for rows that always hold."""
+    return () if () in rows else tuple(Condition(row) for row in rows)
+
+
+def data(limits: Iterable[LimitAction]) -> tuple[Datum, ...]:
+    """The entries of all ``limits``, each once, as one descriptor.
+
+    Raises:
+        InexpressibleError: A counter is none that the shim reads.
+    """
+    entries: dict[Datum, None] = {}
+    for limit in limits:
+        entries[Datum(static=Static("1", limit.key))] = None
+        for counter in limit.counters:
+            entries[Datum(selector=Selector(counted(counter)))] = None
+    return tuple(entries)

@@ -1,0 +1,100 @@
+"""A policy that a module cannot be told is not accepted, and takes no part."""
+
+from __future__ import annotations
+
+import pytest
+
+from kuadrant.api import documents
+from kuadrant.compiler import Compilation, compile_gateways
+from kuadrant.dialects import DIALECTS, Service, expressible
+from kuadrant.status import Evidence, policy_status
+from kuadrant.wasm.releases import KNOWN
+
+WORLD = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: default}
+spec:
+  gatewayClassName: istio
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: toystore, namespace: default}
+spec:
+  parentRefs: [{name: gw}]
+  hostnames: [api.toystore.com]
+  rules: [{matches: [{path: {type: PathPrefix, value: /}}]}]
+---
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: for-all, namespace: default}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: gw}
+  defaults: {limits: {all: {rates: [{limit: 5, window: 10s}]}}}
+---
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: own, namespace: default}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore}
+  limits:
+    per-user:
+      rates: [{limit: 1, window: 10s}]
+      when: [{predicate: "'x-user' in request.headers"}]
+      counters: [{expression: "request.headers['x-user']"}]
+"""
+
+
+def _compiled(dialect: str, world: str = WORLD) -> Compilation:
+    objects = documents.read([("world.yaml", world)]).objects
+    return expressible(objects, compile_gateways, DIALECTS[dialect], "wasm-shim v0.4.0")
+
+
+def _accepted(compilation: Compilation) -> dict[str, str]:
+    return {fact.policy.name: fact.acceptance.reason for fact in compilation.policies}
+
+
+def test_what_can_be_said_is_left_as_it_is() -> None:
+    objects = documents.read([("world.yaml", WORLD)]).objects
+    for dialect in ("kuadrant-v1", "action-sets"):
+        assert expressible(objects, compile_gateways, DIALECTS[dialect], "x") == compile_gateways(objects)
+
+
+def test_a_policy_that_cannot_be_said_is_not_accepted_and_says_why() -> None:
+    compilation = _compiled("rate-limit-policies")
+    assert _accepted(compilation) == {"for-all": "Accepted", "own": "Unsupported"}
+    own = next(fact for fact in compilation.policies if fact.policy.name == "own")
+    (condition,) = policy_status(own, Evidence()).conditions
+    assert (condition.type, condition.status, condition.reason) == ("Accepted", "False", "Unsupported")
+    assert condition.message == (
+        "RateLimitPolicy asks for what wasm-shim v0.4.0 cannot do: "
+        "spec.limits.per-user.counters[0].expression: it knows no expressions in CEL; "
+        "spec.limits.per-user.when[0].predicate: it knows no expressions in CEL"
+    )
+
+
+def test_what_it_would_keep_away_is_in_effect() -> None:
+    compilation = _compiled("rate-limit-policies")
+    (limit,) = compilation.limits
+    assert (limit.name, limit.max_value) == ("all", 5)
+    for_all = next(fact for fact in compilation.policies if fact.policy.name == "for-all")
+    assert (for_all.paths, for_all.whole_paths) == (1, 1)
+
+
+def test_without_one_policy_another_may_ask_for_too_much() -> None:
+    world = WORLD.replace("all: {rates", "all: {when: [{predicate: 'true'}], rates")
+    compilation = _compiled("rate-limit-policies", world)
+    assert _accepted(compilation) == {"for-all": "Unsupported", "own": "Unsupported"}
+    assert compilation.limits == ()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_host_of_the_result_can_be_rendered(dialect: str) -> None:
+    for program in _compiled(dialect).programs:
+        for listener in program.listeners:
+            assert DIALECTS[dialect].render(listener.hosts, Service("cluster"))
+
+
+def test_every_known_official_release_has_a_dialect() -> None:
+    assert {dialect for dialects in KNOWN.values() for dialect in dialects} == set(DIALECTS) - {"kuadrant-v1"}
