@@ -224,7 +224,7 @@ class Operator:
         )
         self._own_problem: str | None = "the module was not asked for yet" if self._own else None
         self._push_port = settings.push_port
-        self._replicas = Replicas(lambda: self._reconciler.look())  # noqa: PLW0108 - it comes to be below
+        self._asked = Replicas(lambda: self._reconciler.look())  # noqa: PLW0108 - it comes to be below
         self._reconciler = Reconciler(
             self._store,
             client,
@@ -233,7 +233,7 @@ class Operator:
             known=lambda: self._known,
             leads=lambda: self._leadership.leads,
             prove=self._prove_now,
-            deliveries=Deliveries(push, self._replicas.heard),
+            deliveries=Deliveries(push, self._asked.heard),
         )
         self._neighbours = Neighbours(self._store, settings.namespace, self._follow_replicas)
 
@@ -274,7 +274,7 @@ class Operator:
         self._push.replicas = self._neighbours.addresses
         if self._leadership.leads:
             asked = (str(Address(address, self._push_port)) for address in self._neighbours.addresses)
-            self._replicas.follow(asked)
+            self._asked.follow(asked)
 
     async def _listen(self, push: Push) -> None:
         """Look again whenever a pod says something."""
