@@ -10,6 +10,7 @@ import pytest
 
 from lab import machine
 from lab.box import Box
+from tests.lab.walk import Walk, walking
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -50,7 +51,13 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A cluster with Istio, set up from nothing; on a machine that cannot hold one its tests fail, they are not left out."""
+    """A cluster with Istio, set up from nothing; on a machine that cannot hold one its tests fail, they are not left out.
+
+    USE_LAB names one that runs already and is left running.
+    """
+    if running := os.environ.get("USE_LAB"):
+        yield Lab(running)
+        return
     if lack := machine.lacking():
         pytest.fail(lack, pytrace=False)
     made = Lab(f"test-{os.getpid()}")
@@ -59,3 +66,10 @@ def lab() -> Iterator[Lab]:
         yield made
     finally:
         made.make("local-cleanup")
+
+
+@pytest.fixture(scope="module")
+def walk(lab: Lab) -> Iterator[Walk]:
+    """The toystore behind the gateway, without a policy."""
+    with walking(lab) as one:
+        yield one

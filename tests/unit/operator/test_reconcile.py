@@ -20,7 +20,7 @@ from kuadrant.kube.events import Recorder
 from kuadrant.kube.kind import Deleted, Entry, Kind, Snapshot
 from kuadrant.kube.store import Store
 from kuadrant.kube.wire import ObjectReader
-from kuadrant.operator import kinds
+from kuadrant.operator import kinds, reconcile
 from kuadrant.operator.decision import Known
 from kuadrant.operator.delivery import Deliveries
 from kuadrant.operator.metrics import Metrics
@@ -30,12 +30,15 @@ from tests.unit.operator.test_decision import CLASS, EXAMPLE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    import pytest
+
     from kuadrant.gateways.module import Module
     from kuadrant.operator.push import Push
 
 PLUGIN = ("istio-system", "kuadrant-istio-ingressgateway")
 LIMITADOR = ("kuadrant-system", "limitador")
 POLICY = ("default", "toystore")
+KUADRANT = ("kuadrant-system", "kuadrant")
 
 
 class ApiServer:
@@ -181,6 +184,14 @@ class Run:
     def is_enforced(self) -> bool:
         return (self.enforced() or {}).get("status") == "True"
 
+    def is_told(self) -> bool:
+        """Whether the route and the Kuadrant have the statuses that they get when all is well."""
+        route = self.api.get(kinds.HTTP_ROUTES, POLICY).get("status", {})
+        kuadrant = self.api.get(kinds.KUADRANTS, KUADRANT).get("status", {})
+        return bool(route.get("parents")) and any(
+            one["status"] == "True" for one in kuadrant.get("conditions", ())
+        )
+
     def edit(self, maximum: int) -> None:
         document = json.loads(json.dumps(self.api.get(kinds.POLICIES, POLICY)))
         (limit,) = document["spec"]["limits"].values()
@@ -221,8 +232,7 @@ async def enforcing() -> AsyncIterator[Run]:
     async with running() as run:
         await run.until(lambda: ("limitadors", LIMITADOR) in run.api.documents)
         run.api.hold()
-        await run.until(run.is_enforced)
-        await run.quiet()
+        await run.until(lambda: run.is_enforced() and run.is_told() and bool(run.api.events))
         run.api.writes.clear()
         yield run
 
@@ -252,20 +262,24 @@ async def test_when_everything_is_as_it_ought_to_be_nothing_is_written() -> None
         assert run.api.writes == []
 
 
-async def test_a_new_limit_is_two_writes() -> None:
-    """The limit, and the status, which is said once: that it is not held for a moment is not worth a word."""
+async def test_a_new_limit_is_two_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit, and the status, which is said once: that it is not held for a moment is not worth a word or an Event."""
+    monkeypatch.setattr(reconcile, "SETTLE", 3600.0)
     async with enforcing() as run:
         run.edit(7)
         await run.until(lambda: run.maximum() == 7)
         run.api.hold()
         generation = run.api.get(kinds.POLICIES, POLICY)["metadata"]["generation"]
-        await run.until(
-            lambda: run.api.get(kinds.POLICIES, POLICY)["status"]["observedGeneration"] == generation
-        )
-        await run.quiet()
+
+        def observed() -> bool:
+            status = run.api.get(kinds.POLICIES, POLICY)["status"]
+            return bool(status["observedGeneration"] == generation)
+
+        await run.until(observed)
 
         assert run.api.writes == ["PATCH Limitador", "PATCH RateLimitPolicy status"]
         assert run.is_enforced()
+        assert len(run.api.events) == 1
 
 
 async def test_what_is_not_held_is_said_if_it_lasts() -> None:
@@ -276,6 +290,7 @@ async def test_what_is_not_held_is_said_if_it_lasts() -> None:
         condition = run.enforced()
         assert condition is not None
         assert "[Limitador]" in condition["message"]
+        await run.until(lambda: run.api.events[-1]["reason"] == "NotEnforced")
 
 
 async def test_what_is_deleted_comes_back() -> None:
@@ -325,39 +340,10 @@ async def test_who_undoes_it_again_and_again_is_not_answered_at_full_speed() -> 
         assert 3 <= len(run.api.writes) <= 5
 
 
-async def test_events_tell_what_a_policy_s_author_waits_for_and_no_more() -> None:
+async def test_an_event_tells_that_a_policy_is_enforced() -> None:
     async with enforcing() as run:
         assert [(one["type"], one["reason"]) for one in run.api.events] == [("Normal", "Enforced")]
         assert run.api.events[0]["regarding"]["name"] == "toystore"
-        run.edit(7)
-        await run.until(lambda: run.maximum() == 7)
-        run.api.hold()
-        await run.quiet()
-
-        assert len(run.api.events) == 1
-
-
-async def test_what_is_refused_is_said_and_tried_again() -> None:
-    async with enforcing() as run:
-        run.api.refused.add("wasmplugins")
-        run.api.delete(kinds.OF_PROVIDERS["WasmPlugin"], PLUGIN)
-        await run.until(lambda: not run.is_enforced())
-        condition = run.enforced()
-        assert condition is not None
-        assert "WasmPlugin istio-system/kuadrant-istio-ingressgateway: no" in condition["message"]
-
-        run.api.refused.clear()
-        await run.until(run.is_enforced)
-
-
-async def test_who_does_not_lead_writes_nothing() -> None:
-    async with enforcing() as run:
-        run.leads = False
-        run.edit(7)
-        run.api.delete(kinds.OF_PROVIDERS["WasmPlugin"], PLUGIN)
-        await run.quiet()
-
-        assert run.api.writes == []
 
 
 async def test_metrics_tell_what_was_done_and_how_policies_stand() -> None:

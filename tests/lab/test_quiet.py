@@ -1,0 +1,64 @@
+"""When nothing changes, nothing is written: counted at the API server.
+
+QUIET_SECONDS is for how long; 600 is what the product promises.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tests.lab.walk import POLICY, wait
+
+if TYPE_CHECKING:
+    from tests.lab.walk import Walk
+
+SECONDS = float(os.environ.get("QUIET_SECONDS", "30"))
+WRITES = {"APPLY", "PATCH", "PUT", "UPDATE", "POST", "DELETE"}
+OURS = {
+    "envoyfilters",
+    "events",
+    "gateways",
+    "grpcroutes",
+    "httproutes",
+    "kuadrants",
+    "limitadors",
+    "ratelimitpolicies",
+    "wasmplugins",
+}
+_LINE = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<number>\S+)$", re.MULTILINE)
+
+
+def writes(walk: Walk) -> Counter[str]:
+    """The writes that the API server has had, by verb and resource, of the kinds that the operator writes."""
+    found: Counter[str] = Counter()
+    for line in _LINE.finditer(walk.lab.run("kubectl", "get", "--raw", "/metrics")):
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', line["labels"]))
+        if labels["verb"] in WRITES and labels["resource"] in OURS:
+            name = f"{labels['verb']} {labels['resource']} {labels.get('subresource', '')}".strip()
+            found[name] += int(float(line["number"]))
+    return found
+
+
+def test_at_rest_nothing_is_written(walk: Walk) -> None:
+    walk.apply(POLICY)
+    wait(lambda: walk.enforced() == "True")
+    before = [writes(walk)]
+
+    def is_settled() -> bool:
+        """Whether nothing was written for five seconds: all that is told of the policy is told."""
+        time.sleep(5)
+        before.append(writes(walk))
+        return before[-1] == before[-2]
+
+    wait(is_settled)
+    assert sum(before[-1].values()) > 0  # writes are seen at all
+    # Limits that are no longer wanted go after half a minute, those of a former test among them.
+    time.sleep(30)
+    rest = writes(walk)
+    time.sleep(SECONDS)
+
+    assert writes(walk) - rest == Counter()
