@@ -8,7 +8,7 @@ from kuadrant.dialects import kuadrant
 from kuadrant.dialects.dialect import Dialect, InexpressibleError, UnknownDialectError, Unsupported
 from kuadrant.dialects.expressible import expressible
 from kuadrant.dialects.official import action_sets, policies, rate_limit_policies
-from kuadrant.dialects.service import Service
+from kuadrant.dialects.service import FailureMode, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DIALECTS",
     "Dialect",
+    "FailureMode",
     "InexpressibleError",
     "Service",
     "UnknownDialectError",

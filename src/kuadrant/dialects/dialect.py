@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram
-from kuadrant.dialects.service import Service
+from kuadrant.dialects.service import FailureMode, Service
 from kuadrant.policy.model import Policy
 
 
@@ -27,7 +27,9 @@ class Unsupported(Struct, frozen=True, order=True, gc=False):
     reason: str
 
 
-def _everything(_policies: Iterable[Policy], _hosts: Iterable[HostProgram]) -> tuple[Unsupported, ...]:
+def _everything(
+    _policies: Iterable[Policy], _hosts: Iterable[HostProgram], _failure_mode: FailureMode
+) -> tuple[Unsupported, ...]:
     return ()
 
 
@@ -42,7 +44,9 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     name: str
     configure: Callable[[Service], Callable[[Iterable[HostProgram]], bytes]]
-    unsupported: Callable[[Iterable[Policy], Iterable[HostProgram]], tuple[Unsupported, ...]] = _everything
+    unsupported: Callable[[Iterable[Policy], Iterable[HostProgram], FailureMode], tuple[Unsupported, ...]] = (
+        _everything
+    )
     targets: bool = False
 
     def render(self, hosts: Iterable[HostProgram], service: Service) -> bytes:

@@ -15,20 +15,25 @@ if TYPE_CHECKING:
 
     from kuadrant.api.objects import Objects
     from kuadrant.dialects.dialect import Dialect, Unsupported
+    from kuadrant.dialects.service import FailureMode
 
 
 def expressible(
-    objects: Objects, compile_objects: Callable[[Objects], Compilation], dialect: Dialect, module: str
+    objects: Objects,
+    compile_objects: Callable[[Objects], Compilation],
+    dialect: Dialect,
+    failure_mode: FailureMode,
+    module: str,
 ) -> Compilation:
     """Return what ``compile_objects`` makes of the policies that ``dialect`` can express; nothing is expressed in half.
 
     The others are not accepted and take no part: what they would shield from or override is in effect. Their words name
-    ``module``, for people. ``dialect.render`` raises for no host of the result.
+    ``module``, for people. What ``dialect.configure`` gives for a service with that failure mode raises for no host of the result.
     """
     compilation = compile_objects(objects)
     refused: dict[str, PolicyFacts] = {}
     # Without one policy others come into effect, which may ask for too much in their turn.
-    while more := _refused(compilation, dialect, module):
+    while more := _refused(compilation, dialect, failure_mode, module):
         refused |= more
         rest = tuple(
             policy
@@ -47,7 +52,9 @@ def expressible(
     )
 
 
-def _refused(compilation: Compilation, dialect: Dialect, module: str) -> dict[str, PolicyFacts]:
+def _refused(
+    compilation: Compilation, dialect: Dialect, failure_mode: FailureMode, module: str
+) -> dict[str, PolicyFacts]:
     policies = {
         one.policy.key: one.policy for one in compilation.policies if one.acceptance.reason == "Accepted"
     }
@@ -55,7 +62,7 @@ def _refused(compilation: Compilation, dialect: Dialect, module: str) -> dict[st
         host for program in compilation.programs for listener in program.listeners for host in listener.hosts
     )
     found: dict[str, list[Unsupported]] = {}
-    for one in dialect.unsupported(policies.values(), hosts):
+    for one in dialect.unsupported(policies.values(), hosts, failure_mode):
         found.setdefault(one.policy, []).append(one)
     return {key: _facts(policies[key], unsupported, module) for key, unsupported in found.items()}
 

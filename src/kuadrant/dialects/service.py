@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+FailureMode = Literal["deny", "allow"]
+
 
 class Service(Struct, frozen=True, gc=False, rename="camel"):
     """How the rate limit service is asked: by what, for how long, and what to do without an answer.
@@ -17,4 +19,4 @@ class Service(Struct, frozen=True, gc=False, rename="camel"):
     cluster: str | UnsetType = UNSET
     google_grpc: str | UnsetType = UNSET
     timeout_ms: int = 1000
-    failure_mode: Literal["deny", "allow"] = "deny"
+    failure_mode: FailureMode = "deny"

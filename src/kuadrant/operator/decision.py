@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from kuadrant.api.limitador import Identity, Limit, read_limits
 from kuadrant.compiler import Compilation, Compiler
 from kuadrant.compiler.program import HostProgram
-from kuadrant.dialects import Dialect, expressible
+from kuadrant.dialects import Dialect, FailureMode, expressible
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.limitador import NAME, LimitadorObject, limitador
 from kuadrant.gateways.module import Module
@@ -42,7 +42,7 @@ class Known(Struct, frozen=True, kw_only=True):
     """What is known beside the objects of the cluster.
 
     ``module`` is the one to load; ``module_problem`` says why its address has not been proven to give its bytes, and is empty
-    if it has. ``dialect`` is the one that the lock file names for it, in which ``configure`` renders hosts, and ``module_name`` is
+    if it has. ``dialect`` is the one that the lock file names for it, in which ``configure`` renders hosts for a service of that ``failure_mode``, and ``module_name`` is
     for people. ``configure_by_address`` is as in ``Settings``. Limits that are no longer wanted stay until they are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
     ``push`` and ``delivery`` are those of ``Settings``; ``push_problem`` says why the push server's address was not proven.
     """
@@ -51,6 +51,7 @@ class Known(Struct, frozen=True, kw_only=True):
     module_problem: str
     module_name: str
     dialect: Dialect
+    failure_mode: FailureMode = "deny"
     configure: Callable[[tuple[HostProgram, ...]], bytes]
     configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
     forgotten: frozenset[Identity] = frozenset()
@@ -109,7 +110,9 @@ class Decider:
 
     def decide(self, world: World, known: Known) -> Decision:
         """Decide what there has to be; the same for the same arguments, whatever was decided before."""
-        compilation = expressible(world.objects, self._compile, known.dialect, known.module_name)
+        compilation = expressible(
+            world.objects, self._compile, known.dialect, known.failure_mode, known.module_name
+        )
         kuadrant = oldest(world.objects.kuadrants)
         own = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
         present = () if own is None else self._present(own)

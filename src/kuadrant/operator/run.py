@@ -202,6 +202,7 @@ class Operator:
             module_problem="its address was not tried yet",
             module_name=f"{module.name} {module.version}",
             dialect=dialect,
+            failure_mode=settings.failure_mode,
             configure=dialect.configure(service),
             configure_by_address=_by_address(dialect, service) if dialect.targets else None,
         )

@@ -68,7 +68,11 @@ def plan(
     if unreadable or folder.problems:
         return Mistakes(tuple(sorted((*unreadable, *folder.problems))))
     compilation = expressible(
-        folder.objects, compile_gateways, surroundings.dialect, surroundings.module_name
+        folder.objects,
+        compile_gateways,
+        surroundings.dialect,
+        surroundings.service.failure_mode,
+        surroundings.module_name,
     )
     idle = {fact.policy.key for fact in compilation.policies if fact.acceptance.reason != "Accepted"}
     mistakes: list[Problem] = []

@@ -48,7 +48,7 @@ spec:
 
 def _compiled(dialect: str, world: str = WORLD) -> Compilation:
     objects = documents.read([("world.yaml", world)]).objects
-    return expressible(objects, compile_gateways, DIALECTS[dialect], "wasm-shim v0.4.0")
+    return expressible(objects, compile_gateways, DIALECTS[dialect], "deny", "wasm-shim v0.4.0")
 
 
 def _accepted(compilation: Compilation) -> dict[str, str]:
@@ -58,7 +58,9 @@ def _accepted(compilation: Compilation) -> dict[str, str]:
 def test_what_can_be_said_is_left_as_it_is() -> None:
     objects = documents.read([("world.yaml", WORLD)]).objects
     for dialect in ("kuadrant-v1", "action-sets"):
-        assert expressible(objects, compile_gateways, DIALECTS[dialect], "x") == compile_gateways(objects)
+        assert expressible(objects, compile_gateways, DIALECTS[dialect], "deny", "x") == compile_gateways(
+            objects
+        )
 
 
 def test_a_policy_that_cannot_be_said_is_not_accepted_and_says_why() -> None:

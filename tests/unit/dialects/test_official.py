@@ -332,7 +332,7 @@ def test_every_request_asks_what_the_program_asks_or_the_policy_is_not_expressib
         configuration = json.loads(dialect.render(hosts, SERVICE))
     except InexpressibleError as error:
         event("not expressible")
-        assert dialect.unsupported([_policy(hosts)], hosts), error  # noqa: PT017  (not what it is about)
+        assert dialect.unsupported([_policy(hosts)], hosts, "deny"), error  # noqa: PT017  (not what it is about)
         return
     event("expressible")
     for request in requests:
@@ -343,7 +343,7 @@ def test_every_request_asks_what_the_program_asks_or_the_policy_is_not_expressib
 @settings(max_examples=50)
 @given(hosts=_programs())
 def test_what_is_expressible_in_itself_is_rendered(name: str, hosts: tuple[HostProgram, ...]) -> None:
-    if not DIALECTS[name].unsupported([_policy(hosts)], hosts):
+    if not DIALECTS[name].unsupported([_policy(hosts)], hosts, "deny"):
         DIALECTS[name].render(hosts, SERVICE)
         assert DIALECTS[name].render(hosts, SERVICE) == DIALECTS[name].render(hosts[::-1], SERVICE)
 
@@ -361,7 +361,7 @@ def _rule(match: RequestMatch, *keys: str) -> RuleProgram:
 
 
 def _complaints(name: str, host: HostProgram) -> dict[str, str]:
-    return {one.policy: one.reason for one in DIALECTS[name].unsupported((), (host,))}
+    return {one.policy: one.reason for one in DIALECTS[name].unsupported((), (host,), "deny")}
 
 
 EVERYTHING = RequestMatch(PathMatch("/"))
@@ -408,7 +408,7 @@ def test_expressions_are_for_modules_that_survive_one_that_fails(name: str, is_e
         counters=(ExpressionCounter("request.path"),),
     )
     policy = Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(limit,))
-    found = DIALECTS[name].unsupported((policy,), ())
+    found = DIALECTS[name].unsupported((policy,), (), "deny")
     fields = ["spec.limits.a.counters[0].expression", "spec.limits.a.when[0].predicate"]
     assert [one.field for one in found] == ([] if is_expressible else fields)
 
@@ -442,7 +442,7 @@ def test_expressions_that_its_own_evaluator_may_take_in_another_way(
 ) -> None:
     limit = PolicyLimit(name="a", when=(ExpressionCondition(expression),))
     policy = Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(limit,))
-    found = DIALECTS["action-sets"].unsupported((policy,), ())
+    found = DIALECTS["action-sets"].unsupported((policy,), (), "deny")
     assert [one.policy for one in found] == ([] if reason is None else ["ns/p"])
     assert reason is None or reason in found[0].reason
 
@@ -454,7 +454,7 @@ def test_expressions_that_its_own_evaluator_may_take_in_another_way(
 def test_counters_that_it_would_count_in_another_way(name: str, selector: str) -> None:
     limit = PolicyLimit(name="a", counters=(SelectorCounter(selector),))
     policy = Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(limit,))
-    (found,) = DIALECTS[name].unsupported((policy,), ())
+    (found,) = DIALECTS[name].unsupported((policy,), (), "deny")
     assert selector in found.reason
 
 
@@ -462,3 +462,32 @@ def test_counters_that_it_would_count_in_another_way(name: str, selector: str) -
 def test_a_rate_limit_service_without_a_cluster_cannot_be_named(name: str) -> None:
     with pytest.raises(InexpressibleError, match="by a cluster"):
         DIALECTS[name].render((), Service(google_grpc="dns:///limitador:8081"))
+
+
+@pytest.mark.parametrize("name", ["action-sets", "action-sets-conditional-data"])
+@pytest.mark.parametrize(
+    ("expressions", "may_fail"),
+    [
+        (("request.headers['x-user'] == 'a'",), True),
+        (("'x-user' in request.headers", "request.headers['x-user'] == 'a'"), False),
+        (("'x-user' in request.headers && request.headers['x-user'] == 'a'",), False),
+        (("'x-team' in request.headers", "request.headers['x-user'] == 'a'"), True),
+        (("'x-user' in request.headers || true", "request.headers['x-user'] == 'a'"), True),
+        (("request.method == 'GET'",), False),
+        (("int(request.query) > 1",), True),
+    ],
+)
+def test_with_failures_allowed_one_limit_must_not_take_the_others_with_it(
+    name: str, expressions: tuple[str, ...], may_fail: bool
+) -> None:
+    """The module leaves out the whole call when a part of it fails."""
+    conditions = tuple(map(ExpressionCondition, expressions))
+    own = LimitAction("limit.own__1", conditions, sources=("ns/own",))
+    others = LimitAction("limit.all__2", sources=("ns/all",))
+    action = Action("ns/route", (own, others))
+    rule = RuleProgram("rule", "ns/route", EVERYTHING, (action,))
+    complaints = DIALECTS[name].unsupported((), (_host(rule),), "allow")
+    assert [one.policy for one in complaints] == (["ns/own"] if may_fail else [])
+    assert DIALECTS[name].unsupported((), (_host(rule),), "deny") == ()
+    alone = RuleProgram("rule", "ns/route", EVERYTHING, (Action("ns/route", (own,)),))
+    assert DIALECTS[name].unsupported((), (_host(alone),), "allow") == ()

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects.dialect import Dialect, InexpressibleError
 from kuadrant.dialects.memo import OfEach
 from kuadrant.dialects.official import cel_text, user_expressions
@@ -29,8 +28,8 @@ from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kuadrant.compiler.program import Action, LimitAction, RuleProgram
-    from kuadrant.dialects.service import Service
+    from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
+    from kuadrant.dialects.service import FailureMode, Service
     from kuadrant.policy.condition import Condition, Counter
 
 _RATE_LIMIT = "ratelimit-service"
@@ -102,15 +101,17 @@ def _render(form: _Form, hosts: Iterable[HostProgram], service: Service) -> byte
         action_sets=tuple(
             action_set
             for hostname, rules in relevant(hosts).items()
-            for action_set in _action_sets(form, hostname, rules)
+            for action_set in _action_sets(form, hostname, rules, service.failure_mode)
         ),
     )
     return msgspec.json.encode(configuration)
 
 
-def _action_sets(form: _Form, hostname: str, rules: tuple[RuleProgram, ...]) -> Iterator[_ActionSet]:
+def _action_sets(
+    form: _Form, hostname: str, rules: tuple[RuleProgram, ...], failure_mode: FailureMode
+) -> Iterator[_ActionSet]:
     kept, complaints = settled(rules, cel_text.is_exact)
-    for complaint in (*complaints, *_complaints_about_actions(form, kept)):
+    for complaint in (*complaints, *_complaints_about_actions(form, kept, failure_mode)):
         raise InexpressibleError(f"{complaint.reason}, host name {hostname}")
     for rule in kept:
         conditions = _RouteRuleConditions((hostname,), cel_text.predicates(rule.match))
@@ -121,22 +122,35 @@ def _action_sets(form: _Form, hostname: str, rules: tuple[RuleProgram, ...]) -> 
         yield _ActionSet(hostname, _RouteRuleConditions((hostname,)), ())
 
 
-def _complaints(form: _Form, host: HostProgram) -> Iterator[Complaint]:
+def _complaints(form: _Form, host: HostProgram, failure_mode: FailureMode) -> Iterator[Complaint]:
     for rules in relevant((host,)).values():
         kept, complaints = settled(rules, cel_text.is_exact)
         yield from complaints
-        yield from _complaints_about_actions(form, kept)
+        yield from _complaints_about_actions(form, kept, failure_mode)
 
 
-def _complaints_about_actions(form: _Form, rules: Iterable[RuleProgram]) -> Iterator[Complaint]:
+def _complaints_about_actions(
+    form: _Form, rules: Iterable[RuleProgram], failure_mode: FailureMode
+) -> Iterator[Complaint]:
     for rule in rules:
-        if len(rule.actions) > 1 and not form.takes_expressions:
+        if len(rule.actions) > 1 and not form.takes_expressions and failure_mode == "allow":
             reason = f"a request of route {rule.route} needs more than one call, and it leaves out what follows one that failed"
             yield Complaint(policies_of(rule.actions), reason)
         for action in rule.actions:
             if not form.merges and len({_predicates(form, limit) for limit in action.limits}) > 1:
                 reason = f"limits of route {rule.route} with conditions or counters of their own would be counted one after the other"
                 yield Complaint(policies_of((action,)), reason)
+            if failure_mode == "allow" and len(action.limits) > 1:
+                for limit in filter(_may_fail, action.limits):
+                    reason = f"an expression of {limit.key} may fail, and with the failure mode allow no limit of {action.scope} would hold then"
+                    yield Complaint(frozenset(limit.sources), reason)
+
+
+def _may_fail(limit: LimitAction) -> bool:
+    """Whether an expression of the limit may fail, one after the other, each only if the ones before it hold."""
+    conditions = [one.expression for one in limit.when if isinstance(one, ExpressionCondition)]
+    counters = [one.expression for one in limit.counters if isinstance(one, ExpressionCounter)]
+    return user_expressions.may_fail((*conditions, *counters))
 
 
 def _actions(form: _Form, action: Action) -> tuple[_Action, ...]:
@@ -189,6 +203,10 @@ def _check_form(form: _Form) -> None:
 
 
 def _dialect(form: _Form) -> Dialect:
+    complaints: dict[FailureMode, OfEach[HostProgram, tuple[Complaint, ...]]] = {
+        "deny": OfEach(lambda host: tuple(_complaints(form, host, "deny"))),
+        "allow": OfEach(lambda host: tuple(_complaints(form, host, "allow"))),
+    }
     return Dialect(
         name=form.name,
         configure=lambda service: lambda hosts: _render(form, hosts, service),
@@ -196,9 +214,7 @@ def _dialect(form: _Form) -> Dialect:
             unsupported,
             condition=partial(_condition, form),
             counter=partial(_counter, form),
-            complaints=OfEach[HostProgram, tuple[Complaint, ...]](
-                lambda host: tuple(_complaints(form, host))
-            ),
+            complaints=lambda host, failure_mode: complaints[failure_mode](host),
         ),
     )
 

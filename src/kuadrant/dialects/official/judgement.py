@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from kuadrant.compiler.program import HostProgram
     from kuadrant.dialects.official.settled import Complaint
+    from kuadrant.dialects.service import FailureMode
     from kuadrant.policy.condition import Condition, Counter
     from kuadrant.policy.model import Policy
 
@@ -22,10 +23,11 @@ _Part = TypeVar("_Part")
 def unsupported(
     policies: Iterable[Policy],
     hosts: Iterable[HostProgram],
+    failure_mode: FailureMode,
     *,
     condition: Callable[[Condition], object],
     counter: Callable[[Counter], object],
-    complaints: Callable[[HostProgram], Iterable[Complaint]],
+    complaints: Callable[[HostProgram, FailureMode], Iterable[Complaint]],
 ) -> tuple[Unsupported, ...]:
     """Return everything that cannot be said, each once.
 
@@ -35,7 +37,7 @@ def unsupported(
     found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
     unsound = {one.policy for one in found}
     for host in hosts:
-        for complaint in _sound(complaints, host):
+        for complaint in _sound(complaints, host, failure_mode):
             if complaint.policies.isdisjoint(unsound):
                 reason = f"{complaint.reason}, host name {host.hostname}"
                 found |= {Unsupported(policy, "spec", reason) for policy in complaint.policies}
@@ -43,10 +45,12 @@ def unsupported(
 
 
 def _sound(
-    complaints: Callable[[HostProgram], Iterable[Complaint]], host: HostProgram
+    complaints: Callable[[HostProgram, FailureMode], Iterable[Complaint]],
+    host: HostProgram,
+    failure_mode: FailureMode,
 ) -> tuple[Complaint, ...]:
     try:
-        return tuple(complaints(host))
+        return tuple(complaints(host, failure_mode))
     except InexpressibleError:  # what a policy says in itself, which was found there
         return ()
 

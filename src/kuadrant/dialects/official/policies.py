@@ -149,6 +149,8 @@ def _condition_rows(condition: PolicyCondition) -> Rows:
     return condition_rows(condition, has_regex=True)
 
 
+_complaints_of = OfEach[HostProgram, tuple[Complaint, ...]](lambda host: tuple(_complaints(host)))
+
 V0_6 = Dialect(
     name="policies",
     configure=lambda service: lambda hosts: _render(hosts, service),
@@ -156,6 +158,6 @@ V0_6 = Dialect(
         unsupported,
         condition=_condition_rows,
         counter=counted,
-        complaints=OfEach[HostProgram, tuple[Complaint, ...]](lambda host: tuple(_complaints(host))),
+        complaints=lambda host, _: _complaints_of(host),
     ),
 )

@@ -193,6 +193,9 @@ def _absent(limit: LimitAction) -> frozenset[str]:
 
 
 def _dialect(name: str, *, has_regex: bool) -> Dialect:
+    complaints = OfEach[HostProgram, tuple[Complaint, ...]](
+        lambda host: tuple(_complaints(host, has_regex=has_regex))
+    )
     return Dialect(
         name=name,
         configure=lambda service: lambda hosts: _render(hosts, service, has_regex=has_regex),
@@ -200,9 +203,7 @@ def _dialect(name: str, *, has_regex: bool) -> Dialect:
             unsupported,
             condition=partial(patterns.condition_rows, has_regex=has_regex),
             counter=patterns.counted,
-            complaints=OfEach[HostProgram, tuple[Complaint, ...]](
-                lambda host: tuple(_complaints(host, has_regex=has_regex))
-            ),
+            complaints=lambda host, _: complaints(host),
         ),
     )
 

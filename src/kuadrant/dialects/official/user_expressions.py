@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from cel_expr_python import cel
 
 from kuadrant.dialects.dialect import InexpressibleError
 from kuadrant.dialects.official.regular_expressions import is_portable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TOKEN = re.compile(
     r"""\s+ | (?P<text> "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' ) | (?P<number> [0-9]+ (?![0-9.eExXuU]) )
@@ -70,6 +74,26 @@ def check_counter(expression: str) -> None:
         raise InexpressibleError(f"it does not take the expression: {error}") from None
     if kind not in _COUNTABLE:
         raise InexpressibleError(f"it does not count by a value of type {kind.lower()}")
+
+
+def may_fail(expressions: Iterable[str]) -> bool:
+    """Whether one of ``expressions``, which are looked at in this order and each only if those before it hold, may end in an error.
+
+    Only what is plain to see counts: a header is there if its presence was a condition before, as a whole or first of all.
+    """
+    known: set[str] = set()
+    for expression in expressions:
+        tokens = [text for _, text in _tokens(expression)]
+        if tokens[1:5] == ["in", "request", ".", "headers"] and tokens[5:6] in ([], ["&&"]):
+            known.add(tokens[0][1:-1])
+        read = {
+            token[1:-1]
+            for place, token in enumerate(tokens)
+            if tokens[max(place - 2, 0) : place] == ["headers", "["]
+        }
+        if "int" in tokens or not read <= known:
+            return True
+    return False
 
 
 def _check_name(name: str, before: str, after: list[str]) -> None:
