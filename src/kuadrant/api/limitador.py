@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw, Struct, field
 
 from kuadrant.api.meta import ObjectMeta
 
-Identity = tuple[str, int, tuple[str, ...], tuple[str, ...]]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Identity = tuple[str, int, frozenset[str], frozenset[str]]
 """Namespace, seconds, conditions and variables of a limit."""
 
 
@@ -30,8 +33,14 @@ class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
 
     @property
     def identity(self) -> Identity:
-        """What makes its counters its own."""
-        return (self.namespace, self.seconds, self.conditions, self.variables)
+        """What makes its counters its own: all but ``max_value``, ``name`` and the order of conditions and variables."""
+        return (self.namespace, self.seconds, frozenset(self.conditions), frozenset(self.variables))
+
+
+def union(wanted: tuple[Limit, ...], kept: Iterable[Limit]) -> tuple[Limit, ...]:
+    """Return ``wanted`` and those of ``kept`` that count something else: where both count the same, the wanted maximum holds."""
+    have = {limit.identity for limit in wanted}
+    return (*wanted, *(limit for limit in kept if limit.identity not in have))
 
 
 class _StatusFields(Struct, frozen=True):

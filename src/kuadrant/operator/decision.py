@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
 
-from kuadrant.api.limitador import Identity, Limit, read_limits
+from kuadrant.api.limitador import Identity, Limit, read_limits, union
 from kuadrant.compiler import Compilation, Compiler
 from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects import Dialect, FailureMode, expressible
@@ -293,12 +293,6 @@ def oldest(kuadrants: Iterable[Kuadrant]) -> Kuadrant | None:
         key=lambda one: (one.metadata.creation_timestamp or "", one.metadata.namespace, one.metadata.name),
         default=None,
     )
-
-
-def union(wanted: tuple[Limit, ...], kept: Iterable[Limit]) -> tuple[Limit, ...]:
-    """Return ``wanted`` and those of ``kept`` that count something else."""
-    have = {limit.identity for limit in wanted}
-    return (*wanted, *(limit for limit in kept if limit.identity not in have))
 
 
 def is_ready(resource: Limitador) -> bool:

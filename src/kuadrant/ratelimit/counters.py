@@ -24,18 +24,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kuadrant.api.limitador import Limit
-
-Identity = tuple[str, int, frozenset[str], frozenset[str]]
+    from kuadrant.api.limitador import Identity
 
 # Steps of tidying up per new counter: more than one, so that it catches up; few, so that no call waits for it.
 _SWEEP_STEPS = 8
 _LONGEST_VALUE = 64
-
-
-def identity(limit: Limit) -> Identity:
-    """What makes two limits share their counters: everything but ``max_value``, ``name`` and the order."""
-    return limit.namespace, limit.seconds, frozenset(limit.conditions), frozenset(limit.variables)
 
 
 def counter_values(values: Iterable[str]) -> tuple[str, ...]:

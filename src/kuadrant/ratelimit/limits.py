@@ -13,12 +13,12 @@ from kuadrant.ratelimit.conditions import (
     compile_condition,
     compile_variable,
 )
-from kuadrant.ratelimit.counters import Ask, Identity, LimitCounters, counter_values, identity
+from kuadrant.ratelimit.counters import Ask, LimitCounters, counter_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from kuadrant.api.limitador import Limit
+    from kuadrant.api.limitador import Identity, Limit
 
 # Far beyond any use, and still exact when added to a clock's reading.
 _MOST_SECONDS = 2**53
@@ -53,7 +53,7 @@ def compile_limits(limits: Iterable[Limit]) -> dict[Identity, CompiledLimit]:
     compiled: dict[Identity, CompiledLimit] = {}
     errors: list[str] = []
     for limit in limits:
-        key = identity(limit)
+        key = limit.identity
         known = compiled.get(key)
         wrong = _wrong_numbers(limit)
         if known is not None and not wrong:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from kuadrant.api.limitador import Limit
+from kuadrant.api.limitador import Limit, union
 from kuadrant.gateways import envoy
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def stages(now: Target, wanted: Target) -> tuple[Target, ...]:
 
     Limits of ``now`` stay to the end; where both have the same limit, the new maximum holds at once.
     """
-    limits = union(now.limits, wanted.limits)
+    limits = union(wanted.limits, now.limits)
     old, new = now.resources, wanted.resources
     result: list[Target] = []
     resources = dict(old)
@@ -64,12 +64,6 @@ def stages(now: Target, wanted: Target) -> tuple[Target, ...]:
         extensions=part(envoy.EXTENSION),
     )
     return tuple(result)
-
-
-def union(now: tuple[Limit, ...], wanted: tuple[Limit, ...]) -> tuple[Limit, ...]:
-    """Return the limits of both; of two that count the same (all but maximum and name is equal) the wanted one."""
-    have = {limit.identity for limit in wanted}
-    return (*(limit for limit in now if limit.identity not in have), *wanted)
 
 
 _TYPES = {

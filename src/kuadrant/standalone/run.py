@@ -14,6 +14,7 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from kuadrant import log
+from kuadrant.api.limitador import union
 from kuadrant.api.problem import Problem
 from kuadrant.dialects import Service, UnknownDialectError, chosen
 from kuadrant.envoy_api import InvalidResourceError
@@ -24,7 +25,7 @@ from kuadrant.standalone import folder as folders
 from kuadrant.standalone.echo import EchoServer
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
 from kuadrant.standalone.plan import Mistakes, Plan, Surroundings, plan
-from kuadrant.standalone.rollout import Target, stages, union
+from kuadrant.standalone.rollout import Target, stages
 from kuadrant.standalone.summary import summary
 from kuadrant.status import Evidence, PolicyStatus, policy_status
 from kuadrant.wasm.catalogue import CatalogueError, carried
@@ -294,7 +295,7 @@ class Standalone:
         try:
             # What cannot be told to one of them is found out before anything is changed.
             await asyncio.to_thread(Snapshot.of, wanted.resources, self._snapshot)
-            self._hold(union(before.limits, wanted.limits))
+            self._hold(union(wanted.limits, before.limits))
         except (InvalidResourceError, InvalidLimitsError) as error:
             return (str(error),)
         for stage in stages(before, wanted):

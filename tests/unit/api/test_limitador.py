@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kuadrant.api.limitador import Limit, Limitador, read_limits
+from kuadrant.api.limitador import Limit, Limitador, read_limits, union
 
 GOOD = b'{"namespace": "n", "max_value": 5, "seconds": 10, "conditions": ["a"], "variables": ["b"], "name": "x", "id": "y"}'
 
@@ -55,3 +55,32 @@ def test_a_resource_without_a_spec_has_no_limits() -> None:
 
 def test_what_is_no_list_is_a_mistake() -> None:
     assert read(b"{}") == ((), ("limits: must be a list",))
+
+
+def test_the_identity_of_a_limit_is_all_but_its_number_its_name_and_the_order() -> None:
+    limit = Limit(
+        namespace="a", max_value=1, seconds=2, conditions=("x", "y"), variables=("u", "v"), name="n"
+    )
+
+    assert limit.identity == (
+        Limit(namespace="a", max_value=9, seconds=2, conditions=("y", "x"), variables=("v", "u")).identity
+    )
+    for other in (
+        Limit(namespace="b", max_value=1, seconds=2, conditions=("x", "y"), variables=("u", "v")),
+        Limit(namespace="a", max_value=1, seconds=3, conditions=("x", "y"), variables=("u", "v")),
+        Limit(namespace="a", max_value=1, seconds=2, conditions=("x",), variables=("u", "v")),
+        Limit(namespace="a", max_value=1, seconds=2, conditions=("x", "y"), variables=("u",)),
+    ):
+        assert limit.identity != other.identity
+
+
+def limit(name: str, maximum: int = 1, *, seconds: int = 1) -> Limit:
+    return Limit(namespace="n", max_value=maximum, seconds=seconds, conditions=(name,), name=name)
+
+
+def test_of_limits_that_count_the_same_the_wanted_maximum_holds() -> None:
+    assert union((limit("x", 50),), (limit("x", 5), limit("y"))) == (limit("x", 50), limit("y"))
+    assert union((limit("x", 5, seconds=2),), (limit("x", 5, seconds=1),)) == (
+        limit("x", 5, seconds=2),
+        limit("x", 5, seconds=1),
+    )

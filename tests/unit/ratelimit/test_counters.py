@@ -1,7 +1,7 @@
 import pytest
 
 from kuadrant.api.limitador import Limit
-from kuadrant.ratelimit.counters import Ask, Counters, LimitCounters, counter_values, identity, standings
+from kuadrant.ratelimit.counters import Ask, Counters, LimitCounters, counter_values, standings
 
 FIVE = Limit(namespace="a", max_value=5, seconds=10)
 BY_USER = Limit(namespace="a", max_value=2, seconds=10, variables=("user",))
@@ -15,10 +15,10 @@ class Store:
         self.keep(*limits)
 
     def keep(self, *limits: Limit) -> None:
-        self.limits = self.counters.keep(map(identity, limits))
+        self.limits = self.counters.keep(limit.identity for limit in limits)
 
     def ask(self, limit: Limit, *values: str, hits: int = 1) -> Ask:
-        return Ask(self.limits[identity(limit)], values, limit.max_value, hits, limit.name)
+        return Ask(self.limits[limit.identity], values, limit.max_value, hits, limit.name)
 
     def hit(self, now: float, limit: Limit, *values: str, hits: int = 1) -> bool:
         return self.counters.check_and_add([self.ask(limit, *values, hits=hits)], now) is None
@@ -200,20 +200,3 @@ def test_a_limit_that_was_lowered_below_its_hits_has_nothing_left() -> None:
     store.check_and_add([Ask(counters, (), 5, 4, "")], 0.0)
 
     assert standings([Ask(counters, (), 3, 1, "")], 0.0, limited=True)[0].remaining == 0
-
-
-def test_the_identity_of_a_limit_is_all_but_its_number_its_name_and_the_order() -> None:
-    limit = Limit(
-        namespace="a", max_value=1, seconds=2, conditions=("x", "y"), variables=("u", "v"), name="n"
-    )
-
-    assert identity(limit) == identity(
-        Limit(namespace="a", max_value=9, seconds=2, conditions=("y", "x"), variables=("v", "u"))
-    )
-    for other in (
-        Limit(namespace="b", max_value=1, seconds=2, conditions=("x", "y"), variables=("u", "v")),
-        Limit(namespace="a", max_value=1, seconds=3, conditions=("x", "y"), variables=("u", "v")),
-        Limit(namespace="a", max_value=1, seconds=2, conditions=("x",), variables=("u", "v")),
-        Limit(namespace="a", max_value=1, seconds=2, conditions=("x", "y"), variables=("u",)),
-    ):
-        assert identity(limit) != identity(other)
