@@ -87,7 +87,8 @@ def _awaited(state: GatewayState) -> Iterator[str]:
         yield "Limitador"
     if not state.module:
         yield "wasm-shim"
-    if not state.push:
+    if not state.push and state.missing:
+        # Once a gateway asks, its pods know better.
         yield "push"
     for kind in state.missing:
         yield f"{kind} ({state.gateway})"
