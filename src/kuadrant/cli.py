@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,11 @@ from kuadrant import __version__, log, ratelimit_follower, settings
 from kuadrant.gateways.envoy import Address
 from kuadrant.kube.client import ConfigurationError, RequestError, find_access
 from kuadrant.operator import run as cluster
+from kuadrant.operator.told import told
 from kuadrant.operator.who import Answer, who
 from kuadrant.progress import Bar
+from kuadrant.status import Report, report_text
+from kuadrant.status import chosen as chosen_part
 from kuadrant.wasm import report, store
 from kuadrant.wasm.catalogue import CHOSEN, CatalogueError, carried, current
 from kuadrant.wasm.fetch import FetchError, Wanted, fetch
@@ -35,6 +39,8 @@ app = App(
 )
 wasm = App(name="wasm", help="Show and check the proxy-wasm modules that gateways load.")
 app.command(wasm)
+
+_WATCH_SECONDS = 0.5
 
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535))]
 PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
@@ -299,6 +305,53 @@ def operator(
             )
         )
     )
+
+
+@app.command
+def status(
+    what: Literal["gateway", "policy"] | None = None,
+    name: str = "",
+    /,
+    *,
+    watch: bool = False,
+    namespace: Annotated[str, Parameter(env_var="OPERATOR_NAMESPACE")] = "kuadrant-system",
+    kubeconfig: Path | None = None,
+    output: Output = "text",
+) -> int:
+    """Show which module and configuration each gateway pod runs and how that is known, and what is said of policies.
+
+    The replica of the operator that leads is asked, through the API server: it takes the rights to list pods and to get pods/proxy.
+
+    Exit code: 0, or 1 when the operator cannot be asked, or when nothing of that name is known.
+
+    Args:
+        what: Only gateways or only policies (with the gateways that they are about).
+        name: Only the one of this name ([namespace/]name).
+        watch: Show it anew whenever it changes, until Ctrl-C.
+        namespace: The operator's namespace.
+        kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
+        output: text for people, json for programs.
+    """
+
+    async def show() -> int:
+        async with find_access(str(kubeconfig) if kubeconfig else None).connect() as client:
+            last: Report | None = None
+            while True:
+                report = chosen_part(await told(client, namespace, time.time), what, name)
+                if report != last:
+                    _print(to_builtins(report), report_text(report, time.time()), output)
+                    sys.stdout.flush()
+                last = report
+                if not watch:
+                    return 1 if name and not (report.gateways or report.policies) else 0
+                await asyncio.sleep(_WATCH_SECONDS)
+
+    try:
+        return asyncio.run(show())
+    except (ConfigurationError, RequestError) as error:
+        sys.exit(f"kuadrant: {error}")
+    except KeyboardInterrupt:
+        return 0
 
 
 @wasm.command(name="list")

@@ -193,7 +193,7 @@ async def main(what: str, count: str, *rest: str) -> None:
         seen = await (
             cycles(api, int(count)) if what == "cycles" else load(api, int(count), *map(float, rest))
         )
-    print(json.dumps(seen))
+    sys.stdout.write(json.dumps(seen) + "\n")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,10 @@ class Deliveries:
             return None, ()
         return self._push.wanted(decision), pod_states(self._pods, key, self._said)
 
+    def pods_of(self, key: Key) -> tuple[PodState, ...]:
+        """The pods of a gateway and what each of them has said, whether or not it asks."""
+        return pod_states(self._pods, key, self._said)
+
     def may_go(
         self, key: Key, decision: GatewayDecision, *, in_place: bool, now: float
     ) -> tuple[tuple[Mapping[str, Any], ...], float]:

@@ -21,6 +21,7 @@ from kuadrant.operator.patience import Patience
 from kuadrant.operator.statuses import (
     PolicyStatuses,
     Progress,
+    gateway_report,
     kuadrant_content,
     kuadrant_status,
     status_content,
@@ -29,7 +30,7 @@ from kuadrant.operator.tries import Tries
 from kuadrant.operator.work import DECISION, LIMITS, Work
 from kuadrant.operator.world import Observer
 from kuadrant.operator.writer import Writer
-from kuadrant.status import Affected, AffectedObjects, gateway_status, route_status
+from kuadrant.status import Affected, AffectedObjects, PolicyReport, Report, gateway_status, route_status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -113,6 +114,7 @@ class Reconciler:
         self._decision: Decision | None = None
         self._limitador: Desired | None = None
         self._desired: dict[Key, tuple[GatewayObjects, tuple[Desired, ...]]] = {}
+        self._progresses: Mapping[Key, Progress] = {}
         self._wanted_statuses: Mapping[Key, PolicyStatus] = {}
         self._kuadrant: Condition | None = None
         self._affected = Affected({}, {}, {})
@@ -239,6 +241,7 @@ class Reconciler:
 
     def _mark_statuses(self, world: World, decision: Decision) -> None:
         progress = {key: self._progress(world, key, one) for key, one in decision.gateways.items()}
+        self._progresses = progress
         self._wanted_statuses = self._policy_statuses.of(world, decision, progress)
         policies = self._store.table(kinds.POLICIES).entries
         for key, status in self._wanted_statuses.items():
@@ -320,6 +323,28 @@ class Reconciler:
             accepted=all(one.accepted for one in standings),
             refused="; ".join(filter(None, (failure, *(one.refused for one in standings)))),
         )
+
+    def report(self) -> Report:
+        """What is known now, for people."""
+        if self._decision is None:
+            return Report(leads=False)
+        sha256 = self._known().module.sha256
+        gateways = (
+            gateway_report(key, one, self._progresses[key], sha256, self._deliveries.pods_of(key))
+            for key, one in self._decision.gateways.items()
+            if one.provider is not None and key in self._progresses
+        )
+        about = {
+            (facts.policy.namespace, facts.policy.name): facts.gateways
+            for facts in self._decision.compilation.policies
+        }
+        policies = (
+            PolicyReport(
+                policy="/".join(key), gateways=tuple(about.get(key, ())), conditions=status.conditions
+            )
+            for key, status in self._wanted_statuses.items()
+        )
+        return Report(leads=self._leads(), gateways=tuple(gateways), policies=tuple(policies))
 
     def _affected_status(self, kind: Kind[Any], entry: Entry[Any]) -> dict[str, Any] | None:
         """The status by which a Gateway or route tells of the policies that affect it; None if it has it."""

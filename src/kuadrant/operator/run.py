@@ -36,6 +36,7 @@ from kuadrant.operator.proof import endpoints, prove, prove_reachable
 from kuadrant.operator.push import Push
 from kuadrant.operator.reconcile import Reconciler
 from kuadrant.operator.replicas import Neighbours, Replicas
+from kuadrant.operator.told import PATH as REPORT
 from kuadrant.wasm.catalogue import CatalogueError, carried
 from kuadrant.wasm.fetches import PATH as FETCHES
 from kuadrant.wasm.fetches import Fetches
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from kuadrant.dialects import Dialect
     from kuadrant.gateways.module import Module
     from kuadrant.settings import OperatorSettings
+    from kuadrant.status import Report
     from kuadrant.wasm import module as wasm
     from kuadrant.wasm.server import Fetch
 
@@ -115,7 +117,10 @@ async def run(settings: OperatorSettings) -> int:
                     observer=note,
                 )
                 await stack.enter_async_context(server)
-            pages = {FETCHES: ("application/json", lambda: msgspec.json.encode(fetches.records()))}
+            pages = {
+                FETCHES: ("application/json", lambda: msgspec.json.encode(fetches.records())),
+                REPORT: ("application/json", lambda: msgspec.json.encode(operator.report())),
+            }
             checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
             await _operations(stack, settings.probes_port, pages, checks)
             numbers = {"/metrics": (CONTENT_TYPE_LATEST, lambda: metrics.page() + fetches.metrics())}
@@ -237,6 +242,10 @@ class Operator:
             deliveries=Deliveries(push, self._asked.heard),
         )
         self._neighbours = Neighbours(self._store, settings.namespace, self._follow_replicas)
+
+    def report(self) -> Report:
+        """What this replica knows of gateways and policies."""
+        return self._reconciler.report()
 
     def check_ready(self) -> str | None:
         """What keeps this replica from doing its work, None if nothing does: it serves the module, and knows the cluster."""

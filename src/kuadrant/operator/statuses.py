@@ -15,13 +15,16 @@ from kuadrant.operator.memo import kept
 from kuadrant.status import (
     Content,
     Evidence,
+    GatewayReport,
     GatewayState,
     Installation,
     PodState,
     PolicyStatus,
+    awaited_parts,
     evidence,
     kuadrant_condition,
     merged_conditions,
+    pod_lines,
     policy_status,
 )
 
@@ -106,6 +109,25 @@ def _state(key: Key, decision: GatewayDecision, progress: Progress) -> GatewaySt
         refused=decision.wanted.problem or progress.refused,
         wanted=progress.wanted,
         pods=progress.pods,
+    )
+
+
+def gateway_report(
+    key: Key, decision: GatewayDecision, progress: Progress, sha256: str, pods: tuple[PodState, ...]
+) -> GatewayReport:
+    """What is known of one gateway, which has ``pods``; ``sha256`` is that of the module that it is to have."""
+    state = _state(key, decision, progress)
+    # What a gateway that pulls is configured with is in its objects, and nobody says whether it has taken them.
+    wanted = progress.wanted if progress.wanted is not None else {"": Content(sha256, "")}
+    limited = bool(decision.wanted.objects) or decision.wanted.problem is not None
+    return GatewayReport(
+        gateway="/".join(key),
+        provider="" if decision.provider is None else decision.provider.NAME,
+        delivery="push" if decision.wanted.pushed else "pull",
+        limited=limited,
+        awaited=tuple(awaited_parts(state)) if limited and not state.refused else (),
+        problem=state.refused,
+        pods=pod_lines(wanted, pods),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import httpx2
+
+T = TypeVar("T")
 
 _OPERATORS = "labelSelector=app%3Dkuadrant%2Ccontrol-plane%3Dcontroller-manager"
 _PROBES = "probes"
@@ -85,17 +87,15 @@ async def who(client: httpx2.AsyncClient, namespace: str) -> Answer:
     Raises:
         RequestError: the API server does not tell which pods there are.
     """
-    replicas = await _pods(client, f"/api/v1/namespaces/{namespace}/pods?{_OPERATORS}")
-    running = [pod for pod in replicas if pod.status.phase == "Running"]
     everybody = await _pods(client, "/api/v1/pods")
-    told = await asyncio.gather(*(_ask(client, pod) for pod in running))
+    told = await ask_replicas(client, namespace, PATH, list[Record])
     names = {
         pod.status.pod_ip: f"{pod.metadata.namespace}/{pod.metadata.name}"
         for pod in everybody
         if pod.status.pod_ip and pod.status.phase == "Running"
     }
     records = [record for one in told if not isinstance(one, str) for record in one]
-    return Answer(merged(records, names), tuple(one for one in told if isinstance(one, str)), len(running))
+    return Answer(merged(records, names), tuple(one for one in told if isinstance(one, str)), len(told))
 
 
 def merged(records: Iterable[Record], names: Mapping[str, str]) -> tuple[Line, ...]:
@@ -117,11 +117,24 @@ def merged(records: Iterable[Record], names: Mapping[str, str]) -> tuple[Line, .
     return tuple(sorted(found.values(), key=lambda line: (line.seconds, line.pod)))
 
 
-async def _ask(client: httpx2.AsyncClient, pod: _Pod) -> list[Record] | str:
+async def ask_replicas(
+    client: httpx2.AsyncClient, namespace: str, path: str, type_: type[T]
+) -> tuple[T | str, ...]:
+    """Get a page of the probes' port of each replica in ``namespace``, by way of the API server; a text says why one cannot be had.
+
+    Raises:
+        RequestError: the API server does not tell which pods there are.
+    """
+    replicas = await _pods(client, f"/api/v1/namespaces/{namespace}/pods?{_OPERATORS}")
+    running = [pod for pod in replicas if pod.status.phase == "Running"]
+    return tuple(await asyncio.gather(*(_ask(client, pod, path, type_) for pod in running)))
+
+
+async def _ask(client: httpx2.AsyncClient, pod: _Pod, path: str, type_: type[T]) -> T | str:
     name = f"{pod.metadata.namespace}/pods/{pod.metadata.name}"
     try:
-        body = await get(client, f"/api/v1/namespaces/{name}:{pod.probes_port}/proxy{PATH}")
-        return msgspec.json.decode(body, type=list[Record])
+        body = await get(client, f"/api/v1/namespaces/{name}:{pod.probes_port}/proxy{path}")
+        return msgspec.json.decode(body, type=type_)
     except (RequestError, msgspec.DecodeError) as error:
         return f"replica {pod.metadata.name} cannot be asked: {error}"
 

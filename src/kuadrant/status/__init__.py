@@ -6,9 +6,26 @@ whether there is anything to enforce it; :func:`merged_conditions` puts conditio
 
 from kuadrant.status.affected import Affected, AffectedObjects, affected, gateway_status, route_status
 from kuadrant.status.conditions import merged_conditions
-from kuadrant.status.evidence import Content, Delivery, GatewayState, PodState, evidence, undelivered
+from kuadrant.status.evidence import (
+    Content,
+    Delivery,
+    GatewayState,
+    PodState,
+    awaited_parts,
+    evidence,
+    undelivered,
+)
 from kuadrant.status.kuadrant import Installation, kuadrant_condition
 from kuadrant.status.policy import Evidence, PolicyStatus, policy_status
+from kuadrant.status.report import (
+    GatewayReport,
+    PolicyReport,
+    Report,
+    chosen,
+    pod_lines,
+    report_text,
+    with_fetches,
+)
 from kuadrant.status.text import as_text
 
 __all__ = [
@@ -17,17 +34,25 @@ __all__ = [
     "Content",
     "Delivery",
     "Evidence",
+    "GatewayReport",
     "GatewayState",
     "Installation",
     "PodState",
+    "PolicyReport",
     "PolicyStatus",
+    "Report",
     "affected",
     "as_text",
+    "awaited_parts",
+    "chosen",
     "evidence",
     "gateway_status",
     "kuadrant_condition",
     "merged_conditions",
+    "pod_lines",
     "policy_status",
+    "report_text",
     "route_status",
     "undelivered",
+    "with_fetches",
 ]

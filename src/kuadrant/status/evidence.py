@@ -69,7 +69,7 @@ class GatewayState(Struct, frozen=True, gc=False, kw_only=True):
 def evidence(states: Iterable[GatewayState], *, installed: bool = True) -> Evidence:
     """Return what ``states`` prove; ``installed`` tells whether there is a Kuadrant."""
     states = tuple(states)
-    awaited = {state.gateway: tuple(_awaited(state)) for state in states}
+    awaited = {state.gateway: tuple(awaited_parts(state)) for state in states}
     refused = {state.gateway: words for state in states if (words := _refused(state))}
     return Evidence(
         acknowledged=frozenset(
@@ -81,8 +81,8 @@ def evidence(states: Iterable[GatewayState], *, installed: bool = True) -> Evide
     )
 
 
-def _awaited(state: GatewayState) -> Iterator[str]:
-    """The parts that are not there yet, in the order in which they come to be."""
+def awaited_parts(state: GatewayState) -> Iterator[str]:
+    """Yield the parts that are not there yet, in the order in which they come to be."""
     if not state.limits:
         yield "Limitador"
     if not state.module:
