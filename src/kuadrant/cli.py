@@ -166,8 +166,8 @@ def ratelimit(
     """Serve the limits of a Limitador resource to the gateways of a cluster, in place of the limitador-operator.
 
     A change of the resource holds as soon as it is heard of. The last good limits stay when the resource gets wrong ones, is
-    deleted, or the API server is away; before the first ones nothing is answered. Counters are in memory: each process
-    counts by itself, so that two of them admit up to twice as much.
+    deleted, or the API server is away; before the first ones nothing is answered. Counters are in memory, where each process
+    counts by itself, or in the Redis that the resource's spec.storage names, where all count together.
 
     Exit code: 0 after SIGTERM or Ctrl-C, 1 when a port is taken or no way to the API server is known, 2 for wrong usage.
 

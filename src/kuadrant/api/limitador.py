@@ -105,6 +105,22 @@ class Limitador(Struct, frozen=True):
     status: LimitadorStatus = LimitadorStatus()
 
 
+def storage_secret(storage: Any) -> str | None:
+    """The Secret with the address of a Redis that ``spec.storage`` asks for; None if it does not ask for one.
+
+    ``redis-cached`` is the same store, which the limitador-operator's service asks less often than it counts.
+    """
+    if isinstance(storage, dict):
+        for form in ("redis", "redis-cached"):
+            try:
+                name = storage[form]["configSecretRef"]["name"]
+            except (KeyError, TypeError):
+                continue
+            if isinstance(name, str) and name:
+                return name
+    return None
+
+
 def read_limits(raw: Raw) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
     """Read ``spec.limits``: the limits that can be read, in their order, and a text for each that cannot."""
     limits: list[Limit] = []

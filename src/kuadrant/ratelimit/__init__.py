@@ -1,7 +1,8 @@
-"""The rate limit service: Limitador's semantics behind Envoy's rate limit API, in memory, in one process."""
+"""The rate limit service: Limitador's semantics behind Envoy's rate limit API, counted in memory or in a Redis."""
 
 from kuadrant.ratelimit.limits import InvalidLimitsError
+from kuadrant.ratelimit.redis_store import RedisStore, StoreError
 from kuadrant.ratelimit.server import Server, make_server
 from kuadrant.ratelimit.service import RateLimitService
 
-__all__ = ["InvalidLimitsError", "RateLimitService", "Server", "make_server"]
+__all__ = ["InvalidLimitsError", "RateLimitService", "RedisStore", "Server", "StoreError", "make_server"]

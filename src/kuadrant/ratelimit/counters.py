@@ -55,10 +55,11 @@ class Window:
 class LimitCounters:
     """The counters of one limit: a single one, or one for each list of values, in the order in which they end."""
 
-    __slots__ = ("by_values", "queued", "seconds", "shared", "single")
+    __slots__ = ("by_values", "identity", "queued", "seconds", "shared", "single")
 
-    def __init__(self, seconds: int) -> None:
-        self.seconds = seconds
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.seconds = identity[1]
         self.single: Window | None = None
         self.by_values: OrderedDict[tuple[str, ...], Window] = OrderedDict()
         self.shared: Window | None = None
@@ -109,7 +110,7 @@ class Counters:
 
     def keep(self, identities: Iterable[Identity]) -> dict[Identity, LimitCounters]:
         """The counters of these limits; those of limits that were held before go on, all others are forgotten."""
-        self._limits = {key: self._limits.get(key) or LimitCounters(key[1]) for key in identities}
+        self._limits = {key: self._limits.get(key) or LimitCounters(key) for key in identities}
         kept = set(map(id, self._limits.values()))
         self._ends = [entry for entry in self._ends if id(entry[2]) in kept]
         heapify(self._ends)
@@ -182,5 +183,10 @@ def standings(asks: Iterable[Ask], now: float, *, limited: bool) -> list[Standin
             found.append(Standing(ask, ask.max_value, ask.counters.seconds))
         else:
             found.append(Standing(ask, max(0, ask.max_value - window.hits), window.ends - now))
+    return most_restrictive_first(found, limited=limited)
+
+
+def most_restrictive_first(standings: Iterable[Standing], *, limited: bool) -> list[Standing]:
+    """The standings after a decision in the order of how much they leave; ties stay in their order."""
     # One that has no room for its own hits comes before all that have.
-    return sorted(found, key=lambda standing: standing.remaining - (standing.ask.hits if limited else 0))
+    return sorted(standings, key=lambda standing: standing.remaining - (standing.ask.hits if limited else 0))

@@ -12,10 +12,11 @@ from prometheus_client import generate_latest
 
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit.conditions import EvaluationError
-from kuadrant.ratelimit.counters import Counters, standings
+from kuadrant.ratelimit.counters import Counters, most_restrictive_first, standings
 from kuadrant.ratelimit.headers import rate_limit_headers
 from kuadrant.ratelimit.limits import NamespaceLimits, compile_limits
 from kuadrant.ratelimit.metrics import Metrics
+from kuadrant.ratelimit.redis_store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from kuadrant.api.limitador import Limit
-    from kuadrant.ratelimit.counters import Ask
+    from kuadrant.ratelimit.counters import Ask, Standing
     from kuadrant.ratelimit.metrics import Calls
+    from kuadrant.ratelimit.redis_store import RedisStore
 
 SERVICE = "envoy.service.ratelimit.v3.RateLimitService"
 
@@ -60,7 +62,8 @@ class RateLimitService:
     It belongs to one thread: that of the event loop which serves it. ``clock`` is monotonic, in seconds. With
     ``headers``, which may be set at any time, answers carry ``x-ratelimit-*``. ``max_counters`` bounds the counters of
     limits that have variables (about 350 bytes each; see ``kuadrant.ratelimit.counters`` for what happens at the bound).
-    With ``limit_names``, ``limited_calls`` has a label with the limit's name.
+    With ``limit_names``, ``limited_calls`` has a label with the limit's name. With ``store``, which may be set at any time,
+    requests are counted there.
 
     Raises:
         InvalidLimitsError: Some of ``limits`` are wrong.
@@ -77,6 +80,7 @@ class RateLimitService:
     ) -> None:
         self._clock = clock
         self.headers = headers
+        self.store: RedisStore | None = None
         self._counters = Counters(max_counters)
         self._metrics = Metrics(self._counters, limit_names=limit_names)
         self._namespaces: dict[str, NamespaceLimits] = {}
@@ -108,6 +112,39 @@ class RateLimitService:
             EvaluationError: An expression of a limit fails on it.
         """
         now = self._clock()
+        question = self._looked_up(request)
+        denied = self._counters.check_and_add(question.asks, now)
+        self._count(question, denied)
+        if self.headers and question.asks:
+            headers = rate_limit_headers(standings(question.asks, now, limited=denied is not None))
+            answer = _with_headers(limited=denied is not None, headers=headers)
+        else:
+            answer = _OK if denied is None else _OVER_LIMIT
+        self._metrics.seconds += self._clock() - now
+        return answer
+
+    async def decide_by_store(self, request: bytes, store: RedisStore) -> bytes:
+        """The same as ``decide``, counted in ``store``.
+
+        Raises:
+            StoreError: The store did not answer.
+        """
+        now = self._clock()
+        question = self._looked_up(request)
+        denied = None
+        found: Sequence[Standing] = ()
+        if question.asks:
+            denied, found = await store.check_and_add(question.asks)
+        self._count(question, denied)
+        if self.headers and found:
+            ordered = most_restrictive_first(found, limited=denied is not None)
+            answer = _with_headers(limited=denied is not None, headers=rate_limit_headers(ordered))
+        else:
+            answer = _OK if denied is None else _OVER_LIMIT
+        self._metrics.seconds += self._clock() - now
+        return answer
+
+    def _looked_up(self, request: bytes) -> _Question:
         question = self._questions.get(request)
         if question is None:
             question = self._question(request)
@@ -115,22 +152,15 @@ class RateLimitService:
                 if len(self._questions) >= _MOST_REMEMBERED:
                     self._questions.clear()
                 self._questions[request] = question
-        calls, asks, hits = question
-        denied = self._counters.check_and_add(asks, now)
+        return question
+
+    def _count(self, question: _Question, denied: Ask | None) -> None:
         if denied is None:
-            calls.authorized += 1
-            calls.hits += hits
+            question.calls.authorized += 1
+            question.calls.hits += question.hits
         else:
-            calls.limited[denied.name] += 1
-        metrics = self._metrics
-        metrics.calls += 1
-        if self.headers and asks:
-            headers = rate_limit_headers(standings(asks, now, limited=denied is not None))
-            answer = _with_headers(limited=denied is not None, headers=headers)
-        else:
-            answer = _OK if denied is None else _OVER_LIMIT
-        metrics.seconds += self._clock() - now
-        return answer
+            question.calls.limited[denied.name] += 1
+        self._metrics.calls += 1
 
     def _question(self, request: bytes) -> _Question:
         try:
@@ -159,10 +189,12 @@ class RateLimitService:
         Envoy takes an answer with the code ``UNKNOWN`` for an ``OK``, so that is never sent.
         """
         try:
-            return self.decide(request)
+            if self.store is None:
+                return self.decide(request)
+            return await self.decide_by_store(request, self.store)
         except InvalidRequestError as error:
             code, details = grpc.StatusCode.INVALID_ARGUMENT, str(error)
-        except EvaluationError as error:
+        except (EvaluationError, StoreError) as error:
             code, details = grpc.StatusCode.UNAVAILABLE, str(error)
         except Exception:
             _LOGGER.exception("a rate limit request could not be decided")

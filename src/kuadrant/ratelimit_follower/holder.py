@@ -64,6 +64,13 @@ class Holder:
         if not self.mistakes:
             self.generation = limitador.metadata.generation
 
+    def refuse(self, limitador: Limitador, mistake: str) -> None:
+        """Hold on to the last good limits, for a reason that is not in the limits of ``limitador``."""
+        self._missing = False
+        self._judged = None
+        self.mistakes = (mistake,)
+        self.count = len(read_limits(limitador.spec.limits)[0])
+
     def _judge(self, limitador: Limitador) -> None:
         generation = limitador.metadata.generation
         limits, mistakes = read_limits(limitador.spec.limits)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge
 
 from kuadrant import log
-from kuadrant.api.limitador import Limitador, LimitadorPorts, LimitadorService
+from kuadrant.api.limitador import Limitador, LimitadorPorts, LimitadorService, storage_secret
 from kuadrant.kube.client import ConfigurationError, find_access
 from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
@@ -20,6 +20,7 @@ from kuadrant.operations import OperationsServer
 from kuadrant.ratelimit import RateLimitService, make_server
 from kuadrant.ratelimit_follower.holder import Holder
 from kuadrant.ratelimit_follower.status import MANAGER
+from kuadrant.ratelimit_follower.storage import Storage
 from kuadrant.ratelimit_follower.writer import StatusWriter
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Process:
         store.listen(self._take)
         self._follower = Follower(LIMITADORS, store, client, only=self._key)
         self._holder = Holder(self._key, self._service)
+        self._storage = Storage(namespace, client, self._service, self._look)
         host = settings.service_host or f"limitador-{settings.name}.{namespace}.svc.cluster.local"
         ports = LimitadorPorts(grpc=settings.port, http=settings.operations_port)
         self._writer = StatusWriter(
@@ -94,6 +96,11 @@ class Process:
             registry=self._service.registry,
         ).set_function(lambda: self._holder.generation or 0)
         Gauge(
+            "kuadrant_ratelimit_store_up",
+            "1 if counters are in memory or in a store that answers, else 0.",
+            registry=self._service.registry,
+        ).set_function(lambda: self._service.store is None or self._service.store.problem is None)
+        Gauge(
             "kuadrant_ratelimit_following",
             "1 if changes of the Limitador resource are heard of, else 0.",
             registry=self._service.registry,
@@ -110,7 +117,13 @@ class Process:
             stack.push_async_callback(self._operations.stop)
             parts = {
                 asyncio.create_task(part)
-                for part in (self._follower.run(), self._writer.run(), self._serve(), _wait(stop))
+                for part in (
+                    self._follower.run(),
+                    self._writer.run(),
+                    self._storage.run(),
+                    self._serve(),
+                    _wait(stop),
+                )
             }
             stack.push_async_callback(_end, tuple(parts))
             stack.push_async_callback(self._server.stop, GRACE_SECONDS)
@@ -131,10 +144,20 @@ class Process:
         logger.info("serving", address=self._server.host, port=self._server.port, core=self._server.core)
 
     def _take(self, _: tuple[Change[Any], ...]) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        """Hold the limits of the resource as it is now, as soon as the store that it names has answered."""
         if self._key in self._table.unreadable:
             return
+        limitador = self._table.get(*self._key)
         try:
-            self._holder.take(self._table.get(*self._key))
+            if limitador is None or self._storage.has(storage_secret(limitador.spec.storage)):
+                self._holder.take(limitador)
+            elif self._storage.problem is not None:
+                self._holder.refuse(limitador, self._storage.problem)
+            else:
+                return
         except Exception:
             # A defect of ours must not take down what runs.
             logger.exception("the resource could not be taken, what is held stays")

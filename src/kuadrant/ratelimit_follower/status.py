@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from kuadrant.api.limitador import storage_secret
 from kuadrant.api.meta import Condition
 from kuadrant.status import merged_conditions
 
@@ -78,8 +79,13 @@ def wanted_status(
 
 def _held(limitador: Limitador, count: int) -> Condition:
     message = f"{count} limits are held"
-    if limitador.spec.storage:
-        message += "; spec.storage is not supported: counters are in memory, of each replica by itself"
+    if secret := storage_secret(limitador.spec.storage):
+        message += f", counted in the store of the Secret {secret}"
+    elif limitador.spec.storage:
+        message += (
+            "; spec.storage is supported as redis or redis-cached with a configSecretRef: "
+            "counters are in memory, of each replica by itself"
+        )
     return Condition(type=_READY, status="True", reason="Ready", message=message)
 
 

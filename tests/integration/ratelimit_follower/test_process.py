@@ -7,8 +7,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import grpc  # type: ignore[import-untyped]
 import yaml
 
+from kuadrant.envoy_api import message
+from kuadrant.ratelimit.service import SERVICE
 from kuadrant.ratelimit_follower.process import Process
 from kuadrant.settings import RatelimitSettings
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from ..ratelimit.conftest import RedisServer  # noqa: TID252
+
+REQUEST: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
+RESPONSE: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
 CONFIG = Path(__file__).parents[3] / "config" / "ratelimit"
 NAMESPACE = "kuadrant-system"
 NAMESPACED = f"namespaces/{NAMESPACE}"
@@ -59,12 +66,26 @@ class Api:
                 path = f"{PATHS[content['kind']]}/{content['metadata']['name']}"
                 assert await self.apply(path, content) in {200, 201}
 
-    async def put(self, *limits: dict[str, Any]) -> None:
+    async def put_secret(self, data: dict[str, str] | None, name: str = "redis-config") -> None:
+        """Have a Secret with these texts, or none."""
+        path = f"/api/v1/{NAMESPACED}/secrets/{name}"
+        if data is None:
+            assert (await self._client.delete(path)).status_code in {200, 404}
+            return
+        content = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+        assert await self.apply(path, content) in {200, 201}
+
+    async def message(self) -> str:
+        """What the condition says."""
+        conditions = (await self.get()).get("status", {}).get("conditions", [{}])
+        return str(conditions[0].get("message", ""))
+
+    async def put(self, *limits: dict[str, Any], **spec: Any) -> None:
         content = {
             "apiVersion": "limitador.kuadrant.io/v1alpha1",
             "kind": "Limitador",
             "metadata": {"name": "limitador", "namespace": NAMESPACE},
-            "spec": {"limits": list(limits)},
+            "spec": {"limits": list(limits), **spec},
         }
 
         async def is_put() -> bool:
@@ -162,3 +183,73 @@ async def _has(replica: Process, generation: int) -> bool:
 
 async def _heard(replica: Process, version: str) -> bool:
     return replica._table.resource_version == version
+
+
+STORAGE = {"redis": {"configSecretRef": {"name": "redis-config"}}}
+
+
+async def test_two_replicas_count_together_in_the_store_that_the_resource_names(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    async with AsyncExitStack() as stack:
+        api = Api(await stack.enter_async_context(access(cluster.url, TOKEN).connect(timeout=60)))
+        await api.install("nobody")
+        await api.put_secret(None)
+        client = await stack.enter_async_context(access(cluster.url, NOBODY).connect())
+        stop = asyncio.Event()
+        replicas = [_replica(client, address) for address in ("127.0.0.1", "127.0.0.2")]
+        tasks = [asyncio.create_task(replica.run(stop)) for replica in replicas]
+        try:
+            await api.put(limit(3), storage=STORAGE)
+            await _until_said(api, "the Secret kuadrant-system/redis-config: does not exist")
+            assert all(replica._holder.generation is None for replica in replicas)
+            await api.put_secret({"URL": "redis://127.0.0.1:1"})
+            await _until_said(api, "the store of the counters: ")
+            await api.put_secret({"URL": redis.url})
+            await _until_said(api, "1 limits are held, counted in the store of the Secret redis-config")
+            for replica in replicas:
+                await until(lambda replica=replica: _counts_in_a_store(replica))  # type: ignore[misc]
+            assert [await _ask(replica) for replica in replicas * 2] == ["OK", "OK", "OK", "OVER_LIMIT"]
+            # Without the store nothing is let through, and nothing is said to be wrong with the limits.
+            redis.stop()
+            assert [await _ask(replica) for replica in replicas] == ["UNAVAILABLE"] * 2
+            # In memory each has its own count.
+            await api.put(limit(3))
+            await _until_said(api, "1 limits are held")
+            for replica in replicas:
+                await until(lambda replica=replica: _counts_in_memory(replica))  # type: ignore[misc]
+            assert [await _ask(replica) for replica in replicas] == ["OK"] * 2
+        finally:
+            stop.set()
+            await asyncio.gather(*tasks)
+
+
+def _replica(client: httpx2.AsyncClient, address: str) -> Process:
+    settings = RatelimitSettings(address=address, port=_free_port(), operations_port=_free_port())
+    return Process(settings, NAMESPACE, client)
+
+
+async def _until_said(api: Api, text: str) -> None:
+    async def is_said() -> bool:
+        return text in await api.message()
+
+    await until(is_said)
+
+
+async def _counts_in_a_store(replica: Process) -> bool:
+    return replica._service.store is not None and replica._serving
+
+
+async def _counts_in_memory(replica: Process) -> bool:
+    return replica._service.store is None
+
+
+async def _ask(replica: Process) -> str:
+    """What one call is answered, or the code that it fails with."""
+    request = REQUEST(domain="n", descriptors=[{"entries": [{"key": "a", "value": "1"}]}])
+    async with grpc.aio.insecure_channel(f"{replica._server.host}:{replica._server.port}") as channel:
+        try:
+            answer = await channel.unary_unary(f"/{SERVICE}/ShouldRateLimit")(request.SerializeToString())
+        except grpc.aio.AioRpcError as error:
+            return str(error.code().name)
+    return str(RESPONSE.Code.Name(RESPONSE.FromString(answer).overall_code))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kuadrant.api.limitador import Limit, Limitador, read_limits, union
+from kuadrant.api.limitador import Limit, Limitador, read_limits, storage_secret, union
 
 GOOD = b'{"namespace": "n", "max_value": 5, "seconds": 10, "conditions": ["a"], "variables": ["b"], "name": "x", "id": "y"}'
 
@@ -84,3 +84,22 @@ def test_of_limits_that_count_the_same_the_wanted_maximum_holds() -> None:
         limit("x", 5, seconds=2),
         limit("x", 5, seconds=1),
     )
+
+
+@pytest.mark.parametrize(
+    ("storage", "secret"),
+    [
+        (None, None),
+        ({}, None),
+        ([], None),
+        ({"disk": {}}, None),
+        ({"redis": None}, None),
+        ({"redis": {"configSecretRef": {"name": ""}}}, None),
+        ({"redis": {"configSecretRef": {"name": 5}}}, None),
+        ({"redis": {"configSecretRef": {"name": "redis-config"}}}, "redis-config"),
+        ({"redis-cached": {"configSecretRef": {"name": "b"}, "options": {"ttl": 1}}}, "b"),
+    ],
+    ids=str,
+)
+def test_a_storage_names_a_secret_or_none(storage: object, secret: str | None) -> None:
+    assert storage_secret(storage) == secret

@@ -195,7 +195,7 @@ def test_what_denied_stands_first_with_what_is_really_left() -> None:
 
 
 def test_a_limit_that_was_lowered_below_its_hits_has_nothing_left() -> None:
-    counters = LimitCounters(10)
+    counters = LimitCounters(("n", 10, frozenset(), frozenset()))
     store = Counters(10)
     store.check_and_add([Ask(counters, (), 5, 4, "")], 0.0)
 

@@ -90,11 +90,30 @@ def test_many_and_long_mistakes_fit_into_a_condition() -> None:
     assert message.endswith("; and 490 more")
 
 
-def test_a_storage_that_is_asked_for_in_vain_is_told() -> None:
-    said = wanted(limitador(spec={"storage": {"redis": {"configSecretRef": {"name": "x"}}}}))
-    assert said["conditions"][0]["message"] == (
-        "2 limits are held; spec.storage is not supported: counters are in memory, of each replica by itself"
-    )
+@pytest.mark.parametrize(
+    ("storage", "told"),
+    [
+        (None, "2 limits are held"),
+        (
+            {"redis": {"configSecretRef": {"name": "x"}}},
+            "2 limits are held, counted in the store of the Secret x",
+        ),
+        (
+            {"redis-cached": {"configSecretRef": {"name": "x"}, "options": {"ttl": 5}}},
+            "2 limits are held, counted in the store of the Secret x",
+        ),
+        (
+            {"disk": {}},
+            (
+                "2 limits are held; spec.storage is supported as redis or redis-cached with a configSecretRef: "
+                "counters are in memory, of each replica by itself"
+            ),
+        ),
+    ],
+)
+def test_where_is_counted_is_told(storage: Any, told: str) -> None:
+    said = wanted(limitador(spec={"storage": storage}))
+    assert said["conditions"][0]["message"] == told
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,185 @@
+"""Counters in a Redis or Valkey, which several processes share: the rule of ``kuadrant.ratelimit.counters`` in one script.
+
+A script runs alone, so nothing comes between the check of all counters of a request and their increase. A counter is a
+number that the store forgets when its window is over; which requests it counts is in its name, so that every process
+finds the same ones. The store has to keep what it holds (``maxmemory-policy noeviction``): a counter that it throws away
+begins anew.
+
+Without an answer nothing is decided (``StoreError``): the caller's failure mode decides. Whether such a request was counted
+is not known. It is not asked again, since it could be counted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from kuadrant.ratelimit.counters import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kuadrant.api.limitador import Identity
+    from kuadrant.ratelimit.counters import Ask
+
+_LOGGER = logging.getLogger(__name__)
+
+_CONNECTIONS: Final = 32
+_RECOVERY_SECONDS: Final = 0.1
+# The script's numbers are floating point: exact up to here, which is beyond any use.
+_MOST: Final = 2**53
+_LONGEST_MILLISECONDS: Final = 100 * 366 * 24 * 3600 * 1000
+
+# KEYS are the counters; ARGV has the most, the hits and the window in milliseconds for each of them. Returns the position of
+# the first counter that has no room (0 if all have), then hits and milliseconds left of each.
+_SCRIPT: Final = """
+local denied = 0
+local hits, left = {}, {}
+for i, key in ipairs(KEYS) do
+  hits[i] = tonumber(redis.call('GET', key) or 0)
+  left[i] = redis.call('PTTL', key)
+  if denied == 0 and hits[i] + tonumber(ARGV[3 * i - 1]) > tonumber(ARGV[3 * i - 2]) then denied = i end
+end
+local answer = {denied}
+for i, key in ipairs(KEYS) do
+  local add, window = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  if denied == 0 and add > 0 and window > 0 then
+    hits[i] = hits[i] + add
+    if left[i] > 0 then
+      redis.call('INCRBY', key, ARGV[3 * i - 1])
+    else
+      redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i])
+      hits[i], left[i] = add, window
+    end
+  end
+  if left[i] <= 0 then left[i] = window end
+  answer[2 * i], answer[2 * i + 1] = hits[i], left[i]
+end
+return answer
+"""
+
+
+class StoreError(Exception):
+    """The store cannot be asked, or gave no answer in time; the text says why and holds no secret."""
+
+
+class RedisStore:
+    """The counters in the store at ``url`` (``redis://`` or ``rediss://``, with user and password if it wants them).
+
+    An answer that takes longer than ``timeout`` seconds is none. After a failure every request is refused at once until the
+    store answers again, which is tried ten times a second.
+
+    Raises:
+        StoreError: ``url`` is not such an address.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 0.25) -> None:
+        try:
+            pool = BlockingConnectionPool.from_url(
+                url,
+                max_connections=_CONNECTIONS,
+                timeout=timeout,
+                socket_timeout=timeout,
+                socket_connect_timeout=timeout,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except ValueError:
+            # What the library says may hold a part of the password.
+            raise StoreError(
+                "the address of the store is not one like redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]"
+            ) from None
+        self._redis = Redis(connection_pool=pool)
+        self._script = self._redis.register_script(_SCRIPT)
+        self._recovering: asyncio.Task[None] | None = None
+        self.problem: str | None = None
+        """Why the store cannot be asked; None as far as is known that it can."""
+
+    async def check(self) -> None:
+        """Ask whether the store is there.
+
+        Raises:
+            StoreError: it is not, or does not let us in.
+        """
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreError(_text(error)) from None
+
+    async def check_and_add(self, asks: Sequence[Ask]) -> tuple[Ask | None, list[Standing]]:
+        """Count the hits of all ``asks``, or none of them; return the first without room and where all stand afterwards.
+
+        Raises:
+            StoreError: it is not known.
+        """
+        if self.problem is not None:
+            raise StoreError(self.problem)
+        numbers: list[int] = []
+        for ask in asks:
+            milliseconds = min(ask.counters.seconds * 1000, _LONGEST_MILLISECONDS)
+            numbers += (min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), milliseconds)
+        try:
+            answer = await self._script(keys=[_key(ask) for ask in asks], args=numbers)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._fail(_text(error))
+            raise StoreError(_text(error)) from None
+        standings = [
+            Standing(ask, max(0, ask.max_value - int(hits)), int(left) / 1000)
+            for ask, hits, left in zip(asks, answer[1::2], answer[2::2], strict=True)
+        ]
+        return (asks[answer[0] - 1] if answer[0] else None), standings
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._recovering is not None:
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
+        await self._redis.aclose()
+        await self._redis.connection_pool.disconnect()
+
+    def _fail(self, problem: str) -> None:
+        self.problem = problem
+        if self._recovering is None or self._recovering.done():
+            _LOGGER.error("the store does not answer, what it decides about is refused: %s", problem)
+            self._recovering = asyncio.get_running_loop().create_task(self._recover())
+
+    async def _recover(self) -> None:
+        """Try until the store answers; the connections from before are not used again."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
+        while True:
+            try:
+                await self.check()
+            except StoreError as error:
+                self.problem = str(error)
+                await asyncio.sleep(_RECOVERY_SECONDS)
+            else:
+                break
+        self.problem = None
+        _LOGGER.warning("the store answers again")
+
+
+def _text(error: Exception) -> str:
+    return f"the store of the counters: {str(error) or type(error).__name__}"
+
+
+def _key(ask: Ask) -> str:
+    name = _name(ask.counters.identity)
+    return name + msgspec.json.encode(ask.values).decode() if ask.values else name
+
+
+@lru_cache(maxsize=16384)
+def _name(identity: Identity) -> str:
+    """The name of a limit's counters; those of one namespace are in one slot of a cluster of stores."""
+    namespace, seconds, conditions, variables = identity
+    content = msgspec.json.encode((seconds, sorted(conditions), sorted(variables)))
+    return f"kuadrant:{{{namespace}}}:{blake2b(content, digest_size=12).hexdigest()}"
