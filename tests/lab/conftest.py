@@ -30,7 +30,7 @@ class Lab:
             ["make", "--no-print-directory", target, f"LAB={self.name}", "CLUSTER=lab"], cwd=ROOT, check=True
         )
 
-    def attempt(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def attempt(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as it goes."""
         environment = {**os.environ, "LAB": self.name}
         return subprocess.run(
@@ -39,12 +39,12 @@ class Lab:
             text=True,
             check=False,
             env=environment,
-            timeout=120,
+            timeout=seconds,
         )
 
-    def run(self, *words: str) -> str:
+    def run(self, *words: str, seconds: float = 120) -> str:
         """Run a command inside that has to succeed, and return its output."""
-        done = self.attempt(*words)
+        done = self.attempt(*words, seconds=seconds)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 

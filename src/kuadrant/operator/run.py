@@ -262,6 +262,8 @@ class Operator:
             group.create_task(behind.run())
             group.create_task(self._leadership.run())
             group.create_task(self._prove())
+            if self._own is not None:
+                group.create_task(self._prove_own(self._own))
             group.create_task(self._reconciler.run())
             group.create_task(self._look_at_fields())
             group.create_task(self._lead())
@@ -303,15 +305,16 @@ class Operator:
                 self._reconciler.look()
             await asyncio.sleep(_UNPROVEN_SECONDS if problem else _PROVEN_SECONDS)
 
-    async def _prove(self) -> None:
-        """Find out again and again, and when the Service's endpoints change, whether the module's address gives its bytes.
+    async def _prove_own(self, module: Module) -> None:
+        """Find out again and again whether this replica gives the module's bytes."""
+        while True:
+            self._own_problem = await prove(module) or None
+            await asyncio.sleep(_UNPROVEN_SECONDS if self._own_problem else _PROVEN_SECONDS)
 
-        It is asked from here and as gateways see it.
-        """
+    async def _prove(self) -> None:
+        """Find out again and again, and when the Service's endpoints change, whether the module's address gives its bytes."""
         while True:
             self._doubted.clear()
-            if self._own is not None:
-                self._own_problem = await prove(self._own) or None
             problem = await prove(self._module, self._endpoints())
             if problem != self._known.module_problem:
                 self._known = replace(self._known, module_problem=problem)
@@ -320,7 +323,7 @@ class Operator:
                 else:
                     logger.info("the module is served", url=self._module.url)
                 self._reconciler.look()
-            if problem or self._own_problem:
+            if problem:
                 await asyncio.sleep(_UNPROVEN_SECONDS)
                 continue
             with contextlib.suppress(TimeoutError):
