@@ -79,34 +79,44 @@ def route_piece(
     ``policies`` have one entry for each rule; the policies of a path go from the least to the most specific.
     ``undecidable`` are the limits, as policy and limit name, that cannot be evaluated.
     """
+    key = route.key
     rules: list[HostRule] = []
     outcomes: list[PolicyOutcome] = []
     effective_names: set[tuple[str, str]] = set()
     selected: dict[tuple[str, str, str], EffectiveLimit] = {}
+    # Most rules of a route have the same policies, and the same limits under every host name.
+    merged: dict[tuple[int, ...], tuple[EffectiveLimit, ...]] = {}
+    made: dict[tuple[int, ...], tuple[Action, ...]] = {}
     for index, (rule, forwarding, on_path) in enumerate(zip(route.rules, forwardings, policies, strict=True)):
         if not rule.matches:  # none of them was sound: no request belongs to the rule
             continue
-        effective = merge(on_path)
-        in_effect = effective.limits if effective else ()
+        path = tuple(map(id, on_path))
+        if path not in merged:
+            effective = merge(on_path)
+            merged[path] = effective.limits if effective else ()
+        in_effect = merged[path]
         outcomes += _outcomes(on_path, in_effect, place.gateway)
         effective_names |= {_name(entry) for entry in in_effect}
         for hostname, origins in hostnames.items():
             names = origins | {hostname}
             limits = tuple(entry for entry in in_effect if selects(entry.limit.selectors, rule, names))
             selected.update({(entry.identity, *_name(entry)): entry for entry in limits})
-            actions = _actions(limits, route.key, undecidable)
+            numbers = tuple(map(id, limits))
+            if numbers not in made:
+                made[numbers] = _actions(limits, key, undecidable)
+            actions = made[numbers]
             for match_index, match in enumerate(rule.matches):
-                rank = precedence(match, Place(route.created, route.key, route.kind, index, match_index))
+                rank = precedence(match, Place(route.created, key, route.kind, index, match_index))
                 name = action_set_name(
                     gateway_class=place.gateway_class,
                     gateway=place.gateway,
                     listener=place.listener,
-                    route=route.key,
+                    route=key,
                     rule=rule.name,
                     match_index=match_index,
                     hostname=hostname,
                 )
-                program = RuleProgram(name, route.key, match, actions, forwarding)
+                program = RuleProgram(name, key, match, actions, forwarding)
                 rules.append(HostRule(hostname, rank, program))
     return RoutePiece(
         rules=tuple(rules),
@@ -114,7 +124,7 @@ def route_piece(
             limit
             for entry in selected.values()
             if _name(entry) not in undecidable
-            for limit in _service_limits(entry, route.key)
+            for limit in _service_limits(entry, key)
         ),
         outcomes=tuple(outcomes),
         effective=frozenset(effective_names),

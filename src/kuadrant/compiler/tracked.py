@@ -14,6 +14,7 @@ class Tracked(Generic[K, T]):
 
     def __init__(self, key: Callable[[T], K]) -> None:
         self._key = key
+        self._objects: tuple[T, ...] = ()
         self._seen: dict[int, T] = {}
         self.by_key: dict[K, T] = {}
 
@@ -22,8 +23,12 @@ class Tracked(Generic[K, T]):
 
         Returns those that are another instance than before, None for what is gone.
         """
+        objects = tuple(objects)
+        if objects is self._objects:
+            return {}
+        self._objects = objects
         # What was seen is held in here, so that no other object can have its id.
-        present = {id(one): one for one in objects}
+        present = dict(zip(map(id, objects), objects, strict=True))
         changes: dict[K, T | None] = {}
         for number in self._seen.keys() - present.keys():
             gone = self._seen[number]
@@ -31,9 +36,9 @@ class Tracked(Generic[K, T]):
             if self.by_key.get(key) is gone:
                 del self.by_key[key]
                 changes[key] = None
-        for number, one in present.items():
-            if number not in self._seen:
-                key = self._key(one)
-                self.by_key[key] = changes[key] = one
+        for number in present.keys() - self._seen.keys():
+            one = present[number]
+            key = self._key(one)
+            self.by_key[key] = changes[key] = one
         self._seen = present
         return changes

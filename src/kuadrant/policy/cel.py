@@ -30,7 +30,7 @@ class ExpressionError(ValueError):
 
 
 # Checks are pure and policies repeat themselves, across limits and from one compilation to the next.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def check_predicate(expression: str) -> None:
     """Check that ``expression`` is a condition on a request.
 
@@ -43,7 +43,7 @@ def check_predicate(expression: str) -> None:
     _check_for_gateway(expression, f"({expression}\n) ? true : false")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def check_counter(expression: str) -> None:
     """Check that ``expression`` has a value that can be written as text, to count by.
 
@@ -67,9 +67,13 @@ def _result_type(expression: str) -> str:
 
 
 def _check_for_gateway(expression: str, within: str) -> None:
-    """Check that the gateway takes ``expression`` alone and ``within`` the one that the shim makes of it."""
-    for text in (expression, within):
-        _compile(text, _gateway())
+    """Check that the gateway takes ``expression``, sound in itself, alone and ``within`` the one that the shim makes of it."""
+    try:
+        _gateway().compile(within)
+    except RuntimeError:
+        # The part first, so that the place of the mistake is the one in its author's text.
+        for text in (expression, within):
+            _compile(text, _gateway())
 
 
 def _compile(expression: str, environment: cel.Env) -> cel.Expression:
