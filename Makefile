@@ -84,7 +84,7 @@ test-integration: machine $(VENV)/.dev ## Run the tests that need a real API ser
 	$(BIN)/python -m pytest --durations=5 $(or $(TESTS),tests/integration)
 
 .PHONY: test-lab
-test-lab: machine $(VENV)/.dev ## Run the tests that need a cluster with Istio (TESTS=... for some of them)
+test-lab: machine $(VENV)/.dev ## Run the tests that need a cluster with gateways (TESTS=... for some of them)
 	$(BIN)/python -m pytest --capture=no --durations=0 $(or $(TESTS),tests/lab)
 
 .PHONY: machine

@@ -2,7 +2,7 @@
 
     checks    style, types, imports, and whether the packaged module is what its sources give
     machine   tests/unit and tests/e2e: whatever needs nothing but this machine, two at a time
-    cluster   tests/integration and tests/lab: an API server, a cluster with Istio; as root, one after the other
+    cluster   tests/integration and tests/lab: an API server, a cluster with Istio and Envoy Gateway; as root, one after the other
 
 The programs of the cluster are built while the first stages run. Given words go to pytest; paths among them choose the
 stages. The last thing printed is what pytest says of the last stage, or what failed.
@@ -80,7 +80,7 @@ def main(words: Sequence[str]) -> None:
 def _build(log: str) -> subprocess.Popen[bytes]:
     with Path(log).open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "lab", "build"],
+            [sys.executable, "-m", "lab", "build", "--gateway=both"],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -10,7 +10,7 @@ import pytest
 
 from lab import machine
 from lab.box import Box
-from tests.lab.walk import Walk, walking
+from tests.lab.walk import ISTIO, Walk, walking
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -20,15 +20,15 @@ class Lab:
     """A lab of a name of its own, used by the commands that the documentation gives."""
 
     name: str
+    gateway: str = "istio"
 
     @property
     def box(self) -> Box:
         return Box(self.name)
 
     def make(self, target: str) -> None:
-        subprocess.run(
-            ["make", "--no-print-directory", target, f"LAB={self.name}", "CLUSTER=lab"], cwd=ROOT, check=True
-        )
+        settings = (f"LAB={self.name}", "CLUSTER=lab", f"GATEWAY={self.gateway}")
+        subprocess.run(["make", "--no-print-directory", target, *settings], cwd=ROOT, check=True)
 
     def attempt(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as it goes."""
@@ -51,7 +51,7 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A cluster with Istio, set up from nothing; on a machine that cannot hold one its tests fail, they are not left out.
+    """A cluster with Istio and Envoy Gateway, set up from nothing; on a machine that cannot hold one its tests fail.
 
     USE_LAB names one that runs already and is left running.
     """
@@ -60,7 +60,7 @@ def lab() -> Iterator[Lab]:
         return
     if lack := machine.lacking():
         pytest.fail(lack, pytrace=False)
-    made = Lab(f"test-{os.getpid()}")
+    made = Lab(f"test-{os.getpid()}", "both")
     try:
         made.make("local-setup")
         yield made
@@ -69,7 +69,7 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def walk(lab: Lab) -> Iterator[Walk]:
-    """The toystore behind the gateway, without a policy."""
-    with walking(lab) as one:
+def walk(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Walk]:
+    """The toystore behind the gateway, without a policy; Istio's gateway unless a test is told another one."""
+    with walking(lab, getattr(request, "param", ISTIO)) as one:
         yield one

@@ -6,13 +6,18 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.lab.conftest import ROOT
-from tests.lab.walk import POLICY, wait
+from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, wait
 
 if TYPE_CHECKING:
     from tests.lab.walk import Walk
 
-PLUGIN = ("kubectl", "get", "wasmplugin", "kuadrant-istio-ingressgateway", "-n", "istio-system", "-o")
+pytestmark = pytest.mark.parametrize(
+    "walk", [ISTIO, ENVOY_GATEWAY], ids=["istio", "envoy-gateway"], indirect=True, scope="module"
+)
+
 SERVICE = (
     "http://kuadrant-operator-controller-manager-wasm-shim-service.kuadrant-system.svc.cluster.local:8082"
 )
@@ -29,8 +34,8 @@ def test_five_of_ten_seconds_are_let_through_and_get_is_never_limited(walk: Walk
 
 
 def test_the_plugin_names_the_bytes_that_are_served_and_logged(walk: Walk) -> None:
-    url = walk.lab.run(*PLUGIN, "jsonpath={.spec.url}")
-    sha256 = walk.lab.run(*PLUGIN, "jsonpath={.spec.sha256}")
+    url = walk.lab.run(*walk.provided.plugin, walk.provided.url)
+    sha256 = walk.lab.run(*walk.provided.plugin, walk.provided.sha256)
     logs = walk.lab.run(
         "kubectl", "logs", "deployment/kuadrant-operator-controller-manager", "-n", "kuadrant-system"
     )
@@ -52,11 +57,12 @@ def test_the_plugin_names_the_bytes_that_are_served_and_logged(walk: Walk) -> No
 
 
 def test_what_is_deleted_comes_back(walk: Walk) -> None:
-    before = walk.lab.run(*PLUGIN, "jsonpath={.metadata.uid}")
-    walk.lab.run("kubectl", "delete", "wasmplugin", "kuadrant-istio-ingressgateway", "-n", "istio-system")
+    provided = walk.provided
+    before = walk.lab.run(*provided.plugin, "jsonpath={.metadata.uid}")
+    walk.lab.run("kubectl", "delete", provided.kind, f"kuadrant-{provided.gateway}", "-n", provided.namespace)
 
     def is_back() -> bool:
-        found = walk.lab.attempt(*PLUGIN, "jsonpath={.metadata.uid}")
+        found = walk.lab.attempt(*provided.plugin, "jsonpath={.metadata.uid}")
         return found.returncode == 0 and found.stdout.strip() not in ("", before)
 
     wait(is_back, 10)
@@ -65,5 +71,5 @@ def test_what_is_deleted_comes_back(walk: Walk) -> None:
 def test_without_a_policy_nothing_of_ours_is_left_at_the_gateway(walk: Walk) -> None:
     walk.lab.run("kubectl", "delete", "ratelimitpolicy", "toystore")
 
-    wait(lambda: walk.lab.run("kubectl", "get", "wasmplugin,envoyfilter", "-A", "-o", "name") == "")
+    wait(lambda: walk.lab.run("kubectl", "get", walk.provided.objects, "-A", "-o", "name") == "")
     wait(lambda: walk.statuses(7, "-X", "POST") == ["200"] * 7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.images import ROOT
@@ -20,12 +21,12 @@ metadata: {name: kuadrant}
 spec: {}
 """
 
-ROUTE = """
+_ROUTE = """
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: toystore}
 spec:
-  parentRefs: [{name: istio-ingressgateway, namespace: istio-system}]
+  parentRefs: [{name: GATEWAY, namespace: NAMESPACE}]
   hostnames: [api.toystore.com]
   rules:
   - matches: [{method: GET, path: {type: PathPrefix, value: "/toys"}}]
@@ -47,13 +48,60 @@ spec:
       - matches: [{method: POST, path: {type: Exact, value: "/toys"}}]
 """
 
+# One request is let through, and no other in the time of any test.
+STRICT = POLICY.replace("{limit: 5, duration: 10, unit: second}", "{limit: 1, duration: 1, unit: day}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provided:
+    """The gateway of a provider in the lab, and the objects by which it is told what to do.
+
+    ``kind`` is the one that names the module; in it ``url`` and ``sha256`` are JSON paths. ``objects`` are all kinds.
+    """
+
+    namespace: str
+    gateway: str
+    kind: str
+    url: str
+    sha256: str
+    objects: str
+
+    @property
+    def plugin(self) -> tuple[str, ...]:
+        """The command that asks for the object with the module, up to the form of the answer."""
+        return ("kubectl", "get", self.kind, f"kuadrant-{self.gateway}", "-n", self.namespace, "-o")
+
+    @property
+    def route(self) -> str:
+        """The example's route, attached to the gateway."""
+        return _ROUTE.replace("GATEWAY", self.gateway).replace("NAMESPACE", self.namespace)
+
+
+ISTIO = Provided(
+    namespace="istio-system",
+    gateway="istio-ingressgateway",
+    kind="wasmplugin",
+    url="jsonpath={.spec.url}",
+    sha256="jsonpath={.spec.sha256}",
+    objects="wasmplugin,envoyfilter",
+)
+ENVOY_GATEWAY = Provided(
+    namespace="gateway-system",
+    gateway="kuadrant-ingressgateway",
+    kind="envoyextensionpolicy",
+    url="jsonpath={.spec.wasm[0].code.http.url}",
+    sha256="jsonpath={.spec.wasm[0].code.http.sha256}",
+    objects="envoyextensionpolicy,envoypatchpolicy",
+)
+
 
 class Walk:
     """What is said and asked on the way."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, provided: Provided = ISTIO) -> None:
         self.lab = lab
-        gateway = ("kubectl", "get", "gtw", "istio-ingressgateway", "-n", "istio-system", "-o")
+        self.provided = provided
+        gateway = ("kubectl", "get", "gtw", provided.gateway, "-n", provided.namespace, "-o")
         host = lab.run(*gateway, "jsonpath={.status.addresses[0].value}")
         port = lab.run(*gateway, 'jsonpath={.spec.listeners[?(@.name=="http")].port}')
         self.url = f"http://{host}:{port}/toys"
@@ -73,8 +121,9 @@ class Walk:
         url = f"{self.url}?n=[1-{number}]"
         return self.lab.run(*command, "-H", "Host: api.toystore.com", url, *options).split()
 
-    def enforced(self) -> str:
-        path = "jsonpath={.status.conditions[?(@.type=='Enforced')].status}"
+    def enforced(self, field: str = "status") -> str:
+        """A field of the policy's condition Enforced."""
+        path = f"jsonpath={{.status.conditions[?(@.type=='Enforced')].{field}}}"
         return self.lab.run("kubectl", "get", "ratelimitpolicy", "toystore", "-o", path)
 
 
@@ -86,16 +135,17 @@ def wait(what: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @contextmanager
-def walking(lab: Lab) -> Iterator[Walk]:
+def walking(lab: Lab, provided: Provided = ISTIO) -> Iterator[Walk]:
     """An installation with the toystore's application and route, without a policy."""
-    one = Walk(lab)
-    one.apply(KUADRANT, "-n", "kuadrant-system")
-    lab.run("kubectl", "apply", "-f", str(ROOT / "examples/toystore/toystore.yaml"))
-    one.apply(ROUTE)
-    lab.run("kubectl", "rollout", "status", "deployment/toystore", "--timeout=60s")
-    wait(lambda: one.status() == "200")
-    yield one
-    lab.run(
-        "kubectl", "delete", "httproute,ratelimitpolicy,deployment,service", "toystore", "--ignore-not-found"
-    )
-    lab.run("kubectl", "delete", "kuadrant", "kuadrant", "-n", "kuadrant-system")
+    one = Walk(lab, provided)
+    try:
+        one.apply(KUADRANT, "-n", "kuadrant-system")
+        lab.run("kubectl", "apply", "-f", str(ROOT / "examples/toystore/toystore.yaml"))
+        one.apply(provided.route)
+        lab.run("kubectl", "rollout", "status", "deployment/toystore", "--timeout=60s")
+        wait(lambda: one.status() == "200")
+        yield one
+    finally:
+        kinds = "httproute,ratelimitpolicy,deployment,service"
+        lab.run("kubectl", "delete", kinds, "toystore", "--ignore-not-found")
+        lab.run("kubectl", "delete", "kuadrant", "kuadrant", "-n", "kuadrant-system", "--ignore-not-found")

@@ -1,0 +1,181 @@
+"""What people set on Envoy Gateway beside us: how it runs, how its gateways run, and policies of their own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.walk import ENVOY_GATEWAY, STRICT, Walk, wait, walking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.conftest import Lab
+
+SYSTEM = ("-n", "envoy-gateway-system")
+
+MERGED = """
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: merged, namespace: envoy-gateway-system}
+spec:
+  mergeGateways: true
+  provider:
+    type: Kubernetes
+    kubernetes:
+      envoyDeployment: {container: {image: localhost/envoy:lab}}
+      envoyService: {type: ClusterIP}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: merged}
+spec:
+  controllerName: gateway.envoyproxy.io/gatewayclass-controller
+  parametersRef:
+    {group: gateway.envoyproxy.io, kind: EnvoyProxy, name: merged, namespace: envoy-gateway-system}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: first, namespace: gateway-system}
+spec:
+  gatewayClassName: merged
+  listeners: [{name: http, port: 8001, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: second, namespace: gateway-system}
+spec:
+  gatewayClassName: merged
+  listeners: [{name: http, port: 8002, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]
+"""
+
+
+def theirs(namespace: str, kind: str, name: str) -> str:
+    """A policy of somebody else for a target."""
+    return f"""
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyExtensionPolicy
+metadata: {{name: theirs, namespace: {namespace}}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: {kind}, name: {name}}}]
+  lua: [{{type: Inline, inline: "function envoy_on_response(handle) end"}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def walk(lab: Lab) -> Iterator[Walk]:
+    """The toystore behind the gateway, with its one request let through soon."""
+    with walking(lab, ENVOY_GATEWAY) as one:
+        one.apply(STRICT)
+        wait(lambda: one.enforced() == "True")
+        yield one
+
+
+def limited(walk: Walk) -> bool:
+    return walk.enforced() == "True" and walk.status("-X", "POST") == "429"
+
+
+def configuration(walk: Walk) -> dict[str, object]:
+    """How the module is told to ask the rate limit service."""
+    said = walk.lab.run(*walk.provided.plugin, "jsonpath={.spec.wasm[0].config.services.ratelimit}")
+    told: dict[str, object] = json.loads(said)
+    return told
+
+
+class Settings:
+    """Envoy Gateway's own configuration, put back at the end."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        read = ("kubectl", "get", "configmap", "envoy-gateway-config", *SYSTEM)
+        self.before = lab.run(*read, "-o", r"jsonpath={.data.envoy-gateway\.yaml}")
+
+    def add(self, text: str) -> None:
+        """Start it anew with more lines of configuration."""
+        self._set(f"{self.before}\n{text}")
+
+    def undo(self) -> None:
+        self._set(self.before)
+
+    def _set(self, text: str) -> None:
+        change = json.dumps({"data": {"envoy-gateway.yaml": text}})
+        self.lab.run("kubectl", "patch", "configmap", "envoy-gateway-config", *SYSTEM, "--patch", change)
+        self.lab.run("kubectl", "rollout", "restart", "deployment/envoy-gateway", *SYSTEM)
+        self.lab.run("kubectl", "rollout", "status", "deployment/envoy-gateway", *SYSTEM, "--timeout=60s")
+
+
+@pytest.fixture
+def settings(lab: Lab) -> Iterator[Settings]:
+    one = Settings(lab)
+    try:
+        yield one
+    finally:
+        one.undo()
+
+
+def test_by_default_the_module_asks_the_service_by_its_address(walk: Walk) -> None:
+    wait(lambda: limited(walk))
+    assert (
+        configuration(walk)["googleGrpc"]
+        == "dns:///limitador-limitador.kuadrant-system.svc.cluster.local:8081"
+    )
+
+
+def test_where_patches_are_carried_out_it_asks_by_a_cluster(walk: Walk, settings: Settings) -> None:
+    settings.add("extensionApis: {enableEnvoyPatchPolicy: true}")
+    wait(lambda: "cluster" in configuration(walk), 30)
+    wait(lambda: limited(walk), 30)
+    settings.undo()
+    wait(lambda: "googleGrpc" in configuration(walk), 30)
+    wait(lambda: limited(walk), 30)
+
+
+def test_gateways_that_share_one_envoy_are_limited_each_as_its_own_policies_say(lab: Lab, walk: Walk) -> None:
+    walk.apply(MERGED)
+    try:
+        for name in ("first", "second"):
+            lab.run(
+                *("kubectl", "wait", f"gateway/{name}", "-n", "gateway-system", "--timeout=90s"),
+                "--for=condition=Programmed",
+            )
+        change = {"op": "replace", "path": "/spec/parentRefs/0/name", "value": "first"}
+        lab.run("kubectl", "patch", "httproute", "toystore", "--type=json", "--patch", json.dumps([change]))
+        first = Walk(lab, replace(ENVOY_GATEWAY, gateway="first"))
+        wait(lambda: limited(first))
+        assert "googleGrpc" in configuration(first)
+        assert first.status() == "200"
+    finally:
+        walk.apply(walk.provided.route)
+        lab.run("kubectl", "delete", "gateway/first", "gateway/second", "-n", "gateway-system")
+        lab.run("kubectl", "delete", "gatewayclass/merged")
+        lab.run("kubectl", "delete", "envoyproxy/merged", *SYSTEM)
+        wait(lambda: limited(walk))
+
+
+def test_a_policy_of_somebody_else_on_a_route_takes_it_from_us_and_we_say_so(walk: Walk) -> None:
+    policy = theirs("default", "HTTPRoute", "toystore")
+    walk.apply(policy)
+    try:
+        wait(lambda: walk.enforced() == "False")
+        assert "overridden by other envoyExtensionPolicies" in walk.enforced("message")
+        assert "default/toystore" in walk.enforced("message")
+    finally:
+        walk.lab.run("kubectl", "delete", "envoyextensionpolicy", "theirs")
+    wait(lambda: limited(walk), 30)
+
+
+def test_an_older_policy_of_somebody_else_on_the_gateway_keeps_us_out_and_we_say_so(walk: Walk) -> None:
+    gateway = walk.provided.gateway
+    policy = theirs("gateway-system", "Gateway", gateway)
+    walk.apply(policy)
+    try:
+        # Theirs becomes the older one.
+        walk.lab.run("kubectl", "delete", walk.provided.kind, f"kuadrant-{gateway}", "-n", "gateway-system")
+        wait(lambda: "another EnvoyExtensionPolicy has already attached" in walk.enforced("message"), 30)
+        assert walk.enforced() == "False"
+    finally:
+        walk.lab.run("kubectl", "delete", "envoyextensionpolicy", "theirs", "-n", "gateway-system")
+    wait(lambda: limited(walk), 30)
