@@ -114,8 +114,8 @@ shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 	@$(BIN)/python wasm-shim/build.py
 
 .PHONY: generate
-generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/ and bundle/ from config/
-	@for what in crds chart bundle; do $(BIN)/python -m scripts.generate_$$what || exit; done
+generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/, bundle/ and docs/settings.md
+	@for what in crds chart bundle settings; do $(BIN)/python -m scripts.generate_$$what || exit; done
 
 .PHONY: wheel
 wheel: $(VENV)/.run ## Build the wheel into dist/

@@ -153,12 +153,12 @@ def run(
 @app.command
 def ratelimit(
     *,
-    name: str = "limitador",
+    name: Annotated[str, Parameter(env_var="LIMITADOR_NAME")] = "limitador",
     namespace: Annotated[str | None, Parameter(env_var="POD_NAMESPACE")] = None,
-    address: str = "0.0.0.0",  # noqa: S104 - a pod is reached at whatever address it gets
-    port: Port = 8081,
-    operations_port: Port = 8080,
-    service_host: str | None = None,
+    address: Annotated[str, Parameter(env_var="RATELIMIT_ADDRESS", converter=_ip)] = "0.0.0.0",  # noqa: S104 - a pod is reached at whatever address it gets
+    port: Annotated[Port, Parameter(env_var="RATELIMIT_GRPC_PORT")] = 8081,
+    operations_port: Annotated[Port, Parameter(env_var="RATELIMIT_HTTP_PORT")] = 8080,
+    service_host: Annotated[str | None, Parameter(env_var="RATELIMIT_PUBLIC_HOST")] = None,
     kubeconfig: Path | None = None,
     log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info",
     log_mode: Annotated[Literal["development", "production"], Parameter(env_var="LOG_MODE")] = "production",
@@ -245,14 +245,16 @@ def operator(
     namespace: Annotated[str, Parameter(env_var=["OPERATOR_NAMESPACE", "POD_NAMESPACE"])],
     modules: Modules = None,
     wasm_port: Annotated[PortOrOff, Parameter(env_var="WASM_SHIM_HTTP_PORT")] = 8082,
-    wasm_host: str = "",
+    wasm_host: Annotated[str, Parameter(env_var="WASM_SHIM_HOST")] = "",
     wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned",
     wasm_delivery: Annotated[Literal["pull", "push"], Parameter(env_var="WASM_DELIVERY")] = "pull",
     push_port: Annotated[PortOrOff, Parameter(env_var="WASM_PUSH_PORT")] = 8083,
-    push_host: str = "",
-    probes_port: PortOrOff = 8081,
-    metrics_port: PortOrOff = 8080,
-    lease_seconds: Annotated[int, Parameter(validator=Number(gte=3, lte=600))] = 15,
+    push_host: Annotated[str, Parameter(env_var="WASM_PUSH_HOST")] = "",
+    probes_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_PROBES_PORT")] = 8081,
+    metrics_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_METRICS_PORT")] = 8080,
+    lease_seconds: Annotated[
+        int, Parameter(env_var="OPERATOR_LEASE_SECONDS", validator=Number(gte=3, lte=600))
+    ] = 15,
     failure_mode: Annotated[
         settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
     ] = "deny",
