@@ -138,7 +138,7 @@ def _installed(requirements: Path) -> Path:
         shutil.rmtree(folder / "packages" / "bin", ignore_errors=True)
         _compile(folder / "packages", "/opt/kuadrant/dependencies")
 
-    parts = [*command[1:], requirements, f"bytecode: {_may_compile()}"]
+    parts: list[str | Path] = [*command[1:], requirements, f"bytecode: {_may_compile()}"]
     return cache.entry(f"packages/{requirements.stem}", parts, build) / "packages"
 
 
