@@ -19,6 +19,7 @@ from kuadrant.operator.memo import are, kept
 from kuadrant.operator.notices import notices
 from kuadrant.operator.patience import Patience
 from kuadrant.operator.statuses import (
+    STAYS,
     PolicyStatuses,
     Progress,
     gateway_report,
@@ -108,8 +109,10 @@ class Reconciler:
         self._changes = 0
         self._forgotten: frozenset[Identity] = frozenset()
         self._unwanted_since: dict[Identity, float] = {}
-        self._seen: dict[Work, tuple[object, ...]] = {}
-        self._formerly_seen: dict[Work, tuple[object, ...]] = {}
+        # By what is to be done and for which kind of object:
+        self._seen: dict[tuple[str, str], dict[Work, tuple[object, ...]]] = {}
+        self._formerly_seen: dict[tuple[str, str], dict[Work, tuple[object, ...]]] = {}
+        self._reasons: dict[tuple[str, str], tuple[object, ...]] = {}
         # What was decided last, and what is to be written for it:
         self._decision: Decision | None = None
         self._limitador: Desired | None = None
@@ -195,8 +198,8 @@ class Reconciler:
         self._formerly_seen, self._seen = self._seen, {}
         self._mark_objects(self._decision)
         self._mark_statuses(world, self._decision)
-        if len(self._patience) > 2 * len(self._seen):
-            self._patience.keep(self._seen)
+        if len(self._patience) > 2 * sum(map(len, self._seen.values())):
+            self._patience.keep({work: None for group in self._seen.values() for work in group})
 
     def _pods(self) -> Iterator[Pod]:
         return (entry.object for entry in self._store.table(kinds.PODS).entries.values())
@@ -242,25 +245,36 @@ class Reconciler:
     def _mark_statuses(self, world: World, decision: Decision) -> None:
         progress = {key: self._progress(world, key, one) for key, one in decision.gateways.items()}
         self._progresses = progress
-        self._wanted_statuses = self._policy_statuses.of(world, decision, progress)
-        policies = self._store.table(kinds.POLICIES).entries
-        for key, status in self._wanted_statuses.items():
-            work, stored = Work("policy", key), policies.get(key)
+        now = asyncio.get_running_loop().time()
+        self._wanted_statuses = self._policy_statuses.of(world, decision, progress, now)
+        if (due := self._policy_statuses.due) is not None:
+            self._objects.add_after(DECISION, max(0.0, due - now))
+        self._mark_policies()
+        self._mark_kuadrant(world, decision)
+        self._affected = self._affected_objects.of(world.objects, decision.compilation.policies)
+        for kind in _TARGETS.values():
+            self._mark_affected(kind)
+
+    def _mark_policies(self) -> None:
+        table, wanted = self._store.table(kinds.POLICIES), self._wanted_statuses
+        if self._are_as_before("policy", "", wanted, table.resource_version):
+            return
+        for key, status in wanted.items():
+            work, stored = Work("policy", key), table.entries.get(key)
             if stored is None or not self._is_new(work, status, stored):
                 continue
             if not self._writer.is_in_place(_policy_status(status, stored)):
                 goal = (status, stored.object.metadata.generation)
-                self._mark(self._statuses, work, goal, after=SETTLE if status.waiting else 0.0)
-        self._mark_kuadrant(world, decision)
-        self._affected = self._affected_objects.of(world.objects, decision.compilation.policies)
-        for kind in _TARGETS.values():
-            for key, entry in self._store.table(kind).entries.items():
-                work = Work("affected", key, kind.name)
-                if (
-                    self._is_new(work, self._affected, entry)
-                    and self._affected_status(kind, entry) is not None
-                ):
-                    self._mark(self._statuses, work, (self._affected, entry.object.metadata.generation))
+                self._mark(self._statuses, work, goal, after=_settle(status, stored))
+
+    def _mark_affected(self, kind: Kind[Any]) -> None:
+        table, wanted = self._store.table(kind), self._affected
+        if self._are_as_before("affected", kind.name, wanted, table.resource_version):
+            return
+        for key, entry in table.entries.items():
+            work = Work("affected", key, kind.name)
+            if self._is_new(work, wanted, entry) and self._affected_status(kind, entry) is not None:
+                self._mark(self._statuses, work, (wanted, entry.object.metadata.generation))
 
     def _mark_kuadrant(self, world: World, decision: Decision) -> None:
         kuadrant = oldest(world.objects.kuadrants)
@@ -279,9 +293,20 @@ class Reconciler:
 
     def _is_new(self, work: Work, *reasons: object) -> bool:
         """Whether what is wanted or what is there is another than in the former decision; what fails comes again by itself."""
-        former = self._formerly_seen.get(work)
-        self._seen[work] = reasons
+        group = (work.what, work.kind)
+        former = self._formerly_seen.get(group, {}).get(work)
+        self._seen.setdefault(group, {})[work] = reasons
         return former is None or not are(former, reasons)
+
+    def _are_as_before(self, what: str, kind: str, *reasons: object) -> bool:
+        """The same of all work of one sort, without a look at each."""
+        group = (what, kind)
+        former = self._reasons.get(group, ())
+        self._reasons[group] = reasons
+        if group in self._formerly_seen and are(former, reasons):
+            self._seen[group] = self._formerly_seen[group]
+            return True
+        return False
 
     def _mark(self, workers: Workers[Work], work: Work, goal: object, *, after: float = 0.0) -> None:
         """Have work done, ``after`` seconds at the soonest; later if the same ``goal`` was reached again and again."""
@@ -434,6 +459,19 @@ def _kuadrant_status(condition: Condition, stored: Entry[Kuadrant]) -> Desired:
     generation, former = stored.object.metadata.generation, stored.object.status.conditions
     content = kuadrant_content(former, condition, generation=generation, now=_now())
     return Desired(kinds.KUADRANTS, stored.key, kinds.MANAGER, content, "status", force=True)
+
+
+def _settle(status: PolicyStatus, stored: Entry[kinds.StoredPolicy]) -> float:
+    """For how long a status has to hold before it is said; one that takes back what was said of this very policy, longest."""
+    if not status.waiting:
+        return 0.0
+    generation = stored.object.metadata.generation
+    enforced = any(
+        (one.get("type"), one.get("status"), one.get("observedGeneration"))
+        == ("Enforced", "True", generation)
+        for one in stored.object.status.get("conditions") or ()
+    )
+    return STAYS if enforced else SETTLE
 
 
 def _now() -> str:

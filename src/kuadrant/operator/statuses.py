@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +11,7 @@ from kuadrant.api.meta import Condition
 from kuadrant.gateways.limitador import NAME
 from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.operator.decision import LIMITADOR, MODULE, PUSH, is_ready, oldest
-from kuadrant.operator.memo import kept
+from kuadrant.operator.memo import are, kept
 from kuadrant.status import (
     Content,
     Evidence,
@@ -52,28 +52,61 @@ class Progress(Struct, frozen=True, kw_only=True):
     pods: tuple[PodState, ...] = ()
 
 
+STAYS: Final = 5.0
+"""Seconds for which a policy that did not change is what it was while its gateways get something new for others."""
+
+
 class PolicyStatuses:
     """Says what is to be said of every policy; what does not change is the same instance as before."""
 
     def __init__(self) -> None:
         self._statuses: dict[Key, tuple[PolicyFacts, _Proof, PolicyStatus]] = {}
+        self._behind: dict[str, float] = {}
+        self._due: float | None = None
+        self._made_from: tuple[object, ...] = ()
+        self._rest: tuple[object, ...] = ()
+        self._result: Mapping[Key, PolicyStatus] = {}
+
+    @property
+    def due(self) -> float | None:
+        """When to look again: more is to be said then, unless the gateways that are behind have come up."""
+        return self._due
 
     def of(
-        self, world: World, decision: Decision, progress: Mapping[Key, Progress]
+        self, world: World, decision: Decision, progress: Mapping[Key, Progress], now: float
     ) -> Mapping[Key, PolicyStatus]:
-        """Return the statuses of all policies, by namespace and name, the unreadable ones among them."""
+        """Return the statuses of all policies, by namespace and name, the unreadable ones among them.
+
+        The edit of one policy says nothing of the others on its gateways: the gateway has what they ask for, and gets it again.
+        """
         states = (
             _state(key, one, progress.get(key, Progress()))
             for key, one in decision.gateways.items()
             if one.provider is not None or one.wanted.problem
         )
         everything = evidence(states, installed=decision.installed)
+        self._behind = {
+            name: self._behind.get(name, now)
+            for name, parts in everything.awaited.items()
+            if parts and name not in everything.refused
+        }
+        for_a_moment = {name for name, since in self._behind.items() if now - since < STAYS}
+        self._due = min((self._behind[name] + STAYS for name in for_a_moment), default=None)
+        made_from = (decision.compilation.policies, world.unreadable, world.policies)
+        rest = (everything, for_a_moment)
+        if are(self._made_from, made_from) and self._rest == rest:
+            return self._result
+        self._made_from, self._rest = made_from, rest
         statuses: dict[Key, tuple[PolicyFacts, _Proof, PolicyStatus]] = {}
         for facts in decision.compilation.policies:
             key = (facts.policy.namespace, facts.policy.name)
             proof = _proof(facts, everything)
             last = self._statuses.get(key)
-            if last is None or last[0] is not facts or last[1] != proof:
+            if (
+                last is None
+                or last[0] is not facts
+                or (last[1] != proof and for_a_moment.isdisjoint(facts.gateways))
+            ):
                 status = kept(last[2] if last else None, policy_status(facts, everything))
                 last = (facts, proof, status)
             statuses[key] = last
@@ -83,7 +116,10 @@ class PolicyStatuses:
             for key, problem in world.unreadable.items()
             if key in world.policies
         }
-        return {**{key: status for key, (_, _, status) in statuses.items()}, **unreadable}
+        result = {**{key: status for key, (_, _, status) in statuses.items()}, **unreadable}
+        if not are((*self._result.values(),), (*result.values(),)):
+            self._result = result
+        return self._result
 
 
 _Proof = tuple[object, ...]

@@ -51,20 +51,25 @@ class AffectedObjects:
     """Finds again and again what policies affect, at the cost of what changed; objects that did not change are the same instances."""
 
     def __init__(self) -> None:
+        self._facts: tuple[PolicyFacts, ...] = ()
         self._made_from: tuple[object, ...] = ()
         self._places: tuple[object, ...] = ()
         self._targets: _Targets = {}
         self._attachments: dict[tuple[str, str], tuple[object, _Attachments]] = {}
         self._result = Affected({}, {}, {})
 
-    def of(self, objects: Objects, facts: Iterable[PolicyFacts]) -> Affected:
+    def of(self, objects: Objects, facts: tuple[PolicyFacts, ...]) -> Affected:
         """Return what the accepted policies among ``facts`` affect; what none of them affects is not in it.
 
         It is the same instance as before if it is the same.
         """
-        targets = _targets(facts)
         made_from = (objects.gateways, objects.http_routes, objects.grpc_routes, objects.namespaces)
-        if targets != self._targets or not _are(made_from, self._made_from):
+        same_objects = _are(made_from, self._made_from)
+        if facts is self._facts and same_objects:
+            return self._result
+        self._facts = facts
+        targets = _targets(facts)
+        if targets != self._targets or not same_objects:
             self._targets, self._made_from = targets, made_from
             result = self._find(objects, targets)
             if result != self._result:
@@ -115,7 +120,7 @@ class AffectedObjects:
         return result
 
 
-def affected(objects: Objects, facts: Iterable[PolicyFacts]) -> Affected:
+def affected(objects: Objects, facts: tuple[PolicyFacts, ...]) -> Affected:
     """Return what the accepted policies among ``facts`` affect; what none of them affects is not in it."""
     return AffectedObjects().of(objects, facts)
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kuadrant.operator.decision import Decider
-from kuadrant.operator.statuses import PolicyStatuses, Progress, kuadrant_status, status_content
+from kuadrant.operator.statuses import STAYS, PolicyStatuses, Progress, kuadrant_status, status_content
 from tests.unit.operator.test_decision import GATEWAY, WANTED, known, limitador, world
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ NAME = "istio-system/istio-ingressgateway"
 def enforced(seen: World, progress: Progress, problem: str = "") -> tuple[str, str, str]:
     """Status, reason and message of the policy's Enforced."""
     decision = Decider().decide(seen, known(module_problem=problem))
-    status = PolicyStatuses().of(seen, decision, {GATEWAY: progress})[POLICY]
+    status = PolicyStatuses().of(seen, decision, {GATEWAY: progress}, 0.0)[POLICY]
     _, condition = status.conditions
     return condition.status, condition.reason, condition.message
 
@@ -87,7 +87,7 @@ def test_a_policy_that_cannot_be_read_any_more_says_so_although_it_stays_in_effe
         policies=dict.fromkeys([POLICY]),
         unreadable={POLICY: "spec.limits must be an object"},
     )
-    status = PolicyStatuses().of(seen, Decider().decide(seen, known()), {})[POLICY]
+    status = PolicyStatuses().of(seen, Decider().decide(seen, known()), {}, 0.0)[POLICY]
 
     (accepted,) = status.conditions
     assert (accepted.status, accepted.reason) == ("False", "Invalid")
@@ -101,7 +101,7 @@ def test_only_what_is_waited_for_is_waiting() -> None:
     decision = Decider().decide(seen, known())
 
     def waiting(progress: Progress) -> bool:
-        return PolicyStatuses().of(seen, decision, {GATEWAY: progress})[POLICY].waiting
+        return PolicyStatuses().of(seen, decision, {GATEWAY: progress}, 0.0)[POLICY].waiting
 
     assert waiting(Progress(missing=("WasmPlugin",)))
     assert not waiting(Progress(refused="no"))
@@ -111,15 +111,15 @@ def test_only_what_is_waited_for_is_waiting() -> None:
 def test_a_status_that_does_not_change_is_the_same_instance() -> None:
     seen = world(limitador(WANTED))
     statuses, decider = PolicyStatuses(), Decider()
-    first = statuses.of(seen, decider.decide(seen, known()), {GATEWAY: Progress()})
-    again = statuses.of(seen, decider.decide(seen, known()), {GATEWAY: Progress()})
+    first = statuses.of(seen, decider.decide(seen, known()), {GATEWAY: Progress()}, 0.0)
+    again = statuses.of(seen, decider.decide(seen, known()), {GATEWAY: Progress()}, 0.0)
 
     assert again[POLICY] is first[POLICY]
 
 
 def test_a_status_that_is_written_already_is_written_the_same_again() -> None:
     seen = world(limitador(WANTED))
-    status = PolicyStatuses().of(seen, Decider().decide(seen, known()), {GATEWAY: Progress()})[POLICY]
+    status = PolicyStatuses().of(seen, Decider().decide(seen, known()), {GATEWAY: Progress()}, 0.0)[POLICY]
     first = status_content({}, status, generation=3, now="2026-01-01T00:00:00Z")
     again = status_content(first["status"], status, generation=3, now="2026-01-02T00:00:00Z")
 
@@ -146,3 +146,28 @@ def test_the_kuadrant_says_whether_policies_can_be_enforced(seen: World, failure
 
     assert condition.reason == reason
     assert (condition.status == "True") == (reason == "Ready")
+
+
+def test_what_a_gateway_gets_for_others_says_nothing_of_a_policy_for_a_while() -> None:
+    seen = world(limitador(WANTED))
+    statuses, decider = PolicyStatuses(), Decider()
+    decision = decider.decide(seen, known())
+    behind = {GATEWAY: Progress(missing=("WasmPlugin",))}
+    before = statuses.of(seen, decision, {GATEWAY: Progress()}, 0.0)
+    assert statuses.due is None
+    assert statuses.of(seen, decision, behind, 10.0)[POLICY] is before[POLICY]
+    assert statuses.due == 10.0 + STAYS
+
+    assert statuses.of(seen, decision, behind, 10.0 + STAYS)[POLICY].waiting
+    assert statuses.due is None
+    assert not statuses.of(seen, decision, {GATEWAY: Progress()}, 20.0)[POLICY].waiting
+
+
+def test_a_policy_that_changed_is_not_enforced_before_its_gateway_has_it() -> None:
+    statuses, decider = PolicyStatuses(), Decider()
+    seen = world(limitador(WANTED))
+    statuses.of(seen, decider.decide(seen, known()), {GATEWAY: Progress()}, 0.0)
+    changed = Decider().decide(world(limitador(WANTED)), known())
+
+    status = statuses.of(seen, changed, {GATEWAY: Progress(missing=("WasmPlugin",))}, 1.0)[POLICY]
+    assert status.waiting
