@@ -10,6 +10,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from kuadrant.status import STATES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -191,3 +193,18 @@ class _Standing(Collector):
         for labels, number in sorted(Count(conditions).items()):
             policies.add_metric([*labels], number)
         yield policies
+        report = self._reconciler.report()
+        if not report.leads:
+            # The others do not hear what pods say to each of them.
+            return
+        pods = GaugeMetricFamily(
+            "kuadrant_gateway_pods",
+            "Ready pods of limited gateways, by how what they run stands to what is wanted",
+            labels=["gateway", "delivery", "state"],
+        )
+        for gateway in report.gateways:
+            if gateway.limited:
+                states = Count(line.state for line in gateway.pods if line.ready)
+                for state in STATES:
+                    pods.add_metric([gateway.gateway, gateway.delivery, state], states[state])
+        yield pods

@@ -18,6 +18,7 @@ from kuadrant.status.evidence import (
 from kuadrant.status.kuadrant import Installation, kuadrant_condition
 from kuadrant.status.policy import Evidence, PolicyStatus, policy_status
 from kuadrant.status.report import (
+    STATES,
     GatewayReport,
     PolicyReport,
     Report,
@@ -29,6 +30,7 @@ from kuadrant.status.report import (
 from kuadrant.status.text import as_text
 
 __all__ = [
+    "STATES",
     "Affected",
     "AffectedObjects",
     "Content",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 Evidence = Literal["acknowledged", "fetched", "none"]
 """Why a pod is believed to run something: it said so itself, or it fetched exactly that module from us."""
+
+State = Literal["current", "behind", "refused", "unknown"]
+STATES: Final[tuple[State, ...]] = ("current", "behind", "refused", "unknown")
+"""How a pod stands to what is wanted, by what it said itself."""
 
 _Row = tuple[str, ...]
 
@@ -37,9 +41,13 @@ class PodLine(Struct, frozen=True, kw_only=True):
     refuses: bool = False
 
     @property
-    def is_current(self) -> bool:
-        """Whether it is known to run what is wanted."""
-        return self.running == self.wanted
+    def state(self) -> State:
+        """How it stands to what is wanted."""
+        if self.refuses:
+            return "refused"
+        if self.running is None or self.evidence == "fetched":
+            return "unknown"
+        return "current" if self.running == self.wanted else "behind"
 
 
 class GatewayReport(Struct, frozen=True, kw_only=True):
@@ -154,11 +162,11 @@ def _pod_cells(line: PodLine, now: float, *, limited: bool) -> _Row:
     running = line.running
     if not limited:
         state = "not limited"
-    elif line.refuses and line.refused_at is not None:
+    elif line.state == "refused" and line.refused_at is not None:
         state = f"refused {_ago(now - line.refused_at)} ago, keeps what it had: {line.refusal}"
     elif line.evidence == "fetched":
         state = "module fetched; its configuration is not known"
-    elif line.is_current:
+    elif line.state == "current":
         state = line.evidence
     elif running is not None:
         state = f"behind: {_short(line.wanted)} is wanted"

@@ -150,6 +150,21 @@ async def test_a_refusal_is_told_with_envoys_words_and_the_pods_name() -> None:
         assert not one.run.is_enforced()
 
 
+async def test_how_pods_stand_is_counted_for_each_gateway() -> None:
+    def counted(state: str) -> float | None:
+        labels = {"gateway": "/".join(GATEWAY), "delivery": "push", "state": state}
+        return one.run.metrics.registry.get_sample_value("kuadrant_gateway_pods", labels)
+
+    async with pushing() as one:
+        one.run.api.hold()
+        await one.says("[Pod (istio-system/pod-1)]")
+        assert (counted("unknown"), counted("current")) == (1.0, 0.0)
+        await one.ask()
+        await one.take()
+        await one.run.until(one.run.is_enforced)
+        assert (counted("unknown"), counted("current")) == (0.0, 1.0)
+
+
 async def test_a_pod_that_goes_is_missed() -> None:
     async with pushing() as one:
         one.run.api.hold()
