@@ -29,10 +29,11 @@ def owner(document: Mapping[str, Any]) -> str | None:
         # Kuadrant 1.0 and later.
         ("EnvoyFilter", f"kuadrant-ratelimiting-{gateway}"),
     }
-    if not _authorizes(document):
-        # Kuadrant 1.5 and later: the module in an EnvoyFilter.
-        names.add(("EnvoyFilter", f"kuadrant-{gateway}"))
-    return gateway if (kind, name) in names else None
+    if (kind, name) in names:
+        return gateway
+    # Kuadrant 1.5 and later: the module in an EnvoyFilter.
+    former = (kind, name) == ("EnvoyFilter", f"kuadrant-{gateway}")
+    return gateway if former and not _authorizes(document) else None
 
 
 def is_needed(document: Mapping[str, Any]) -> bool:
