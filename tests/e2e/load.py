@@ -25,8 +25,12 @@ class Result:
 
 
 class _Client(asyncio.Protocol):
-    def __init__(self, request: bytes, more: Callable[[], bool], result: Result) -> None:
+    def __init__(
+        self, request: bytes, more: Callable[[], bool], result: Result, seconds: float = 0.0
+    ) -> None:
         self._request = request
+        self._seconds = seconds
+        self._sent = 0.0
         self._more = more
         self._result = result
         self._parser = httptools.HttpResponseParser(self)
@@ -39,8 +43,11 @@ class _Client(asyncio.Protocol):
         self._next()
 
     def _next(self) -> None:
+        if self._transport.is_closing():
+            return
         if self._more():
             self._waiting = True
+            self._sent = asyncio.get_running_loop().time()
             self._transport.write(self._request)
         else:
             self._waiting = False
@@ -52,7 +59,11 @@ class _Client(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._result.statuses[self._parser.get_status_code()] += 1
         if self._parser.should_keep_alive():
-            self._next()
+            loop = asyncio.get_running_loop()
+            if (due := self._sent + self._seconds) > loop.time():
+                loop.call_at(due, self._next)
+            else:
+                self._next()
         else:
             self._result.broken += 1
             self._waiting = False
@@ -65,15 +76,19 @@ class _Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def load(port: int, request: bytes, *, connections: int, more: Callable[[], bool]) -> Result:
+async def load(
+    port: int, request: bytes, *, connections: int, more: Callable[[], bool], rate: float = 0.0
+) -> Result:
     """Send ``request`` on every connection again and again as long as ``more()`` holds; return what was seen.
 
-    A connection that the server closes is counted as broken and not opened again.
+    With ``rate`` at most that many a second are sent on all of them together. A connection that the server closes is counted as
+    broken and not opened again.
     """
     result = Result()
+    seconds = connections / rate if rate else 0.0
     loop = asyncio.get_running_loop()
     clients = [
-        (await loop.create_connection(lambda: _Client(request, more, result), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: _Client(request, more, result, seconds), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
     await asyncio.gather(*(client.done for client in clients))

@@ -28,7 +28,7 @@ from kuadrant.standalone.plan import Mistakes, Plan, Surroundings, plan
 from kuadrant.standalone.rollout import Target, stages
 from kuadrant.standalone.summary import summary
 from kuadrant.status import Evidence, PolicyStatus, policy_status
-from kuadrant.wasm.catalogue import CatalogueError, carried
+from kuadrant.wasm import catalogue
 from kuadrant.wasm.fetches import Fetches
 from kuadrant.wasm.server import serve
 from kuadrant.xds import EMPTY, AddressError, Refusal, Server, Snapshot
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from kuadrant.settings import RunSettings
     from kuadrant.standalone.folder import File
     from kuadrant.standalone.rollout import Resources
-    from kuadrant.wasm.server import Fetch
+    from kuadrant.wasm.module import Module
+    from kuadrant.wasm.server import Fetch, ModuleServer
 
 logger = log.get("kuadrant")
 modules = log.get("wasm-shim")
@@ -49,6 +50,8 @@ modules = log.get("wasm-shim")
 LOOPBACK = "127.0.0.1"
 NOT_APPLIED = "the change is not applied, the last good state stays"
 _STAGE_SECONDS = 15.0
+_SILENT = f"Envoy has not said within {_STAGE_SECONDS:.0f} s whether it takes the change"
+_AGAIN_SECONDS = 5.0
 # Envoy's "info" is what a developer of Envoy wants to know.
 _ENVOY_LEVELS = {"debug": "info", "info": "warning", "warn": "warning", "error": "error"}
 _READY_SECONDS = 60.0
@@ -90,12 +93,14 @@ class Standalone:
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
+        self._module_server: ModuleServer | None = None
         self._now = Target((), {})
         self._snapshot = EMPTY
         self._addresses: dict[envoy.ListenerKey, envoy.Address] = {}
         self._files: tuple[File, ...] = ()
         self._noted: tuple[Problem, ...] = ()
         self._said: dict[str, PolicyStatus] = {}
+        self._changed = asyncio.Event()
         self._refused = asyncio.Event()
         self._retiring: asyncio.TimerHandle | None = None
 
@@ -109,12 +114,12 @@ class Standalone:
         """Start everything, follow the folder until ``stop`` is set, and return the exit code."""
         settings = self._settings
         path = executable(settings.envoy)
-        changed = asyncio.Event()
+        changed = self._changed
         if not settings.once:
             await self._watch(changed, stop)
         self._files = await folders.read_settled(settings.folder)
-        surroundings = await self._start_servers()
-        first = await asyncio.to_thread(plan, self._files, surroundings, {})
+        await self._start_servers()
+        first = await asyncio.to_thread(plan, self._files, self._surroundings, {})
         if isinstance(first, Mistakes):
             _print_mistakes(first.problems)
             return 1
@@ -127,7 +132,7 @@ class Standalone:
             await changed.wait()
             changed.clear()
             try:
-                await self._follow(surroundings)
+                await self._follow()
             except Exception:
                 # A defect of ours must not take down what runs.
                 logger.exception(NOT_APPLIED)
@@ -141,16 +146,23 @@ class Standalone:
             async for _ in folders.changes(self._settings.folder, stop):
                 changed.set()
 
-        watching = asyncio.create_task(watch())
-        self._stack.callback(watching.cancel)
+        async def watch_modules(folder: Path) -> None:
+            async for _ in catalogue.changes(folder):
+                changed.set()
+
+        for watching in (
+            watch(),
+            *((watch_modules(self._settings.modules),) if self._settings.modules else ()),
+        ):
+            self._stack.callback(asyncio.create_task(watching).cancel)
         await asyncio.sleep(0)  # the watcher is in place after its first step
 
-    async def _start_servers(self) -> Surroundings:
+    async def _start_servers(self) -> None:
         settings = self._settings
         try:
-            served = carried(settings.modules)
+            served = catalogue.carried(settings.modules)
             dialect = chosen(served[0].dialects)
-        except (CatalogueError, UnknownDialectError) as error:
+        except (catalogue.CatalogueError, UnknownDialectError) as error:
             raise StartError(str(error)) from error
         logger.info("wasm-shim", sha256=served[0].sha256)
         fetches = Fetches(served, asyncio.get_running_loop().time)
@@ -161,7 +173,7 @@ class Standalone:
 
         if settings.wasm_port:
             try:
-                await self._stack.enter_async_context(
+                self._module_server = await self._stack.enter_async_context(
                     serve(served, settings.address, settings.wasm_port, observer=note)
                 )
             except OSError as error:
@@ -196,7 +208,8 @@ class Standalone:
             except OSError as error:
                 raise _taken("--metrics-port", settings.address, settings.metrics_port, error) from error
             self._stack.push_async_callback(operations.stop)
-        return Surroundings(
+        self._served = served
+        self._surroundings = Surroundings(
             module=served[0].data,
             module_name=f"{served[0].name} {served[0].version}",
             dialect=dialect,
@@ -262,14 +275,19 @@ class Standalone:
         for address in addresses:
             await _listening(address)
 
-    async def _follow(self, surroundings: Surroundings) -> None:
-        """Read the folder again and make it live; or say what is wrong with it, and leave all as it is."""
+    async def _follow(self) -> None:
+        """Read the folder and the modules again and make them live; or say what is wrong, and leave all as it is."""
         try:
             files = await folders.read_settled(self._settings.folder, self._files)
         except folders.FolderError as error:
             _log_mistakes((Problem(str(self._settings.folder), 1, 1, "", "", str(error)),))
             return
-        if files == self._files:
+        try:
+            served, surroundings = await asyncio.to_thread(self._modules)
+        except (catalogue.CatalogueError, UnknownDialectError, OSError) as error:
+            logger.error(NOT_APPLIED, module=str(error))  # noqa: TRY400 - it is about the folder, not about our code
+            return
+        if files == self._files and served == self._served:
             logger.info("the folder is again as it runs")
             return
         emptied = {file.path: file for file in folders.emptied(self._files, files)}
@@ -282,10 +300,36 @@ class Standalone:
         refusals = await self._roll_out(wanted.target)
         if refusals:
             logger.error(NOT_APPLIED, reasons=refusals)
+            if _SILENT in refusals:
+                # Not a word against it: Envoy or the machine was busy.
+                asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._changed.set)
             return
         self._files = files
+        if served != self._served:
+            logger.info("wasm-shim", sha256=served[0].sha256)
+            self._served, self._surroundings = served, surroundings
+            if self._module_server is not None:
+                self._module_server.replace(served)
         self._accept(wanted)
         self._retire_limits(wanted.target.limits)
+
+    def _modules(self) -> tuple[tuple[Module, ...], Surroundings]:
+        """The modules as they are now, and the surroundings with the first of them.
+
+        Raises:
+            CatalogueError: A module is not what its lock file says.
+            UnknownDialectError: The first one reads nothing that is written here.
+            OSError: One cannot be read.
+        """
+        if self._settings.modules is None:
+            return self._served, self._surroundings
+        served = catalogue.carried(self._settings.modules)
+        return served, msgspec.structs.replace(
+            self._surroundings,
+            module=served[0].data,
+            module_name=f"{served[0].name} {served[0].version}",
+            dialect=chosen(served[0].dialects),
+        )
 
     async def _roll_out(self, wanted: Target) -> tuple[str, ...]:
         """Bring the rate limit service and Envoy to ``wanted``; on a refusal, back to where they were. Returns the refusals."""
@@ -315,7 +359,7 @@ class Standalone:
             async with asyncio.timeout(_STAGE_SECONDS):
                 return await self._settled(changed)
         except TimeoutError:
-            return (f"Envoy has not said within {_STAGE_SECONDS:.0f} s whether it takes the change",)
+            return (_SILENT,)
 
     async def _settled(self, types: Iterable[str]) -> tuple[str, ...]:
         return tuple(refusal.text for refusal in await self._xds.settled(*types))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,15 @@ from kuadrant.wasm import lock
 from kuadrant.wasm.module import Module
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
 #: Beside a lock file of fetched modules: the one that is current, a copy. Without it the embedded one is.
 CHOSEN = "kuadrant-wasm-shim"
+
+
+_LOOK_SECONDS = 0.5
 
 
 class CatalogueError(LookupError):
@@ -69,6 +74,28 @@ def entries(folder: Traversable) -> tuple[lock.Entry, ...]:
         return ()
     except ValueError as error:
         raise CatalogueError(f"{file}: {error}") from error
+
+
+async def changes(folder: Path) -> AsyncIterator[None]:
+    """Yield each time that another module was chosen or the lock file was written, within half a second of it."""
+    seen = _look(folder)
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        now = _look(folder)
+        if now != seen:
+            seen = now
+            yield
+
+
+def _look(folder: Path) -> tuple[tuple[int, ...], ...]:
+    def place(file: Path) -> tuple[int, ...]:
+        try:
+            status = file.stat()
+        except OSError:
+            return ()
+        return (status.st_ino, status.st_size, status.st_mtime_ns)
+
+    return tuple(place(folder / name) for name in (CHOSEN, lock.NAME))
 
 
 def _chosen(folder: Path, known: tuple[Module, ...]) -> tuple[Module, ...]:

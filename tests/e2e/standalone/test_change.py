@@ -29,12 +29,14 @@ POST = b"POST /toys HTTP/1.1\r\nhost: api.toystore.com\r\ncontent-length: 0\r\n\
 class Clients:
     """Load in the background until `stop`."""
 
-    def __init__(self, port: int, connections: int, request: bytes = POST) -> None:
+    def __init__(self, port: int, connections: int, request: bytes = POST, *, rate: float = 0.0) -> None:
         self._go = True
         self.result = Result()
 
         def work() -> None:
-            self.result = asyncio.run(load(port, request, connections=connections, more=lambda: self._go))
+            self.result = asyncio.run(
+                load(port, request, connections=connections, more=lambda: self._go, rate=rate)
+            )
 
         self._thread = threading.Thread(target=work)
         self._thread.start()

@@ -1,0 +1,135 @@
+"""One module takes the place of another while clients send requests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kuadrant.wasm import embedded, lock
+from kuadrant.wasm.catalogue import CHOSEN
+
+from .test_change import Clients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Kuadrant
+
+pytestmark = pytest.mark.e2e
+
+SWAPS = int(os.environ.get("SWAPS", "4"))
+"""20 with `make swaps`, 3 s apart: too long for every run."""
+APART_SECONDS = float(os.environ.get("SWAPS_APART", "0"))
+RATE = 200
+
+
+class Modules:
+    """A folder of two fetched modules, of which one is chosen."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        # Our own, one of them under other bytes.
+        self.data = [embedded()[0].data, embedded()[0].data + b"\0\2\1x"]
+        entries = [self._entry(f"v{number}", data) for number, data in enumerate(self.data)]
+        for entry, data in zip(entries, self.data, strict=True):
+            (folder / entry.file).write_bytes(data)
+        (folder / lock.NAME).write_text(lock.text(entries))
+        self.choose(self.data[0])
+
+    @staticmethod
+    def _entry(version: str, data: bytes) -> lock.Entry:
+        return lock.Entry(
+            name=CHOSEN,
+            version=version,
+            file=f"{CHOSEN}@{version}",
+            sha256=hashlib.sha256(data).hexdigest(),
+            size=len(data),
+            dialects=("kuadrant-v1",),
+            source="",
+        )
+
+    def choose(self, data: bytes) -> None:
+        (self.folder / "new").write_bytes(data)
+        (self.folder / "new").replace(self.folder / CHOSEN)
+
+
+@pytest.fixture
+def modules(tmp_path: Path) -> Modules:
+    return Modules(tmp_path / "modules")
+
+
+def limits(kuadrant: Kuadrant) -> bool:
+    """Whether one of a dozen requests is too many: 5 may pass in 10 s, so that two windows admit 10."""
+    return any(kuadrant.request("POST").status == 429 for _ in range(12))
+
+
+def swap(kuadrant: Kuadrant, modules: Modules, data: bytes) -> None:
+    before = len(kuadrant.messages("is live"))
+    modules.choose(data)
+    kuadrant.wait(lambda: len(kuadrant.messages("is live")) > before, 120)
+    assert kuadrant.get(kuadrant.wasm_port, "/kuadrant-wasm-shim").body == data
+
+
+@pytest.mark.timeout(600)
+def test_modules_are_swapped_under_load_and_no_request_is_lost_or_unlimited(
+    start: Callable[..., Kuadrant], toystore: Path, modules: Modules
+) -> None:
+    kuadrant = start(toystore, "--echo", "--modules", str(modules.folder))
+    assert limits(kuadrant)
+    before = kuadrant.calls()
+    clients = Clients(kuadrant.port, 8, rate=RATE)
+    for number in range(SWAPS):
+        swap(kuadrant, modules, modules.data[(number + 1) % 2])
+        time.sleep(APART_SECONDS)
+
+    result = clients.stop()
+
+    figures = (
+        f"{SWAPS} swaps, {result.total} requests: {dict(result.statuses)}, {result.broken} connections broken"
+    )
+    sys.stdout.write(f"{figures}\n")
+    assert set(result.statuses) <= {200, 429}
+    assert result.statuses[429] > result.statuses[200]
+    assert result.broken == 0
+    assert kuadrant.calls() - before == result.total
+
+
+def test_what_is_no_module_of_the_lock_leaves_the_old_one_limiting_and_heals(
+    start: Callable[..., Kuadrant], toystore: Path, modules: Modules
+) -> None:
+    kuadrant = start(toystore, "--echo", "--modules", str(modules.folder))
+    # Bytes that were cut short, bytes of something else, and none at all; in the folder, as a broken download leaves them.
+    for wrong in (modules.data[1][:1000], b"<html>", b""):
+        said = len(kuadrant.messages("is not applied"))
+        modules.choose(wrong)
+        kuadrant.wait(lambda said=said: len(kuadrant.messages("is not applied")) > said)  # type: ignore[misc]
+        assert limits(kuadrant)
+        assert kuadrant.get(kuadrant.wasm_port, "/kuadrant-wasm-shim").body == modules.data[0]
+    assert "remove it, or `kuadrant wasm fetch`" in kuadrant.messages("is not applied")[-1]["module"]
+
+    swap(kuadrant, modules, modules.data[1])
+
+
+def test_a_module_that_envoy_refuses_leaves_the_old_one_limiting(
+    start: Callable[..., Kuadrant], toystore: Path, modules: Modules
+) -> None:
+    # It is in the lock, and is no program that can run: the last section ends within itself.
+    broken = modules.data[1][: len(modules.data[0]) // 2]
+    entry = modules._entry("v2", broken)
+    (modules.folder / entry.file).write_bytes(broken)
+    entries = lock.parse((modules.folder / lock.NAME).read_text())
+    kuadrant = start(toystore, "--echo", "--modules", str(modules.folder))
+
+    (modules.folder / lock.NAME).write_text(lock.text((*entries, entry)))
+    modules.choose(broken)
+
+    kuadrant.wait(lambda: any("reasons" in line for line in kuadrant.messages("is not applied")))
+    assert limits(kuadrant)
+    assert kuadrant.get(kuadrant.wasm_port, "/kuadrant-wasm-shim").body == modules.data[0]
