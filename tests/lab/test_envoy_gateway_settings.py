@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tests.lab.walk import ENVOY_GATEWAY, STRICT, Walk, wait, walking
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.lab.conftest import Lab
 
+MARK = f"gateway.envoyproxy.io/owning-gateway-name={ENVOY_GATEWAY.gateway}"
 SYSTEM = ("-n", "envoy-gateway-system")
 
 MERGED = """
@@ -61,7 +63,7 @@ kind: EnvoyExtensionPolicy
 metadata: {{name: theirs, namespace: {namespace}}}
 spec:
   targetRefs: [{{group: gateway.networking.k8s.io, kind: {kind}, name: {name}}}]
-  lua: [{{type: Inline, inline: "function envoy_on_response(handle) end"}}]
+  lua: [{{type: Inline, inline: 'function envoy_on_response(h) h:headers():add("theirs", "yes") end'}}]
 """
 
 
@@ -76,6 +78,11 @@ def walk(lab: Lab) -> Iterator[Walk]:
 
 def limited(walk: Walk) -> bool:
     return walk.enforced() == "True" and walk.status("-X", "POST") == "429"
+
+
+def headers(walk: Walk) -> str:
+    """Those of an answer to a request without a limit."""
+    return walk.lab.run("curl", "--silent", "--dump-header", "-", "-H", "Host: api.toystore.com", walk.url)
 
 
 def configuration(walk: Walk) -> dict[str, object]:
@@ -93,9 +100,17 @@ class Settings:
         read = ("kubectl", "get", "configmap", "envoy-gateway-config", *SYSTEM)
         self.before = lab.run(*read, "-o", r"jsonpath={.data.envoy-gateway\.yaml}")
 
-    def add(self, text: str) -> None:
-        """Start it anew with more lines of configuration."""
-        self._set(f"{self.before}\n{text}")
+    def enable(self, extension: str) -> None:
+        """Carry out what is off by default."""
+        configuration = yaml.safe_load(self.before)
+        configuration["extensionApis"] = {extension: True}
+        self._set(yaml.safe_dump(configuration))
+
+    def beside_gateways(self) -> None:
+        """Have the proxies of a gateway in the gateway's own namespace."""
+        configuration = yaml.safe_load(self.before)
+        configuration["provider"]["kubernetes"]["deploy"] = {"type": "GatewayNamespace"}
+        self._set(yaml.safe_dump(configuration))
 
     def undo(self) -> None:
         self._set(self.before)
@@ -125,7 +140,7 @@ def test_by_default_the_module_asks_the_service_by_its_address(walk: Walk) -> No
 
 
 def test_where_patches_are_carried_out_it_asks_by_a_cluster(walk: Walk, settings: Settings) -> None:
-    settings.add("extensionApis: {enableEnvoyPatchPolicy: true}")
+    settings.enable("enableEnvoyPatchPolicy")
     wait(lambda: "cluster" in configuration(walk), 30)
     wait(lambda: limited(walk), 30)
     settings.undo()
@@ -153,6 +168,42 @@ def test_gateways_that_share_one_envoy_are_limited_each_as_its_own_policies_say(
         lab.run("kubectl", "delete", "gatewayclass/merged")
         lab.run("kubectl", "delete", "envoyproxy/merged", *SYSTEM)
         wait(lambda: limited(walk))
+
+
+def test_gateways_whose_proxies_are_in_their_own_namespace_are_limited(
+    walk: Walk, settings: Settings
+) -> None:
+    before = walk.url
+    settings.beside_gateways()
+    try:
+        wait(lambda: Walk(walk.lab, walk.provided).url not in (before, "http://:80/toys"), 90)
+        there = Walk(walk.lab, walk.provided)
+        pods = ("kubectl", "wait", "--for=condition=Ready", "pod", "-n", walk.provided.namespace, "-l", MARK)
+        walk.lab.run(*pods, "--timeout=90s")
+        wait(lambda: limited(there), 60)
+        assert there.status() == "200"
+    finally:
+        settings.undo()
+        # It leaves behind what it made in the other place.
+        made = "deployment,service,configmap,serviceaccount"
+        walk.lab.run("kubectl", "delete", made, "-n", walk.provided.namespace, "-l", MARK)
+    wait(lambda: Walk(walk.lab, walk.provided).url == before, 90)
+    wait(lambda: limited(walk), 60)
+
+
+def test_a_policy_of_somebody_else_that_is_merged_with_ours_runs_beside_it(
+    walk: Walk, settings: Settings
+) -> None:
+    settings.enable("enableLua")
+    policy = theirs("default", "HTTPRoute", "toystore") + "  mergeType: StrategicMerge\n"
+    walk.apply(policy)
+    try:
+        wait(lambda: "theirs: yes" in headers(walk), 30)
+        wait(lambda: limited(walk), 30)
+        assert "theirs: yes" in headers(walk)
+    finally:
+        walk.lab.run("kubectl", "delete", "envoyextensionpolicy", "theirs")
+    wait(lambda: limited(walk), 30)
 
 
 def test_a_policy_of_somebody_else_on_a_route_takes_it_from_us_and_we_say_so(walk: Walk) -> None:
