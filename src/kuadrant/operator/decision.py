@@ -44,7 +44,8 @@ class Known(Struct, frozen=True, kw_only=True):
     ``module`` is the one to load; ``module_problem`` says why its address has not been proven to give its bytes, and is empty
     if it has. ``dialect`` is the one that the lock file names for it, in which ``configure`` renders hosts for a service of that ``failure_mode``, and ``module_name`` is
     for people. ``configure_by_address`` is as in ``Settings``. Limits that are no longer wanted stay until they are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
-    ``push`` and ``delivery`` are those of ``Settings``; ``push_problem`` says why the push server's address was not proven.
+    ``held`` are the limits that the rate limit service was last known to hold, for the time in which it takes others; None if that is
+    not known. ``push`` and ``delivery`` are those of ``Settings``; ``push_problem`` says why the push server's address was not proven.
     """
 
     module: Module
@@ -55,6 +56,7 @@ class Known(Struct, frozen=True, kw_only=True):
     configure: Callable[[tuple[HostProgram, ...]], bytes]
     configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
     forgotten: frozenset[Identity] = frozenset()
+    held: frozenset[Limit] | None = None
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     push: PushServer | None = None
     push_problem: str = ""
@@ -82,10 +84,12 @@ class GatewayDecision(Struct, frozen=True, kw_only=True):
 class Decision(Struct, frozen=True, kw_only=True):
     """What to apply: the rate limit service's resource, and the objects of each gateway.
 
-    ``limits`` are those that the resource is to have: the wanted ones and those that are only kept.
+    ``limits`` are those that the resource is to have: the wanted ones and those that are only kept. ``held`` are those that the rate
+    limit service holds, None if that is not known.
     """
 
     limits: tuple[Limit, ...]
+    held: frozenset[Limit] | None
     limitador: LimitadorObject
     gateways: Mapping[Key, GatewayDecision]
     compilation: Compilation
@@ -127,9 +131,13 @@ class Decider:
             delivery=known.delivery,
         )
         self._settings = kept(self._settings, settings)
-        held = self._set(present) if own is not None and is_ready(own) and address is not None else None
+        held = None
+        if own is not None and address is not None and says_ready(own):
+            # While it takes new limits it holds the former ones.
+            held = self._set(present) if is_observed(own) else known.held
         return Decision(
             limits=limits,
+            held=held,
             limitador=self._limitador(kuadrant, limits),
             gateways=self._decide_gateways(world, known, compilation, held),
             compilation=compilation,
@@ -297,10 +305,19 @@ def oldest(kuadrants: Iterable[Kuadrant]) -> Kuadrant | None:
 
 def is_ready(resource: Limitador) -> bool:
     """Whether the rate limit service says that it serves the resource as it is now."""
-    status = resource.status
-    return status.observed_generation >= resource.metadata.generation and any(
+    return is_observed(resource) and says_ready(resource)
+
+
+def is_observed(resource: Limitador) -> bool:
+    """Whether the rate limit service has seen the resource as it is now."""
+    return resource.status.observed_generation >= resource.metadata.generation
+
+
+def says_ready(resource: Limitador) -> bool:
+    """Whether the rate limit service says that it serves what it has seen of the resource."""
+    return any(
         condition.get("type") == "Ready" and condition.get("status") == "True"
-        for condition in status.conditions
+        for condition in resource.status.conditions
     )
 
 

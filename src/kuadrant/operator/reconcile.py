@@ -55,7 +55,7 @@ logger = log.get("kuadrant-operator")
 
 LIMITS_STAY: Final = 30.0
 """Seconds for which limits that nobody wants any more are kept: gateways may still ask for them."""
-SETTLE: Final = 0.5
+SETTLE: Final = 1.0
 """Seconds for which something has to be awaited before a status says so: most of it is there before it would be read."""
 _AT_ONCE: Final = 4
 _FEW: Final = 50
@@ -185,7 +185,8 @@ class Reconciler:
         world = self._observer.world()
         due = (one for one, since in self._unwanted_since.items() if now - since >= LIMITS_STAY)
         self._forgotten = kept(self._forgotten, frozenset(due))
-        known = replace(self._known(), forgotten=self._forgotten)
+        held = None if self._decision is None else self._decision.held
+        known = replace(self._known(), forgotten=self._forgotten, held=held)
         began = asyncio.get_running_loop().time()
         if self._decision is None or changes > _FEW:
             # Longer than the event loop may be kept waiting: modules are served in it, and the Lease is renewed.

@@ -113,6 +113,16 @@ def test_the_objects_of_a_gateway_wait_for_its_limits(resource: Limitador) -> No
     assert list(decision.documents(result)) == []
 
 
+def test_while_the_service_takes_other_limits_it_holds_those_that_it_held() -> None:
+    """Else an edit of one policy would have every gateway wait."""
+    resource = limitador(WANTED, generation=2)
+
+    assert decide(world(resource), known(held=frozenset(WANTED))).gateways[GATEWAY].awaited == ()
+    assert decide(world(resource), known(held=frozenset())).gateways[GATEWAY].awaited == ("Limitador",)
+    broken = limitador(WANTED, generation=2, ready="False")
+    assert decide(world(broken), known(held=frozenset(WANTED))).gateways[GATEWAY].awaited == ("Limitador",)
+
+
 def test_a_gateway_does_not_wait_for_the_limits_of_another() -> None:
     """One that limits nothing waits for nothing, and limits that only another has do not matter to it."""
     (policy,) = objects().rate_limit_policies

@@ -83,7 +83,7 @@ class ApiServer:
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         parts = request.url.path.split("/")
-        if parts[-1] == "events":
+        if "events" in parts:
             self.events.append(json.loads(request.content))
             return httpx2.Response(201, json={})
         plural, name, *status = parts[parts.index("namespaces") + 2 :]
@@ -95,7 +95,7 @@ class ApiServer:
         if request.method == "DELETE":
             self.delete(kind, key)
             return httpx2.Response(200, json={})
-        applied = yaml.safe_load(request.content)
+        applied = json.loads(request.content)
         document = self.documents.get((plural, key)) or {"metadata": {}}
         if status:
             document = {**document, "status": {**document.get("status", {}), **applied["status"]}}
