@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from kuadrant.gateways.envoy import CLUSTER, RATE_LIMIT_CLUSTER, Address, named_http2_cluster
-from kuadrant.gateways.istio.hosts import tables
 from kuadrant.gateways.ownership import metadata
 from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.gateways.size import too_large
+from kuadrant.gateways.tables import tables
 
 if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import GatewayProgram, HostProgram
     from kuadrant.gateways.envoy_gateway.observation import Observation
-    from kuadrant.gateways.istio.hosts import Table
     from kuadrant.gateways.module import Module
     from kuadrant.gateways.provider import Settings
+    from kuadrant.gateways.tables import Table
 
 _API_VERSION: Final = "gateway.envoyproxy.io/v1alpha1"
 _GATEWAY_API: Final = "gateway.networking.k8s.io"

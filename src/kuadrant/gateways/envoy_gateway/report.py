@@ -57,7 +57,7 @@ def _replaces_modules(policy: Mapping[str, Any], routes: frozenset[str]) -> bool
 def module_failed(document: Mapping[str, Any]) -> bool:
     """Whether Envoy Gateway says of an EnvoyExtensionPolicy, as it is now, that it could not get its module."""
     return any(
-        condition["status"] == "False" and condition["message"].startswith("Wasm:")
+        condition["status"] == "False" and condition["message"].lower().startswith("wasm:")
         for condition in _conditions(document, "Accepted")
     )
 

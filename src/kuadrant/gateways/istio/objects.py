@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address, named_http2_cluster
-from kuadrant.gateways.istio.hosts import Table, tables
 from kuadrant.gateways.istio.push import push_filter
 from kuadrant.gateways.istio.selection import NotSelectable, Selection
 from kuadrant.gateways.ownership import metadata
 from kuadrant.gateways.provider import GatewayObjects, PodSelector, Settings
 from kuadrant.gateways.push import ANNOTATION, delivery, resource_name
 from kuadrant.gateways.size import too_large
+from kuadrant.gateways.tables import Table, tables
 
 if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.api.gateway import Gateway
-    from kuadrant.gateways.istio.hosts import Table
     from kuadrant.gateways.istio.selection import Selection
+    from kuadrant.gateways.tables import Table
 
 _MANAGER: Final = "envoy.filters.network.http_connection_manager"
 _ROUTER: Final = "envoy.filters.http.router"

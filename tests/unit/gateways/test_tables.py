@@ -13,7 +13,7 @@ from kuadrant.compiler.program import (
     ListenerProgram,
     RuleProgram,
 )
-from kuadrant.gateways.istio.hosts import Table, tables
+from kuadrant.gateways.tables import Table, tables
 from kuadrant.policy.hostnames import most_specific_owner
 from kuadrant.policy.match import RequestMatch
 

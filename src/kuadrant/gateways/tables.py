@@ -1,7 +1,7 @@
 """Tables of hosts for the plugins of a gateway: one for all ports where that is right, or else one for each port.
 
-A plugin is not told a request's port. Istio gives a plugin for some ports to those alone, but only if it is told the ports of
-the pods, so one plugin for all is what is less likely to go wrong.
+A plugin is not told a request's port. A provider gives a plugin for some ports to those alone, but by other names for them (Istio wants
+the ports of the pods, Envoy Gateway the listeners), so one plugin for all is what is less likely to go wrong.
 """
 
 from __future__ import annotations
