@@ -95,6 +95,10 @@ machine: ## Name what this machine lacks for the tests; with CI=true install wha
 fuzz: $(VENV)/.dev ## Fuzz documents, configurations and requests for longer (FUZZ_SCALE=3, FUZZ_SEED=...)
 	FUZZ_SCALE=$(or $(FUZZ_SCALE),3) $(BIN)/python -m pytest --numprocesses 2 --timeout 3600 -k fuzz $(or $(TESTS),tests/unit)
 
+.PHONY: rows
+rows: $(VENV)/.dev ## Show which of Kuadrant's behaviours have a test, and why the others have none
+	@$(BIN)/python scripts/rows.py
+
 .PHONY: soak
 soak: $(VENV)/.dev ## Compare what is decided with what a real Envoy does, for 200,000 requests (FUZZ_SCALE=20, FUZZ_SEED=...)
 	FUZZ_SCALE=$(or $(FUZZ_SCALE),20) $(BIN)/python -m pytest --timeout 14400 tests/e2e/differential

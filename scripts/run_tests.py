@@ -1,6 +1,7 @@
 """Run every check and test, one stage after the other (`make test`); the first stage that fails ends the run.
 
-    checks    style, types, imports, and whether the packaged module is what its sources give
+    checks    style, types, imports, whether the packaged module is what its sources give, and whether every known
+              behaviour of Kuadrant has a test
     machine   tests/unit and tests/e2e: whatever needs nothing but this machine, two at a time
     cluster   tests/integration and tests/lab: an API server, a cluster with Istio and Envoy Gateway; as root, one after the other
 
@@ -31,6 +32,7 @@ CHECKS = (
     ("mypy",),
     ("lint-imports", "--no-cache"),
     ("python", "wasm-shim/build.py", "--check"),
+    ("python", "scripts/rows.py", "--check"),
 )
 _STARTED = time.monotonic()
 

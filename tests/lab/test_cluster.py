@@ -138,6 +138,7 @@ def test_a_pod_reaches_itself_through_its_service(toystore: Toystore) -> None:
     assert toystore.in_pod("python3", "-c", fetch) == "200"
 
 
+@pytest.mark.row(169)
 @pytest.mark.parametrize("address", ["192.0.2.1", "169.254.169.254", "2001:db8::1"])
 def test_nothing_leaves_the_machine(lab: Lab, toystore: Toystore, address: str) -> None:
     """The network is unreachable (errno 101), from the node and from a pod; neither waits for a time-out."""

@@ -23,6 +23,7 @@ SERVICE = (
 )
 
 
+@pytest.mark.row(78)
 def test_five_of_ten_seconds_are_let_through_and_get_is_never_limited(walk: Walk) -> None:
     walk.apply(POLICY)
     wait(lambda: walk.enforced() == "True")
@@ -33,6 +34,8 @@ def test_five_of_ten_seconds_are_let_through_and_get_is_never_limited(walk: Walk
     assert set(walk.statuses(10)) == {"200"}
 
 
+@pytest.mark.row(76)
+@pytest.mark.row(77)
 def test_the_plugin_names_the_bytes_that_are_served_and_logged(walk: Walk) -> None:
     url = walk.lab.run(*walk.provided.plugin, walk.provided.url)
     sha256 = walk.lab.run(*walk.provided.plugin, walk.provided.sha256)

@@ -123,6 +123,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
         """Every header with all of its values, as attributes have them."""
         joined: dict[str, str] = {
             ":authority": self.authority,
+            "host": self.authority,
             ":path": self.target,
             ":method": self.method,
             ":scheme": self.scheme,

@@ -11,6 +11,7 @@ from kuadrant.api.meta import Condition
 from kuadrant.gateways.limitador import NAME
 from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.operator.decision import LIMITADOR, MODULE, PUSH, is_ready, oldest
+from kuadrant.operator.kinds import GATEWAYS
 from kuadrant.operator.memo import are, kept
 from kuadrant.status import (
     Content,
@@ -84,7 +85,7 @@ class PolicyStatuses:
             for key, one in decision.gateways.items()
             if one.provider is not None or one.wanted.problem
         )
-        everything = evidence(states, installed=decision.installed)
+        everything = evidence(states, installed=decision.installed, missing=missing_dependencies(world))
         self._behind = {
             name: self._behind.get(name, now)
             for name, parts in everything.awaited.items()
@@ -130,6 +131,7 @@ def _proof(facts: PolicyFacts, everything: Evidence) -> _Proof:
     acknowledged, refused, awaited = everything.acknowledged, everything.refused, everything.awaited
     return (
         everything.installed,
+        everything.missing,
         *((name in acknowledged, refused.get(name), awaited.get(name)) for name in facts.gateways),
     )
 
@@ -194,6 +196,15 @@ def status_content(
     }
 
 
+def missing_dependencies(world: World) -> tuple[str, ...]:
+    """What the cluster has to have before any policy can be in effect, and does not have."""
+    has_provider = any(all(kind.name in world.served for kind in one.KINDS) for one in PROVIDERS)
+    return (
+        *(() if GATEWAYS.name in world.served else ("Gateway API",)),
+        *(() if has_provider else ("Gateway API provider (istio / envoy gateway)",)),
+    )
+
+
 def kuadrant_status(world: World, decision: Decision, failure: str) -> Condition:
     """What is to be said of the Kuadrant; ``failure`` is why something could not be written, if so."""
     kuadrant = oldest(world.objects.kuadrants)
@@ -204,10 +215,9 @@ def kuadrant_status(world: World, decision: Decision, failure: str) -> Condition
         service = "the rate limit service has not taken the limits yet"
     else:
         service = ""
-    has_provider = any(all(kind.name in world.served for kind in one.KINDS) for one in PROVIDERS)
     return kuadrant_condition(
         Installation(
-            missing=() if has_provider else ("Gateway API provider (istio / envoy gateway)",),
+            missing=missing_dependencies(world),
             limitador=service,
             failure=failure or decision.limitador.problem or "",
         )

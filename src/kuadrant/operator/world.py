@@ -32,12 +32,17 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
+_FOREIGN: dict[str, Kind[Any]] = {**kinds.OF_PROVIDERS, kinds.GATEWAYS.name: kinds.GATEWAYS}
+"""The kinds that others install and nothing works without, by name."""
+
+
 class World(Struct, frozen=True, kw_only=True):
     """The objects to decide from, those that are there already, and what could not be read.
 
     ``objects`` have no status but the addresses of Gateways. ``pods`` are the labels of the pods of each namespace. ``existing`` are
     the objects of providers that were made for a Gateway, as the API server has them, by the Gateway; ``others`` are those of the same
-    kinds that are somebody else's. ``unreadable`` is by namespace and name of the policy. ``served`` are the names of the providers' kinds that the cluster has.
+    kinds that are somebody else's. ``unreadable`` is by namespace and name of the policy. ``served`` are the names of the kinds
+    that the cluster has, of providers' and ``Gateway``.
     """
 
     objects: Objects
@@ -48,7 +53,7 @@ class World(Struct, frozen=True, kw_only=True):
     policies: Mapping[Key, StoredPolicy] = field(default_factory=dict)
     limitadors: Mapping[Key, Limitador] = field(default_factory=dict)
     unreadable: Mapping[Key, str] = field(default_factory=dict)
-    served: frozenset[str] = frozenset(kinds.OF_PROVIDERS)
+    served: frozenset[str] = frozenset(_FOREIGN)
 
 
 class Observer:
@@ -96,9 +101,9 @@ class Observer:
             values["limitadors"] = self._entries(kinds.LIMITADORS)
         if changed.intersection(kinds.OF_PROVIDERS.values()):
             values["existing"], values["others"] = self._of_providers(former)
-            values["served"] = frozenset(
-                name for name, kind in kinds.OF_PROVIDERS.items() if self._store.table(kind).resource_version
-            )
+        if changed.intersection(_FOREIGN.values()):
+            served = (name for name, kind in _FOREIGN.items() if self._store.table(kind).resource_version)
+            values["served"] = kept(former.served, frozenset(served))
         self._world = msgspec.structs.replace(former, **values)
         return self._world
 

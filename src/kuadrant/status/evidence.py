@@ -66,8 +66,10 @@ class GatewayState(Struct, frozen=True, gc=False, kw_only=True):
     pods: tuple[PodState, ...] = ()
 
 
-def evidence(states: Iterable[GatewayState], *, installed: bool = True) -> Evidence:
-    """Return what ``states`` prove; ``installed`` tells whether there is a Kuadrant."""
+def evidence(
+    states: Iterable[GatewayState], *, installed: bool = True, missing: tuple[str, ...] = ()
+) -> Evidence:
+    """Return what ``states`` prove; ``installed`` tells whether there is a Kuadrant, ``missing`` what the cluster lacks."""
     states = tuple(states)
     awaited = {state.gateway: tuple(awaited_parts(state)) for state in states}
     refused = {state.gateway: words for state in states if (words := _refused(state))}
@@ -78,6 +80,7 @@ def evidence(states: Iterable[GatewayState], *, installed: bool = True) -> Evide
         refused=refused,
         awaited=awaited,
         installed=installed,
+        missing=missing,
     )
 
 

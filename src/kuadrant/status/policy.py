@@ -19,13 +19,15 @@ class Evidence(Struct, frozen=True):
     """What gateways, as ``namespace/name``, have said of the very configuration that the facts are from.
 
     ``acknowledged`` have taken it on every one of their instances; ``refused`` have not, with their words for it. For the
-    others ``awaited`` names what is not there yet. Without anything ``installed`` nothing is enforced.
+    others ``awaited`` names what is not there yet. Without anything ``installed`` nothing is enforced. ``missing`` are the names of
+    what the cluster does not have, without which no policy is accepted.
     """
 
     acknowledged: frozenset[str] = frozenset()
     refused: dict[str, str] = field(default_factory=dict)
     awaited: dict[str, tuple[str, ...]] = field(default_factory=dict)
     installed: bool = True
+    missing: tuple[str, ...] = ()
 
 
 class PolicyStatus(Struct, frozen=True, gc=False):
@@ -42,6 +44,11 @@ class PolicyStatus(Struct, frozen=True, gc=False):
 
 def policy_status(facts: PolicyFacts, evidence: Evidence) -> PolicyStatus:
     """What is to be said of a policy, given what is known of its gateways."""
+    if evidence.missing:
+        # Kuadrant asks for a restart here; nothing has to be restarted.
+        message = f"[{', '.join(evidence.missing)}] is not installed"
+        condition = _condition("Accepted", "MissingDependency", message, holds=False)
+        return PolicyStatus(facts.policy.namespace, facts.policy.name, (condition,))
     accepted = facts.acceptance.reason == "Accepted"
     conditions = [_condition("Accepted", facts.acceptance.reason, facts.acceptance.message, holds=accepted)]
     if accepted and not evidence.installed:

@@ -255,7 +255,7 @@ PREDICATES = [
     "connection.mtls",
     "request.id != '' && request.total_size > 0",
     "request.time > timestamp('2020-01-01T00:00:00Z')",
-    "request.headers['x-forwarded-proto'] == 'http' && request.headers['x-forwarded-for'] == '127.0.0.1'",
+    "request.headers['x-forwarded-proto'] == 'http' && request.headers['host'] == 'a.x'",
     "request.headers[':path'] == request.path && request.headers[':authority'] == request.host",
     "1 / 0 == 0",
     "request.headers['x-user'] == 'bob' || true",
@@ -425,6 +425,7 @@ _AUTHORITIES = [
     "y:8080",
     "z.y",
     "other",
+    "a,b.x",
     "a.x.",
 ]
 _SENT_HEADERS = st.tuples(

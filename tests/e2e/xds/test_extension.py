@@ -54,6 +54,7 @@ def extension(name: str, code: str, configuration: str = "") -> dict[str, Any]:
     return {"@type": EXTENSION, "name": name, "typed_config": {"@type": WASM, "config": config}}
 
 
+@pytest.mark.row(79)
 async def test_a_module_is_swapped_without_a_lost_request_or_connection(rig: Rig) -> None:
     rest = (listener(rig.port, discovered("shim")), routes("none"))
     await rig.set(*rest, extension("shim", module("v0")))

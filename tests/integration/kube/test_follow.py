@@ -8,6 +8,8 @@ import resource
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from kuadrant.kube.kind import Kind
 
 from .conftest import NOBODY, THINGS, Thing, definition
@@ -135,6 +137,7 @@ async def test_restarts_of_the_server_are_survived(
     record_property("lists", following.lists)
 
 
+@pytest.mark.row(168)
 async def test_a_definition_that_appears_vanishes_and_appears_again(
     api: Api, follow: Callable[..., Following]
 ) -> None:

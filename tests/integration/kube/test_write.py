@@ -90,6 +90,7 @@ async def test_what_is_no_longer_wanted_goes_and_what_is_foreign_stays(writer: W
     assert (await writer.api.get("a"))["spec"] == {"url": "http://x", "foreign": 5}
 
 
+@pytest.mark.row(132)
 @pytest.mark.parametrize("how", ["apply", "update", "remove"])
 async def test_drift_is_seen_and_put_back(writer: Writer, how: str) -> None:
     await writer.observed(await writer.apply(CONTENT))

@@ -57,6 +57,7 @@ def test_what_is_no_list_is_a_mistake() -> None:
     assert read(b"{}") == ((), ("limits: must be a list",))
 
 
+@pytest.mark.row(49)
 def test_the_identity_of_a_limit_is_all_but_its_number_its_name_and_the_order() -> None:
     limit = Limit(
         namespace="a", max_value=1, seconds=2, conditions=("x", "y"), variables=("u", "v"), name="n"

@@ -17,10 +17,14 @@ from kuadrant.status import Evidence, as_text, policy_status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ROWS = {"toystore": pytest.mark.row(80), "v1beta2-full": pytest.mark.row(81)}
 CASES = sorted((Path(__file__).parents[2] / "golden" / "compile").glob("*/in.yaml"))
 
 
-@pytest.mark.parametrize("source", [pytest.param(path, id=path.parent.name) for path in CASES])
+@pytest.mark.parametrize(
+    "source",
+    [pytest.param(path, id=path.parent.name, marks=ROWS.get(path.parent.name, ())) for path in CASES],
+)
 def test_case(
     source: Path, read_objects: Callable[[str], Objects], golden: Callable[[Path, str], None]
 ) -> None:

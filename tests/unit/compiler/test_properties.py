@@ -43,6 +43,7 @@ def _limit_actions(compilation: Compilation) -> list[tuple[str, LimitAction]]:
     ]
 
 
+@pytest.mark.row(48)
 @pytest.mark.row(161)
 @settings(_few)
 @given(_objects, st.randoms(use_true_random=False))

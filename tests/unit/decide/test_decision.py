@@ -150,6 +150,7 @@ def test_a_condition_that_does_not_hold_keeps_the_ones_behind_it_from_being_eval
     assert _outcomes(_decide(program, [], 0)) == ["admitted"]
 
 
+@pytest.mark.row(144)
 def test_what_an_earlier_question_counted_stays_counted_when_a_later_one_is_over_its_limit() -> None:
     program = _program(_action(LimitAction("limit.a"), scope="a"), _action(LimitAction("limit.b"), scope="b"))
     limits = [_limit("limit.a", 2, scope="a"), _limit("limit.b", 0, scope="b")]

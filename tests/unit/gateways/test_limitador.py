@@ -19,6 +19,7 @@ CREATE_TOY = Limit(
 )
 
 
+@pytest.mark.row(134)
 def test_the_limits_are_the_only_field_that_is_always_ours() -> None:
     assert limitador(Kuadrant(metadata=METADATA), [CREATE_TOY]).document == {
         "apiVersion": "limitador.kuadrant.io/v1alpha1",

@@ -136,6 +136,7 @@ def test_a_gateway_does_not_wait_for_the_limits_of_another() -> None:
     assert result.gateways["istio-system", "other"].awaited == ()
 
 
+@pytest.mark.row(163)
 def test_the_objects_of_a_gateway_wait_for_the_module() -> None:
     result = decide(world(limitador(WANTED)), known(module_problem="it answers 503"))
 
@@ -287,6 +288,7 @@ def test_without_a_kuadrant_nothing_is_made() -> None:
     assert list(decision.documents(result)) == []
 
 
+@pytest.mark.row(94)
 def test_the_address_of_the_service_is_what_it_says_itself() -> None:
     assert decision.service_address(limitador(())) == Address("limits.example", 8081)
     assert decision.service_address(Limitador(metadata=limitador(()).metadata)) is None

@@ -127,6 +127,8 @@ def test_a_status_that_is_written_already_is_written_the_same_again() -> None:
     assert first["status"]["observedGeneration"] == 3
 
 
+@pytest.mark.row(115)
+@pytest.mark.row(125)
 @pytest.mark.parametrize(
     ("seen", "failure", "reason"),
     [
@@ -171,3 +173,24 @@ def test_a_policy_that_changed_is_not_enforced_before_its_gateway_has_it() -> No
 
     status = statuses.of(seen, changed, {GATEWAY: Progress(missing=("WasmPlugin",))}, 1.0)[POLICY]
     assert status.waiting
+
+
+PROVIDER = "Gateway API provider (istio / envoy gateway)"
+
+
+@pytest.mark.parametrize(
+    ("served", "message"),
+    [
+        pytest.param((), f"[Gateway API, {PROVIDER}] is not installed", marks=pytest.mark.row(124)),
+        pytest.param(("Gateway",), f"[{PROVIDER}] is not installed", marks=pytest.mark.row(125)),
+    ],
+)
+def test_without_what_it_stands_on_no_policy_is_accepted(served: tuple[str, ...], message: str) -> None:
+    seen = msgspec.structs.replace(world(limitador(WANTED)), served=frozenset(served))
+    decision = Decider().decide(seen, known())
+
+    (condition,) = PolicyStatuses().of(seen, decision, {GATEWAY: Progress()}, 0.0)[POLICY].conditions
+
+    assert (condition.type, condition.status) == ("Accepted", "False")
+    assert (condition.reason, condition.message) == ("MissingDependency", message)
+    assert kuadrant_status(seen, decision, "").message == message

@@ -292,3 +292,40 @@ def test_a_gateway_that_refuses_the_configuration_is_quoted(statuses: Statuses) 
         "Unknown",
         "RateLimitPolicy has encountered some issues: gateway ns/a: unknown field",
     )
+
+
+@pytest.mark.row(96)
+@versions
+def test_a_policy_of_a_gateway_with_a_route_is_accepted_and_enforced(
+    statuses: Statuses, version: str
+) -> None:
+    conditions = statuses(GATEWAYS + _route("r", "a") + _policy(version, "p", "Gateway", "a"))["p"]
+    assert _said(conditions["Accepted"]) == ("True", "Accepted", "RateLimitPolicy has been accepted")
+    assert _said(conditions["Enforced"]) == ENFORCED
+
+
+@pytest.mark.row(108)
+def test_a_v1beta2_policy_that_moves_to_a_target_that_is_taken_is_in_conflict_and_frees_its_own(
+    statuses: Statuses,
+) -> None:
+    routes = GATEWAYS + _route("r", "a") + _route("s", "a")
+    holder = _policy("v1beta2", "holder", "HTTPRoute", "s", created="2024-06-12T08:00:00Z")
+    waiting = _policy("v1beta2", "waiting", "HTTPRoute", "r", created="2024-06-12T09:00:00Z")
+    moved = _policy("v1beta2", "p", "HTTPRoute", "s", created="2024-06-12T08:30:00Z")
+
+    conditions = statuses(routes + holder + waiting + moved)
+
+    assert conditions["p"]["Accepted"].reason == "Conflicted"
+    assert _said(conditions["holder"]["Enforced"]) == ENFORCED
+    assert _said(conditions["waiting"]["Enforced"]) == ENFORCED
+
+
+@pytest.mark.row(110)
+@versions
+def test_a_policy_whose_target_is_deleted_says_so(statuses: Statuses, version: str) -> None:
+    policy = _policy(version, "p", "HTTPRoute", "r")
+    assert "Enforced" in statuses(GATEWAYS + _route("r", "a") + policy)["p"]
+    conditions = statuses(GATEWAYS + policy)["p"]
+    assert {name: condition.reason for name, condition in conditions.items()} == {
+        "Accepted": "TargetNotFound"
+    }

@@ -40,6 +40,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # The package's own
 
 
+@pytest.mark.row(165)
 def test_the_current_module_is_the_one_that_the_sources_give_and_at_least_one_before_it_is_carried() -> None:
     assert current().data == (MODULES / "kuadrant-wasm-shim.wasm").read_bytes()
     assert current().source == "wasm-shim/"
@@ -98,6 +99,7 @@ def test_a_file_that_is_gone_is_named(package: Path) -> None:
         embedded()
 
 
+@pytest.mark.row(163)
 def test_a_build_without_modules_says_how_to_make_one(package: Path) -> None:
     assert not list(package.iterdir())
     with pytest.raises(CatalogueError, match="this build carries no module; `make shim` builds one"):

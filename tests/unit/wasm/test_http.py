@@ -78,6 +78,7 @@ CHANGED = told(
 # Which module is at which address.
 
 
+@pytest.mark.row(165)
 @pytest.mark.parametrize(
     ("target", "answer"),
     [
@@ -106,6 +107,7 @@ def test_a_module_that_is_not_held_may_be_asked_for_again(target: str) -> None:
     )
 
 
+@pytest.mark.row(166)
 @pytest.mark.parametrize(
     "target",
     [
@@ -145,6 +147,7 @@ def test_anything_else_is_not_found(target: str) -> None:
     assert ask(f"GET {target} HTTP/1.1") == NOT_FOUND
 
 
+@pytest.mark.row(166)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
 def test_a_module_can_only_be_read(method: str) -> None:
     assert ask(f"{method} {PLAIN} HTTP/1.1") == told(
@@ -156,6 +159,7 @@ def test_no_method_makes_an_address_exist() -> None:
     assert ask("POST / HTTP/1.1") == NOT_FOUND
 
 
+@pytest.mark.row(167)
 @pytest.mark.parametrize("target", [PLAIN, PINNED, "/", f"/wasm/{ABSENT}.wasm"])
 def test_head_gives_the_head_that_get_gives(target: str) -> None:
     head, end, _ = ask(f"GET {target} HTTP/1.1").partition("\r\n\r\n")
@@ -165,6 +169,7 @@ def test_head_gives_the_head_that_get_gives(target: str) -> None:
 # Conditions (RFC 9110, section 13).
 
 
+@pytest.mark.row(167)
 @pytest.mark.parametrize(
     ("field", "answer"),
     [
@@ -209,6 +214,7 @@ BEYOND = told(
 )
 
 
+@pytest.mark.row(167)
 @pytest.mark.parametrize(
     ("asked", "answer"),
     [

@@ -111,6 +111,7 @@ async def test_without_a_host_every_address_is_listened_on(family: socket.Addres
     assert fetches[0].peer == loopback
 
 
+@pytest.mark.row(162)
 async def test_port_0_is_refused_because_it_means_no_server() -> None:
     with pytest.raises(ValueError, match="port 0 means no module server"):
         async with serve([SMALL], "127.0.0.1", 0):
@@ -287,6 +288,7 @@ async def test_a_client_that_does_not_read_is_closed_in_time() -> None:
     assert fetches[0].sent < len(LARGE.data)
 
 
+@pytest.mark.row(164)
 async def test_bytes_always_belong_to_the_checksum_while_modules_are_replaced() -> None:
     versions = [Module(str(number), bytes([number]) * (300_000 + number)) for number in range(8)]
     async with serve(versions[:1], "127.0.0.1") as server, httpx2.AsyncClient() as http:

@@ -52,6 +52,7 @@ def test_a_google_grpc_target_needs_no_cluster(host: Host) -> None:
     assert call.timeout_ms == 250
 
 
+@pytest.mark.row(145)
 def test_all_limits_of_an_action_are_one_descriptor(host: Host) -> None:
     limits = [
         limit(entry("limit.a"), {"key": "user", "selector": "request.headers.x-user"}),

@@ -58,6 +58,7 @@ def test_the_cluster_is_made_before_the_plugin_that_needs_it() -> None:
     ]
 
 
+@pytest.mark.row(153)
 def test_a_gateway_that_limits_nothing_has_no_objects() -> None:
     result = _objects(_program())
     assert (result.objects, result.problem) == ((), None)

@@ -45,6 +45,7 @@ def test_plugins_of_single_ports_go_when_there_is_one_for_all() -> None:
     assert obsolete([single, foreign, PLUGIN], [WANTED], [istio]) == (single,)
 
 
+@pytest.mark.row(133)
 @pytest.mark.parametrize("name", ["kuadrant-ratelimiting-gw", "kuadrant-gw"])
 def test_filters_of_former_versions_go(name: str) -> None:
     former = _object("EnvoyFilter", name, "gw")
