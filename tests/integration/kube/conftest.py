@@ -114,6 +114,7 @@ class Cluster:
         self._peer_port = _free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.url = f"https://127.0.0.1:{self.port}"
+        self.options: tuple[str, ...] = ()
         (folder / "tokens.csv").write_text(
             f"{TOKEN},admin,admin,system:masters\n{NOBODY},nobody,nobody,strangers\n"
         )
@@ -180,6 +181,7 @@ class Cluster:
             "--service-cluster-ip-range=10.0.0.0/24",
             "--etcd-compaction-interval=0",
             "--shutdown-delay-duration=0s",
+            *self.options,
         )
         with httpx2.Client(
             base_url=self.url, verify=False, headers={"authorization": f"Bearer {TOKEN}"}

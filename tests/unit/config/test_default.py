@@ -227,7 +227,7 @@ def test_the_lease_and_who_serves_modules_are_all_that_is_given_in_the_operator_
         {
             "apiGroups": [ENDPOINT_SLICES.group],
             "resources": [ENDPOINT_SLICES.plural],
-            "verbs": ["get", "list", "watch"],
+            "verbs": ["list", "watch"],
         },
     ]
 
