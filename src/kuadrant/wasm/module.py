@@ -83,6 +83,48 @@ HOST_FUNCTIONS = frozenset(
     )
 )
 
+#: The functions of WASI (preview 1) that Envoy offers under ``wasi_snapshot_preview1``: all but those that make links.
+WASI = "wasi_snapshot_preview1"
+WASI_FUNCTIONS = frozenset(
+    f"{group}_{name}"
+    for group, names in {
+        "args": ("get", "sizes_get"),
+        "clock": ("res_get", "time_get"),
+        "environ": ("get", "sizes_get"),
+        "fd": (
+            *(
+                "advise",
+                "allocate",
+                "close",
+                "datasync",
+                "fdstat_get",
+                "fdstat_set_flags",
+                "fdstat_set_rights",
+            ),
+            *(
+                "filestat_get",
+                "filestat_set_size",
+                "filestat_set_times",
+                "pread",
+                "prestat_dir_name",
+                "prestat_get",
+            ),
+            *("pwrite", "read", "readdir", "renumber", "seek", "sync", "tell", "write"),
+        ),
+        "path": (
+            *("create_directory", "filestat_get", "filestat_set_times", "open", "readlink"),
+            *("remove_directory", "rename", "unlink_file"),
+        ),
+        "poll": ("oneoff",),
+        "proc": ("exit",),
+        "random": ("get",),
+        "sched": ("yield",),
+        "sock": ("accept", "recv", "send", "shutdown"),
+    }.items()
+    for name in names
+)
+_OFFERED = {"env": HOST_FUNCTIONS, WASI: WASI_FUNCTIONS}
+
 
 @dataclass(frozen=True)
 class Module:
@@ -161,7 +203,7 @@ class Contents(Struct, frozen=True):
         return tuple(
             wanted
             for wanted in self.imports
-            if wanted.kind != "function" or wanted.module != "env" or wanted.name not in HOST_FUNCTIONS
+            if wanted.kind != "function" or wanted.name not in _OFFERED.get(wanted.module, ())
         )
 
     @property
