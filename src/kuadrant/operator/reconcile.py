@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,6 +59,8 @@ LIMITS_STAY: Final = 30.0
 SETTLE: Final = 1.0
 """Seconds for which something has to be awaited before a status says so: most of it is there before it would be read."""
 _AT_ONCE: Final = 4
+_EVENTS: Final = 10_000
+"""So many Events may wait to be told; what is more is not told."""
 _FEW: Final = 50
 """So many changes are decided on without leaving the event loop."""
 _TARGETS: Final[dict[str, Kind[Any]]] = {
@@ -104,6 +107,9 @@ class Reconciler:
         self._statuses: Workers[Work] = Workers(
             self._perform, at_once=_AT_ONCE, meter=metrics.queue("statuses")
         )
+        # What affects a route is worth less than whether a policy is enforced, and an Event less than either.
+        self._affecting: Workers[Work] = Workers(self._perform, meter=metrics.queue("affected"))
+        self._events: asyncio.Queue[tuple[Event, float]] = asyncio.Queue(_EVENTS)
         self._metrics = metrics
         metrics.watch_reconciler(self)
         self._changes = 0
@@ -129,11 +135,13 @@ class Reconciler:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._objects.run())
             group.create_task(self._statuses.run())
+            group.create_task(self._affecting.run())
+            group.create_task(self._tell())
 
     @property
     def idle(self) -> bool:
         """Whether nothing is to be done, now or later."""
-        return not len(self._objects) and not len(self._statuses)
+        return not (len(self._objects) or len(self._statuses) or len(self._affecting))
 
     @property
     def gateways(self) -> Mapping[Key, GatewayDecision]:
@@ -275,7 +283,7 @@ class Reconciler:
         for key, entry in table.entries.items():
             work = Work("affected", key, kind.name)
             if self._is_new(work, wanted, entry) and self._affected_status(kind, entry) is not None:
-                self._mark(self._statuses, work, (wanted, entry.object.metadata.generation))
+                self._mark(self._affecting, work, (wanted, entry.object.metadata.generation))
 
     def _mark_kuadrant(self, world: World, decision: Decision) -> None:
         kuadrant = oldest(world.objects.kuadrants)
@@ -426,7 +434,13 @@ class Reconciler:
                 notice.action,
                 notice.note,
             )
-            await self._recorder.record(event, asyncio.get_running_loop().time())
+            with contextlib.suppress(asyncio.QueueFull):
+                self._events.put_nowait((event, asyncio.get_running_loop().time()))
+
+    async def _tell(self) -> None:
+        """Tell of Events, one after the other."""
+        while True:
+            await self._recorder.record(*await self._events.get())
 
     async def _write_kuadrant(self, work: Work) -> None:
         stored = self._store.table(kinds.KUADRANTS).entries.get(work.key)
