@@ -1,4 +1,4 @@
-"""A real Envoy with our shim and our rate limit service, which is asked the same as :func:`kuadrant.decide.decide`."""
+"""A real Envoy with a shim and our rate limit service, which is asked the same as :func:`kuadrant.decide.decide`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import envoy as envoy_package
@@ -25,7 +24,7 @@ from kuadrant.compiler.program import (
     Redirect,
     RuleProgram,
 )
-from kuadrant.dialects import Service, kuadrant
+from kuadrant.dialects import DIALECTS, Service, expressible
 from kuadrant.envoy_api import message
 from kuadrant.gateways import envoy
 from kuadrant.policy.match import RequestMatch
@@ -39,6 +38,8 @@ from .generator import GATEWAYS, Asked
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from kuadrant.dialects import Dialect
 
     from .generator import Case
 
@@ -97,9 +98,14 @@ class _Service(RateLimitService):
 
 
 class Reality:
-    """The processes and servers, for one event loop that the tests run whenever they ask something."""
+    """The processes and servers, for one event loop that the tests run whenever they ask something.
 
-    def __init__(self, folder: Path) -> None:
+    The shim is ``module``, which is told everything in ``dialect``.
+    """
+
+    def __init__(self, folder: Path, module: bytes, dialect: Dialect) -> None:
+        self._module = module
+        self._dialect = dialect
         self._loop = asyncio.new_event_loop()
         self._folder = folder
         self._version = 0
@@ -146,18 +152,18 @@ class Reality:
         return (self._folder / "envoy.log").read_text()
 
     def configure(self, case: Case) -> Compilation:
-        """Have everything do what ``case`` says; no counter is open then, and it is 1000 s."""
-        compilation = compile_gateways(Objects.of(case.objects))
+        """Have everything do what ``case`` says, as far as the dialect can; no counter is open then, and it is 1000 s."""
+        objects, mode = Objects.of(case.objects), case.failure_mode
+        compilation = expressible(objects, compile_gateways, self._dialect, mode, "the shim")  # type: ignore[arg-type]
         self._run(self._configure(compilation, case.failure_mode))
         return compilation
 
     async def _configure(self, compilation: Compilation, failure_mode: Any) -> None:
         self._version += 1
         settings = envoy.Settings(
-            module=wasm.current().data,
-            configure=partial(
-                kuadrant.render,
-                service=Service(envoy.RATE_LIMIT_CLUSTER, timeout_ms=20_000, failure_mode=failure_mode),
+            module=self._module,
+            configure=self._dialect.configure(
+                Service(envoy.RATE_LIMIT_CLUSTER, timeout_ms=20_000, failure_mode=failure_mode)
             ),
             addresses={
                 (f"gw/{gateway}", port): envoy.Address(LOOPBACK, own)
@@ -284,7 +290,9 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def reality(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reality]:
-    one = Reality(tmp_path_factory.mktemp("differential"))
+    one = Reality(
+        tmp_path_factory.mktemp("differential"), wasm.current().data, DIALECTS[wasm.current().dialects[0]]
+    )
     one.start()
     try:
         yield one
