@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kuadrant.envoy_api import encode, message
 from kuadrant.gateways.envoy.extension import extension
 from kuadrant.operator.admission import GatewayPods, group_of
 from kuadrant.operator.decision import LIMITADOR
@@ -93,9 +94,10 @@ class Push:
                 made[name] = before
                 continue
             content = content_of(self._module, configuration)
-            form = extension(name, self._module.data, configuration)
-            resource = Snapshot.of({EXTENSION: {name: form}}).of_type(EXTENSION)[name]
-            self._contents[resource.version] = content
+            # Both are in the version, and nothing else of it can differ.
+            version = f"{content.sha256}/{content.configuration}"
+            resource = Resource(name, version, _packed(name, self._module, configuration))
+            self._contents[version] = content
             made[name] = _Served(configuration, content, resource)
         return made
 
@@ -165,6 +167,19 @@ class Push:
                 used.update(taken.version for taken in status.running.values())
                 used.update(status.last_refusal.versions.values() if status.last_refusal else ())
         self._contents = {version: one for version, one in self._contents.items() if version in used}
+
+
+def _packed(name: str, module: Module, configuration: bytes) -> bytes:
+    """The bytes of the resource. The module is put in as it is: by way of JSON it would cost more than to send it."""
+    packed = message("google.protobuf.Any").FromString(encode(extension(name, b"", configuration)))
+    resource = message("envoy.config.core.v3.TypedExtensionConfig").FromString(packed.value)
+    filter_ = message("envoy.extensions.filters.http.wasm.v3.Wasm").FromString(resource.typed_config.value)
+    filter_.config.vm_config.vm_id = module.sha256
+    filter_.config.vm_config.code.local.inline_bytes = module.data
+    resource.typed_config.value = filter_.SerializeToString(deterministic=True)
+    packed.value = resource.SerializeToString(deterministic=True)
+    result: bytes = packed.SerializeToString(deterministic=True)
+    return result
 
 
 def content_of(module: Module, configuration: bytes) -> Content:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from kuadrant.envoy_api import decode
+from kuadrant.envoy_api import decode, encode
 from kuadrant.gateways.envoy import Address
+from kuadrant.gateways.envoy.extension import extension
 from kuadrant.gateways.provider import PodSelector
 from kuadrant.gateways.push import ANNOTATION, PushServer
 from kuadrant.operator import kinds
@@ -45,6 +46,9 @@ def pod(name: str = "pod-1", address: str = "127.0.0.1", *, ready: bool = True) 
             "conditions": [{"type": "Ready", "status": str(ready)}],
         },
     }
+
+
+MODULE = Module("shim", b"\0asm" + bytes(100))
 
 
 class Pushing:
@@ -84,7 +88,7 @@ class Pushing:
 
 @asynccontextmanager
 async def pushing() -> AsyncIterator[Pushing]:
-    push = Push(Module("shim", b"\0asm"), 0, "127.0.0.1")
+    push = Push(MODULE, 0, "127.0.0.1")
     port = await push.start()
     server = PushServer(address=Address("push.example", 8083))
     async with running(pushed_by=push, delivery="push", push=server) as run:
@@ -111,6 +115,7 @@ async def pushing() -> AsyncIterator[Pushing]:
 async def test_nothing_goes_out_before_its_limits_are_held() -> None:
     async with pushing() as one:
         await one.ask()
+        await one.run.until(lambda: "istio-system/pod-1" in one.push.deliveries())
         await one.run.quiet()
         assert one.push.deliveries()["istio-system/pod-1"][0].running is None
 
@@ -148,6 +153,17 @@ async def test_a_refusal_is_told_with_envoys_words_and_the_pods_name() -> None:
             "pod istio-system/pod-1 keeps what it had and refuses what is wanted: Unable to create Wasm plugin"
         )
         assert not one.run.is_enforced()
+
+
+async def test_what_goes_out_is_the_filter_with_the_module_in_it() -> None:
+    async with pushing() as one:
+        one.run.api.hold()
+        envoy = await one.ask()
+        response = await envoy.read()
+        (packed,) = response.resources
+        form = decode(packed.SerializeToString())
+        text = form["typed_config"]["config"]["configuration"]["value"]
+        assert form == decode(encode(extension(NAME, MODULE.data, text.encode())))
 
 
 async def test_how_pods_stand_is_counted_for_each_gateway() -> None:
