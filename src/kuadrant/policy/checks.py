@@ -44,7 +44,15 @@ def check(policy: Policy) -> CheckedPolicy:
         if (finding := _condition(policy, ("when", index), condition))
     )
     by_limit = {limit.name: tuple(_limit(policy, limit)) for limit in policy.limits}
-    findings = (*shared, *(finding for own in by_limit.values() for finding in own))
+    beside = (
+        Finding(
+            Problem(
+                "error", "RateLimitPolicy", policy.namespace, policy.name, spelled(one.field), one.message
+            )
+        )
+        for one in policy.mistakes
+    )
+    findings = (*beside, *shared, *(finding for own in by_limit.values() for finding in own))
     return CheckedPolicy(
         problems=tuple(finding.problem for finding in findings),
         undecidable=frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from kuadrant.api.duration import milliseconds
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2
@@ -12,7 +12,7 @@ from kuadrant.policy.condition import (
     SelectorCondition,
     SelectorCounter,
 )
-from kuadrant.policy.model import Policy, PolicyLimit, Rate, RouteSelector, Target
+from kuadrant.policy.model import Mistake, Policy, PolicyLimit, Rate, RouteSelector, Target
 from kuadrant.policy.route import http_match
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         RateV1Beta2,
     )
 
+COUNTERS_ANNOTATION: Final = "kuadrant.io/counters"
+"""On a ``kuadrant.io/v1`` policy: ``per-route``, as without it, or ``shared`` by all routes that the policy covers."""
+
+_COUNTED_UNDER: Final[dict[str, Literal["policy", "route"]]] = {"per-route": "route", "shared": "policy"}
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -83,6 +87,7 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
     else:
         when, limits, field = spec.when, spec.limits or {}, ("spec",)
     reference = spec.target_ref
+    counters = policy.metadata.annotations.get(COUNTERS_ANNOTATION, "per-route")
     return Policy(
         namespace=policy.metadata.namespace,
         name=policy.metadata.name,
@@ -93,7 +98,15 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
         field=field,
         when=_predicates(when),
         limits=tuple(_limit_v1(name, limit) for name, limit in sorted(limits.items())),
+        # One counter for all routes is the stricter of the two: so it is what a word that is neither gets.
+        counted_under=_COUNTED_UNDER.get(counters, "policy"),
+        mistakes=() if counters in _COUNTED_UNDER else (_counters_mistake(counters),),
     )
+
+
+def _counters_mistake(word: str) -> Mistake:
+    field = ("metadata", "annotations", COUNTERS_ANNOTATION)
+    return Mistake(field, f'"{word}" is neither "per-route" nor "shared"; all routes share their counters')
 
 
 def _limit_v1beta2(name: str, limit: LimitV1Beta2) -> PolicyLimit:

@@ -80,11 +80,11 @@ def _step(less_specific: Policy, effective: EffectivePolicy) -> EffectivePolicy:
 def _replace(effective: EffectivePolicy, override: Policy) -> EffectivePolicy:
     """All limits of ``override`` in the place of those of ``effective``.
 
-    Between policies that are counted under their own names, the one that is replaced stays the one that is counted: each
+    Between policies that do not share their targets, the one that is replaced stays the one that is counted: each
     route then has the override's limits for itself, and keeps its counters when the override comes or goes.
     """
     owner = effective.owner
-    if owner.counted_under != "policy" or override.counted_under != "policy":
+    if not (owner.exclusive and override.exclusive):
         return _whole(override)
     limits = (EffectiveLimit(limit, override, owner.key) for limit in override.limits)
     return EffectivePolicy(owner, _by_name(limits))

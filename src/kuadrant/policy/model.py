@@ -56,15 +56,22 @@ class Target(Struct, frozen=True, gc=False):
         return f"{self.namespace}/{self.name}"
 
 
+class Mistake(Struct, frozen=True, gc=False):
+    """Something that a policy says beside its limits and that is not what can be said; ``field`` is its path in the document."""
+
+    field: tuple[str, ...]
+    message: str
+
+
 class Policy(Struct, frozen=True, gc=False):
     """One rate limit policy.
 
     ``block`` and ``strategy`` say how it meets policies that are attached closer to the request; ``field`` is the path of
     the block in the document, for messages.
 
-    Two rules that differ between the API versions are properties of the policy. ``counted_under``: its limits are counted
-    under its own name, in one place for everything that it covers, or under the name of each route. ``exclusive``: it does
-    not share its target with another policy of this kind; the younger one is in conflict.
+    ``counted_under``: its limits are counted under its own name, in one place for everything that it covers, or under the name
+    of each route. ``exclusive`` is a rule that differs between the API versions: it does not share its target with another
+    policy of this kind, the younger one is in conflict; and where another such policy overrides it, its counters stay its own.
     """
 
     namespace: str
@@ -78,6 +85,7 @@ class Policy(Struct, frozen=True, gc=False):
     limits: tuple[PolicyLimit, ...] = ()
     counted_under: Literal["policy", "route"] = "route"
     exclusive: bool = False
+    mistakes: tuple[Mistake, ...] = ()
 
     @property
     def key(self) -> str:

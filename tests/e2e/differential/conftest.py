@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .generator import Case
 
 LOOPBACK = "127.0.0.1"
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 _PROBE_HOST = "probe.test"
 
 CounterKey = tuple[str, int, frozenset[str], frozenset[str], tuple[str, ...]]

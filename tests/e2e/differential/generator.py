@@ -394,7 +394,10 @@ def _policy(draw: st.DrawFn, name: str, routes: tuple[tuple[str, str, str], ...]
     if block != "limits":
         rules["strategy"] = draw(st.sampled_from(["atomic", "merge"]))
     spec = {"targetRef": reference, **(rules if block == "limits" else {block: rules})}
-    return _object("kuadrant.io/v1", "RateLimitPolicy", (namespace, name), created, spec)
+    policy = _object("kuadrant.io/v1", "RateLimitPolicy", (namespace, name), created, spec)
+    if draw(st.integers(0, 3)) == 3:
+        policy["metadata"]["annotations"] = {"kuadrant.io/counters": "shared"}
+    return policy
 
 
 # ------------------------------------------------------------------ requests

@@ -234,6 +234,18 @@ def test_a_v1_limit_of_a_gateway_is_counted_under_each_route_with_one_identifier
     assert len({limit.conditions for limit in compilation.limits}) == 1
 
 
+def test_a_v1_limit_whose_counters_are_shared_is_counted_once_for_all_routes(compile_text: Compile) -> None:
+    other = ROUTE.replace("name: route", "name: other").replace("example", "example2")
+    policy = (POLICY_V1 % ("policy", "Gateway", "gw")).replace(
+        "namespace: my-app}", "namespace: my-app, annotations: {kuadrant.io/counters: shared}}"
+    )
+    limits = "  limits: {x: {rates: [{limit: 5, window: 10s}]}}"
+    compilation = compile_text(f"{GATEWAY}{ROUTE}{other}{policy}{limits}")
+    assert [limit.namespace for limit in compilation.limits] == ["my-app/policy"]
+    for hostname in ("*.example.com", "*.example2.com"):
+        assert [action.scope for action in _rule(compilation, hostname).actions] == ["my-app/policy"]
+
+
 @pytest.mark.row(45)
 def test_each_rate_of_each_limit_is_an_entry(compile_text: Compile) -> None:
     two = "rates: [{limit: 5, duration: 1, unit: second}, {limit: 50, duration: 1, unit: minute}]"

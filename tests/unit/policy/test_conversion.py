@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuadrant.api.rate_limit_policy import RateV1, RateV1Beta2
+from kuadrant.policy.checks import check
 from kuadrant.policy.condition import (
     ExpressionCondition,
     ExpressionCounter,
@@ -173,3 +174,23 @@ def test_v1_strategy_and_conditions_of_the_block(read: Read, block: str) -> None
 def test_limits_are_in_the_order_of_their_names(read: Read) -> None:
     policy = to_model(read(V1 + "  limits: {b: {}, a: {}, c: {}}\n"))
     assert [limit.name for limit in policy.limits] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("word", "counted_under", "mistakes"),
+    [
+        ("per-route", "route", []),
+        ("shared", "policy", []),
+        ("all", "policy", ['"all" is neither "per-route" nor "shared"; all routes share their counters']),
+    ],
+)
+def test_an_annotation_says_whether_routes_share_their_counters(
+    read: Read, word: str, counted_under: str, mistakes: list[str]
+) -> None:
+    text = V1.replace("metadata: {", f"metadata: {{annotations: {{kuadrant.io/counters: {word}}}, ")
+    policy = to_model(read(text + "  limits: {x: {rates: [{limit: 5, window: 10s}]}}"))
+    assert policy.counted_under == counted_under
+    assert [problem.message for problem in check(policy).problems] == mistakes
+    assert {problem.field for problem in check(policy).problems} <= {
+        'metadata.annotations["kuadrant.io/counters"]'
+    }

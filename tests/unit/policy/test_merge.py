@@ -21,6 +21,8 @@ def _policy(
     block: Block = "defaults",
     strategy: Strategy = "atomic",
     counted_under: Literal["policy", "route"] = "route",
+    *,
+    exclusive: bool = False,
 ) -> Policy:
     return Policy(
         "ns",
@@ -30,6 +32,7 @@ def _policy(
         strategy=strategy,
         limits=tuple(map(PolicyLimit, limits)),
         counted_under=counted_under,
+        exclusive=exclusive,
     )
 
 
@@ -104,16 +107,21 @@ def test_a_limit_keeps_the_policy_that_it_came_from_and_with_it_that_policy_s_co
 
 @pytest.mark.row(92)
 @pytest.mark.row(101)
-def test_an_override_between_policies_counted_under_their_own_names_keeps_the_identity_of_the_overridden() -> (
-    None
-):
-    override = _policy("gateway", "a", "overrides", counted_under="policy")
-    route = _policy("route", "bc", counted_under="policy")
+def test_an_override_between_policies_of_v1beta2_keeps_the_identity_of_the_overridden() -> None:
+    override = _policy("gateway", "a", "overrides", counted_under="policy", exclusive=True)
+    route = _policy("route", "bc", counted_under="policy", exclusive=True)
     effective = merge([override, route])
     assert effective is not None
     (entry,) = effective.limits
     assert (entry.limit.name, entry.source.name, entry.identity) == ("a", "gateway", "ns/route")
     assert entry.scope("ns/any") == "ns/route"
+
+
+def test_an_override_whose_counters_are_shared_is_counted_in_one_place_for_all_routes() -> None:
+    override = _policy("gateway", "a", "overrides", counted_under="policy")
+    effective = merge([override, _policy("route", "bc", counted_under="policy")])
+    assert effective is not None
+    assert [entry.scope("ns/any") for entry in effective.limits] == ["ns/gateway"]
 
 
 def test_an_override_of_nothing_is_counted_under_its_own_name() -> None:
