@@ -11,7 +11,9 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.lab.walk import POLICY, wait
+import pytest
+
+from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, wait
 
 if TYPE_CHECKING:
     from tests.lab.walk import Walk
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 SECONDS = float(os.environ.get("QUIET_SECONDS", "30"))
 WRITES = {"APPLY", "PATCH", "PUT", "UPDATE", "POST", "DELETE"}
 OURS = {
+    "envoyextensionpolicies",
     "envoyfilters",
+    "envoypatchpolicies",
     "events",
     "gateways",
     "grpcroutes",
@@ -43,6 +47,7 @@ def writes(walk: Walk) -> Counter[str]:
     return found
 
 
+@pytest.mark.parametrize("walk", [ISTIO, ENVOY_GATEWAY], ids=["istio", "envoy-gateway"], indirect=True)
 def test_at_rest_nothing_is_written(walk: Walk) -> None:
     walk.apply(POLICY)
     wait(lambda: walk.enforced() == "True")
