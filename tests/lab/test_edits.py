@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from tests.lab.walk import wait
 if TYPE_CHECKING:
     from tests.lab.walk import Walk
 
-EDITS = 200
+EDITS = int(os.environ.get("EDITS", "200"))
 POLICY = """
 apiVersion: kuadrant.io/v1
 kind: RateLimitPolicy
