@@ -13,6 +13,7 @@ import pytest
 from kuadrant.wasm import embedded, lock
 from kuadrant.wasm.catalogue import CHOSEN
 
+from ...stand_ins import stand_in  # noqa: TID252  (tests are no package)
 from .test_change import Clients
 
 if TYPE_CHECKING:
@@ -43,15 +44,22 @@ class Modules:
         (folder / lock.NAME).write_text(lock.text(entries))
         self.choose(self.data[0])
 
+    def add(self, version: str, data: bytes, dialect: str) -> None:
+        """One more, which is not chosen."""
+        entries = lock.parse((self.folder / lock.NAME).read_text())
+        entry = self._entry(version, data, dialect)
+        (self.folder / entry.file).write_bytes(data)
+        (self.folder / lock.NAME).write_text(lock.text((*entries, entry)))
+
     @staticmethod
-    def _entry(version: str, data: bytes) -> lock.Entry:
+    def _entry(version: str, data: bytes, dialect: str = "kuadrant-v1") -> lock.Entry:
         return lock.Entry(
             name=CHOSEN,
             version=version,
             file=f"{CHOSEN}@{version}",
             sha256=hashlib.sha256(data).hexdigest(),
             size=len(data),
-            dialects=("kuadrant-v1",),
+            dialects=(dialect,),
             source="",
         )
 
@@ -99,6 +107,30 @@ def test_modules_are_swapped_under_load_and_no_request_is_lost_or_unlimited(
     assert result.statuses[429] > result.statuses[200]
     assert result.broken == 0
     assert kuadrant.calls() - before == result.total
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("dialect", ["rate-limit-policies", "action-sets", "action-sets-conditional-data"])
+def test_a_module_of_another_dialect_takes_over_and_gives_back_under_load(
+    start: Callable[..., Kuadrant], toystore: Path, modules: Modules, dialect: str
+) -> None:
+    """A module is never told anything in the dialect of another: one of them would let everything pass, or answer 503."""
+    official = stand_in(dialect)
+    modules.add("v0.4.0", official, dialect)
+    kuadrant = start(toystore, "--echo", "--modules", str(modules.folder))
+    before = kuadrant.calls()
+    clients = Clients(kuadrant.port, 4, rate=RATE)
+    statuses = []
+    for data in (official, modules.data[0]):
+        swap(kuadrant, modules, data)
+        statuses.append([kuadrant.request("POST").status for _ in range(12)])
+
+    result = clients.stop()
+
+    assert all(429 in few for few in statuses)
+    assert set(result.statuses) <= {200, 429}
+    assert result.broken == 0
+    assert kuadrant.calls() - before == result.total + 24
 
 
 def test_what_is_no_module_of_the_lock_leaves_the_old_one_limiting_and_heals(
