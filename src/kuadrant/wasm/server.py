@@ -254,6 +254,7 @@ class _Connection:
         "_conversation",
         "_discardable",
         "_ended",
+        "_fresh",
         "_head",
         "_peer",
         "_reading",
@@ -276,6 +277,7 @@ class _Connection:
         self._sent = 0  # bytes of the body
         self._reading = self._writing = False
         self._ended = False  # the client will send nothing more
+        self._fresh = True  # nothing was answered yet
         self._discardable = (
             -1
         )  # bytes that may still be read and thrown away; below 0, bytes are read as requests
@@ -310,10 +312,13 @@ class _Connection:
         self.close()
 
     def finish(self) -> None:
-        """Answer what has arrived, then close; the server is stopping."""
+        """Answer what has arrived, then close; the server is stopping.
+
+        Who has just connected is about to ask, and would take the end for a failure.
+        """
         if self._idle:
             self._on_readable()
-        if self._idle:
+        if self._idle and not self._fresh:
             self.close()
 
     def close(self) -> None:
@@ -384,6 +389,7 @@ class _Connection:
 
     def _begin(self, response: Response) -> None:
         self._response = response
+        self._fresh = False
         self._head = response.head + self._server.end_of_head()
         self._body = response.body
         self._sent = 0

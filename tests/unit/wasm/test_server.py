@@ -417,3 +417,14 @@ async def test_who_comes_shortly_after_the_end_was_announced_is_still_answered_o
         await stopping
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", server.port)
+
+
+async def test_who_has_connected_and_not_asked_yet_when_it_ends_is_still_answered() -> None:
+    async with serve([SMALL], "127.0.0.1") as server:
+        with client(server) as opened:
+            await become(lambda: server.connections == 1)
+            stopping = asyncio.create_task(server.stop(20))
+            await asyncio.sleep(0)
+            await send(opened, GET)
+            assert SMALL.data in await received(opened)
+        await stopping
