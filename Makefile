@@ -103,6 +103,12 @@ rows: $(VENV)/.dev ## Show which of Kuadrant's behaviours have a test, and why t
 soak: $(VENV)/.dev ## Compare what is decided with what a real Envoy does, for 200,000 requests (FUZZ_SCALE=20, FUZZ_SEED=...)
 	FUZZ_SCALE=$(or $(FUZZ_SCALE),20) $(BIN)/python -m pytest --timeout 14400 tests/e2e/differential
 
+.PHONY: prove-modules
+prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, download from it all at once: a quarter of an hour, as root
+	SWAPS=20 SWAPS_APART=3 $(BIN)/python -m pytest --capture=no tests/e2e/standalone/test_modules.py tests/e2e/wasm/test_rolling.py
+	FUZZ_SCALE=200 $(BIN)/python -m pytest --timeout 3600 tests/unit/wasm/test_server_fuzz.py
+	$(BIN)/python benchmarks/module_downloads.py
+
 .PHONY: coverage
 coverage: $(VENV)/.dev ## Run the tests and show the lines and branches that none of them reaches
 	$(BIN)/coverage erase
