@@ -125,6 +125,7 @@ class Reconciler:
         self._desired: dict[Key, tuple[GatewayObjects, tuple[Desired, ...]]] = {}
         self._progresses: Mapping[Key, Progress] = {}
         self._wanted_statuses: Mapping[Key, PolicyStatus] = {}
+        self._decided_on: Mapping[Key, kinds.StoredPolicy] = {}
         self._kuadrant: Condition | None = None
         self._affected = Affected({}, {}, {})
         store.listen(self._take)
@@ -258,6 +259,7 @@ class Reconciler:
         self._wanted_statuses = self._policy_statuses.of(world, decision, progress, now)
         if (due := self._policy_statuses.due) is not None:
             self._objects.add_after(DECISION, max(0.0, due - now))
+        self._decided_on = world.policies
         self._mark_policies()
         self._mark_kuadrant(world, decision)
         self._affected = self._affected_objects.of(world.objects, decision.compilation.policies)
@@ -266,15 +268,22 @@ class Reconciler:
 
     def _mark_policies(self) -> None:
         table, wanted = self._store.table(kinds.POLICIES), self._wanted_statuses
-        if self._are_as_before("policy", "", wanted, table.resource_version):
+        if self._are_as_before("policy", "", wanted, table.resource_version, self._decided_on):
             return
         for key, status in wanted.items():
             work, stored = Work("policy", key), table.entries.get(key)
-            if stored is None or not self._is_new(work, status, stored):
+            if stored is None or not self._is_decided_on(stored):
+                continue
+            if not self._is_new(work, status, stored):
                 continue
             if not self._writer.is_in_place(_policy_status(status, stored)):
                 goal = (status, stored.object.metadata.generation)
                 self._mark(self._statuses, work, goal, after=_settle(status, stored))
+
+    def _is_decided_on(self, stored: Entry[kinds.StoredPolicy]) -> bool:
+        """Whether the last decision was about the policy as it is stored: of what was edited since, nothing is known yet."""
+        policy = self._decided_on.get(stored.key)
+        return policy is not None and policy.metadata.generation == stored.object.metadata.generation
 
     def _mark_affected(self, kind: Kind[Any]) -> None:
         table, wanted = self._store.table(kind), self._affected
@@ -421,6 +430,8 @@ class Reconciler:
         status = self._wanted_statuses.get(work.key)
         if stored is None or status is None:
             self._writer.forget(work)
+            return
+        if not self._is_decided_on(stored):
             return
         desired = _policy_status(status, stored)
         if not await self._writer.apply(work, desired):
