@@ -40,7 +40,8 @@ def collected() -> dict[int, list[str]]:
             plugins=[collector],
         )
     if status:
-        sys.exit(f"the tests cannot be collected:\n{output.getvalue()}")
+        _, _, errors = output.getvalue().partition("\n=")
+        sys.exit(f"the tests cannot be collected:\n={errors}")
     return collector.tests
 
 

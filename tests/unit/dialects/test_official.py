@@ -15,8 +15,15 @@ from cel_expr_python import cel
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
-from kuadrant.decide import Request, chosen
+from kuadrant.compiler.program import (
+    Action,
+    GatewayProgram,
+    HostProgram,
+    LimitAction,
+    ListenerProgram,
+    RuleProgram,
+)
+from kuadrant.decide import Counters, Request, decide
 from kuadrant.dialects import DIALECTS, InexpressibleError, Service
 from kuadrant.policy.condition import (
     ExpressionCondition,
@@ -62,9 +69,6 @@ def _attributes(request: Request) -> dict[str, str]:
     }
 
 
-# ---------------------------------------------------------------------- what a program asks
-
-
 def _glob(pattern: str, text: str) -> bool:
     parts = {"?": ".?", "*": ".*", "+": ".+"}
     return (
@@ -84,27 +88,15 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
+# ---------------------------------------------------------------------- what a program asks
+
+
 def _asked(hosts: Sequence[HostProgram], request: Request) -> Asked:
-    rule = chosen(hosts, request)
-    attributes = _attributes(request)
-    calls: Asked = []
-    for action in rule.actions if rule else ():
-        entries: dict[str, str] = {}
-        for limit in action.limits:
-            own = {limit.key: "1"}
-            for counter in limit.counters:
-                assert isinstance(counter, SelectorCounter)
-                if counter.selector in attributes:
-                    own[counter.selector] = attributes[counter.selector]
-            applies = len(own) == 1 + len(limit.counters) and all(
-                isinstance(one, SelectorCondition)
-                and OPERATORS[one.operator](attributes.get(one.selector, ""), one.value)
-                for one in limit.when
-            )
-            entries |= own if applies else {}
-        if entries:
-            calls.append((action.scope, entries))
-    return calls
+    """What ``decide`` asks where nobody is over a limit."""
+    listener = ListenerProgram(("http",), 80, "HTTP", tuple(hosts))
+    decision = decide(GatewayProgram("ns", "gw", (listener,), ()), request, Counters(()), 0)
+    assert decision.outcome in {"admitted", "no-route"}
+    return [(question.scope, dict(question.entries)) for question in decision.questions]
 
 
 # ---------------------------------------------------------------------- the three forms, read
