@@ -406,6 +406,7 @@ async def scale(size: int, gateways: int, edits: int, *, profile: bool) -> dict[
         figures["applied s"] = took
         figures["enforced s"] = await one.until(lambda: one.enforced() == size, "all are enforced")
         await one.quiet()
+        figures["CPU until then s"] = one.operator.cpu()
         figures["RSS MiB"], figures["RSS at most MiB"] = one.operator.memory()
         figures["largest KiB"] = await one.largest()
 

@@ -55,15 +55,16 @@ def expressible(
 def _refused(
     compilation: Compilation, dialect: Dialect, failure_mode: FailureMode, module: str
 ) -> dict[str, PolicyFacts]:
-    policies = {
-        one.policy.key: one.policy for one in compilation.policies if one.acceptance.reason == "Accepted"
-    }
+    accepted = (one.policy for one in compilation.policies if one.acceptance.reason == "Accepted")
     hosts = (
         host for program in compilation.programs for listener in program.listeners for host in listener.hosts
     )
     found: dict[str, list[Unsupported]] = {}
-    for one in dialect.unsupported(policies.values(), hosts, failure_mode):
+    for one in dialect.unsupported(accepted, hosts, failure_mode):
         found.setdefault(one.policy, []).append(one)
+    if not found:
+        return {}
+    policies = {one.policy.key: one.policy for one in compilation.policies}
     return {key: _facts(policies[key], unsupported, module) for key, unsupported in found.items()}
 
 

@@ -155,7 +155,7 @@ class Decider:
         decisions: dict[Key, GatewayDecision] = {}
         for key, decider in deciders.items():
             gateway, program = gateways[key], programs[key]
-            held_here = held is not None and held.issuperset(program.limits)
+            held_here = decider.holds(held, program.limits)
             decisions[key] = decider.decide(
                 gateway,
                 class_=classes.get(gateway.spec.gateway_class_name),
@@ -197,6 +197,8 @@ class _GatewayDecider:
     """Decides about one gateway."""
 
     def __init__(self) -> None:
+        self.holds = Last(_holds)
+        """Whether the rate limit service, which has ``held``, holds all limits of the gateway."""
         self._objects = Last(_objects)
         self._obsolete = Last(_obsolete)
         self._observed: Any = None
@@ -254,6 +256,10 @@ class _GatewayDecider:
             self._decision = GatewayDecision(provider=provider, wanted=wanted, awaited=awaited, obsolete=gone)
         assert self._decision is not None
         return self._decision
+
+
+def _holds(held: frozenset[Limit] | None, limits: tuple[Limit, ...]) -> bool:
+    return held is not None and held.issuperset(limits)
 
 
 def _objects(

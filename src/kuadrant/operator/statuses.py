@@ -99,9 +99,12 @@ class PolicyStatuses:
             return self._result
         self._made_from, self._rest = made_from, rest
         statuses: dict[Key, tuple[PolicyFacts, _Proof, PolicyStatus]] = {}
+        proofs: dict[tuple[str, ...], _Proof] = {}
         for facts in decision.compilation.policies:
             key = (facts.policy.namespace, facts.policy.name)
-            proof = _proof(facts, everything)
+            if facts.gateways not in proofs:
+                proofs[facts.gateways] = _proof(facts.gateways, everything)
+            proof = proofs[facts.gateways]
             last = self._statuses.get(key)
             if (
                 last is None
@@ -126,13 +129,13 @@ class PolicyStatuses:
 _Proof = tuple[object, ...]
 
 
-def _proof(facts: PolicyFacts, everything: Evidence) -> _Proof:
-    """What of all evidence is about the gateways of a policy."""
+def _proof(gateways: tuple[str, ...], everything: Evidence) -> _Proof:
+    """What of all evidence is about ``gateways``."""
     acknowledged, refused, awaited = everything.acknowledged, everything.refused, everything.awaited
     return (
         everything.installed,
         everything.missing,
-        *((name in acknowledged, refused.get(name), awaited.get(name)) for name in facts.gateways),
+        *((name in acknowledged, refused.get(name), awaited.get(name)) for name in gateways),
     )
 
 
