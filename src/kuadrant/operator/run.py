@@ -223,6 +223,7 @@ class Operator:
         self._behind = Store()
         self._behind.add(kinds.ENDPOINT_SLICES)
         self._behind.listen(lambda _: self._doubted.set())
+        self._by_service = not settings.wasm_host
         self._slices = Labelled(settings.namespace, f"kubernetes.io/service-name={SERVICE}")
         holder = f"{socket.gethostname()}_{os.urandom(4).hex()}"
         timing = Timing.of(settings.lease_seconds)
@@ -334,6 +335,9 @@ class Operator:
                     await self._doubted.wait()
 
     def _endpoints(self) -> tuple[Address, ...]:
+        """The replicas behind the Service, where gateways are sent to it: another name may lead to a process outside the cluster."""
+        if not self._by_service:
+            return ()
         slices = self._behind.table(kinds.ENDPOINT_SLICES).entries.values()
         return endpoints(entry.object for entry in slices)
 
