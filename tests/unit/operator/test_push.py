@@ -166,36 +166,6 @@ async def test_what_goes_out_is_the_filter_with_the_module_in_it() -> None:
         assert form == decode(encode(extension(NAME, MODULE.data, text.encode())))
 
 
-async def test_an_edit_that_comes_while_a_decision_is_served_is_not_called_enforced() -> None:
-    """What is said of a policy is said of the generation that was decided on, not of the one that has come since."""
-    async with pushing() as one:
-        run = one.run
-        run.api.hold()
-        await one.ask()
-        await one.take()
-        await run.until(run.is_enforced)
-        await run.quiet()
-        take, said = one.push.take, []
-
-        async def edit_meanwhile(*arguments: Any) -> None:
-            await take(*arguments)
-            if run.api.get(kinds.POLICIES, POLICY)["metadata"].get("generation", 0) < 7:
-                run.edit(7)
-                run.api.get(kinds.POLICIES, POLICY)["metadata"]["generation"] = 7
-                run.api.put(run.api.get(kinds.POLICIES, POLICY))
-            condition = run.enforced() or {}
-            said.append((condition["status"], condition["observedGeneration"]))
-
-        one.push.take = edit_meanwhile  # type: ignore[method-assign,assignment]
-        run.reconciler.look()
-        await run.until(lambda: run.maximum() == 7)
-        await one.says("[Limitador]")
-        assert ("True", 7) not in said
-
-        run.api.hold()
-        await run.until(lambda: (run.enforced() or {}).get("observedGeneration") == 7 and run.is_enforced())
-
-
 async def test_how_pods_stand_is_counted_for_each_gateway() -> None:
     def counted(state: str) -> float | None:
         labels = {"gateway": "/".join(GATEWAY), "delivery": "push", "state": state}

@@ -25,6 +25,7 @@ from kuadrant.operator.decision import Known
 from kuadrant.operator.delivery import Deliveries
 from kuadrant.operator.metrics import Metrics
 from kuadrant.operator.reconcile import Reconciler
+from kuadrant.operator.work import Work
 from tests.unit.operator.test_decision import CLASS, EXAMPLE
 
 if TYPE_CHECKING:
@@ -366,3 +367,19 @@ async def test_metrics_tell_what_was_done_and_how_policies_stand() -> None:
             lambda: bool(value("controller_runtime_reconcile_errors_total", controller="gateway"))
         )
         assert value("workqueue_retries_total", name="objects", controller="objects")
+
+
+async def test_of_an_edit_that_was_not_decided_on_yet_nothing_is_said() -> None:
+    """A status that is due to be written is about the generation from before."""
+    async with enforcing() as run:
+        run.edit(7)
+        generation = run.api.get(kinds.POLICIES, POLICY)["metadata"]["generation"]
+        await run.reconciler._perform(Work("policy", POLICY))
+        condition = run.enforced()
+        assert condition is not None
+        assert condition["observedGeneration"] < generation
+
+        await run.until(lambda: run.maximum() == 7)
+        run.api.hold()
+        await run.until(lambda: (run.enforced() or {}).get("observedGeneration") == generation)
+        assert run.is_enforced()
