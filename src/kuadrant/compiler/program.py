@@ -20,7 +20,7 @@ class LimitAction(Struct, frozen=True, gc=False):
 
     ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value ``1``.
     ``sources`` are the policies, as ``namespace/name``, that the limit came from. A limit that nobody can evaluate as it is
-    written has the condition ``UNDECIDABLE`` alone, and no counters.
+    written has the condition ``UNDECIDABLE`` behind those that can be evaluated, and no counters.
     """
 
     key: str

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from kuadrant.api.limitador import Limit
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
+from kuadrant.policy.checks import is_decidable
 from kuadrant.policy.condition import UNDECIDABLE, Condition, Counter, SelectorCounter
 from kuadrant.policy.identifiers import action_set_name, descriptor_entry, limit_condition, limit_identifier
 from kuadrant.policy.merge import EffectiveLimit, merge
@@ -161,9 +162,12 @@ def _actions(
 
 def _limit_action(entry: EffectiveLimit, *, undecidable: bool) -> LimitAction:
     conditions: tuple[Condition, ...] = (*entry.source.when, *entry.limit.when)
+    if undecidable:
+        # All conditions have to hold: where one that can be evaluated does not, the limit does not apply whatever the rest says.
+        conditions = (*filter(is_decidable, conditions), UNDECIDABLE)
     return LimitAction(
         key=limit_identifier(entry.identity, entry.limit.name),
-        when=(UNDECIDABLE,) if undecidable else conditions,
+        when=conditions,
         counters=() if undecidable else tuple(dict.fromkeys(entry.limit.counters)),
         sources=(entry.source.key,),
     )

@@ -62,6 +62,17 @@ def check(policy: Policy) -> CheckedPolicy:
     )
 
 
+def is_decidable(condition: Condition) -> bool:
+    """Whether ``condition`` can be evaluated; that it can does not mean that it never fails."""
+    if isinstance(condition, ExpressionCondition):
+        try:
+            check_predicate(condition.expression)
+        except ExpressionError:
+            return False
+        return True
+    return selector_path(condition.selector) is not None
+
+
 def _limit(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
     field: Path = ("limits", limit.name)
     for index, rate in enumerate(limit.rates):

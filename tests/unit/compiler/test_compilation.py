@@ -357,6 +357,22 @@ def test_a_limit_that_cannot_be_evaluated_fails_at_the_gateway_and_its_neighbour
     assert [limit.name for limit in compilation.limits] == ["good"]
 
 
+def test_a_limit_that_cannot_be_evaluated_is_closed_only_where_its_other_conditions_hold(
+    compile_text: Compile,
+) -> None:
+    policy = POLICY_V1 % ("p", "HTTPRoute", "route")
+    limit = (
+        "rates: [{limit: 5, window: 10s}], when: [{predicate: nope}, {predicate: request.method == 'POST'}]"
+    )
+    compilation = compile_text(
+        f"{GATEWAY}{ROUTE}{policy}  limits: {{bad: {{{limit}, counters: [{{expression: request.path}}]}}}}"
+    )
+    (action,) = _rule(compilation).actions
+    (bad,) = action.limits
+    assert bad.when == (ExpressionCondition("request.method == 'POST'"), UNDECIDABLE)
+    assert (bad.counters, compilation.limits) == ((), ())
+
+
 # Rules and hosts
 
 
