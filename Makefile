@@ -30,7 +30,7 @@ demo: $(VENV)/.run ## Run the toystore example on a real Envoy (PORT, WASM_PORT,
 LAB ?= default
 CLUSTER ?= lab
 GATEWAY ?= istio
-export LAB CLUSTER GATEWAY IMG
+export LAB CLUSTER GATEWAY IMG ADDRESS KUBECTL
 
 .PHONY: local-setup
 local-setup: $(VENV)/.run ## Start a cluster with the operator (LAB=name, CLUSTER=lab|kind|existing, GATEWAY=istio|envoy-gateway|both)
@@ -59,6 +59,10 @@ deploy: ## Install everything into the cluster of the current kubeconfig
 .PHONY: undeploy
 undeploy: ## Remove everything from it
 	$(KUBECTL) delete --ignore-not-found --kustomize config/default
+
+.PHONY: run
+run: $(VENV)/.run ## Run the operator here for the cluster of the current kubeconfig (ADDRESS=where its pods reach us)
+	@exec $(BIN)/python scripts/run_operator.py
 
 .PHONY: logs
 logs: ## Follow the operator's log

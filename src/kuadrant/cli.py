@@ -247,6 +247,7 @@ def operator(
     wasm_port: Annotated[PortOrOff, Parameter(env_var="WASM_SHIM_HTTP_PORT")] = 8082,
     wasm_host: Annotated[str, Parameter(env_var="WASM_SHIM_HOST")] = "",
     wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned",
+    wasm_proof: Annotated[Literal["service", "endpoints"], Parameter(env_var="WASM_SHIM_PROOF")] = "service",
     wasm_delivery: Annotated[Literal["pull", "push"], Parameter(env_var="WASM_DELIVERY")] = "pull",
     push_port: Annotated[PortOrOff, Parameter(env_var="WASM_PUSH_PORT")] = 8083,
     push_host: Annotated[str, Parameter(env_var="WASM_PUSH_HOST")] = "",
@@ -275,6 +276,8 @@ def operator(
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         wasm_host: The name under which gateways reach the module server; by default that of its Service.
         wasm_url: pinned writes the module's address with its digest, plain without.
+        wasm_proof: How the module's address is proven before it is written: by the Service's name and each endpoint behind it,
+            or by the endpoints alone, outside a cluster, where the name means nothing.
         wasm_delivery: How gateways get the module: pull from the module server, push over a stream that tells what became of it.
             The annotation kuadrant.io/wasm-delivery of a Gateway overrides it.
         push_port: The port of the push server; 0 turns it off.
@@ -296,6 +299,7 @@ def operator(
                 wasm_port=wasm_port,
                 wasm_host=wasm_host,
                 wasm_url=wasm_url,
+                wasm_proof=wasm_proof,
                 delivery=wasm_delivery,
                 push_port=push_port,
                 push_host=push_host,

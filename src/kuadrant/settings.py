@@ -58,6 +58,7 @@ class OperatorSettings(Struct, frozen=True, kw_only=True):
     wasm_port: int = 8082
     wasm_host: str = ""
     wasm_url: Literal["pinned", "plain"] = "pinned"
+    wasm_proof: Literal["service", "endpoints"] = "service"
     delivery: Literal["pull", "push"] = "pull"
     push_port: int = 8083
     push_host: str = ""

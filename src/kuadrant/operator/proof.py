@@ -35,12 +35,15 @@ def endpoints(slices: Iterable[EndpointSlice]) -> tuple[Address, ...]:
     return tuple(sorted(found, key=lambda address: (address.host, address.port)))
 
 
-async def prove(module: Module, replicas: Iterable[Address] = ()) -> str:
+async def prove(module: Module, replicas: Iterable[Address] = (), *, by_name: bool = True) -> str:
     """Get the address, and the same from each of the replicas behind it; return what is wrong, empty if nothing is.
 
-    A gateway gets one of the replicas, and closes when it gets none that has the module: all of them must have it.
+    A gateway gets one of the replicas, and closes when it gets none that has the module: all of them must have it. Without
+    ``by_name`` the replicas are all that is asked, of which there must be one: names of Services mean nothing outside a cluster.
     """
-    urls = (module.url, *(_at(module.url, replica) for replica in replicas))
+    urls = (*((module.url,) if by_name else ()), *(_at(module.url, replica) for replica in replicas))
+    if not urls:
+        return f"no endpoint is behind {module.url}"
     problems = await asyncio.gather(*(_get(url, module.sha256) for url in urls))
     return next(filter(None, problems), "")
 

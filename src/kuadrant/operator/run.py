@@ -215,6 +215,7 @@ class Operator:
             configure_by_address=_by_address(dialect, service) if dialect.targets else None,
         )
         self._doubted = asyncio.Event()
+        self._by_name = settings.wasm_proof == "service"
         self._client = client
         self._store = Store()
         for kind in kinds.ALL:
@@ -319,7 +320,7 @@ class Operator:
         """Find out again and again, and when the Service's endpoints change, whether the module's address gives its bytes."""
         while True:
             self._doubted.clear()
-            problem = await prove(self._module, self._endpoints())
+            problem = await self._prove_served(self._module)
             if problem != self._known.module_problem:
                 self._known = replace(self._known, module_problem=problem)
                 if problem:
@@ -334,6 +335,9 @@ class Operator:
                 async with asyncio.timeout(_PROVEN_SECONDS):
                     await self._doubted.wait()
 
+    async def _prove_served(self, module: Module) -> str:
+        return await prove(module, self._endpoints(), by_name=self._by_name)
+
     def _endpoints(self) -> tuple[Address, ...]:
         """The replicas behind the Service, where gateways are sent to it: another name may lead to a process outside the cluster."""
         if not self._by_service:
@@ -343,7 +347,7 @@ class Operator:
 
     async def _prove_now(self, module: Module) -> str:
         """What is wrong with an address at this moment; if anything is, it counts for all gateways."""
-        problem = await prove(module, self._endpoints())
+        problem = await self._prove_served(module)
         if problem:
             self._doubted.set()
         return problem

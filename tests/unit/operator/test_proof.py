@@ -83,3 +83,11 @@ def test_the_replicas_are_those_that_take_requests() -> None:
 
     assert found == (Replica("10.0.0.1", 8082), Replica("10.0.0.2", 8082), Replica("fd00::1", 8082))
     assert str(found[-1]) == "[fd00::1]:8082"
+
+
+async def test_outside_a_cluster_the_endpoints_are_proof_and_without_one_nothing_is() -> None:
+    async with serve([MODULE], "127.0.0.1") as server:
+        module = Address(url="http://no-such-name.invalid/kuadrant-wasm-shim", sha256=MODULE.sha256)
+
+        assert await prove(module, [Replica("127.0.0.1", server.port)], by_name=False) == ""
+        assert await prove(module, by_name=False) == f"no endpoint is behind {module.url}"
