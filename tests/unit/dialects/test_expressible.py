@@ -91,6 +91,24 @@ def test_without_one_policy_another_may_ask_for_too_much() -> None:
     assert compilation.limits == ()
 
 
+BROKEN = WORLD.replace("'x-user' in request.headers\"", 'true) || (true"')
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_limit_that_nobody_can_evaluate_fails_or_its_policy_is_not_accepted(dialect: str) -> None:
+    compilation = _compiled(dialect, BROKEN)
+    (host, *_) = (
+        host
+        for program in compilation.programs
+        for listener in program.listeners
+        for host in listener.hosts
+        if host.rules
+    )
+    fails = b"1 / 0 == 0" in DIALECTS[dialect].render((host,), Service("cluster"))
+    assert fails is (_accepted(compilation)["own"] == "Accepted")
+    assert fails is (dialect in {"kuadrant-v1", "action-sets", "action-sets-conditional-data"})
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_host_of_the_result_can_be_rendered(dialect: str) -> None:
     for program in _compiled(dialect).programs:

@@ -26,6 +26,7 @@ from kuadrant.compiler.program import (
 from kuadrant.decide import Counters, Request, decide
 from kuadrant.dialects import DIALECTS, InexpressibleError, Service
 from kuadrant.policy.condition import (
+    UNDECIDABLE,
     ExpressionCondition,
     ExpressionCounter,
     SelectorCondition,
@@ -38,6 +39,8 @@ from . import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from kuadrant.dialects import FailureMode
 
 Json = dict[str, Any]
 
@@ -483,3 +486,16 @@ def test_with_failures_allowed_one_limit_must_not_take_the_others_with_it(
     assert DIALECTS[name].unsupported((), (_host(rule),), "deny") == ()
     alone = RuleProgram("rule", "ns/route", EVERYTHING, (Action("ns/route", (own,)),))
     assert DIALECTS[name].unsupported((), (_host(alone),), "allow") == ()
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+@pytest.mark.parametrize("mode", ["deny", "allow"])
+def test_a_limit_that_nobody_can_evaluate_is_not_half_said(name: str, mode: FailureMode) -> None:
+    broken = LimitAction("limit.own__1", (UNDECIDABLE,), sources=("ns/own",))
+    action = Action("ns/route", (broken, LimitAction("limit.all__2", sources=("ns/all",))))
+    host = _host(RuleProgram("rule", "ns/route", EVERYTHING, (action,)))
+    takes_it = name in {"action-sets", "action-sets-conditional-data"} and mode == "deny"
+    found = DIALECTS[name].unsupported((), (host,), mode)
+    assert (found == ()) is takes_it
+    if takes_it:
+        assert b"1 / 0 == 0" in DIALECTS[name].render((host,), SERVICE)

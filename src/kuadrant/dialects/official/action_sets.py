@@ -23,7 +23,7 @@ from kuadrant.dialects.official import cel_text, user_expressions
 from kuadrant.dialects.official.judgement import unsupported
 from kuadrant.dialects.official.settled import Complaint, policies_of, settled
 from kuadrant.dialects.relevance import relevant
-from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+from kuadrant.policy.condition import UNDECIDABLE, ExpressionCondition, ExpressionCounter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -148,6 +148,8 @@ def _complaints_about_actions(
 
 def _may_fail(limit: LimitAction) -> bool:
     """Whether an expression of the limit may fail, one after the other, each only if the ones before it hold."""
+    if UNDECIDABLE in limit.when:
+        return True
     conditions = [one.expression for one in limit.when if isinstance(one, ExpressionCondition)]
     counters = [one.expression for one in limit.counters if isinstance(one, ExpressionCounter)]
     return user_expressions.may_fail((*conditions, *counters))
@@ -185,7 +187,8 @@ def _condition(form: _Form, condition: Condition) -> str:
     if not isinstance(condition, ExpressionCondition):
         return cel_text.predicate(condition)
     _check_form(form)
-    user_expressions.check(condition.expression)
+    if condition != UNDECIDABLE:
+        user_expressions.check(condition.expression)
     return condition.expression
 
 

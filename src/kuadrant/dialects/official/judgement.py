@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kuadrant.api.problem import Path, spelled
 from kuadrant.dialects.dialect import InexpressibleError, Unsupported
+from kuadrant.dialects.official.settled import Complaint
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kuadrant.compiler.program import HostProgram
-    from kuadrant.dialects.official.settled import Complaint
     from kuadrant.dialects.service import FailureMode
     from kuadrant.policy.condition import Condition, Counter
     from kuadrant.policy.model import Policy
@@ -37,22 +37,27 @@ def unsupported(
     found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
     unsound = {one.policy for one in found}
     for host in hosts:
-        for complaint in _sound(complaints, host, failure_mode):
+        unsaid = tuple(_unsaid(host, condition, counter))
+        # What a limit asks for in itself comes first; mostly it was found with its policy.
+        for complaint in unsaid or complaints(host, failure_mode):
             if complaint.policies.isdisjoint(unsound):
                 reason = f"{complaint.reason}, host name {host.hostname}"
                 found |= {Unsupported(policy, "spec", reason) for policy in complaint.policies}
     return tuple(sorted(found))
 
 
-def _sound(
-    complaints: Callable[[HostProgram, FailureMode], Iterable[Complaint]],
-    host: HostProgram,
-    failure_mode: FailureMode,
-) -> tuple[Complaint, ...]:
-    try:
-        return tuple(complaints(host, failure_mode))
-    except InexpressibleError:  # what a policy says in itself, which was found there
-        return ()
+def _unsaid(
+    host: HostProgram, condition: Callable[[Condition], object], counter: Callable[[Counter], object]
+) -> Iterator[Complaint]:
+    actions = dict.fromkeys(action for rule in host.rules for action in rule.actions)
+    for limit in dict.fromkeys(limit for action in actions for limit in action.limits):
+        try:
+            for one in limit.when:
+                condition(one)
+            for each in limit.counters:
+                counter(each)
+        except InexpressibleError as error:
+            yield Complaint(frozenset(limit.sources), f"{error}, limit {limit.key}")
 
 
 def _of_policy(
