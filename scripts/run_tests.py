@@ -82,7 +82,7 @@ def main(words: Sequence[str]) -> None:
 def _build(log: str) -> subprocess.Popen[bytes]:
     with Path(log).open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "lab", "build", "--gateway=both"],
+            [sys.executable, "-m", "lab", "build"],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
