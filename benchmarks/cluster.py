@@ -401,12 +401,14 @@ async def scale(size: int, gateways: int, edits: int, *, profile: bool) -> dict[
     figures: dict[str, float] = {}
     async with bench(profile=profile) as one:
         await one.apply(gateway(f"gw-{number}", [listener()]) for number in range(gateways))
+        mark = one.cluster.mark()
         took = await one.apply(route(number, {"name": f"gw-{number % gateways}"}) for number in range(size))
         took += await one.apply(policy(number) for number in range(size))
         figures["applied s"] = took
         figures["enforced s"] = await one.until(lambda: one.enforced() == size, "all are enforced")
         await one.quiet()
         figures["CPU until then s"] = one.operator.cpu()
+        figures["writes per policy"] = len(one.cluster.writes(mark).get("operator", ())) / size
         figures["RSS MiB"], figures["RSS at most MiB"] = one.operator.memory()
         figures["largest KiB"] = await one.largest()
 

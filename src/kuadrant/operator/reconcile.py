@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from kuadrant.operator.decision import Decider, Decision, GatewayDecision, Known
 from kuadrant.operator.delivery import Deliveries
 from kuadrant.operator.memo import are, kept
 from kuadrant.operator.notices import notices
+from kuadrant.operator.pace import Pace
 from kuadrant.operator.patience import Patience
 from kuadrant.operator.statuses import (
     STAYS,
@@ -100,6 +102,8 @@ class Reconciler:
         self._policy_statuses = PolicyStatuses()
         self._affected_objects = AffectedObjects()
         self._patience: Patience[Work] = Patience()
+        self._pace = Pace()
+        self._deciding = self._changed_meanwhile = False
         # Objects do not wait for statuses, of which there may be thousands.
         self._objects: Workers[Work] = Workers(
             self._perform, at_once=_AT_ONCE, meter=metrics.queue("objects")
@@ -156,7 +160,14 @@ class Reconciler:
 
     def look(self) -> None:
         """Something changed: decide again."""
-        self._objects.add(DECISION)
+        if self._deciding:
+            self._changed_meanwhile = True
+            return
+        delay = self._pace.delay(asyncio.get_running_loop().time())
+        if delay:
+            self._objects.add_after(DECISION, delay)
+        else:
+            self._objects.add(DECISION)
 
     def lead(self) -> None:
         """Do from now on what was only decided before."""
@@ -189,6 +200,17 @@ class Reconciler:
     async def _decide(self) -> None:
         if not self._store.synced:
             return
+        began = time.process_time()
+        self._deciding, self._changed_meanwhile = True, False
+        try:
+            await self._decide_now()
+        finally:
+            self._deciding = False
+            self._pace.note(asyncio.get_running_loop().time(), time.process_time() - began)
+            if self._changed_meanwhile:
+                self.look()
+
+    async def _decide_now(self) -> None:
         now = asyncio.get_running_loop().time()
         changes, self._changes = self._changes, 0
         world = self._observer.world()
