@@ -197,6 +197,9 @@ class Workers(Generic[K]):
                 continue
             began = loop.time()
             if self._meter is not None:
+                if key not in self._due_at:
+                    # One of several times that were set for it.
+                    self._meter.added(key)
                 self._meter.started(key, max(0.0, began - self._due_at.pop(key, began)))
             failed = not await self._try(key)
             if self._meter is not None:

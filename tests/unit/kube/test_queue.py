@@ -217,3 +217,36 @@ async def test_workers_take_what_is_due_later() -> None:
         await done.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_meter_hears_of_each_beginning_that_there_is_something_to_do() -> None:
+    """Also when a time that was set comes after the work was done for another reason."""
+    heard: list[str] = []
+
+    class Heard:
+        def added(self, _: str) -> None:
+            heard.append("added")
+
+        def started(self, _: str, waited: float) -> None:
+            assert waited >= 0
+            heard.append("started")
+
+        def ended(self, _: str, took: float, *, failed: bool) -> None:
+            assert took >= 0
+            assert not failed
+            heard.append("ended")
+
+    async def work(_: str) -> None:
+        await asyncio.sleep(0)
+
+    workers: Workers[str] = Workers(work, meter=Heard())
+    workers.add_after("a", 0.05)
+    workers.add("a")
+    task = asyncio.create_task(workers.run())
+    async with asyncio.timeout(10):
+        while heard.count("ended") < 2:  # noqa: ASYNC110 - there is nobody who could tell
+            await asyncio.sleep(0.005)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert heard == ["added", "started", "ended"] * 2
