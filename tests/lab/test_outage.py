@@ -1,0 +1,93 @@
+"""The API server is away, comes and goes, and forgets what was: the operator goes on by itself and writes nothing for nothing.
+
+OUTAGE_SECONDS is for how long it is away at once; 30 is what the product promises.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.replicas import replicas, resident_kib, strict, traffic, writes
+from tests.lab.walk import wait
+
+if TYPE_CHECKING:
+    from tests.lab.replicas import Replica
+    from tests.lab.walk import Walk
+
+SECONDS = float(os.environ.get("OUTAGE_SECONDS", "30"))
+GROWTH_KIB = 16 * 1024
+ETCD = "http://127.0.0.1:2379/v3/kv"
+
+
+def answers(walk: Walk) -> bool:
+    """Whether the API server is there."""
+    return walk.lab.attempt("kubectl", "get", "--raw", "/readyz").returncode == 0
+
+
+def hold_back(walk: Walk, seconds: float) -> None:
+    """Have no API server for so long."""
+    walk.lab.run("daemon", "stop", "kube-apiserver")
+    time.sleep(seconds)
+    walk.lab.run("daemon", "start", "kube-apiserver")
+    wait(lambda: answers(walk), 60)
+
+
+def compact(walk: Walk) -> None:
+    """Have etcd forget every revision but the last."""
+    header = json.loads(walk.lab.run("curl", "--silent", f"{ETCD}/range", "-d", '{"key": "AA=="}'))["header"]
+    body = json.dumps({"revision": header["revision"], "physical": True})
+    walk.lab.run("curl", "--silent", "--fail", f"{ETCD}/compaction", "-d", body)
+
+
+def pair(walk: Walk) -> dict[str, Replica]:
+    """Both replicas by pod, as soon as they are ready."""
+    found: dict[str, Replica] = {}
+
+    def both() -> bool:
+        found.clear()
+        found.update({one.pod: one for one in replicas(walk.lab)})
+        return len(found) == 2
+
+    wait(both, 180)
+    return found
+
+
+@pytest.mark.timeout(900)
+def test_after_an_outage_everything_goes_on_and_nothing_is_written_for_nothing(walk: Walk) -> None:
+    walk.apply(strict(1))
+    wait(lambda: walk.enforced() == "True")
+    wait(lambda: walk.status("-X", "POST") == "429", 15)
+    time.sleep(35)  # limits that former tests left behind go after half a minute, which is a write
+    before = pair(walk)
+    written = {one.pid: writes(walk.lab, one) for one in before.values()}
+    memory = max(resident_kib(walk.lab, one) for one in before.values())
+
+    with traffic(walk) as seen:
+        hold_back(walk, SECONDS)
+        for _ in range(5):
+            hold_back(walk, 1)
+        compact(walk)
+        after = pair(walk)
+        # Whoever leads has looked at everything again by the time that an edit holds.
+        walk.lab.run("kubectl", "label", "ratelimitpolicy", "toystore", "outage=over")
+        time.sleep(20)
+        # A leader that could not renew its Lease ends and begins anew, with nothing to write.
+        rewritten = {one.pod: writes(walk.lab, one) - written.get(one.pid, 0) for one in after.values()}
+    used = max(resident_kib(walk.lab, one) for one in after.values())
+    sys.stdout.write(
+        f"writes: {rewritten}; memory {memory // 1024} MiB before, {used // 1024} MiB after; {seen.answers}\n"
+    )
+
+    assert set(rewritten.values()) == {0}
+    assert used <= memory + GROWTH_KIB
+    assert {method: set(found) for method, found in seen.answers.items()} == {"GET": {"200"}, "POST": {"429"}}
+    began = time.monotonic()
+    walk.apply(strict(1_000_000))
+    wait(lambda: walk.status("-X", "POST") == "200", 30)
+    sys.stdout.write(f"an edit after it held in {time.monotonic() - began:.1f} s\n")
