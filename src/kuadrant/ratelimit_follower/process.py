@@ -38,7 +38,7 @@ LIMITADORS: Final = Kind(
     "limitador.kuadrant.io", "v1alpha1", "limitadors", "Limitador", Limitador, managers=(MANAGER,)
 )
 
-DRAIN_SECONDS = 2.0
+DRAIN_SECONDS = 3.0
 """How long everything is still answered after it was said that the process ends: until those who ask know."""
 GRACE_SECONDS = 2.0
 """How long calls that are under way may take after that."""

@@ -56,17 +56,21 @@ def named_http2_cluster(name: str, address: Address) -> dict[str, Any]:
     """Return a cluster of one host name that speaks gRPC, without a type: for objects that hold clusters only.
 
     Nobody resets a connection to a machine that is gone, so the kernel asks whether it is still there: for that the other
-    side has no say, as it has for HTTP/2 pings.
+    side has no say, as it has for HTTP/2 pings. A connection is for new calls a second long: behind the name of a Service is another
+    pod when the one that it leads to is about to end, and a call that meets the end of a connection fails.
     """
     return {
-        **_http2_cluster(name, "STRICT_DNS", address),
+        **_http2_cluster(name, "STRICT_DNS", address, {"max_connection_duration": "1s"}),
         "upstream_connection_options": {
             "tcp_keepalive": {"keepalive_time": 10, "keepalive_interval": 5, "keepalive_probes": 3}
         },
     }
 
 
-def _http2_cluster(name: str, discovery: str, address: Address) -> dict[str, Any]:
+def _http2_cluster(
+    name: str, discovery: str, address: Address, options: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    common = {"common_http_protocol_options": options} if options else {}
     return {
         "name": name,
         "type": discovery,
@@ -76,6 +80,7 @@ def _http2_cluster(name: str, discovery: str, address: Address) -> dict[str, Any
         "typed_extension_protocol_options": {
             _HTTP_OPTIONS: {
                 "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
+                **common,
                 "explicit_http_config": {"http2_protocol_options": {}},
             }
         },
