@@ -113,10 +113,6 @@ prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, 
 	FUZZ_SCALE=200 $(BIN)/python -m pytest --timeout 3600 tests/unit/wasm/test_server_fuzz.py
 	$(BIN)/python benchmarks/module_downloads.py
 
-.PHONY: prove-upgrade
-prove-upgrade: $(VENV)/.dev ## Run the upgrade of the walk, with a stand-in for GitHub, in a lab of its own or in USE_LAB: minutes, as root
-	$(BIN)/python -m pytest --capture=no tests/lab/upgrade.py
-
 .PHONY: coverage
 coverage: $(VENV)/.dev ## Run the tests and show the lines and branches that none of them reaches
 	$(BIN)/coverage erase

@@ -1,6 +1,6 @@
 """The upgrade of the walk: another module takes the place of the one that limits, and no client notices.
 
-By `make prove-upgrade`: it changes what is fetched in this checkout, and builds an operator for it.
+It changes what is fetched in this checkout and builds an operator for it; afterwards both are as before.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Loop:
             os.killpg(self._process.pid, 15)
             self._process.wait()
         self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 @pytest.fixture
