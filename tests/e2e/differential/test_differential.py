@@ -6,6 +6,7 @@ printed. A pair in which the two differ is made as small as it can be, and both 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -92,14 +93,21 @@ def _sorted(observation: Observation) -> Observation:
     return msgspec.structs.replace(observation, questions=questions)
 
 
+# Envoy removes the header `referer` if it has a character that no URL has, before anything looks at it.
+_URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
+
+
 def _seen(asked: Asked, client: str, port: int) -> Request:
-    """The request as the gateway's filters see it: with what the gateway adds."""
+    """The request as the gateway's filters see it: with what the gateway adds, and without what it takes away."""
+    headers = [(name.lower(), value) for name, value in asked.headers]
+    if any(name == "referer" and not _URL.fullmatch(value) for name, value in headers):
+        headers = [(name, value) for name, value in headers if name != "referer"]
     added = (("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "http"), ("x-request-id", "any"))
     return Request(
         authority=asked.authority,
         method=asked.method,
         target=asked.target,
-        headers=(*((name.lower(), value) for name, value in asked.headers), *added),
+        headers=(*headers, *added),
         port=asked.port,
         attributes={
             ("request", "time"): datetime.now(UTC),
