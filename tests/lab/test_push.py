@@ -62,9 +62,8 @@ def test_the_gateway_asks_and_its_pods_are_shown(pushed: Walk) -> None:
         f"kuadrant-push-{ISTIO.gateway}",
         f"kuadrant-ratelimiting-cluster-{ISTIO.gateway}",
     }
-    report = json.loads(
-        pushed.lab.run(sys.executable, "-m", "kuadrant", "status", "gateway", "--output", "json")
-    )
+    command = (sys.executable, "-m", "kuadrant", "status", "gateway", ISTIO.gateway, "--output", "json")
+    report = json.loads(pushed.lab.run(*command))
     (gateway,) = report["gateways"]
     (pod,) = gateway["pods"]
     assert (gateway["delivery"], pod["ready"], pod["evidence"]) == ("push", True, "acknowledged")
