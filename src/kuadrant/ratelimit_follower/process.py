@@ -38,8 +38,11 @@ LIMITADORS: Final = Kind(
     "limitador.kuadrant.io", "v1alpha1", "limitadors", "Limitador", Limitador, managers=(MANAGER,)
 )
 
-DRAIN_SECONDS = 3.0
-"""How long everything is still answered after it was said that the process ends: until those who ask know."""
+DRAIN_SECONDS = 6.0
+"""How long everything is still answered after it was said that the process ends: until those who ask are elsewhere.
+
+Nodes take a second or two to lead new connections to another pod, and gateways use a connection for four.
+"""
 GRACE_SECONDS = 2.0
 """How long calls that are under way may take after that."""
 

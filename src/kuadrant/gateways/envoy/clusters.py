@@ -56,11 +56,12 @@ def named_http2_cluster(name: str, address: Address) -> dict[str, Any]:
     """Return a cluster of one host name that speaks gRPC, without a type: for objects that hold clusters only.
 
     Nobody resets a connection to a machine that is gone, so the kernel asks whether it is still there: for that the other
-    side has no say, as it has for HTTP/2 pings. A connection is for new calls a second long: behind the name of a Service is another
-    pod when the one that it leads to is about to end, and a call that meets the end of a connection fails.
+    side has no say, as it has for HTTP/2 pings. A connection is for new calls four seconds long: behind the name of a Service is
+    another pod when the one that it leads to is about to end, and a call that meets the end of a connection fails. Not shorter, since a
+    new connection that is slow to come holds up every call.
     """
     return {
-        **_http2_cluster(name, "STRICT_DNS", address, {"max_connection_duration": "1s"}),
+        **_http2_cluster(name, "STRICT_DNS", address, {"max_connection_duration": "4s"}),
         "upstream_connection_options": {
             "tcp_keepalive": {"keepalive_time": 10, "keepalive_interval": 5, "keepalive_probes": 3}
         },
