@@ -22,7 +22,7 @@ from kuadrant.kube.kind import Key
 from kuadrant.operator.memo import Last, kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from kuadrant.api.gateway import Gateway, GatewayClass
     from kuadrant.api.kuadrant import Kuadrant
@@ -336,10 +336,3 @@ def service_address(resource: Limitador) -> Address | None:
 def held_limits(resource: Limitador) -> tuple[Limit, ...]:
     """The limits of a resource as they are written; those that cannot be read are left out."""
     return read_limits(resource.spec.limits)[0]
-
-
-def documents(decision: Decision) -> Iterator[tuple[Key, dict[str, Any]]]:
-    """Yield the objects of gateways that are to be written now, each with the gateway it is for."""
-    for key, one in decision.gateways.items():
-        for document in one.objects:
-            yield key, document

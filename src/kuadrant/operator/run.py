@@ -81,6 +81,8 @@ class LeadershipLostError(Exception):
 
 async def run(settings: OperatorSettings) -> int:
     """Serve modules and keep the cluster as its policies say, until SIGTERM or SIGINT; return the exit code."""
+    # Objects come and go by the thousand and are no cycles: to look for some all the time would take longer than deciding.
+    gc.set_threshold(100_000, 50, 100)
     stop, terminated = _asked_to_end()
     loop = asyncio.get_running_loop()
     try:
@@ -146,8 +148,6 @@ async def run(settings: OperatorSettings) -> int:
 
 def _asked_to_end() -> tuple[asyncio.Event, asyncio.Event]:
     """What is set by SIGINT and SIGTERM, and what by SIGTERM alone, the word for pods."""
-    # Objects come and go by the thousand and are no cycles: to look for some all the time would take longer than deciding.
-    gc.set_threshold(100_000, 50, 100)
     stop, terminated = asyncio.Event(), asyncio.Event()
 
     def terminate() -> None:

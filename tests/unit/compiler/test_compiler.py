@@ -14,6 +14,7 @@ from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compilation, Compiler, compile_gateways
 
 from .generated import gateways, grants, namespaces, policies, routes
+from .test_compilation import GATEWAY
 
 if TYPE_CHECKING:
     import random
@@ -160,12 +161,6 @@ def test_after_a_defect_it_begins_anew(read_objects: Callable[[str], Objects]) -
     assert compiler.compile(objects) == compile_gateways(objects)
 
 
-GATEWAY = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: my-app}
-spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
-"""
 ROUTE = """
 ---
 apiVersion: gateway.networking.k8s.io/v1

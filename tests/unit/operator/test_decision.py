@@ -21,7 +21,10 @@ from kuadrant.operator.decision import Decider, Decision, Known
 from kuadrant.operator.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kuadrant.api.objects import Objects
+    from kuadrant.kube.kind import Key
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "toystore"
 KEY = ("kuadrant-system", "limitador")
@@ -72,6 +75,11 @@ def decide(world: World, known: Known) -> Decision:
     return Decider().decide(world, known)
 
 
+def to_write(decided: Decision) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """The objects that may be written now, each with the gateway it is for."""
+    return ((key, document) for key, one in decided.gateways.items() for document in one.objects)
+
+
 def world(resource: Limitador | None = None, **values: Any) -> World:
     everything = objects()
     return World(
@@ -95,7 +103,7 @@ def test_the_limits_go_first() -> None:
         "default/toystore"
     ]
     assert result.gateways[GATEWAY].awaited == ("Limitador",)
-    assert list(decision.documents(result)) == []
+    assert list(to_write(result)) == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +118,7 @@ def test_the_objects_of_a_gateway_wait_for_its_limits(resource: Limitador) -> No
     result = decide(world(resource), known())
 
     assert result.gateways[GATEWAY].awaited == ("Limitador",)
-    assert list(decision.documents(result)) == []
+    assert list(to_write(result)) == []
 
 
 def test_while_the_service_takes_other_limits_it_holds_those_that_it_held() -> None:
@@ -141,15 +149,13 @@ def test_the_objects_of_a_gateway_wait_for_the_module() -> None:
     result = decide(world(limitador(WANTED)), known(module_problem="it answers 503"))
 
     assert result.gateways[GATEWAY].awaited == ("wasm-shim",)
-    assert list(decision.documents(result)) == []
+    assert list(to_write(result)) == []
 
 
 def test_with_limits_held_and_module_proven_the_objects_are_written() -> None:
     result = decide(world(limitador(WANTED)), known())
 
-    assert [
-        (gateway, one["kind"], one["metadata"]["name"]) for gateway, one in decision.documents(result)
-    ] == [
+    assert [(gateway, one["kind"], one["metadata"]["name"]) for gateway, one in to_write(result)] == [
         (GATEWAY, "EnvoyFilter", "kuadrant-ratelimiting-cluster-istio-ingressgateway"),
         (GATEWAY, "WasmPlugin", "kuadrant-istio-ingressgateway"),
     ]
@@ -157,7 +163,7 @@ def test_with_limits_held_and_module_proven_the_objects_are_written() -> None:
 
 def existing() -> dict[tuple[str, str], tuple[dict[str, Any], ...]]:
     there = decide(world(limitador(WANTED)), known())
-    return {GATEWAY: tuple(document for _, document in decision.documents(there))}
+    return {GATEWAY: tuple(document for _, document in to_write(there))}
 
 
 def test_what_is_written_is_in_the_dialect_of_the_module() -> None:
@@ -167,7 +173,7 @@ def test_what_is_written_is_in_the_dialect_of_the_module() -> None:
         known(dialect=official, configure=official.configure(Service(RATE_LIMIT_CLUSTER))),
     )
 
-    (plugin,) = (one for _, one in decision.documents(result) if one["kind"] == "WasmPlugin")
+    (plugin,) = (one for _, one in to_write(result) if one["kind"] == "WasmPlugin")
     assert set(plugin["spec"]["pluginConfig"]) == {"failureMode", "rateLimitPolicies"}
 
 
@@ -190,7 +196,7 @@ def test_a_policy_that_the_module_cannot_be_told_is_not_accepted_and_limits_noth
     (facts,) = result.compilation.policies
     assert facts.acceptance.reason == "Unsupported"
     assert "wasm-shim v0.4.0" in facts.acceptance.message
-    assert list(decision.documents(result)) == []
+    assert list(to_write(result)) == []
 
 
 def test_what_waits_is_not_deleted() -> None:
@@ -262,7 +268,7 @@ def test_the_form_of_selection_is_one_that_the_cluster_has(fields: set[str], for
         world(limitador(WANTED), gateways=(by_istio,)), known(fields={"WasmPlugin": frozenset(fields)})
     )
 
-    (plugin,) = (one for _, one in decision.documents(result) if one["kind"] == "WasmPlugin")
+    (plugin,) = (one for _, one in to_write(result) if one["kind"] == "WasmPlugin")
     assert form in plugin["spec"]
 
 
@@ -285,7 +291,7 @@ def test_without_a_kuadrant_nothing_is_made() -> None:
     result = decide(world(kuadrants=()), known())
 
     assert result.limitador.document is None
-    assert list(decision.documents(result)) == []
+    assert list(to_write(result)) == []
 
 
 @pytest.mark.row(94)
