@@ -32,7 +32,8 @@ from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
 from kuadrant.kube.store import Store
 from lab.programs import build, module_folder
-from tests.integration.kube.conftest import Cluster, _free_port, access
+from tests.integration.kube.conftest import Cluster, access
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -164,18 +165,18 @@ class Bench:
         self.ratelimit = Program(
             cluster,
             "ratelimit",
-            *("ratelimit", "--address", "127.0.0.1", "--port", str(_free_port())),
-            *("--operations-port", str(_free_port())),
+            *("ratelimit", "--address", "127.0.0.1", "--port", str(free_port())),
+            *("--operations-port", str(free_port())),
         )
 
     def start_operator(self) -> Program:
         """Start the operator; the one before has to be stopped."""
-        self.probes = _free_port()
+        self.probes = free_port()
         self.operator = Program(
             self.cluster,
             "operator",
             *("operator", "--namespace", NAMESPACE, "--wasm-host", "127.0.0.1"),
-            *("--wasm-port", str(_free_port()), "--push-port", "0"),
+            *("--wasm-port", str(free_port()), "--push-port", "0"),
             *("--probes-port", str(self.probes), "--metrics-port", "0", "--lease-seconds", "60"),
             profile=self._profile,
         )

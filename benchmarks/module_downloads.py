@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kuadrant.wasm import Module, serve
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,12 +120,6 @@ async def all_at_once(port: int, path: str, sha256: str, downloads: int) -> floa
     start = time.monotonic()
     await asyncio.gather(*(download(port, path, sha256) for _ in range(downloads)))
     return time.monotonic() - start
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from kuadrant.ratelimit.server import Server as RateLimitServer
 from kuadrant.ratelimit.server import make_server
 from kuadrant.ratelimit.service import RateLimitService
 from kuadrant.xds import EMPTY, Server, Snapshot
+from tests.ports import free_port
 
 from .generator import GATEWAYS, Asked
 
@@ -112,7 +112,7 @@ class Reality:
         self._snapshot = EMPTY
         self._connections: dict[int, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self._service = _Service()
-        self.ports = {(gateway, port): _free_port() for gateway, ports in GATEWAYS.items() for port in ports}
+        self.ports = {(gateway, port): free_port() for gateway, ports in GATEWAYS.items() for port in ports}
 
     def start(self) -> None:
         self._run(self._start())
@@ -281,11 +281,6 @@ def _outcome(status: int, rule: str | None, grpc: str | None) -> str:
     # What a gRPC client gets for the same thing.
     by_grpc = {"12": 404, "14": 429, "2": 500}
     return {404: "no-route", 429: "limited", 500: "failed"}.get(by_grpc.get(grpc or "", status), str(status))
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as one:
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

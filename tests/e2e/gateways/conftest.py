@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -33,6 +32,7 @@ from kuadrant.compiler.program import (
 from kuadrant.dialects import Service, kuadrant
 from kuadrant.gateways import envoy
 from kuadrant.policy.match import RequestMatch
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,11 +52,6 @@ IDLE_MODULE = bytes(
              (func (export "malloc") (param i32) (result i32) i32.const 1024))"""
     )
 )
-
-
-def free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as one:
-        return int(one.getsockname()[1])
 
 
 class Answer:

@@ -20,8 +20,9 @@ from kuadrant.compiler.program import (
 )
 from kuadrant.gateways import envoy
 from kuadrant.policy.match import PathMatch, RequestMatch
+from tests.ports import free_port
 
-from .conftest import Gateway, free_port
+from .conftest import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import pytest
 
 from kuadrant.api.limitador import Limit
 from kuadrant.ratelimit import RateLimitService, Server, make_server
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,12 +37,6 @@ def limit(max_value: int) -> Limit:
         variables=('descriptors[0]["user"]',),
         name="toys",
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 def socket_address(port: int) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import pytest
 
 from kuadrant.gateways.envoy import Address, named_http2_cluster
 from kuadrant.ratelimit import RateLimitService, Server, make_server
-from tests.e2e.ratelimit.test_envoy import ENVOY, configuration, free_port, limit, listening
+from tests.e2e.ratelimit.test_envoy import ENVOY, configuration, limit, listening
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

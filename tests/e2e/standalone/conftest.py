@@ -17,20 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.ports import free_ports
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 READY_SECONDS = 60
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Answer:
@@ -54,7 +47,8 @@ class Kuadrant:
         environment: dict[str, str] | None = None,
     ) -> None:
         self.folder = folder
-        self.port, self.wasm_port, self.admin_port, self.metrics_port = free_ports(4)
+        # One after the first gateway's is a second gateway's.
+        self.port, self.next_port, self.wasm_port, self.admin_port, self.metrics_port = free_ports(5)
         self.lines: list[dict[str, Any]] = []
         self.output: list[str] = []
         self._changed = threading.Condition()

@@ -154,7 +154,7 @@ def test_what_envoy_refuses_is_told_in_its_words_and_the_last_good_state_stays(
     kuadrant = start(toystore, "--echo")
     gateway = (toystore / "gateway.yaml").read_text().replace("name: istio-ingressgateway", "name: second")
 
-    with socket.create_server(("127.0.0.1", kuadrant.port + 1)):
+    with socket.create_server(("127.0.0.1", kuadrant.next_port)):
         (toystore / "second.yaml").write_text(gateway)
         kuadrant.wait(lambda: kuadrant.messages("not applied"))
         (refusal,) = kuadrant.messages("Envoy refuses a part of its configuration")
@@ -165,7 +165,7 @@ def test_what_envoy_refuses_is_told_in_its_words_and_the_last_good_state_stays(
     assert [stream["node"] for stream in xds] == ["kuadrant-standalone"]
 
     kuadrant.change("second.yaml", gateway + "# again\n")
-    with socket.create_connection(("127.0.0.1", kuadrant.port + 1)):
+    with socket.create_connection(("127.0.0.1", kuadrant.next_port)):
         pass
 
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import EXAMPLES, free_ports
+from tests.ports import free_ports
+
+from .conftest import EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

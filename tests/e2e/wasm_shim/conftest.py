@@ -18,6 +18,8 @@ import envoy as envoy_package
 import grpc  # type: ignore[import-untyped]
 import pytest
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -126,8 +128,7 @@ def mute() -> Iterator[int]:
 @pytest.fixture
 def nobody() -> int:
     """A port that nobody listens at."""
-    with socket.create_server((LOOPBACK, 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port()
 
 
 # ---------------------------------------------------------------------- upstream

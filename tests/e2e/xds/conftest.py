@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +12,7 @@ import envoy
 import pytest
 
 from kuadrant.xds import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Refusal, Server, Snapshot
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -23,13 +23,6 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 MANAGER = T + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = T + "envoy.extensions.filters.http.router.v3.Router"
 ADS = {"ads": {}, "resource_api_version": "V3"}
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 async def until(holds: Callable[[], Any], seconds: float = 20) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .conftest import ADS, HTTP_OPTIONS, MANAGER, ROUTER, T, address, free_port
+from tests.ports import free_port
+
+from .conftest import ADS, HTTP_OPTIONS, MANAGER, ROUTER, T, address
 from .wat import module
 
 CORE_EXTENSION = T + "envoy.config.core.v3.TypedExtensionConfig"

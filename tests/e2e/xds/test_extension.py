@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuadrant.xds import EXTENSION
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,6 @@ from .conftest import (
     answers,
     cluster,
     endpoints,
-    free_port,
     get,
     listener,
     routes,

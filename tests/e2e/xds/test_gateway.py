@@ -12,8 +12,9 @@ import pytest
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.push import PushServer, asking_filter, resource_name
 from kuadrant.xds import EXTENSION, Admission, Denial, Peer, Server, Snapshot
+from tests.ports import free_port
 
-from .conftest import MANAGER, ROUTER, Gateway, Load, T, address, answers, free_port, get, until
+from .conftest import MANAGER, ROUTER, Gateway, Load, T, address, answers, get, until
 from .test_extension import extension
 from .wat import module
 

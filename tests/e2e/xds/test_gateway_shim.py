@@ -12,8 +12,9 @@ import pytest
 
 from kuadrant.wasm.catalogue import embedded
 from kuadrant.xds import EXTENSION
+from tests.ports import free_port
 
-from .conftest import HTTP_OPTIONS, Load, T, address, answers, free_port
+from .conftest import HTTP_OPTIONS, Load, T, address, answers
 from .test_gateway import NAME, Provider, Push, listener, provider, push, refused
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -23,6 +22,7 @@ from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
 from kuadrant.kube.store import Store, Table
 from lab.programs import BuildError, build, path_of
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -90,13 +90,6 @@ def definition(plural: str = "things", name: str = "Thing") -> dict[str, Any]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _wait(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + 60
     while not condition():
@@ -110,8 +103,8 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._etcd_port, self.port = _free_port(), _free_port()
-        self._peer_port = _free_port()
+        self._etcd_port, self.port = free_port(), free_port()
+        self._peer_port = free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.url = f"https://127.0.0.1:{self.port}"
         self.options: tuple[str, ...] = ()

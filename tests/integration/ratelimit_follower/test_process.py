@@ -14,8 +14,9 @@ from kuadrant.envoy_api import message
 from kuadrant.ratelimit.service import SERVICE
 from kuadrant.ratelimit_follower.process import Process
 from kuadrant.settings import RatelimitSettings
+from tests.ports import free_port
 
-from ..kube.conftest import NOBODY, TOKEN, Cluster, _free_port, access  # noqa: TID252 - tests are no package
+from ..kube.conftest import NOBODY, TOKEN, Cluster, access  # noqa: TID252 - tests are no package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -136,7 +137,7 @@ async def test_two_replicas_with_the_least_rights_follow_and_say_what_is_held(cl
         client = await stack.enter_async_context(access(cluster.url, NOBODY).connect())
         client.event_hooks["request"].append(count)
         stop = asyncio.Event()
-        port, operations_port = _free_port(), _free_port()
+        port, operations_port = free_port(), free_port()
         replicas = [
             Process(
                 RatelimitSettings(address=address, port=port, operations_port=operations_port),
@@ -225,7 +226,7 @@ async def test_two_replicas_count_together_in_the_store_that_the_resource_names(
 
 
 def _replica(client: httpx2.AsyncClient, address: str) -> Process:
-    settings = RatelimitSettings(address=address, port=_free_port(), operations_port=_free_port())
+    settings = RatelimitSettings(address=address, port=free_port(), operations_port=free_port())
     return Process(settings, NAMESPACE, client)
 
 

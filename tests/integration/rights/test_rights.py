@@ -20,7 +20,8 @@ import yaml
 
 from lab import envoy_gateway, istio, programs, steps
 from scripts.installation import CONFIG, NAMESPACE, built
-from tests.integration.kube.conftest import TOKEN, Cluster, _free_port
+from tests.integration.kube.conftest import TOKEN, Cluster
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,7 +154,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditedCluster
 @pytest.fixture(scope="module")
 def _processes(cluster: AuditedCluster) -> Iterator[None]:
     """The operator and the rate limit service, each as its account."""
-    port = str(_free_port())
+    port = str(free_port())
     commands = {
         OPERATOR: (
             *("operator", f"--namespace={NAMESPACE}", "--wasm-host=127.0.0.1", f"--wasm-port={port}"),
@@ -161,7 +162,7 @@ def _processes(cluster: AuditedCluster) -> Iterator[None]:
         ),
         RATELIMIT: (
             *("ratelimit", f"--namespace={NAMESPACE}", "--address=127.0.0.1"),
-            *(f"--port={_free_port()}", f"--operations-port={_free_port()}"),
+            *(f"--port={free_port()}", f"--operations-port={free_port()}"),
         ),
     }
     running = []

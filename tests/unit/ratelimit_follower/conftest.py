@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from kuadrant.ratelimit.service import SERVICE
 from kuadrant.ratelimit_follower import process as processes
 from kuadrant.ratelimit_follower.process import Process
 from kuadrant.settings import RatelimitSettings
+from tests.ports import free_port
 
 from ..kube.http_server import Request, Response, serve  # noqa: TID252 - tests are no package
 from ..kube.scripted import bookmark, event, status  # noqa: TID252
@@ -177,12 +177,6 @@ class Api:
             fields: dict[str, Any] = {f"f:{name}": {} for name in body["status"]}
             self.say(MANAGER, body["status"], fields)
             await response.json(200, self.limitador)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port: int = held.getsockname()[1]
-        return port
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import httpx2
 import yaml
 
+from tests.ports import free_port
+
 from ..kube.http_server import serve  # noqa: TID252 - tests are no package
-from .conftest import free_port, limit
+from .conftest import limit
 
 if TYPE_CHECKING:
     from pathlib import Path
