@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kuadrant.operator.world import World
 
 LIMITADOR: Final = "Limitador"
-"""What keeps a gateway's objects from being written, as it is named in statuses: the limits are not held yet."""
+"""What keeps a gateway's objects from being written, as it is named in statuses: what they would ask for is not counted yet."""
 MODULE: Final = "wasm-shim"
 """The same: the module's address was not proven."""
 PUSH: Final = "push"
@@ -66,13 +66,15 @@ class Known(Struct, frozen=True, kw_only=True):
 class GatewayDecision(Struct, frozen=True, kw_only=True):
     """What there has to be for one gateway, and what of it is to be deleted, in this order.
 
-    As long as anything is ``awaited``, its objects may not be written; what there is of them stays. A gateway without
-    ``provider`` is none that can be made to limit anything.
+    As long as anything is ``awaited``, its objects may not be written; what there is of them stays. ``held`` tells whether the rate
+    limit service holds its limits with the values that are wanted. A gateway without ``provider`` is none that can be made to limit
+    anything.
     """
 
     provider: Provider | None
     wanted: GatewayObjects
     awaited: tuple[str, ...] = ()
+    held: bool = True
     obsolete: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -99,8 +101,9 @@ class Decision(Struct, frozen=True, kw_only=True):
 class Decider:
     """Decides again and again; what does not change from one decision to the next is the same instance.
 
-    The objects of a gateway are written when the rate limit service has said that it holds the gateway's limits and the module's
-    address was proven: before, they would limit nothing, or answer every request with an error.
+    The objects of a gateway are written when the rate limit service has said that it holds a limit for everything that the gateway
+    asks it to count, and the module's address was proven: before, they would limit nothing, or answer every request with an error.
+    A limit that is held with another value does not keep them: it limits, and gets the new value as soon as they get theirs.
     """
 
     def __init__(self) -> None:
@@ -155,7 +158,8 @@ class Decider:
         decisions: dict[Key, GatewayDecision] = {}
         for key, decider in deciders.items():
             gateway, program = gateways[key], programs[key]
-            held_here = decider.holds(held, program.limits)
+            is_held = decider.holds(held, program.limits)
+            is_counted = is_held or decider.counts(held, program.limits)
             decisions[key] = decider.decide(
                 gateway,
                 class_=classes.get(gateway.spec.gateway_class_name),
@@ -167,7 +171,8 @@ class Decider:
                     fields=known.fields,
                 ),
                 settings=self._settings,
-                awaited=_Awaited(held_here, not known.module_problem, not known.push_problem),
+                held=is_held,
+                awaited=_Awaited(is_counted, not known.module_problem, not known.push_problem),
             )
         for key, existing in world.existing.items():
             if key not in gateways:
@@ -179,9 +184,9 @@ class Decider:
 
 
 class _Awaited(Struct, frozen=True, gc=False):
-    """What a gateway's objects wait for: whether its limits are held, and whether the module and the push server were proven."""
+    """What a gateway's objects wait for: whether its requests are counted, and whether the module and the push server were proven."""
 
-    held: bool
+    counted: bool
     module: bool
     push: bool
 
@@ -190,7 +195,7 @@ class _Awaited(Struct, frozen=True, gc=False):
         if not wanted.objects:
             return ()
         proven, name = (self.push, PUSH) if wanted.pushed else (self.module, MODULE)
-        return (*(() if self.held else (LIMITADOR,)), *(() if proven else (name,)))
+        return (*(() if self.counted else (LIMITADOR,)), *(() if proven else (name,)))
 
 
 class _GatewayDecider:
@@ -199,6 +204,8 @@ class _GatewayDecider:
     def __init__(self) -> None:
         self.holds = Last(_holds)
         """Whether the rate limit service, which has ``held``, holds all limits of the gateway."""
+        self.counts = Last(_counts)
+        """Whether it holds limits that count the same, with whatever values."""
         self._objects = Last(_objects)
         self._obsolete = Last(_obsolete)
         self._observed: Any = None
@@ -213,6 +220,7 @@ class _GatewayDecider:
         program: GatewayProgram,
         surroundings: Surroundings,
         settings: Settings,
+        held: bool,
         awaited: _Awaited,
     ) -> GatewayDecision:
         provider = None if class_ is None else provider_of(class_.spec.controller_name)
@@ -231,7 +239,7 @@ class _GatewayDecider:
                 missing_class=missing,
             ),
         )
-        return self._made(provider, wanted, awaited.of(wanted), surroundings.existing)
+        return self._made(provider, wanted, awaited.of(wanted), surroundings.existing, held=held)
 
     def without_gateway(self, key: Key, existing: tuple[Mapping[str, Any], ...]) -> GatewayDecision:
         return self._made(None, GatewayObjects(*key), (), existing)
@@ -242,6 +250,8 @@ class _GatewayDecider:
         wanted: GatewayObjects,
         awaited: tuple[str, ...],
         existing: tuple[Mapping[str, Any], ...],
+        *,
+        held: bool = True,
     ) -> GatewayDecision:
         """The decision, the former one if it has the same parts: to compare whole documents would cost as much as to make them."""
         gone = self._obsolete(wanted, existing)
@@ -251,15 +261,22 @@ class _GatewayDecider:
             or former.provider is not provider
             or former.wanted is not wanted
             or former.awaited != awaited
+            or former.held != held
             or former.obsolete is not gone
         ):
-            self._decision = GatewayDecision(provider=provider, wanted=wanted, awaited=awaited, obsolete=gone)
+            self._decision = GatewayDecision(
+                provider=provider, wanted=wanted, awaited=awaited, held=held, obsolete=gone
+            )
         assert self._decision is not None
         return self._decision
 
 
 def _holds(held: frozenset[Limit] | None, limits: tuple[Limit, ...]) -> bool:
     return held is not None and held.issuperset(limits)
+
+
+def _counts(held: frozenset[Limit] | None, limits: tuple[Limit, ...]) -> bool:
+    return held is not None and {one.identity for one in held}.issuperset(one.identity for one in limits)
 
 
 def _objects(

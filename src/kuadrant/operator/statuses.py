@@ -10,7 +10,7 @@ from msgspec import Struct
 from kuadrant.api.meta import Condition
 from kuadrant.gateways.limitador import NAME
 from kuadrant.gateways.providers import PROVIDERS
-from kuadrant.operator.decision import LIMITADOR, MODULE, PUSH, is_ready, oldest
+from kuadrant.operator.decision import MODULE, PUSH, is_ready, oldest
 from kuadrant.operator.kinds import GATEWAYS
 from kuadrant.operator.memo import are, kept
 from kuadrant.status import (
@@ -145,7 +145,7 @@ def _state(key: Key, decision: GatewayDecision, progress: Progress) -> GatewaySt
         missing=progress.missing,
         module=MODULE not in decision.awaited,
         push=PUSH not in decision.awaited,
-        limits=LIMITADOR not in decision.awaited,
+        limits=decision.held,
         accepted=progress.accepted,
         refused=decision.wanted.problem or progress.refused,
         wanted=progress.wanted,

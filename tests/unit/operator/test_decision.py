@@ -131,6 +131,17 @@ def test_while_the_service_takes_other_limits_it_holds_those_that_it_held() -> N
     assert decide(world(broken), known(held=frozenset(WANTED))).gateways[GATEWAY].awaited == ("Limitador",)
 
 
+def test_a_limit_that_is_held_with_another_value_keeps_nothing_from_being_written() -> None:
+    """It limits. That it is not the wanted one yet is said, and does not delay what else the edit changed."""
+    former = tuple(msgspec.structs.replace(limit, max_value=limit.max_value + 1) for limit in WANTED)
+
+    edited = decide(world(limitador(former)), known()).gateways[GATEWAY]
+    assert (edited.awaited, edited.held) == ((), False)
+    done = decide(world(limitador(WANTED)), known()).gateways[GATEWAY]
+    assert (done.awaited, done.held) == ((), True)
+    assert done.wanted == edited.wanted
+
+
 def test_a_gateway_does_not_wait_for_the_limits_of_another() -> None:
     """One that limits nothing waits for nothing, and limits that only another has do not matter to it."""
     (policy,) = objects().rate_limit_policies

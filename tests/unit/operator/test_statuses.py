@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 POLICY = ("default", "toystore")
 NAME = "istio-system/istio-ingressgateway"
+OTHER_VALUES = tuple(msgspec.structs.replace(limit, max_value=limit.max_value + 1) for limit in WANTED)
 
 
 def enforced(seen: World, progress: Progress, problem: str = "") -> tuple[str, str, str]:
@@ -39,6 +40,9 @@ def test_with_everything_in_place_it_is_enforced() -> None:
     ("seen", "progress", "problem", "missing"),
     [
         pytest.param(world(), Progress(), "", "[Limitador]", id="limits"),
+        pytest.param(
+            world(limitador(OTHER_VALUES)), Progress(), "", "[Limitador]", id="limits with these values"
+        ),
         pytest.param(world(limitador(WANTED)), Progress(), "503", "[wasm-shim]", id="module"),
         pytest.param(
             world(limitador(WANTED)),
