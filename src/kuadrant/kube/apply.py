@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
+_APPLY = {"content-type": "application/apply-patch+yaml"}
+_ONLY_METADATA = {"accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"}
+"""Of what was written only the new version has to be known."""
+
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON may have as they are, but that YAML takes for a line's end or refuses."""
 
@@ -121,8 +125,8 @@ def _is_owned(desired: Desired, table: Table[Any]) -> bool:
     return observed is not None and wanted in observed.owned
 
 
-def request_of(desired: Desired) -> tuple[str, dict[str, str], bytes]:
-    """Path, parameters and body of the PATCH that applies ``desired``."""
+def request_of(desired: Desired, *, strict: bool = True) -> tuple[str, dict[str, str], bytes]:
+    """Path, parameters and body of the PATCH that applies ``desired``; if ``strict``, fields that nobody knows are refused."""
     namespace, name = desired.key
     identity = {"name": name, "namespace": namespace} if desired.kind.namespaced else {"name": name}
     body = {
@@ -131,7 +135,7 @@ def request_of(desired: Desired) -> tuple[str, dict[str, str], bytes]:
         "kind": desired.kind.name,
         "metadata": {**desired.content.get("metadata", {}), **identity},
     }
-    parameters = {"fieldManager": desired.manager, "fieldValidation": "Strict"}
+    parameters = {"fieldManager": desired.manager, "fieldValidation": "Strict" if strict else "Ignore"}
     if desired.force:
         parameters["force"] = "true"
     return desired.kind.path(desired.key, desired.subresource), parameters, as_yaml(body)
@@ -173,6 +177,8 @@ class Applier:
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
         self._last: dict[tuple[str, Key, str, str], _Last] = {}
+        # The digest of what was taken last, field for field as far as is known.
+        self._taken: dict[tuple[str, Key, str, str], bytes] = {}
 
     def is_in_place(self, desired: Desired, table: Table[Any]) -> bool:
         """Whether the object is as ``desired`` as far as is known: applying it would do nothing."""
@@ -192,13 +198,13 @@ class Applier:
             return Unchanged()
         # Whether a request that fails was carried out is not always known.
         self._last.pop(identity, None)
-        path, parameters, body = request_of(desired)
+        # To check the names of fields the API server reads everything twice, which is a fifth of what a large object costs. Those
+        # of an object that it took before are known to it. If it did drop one, the object is not as it is wanted, and comes again.
+        strict = self._taken.pop(identity, desired.digest) == desired.digest
+        path, parameters, body = request_of(desired, strict=strict)
         try:
             response = await self._client.patch(
-                path,
-                params=parameters,
-                content=body,
-                headers={"content-type": "application/apply-patch+yaml"},
+                path, params=parameters, content=body, headers={**_ONLY_METADATA, **_APPLY}
             )
         except FAILURES as error:
             return Refused(0, f"PATCH {path}: {describe(error)}")
@@ -209,6 +215,7 @@ class Applier:
         except ERRORS as error:
             return Refused(response.status_code, f"PATCH {path}: the answer is no object ({error})")
         self._last[identity] = _Last(desired.digest, metadata.uid, metadata.resource_version)
+        self._taken[identity] = desired.digest
         return Written(metadata.uid, metadata.resource_version)
 
     async def replace_status(
@@ -225,7 +232,7 @@ class Applier:
                 path,
                 params={"fieldManager": manager},
                 content=_encode(body),
-                headers={"content-type": "application/merge-patch+json"},
+                headers={**_ONLY_METADATA, "content-type": "application/merge-patch+json"},
             )
         except FAILURES as error:
             return Refused(0, f"PATCH {path}: {describe(error)}")
@@ -253,10 +260,9 @@ class Applier:
             )
         except FAILURES as error:
             return Refused(0, f"DELETE {path}: {describe(error)}")
-        for identity in [
-            identity for identity in self._last if identity[:2] == (kind.resource, observed.key)
-        ]:
-            del self._last[identity]
+        for known in (self._last, self._taken):
+            for identity in [one for one in known if one[:2] == (kind.resource, observed.key)]:
+                del known[identity]
         if response.status_code in {200, 202}:
             return Written(observed.uid, observed.resource_version)
         return read_failure(read_status(response.status_code, response.content))

@@ -94,6 +94,23 @@ class TestWhatIsSent:
             "spec": {"note": "a\u0085b"},
         }
 
+    async def test_the_names_of_fields_are_checked_until_an_object_was_taken_with_other_content(
+        self, api: Api, applier: Applier
+    ) -> None:
+        """Checking costs the API server much. What it took without, and is not there after all, is checked when it comes again."""
+        other = {"spec": {"url": "http://y"}}
+        for content in (SPEC, SPEC, other, other, SPEC):
+            await applier.apply(desired(content), table(entry(30, None), version=30))
+        api.code, api.content = 400, status(400, "BadRequest", "no")
+        for content in (other, SPEC):
+            await applier.apply(desired(content), table(entry(30, None), version=30))
+        checked = [one.parameters["fieldValidation"] == "Strict" for one in api.requests]
+        assert checked == [True, True, False, True, False, False, True]
+
+    async def test_only_the_metadata_is_asked_for(self, api: Api, applier: Applier) -> None:
+        await applier.apply(desired(), table())
+        assert api.requests[0].headers["accept"].startswith("application/json;as=PartialObjectMetadata")
+
     @given(st.text())
     @example("a\x7f\x80\x85\u2028\u2029\ufeff\ufffe\U0001f600")
     def test_what_is_applied_means_the_same_as_json_and_as_yaml(self, text: str) -> None:
