@@ -33,11 +33,18 @@ def digest(content: dict[str, Any]) -> bytes:
     return hashlib.sha256(_encode({**rest, "metadata": metadata})).digest()
 
 
-def owned_by(managers: tuple[str, ...], raw: bytes) -> tuple[Owned, ...]:
-    """What each of ``managers`` owns of the object whose JSON is ``raw``, as digests; costs next to nothing where it is none."""
+def owned_by(
+    managers: tuple[str, ...], raw: bytes, content: dict[str, Any] | None = None
+) -> tuple[Owned, ...]:
+    """What each of ``managers`` owns of the object whose JSON is ``raw``, as digests; costs next to nothing where it is none.
+
+    ``content`` is the same object, where that was read already.
+    """
     if not any(manager.encode() in raw for manager in managers):
         return ()
-    content: dict[str, Any] = msgspec.json.decode(raw)
+    if content is None:
+        content = msgspec.json.decode(raw)
+        assert content is not None
     return tuple(_owned(content, managers))
 
 

@@ -159,7 +159,8 @@ class ObjectReader(Generic[T]):
             return held
         try:
             content: Any = self._decode(raw)
-            owned = owned_by(self._managers, bytes(raw)) if self._managers else ()
+            read = content if isinstance(content, dict) else None
+            owned = owned_by(self._managers, bytes(raw), read) if self._managers else ()
         except ERRORS as error:
             return Unreadable(key, metadata.uid, metadata.resource_version, str(error))
         return Entry(key, metadata.uid, metadata.resource_version, content, owned)
