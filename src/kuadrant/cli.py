@@ -251,6 +251,9 @@ def operator(
     wasm_delivery: Annotated[Literal["pull", "push"], Parameter(env_var="WASM_DELIVERY")] = "pull",
     push_port: Annotated[PortOrOff, Parameter(env_var="WASM_PUSH_PORT")] = 8083,
     push_host: Annotated[str, Parameter(env_var="WASM_PUSH_HOST")] = "",
+    envoy_gateway_namespace: Annotated[
+        str, Parameter(env_var="ENVOY_GATEWAY_NAMESPACE")
+    ] = "envoy-gateway-system",
     probes_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_PROBES_PORT")] = 8081,
     metrics_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_METRICS_PORT")] = 8080,
     lease_seconds: Annotated[
@@ -282,6 +285,8 @@ def operator(
             The annotation kuadrant.io/wasm-delivery of a Gateway overrides it.
         push_port: The port of the push server; 0 turns it off.
         push_host: The name under which gateways reach the push server; by default that of its Service.
+        envoy_gateway_namespace: Where Envoy Gateway makes its proxies: pods elsewhere are believed to be a gateway's in its own
+            namespace only.
         probes_port: The port of /healthz, /readyz and /fetches (who has fetched modules); 0 turns it off.
         metrics_port: The port of /metrics (Prometheus); 0 turns it off.
         lease_seconds: How long another replica waits for the leader before it leads itself.
@@ -303,6 +308,7 @@ def operator(
                 delivery=wasm_delivery,
                 push_port=push_port,
                 push_host=push_host,
+                envoy_gateway_namespace=envoy_gateway_namespace,
                 probes_port=probes_port,
                 metrics_port=metrics_port,
                 lease_seconds=lease_seconds,

@@ -49,7 +49,8 @@ class OperatorSettings(Struct, frozen=True, kw_only=True):
 
     ``namespace`` is the operator's own. ``modules`` is a folder of fetched modules. ``wasm_host`` is the name under which gateways reach the module server, by default that
     of its Service; ``wasm_url`` is the form of the address that is written. ``push_port`` and ``push_host`` are those of the push
-    server; ``delivery`` is how gateways get the module that do not say it themselves. Ports are off at 0.
+    server; ``delivery`` is how gateways get the module that do not say it themselves. ``envoy_gateway_namespace`` is where Envoy Gateway
+    makes its proxies. Ports are off at 0.
     Another replica leads ``lease_seconds`` after the leader was heard of last.
     """
 
@@ -62,6 +63,7 @@ class OperatorSettings(Struct, frozen=True, kw_only=True):
     delivery: Literal["pull", "push"] = "pull"
     push_port: int = 8083
     push_host: str = ""
+    envoy_gateway_namespace: str = "envoy-gateway-system"
     probes_port: int = 8081
     metrics_port: int = 8080
     lease_seconds: int = 15

@@ -1,7 +1,8 @@
-"""Runs inside the lab: edits a policy again and again and looks at what requests meet; prints what was seen as JSON.
+"""Runs inside the lab: requests to a gateway, and what they meet while the policy of the walk is edited; prints it as JSON.
 
-``python -m tests.lab.pushed cycles COUNT``: each edit opens or shuts the route; when the policy says that it is enforced, the very
-next request is sent. ``python -m tests.lab.pushed load COUNT RATE``: requests at a steady rate while the policy is edited.
+``python -m tests.lab.pushed HOST cycles COUNT``: each edit opens or shuts the route; when the policy says that it is enforced, the
+very next request is sent. ``... HOST load RATE COUNT``: requests at a steady rate while the policy is edited. ``... HOST load RATE``:
+requests at a steady rate until the input ends, for what somebody else does.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ import httpx2
 from kuadrant.kube.client import find_access
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
-GATEWAY = "istio-ingressgateway.istio-system.svc.cluster.local"
 POLICIES = "/apis/kuadrant.io/v1/namespaces/default/ratelimitpolicies"
 REQUEST = b"POST /toys HTTP/1.1\r\nhost: api.toystore.com\r\ncontent-length: 0\r\n\r\n"
 CONNECTIONS = 8
@@ -29,14 +29,15 @@ CONNECTIONS = 8
 class Connection:
     """A kept connection to the gateway; counts how often the gateway closed it."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
         self.closed = 0
+        self._host = host
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def status(self) -> int:
         """Send one request and return the status of its answer."""
         if self._streams is None:
-            self._streams = await asyncio.open_connection(GATEWAY, 80)
+            self._streams = await asyncio.open_connection(self._host, 80)
         reader, writer = self._streams
         writer.write(REQUEST)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
@@ -93,9 +94,9 @@ def is_enforced(policy: dict[str, Any], generation: int) -> bool:
     )
 
 
-async def cycles(api: httpx2.AsyncClient, count: int) -> dict[str, Any]:
+async def cycles(api: httpx2.AsyncClient, host: str, count: int) -> dict[str, Any]:
     """Edit, wait for the word, send the next request."""
-    policy, connection = Policy(api), Connection()
+    policy, connection = Policy(api), Connection(host)
     await connection.status()
     seen = policy.watch()
     met, unmet, waits, delays = 0, [], [], []
@@ -125,14 +126,33 @@ async def cycles(api: httpx2.AsyncClient, count: int) -> dict[str, Any]:
     }
 
 
-async def load(api: httpx2.AsyncClient, count: int, rate: float) -> dict[str, Any]:
-    """Edit while requests come at a steady rate; no edit changes what they meet."""
-    policy, stop = Policy(api), asyncio.Event()
-    await policy.edit("b", 10**9)
-    seen = policy.watch()
+async def edits(api: httpx2.AsyncClient, count: int) -> dict[str, Any]:
+    """Edit the policy so that nothing changes for requests, each time it says that it is enforced."""
+    policy = Policy(api)
+    seen, enforced = policy.watch(), 0
+    for number in range(count):
+        generation = await policy.edit("a" if number % 2 == 0 else "b", 10**9)
+        async for one in seen:
+            if is_enforced(one, generation):
+                enforced += 1
+                break
+    return {"edits": count, "enforced": enforced}
+
+
+async def told() -> dict[str, Any]:
+    """Return when the input ends."""
+    await asyncio.to_thread(sys.stdin.read)
+    return {}
+
+
+async def load(
+    api: httpx2.AsyncClient, host: str, rate: float, what: Coroutine[Any, Any, dict[str, Any]]
+) -> dict[str, Any]:
+    """Send requests at a steady rate while ``what`` is done."""
+    stop = asyncio.Event()
     statuses: Counter[int] = Counter()
     slowest = 0.0
-    connections = [Connection() for _ in range(CONNECTIONS)]
+    connections = [Connection(host) for _ in range(CONNECTIONS)]
 
     async def client(connection: Connection) -> None:
         nonlocal slowest
@@ -144,22 +164,16 @@ async def load(api: httpx2.AsyncClient, count: int, rate: float) -> dict[str, An
             due = max(due + CONNECTIONS / rate, time.monotonic() - 1)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
-    await asyncio.sleep(5)
     before, begin = await asked(api), time.monotonic()
     clients = [asyncio.create_task(client(connection)) for connection in connections]
-    enforced = 0
-    for number in range(count):
-        generation = await policy.edit("a" if number % 2 == 0 else "b", 10**9)
-        async for one in seen:
-            if is_enforced(one, generation):
-                enforced += 1
-                break
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
+    result = await what
     stop.set()
     await asyncio.gather(*clients)
     seconds = time.monotonic() - begin
     return {
-        "edits": count,
-        "enforced": enforced,
+        **result,
         "statuses": {str(status): number for status, number in statuses.items()},
         "requests a second": statuses.total() / seconds,
         "asked": await asked(api) - before,
@@ -188,11 +202,12 @@ async def asked(api: httpx2.AsyncClient) -> int:
     )
 
 
-async def main(what: str, count: str, *rest: str) -> None:
+async def main(host: str, what: str, number: str, count: str = "") -> None:
     async with find_access().connect() as api:
-        seen = await (
-            cycles(api, int(count)) if what == "cycles" else load(api, int(count), *map(float, rest))
-        )
+        if what == "cycles":
+            seen = await cycles(api, host, int(number))
+        else:
+            seen = await load(api, host, float(number), edits(api, int(count)) if count else told())
     sys.stdout.write(json.dumps(seen) + "\n")
 
 

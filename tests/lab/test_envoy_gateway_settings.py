@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
+from tests.lab.envoy_gateway import SYSTEM, Settings
 from tests.lab.walk import ENVOY_GATEWAY, STRICT, Walk, wait, walking
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tests.lab.conftest import Lab
 
 MARK = f"gateway.envoyproxy.io/owning-gateway-name={ENVOY_GATEWAY.gateway}"
-SYSTEM = ("-n", "envoy-gateway-system")
 
 MERGED = """
 apiVersion: gateway.envoyproxy.io/v1alpha1
@@ -92,36 +91,6 @@ def configuration(walk: Walk) -> dict[str, object]:
     return told
 
 
-class Settings:
-    """Envoy Gateway's own configuration, put back at the end."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        read = ("kubectl", "get", "configmap", "envoy-gateway-config", *SYSTEM)
-        self.before = lab.run(*read, "-o", r"jsonpath={.data.envoy-gateway\.yaml}")
-
-    def enable(self, extension: str) -> None:
-        """Carry out what is off by default."""
-        configuration = yaml.safe_load(self.before)
-        configuration["extensionApis"] = {extension: True}
-        self._set(yaml.safe_dump(configuration))
-
-    def beside_gateways(self) -> None:
-        """Have the proxies of a gateway in the gateway's own namespace."""
-        configuration = yaml.safe_load(self.before)
-        configuration["provider"]["kubernetes"]["deploy"] = {"type": "GatewayNamespace"}
-        self._set(yaml.safe_dump(configuration))
-
-    def undo(self) -> None:
-        self._set(self.before)
-
-    def _set(self, text: str) -> None:
-        change = json.dumps({"data": {"envoy-gateway.yaml": text}})
-        self.lab.run("kubectl", "patch", "configmap", "envoy-gateway-config", *SYSTEM, "--patch", change)
-        self.lab.run("kubectl", "rollout", "restart", "deployment/envoy-gateway", *SYSTEM)
-        self.lab.run("kubectl", "rollout", "status", "deployment/envoy-gateway", *SYSTEM, "--timeout=60s")
-
-
 @pytest.fixture
 def settings(lab: Lab) -> Iterator[Settings]:
     one = Settings(lab)
@@ -140,7 +109,6 @@ def test_by_default_the_module_asks_the_service_by_its_address(walk: Walk) -> No
 
 
 def test_where_patches_are_carried_out_it_asks_by_a_cluster(walk: Walk, settings: Settings) -> None:
-    # An Envoy Gateway whose settings have changed under it may take more than a minute to end, beside the new one.
     settings.enable("enableEnvoyPatchPolicy")
     wait(lambda: "cluster" in configuration(walk), 150)
     wait(lambda: limited(walk))

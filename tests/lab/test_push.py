@@ -4,69 +4,114 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 from tests.lab.conftest import ROOT
-from tests.lab.walk import ISTIO, POLICY, wait
+from tests.lab.envoy_gateway import Settings
+from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, Walk, wait, walking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.walk import Walk
+    from tests.lab.conftest import Lab
 
 CYCLES = int(os.environ.get("CYCLES", "50"))
 EDITS, RATE = int(os.environ.get("EDITS", "100")), 200
-GATEWAY = ("gtw", ISTIO.gateway, "-n", ISTIO.namespace)
+SCRIPT = str(ROOT / "tests/lab/pushed.py")
+# No request is refused, and every one is asked for.
+OPEN = POLICY.replace("limit: 5", "limit: 1000000000")
 
 
-def deliver(walk: Walk, way: str) -> None:
-    annotation = f"kuadrant.io/wasm-delivery{'-' if way == 'pull' else f'={way}'}"
-    walk.lab.run("kubectl", "annotate", "--overwrite", *GATEWAY, annotation)
+@pytest.fixture(scope="module", params=[ISTIO, ENVOY_GATEWAY], ids=["istio", "envoy-gateway"])
+def walk(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Walk]:
+    """The toystore behind a gateway that asks for its policies; Envoy Gateway has to carry out EnvoyPatchPolicies for that."""
+    settings = Settings(lab) if request.param is ENVOY_GATEWAY else None
+    if settings is not None:
+        settings.enable("enableEnvoyPatchPolicy")
+    try:
+        with walking(lab, request.param) as one:
+            one.deliver("push")
+            yield one
+            one.deliver("pull")
+    finally:
+        if settings is not None:
+            settings.undo()
 
 
-def objects(walk: Walk) -> list[str]:
-    return walk.lab.run("kubectl", "get", ISTIO.objects, "-A", "-o", "name").split()
-
-
-def names(walk: Walk) -> set[str]:
-    return {name.partition("/")[2] for name in objects(walk)}
+def host(walk: Walk) -> str:
+    return walk.url.removeprefix("http://").partition(":")[0]
 
 
 def seen(walk: Walk, *what: str) -> dict[str, Any]:
     """What the script saw in the lab."""
-    output = walk.lab.run(sys.executable, str(ROOT / "tests/lab/pushed.py"), *what, seconds=1200)
+    output = walk.lab.run(sys.executable, SCRIPT, host(walk), *what, seconds=1200)
     sys.stdout.write(f"{output}\n")
     result: dict[str, Any] = json.loads(output.splitlines()[-1])
     return result
 
 
-@pytest.fixture
-def pushed(walk: Walk) -> Iterator[Walk]:
-    """The walk's policy, on a gateway that asks for it."""
-    deliver(walk, "push")
-    walk.apply(POLICY)
+class Load:
+    """Requests at a steady rate for as long as the block lasts; ``seen`` afterwards is what they met."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._command = walk.lab.box.command(sys.executable, SCRIPT, host(walk), "load", str(RATE))
+        self.seen: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "begun\n"
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        output = self._process.communicate(timeout=60)[0]
+        sys.stdout.write(output)
+        self.seen = json.loads(output.splitlines()[-1])
+
+
+def apply(walk: Walk, policy: str) -> Iterator[Walk]:
+    walk.apply(policy)
     wait(lambda: walk.enforced() == "True")
     yield walk
-    deliver(walk, "pull")
     walk.lab.run("kubectl", "delete", "ratelimitpolicy", "toystore")
-    wait(lambda: objects(walk) == [])
+    wait(lambda: walk.objects() == [])
+
+
+@pytest.fixture
+def pushed(walk: Walk) -> Iterator[Walk]:
+    """The walk's policy."""
+    yield from apply(walk, POLICY)
+
+
+@pytest.fixture
+def counting(walk: Walk) -> Iterator[Walk]:
+    """A policy that counts every request and refuses none."""
+    yield from apply(walk, OPEN)
+
+
+def names(walk: Walk) -> set[str]:
+    return {name.partition("/")[2] for name in walk.objects()}
+
+
+def limits(walk: Walk) -> bool:
+    return walk.statuses(6, "-X", "POST")[-1] == "429"
 
 
 def test_the_gateway_asks_and_its_pods_are_shown(pushed: Walk) -> None:
-    wait(lambda: pushed.statuses(6, "-X", "POST")[-1] == "429", 15)
+    wait(lambda: limits(pushed), 15)
     assert set(pushed.statuses(10)) == {"200"}
-    assert names(pushed) == {
-        f"kuadrant-push-{ISTIO.gateway}",
-        f"kuadrant-ratelimiting-cluster-{ISTIO.gateway}",
-    }
-    command = (sys.executable, "-m", "kuadrant", "status", "gateway", ISTIO.gateway, "--output", "json")
-    report = json.loads(pushed.lab.run(*command))
-    (gateway,) = report["gateways"]
-    (pod,) = gateway["pods"]
-    assert (gateway["delivery"], pod["ready"], pod["evidence"]) == ("push", True, "acknowledged")
+    gateway, cluster = pushed.provided.gateway, pushed.provided.cluster
+    wait(lambda: names(pushed) == {f"kuadrant-push-{gateway}", cluster})
+    command = (sys.executable, "-m", "kuadrant", "status", "gateway", gateway, "--output", "json")
+    (report,) = json.loads(pushed.lab.run(*command))["gateways"]
+    (pod,) = report["pods"]
+    assert (report["delivery"], pod["ready"], pod["evidence"]) == ("push", True, "acknowledged")
     assert pod["running"] == pod["wanted"]
 
 
@@ -76,24 +121,22 @@ def test_the_request_after_enforced_meets_the_new_limit(pushed: Walk) -> None:
     assert result["met"] == CYCLES
 
 
-def test_edits_under_load_are_not_noticed_and_no_request_escapes(pushed: Walk) -> None:
-    result = seen(pushed, "load", str(EDITS), str(RATE))
+def test_edits_under_load_are_not_noticed_and_no_request_escapes(counting: Walk) -> None:
+    result = seen(counting, "load", str(RATE), str(EDITS))
     assert result["enforced"] == EDITS
     assert set(result["statuses"]) == {"200"}
     assert result["asked"] == result["statuses"]["200"]
     assert result["closed"] == 0
 
 
-def test_to_pull_and_back(pushed: Walk) -> None:
-    deliver(pushed, "pull")
-    wait(
-        lambda: (
-            names(pushed) == {f"kuadrant-{ISTIO.gateway}", f"kuadrant-ratelimiting-cluster-{ISTIO.gateway}"}
+def test_to_pull_and_back_every_request_is_asked_for_once(counting: Walk) -> None:
+    gateway, cluster = counting.provided.gateway, counting.provided.cluster
+    with Load(counting) as load:
+        counting.deliver("pull")
+        wait(lambda: names(counting) == {f"kuadrant-{gateway}", cluster} and counting.enforced() == "True")
+        counting.deliver("push")
+        wait(
+            lambda: names(counting) == {f"kuadrant-push-{gateway}", cluster} and counting.enforced() == "True"
         )
-    )
-    wait(lambda: pushed.statuses(6, "-X", "POST")[-1] == "429", 15)
-
-    deliver(pushed, "push")
-    wait(lambda: not any(name.startswith("wasmplugin") for name in objects(pushed)))
-    assert pushed.enforced() == "True"
-    wait(lambda: pushed.statuses(6, "-X", "POST")[-1] == "429", 15)
+    assert set(load.seen["statuses"]) == {"200"}
+    assert load.seen["asked"] == load.seen["statuses"]["200"]

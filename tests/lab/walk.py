@@ -56,7 +56,8 @@ STRICT = POLICY.replace("{limit: 5, duration: 10, unit: second}", "{limit: 1, du
 class Provided:
     """The gateway of a provider in the lab, and the objects by which it is told what to do.
 
-    ``kind`` is the one that names the module; in it ``url`` and ``sha256`` are JSON paths. ``objects`` are all kinds.
+    ``kind`` is the one that names the module; in it ``url`` and ``sha256`` are JSON paths. ``objects`` are all kinds. ``cluster`` is
+    the name of the object with the rate limit service's cluster.
     """
 
     namespace: str
@@ -65,6 +66,7 @@ class Provided:
     url: str
     sha256: str
     objects: str
+    cluster: str
 
     @property
     def plugin(self) -> tuple[str, ...]:
@@ -84,6 +86,7 @@ ISTIO = Provided(
     url="jsonpath={.spec.url}",
     sha256="jsonpath={.spec.sha256}",
     objects="wasmplugin,envoyfilter",
+    cluster="kuadrant-ratelimiting-cluster-istio-ingressgateway",
 )
 ENVOY_GATEWAY = Provided(
     namespace="gateway-system",
@@ -92,6 +95,7 @@ ENVOY_GATEWAY = Provided(
     url="jsonpath={.spec.wasm[0].code.http.url}",
     sha256="jsonpath={.spec.wasm[0].code.http.sha256}",
     objects="envoyextensionpolicy,envoypatchpolicy",
+    cluster="kuadrant-ratelimiting-kuadrant-ingressgateway",
 )
 
 
@@ -120,6 +124,16 @@ class Walk:
         command = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}\\n")
         url = f"{self.url}?n=[1-{number}]"
         return self.lab.run(*command, "-H", "Host: api.toystore.com", url, *options).split()
+
+    def deliver(self, way: str) -> None:
+        """Say how the gateway is to get the module; pull is what it does by itself."""
+        annotation = f"kuadrant.io/wasm-delivery{'-' if way == 'pull' else f'={way}'}"
+        gateway = ("gtw", self.provided.gateway, "-n", self.provided.namespace)
+        self.lab.run("kubectl", "annotate", "--overwrite", *gateway, annotation)
+
+    def objects(self) -> list[str]:
+        """The names of what the gateway is told by, as ``kind/name``."""
+        return self.lab.run("kubectl", "get", self.provided.objects, "-A", "-o", "name").split()
 
     def enforced(self, field: str = "status") -> str:
         """A field of the policy's condition Enforced."""

@@ -48,7 +48,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     ``configure`` renders hosts in the dialect of ``module``, as JSON text; it names the cluster ``RATE_LIMIT_CLUSTER``, which is to
     lead to ``rate_limit``. ``configure_by_address`` names that address instead; None if the dialect has no word for one. Gateways that are pushed to ask ``push`` for module and configuration: without it there are none.
-    ``delivery`` is for those that do not say it themselves.
+    ``delivery`` is for those that do not say it themselves. Pods of Envoy Gateway's proxies are believed to be that in
+    ``envoy_gateway_namespace`` and in their gateway's own.
     """
 
     module: Module
@@ -57,19 +58,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
     push: PushServer | None = None
     delivery: Delivery = "pull"
+    envoy_gateway_namespace: str = "envoy-gateway-system"
 
 
 class PodSelector(Struct, frozen=True):
-    """The pods of a gateway: those in ``namespace`` that have all of ``labels``."""
+    """The pods of a gateway: those in one of ``namespaces`` that have all of ``labels``."""
 
-    namespace: str
+    namespaces: frozenset[str]
     labels: Mapping[str, str]
 
 
 class GatewayObjects(Struct, frozen=True):
     """What there has to be for one gateway, in the order in which it is to be made.
 
-    With a ``problem``, a sentence, nothing is decided: what there is stays as it is. With ``prove``, the address of that module has
+    With a ``problem``, a sentence, not everything is decided: what there is beside ``objects`` stays as it is. With ``prove``, the address of that module has
     to give its bytes right before the objects are written: the gateway failed to get them a moment ago. A gateway that asks us has
     what it is to get in ``pushed``, the shim's configuration by the name of the resource, and ``pods`` may ask for it.
     """

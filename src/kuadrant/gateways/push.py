@@ -13,9 +13,11 @@ from msgspec import Struct
 from kuadrant.gateways.envoy import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kuadrant.api.gateway import Gateway
+    from kuadrant.compiler.program import HostProgram
+    from kuadrant.gateways.tables import Table
 
 Delivery = Literal["pull", "push"]
 """How a gateway gets the module: from an address that an object names, or by asking us."""
@@ -49,6 +51,17 @@ def delivery(gateway: Gateway, default: Delivery) -> Delivery | None:
             return None
 
 
+def undeliverable(gateway: Gateway, default: Delivery, server: PushServer | None) -> str | None:
+    """Return why ``gateway`` cannot get the module in the way that it is to, as a sentence; None if nothing keeps it."""
+    name = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
+    way = delivery(gateway, default)
+    if way is None:
+        return f"the annotation {ANNOTATION} of Gateway {name} is neither pull nor push"
+    if way == "push" and server is None:
+        return f"Gateway {name} is to be pushed to, but the push server is off"
+    return None
+
+
 def asks(document: Mapping[str, Any]) -> bool:
     """Whether an object, as the API server has it, makes its gateway ask us."""
     labels: Mapping[str, str] = document["metadata"].get("labels") or {}
@@ -58,6 +71,18 @@ def asks(document: Mapping[str, Any]) -> bool:
 def resource_name(namespace: str, gateway: str, port: int | None = None) -> str:
     """Return the name under which a gateway asks for its configuration, or for that of one of its ports."""
     return f"kuadrant/{namespace}/{gateway}" if port is None else f"kuadrant/{namespace}/{gateway}/{port}"
+
+
+def pushed(
+    gateway: Gateway, wanted: Iterable[Table], configure: Callable[[tuple[HostProgram, ...]], bytes]
+) -> dict[str, bytes]:
+    """Return the configuration of each asking filter of ``gateway``, by the name of the resource that it asks for.
+
+    Where nothing is wanted, pods that ask already are told that nothing is limited any more.
+    """
+    key = (gateway.metadata.namespace, gateway.metadata.name)
+    found = {resource_name(*key, table.port): configure(table.hosts) for table in wanted}
+    return found or {resource_name(*key): configure(())}
 
 
 def asking_filter(name: str, server: PushServer) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def gateway_pods(pods: Iterable[Pod], selectors: Mapping[Key, PodSelector]) -> G
     """Return those of ``pods`` that ``selectors`` finds, which are by Gateway."""
     by_namespace: dict[str, list[tuple[Key, PodSelector]]] = {}
     for gateway, selector in sorted(selectors.items()):
-        by_namespace.setdefault(selector.namespace, []).append((gateway, selector))
+        for namespace in selector.namespaces:
+            by_namespace.setdefault(namespace, []).append((gateway, selector))
     found: list[GatewayPod] = []
     for pod in pods:
         labels = pod.metadata.labels.items()

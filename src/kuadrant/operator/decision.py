@@ -45,7 +45,7 @@ class Known(Struct, frozen=True, kw_only=True):
     if it has. ``dialect`` is the one that the lock file names for it, in which ``configure`` renders hosts for a service of that ``failure_mode``, and ``module_name`` is
     for people. ``configure_by_address`` is as in ``Settings``. Limits that are no longer wanted stay until they are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
     ``held`` are the limits that the rate limit service was last known to hold, for the time in which it takes others; None if that is
-    not known. ``push`` and ``delivery`` are those of ``Settings``; ``push_problem`` says why the push server's address was not proven.
+    not known. ``push``, ``delivery`` and ``envoy_gateway_namespace`` are those of ``Settings``; ``push_problem`` says why the push server's address was not proven.
     """
 
     module: Module
@@ -61,6 +61,7 @@ class Known(Struct, frozen=True, kw_only=True):
     push: PushServer | None = None
     push_problem: str = ""
     delivery: Delivery = "pull"
+    envoy_gateway_namespace: str = "envoy-gateway-system"
 
 
 class GatewayDecision(Struct, frozen=True, kw_only=True):
@@ -132,6 +133,7 @@ class Decider:
             rate_limit=address or Address("", 0),
             push=known.push,
             delivery=known.delivery,
+            envoy_gateway_namespace=known.envoy_gateway_namespace,
         )
         self._settings = kept(self._settings, settings)
         held = None

@@ -79,14 +79,15 @@ class Deliveries:
     ) -> tuple[tuple[Mapping[str, Any], ...], float]:
         """What of a gateway may be deleted now, and after how many seconds to ask again (0 for not at all).
 
-        One way to the module goes when the other is known to be in use. A plugin stays until every pod that gets requests has
-        said that it runs what it asked for. What makes pods ask stays until the objects of the other way have been ``in_place`` for
-        so long that the provider has heard of them: it hears of what comes and of what goes by streams of their own.
+        One way to the module goes when the other is known to be in use. A plugin stays until what makes pods ask is ``in_place``,
+        accepted by the provider, and every pod that gets requests has said that it runs what it asked for. What makes pods ask stays
+        until the objects of the other way have been ``in_place`` for so long that the provider has heard of them: it hears of what
+        comes and of what goes by streams of their own.
         """
         gone = decision.obsolete
         wanted, pods = self.of(key, decision)
         if wanted is not None and decision.wanted.objects:
-            return (() if undelivered(wanted, pods) else gone), 0.0
+            return (gone if in_place and not undelivered(wanted, pods) else ()), 0.0
         if not decision.wanted.objects or not any(map(asks, gone)):
             self._in_place_since.pop(key, None)
             return gone, 0.0

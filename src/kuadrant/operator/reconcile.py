@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from kuadrant.api.meta import Condition
     from kuadrant.api.pod import Pod
     from kuadrant.gateways.module import Module
-    from kuadrant.gateways.provider import GatewayObjects
+    from kuadrant.gateways.provider import GatewayObjects, Standing
     from kuadrant.kube.events import Recorder
     from kuadrant.kube.kind import Entry, Key, Kind
     from kuadrant.kube.store import Change, Store
@@ -265,9 +265,9 @@ class Reconciler:
         self._tries.forget_all_but(decision.gateways)
 
     def _may_go(self, key: Key, decision: GatewayDecision) -> tuple[Mapping[str, Any], ...]:
-        in_place = not decision.awaited and all(
-            map(self._writer.is_in_place, self._desired_of(key, decision))
-        )
+        desired = self._desired_of(key, decision)
+        in_place = not decision.awaited and all(map(self._writer.is_in_place, desired))
+        in_place = in_place and all(one.accepted for one in self._standings(decision, desired))
         now = asyncio.get_running_loop().time()
         gone, after = self._deliveries.may_go(key, decision, in_place=in_place, now=now)
         if after:
@@ -374,11 +374,7 @@ class Reconciler:
     def _progress(self, world: World, key: Key, decision: GatewayDecision) -> Progress:
         desired = self._desired_of(key, decision)
         missing = [one.kind.name for one in desired if not self._writer.is_in_place(one)]
-        standings = [
-            decision.provider.standing(entry.object, world.others)
-            for entry in map(self._writer.entry, desired)
-            if entry is not None and decision.provider is not None
-        ]
+        standings = self._standings(decision, desired, world.others)
         failure = self._writer.failures.get(Work("gateway", key), "")
         wanted, pods = self._deliveries.of(key, decision)
         return Progress(
@@ -388,6 +384,16 @@ class Reconciler:
             accepted=all(one.accepted for one in standings),
             refused="; ".join(filter(None, (failure, *(one.refused for one in standings)))),
         )
+
+    def _standings(
+        self, decision: GatewayDecision, desired: tuple[Desired, ...], others: tuple[dict[str, Any], ...] = ()
+    ) -> list[Standing]:
+        """What the provider says of those objects that are there; ``others`` are those that are somebody else's."""
+        return [
+            decision.provider.standing(entry.object, others)
+            for entry in map(self._writer.entry, desired)
+            if entry is not None and decision.provider is not None
+        ]
 
     def report(self) -> Report:
         """What is known now, for people."""

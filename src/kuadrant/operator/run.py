@@ -206,6 +206,7 @@ class Operator:
             push=self._push_server,
             push_problem="its address was not tried yet",
             delivery=settings.delivery,
+            envoy_gateway_namespace=settings.envoy_gateway_namespace,
             module=self._module,
             module_problem="its address was not tried yet",
             module_name=f"{module.name} {module.version}",

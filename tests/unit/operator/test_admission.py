@@ -13,10 +13,10 @@ from kuadrant.operator.admission import GatewayPods, gateway_pods
 from kuadrant.xds import Admission, Denial, Peer
 
 SELECTORS = {
-    ("ns", "gw"): PodSelector("ns", {"gateway": "gw"}),
-    ("ns", "other"): PodSelector("ns", {"gateway": "other"}),
-    ("ns", "same"): PodSelector("ns", {"app": "both"}),
-    ("elsewhere", "gw"): PodSelector("elsewhere", {"gateway": "gw"}),
+    ("ns", "gw"): PodSelector(frozenset({"ns"}), {"gateway": "gw"}),
+    ("ns", "other"): PodSelector(frozenset({"ns"}), {"gateway": "other"}),
+    ("ns", "same"): PodSelector(frozenset({"ns"}), {"app": "both"}),
+    ("elsewhere", "gw"): PodSelector(frozenset({"elsewhere"}), {"gateway": "gw"}),
 }
 
 

@@ -20,6 +20,7 @@ from kuadrant.operator.push import Push, pod_states
 from kuadrant.status import Content, Delivery, PodState
 from kuadrant.wasm.module import Module
 from tests.unit.operator.test_admission import pod as gateway_pod
+from tests.unit.operator.test_decision import CLASS
 from tests.unit.operator.test_reconcile import PLUGIN, POLICY, Run, running
 from tests.unit.xds.test_server import EXTENSIONS, Client
 
@@ -87,11 +88,11 @@ class Pushing:
 
 
 @asynccontextmanager
-async def pushing() -> AsyncIterator[Pushing]:
+async def pushing(class_: str = CLASS, gateways_pod: dict[str, Any] | None = None) -> AsyncIterator[Pushing]:
     push = Push(MODULE, 0, "127.0.0.1")
     port = await push.start()
     server = PushServer(address=Address("push.example", 8083))
-    async with running(pushed_by=push, delivery="push", push=server) as run:
+    async with running(class_, pushed_by=push, delivery="push", push=server) as run:
 
         async def listen() -> None:
             while True:
@@ -99,7 +100,7 @@ async def pushing() -> AsyncIterator[Pushing]:
                 run.reconciler.look()
 
         listening = asyncio.create_task(listen())
-        run.api.put(pod())
+        run.api.put(gateways_pod or pod())
         pushing = Pushing(run, push, port)
         try:
             await run.until(lambda: ("limitadors", ("kuadrant-system", "limitador")) in run.api.documents)
@@ -258,7 +259,7 @@ async def test_a_replica_that_does_not_lead_serves_the_same_and_writes_nothing()
 
 def test_of_two_connections_of_a_pod_the_later_one_counts() -> None:
     """The other replica has not found out yet that its connection is gone."""
-    selector = PodSelector("ns", {"gateway": "gw"})
+    selector = PodSelector(frozenset({"ns"}), {"gateway": "gw"})
     pods = gateway_pods([gateway_pod("a", "10.0.0.1")], {("ns", "gw"): selector})
     stale = Delivery(filter="f", asked=1.0, running=Content("a" * 64, "1"), since=1.0)
     live = Delivery(filter="f", asked=2.0, running=Content("a" * 64, "2"), since=2.0)

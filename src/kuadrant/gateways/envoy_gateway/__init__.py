@@ -11,6 +11,7 @@ from kuadrant.gateways.envoy_gateway.objects import (
     patch_policy_name,
 )
 from kuadrant.gateways.envoy_gateway.observation import Observation, observation
+from kuadrant.gateways.envoy_gateway.push import http3_policy_name, push_policy_name
 from kuadrant.gateways.envoy_gateway.report import standing
 from kuadrant.gateways.provider import ObjectKind
 
@@ -27,11 +28,13 @@ __all__ = [
     "Observation",
     "extension_policy_name",
     "gateway_objects",
+    "http3_policy_name",
     "is_needed",
     "observation",
     "observe",
     "owner",
     "patch_policy_name",
+    "push_policy_name",
     "standing",
 ]
 
@@ -60,10 +63,15 @@ def owner(document: Mapping[str, Any]) -> str | None:
         ("EnvoyExtensionPolicy", extension_policy_name(gateway)),
         ("EnvoyExtensionPolicy", extension_policy_name(gateway, int(port) if port.isdecimal() else None)),
         ("EnvoyPatchPolicy", patch_policy_name(gateway)),
+        ("EnvoyPatchPolicy", push_policy_name(gateway)),
+        ("EnvoyPatchPolicy", http3_policy_name(gateway)),
     }
     return gateway if (kind, name) in ours else None
 
 
 def is_needed(document: Mapping[str, Any]) -> bool:
     """Return whether other objects need this one: the module may ask by the cluster that is in it."""
-    return bool(document["kind"] == "EnvoyPatchPolicy")
+    name: str = document["metadata"]["name"]
+    return (
+        name == patch_policy_name(ownership.owner(document) or "") and document["kind"] == "EnvoyPatchPolicy"
+    )

@@ -1,7 +1,8 @@
 """The objects that make a gateway of Envoy Gateway limit requests.
 
-An EnvoyPatchPolicy with the cluster of the rate limit service, and an EnvoyExtensionPolicy with the module. By default Envoy
-Gateway carries out no EnvoyPatchPolicy: as long as it has not said that it does, the module asks the service by its address.
+An EnvoyPatchPolicy with the cluster of the rate limit service, and an EnvoyExtensionPolicy with the module, or EnvoyPatchPolicies by
+which the gateway asks us for it. By default Envoy Gateway carries out no EnvoyPatchPolicy: as long as it has not said that it does,
+the module asks the service by its address, and no gateway asks us.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from kuadrant.gateways.envoy import CLUSTER, RATE_LIMIT_CLUSTER, Address, named_http2_cluster
+from kuadrant.gateways.envoy_gateway.push import push_policies
 from kuadrant.gateways.ownership import metadata
-from kuadrant.gateways.provider import GatewayObjects
+from kuadrant.gateways.provider import GatewayObjects, PodSelector
+from kuadrant.gateways.push import delivery, pushed, undeliverable
 from kuadrant.gateways.size import too_large
 from kuadrant.gateways.tables import tables
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 _API_VERSION: Final = "gateway.envoyproxy.io/v1alpha1"
 _GATEWAY_API: Final = "gateway.networking.k8s.io"
 _MOST_TARGETS: Final = 16
+_SET_IT: Final = "set extensionApis.enableEnvoyPatchPolicy in its configuration (gateways merged into one Envoy cannot have it)"
 
 
 def gateway_objects(
@@ -35,29 +40,66 @@ def gateway_objects(
     """Return the objects for ``gateway``, which does what ``program`` says; none if nothing is limited there."""
     namespace, name = gateway.metadata.namespace, gateway.metadata.name
     wanted = tables(program)
-    if not wanted:
-        return GatewayObjects(namespace, name)
-    if observed.authorizes:
-        return GatewayObjects(namespace, name, problem=_guarded(observed.authorizes))
+    is_to_ask = delivery(gateway, settings.delivery) == "push"
+    problem = undeliverable(gateway, settings.delivery, settings.push)
+    if problem is None and wanted and observed.authorizes:
+        problem = _guarded(observed.authorizes)
+    if problem is not None:
+        return GatewayObjects(namespace, name, problem=problem)
+    if is_to_ask and (observed.has_cluster or not wanted):
+        made = _asking(gateway, wanted, settings)
+    elif wanted:
+        made = _told(gateway, wanted, observed, settings, is_to_ask=is_to_ask)
+    else:
+        made = GatewayObjects(namespace, name)
+    if problems := "; ".join(filter(None, map(too_large, made.objects))):
+        return GatewayObjects(namespace, name, problem=problems)
+    pods = PodSelector(frozenset({namespace, settings.envoy_gateway_namespace}), _pod_labels(gateway))
+    return replace(made, pods=pods)
+
+
+def _asking(gateway: Gateway, wanted: tuple[Table, ...], settings: Settings) -> GatewayObjects:
+    """What makes the gateway's proxies ask us, who have what is ``wanted`` for them."""
+    namespace, name = gateway.metadata.namespace, gateway.metadata.name
+    served = pushed(gateway, wanted, settings.configure)
+    if not wanted or settings.push is None:
+        return GatewayObjects(namespace, name, pushed=served)
+    ports = sorted({listener.port for listener in gateway.spec.listeners})
+    plugins = (extension_policy_name(name, port) for port in (None, *ports))
+    objects = (
+        _patch_policy(gateway, settings.rate_limit),
+        *push_policies(gateway, wanted, settings.push, plugins),
+    )
+    return GatewayObjects(namespace, name, objects, pushed=served)
+
+
+def _told(
+    gateway: Gateway,
+    wanted: tuple[Table, ...],
+    observed: Observation,
+    settings: Settings,
+    *,
+    is_to_ask: bool,
+) -> GatewayObjects:
+    """What tells Envoy Gateway where the module is, and what the module is to do."""
+    namespace, name = gateway.metadata.namespace, gateway.metadata.name
+    cluster = _patch_policy(gateway, settings.rate_limit)
     if not observed.has_cluster and settings.configure_by_address is None:
-        return GatewayObjects(namespace, name, problem=_needs_cluster(settings.module))
+        lack = f"{_needs_cluster(settings.module)}{_in_its_words(observed)}"
+        return GatewayObjects(namespace, name, (cluster,), problem=lack)
     for table in wanted:
         if len(_listeners(gateway, table)) > _MOST_TARGETS:
             return GatewayObjects(namespace, name, problem=_too_many(gateway, table))
     number = observed.next_try(settings.module.sha256)
     module = settings.module.at_try(number)
-    objects = (
-        _patch_policy(gateway, settings.rate_limit),
-        *(
-            _extension_policy(gateway, table, module, _configuration(table.hosts, observed, settings))
-            for table in wanted
-        ),
+    policies = (
+        _extension_policy(gateway, table, module, _configuration(table.hosts, observed, settings))
+        for table in wanted
     )
-    if problems := "; ".join(filter(None, map(too_large, objects))):
-        return GatewayObjects(namespace, name, problem=problems)
     # An address that Envoy Gateway has not been told before is another attempt.
     again = module if number and not observed.has_tried(module) else None
-    return GatewayObjects(namespace, name, objects, prove=again)
+    problem = f"{_needs_patches(gateway)}{_in_its_words(observed)}" if is_to_ask else None
+    return GatewayObjects(namespace, name, (cluster, *policies), problem=problem, prove=again)
 
 
 def extension_policy_name(gateway: str, port: int | None = None) -> str:
@@ -137,6 +179,14 @@ def _patch_policy(gateway: Gateway, rate_limit: Address) -> dict[str, Any]:
     }
 
 
+def _pod_labels(gateway: Gateway) -> dict[str, str]:
+    """Those that Envoy Gateway gives to the pods of a gateway's proxies."""
+    return {
+        "gateway.envoyproxy.io/owning-gateway-name": gateway.metadata.name,
+        "gateway.envoyproxy.io/owning-gateway-namespace": gateway.metadata.namespace,
+    }
+
+
 def _guarded(name: str) -> str:
     return (
         f"EnvoyExtensionPolicy {name} asks an authorization service, which would be open without it; it stays as it is. "
@@ -147,8 +197,19 @@ def _guarded(name: str) -> str:
 def _needs_cluster(module: Module) -> str:
     return (
         f"the module of sha256 {module.sha256} can ask the rate limit service by a cluster only, and Envoy Gateway makes none: "
-        "set extensionApis.enableEnvoyPatchPolicy in its configuration (gateways merged into one Envoy cannot have it)"
+        f"{_SET_IT}"
     )
+
+
+def _needs_patches(gateway: Gateway) -> str:
+    return (
+        f"Gateway {gateway.metadata.namespace}/{gateway.metadata.name} is to be pushed to, and Envoy Gateway has not said that it "
+        f"carries out EnvoyPatchPolicies for it, so it is told where the module is instead: {_SET_IT}"
+    )
+
+
+def _in_its_words(observed: Observation) -> str:
+    return f"; Envoy Gateway says: {observed.refusal}" if observed.refusal else ""
 
 
 def _too_many(gateway: Gateway, table: Table) -> str:

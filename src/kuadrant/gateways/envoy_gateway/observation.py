@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed
+from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed, unpatched
 from kuadrant.gateways.module import try_of
+from kuadrant.gateways.push import asks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 class Observation(Struct, frozen=True, gc=False):
     """What there is for one gateway already.
 
-    ``has_cluster`` tells whether Envoy Gateway has made the cluster of the rate limit service. ``sha256`` and ``number`` are the
+    ``has_cluster`` tells whether Envoy Gateway has made the cluster of the rate limit service, ``refusal`` are its words where it
+    does not. ``sha256`` and ``number`` are the
     module and the try that Envoy Gateway was told last, ``failed`` that it could not fetch from there. ``authorizes`` is the
     EnvoyExtensionPolicy of a former version that guards by authorization, if there is one.
     """
 
     has_cluster: bool = False
+    refusal: str = ""
     sha256: str = ""
     number: int = 0
     failed: bool = False
@@ -52,8 +55,10 @@ def observation(existing: Iterable[Mapping[str, Any]]) -> Observation:
     policies = [one for one in existing if one["kind"] == "EnvoyExtensionPolicy"]
     # Where ports differ there is a policy for each; they have the same address, unless one could not be written.
     told = max((_told(one) for one in policies), default=("", 0), key=lambda told: told[1])
+    clusters = [one for one in existing if one["kind"] == "EnvoyPatchPolicy" and not asks(one)]
     return Observation(
-        has_cluster=any(one["kind"] == "EnvoyPatchPolicy" and is_programmed(one) for one in existing),
+        has_cluster=any(map(is_programmed, clusters)),
+        refusal=next(filter(None, map(unpatched, clusters)), ""),
         sha256=told[0],
         number=told[1],
         failed=any(module_failed(one) for one in policies),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kuadrant.gateways import ownership
+from kuadrant.gateways.envoy_gateway.push import http3_policy_name
 from kuadrant.gateways.provider import Standing
+from kuadrant.gateways.push import asks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -14,10 +17,10 @@ def standing(document: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -
     """Return what Envoy Gateway says of ``document`` in the version that the API server has.
 
     ``others`` are policies of other people. Where one is for a route it replaces ours there, or, if it says how to merge, those of our
-    lists that it has, too. Nothing depends on whether an EnvoyPatchPolicy is carried out: the module does without.
+    lists that it has, too. Whether the EnvoyPatchPolicy of the cluster is carried out does not matter: the module does without.
     """
     if document["kind"] == "EnvoyPatchPolicy":
-        return Standing(accepted=True)
+        return _patches_standing(document) if asks(document) else Standing(accepted=True)
     conditions = list(_conditions(document, "Accepted"))
     refused = next((one for one in conditions if one["status"] == "False"), None) or _displaced(
         document, others
@@ -26,6 +29,16 @@ def standing(document: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -
         where = f"{document['metadata']['namespace']}/{document['metadata']['name']}"
         return Standing(refused=f"EnvoyExtensionPolicy {where}: {refused['message']}")
     return Standing(accepted=0 < len(conditions) >= len(document["spec"].get("targetRefs") or ()))
+
+
+def _patches_standing(document: Mapping[str, Any]) -> Standing:
+    """The same for one by which listeners ask us; one of HTTP/3 may find none."""
+    name, generation = document["metadata"]["name"], document["metadata"].get("generation", 0)
+    optional = name == http3_policy_name(ownership.owner(document) or "")
+    refusal = unpatched(document, generation, but="ResourceNotFound" if optional else "")
+    if refusal:
+        return Standing(refused=f"EnvoyPatchPolicy {document['metadata']['namespace']}/{name}: {refusal}")
+    return Standing(accepted=any(_patch_conditions(document, "Programmed", generation)))
 
 
 def _displaced(document: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -68,18 +81,48 @@ def is_programmed(document: Mapping[str, Any]) -> bool:
     A cluster whose address changes stays, so that nothing has to do without it meanwhile.
     """
     said = [
-        {condition["status"] for condition in _conditions(document, type_, generation=0)}
+        {condition["status"] for condition in _patch_conditions(document, type_, generation=0)}
         for type_ in ("Accepted", "Programmed")
     ]
     return said == [{"True"}, {"True"}]
 
 
-def _conditions(
-    document: Mapping[str, Any], type_: str, generation: int | None = None
+def unpatched(document: Mapping[str, Any], generation: int = 0, but: str = "") -> str:
+    """Return Envoy Gateway's words for what it does not carry out of an EnvoyPatchPolicy; a reason ``but`` does not count."""
+    return next(
+        (
+            condition["message"]
+            for type_ in ("Accepted", "Programmed")
+            for condition in _patch_conditions(document, type_, generation)
+            if condition["status"] == "False" and not (but and condition.get("reason") == but)
+        ),
+        "",
+    )
+
+
+def _patch_conditions(
+    document: Mapping[str, Any], type_: str, generation: int
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the conditions of a type, one for each ancestor, about the document as it is now or since ``generation``."""
-    generation = document["metadata"].get("generation", 0) if generation is None else generation
-    for ancestor in document.get("status", {}).get("ancestors") or ():
+    """Yield the conditions of an EnvoyPatchPolicy about its Gateway.
+
+    Where a GatewayClass merges its gateways, Envoy Gateway looks for a class of that name, and says of every EnvoyPatchPolicy whether
+    there is one: that counts only for a Gateway of which nothing else is said.
+    """
+    ancestors = document.get("status", {}).get("ancestors") or ()
+    about = [one for one in ancestors if one.get("ancestorRef", {}).get("kind") == "Gateway"]
+    return _conditions_of(about or ancestors, type_, generation)
+
+
+def _conditions(document: Mapping[str, Any], type_: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the conditions of a type, one for each ancestor, about the document as it is now."""
+    generation = document["metadata"].get("generation", 0)
+    return _conditions_of(document.get("status", {}).get("ancestors") or (), type_, generation)
+
+
+def _conditions_of(
+    ancestors: Iterable[Mapping[str, Any]], type_: str, generation: int
+) -> Iterator[Mapping[str, Any]]:
+    for ancestor in ancestors:
         for condition in ancestor.get("conditions") or ():
             if condition["type"] == type_ and condition.get("observedGeneration", 0) >= generation:
                 yield condition

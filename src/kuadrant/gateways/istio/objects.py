@@ -14,7 +14,7 @@ from kuadrant.gateways.istio.push import push_filter
 from kuadrant.gateways.istio.selection import NotSelectable, Selection
 from kuadrant.gateways.ownership import metadata
 from kuadrant.gateways.provider import GatewayObjects, PodSelector, Settings
-from kuadrant.gateways.push import ANNOTATION, delivery, resource_name
+from kuadrant.gateways.push import delivery, pushed, undeliverable
 from kuadrant.gateways.size import too_large
 from kuadrant.gateways.tables import Table, tables
 
@@ -30,18 +30,14 @@ def gateway_objects(
     """Return the objects for ``gateway``, which does what ``program`` says; none if nothing is limited there."""
     namespace, name = gateway.metadata.namespace, gateway.metadata.name
     wanted = tables(program)
+    problem = undeliverable(gateway, settings.delivery, settings.push)
+    if problem is not None:
+        return GatewayObjects(namespace, name, problem=problem)
     way = delivery(gateway, settings.delivery)
-    if way is None:
-        problem = f"the annotation {ANNOTATION} of Gateway {namespace}/{name} is neither pull nor push"
-        return GatewayObjects(namespace, name, problem=problem)
-    if way == "push" and settings.push is None:
-        problem = f"Gateway {namespace}/{name} is to be pushed to, but the push server is off"
-        return GatewayObjects(namespace, name, problem=problem)
-    pushed = _pushed(gateway, wanted, settings) if way == "push" else {}
-    selector = None if isinstance(pods, NotSelectable) else PodSelector(namespace, pods.labels)
+    served = pushed(gateway, wanted, settings.configure) if way == "push" else {}
+    selector = None if isinstance(pods, NotSelectable) else PodSelector(frozenset({namespace}), pods.labels)
     if not wanted:
-        # Pods that ask already are told at once that nothing is limited any more.
-        return GatewayObjects(namespace, name, pushed=pushed, pods=selector)
+        return GatewayObjects(namespace, name, pushed=served, pods=selector)
     reason = pods.reason if isinstance(pods, NotSelectable) else _unclear_ports(pods, wanted)
     if isinstance(pods, NotSelectable) or reason is not None:
         problem = f"the pods of Gateway {namespace}/{name} cannot be selected: {reason}"
@@ -56,15 +52,7 @@ def gateway_objects(
     )
     if problems := "; ".join(filter(None, map(too_large, objects))):
         return GatewayObjects(namespace, name, problem=problems)
-    return GatewayObjects(namespace, name, objects, pushed=pushed, pods=selector)
-
-
-def _pushed(gateway: Gateway, wanted: tuple[Table, ...], settings: Settings) -> dict[str, bytes]:
-    """The configuration of each asking filter, by the name of the resource that it asks for."""
-    key = (gateway.metadata.namespace, gateway.metadata.name)
-    if not wanted:
-        return {resource_name(*key): settings.configure(())}
-    return {resource_name(*key, table.port): settings.configure(table.hosts) for table in wanted}
+    return GatewayObjects(namespace, name, objects, pushed=served, pods=selector)
 
 
 def _push_filter(

@@ -17,6 +17,7 @@ from kuadrant.dialects import Service, kuadrant
 from kuadrant.gateways import envoy, envoy_gateway
 from kuadrant.gateways.module import served_module
 from kuadrant.gateways.provider import Settings
+from kuadrant.gateways.push import PushServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ def _by_address(hosts: tuple[HostProgram, ...], address: envoy.Address) -> bytes
 
 class Facts(Struct, forbid_unknown_fields=True):
     existing: tuple[dict[str, Any], ...] = ()
+    push: PushServer | None = None
 
 
 @pytest.mark.row(155)
@@ -55,9 +57,13 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
             configure=partial(kuadrant.render, service=by_cluster),
             configure_by_address=_by_address,
             rate_limit=envoy.Address(LIMITADOR, 8081),
+            push=facts.push,
+            delivery="pull" if facts.push is None else "push",
         ),
     )
-    told = {"problem": result.problem, "prove": result.prove, "objects": result.objects}
+    asked = {name: msgspec.Raw(text) for name, text in result.pushed.items()}
+    told: dict[str, object] = {"problem": result.problem, "prove": result.prove, "objects": result.objects}
+    told |= {"pushed": asked} if asked else {}
     plain = msgspec.json.decode(msgspec.json.encode(told))
     golden(case.with_name("objects.yaml"), yaml.safe_dump(plain, sort_keys=False, width=110))
 

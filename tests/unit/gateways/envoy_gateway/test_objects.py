@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from kuadrant.api.gateway import Gateway, GatewaySpec, Listener
 from kuadrant.api.meta import ObjectMeta
@@ -20,7 +21,8 @@ from kuadrant.compiler.program import (
 from kuadrant.gateways import envoy, envoy_gateway
 from kuadrant.gateways.envoy_gateway import Observation
 from kuadrant.gateways.module import served_module
-from kuadrant.gateways.provider import GatewayObjects, Settings
+from kuadrant.gateways.provider import GatewayObjects, PodSelector, Settings
+from kuadrant.gateways.push import PushServer
 from kuadrant.policy.match import RequestMatch
 
 MODULE = served_module("module.example", 8082, "ab" * 32)
@@ -61,8 +63,17 @@ def _settings(*, by_address: bool = True, padding: int = 0) -> Settings:
     )
 
 
-def _objects(observed: Observation, settings: Settings | None = None) -> GatewayObjects:
-    return envoy_gateway.gateway_objects(_gateway(80), _program(a=80), observed, settings or _settings())
+def _objects(
+    observed: Observation, settings: Settings | None = None, program: GatewayProgram | None = None
+) -> GatewayObjects:
+    return envoy_gateway.gateway_objects(
+        _gateway(80), program or _program(a=80), observed, settings or _settings()
+    )
+
+
+def _push(*, by_address: bool = True) -> Settings:
+    server = PushServer(address=envoy.Address("push.example", 8083))
+    return replace(_settings(by_address=by_address), push=server, delivery="push")
 
 
 def _extension(objects: GatewayObjects) -> dict[str, Any]:
@@ -86,9 +97,43 @@ def test_the_service_is_asked_by_its_cluster_once_that_is_there(has_cluster: boo
 
 def test_a_module_that_knows_clusters_only_waits_for_one() -> None:
     told = _objects(Observation(), _settings(by_address=False))
-    assert told.objects == ()
+    # Only the cluster is made; what was there before stays.
+    assert [one["kind"] for one in told.objects] == ["EnvoyPatchPolicy"]
     assert "extensionApis.enableEnvoyPatchPolicy" in (told.problem or "")
     assert _extension(_objects(Observation(has_cluster=True), _settings(by_address=False)))
+
+
+def test_a_gateway_asks_once_patches_are_carried_out_and_is_told_until_then() -> None:
+    before = _objects(Observation(refusal="disabled"), _push())
+    assert [one["kind"] for one in before.objects] == ["EnvoyPatchPolicy", "EnvoyExtensionPolicy"]
+    assert "ns/gw is to be pushed to" in (before.problem or "")
+    assert (before.problem or "").endswith("; Envoy Gateway says: disabled")
+    assert before.pushed == {}
+
+    asking = _objects(Observation(has_cluster=True), _push())
+    assert [one["metadata"]["name"] for one in asking.objects] == [
+        "kuadrant-ratelimiting-gw",
+        "kuadrant-push-gw",
+    ]
+    assert asking.problem is None
+    assert [msgspec.json.decode(text)["by"] for text in asking.pushed.values()] == ["cluster"]
+
+
+def test_a_gateway_that_asks_without_limits_is_told_so_and_nothing_is_made() -> None:
+    idle = _objects(Observation(has_cluster=True), _push(), _program())
+    assert idle.objects == ()
+    assert [msgspec.json.decode(text)["hosts"] for text in idle.pushed.values()] == [[]]
+
+
+def test_pods_are_the_gateways_where_envoy_gateway_makes_them() -> None:
+    settings = replace(_settings(), envoy_gateway_namespace="system")
+    assert _objects(Observation(), settings).pods == PodSelector(
+        frozenset({"system", "ns"}),
+        {
+            "gateway.envoyproxy.io/owning-gateway-name": "gw",
+            "gateway.envoyproxy.io/owning-gateway-namespace": "ns",
+        },
+    )
 
 
 def test_a_module_is_another_machine_for_envoy_by_its_environment() -> None:
@@ -127,6 +172,8 @@ def test_an_object_that_is_too_large_is_not_written() -> None:
         ("EnvoyExtensionPolicy", "kuadrant-gw-port-x", False),
         ("EnvoyExtensionPolicy", "other", False),
         ("EnvoyPatchPolicy", "kuadrant-ratelimiting-gw", True),
+        ("EnvoyPatchPolicy", "kuadrant-push-gw", True),
+        ("EnvoyPatchPolicy", "kuadrant-push-gw-http3", True),
         ("EnvoyPatchPolicy", "kuadrant-auth-gw", False),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kuadrant.gateways.envoy_gateway import report
-from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed
+from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed, unpatched
 from kuadrant.gateways.provider import Standing
 
 FAILED = "Wasm: wasm module download failed after 5 attempts, last error: wasm module download request failed: status code 503."
@@ -109,6 +109,61 @@ def test_a_module_that_could_not_be_fetched_is_told_from_other_refusals(message:
 def test_a_policy_is_enforced_without_its_patch() -> None:
     disabled = "EnvoyPatchPolicy is disabled in the EnvoyGateway configuration"
     assert standing(_policy([_condition("Accepted", "False", disabled)], kind="EnvoyPatchPolicy")).accepted
+
+
+def _patches(*conditions: dict[str, Any], name: str = "kuadrant-push-gw", **ancestor: Any) -> Any:
+    """One by which a gateway asks us."""
+    reference = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "name": "gw",
+        "controller": True,
+    }
+    labels = {"kuadrant.io/wasm-delivery": "push"}
+    metadata = {"name": name, "namespace": "ns", "generation": 2, "labels": labels}
+    return {
+        "kind": "EnvoyPatchPolicy",
+        "metadata": {**metadata, "ownerReferences": [reference]},
+        "status": {"ancestors": [{**ancestor, "conditions": conditions}]},
+    }
+
+
+NOT_FOUND = {
+    **_condition("Programmed", "False", "Unable to find xds resources: Listener/ns/gw/https-quic"),
+    "reason": "ResourceNotFound",
+}
+PROGRAMMED = _condition("Programmed", "True")
+
+
+def test_a_gateway_asks_when_every_patch_is_said_to_be_carried_out() -> None:
+    assert standing(_patches()) == standing(_patches(ACCEPTED)) == Standing()
+    assert standing(_patches(ACCEPTED, PROGRAMMED)) == Standing(accepted=True)
+    assert standing(_patches(ACCEPTED, _condition("Programmed", "True", generation=1))) == Standing()
+    refused = standing(_patches(ACCEPTED, NOT_FOUND))
+    assert refused == Standing(refused=f"EnvoyPatchPolicy ns/kuadrant-push-gw: {NOT_FOUND['message']}")
+
+
+def test_a_port_need_not_speak_http3_but_what_fails_there_otherwise_counts() -> None:
+    name = "kuadrant-push-gw-http3"
+    assert standing(_patches(ACCEPTED, NOT_FOUND, name=name)) == Standing(accepted=True)
+    invalid = {**NOT_FOUND, "reason": "Invalid"}
+    assert standing(_patches(ACCEPTED, invalid, name=name)).refused
+
+
+def test_what_is_said_of_a_class_does_not_count_beside_what_is_said_of_the_gateway() -> None:
+    """A class that merges its gateways has Envoy Gateway say of every policy whether there is a class of that name."""
+    said = {
+        "reason": "Invalid",
+        **_condition("Accepted", "False", "TargetRef.Name:gw not found (MergeGateways=true)."),
+    }
+    merged = _patches(said, ancestorRef={"kind": "GatewayClass", "name": "gw"})
+    assert said["message"] in standing(merged).refused
+    assert unpatched(merged) == said["message"]
+    of_gateway = {"ancestorRef": {"kind": "Gateway", "name": "gw"}, "conditions": [ACCEPTED, PROGRAMMED]}
+    merged["status"]["ancestors"].append(of_gateway)
+    assert standing(merged) == Standing(accepted=True)
+    assert is_programmed(merged)
+    assert unpatched(merged) == ""
 
 
 @pytest.mark.parametrize(
