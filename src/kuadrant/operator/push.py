@@ -169,8 +169,11 @@ class Push:
         self._contents = {version: one for version, one in self._contents.items() if version in used}
 
 
-def _packed(name: str, module: Module, configuration: bytes) -> bytes:
-    """The bytes of the resource. The module is put in as it is: by way of JSON it would cost more than to send it."""
+def _packed(name: str, module: Module, configuration: bytes) -> tuple[bytes, ...]:
+    """The bytes of the resource, the module between what is before and after it: all gateways share the one.
+
+    It is put in as it is: by way of JSON it would cost more than to send it.
+    """
     packed = message("google.protobuf.Any").FromString(encode(extension(name, b"", configuration)))
     resource = message("envoy.config.core.v3.TypedExtensionConfig").FromString(packed.value)
     filter_ = message("envoy.extensions.filters.http.wasm.v3.Wasm").FromString(resource.typed_config.value)
@@ -178,8 +181,8 @@ def _packed(name: str, module: Module, configuration: bytes) -> bytes:
     filter_.config.vm_config.code.local.inline_bytes = module.data
     resource.typed_config.value = filter_.SerializeToString(deterministic=True)
     packed.value = resource.SerializeToString(deterministic=True)
-    result: bytes = packed.SerializeToString(deterministic=True)
-    return result
+    before, _, after = packed.SerializeToString(deterministic=True).partition(module.data)
+    return before, module.data, after
 
 
 def content_of(module: Module, configuration: bytes) -> Content:

@@ -226,7 +226,7 @@ class Server:
         reader = asyncio.create_task(self._read(requests, session, type_url, address))
         try:
             while (response := await session.responses.get()) is not None:
-                await context.write(_to_message(response))
+                await context.write(_to_bytes(response))
             await reader
         finally:
             reader.cancel()
@@ -263,7 +263,8 @@ def _handler(
             method: grpc.stream_stream_rpc_method_handler(
                 serve,
                 request_deserializer=message("envoy.service.discovery.v3.DiscoveryRequest").FromString,
-                response_serializer=message("envoy.service.discovery.v3.DiscoveryResponse").SerializeToString,
+                # Responses are bytes already: a message would be kept beside them until Envoy has taken them.
+                response_serializer=None,
             )
         },
     )
@@ -290,10 +291,11 @@ def _from_message(received: Any, type_url: str) -> Request:
     )
 
 
-def _to_message(response: Response) -> Any:
+def _to_bytes(response: Response) -> bytes:
     result = message("envoy.service.discovery.v3.DiscoveryResponse")(
         version_info=response.version, type_url=response.type_url, nonce=response.nonce
     )
     for resource in response.resources:
         result.resources.add().MergeFromString(resource.packed)
-    return result
+    serialized: bytes = result.SerializeToString()
+    return serialized

@@ -29,12 +29,20 @@ _RESOURCE_OVERHEAD = 16
 
 
 class Resource(msgspec.Struct, frozen=True, gc=False):
-    """One resource: ``packed`` is the serialized ``google.protobuf.Any``, ``version`` its hash, ``source`` that of its JSON."""
+    """One resource: its ``version``, a hash of what it is, and ``source``, that of its JSON.
+
+    ``parts`` are the serialized ``google.protobuf.Any`` in pieces: many resources may share a large one.
+    """
 
     name: str
     version: str
-    packed: bytes
+    parts: tuple[bytes, ...]
     source: bytes = b""
+
+    @property
+    def packed(self) -> bytes:
+        """The serialized ``google.protobuf.Any``."""
+        return b"".join(self.parts)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -84,7 +92,7 @@ def version_of(resources: Iterable[Resource]) -> str:
 
 def resource(name: str, packed: bytes, source: bytes = b"") -> Resource:
     """A resource with the version of its bytes."""
-    return Resource(name, blake2b(packed, digest_size=16).hexdigest(), packed, source)
+    return Resource(name, blake2b(packed, digest_size=16).hexdigest(), (packed,), source)
 
 
 def _encode_type(
