@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from kuadrant.api.limitador import Limit
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
+from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.checks import is_decidable
-from kuadrant.policy.condition import UNDECIDABLE, Condition, Counter, SelectorCounter
+from kuadrant.policy.condition import UNDECIDABLE, Condition, Counter, ExpressionCounter, SelectorCounter
 from kuadrant.policy.identifiers import action_set_name, descriptor_entry, limit_condition, limit_identifier
 from kuadrant.policy.merge import EffectiveLimit, merge
 from kuadrant.policy.precedence import Place, PrecedenceKey, precedence
@@ -138,9 +139,14 @@ def keeping(old: RoutePiece, new: RoutePiece) -> RoutePiece:
     if old == new:
         return old
     rules = {rule: rule for rule in old.rules}
+    # A rule with another rank may have the same program.
+    programs = {rule.program: rule.program for rule in old.rules}
     limits = {limit: limit for limit in old.limits}
     return RoutePiece(
-        rules=tuple(rules.get(rule, rule) for rule in new.rules),
+        rules=tuple(
+            rules.get(rule) or HostRule(rule.hostname, rule.rank, programs.get(rule.program, rule.program))
+            for rule in new.rules
+        ),
         limits=tuple(limits.get(limit, limit) for limit in new.limits),
         outcomes=new.outcomes,
         effective=new.effective,
@@ -151,13 +157,32 @@ def keeping(old: RoutePiece, new: RoutePiece) -> RoutePiece:
 def _actions(
     limits: Iterable[EffectiveLimit], route: str, undecidable: AbstractSet[tuple[str, str]]
 ) -> tuple[Action, ...]:
-    """One action for each scope, the limits in the order of their names."""
+    """One action for each scope, the limits in the order of their names.
+
+    Two where the descriptor of one would need two values for a key: a policy of ``v1beta2`` that is named like the route of a
+    ``v1`` policy has its scope, and a counter of theirs the same text with another meaning.
+    """
     by_scope: dict[str, list[LimitAction]] = {}
     for entry in limits:
         if entry.limit.rates:
             action = _limit_action(entry, undecidable=_name(entry) in undecidable)
             by_scope.setdefault(entry.scope(route), []).append(action)
-    return tuple(Action(scope, tuple(by_scope[scope])) for scope in sorted(by_scope))
+    return tuple(
+        Action(scope, part) for scope in sorted(by_scope) for part in _without_clashes(by_scope[scope])
+    )
+
+
+def _without_clashes(limits: Iterable[LimitAction]) -> Iterable[tuple[LimitAction, ...]]:
+    counters = {counter for limit in limits for counter in limit.counters}
+    apart = {
+        SelectorCounter(text)
+        for text in READ_DIFFERENTLY
+        if counters.issuperset((SelectorCounter(text), ExpressionCounter(text)))
+    }
+    parts: tuple[list[LimitAction], list[LimitAction]] = ([], [])
+    for limit in limits:
+        parts[not apart.isdisjoint(limit.counters)].append(limit)
+    return (tuple(part) for part in parts if part)
 
 
 def _limit_action(entry: EffectiveLimit, *, undecidable: bool) -> LimitAction:

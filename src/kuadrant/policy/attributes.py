@@ -44,6 +44,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
 # Roots whose shape only the gateway's configuration knows.
 OPEN_ROOTS: Final = ("metadata", "filter_state", "xds", "plugin_name")
 
+# Names by which a selector and an expression of the same text read different values: the host without its port and in lower case,
+# or as the client wrote it.
+READ_DIFFERENTLY: Final = frozenset({"request.host", "request.time"})
+
 # What selectors can name besides, because the shim knows it and the gateway's expressions do not.
 _SELECTORS_ONLY = frozenset({("source", "remote_address")})
 
