@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cel_expr_python import cel
 from google.protobuf import timestamp_pb2
 
+from kuadrant.decide.header_names import in_lower_case
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
 
 if TYPE_CHECKING:
@@ -72,9 +73,10 @@ def _whole() -> cel.Expression:
 @lru_cache(maxsize=4096)
 def _compiled(expression: str) -> cel.Expression:
     try:
-        return _environment().compile(expression)
+        compiled = _environment().compile(expression)
     except RuntimeError as error:
         raise EvaluationError(str(error)) from None
+    return _environment().deserialize(in_lower_case(compiled.serialize()))
 
 
 def _evaluate(expression: cel.Expression, data: dict[str, object]) -> object:

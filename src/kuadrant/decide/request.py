@@ -14,6 +14,10 @@ Scalar = str | int | bool | datetime
 Value = Scalar | dict[str, "Value"]
 
 
+# Envoy knows one value of these: what came more than once is one, joined.
+_OF_ONE_VALUE = frozenset({"content-type", "user-agent", "x-forwarded-for"})
+
+
 class Request(Struct, frozen=True, kw_only=True, gc=False):
     """The head of a request at the port ``port`` of a gateway.
 
@@ -51,7 +55,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
         """All values of a header."""
         if header in ("host", ":authority"):
             return (self.authority,)
-        return tuple(value for name, value in self.headers if name == header)
+        values = tuple(value for name, value in self.headers if name == header)
+        return (",".join(values),) if values and header in _OF_ONE_VALUE else values
 
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter: nothing is decoded, and a name without ``=`` has the empty value."""

@@ -100,12 +100,13 @@ def _path(path: HTTPPathMatch) -> PathMatch:
             return PathMatch(path.value.rstrip("/") or "/", "prefix")
 
 
-def _grpc_path(method: GRPCMethodMatch | None) -> PathMatch:
+def _grpc_path(method: GRPCMethodMatch | None) -> PathMatch | None:
     if method is None or not (method.service or method.method):
-        return PathMatch("/", "prefix")
+        return None
     if method.type == "RegularExpression":
         service, name = (f"(?:{part})" if part else None for part in (method.service, method.method))
-        return PathMatch(f"/{service or '[^/]+'}/{name or '[^/]+'}", "regex")
+        # What stands for any method is what gateways have there: the rule is theirs for exactly these paths.
+        return PathMatch(f"/{service or '[^/]+'}/{name or '.+'}", "regex")
     if method.service and method.method:
         return PathMatch(f"/{method.service}/{method.method}", "exact")
     if method.service:

@@ -53,10 +53,12 @@ CounterKey = tuple[str, int, frozenset[str], frozenset[str], tuple[str, ...]]
 class Observation(Struct, frozen=True):
     """What became of a request, and which counters are open after it, with their hits and their end.
 
-    ``rule`` is the one that forwarded it. ``questions`` are what the rate limit service was asked: scope and entries.
+    ``rule`` is the one that forwarded it. ``questions`` are what the rate limit service was asked: scope and entries. ``target`` is
+    the path that filters and router see, with its query: Envoy has made it plain. It is None for one that Envoy does not take.
     """
 
     outcome: str
+    target: str | None
     status: int
     grpc_status: int | None
     rule: str | None
@@ -224,43 +226,58 @@ class Reality:
 
     async def _observe(self, asked: Asked) -> Observation:
         port = self.ports[asked.gateway, asked.port]
+        target = await self._plain_target(port, asked)
         status, headers = await self._exchange(port, asked)
         values = dict(headers)
         rule = values.get("x-rule")
         grpc = values.get("grpc-status")
-        _, writer = self._connections[port]
-        host, source_port = writer.get_extra_info("sockname")[:2]
         return Observation(
             outcome=_outcome(status, rule, grpc),
+            target=target,
             status=status,
             grpc_status=None if grpc is None else int(grpc),
             rule=rule,
             headers=tuple((name, value) for name, value in headers if name.startswith("x-ratelimit-")),
             questions=self._service.questions(),
             counters=self._service.open_windows(),
-            client=f"{host}:{source_port}",
+            client=self._client,
         )
+
+    async def _plain_target(self, port: int, asked: Asked) -> str | None:
+        """The target of ``asked`` as Envoy makes it plain, by the redirect of the probe's host; None if it does not take it."""
+        if not asked.odd:
+            return asked.target
+        _, scheme, path = asked.target.rpartition("http://")
+        target = f"http://{_PROBE_HOST}{path[path.index('/') :]}" if scheme else asked.target
+        _, headers = await self._exchange(port, Asked(asked.gateway, asked.port, _PROBE_HOST, "GET", target))
+        self._service.questions()
+        place = f"http://v{self._version}.test:{port}"
+        location = dict(headers).get("location", "")
+        return location.removeprefix(place) if location.startswith(place) else None
 
     async def _exchange(self, port: int, asked: Asked) -> tuple[int, list[tuple[str, str]]]:
         """Send a request as it is given on the connection that is kept for ``port``; status and headers of the answer."""
         lines = [f"{asked.method} {asked.target} HTTP/1.1", f"host: {asked.authority}"]
         lines += (f"{name}: {value}" for name, value in asked.headers)
-        head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
+        head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode(errors="surrogateescape")
         for attempt in range(2):
             if port not in self._connections or self._connections[port][0].at_eof():
                 self._connections[port] = await asyncio.open_connection(LOOPBACK, port)
             reader, writer = self._connections[port]
+            host, source_port = writer.get_extra_info("sockname")[:2]
+            self._client = f"{host}:{source_port}"
             writer.write(head)
             try:
                 async with asyncio.timeout(READY_SECONDS):
-                    answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+                    answer = (await reader.readuntil(b"\r\n\r\n")).decode(errors="surrogateescape")
                     status_line, *fields = answer[:-4].split("\r\n")
                     headers = [
                         (name, value.strip()) for name, _, value in (field.partition(":") for field in fields)
                     ]
                     values = dict(headers)
-                    assert "transfer-encoding" not in values, answer
-                    await reader.readexactly(int(values.get("content-length", "0")))
+                    if asked.method != "HEAD":
+                        assert "transfer-encoding" not in values, answer
+                        await reader.readexactly(int(values.get("content-length", "0")))
             except (ConnectionError, asyncio.IncompleteReadError):
                 # Nothing was answered: the connection was one that Envoy had closed.
                 del self._connections[port]

@@ -18,7 +18,11 @@ Document = dict[str, Any]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request as the client sends it, to the port ``port`` of ``gateway``."""
+    """A request as the client sends it, to the port ``port`` of ``gateway``.
+
+    An ``odd`` one may be refused by Envoy, or be seen by filters with another path than the one that was sent. Bytes that are no
+    UTF-8 are written as surrogates.
+    """
 
     gateway: str
     port: int
@@ -26,6 +30,7 @@ class Asked(msgspec.Struct, frozen=True):
     method: str
     target: str
     headers: tuple[tuple[str, str], ...] = ()
+    odd: bool = False
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -136,6 +141,10 @@ _HOST_MATCHES = st.sampled_from(
         {"name": "host", "value": "a.x"},
         {"name": "Host", "type": "RegularExpression", "value": ".*a.*"},
         {"name": "x-forwarded-proto", "value": "http"},
+        {"name": "user-agent", "value": "1"},
+        {"name": "x-forwarded-for", "value": "10.0.0.1"},
+        {"name": "x-forwarded-for", "type": "RegularExpression", "value": ".*,127.0.0.1"},
+        {"name": "content-type", "value": "application/grpc"},
     ]
 )
 
@@ -242,6 +251,9 @@ PREDICATES = [
     "request.headers['x-user'] == 'it\\'s'",
     'request.headers["x-user"] == "say \\"hi\\""',
     "request.headers['x-list'] == 'a,b'",
+    "request.headers['X-User'] == 'bob' && 'X-Tenant' in request.headers",
+    "has(request.headers.Referer) || request.headers.exists(h, h == 'X-User')",
+    "'' in request.headers || request.headers[''] == ''",
     "request.headers.exists(h, h.startsWith('x-t') && request.headers[h] == 'Bücher')",
     "size(request.headers['x-tenant']) == 2",
     "has(request.referer)",
@@ -268,6 +280,7 @@ PREDICATES = [
 ]
 _COUNTERS = [
     "request.headers['x-user']",
+    "request.headers['X-User']",
     "request.method",
     "request.host",
     "request.url_path",
@@ -431,6 +444,90 @@ _AUTHORITIES = [
     "a,b.x",
     "a.x.",
 ]
+# What a client may try in order to be taken for another, or for nobody.
+_ODD_TARGETS = [
+    "//a",
+    "/a//b",
+    "/a/./b",
+    "/b/../a",
+    "/../a",
+    "/%61",
+    "/a%2Fb",
+    "/a%5cb",
+    "/a;x=1",
+    "/a/;/b",
+    "/a#b",
+    "/a#b?q=1",
+    "/a?q=1#b",
+    "/a?q=1?q=2",
+    "/a?&&q=1&",
+    "/a?=1",
+    "/a?q==1",
+    "/a?%71=1&q=bob",
+    "/a?q=%31",
+    "/a%",
+    "/a%zz",
+    "/a%00",
+    "/a%0d%0a",
+    "/a\\b",
+    "/é",
+    "/a\udcff",
+    "/a?q=\udcff",
+    "/a?q=it's\"",
+    "/" + "a/" * 500,
+    "/a" + "b" * 4000,
+    "/a?" + "p=1&" * 1000 + "q=1",
+    "http://a.x/a",
+    "http://y/a?q=1",
+    "*",
+    "a",
+    "?q=1",
+]
+_ODD_AUTHORITIES = [
+    "a.x:",
+    "a.x:x",
+    "a.x:80:80",
+    "A.x:99999",
+    "b.A.X:1",
+    ".x",
+    "..x",
+    "a..x",
+    "*.x",
+    "*",
+    "a_b.x",
+    "a.x..",
+    "[::1]",
+    "[::1]:80",
+    "[a.x]",
+    "user@a.x",
+    "a.x/b",
+    "xn--bcher-kva.x",
+    "B\u00fccher.x",
+    "a.x\udcff",
+    "a" * 300 + ".x",
+    "",
+]
+_ODD_METHODS = ["get", "BREW", "OPTIONS", "DELETE", "HEAD", "TRACE", "G-T"]
+_ODD_HEADERS = [
+    ("X-USER", "bob"),
+    ("x-user", "bob, bob"),
+    ("x-user", "bob\t"),
+    ("x-user", " \t bob"),
+    ("x-user", "\udcff\udcfe"),
+    ("x-user", "x" * 10_000),
+    ("x-list", "a,,b,"),
+    ("x-list", ", a ,b"),
+    ("x-forwarded-for", "10.0.0.1"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-host", "y"),
+    ("x-original-url", "/b"),
+    ("x-envoy-original-path", "/b"),
+    ("x-request-id", "mine"),
+    ("host", "y"),
+    ("content-type", "application/grpc-web"),
+    ("cookie", "a=1"),
+]
+
 _SENT_HEADERS = st.tuples(
     st.sampled_from(["x-user", "X-User", "x-tenant", "x-list", "x.y", "referer", "user-agent"]),
     st.sampled_from(_VALUES),
@@ -446,7 +543,7 @@ def _asked(draw: st.DrawFn) -> Asked:
         headers.append(
             ("content-type", draw(st.sampled_from(["application/grpc", "application/grpc+proto"])))
         )
-    return Asked(
+    asked = Asked(
         gateway=gateway,
         port=port,
         authority=draw(st.sampled_from(_AUTHORITIES)),
@@ -454,6 +551,17 @@ def _asked(draw: st.DrawFn) -> Asked:
         target=draw(st.sampled_from(_TARGET_PATHS)) + draw(st.sampled_from(_QUERIES)),
         headers=tuple(headers),
     )
+    match draw(st.integers(0, 19)):
+        case 16:
+            return msgspec.structs.replace(asked, odd=True, target=draw(st.sampled_from(_ODD_TARGETS)))
+        case 17:
+            return msgspec.structs.replace(asked, odd=True, authority=draw(st.sampled_from(_ODD_AUTHORITIES)))
+        case 18:
+            return msgspec.structs.replace(asked, odd=True, method=draw(st.sampled_from(_ODD_METHODS)))
+        case 19:
+            odd = draw(_some(st.sampled_from(_ODD_HEADERS), 2, 1))
+            return msgspec.structs.replace(asked, odd=True, headers=(*asked.headers, *odd))
+    return asked
 
 
 @st.composite

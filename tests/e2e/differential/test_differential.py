@@ -71,7 +71,12 @@ def compare(reality: Reality, case: Case, *, in_order: bool = True) -> list[str]
     outcomes: list[str] = []
     for (after, asked), observed in zip(case.asked, reality.ask(case.asked), strict=True):
         now += after
-        request = _seen(asked, observed.client, reality.ports[asked.gateway, asked.port])
+        if asked.odd and (observed.target is None or observed.status in _REFUSED):
+            # Envoy itself does not take it, so that nobody is asked.
+            assert (observed.questions, observed.counters) == ((), _windows(counters, now))
+            outcomes.append("refused")
+            continue
+        request = _seen(asked, observed, reality.ports[asked.gateway, asked.port])
         decision = decide(
             programs[asked.gateway],
             request,
@@ -97,16 +102,29 @@ def _sorted(observation: Observation) -> Observation:
 _URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 
 
-def _seen(asked: Asked, client: str, port: int) -> Request:
+# What a gateway takes from nobody.
+_GIVEN_ANEW = {"host", "x-forwarded-proto", "x-request-id"}
+# Not a request, or one that is sent elsewhere because of slashes that were written as %2F.
+_REFUSED = {400, 307, 431}
+
+
+def _seen(asked: Asked, observed: Observation, port: int) -> Request:
     """The request as the gateway's filters see it: with what the gateway adds, and without what it takes away."""
-    headers = [(name.lower(), value) for name, value in asked.headers]
+    assert observed.target is not None, (asked, observed)
+    _, in_full, place = asked.target.rpartition("http://")
+    authority = place.partition("/")[0] if in_full else asked.authority
+    client = observed.client
+    headers = [(name.lower(), _text(value.strip(" \t"))) for name, value in asked.headers]
+    # More than one is one, and so nobody's.
+    authority = ",".join((authority, *(value for name, value in headers if name == "host")))
+    headers = [header for header in headers if header[0] not in _GIVEN_ANEW]
     if any(name == "referer" and not _URL.fullmatch(value) for name, value in headers):
         headers = [(name, value) for name, value in headers if name != "referer"]
     added = (("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "http"), ("x-request-id", "any"))
     return Request(
-        authority=asked.authority,
+        authority=_text(authority),
         method=asked.method,
-        target=asked.target,
+        target=_text(observed.target),
         headers=(*headers, *added),
         port=asked.port,
         attributes={
@@ -120,6 +138,11 @@ def _seen(asked: Asked, client: str, port: int) -> Request:
             ("connection", "requested_server_name"): "",
         },
     )
+
+
+def _text(value: str) -> str:
+    """``value`` with U+FFFD for what is no UTF-8."""
+    return value.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _expected(decision: Decision, observed: Observation, now: float) -> Observation:
