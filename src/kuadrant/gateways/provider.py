@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.api.gateway import Gateway
-    from kuadrant.compiler.program import GatewayProgram
+    from kuadrant.compiler.program import GatewayProgram, RuleProgram
 
 
 class ObjectKind(Struct, frozen=True):
@@ -120,6 +120,12 @@ class Provider(Protocol):
         """Return the objects for ``gateway``, which does what ``program`` says; none if nothing is limited there.
 
         ``observed`` is from :meth:`observe`. No object is larger than ``gateways.size`` allows.
+        """
+
+    def router_order(self, rule: RuleProgram, /) -> Any:
+        """Return a sort key, by which the provider's routers order the rules of a host name.
+
+        Those with equal keys stay in the order of ``GatewayProgram``.
         """
 
     def owner(self, document: Mapping[str, Any], /) -> str | None:

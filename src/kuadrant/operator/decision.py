@@ -20,6 +20,7 @@ from kuadrant.gateways.providers import PROVIDERS, provider_of
 from kuadrant.gateways.push import Delivery, PushServer
 from kuadrant.kube.kind import Key
 from kuadrant.operator.memo import Last, kept
+from kuadrant.operator.router_order import InRouterOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +109,7 @@ class Decider:
     """
 
     def __init__(self) -> None:
-        self._compile = Compiler().compile
+        self._compile = InRouterOrder(Compiler().compile)
         self._limits = Last(_limits)
         self._limitador = Last(_limitador)
         self._present = Last(held_limits)

@@ -13,6 +13,7 @@ from kuadrant.gateways.envoy_gateway.objects import (
 from kuadrant.gateways.envoy_gateway.observation import Observation, observation
 from kuadrant.gateways.envoy_gateway.push import http3_policy_name, push_policy_name
 from kuadrant.gateways.envoy_gateway.report import standing
+from kuadrant.gateways.envoy_gateway.router_order import router_order
 from kuadrant.gateways.provider import ObjectKind
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "owner",
     "patch_policy_name",
     "push_policy_name",
+    "router_order",
     "standing",
 ]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kuadrant.gateways.istio.objects import envoy_filter_name, gateway_objects, wasm_plugin_name
 from kuadrant.gateways.istio.ownership import is_needed, owner
 from kuadrant.gateways.istio.push import push_filter_name
+from kuadrant.gateways.istio.router_order import router_order
 from kuadrant.gateways.istio.selection import GATEWAY_NAME, NotSelectable, Selection, selection
 from kuadrant.gateways.provider import ObjectKind, Standing
 
@@ -29,6 +30,7 @@ __all__ = [
     "observe",
     "owner",
     "push_filter_name",
+    "router_order",
     "selection",
     "standing",
     "wasm_plugin_name",
