@@ -111,6 +111,7 @@ def logged(walk: Walk) -> str:
     return walk.lab.run("kubectl", "logs", f"deployment/{OPERATOR[0]}", *OPERATOR[1:])
 
 
+@pytest.mark.row(79)
 @pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("cached")
 def test_the_upgrade_runs_as_people_have_written_it_down(walk: Walk, loop: Loop, github: Releases) -> None:

@@ -90,7 +90,7 @@ async def run(settings: OperatorSettings) -> int:
         dialect = chosen(modules[0].dialects)
         access = find_access()
         client = access.connect()
-    except (CatalogueError, ConfigurationError, UnknownDialectError) as error:
+    except (CatalogueError, ConfigurationError, OSError, UnknownDialectError) as error:
         logger.error("cannot start", problem=str(error))  # noqa: TRY400 - its place says nothing
         return 1
     logger.info("wasm-shim", sha256=modules[0].sha256)

@@ -85,6 +85,7 @@ def swap(kuadrant: Kuadrant, modules: Modules, data: bytes) -> None:
     assert kuadrant.get(kuadrant.wasm_port, "/kuadrant-wasm-shim").body == data
 
 
+@pytest.mark.row(79)
 @pytest.mark.timeout(600)
 def test_modules_are_swapped_under_load_and_no_request_is_lost_or_unlimited(
     start: Callable[..., Kuadrant], toystore: Path, modules: Modules

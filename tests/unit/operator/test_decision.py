@@ -219,6 +219,24 @@ def test_what_waits_is_not_deleted() -> None:
     assert result.gateways[GATEWAY].obsolete == ()
 
 
+@pytest.mark.row(79)
+@pytest.mark.row(163)
+def test_another_module_takes_over_once_its_address_is_proven_and_until_then_nothing_changes() -> None:
+    decider, there = Decider(), msgspec.structs.replace(world(limitador(WANTED)), existing=existing())
+    new = served_module("modules.example", 8082, "1" * 64)
+
+    unproven = decider.decide(there, known(module=new, module_problem="it answers 503"))
+    assert list(to_write(unproven)) == []
+    assert unproven.gateways[GATEWAY].obsolete == ()
+
+    proven = decider.decide(there, known(module=new))
+    (plugin,) = (one for _, one in to_write(proven) if one["kind"] == "WasmPlugin")
+    (former,) = (one for one in existing()[GATEWAY] if one["kind"] == "WasmPlugin")
+    assert (former["spec"]["sha256"], plugin["spec"]["sha256"]) == ("0" * 64, "1" * 64)
+    assert "1" * 64 in plugin["spec"]["url"]
+    assert plugin["metadata"]["name"] == former["metadata"]["name"]
+
+
 def test_without_policies_the_objects_go_and_the_plugin_before_its_cluster() -> None:
     result = decide(
         msgspec.structs.replace(world(limitador(WANTED), rate_limit_policies=()), existing=existing()),
