@@ -23,7 +23,7 @@ class _Collector:
     """Keeps the rows of every test that pytest finds, and runs none."""
 
     def __init__(self) -> None:
-        self.tests: dict[int, list[str]] = {}
+        self.tests: dict[int | str, list[str]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
@@ -31,7 +31,7 @@ class _Collector:
                 self.tests.setdefault(mark.args[0], []).append(item.nodeid)
 
 
-def collected() -> dict[int, list[str]]:
+def collected() -> dict[int | str, list[str]]:
     """The tests of each row, by the marks of all suites."""
     collector, output = _Collector(), io.StringIO()
     with contextlib.redirect_stdout(output):
@@ -45,7 +45,7 @@ def collected() -> dict[int, list[str]]:
     return collector.tests
 
 
-def problems(rows: dict[int, Any], tests: dict[int, list[str]]) -> list[str]:
+def problems(rows: dict[int | str, Any], tests: dict[int | str, list[str]]) -> list[str]:
     """What is wrong, a line each."""
     found = [
         f"row {row} has neither a test nor a reason: {rows[row]}"
@@ -53,24 +53,25 @@ def problems(rows: dict[int, Any], tests: dict[int, list[str]]) -> list[str]:
         if not _known(row, rows, tests)
     ]
     found += (
-        f"row {row} of {tests[row][0]} is not in {ROWS.name}" for row in sorted(tests.keys() - rows.keys())
+        f"row {row} of {tests[row][0]} is not in {ROWS.name}"
+        for row in sorted(tests.keys() - rows.keys(), key=str)
     )
     found += (
         f"row {row} is out of scope, but {tests[row][0]} has it"
-        for row in sorted(tests.keys() & rows.keys())
+        for row in sorted(tests.keys() & rows.keys(), key=str)
         if isinstance(rows[row], dict)
     )
     return found
 
 
-def _known(row: int, rows: dict[int, Any], tests: dict[int, list[str]]) -> bool:
+def _known(row: int | str, rows: dict[int | str, Any], tests: dict[int | str, list[str]]) -> bool:
     return row in tests or isinstance(rows[row], dict)
 
 
 def main() -> None:
     """Print the rows, or with ``--check`` what is wrong with them."""
     sys.path.insert(0, str(ROOT))  # the lab's tests import the lab
-    rows: dict[int, Any] = yaml.safe_load(ROWS.read_text())
+    rows: dict[int | str, Any] = yaml.safe_load(ROWS.read_text())
     tests = collected()
     if "--check" not in sys.argv[1:]:
         for row, said in rows.items():
@@ -79,7 +80,7 @@ def main() -> None:
                 (said["title"], f"out of scope: {said['out']}") if isinstance(said, dict) else (said, "OPEN")
             )
             more = f" and {len(of_row) - 1} more" if len(of_row) > 1 else ""
-            print(f"{row:4}  {title}\n      {of_row[0] + more if of_row else out}")
+            print(f"{row!s:>4}  {title}\n      {of_row[0] + more if of_row else out}")
     wrong = problems(rows, tests)
     outside = sum(isinstance(said, dict) for said in rows.values())
     opened = sum(not _known(row, rows, tests) for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,12 +10,15 @@ import pytest
 
 from kuadrant.api.limitador import Limit
 from kuadrant.compiler import compile_gateways
+from kuadrant.decide import Counters, Request, decide
 from kuadrant.policy.condition import (
     UNDECIDABLE,
     ExpressionCondition,
+    ExpressionCounter,
     SelectorCondition,
     SelectorCounter,
 )
+from kuadrant.policy.identifiers import descriptor_entry
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 
 if TYPE_CHECKING:
@@ -181,6 +185,41 @@ def test_all_conditions_of_a_limit_hold_together(compile_text: Compile, matches:
     )
 
 
+@pytest.mark.row(58)
+@pytest.mark.row(59)
+@pytest.mark.parametrize("matches", ["[]", "[{path: {value: /toy}, method: GET}]"])
+def test_a_request_is_limited_only_if_it_fulfils_all_conditions(compile_text: Compile, matches: str) -> None:
+    when = (
+        "when: [{selector: request.headers.a, operator: eq, value: '1'}, "
+        "{selector: request.headers.b, operator: eq, value: '1'}]"
+    )
+    route = ROUTE.replace("[{path: {value: /toy}, method: GET}]", matches)
+    none = "rates: [{limit: 0, duration: 1, unit: second}]"
+    compilation = compile_text(f"{GATEWAY}{route}{POLICY_V1BETA2 % 'my-rlp'}    a: {{{none}, {when}}}")
+    for headers, outcome in {
+        (("a", "1"), ("b", "1")): "limited",
+        (("a", "1"),): "admitted",
+        (("b", "1"),): "admitted",
+        (): "admitted",
+    }.items():
+        request = Request(authority="x.example.com", target="/toy", headers=headers)
+        (program,) = compilation.programs
+        assert decide(program, request, Counters(compilation.limits), 0).outcome == outcome, headers
+
+
+@pytest.mark.row(60)
+def test_each_selected_host_name_is_limited_and_no_other(compile_text: Compile) -> None:
+    route = ROUTE.replace('["*.example.com", "*.apps.example.internal"]', "[a.com, b.com, c.com]")
+    route = route.replace("method: GET", "method: GET, headers: [{name: x, value: '1'}]")
+    selector = "routeSelectors: [{hostnames: [a.com, b.com], matches: [{path: {value: /toy}, method: GET}]}]"
+    none = "rates: [{limit: 0, duration: 1, unit: second}]"
+    compilation = compile_text(f"{GATEWAY}{route}{POLICY_V1BETA2 % 'my-rlp'}    a: {{{none}, {selector}}}")
+    (program,) = compilation.programs
+    for authority, outcome in {"a.com": "limited", "b.com": "limited", "c.com": "admitted"}.items():
+        request = Request(authority=authority, target="/toy", headers=(("x", "1"),))
+        assert decide(program, request, Counters(compilation.limits), 0).outcome == outcome, authority
+
+
 @pytest.mark.row(91)
 def test_a_route_without_host_names_is_selected_by_the_listener_s(compile_text: Compile) -> None:
     gateway = GATEWAY.replace("protocol: HTTP", "protocol: HTTP, hostname: '*.example.com'")
@@ -232,6 +271,82 @@ def test_a_v1_limit_of_a_gateway_is_counted_under_each_route_with_one_identifier
     compilation = compile_text(f"{GATEWAY}{ROUTE}{other}{policy}{limits}")
     assert [limit.namespace for limit in compilation.limits] == ["my-app/other", "my-app/route"]
     assert len({limit.conditions for limit in compilation.limits}) == 1
+
+
+@pytest.mark.row("G.6")
+@pytest.mark.parametrize(
+    ("expression", "variable"),
+    [
+        ("request.path", 'descriptors[0]["request.path"]'),
+        ("  request.path\n", 'descriptors[0]["request.path"]'),
+        ("request.headers['x-user']", "descriptors[0][\"request.headers['x-user']\"]"),
+        # Kuadrant writes the quotes as they are, which is no CEL (row 43).
+        ('request.headers["x-user"]', r'descriptors[0]["request.headers[\"x-user\"]"]'),
+        (r"'a\\b'", r"""descriptors[0]["'a\\\\b'"]"""),
+    ],
+)
+def test_a_counter_is_a_variable_by_its_text(compile_text: Compile, expression: str, variable: str) -> None:
+    """Nothing in it is rewritten: what the data plane sends has the text as its key."""
+    policy = POLICY_V1 % ("policy", "HTTPRoute", "route")
+    limit = {"rates": [{"limit": 5, "window": "10s"}], "counters": [{"expression": expression}]}
+    compilation = compile_text(f"{GATEWAY}{ROUTE}{policy}  limits: {json.dumps({'x': limit})}")
+    assert [one.variables for one in compilation.limits] == [(variable,)]
+    ((sent,),) = (limit.counters for limit in _rule(compilation).actions[0].limits)
+    assert isinstance(sent, ExpressionCounter)
+    assert variable == descriptor_entry(sent.expression)
+
+
+TOYSTORE = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: istio-ingressgateway, namespace: istio-system}
+spec:
+  gatewayClassName: istio
+  listeners: [{name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: toystore, namespace: default}
+spec:
+  parentRefs: [{name: istio-ingressgateway, namespace: istio-system}]
+  hostnames: [api.toystore.com]
+  rules:
+  - matches: [{method: GET, path: {type: PathPrefix, value: /toys}}]
+  - matches: [{method: POST, path: {type: Exact, value: /toys}}]
+---
+apiVersion: kuadrant.io/%s
+kind: RateLimitPolicy
+metadata: {name: toystore, namespace: default}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore%s}
+  limits: {create-toy: {%s}}
+"""
+TOYSTORE_V1BETA2 = TOYSTORE % (
+    "v1beta2",
+    "",
+    "rates: [{limit: 5, duration: 10, unit: second}], routeSelectors: [{matches: [{method: POST, path: {type: Exact, value: /toys}}]}]",
+)
+TOYSTORE_V1 = TOYSTORE % ("v1", ", sectionName: rule-2", "rates: [{limit: 5, window: 10s}]")
+
+
+@pytest.mark.row("G.7")
+@pytest.mark.parametrize("text", [TOYSTORE_V1BETA2, TOYSTORE_V1], ids=["v1beta2", "v1"])
+def test_the_limit_of_the_toystore_is_the_same_in_both_versions(compile_text: Compile, text: str) -> None:
+    """As Kuadrant writes it from 1.2 on.
+
+    What it wrote before for v1beta2, the condition ``limit.create_toy__fb82c51a == "1"`` and the policy's name, is what a
+    Limitador of today does not take: it looks at ``descriptors``.
+    """
+    assert compile_text(text).limits == (
+        Limit(
+            namespace="default/toystore",
+            max_value=5,
+            seconds=10,
+            conditions=('descriptors[0]["limit.create_toy__fb82c51a"] == "1"',),
+            variables=(),
+            name="create-toy",
+        ),
+    )
 
 
 def test_a_v1_limit_whose_counters_are_shared_is_counted_once_for_all_routes(compile_text: Compile) -> None:
@@ -341,6 +456,46 @@ def test_limits_of_both_versions_are_counted_apart_in_an_action_each(compile_tex
     assert [action.scope for action in _rule(compilation).actions] == ["my-app/old", "my-app/route"]
 
 
+def test_a_counter_of_both_versions_whose_text_reads_two_values_is_asked_for_twice(
+    compile_text: Compile,
+) -> None:
+    """The policy of ``v1beta2`` has the name of the route, and so its scope; one descriptor would count the client's spelling."""
+    v1 = POLICY_V1 % ("gw", "Gateway", "gw")
+    rates = "rates: [{limit: 2, window: 10s}]"
+    compilation = compile_text(
+        f"{GATEWAY}{ROUTE}{v1}  overrides: {{strategy: merge, limits: {{all: {{{rates}}}, a: {{{rates}, counters: [{{expression: request.host}}]}}}}}}"
+        f"{POLICY_V1BETA2 % 'route'}    b: {{rates: [{{limit: 1, duration: 10, unit: second}}], counters: [request.host]}}"
+    )
+    (program,) = compilation.programs
+    rule = _rule(compilation)
+    assert [action.scope for action in rule.actions] == ["my-app/route", "my-app/route"]
+    assert [
+        [key.split("__")[0] for key in (limit.key for limit in action.limits)] for action in rule.actions
+    ] == [
+        ["limit.a", "limit.all"],
+        ["limit.b"],
+    ]
+
+    first = decide(
+        program, Request(authority="a.example.com", target="/toy"), Counters(compilation.limits), 0
+    )
+    assert first.outcome == "admitted"
+    again = Request(authority="A.EXAMPLE.com:8080", target="/toy")
+    assert decide(program, again, first.counters, 0).outcome == "limited"
+
+
+def test_a_counter_of_both_versions_whose_text_reads_one_value_is_asked_for_once(
+    compile_text: Compile,
+) -> None:
+    v1 = POLICY_V1 % ("gw", "Gateway", "gw")
+    limit = "rates: [{limit: 2, window: 10s}], counters: [{expression: request.path}]"
+    compilation = compile_text(
+        f"{GATEWAY}{ROUTE}{v1}  overrides: {{strategy: merge, limits: {{a: {{{limit}}}}}}}"
+        f"{POLICY_V1BETA2 % 'route'}    b: {{{RATES}, counters: [request.path]}}\n    c: {{{RATES}, counters: [request.host]}}"
+    )
+    assert [len(action.limits) for action in _rule(compilation).actions] == [3]
+
+
 @pytest.mark.row(131)
 def test_a_limit_that_cannot_be_evaluated_fails_at_the_gateway_and_its_neighbours_do_not(
     compile_text: Compile,
@@ -409,18 +564,45 @@ def test_a_wildcard_route_under_an_exact_listener_is_limited_there(compile_text:
     gateway = GATEWAY.replace("protocol: HTTP", "protocol: HTTP, hostname: api.example.com")
     compilation = compile_text(f"{gateway}{ROUTE}{POLICY_V1BETA2 % 'minimal'}    50rps: {{{RATES}}}")
     assert _keys(_rule(compilation, "api.example.com")) == ["limit.50rps__36e9aa4c"]
+    assert list(_hosts(compilation)) == ["api.example.com"]
 
 
 @pytest.mark.row(158)
-def test_a_prefix_is_carried_as_a_prefix_of_whole_segments(compile_text: Compile) -> None:
-    route = ROUTE.replace("value: /toy", "value: /toy/")
-    assert _rule(compile_text(GATEWAY + route)).match.path == PathMatch("/toy", "prefix")
+@pytest.mark.parametrize("prefix", ["/toy", "/toy/"])
+def test_a_prefix_ends_at_a_segment(compile_text: Compile, prefix: str) -> None:
+    route = ROUTE.replace("value: /toy", f"value: {prefix}")
+    none = "rates: [{limit: 0, duration: 1, unit: second}]"
+    compilation = compile_text(f"{GATEWAY}{route}{POLICY_V1BETA2 % 'p'}    a: {{{none}}}")
+    (program,) = compilation.programs
+    for target, outcome in {
+        "/toy": "limited",
+        "/toy/": "limited",
+        "/toy/1": "limited",
+        "/toy?q": "limited",
+        "/toystore": "no-route",
+        "/toy;": "no-route",
+    }.items():
+        request = Request(authority="x.example.com", target=target)
+        assert decide(program, request, Counters(compilation.limits), 0).outcome == outcome, target
 
 
 @pytest.mark.row(159)
-def test_text_of_a_match_is_carried_as_text(compile_text: Compile) -> None:
-    route = ROUTE.replace("method: GET", """headers: [{name: x, value: "a' || 'b' == \\"b"}]""")
-    assert _rule(compile_text(GATEWAY + route)).match.headers == (StringMatch("x", "a' || 'b' == \"b"),)
+def test_text_of_a_match_is_text_and_nothing_else(compile_text: Compile) -> None:
+    text = "a' || 'b' == \"b"
+    path = "/a'+'b"
+    route = ROUTE.replace("value: /toy", f"value: {json.dumps(path)}").replace(
+        "method: GET", f"headers: [{{name: x, value: {json.dumps(text)}}}]"
+    )
+    compilation = compile_text(GATEWAY + route)
+    assert _rule(compilation).match == RequestMatch(PathMatch(path), headers=(StringMatch("x", text),))
+    (program,) = compilation.programs
+    for headers, target, outcome in (
+        ((("x", text),), path, "admitted"),
+        ((("x", "b"),), path, "no-route"),
+        ((("x", text),), "/a", "no-route"),
+    ):
+        request = Request(authority="x.example.com", target=target, headers=headers)
+        assert decide(program, request, Counters(()), 0).outcome == outcome
 
 
 def test_a_listener_with_the_host_name_of_another_one_serves_nothing_and_this_is_told(

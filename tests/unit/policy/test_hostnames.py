@@ -14,6 +14,7 @@ hostnames = st.one_of(names, _labels.map("*.{}".format), st.just("*"))
 
 
 @pytest.mark.row(73)
+@pytest.mark.row("G.3")
 @pytest.mark.parametrize(
     ("hostname", "of", "expected"),
     [
@@ -99,6 +100,7 @@ def test_the_owner_contains_the_name_and_no_other_owner_does_so_more_narrowly(
         assert all(is_subset(owner, other) for other in containing)
 
 
+@pytest.mark.row("G.3")
 def test_exact_names_are_more_specific_than_wildcards_and_longer_suffixes_than_shorter_ones() -> None:
     hosts = ["*", "*.example.com", "api.toystore.io", "*.toystore.acme.com", "example.com"]
     assert sorted(hosts, key=specificity) == [

@@ -16,6 +16,7 @@ from kuadrant.policy.identifiers import (
 )
 
 
+@pytest.mark.row("G.1")
 @pytest.mark.parametrize(
     ("policy", "limit", "identifier"),
     [
@@ -54,6 +55,7 @@ def test_what_is_neither_letter_nor_digit_becomes_an_underscore(limit: str, begi
     assert limit_identifier("testNS/rlpA", limit).startswith(beginning)
 
 
+@pytest.mark.row("G.2")
 @pytest.mark.parametrize(
     ("gateway", "route", "rule", "hostname", "name"),
     [
