@@ -13,18 +13,19 @@ import msgspec
 import pytest
 import yaml
 from cel_expr_python import cel
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kuadrant.api.grpc_route import GRPCRoute
 from kuadrant.api.http_route import HTTPRoute
 from kuadrant.compiler.program import HostProgram, RuleProgram
 from kuadrant.decide import Request, chosen
 from kuadrant.dialects.official import cel_text
+from kuadrant.policy.match import PathMatch, RequestMatch
 from kuadrant.policy.route import from_grpc_route, from_http_route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from kuadrant.policy.match import RequestMatch
 
 
 def _query_map(query: str) -> dict[str, str]:
@@ -230,3 +231,19 @@ def test_the_shim_s_functions_are_what_they_are_said_to_be() -> None:
         ("queryMap(request.query)['b']", ""),
     ):
         assert _SHIM.compile(text).eval(data={"request": attributes}).plain_value() == value
+
+
+@pytest.mark.row(159)
+@pytest.mark.parametrize("quoted", ["/it's", "' || true || '", "\\' || true || '", '"', "a\nb"])
+def test_a_quote_in_a_path_or_a_method_opens_nothing(quoted: str) -> None:
+    by_path = cel_text.predicates(RequestMatch(PathMatch(quoted, "exact")))
+    by_method = cel_text.predicates(RequestMatch(method=quoted))
+    assert not _hold(by_path, Request(authority="a.com", target="/any"))
+    assert not _hold(by_method, Request(authority="a.com"))
+    assert _hold(by_method, Request(authority="a.com", method=quoted))
+
+
+@pytest.mark.row(159)
+@given(st.text())
+def test_no_text_ends_its_own_literal(text: str) -> None:
+    assert _SHIM.compile(cel_text.literal(text)).eval(data={}).plain_value() == text
