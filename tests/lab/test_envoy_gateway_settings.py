@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -187,12 +188,21 @@ def test_a_policy_of_somebody_else_on_a_route_takes_it_from_us_and_we_say_so(wal
     wait(lambda: limited(walk), 30)
 
 
+def created(walk: Walk, kind: str, name: str) -> datetime:
+    field = "jsonpath={.metadata.creationTimestamp}"
+    return datetime.fromisoformat(
+        walk.lab.run("kubectl", "get", kind, name, "-n", "gateway-system", "-o", field)
+    )
+
+
 def test_an_older_policy_of_somebody_else_on_the_gateway_keeps_us_out_and_we_say_so(walk: Walk) -> None:
     gateway = walk.provided.gateway
     policy = theirs("gateway-system", "Gateway", gateway)
     walk.apply(policy)
     try:
-        # Theirs becomes the older one.
+        # Theirs becomes the older one; times of creation are in whole seconds.
+        since = created(walk, "envoyextensionpolicy", "theirs")
+        wait(lambda: datetime.now(UTC) >= since + timedelta(seconds=1), 5)
         walk.lab.run("kubectl", "delete", walk.provided.kind, f"kuadrant-{gateway}", "-n", "gateway-system")
         wait(lambda: "another EnvoyExtensionPolicy has already attached" in walk.enforced("message"), 30)
         assert walk.enforced() == "False"
