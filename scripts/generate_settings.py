@@ -16,7 +16,7 @@ COMMANDS = ("operator", "ratelimit", "run")
 _HEAD = """\
 # Settings
 
-<!-- Made from src/kuadrant/cli.py by `make generate`. -->
+<!-- Made from src/kuadrant/settings.py by `make generate`. -->
 
 What can be set about each command that stays running, by a flag or by an environment variable. A flag wins over a variable; of
 several variables the first that is set counts. `kuadrant COMMAND --help` says the same.

@@ -16,13 +16,13 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 from msgspec import to_builtins
 
-from kuadrant import __version__, log, ratelimit_follower, settings
-from kuadrant.gateways.envoy import Address
+from kuadrant import __version__, log, ratelimit_follower
 from kuadrant.kube.client import ConfigurationError, RequestError, find_access
 from kuadrant.operator import run as cluster
 from kuadrant.operator.told import told
 from kuadrant.operator.who import Answer, who
 from kuadrant.progress import Bar
+from kuadrant.settings import Milliseconds, Modules, OperatorSettings, RatelimitSettings, RunSettings, Sha256
 from kuadrant.status import Report, report_text
 from kuadrant.status import chosen as chosen_part
 from kuadrant.wasm import report, store
@@ -41,63 +41,14 @@ wasm = App(name="wasm", help="Show and check the proxy-wasm modules that gateway
 app.command(wasm)
 
 _WATCH_SECONDS = 0.5
+_RUN = RunSettings()
+_RATELIMIT = RatelimitSettings()
 
-Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535))]
-PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 Output = Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"])]
-Modules = Annotated[Path | None, Parameter(env_var="WASM_SHIM_MODULES")]
-
-
-def _timeout(_: type, tokens: object) -> int:
-    return settings.timeout(_only(tokens))
-
-
-def _ip(_: type, tokens: object) -> str:
-    return settings.ip(_only(tokens))
-
-
-def _address(_: type, tokens: object) -> Address:
-    return settings.address(_only(tokens))
-
-
-def _sha256(_: type, tokens: object) -> str:
-    return settings.sha256(_only(tokens))
-
-
-def _in_milliseconds(value: int) -> str:
-    return f"{value}ms"
-
-
-def _only(tokens: object) -> str:
-    assert isinstance(tokens, list | tuple)
-    return str(tokens[0].value)
 
 
 @app.command
-def run(
-    folder: Path,
-    /,
-    *,
-    port: Port = 8000,
-    modules: Modules = None,
-    wasm_port: PortOrOff = 8082,
-    admin_port: Port = 9901,
-    metrics_port: PortOrOff = 0,
-    address: Annotated[str, Parameter(converter=_ip)] = "127.0.0.1",
-    echo: bool = False,
-    envoy: Path | None = None,
-    once: bool = False,
-    failure_mode: Annotated[
-        settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
-    ] = "deny",
-    rate_limit_timeout: Annotated[
-        int, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT", converter=_timeout, show_default=_in_milliseconds)
-    ] = 1000,
-    rate_limit_headers: bool = False,
-    rate_limit_service: Annotated[Address | None, Parameter(converter=_address, accepts_keys=False)] = None,
-    log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info",
-    log_mode: Annotated[Literal["development", "production"], Parameter(env_var="LOG_MODE")] = "development",
-) -> int:
+def run(folder: Path, /, *, options: RunSettings = _RUN) -> int:
     """Run the Gateways of a folder of YAML on a real Envoy, with every policy enforced.
 
     The folder holds what a cluster would: Gateways, HTTPRoutes, Services, RateLimitPolicies. A change of a file is live
@@ -107,62 +58,16 @@ def run(
 
     Args:
         folder: The folder to read, with all folders below it (*.yaml, *.yml, *.json).
-        port: The port of the first listener; further listeners get the ports after it, in order of gateway and port.
-        modules: A folder of fetched modules, served beside the embedded ones.
-        wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
-        admin_port: The port of Envoy's admin page.
-        metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0 turns it off.
-        address: The IP address that the listeners, the module server and the metrics bind to.
-        echo: Answer for Services that have no EndpointSlice in the folder, with the request as JSON; without it they get 503.
-        envoy: The Envoy to run instead of the one that was installed with this package.
-        once: Read the folder once and do not follow changes.
-        failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
-        rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
-        rate_limit_headers: Add x-ratelimit-limit, -remaining and -reset to responses.
-        rate_limit_service: IP:PORT of a rate limit service to ask instead of the embedded one;
-            it gets its limits from you: kuadrant translate -o limits.
-        log_level: The least level that is logged.
-        log_mode: development logs lines for a person, production one JSON object a line.
+        options: What can be set.
     """
     with _standalone("kuadrant run"):
         from kuadrant.standalone import run as standalone  # noqa: PLC0415
-    log.configure(log_level, log_mode)
-    return asyncio.run(
-        standalone.run(
-            settings.RunSettings(
-                folder=folder,
-                address=address,
-                port=port,
-                modules=modules,
-                wasm_port=wasm_port,
-                admin_port=admin_port,
-                metrics_port=metrics_port,
-                echo=echo,
-                envoy=envoy,
-                once=once,
-                failure_mode=failure_mode,
-                rate_limit_timeout=rate_limit_timeout,
-                rate_limit_headers=rate_limit_headers,
-                rate_limit_service=rate_limit_service,
-                log_level=log_level,
-            )
-        )
-    )
+    log.configure(options.log_level, options.log_mode)
+    return asyncio.run(standalone.run(folder, options))
 
 
 @app.command
-def ratelimit(
-    *,
-    name: Annotated[str, Parameter(env_var="LIMITADOR_NAME")] = "limitador",
-    namespace: Annotated[str | None, Parameter(env_var="POD_NAMESPACE")] = None,
-    address: Annotated[str, Parameter(env_var="RATELIMIT_ADDRESS", converter=_ip)] = "0.0.0.0",  # noqa: S104 - a pod is reached at whatever address it gets
-    port: Annotated[Port, Parameter(env_var="RATELIMIT_GRPC_PORT")] = 8081,
-    operations_port: Annotated[Port, Parameter(env_var="RATELIMIT_HTTP_PORT")] = 8080,
-    service_host: Annotated[str | None, Parameter(env_var="RATELIMIT_PUBLIC_HOST")] = None,
-    kubeconfig: Path | None = None,
-    log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info",
-    log_mode: Annotated[Literal["development", "production"], Parameter(env_var="LOG_MODE")] = "production",
-) -> int:
+def ratelimit(*, options: RatelimitSettings = _RATELIMIT) -> int:
     """Serve the limits of a Limitador resource to the gateways of a cluster, in place of the limitador-operator.
 
     A change of the resource holds as soon as it is heard of. The last good limits stay when the resource gets wrong ones, is
@@ -170,33 +75,9 @@ def ratelimit(
     counts by itself, or in the Redis that the resource's spec.storage names, where all count together.
 
     Exit code: 0 after SIGTERM or Ctrl-C, 1 when a port is taken or no way to the API server is known, 2 for wrong usage.
-
-    Args:
-        name: The name of the Limitador resource.
-        namespace: Its namespace; without it, the one of the service account or of the kubeconfig's context.
-        address: The address that both ports bind to.
-        port: The port of the rate limit service (Envoy's rate limit API and gRPC health, without TLS).
-        operations_port: The port of /metrics (Prometheus), /healthz and /readyz.
-        service_host: The name under which gateways reach the port, written to the resource's status;
-            without it limitador-NAME.NAMESPACE.svc.cluster.local.
-        kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
-        log_level: The least level that is logged.
-        log_mode: development logs lines for a person, production one JSON object a line.
     """
-    log.configure(log_level, log_mode)
-    return asyncio.run(
-        ratelimit_follower.run(
-            settings.RatelimitSettings(
-                name=name,
-                namespace=namespace,
-                address=address,
-                port=port,
-                operations_port=operations_port,
-                service_host=service_host,
-                kubeconfig=kubeconfig,
-            )
-        )
-    )
+    log.configure(options.log_level, options.log_mode)
+    return asyncio.run(ratelimit_follower.run(options))
 
 
 @app.command
@@ -240,83 +121,14 @@ def translate(
 
 
 @app.command
-def operator(
-    *,
-    namespace: Annotated[str, Parameter(env_var=["OPERATOR_NAMESPACE", "POD_NAMESPACE"])],
-    modules: Modules = None,
-    wasm_port: Annotated[PortOrOff, Parameter(env_var="WASM_SHIM_HTTP_PORT")] = 8082,
-    wasm_host: Annotated[str, Parameter(env_var="WASM_SHIM_HOST")] = "",
-    wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned",
-    wasm_proof: Annotated[Literal["service", "endpoints"], Parameter(env_var="WASM_SHIM_PROOF")] = "service",
-    wasm_delivery: Annotated[Literal["pull", "push"], Parameter(env_var="WASM_DELIVERY")] = "pull",
-    push_port: Annotated[PortOrOff, Parameter(env_var="WASM_PUSH_PORT")] = 8083,
-    push_host: Annotated[str, Parameter(env_var="WASM_PUSH_HOST")] = "",
-    envoy_gateway_namespace: Annotated[
-        str, Parameter(env_var="ENVOY_GATEWAY_NAMESPACE")
-    ] = "envoy-gateway-system",
-    probes_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_PROBES_PORT")] = 8081,
-    metrics_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_METRICS_PORT")] = 8080,
-    lease_seconds: Annotated[
-        int, Parameter(env_var="OPERATOR_LEASE_SECONDS", validator=Number(gte=3, lte=600))
-    ] = 15,
-    failure_mode: Annotated[
-        settings.FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
-    ] = "deny",
-    rate_limit_timeout: Annotated[
-        int, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT", converter=_timeout, show_default=_in_milliseconds)
-    ] = 1000,
-    log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info",
-    log_mode: Annotated[Literal["development", "production"], Parameter(env_var="LOG_MODE")] = "production",
-) -> int:
+def operator(*, options: OperatorSettings) -> int:
     """Keep the gateways of a cluster limiting as its policies say, and serve them the module that does it.
 
     In a pod it uses the service account, elsewhere the current kubeconfig. Several replicas may run: all serve modules,
     one writes.
-
-    Args:
-        namespace: The operator's own namespace.
-        modules: A folder of fetched modules, served beside the embedded ones.
-        wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
-        wasm_host: The name under which gateways reach the module server; by default that of its Service.
-        wasm_url: pinned writes the module's address with its digest, plain without.
-        wasm_proof: How the module's address is proven before it is written: by the Service's name and each endpoint behind it,
-            or by the endpoints alone, outside a cluster, where the name means nothing.
-        wasm_delivery: How gateways get the module: pull from the module server, push over a stream that tells what became of it.
-            The annotation kuadrant.io/wasm-delivery of a Gateway overrides it.
-        push_port: The port of the push server; 0 turns it off.
-        push_host: The name under which gateways reach the push server; by default that of its Service.
-        envoy_gateway_namespace: Where Envoy Gateway makes its proxies: pods elsewhere are believed to be a gateway's in its own
-            namespace only.
-        probes_port: The port of /healthz, /readyz and /fetches (who has fetched modules); 0 turns it off.
-        metrics_port: The port of /metrics (Prometheus); 0 turns it off.
-        lease_seconds: How long another replica waits for the leader before it leads itself.
-        failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
-        rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
-        log_level: The least level that is logged.
-        log_mode: development logs lines for a person, production one JSON object a line.
     """
-    log.configure(log_level, log_mode)
-    return asyncio.run(
-        cluster.run(
-            settings.OperatorSettings(
-                namespace=namespace,
-                modules=modules,
-                wasm_port=wasm_port,
-                wasm_host=wasm_host,
-                wasm_url=wasm_url,
-                wasm_proof=wasm_proof,
-                delivery=wasm_delivery,
-                push_port=push_port,
-                push_host=push_host,
-                envoy_gateway_namespace=envoy_gateway_namespace,
-                probes_port=probes_port,
-                metrics_port=metrics_port,
-                lease_seconds=lease_seconds,
-                failure_mode=failure_mode,
-                rate_limit_timeout=rate_limit_timeout,
-            )
-        )
-    )
+    log.configure(options.log_level, options.log_mode)
+    return asyncio.run(cluster.run(options))
 
 
 @app.command
@@ -418,12 +230,12 @@ def wasm_fetch(
     /,
     *,
     modules: Annotated[Path, Parameter(env_var="WASM_SHIM_MODULES")] = Path(),
-    sha256: Annotated[str | None, Parameter(env_var="WASM_SHIM_SHA256", converter=_sha256)] = None,
+    sha256: Sha256 = None,
     trust_first_use: Annotated[bool, Parameter(env_var="WASM_SHIM_TRUST_FIRST_USE")] = False,
     from_file: Path | None = None,
     from_url: str | None = None,
     source: Annotated[str, Parameter(env_var="WASM_SHIM_SOURCE")] = GITHUB,
-    timeout: Annotated[int, Parameter(converter=_timeout, show_default=_in_milliseconds)] = 30_000,
+    timeout: Milliseconds = 30_000,
     output: Output = "text",
 ) -> int:
     """Fetch a release of the official wasm-shim, to be served in place of our own module.

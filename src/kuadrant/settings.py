@@ -1,90 +1,26 @@
-"""One frozen record of what the user asked for, from flags and environment."""
+"""What can be set about each command that stays running: its flag, its variable, what it may be and what it means.
+
+The command line, docs/settings.md and the chart's values are made from these records.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from kuadrant.gateways.envoy import Address
-
-FailureMode = Literal["deny", "allow"]
 
 _DURATION = re.compile(r"(?:\d{1,5}(?:h|m|s|ms)){1,4}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _PART = re.compile(r"(\d+)(ms|h|m|s)")
 _LONGEST_TIMEOUT = 60_000
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
-
-
-class RunSettings(Struct, frozen=True, kw_only=True):
-    """What ``kuadrant run`` was asked to do.
-
-    ``modules`` is a folder of fetched modules. ``wasm_port`` and ``metrics_port`` are off at 0. ``rate_limit_timeout`` is in milliseconds. Without
-    ``rate_limit_service`` the embedded one is used.
-    """
-
-    folder: Path
-    address: str = "127.0.0.1"
-    port: int = 8000
-    modules: Path | None = None
-    wasm_port: int = 8082
-    admin_port: int = 9901
-    metrics_port: int = 0
-    echo: bool = False
-    envoy: Path | None = None
-    once: bool = False
-    failure_mode: FailureMode = "deny"
-    rate_limit_timeout: int = 1000
-    rate_limit_headers: bool = False
-    rate_limit_service: Address | None = None
-    log_level: Literal["debug", "info", "warn", "error"] = "info"
-
-
-class OperatorSettings(Struct, frozen=True, kw_only=True):
-    """What ``kuadrant operator`` was asked to do.
-
-    ``namespace`` is the operator's own. ``modules`` is a folder of fetched modules. ``wasm_host`` is the name under which gateways reach the module server, by default that
-    of its Service; ``wasm_url`` is the form of the address that is written. ``push_port`` and ``push_host`` are those of the push
-    server; ``delivery`` is how gateways get the module that do not say it themselves. ``envoy_gateway_namespace`` is where Envoy Gateway
-    makes its proxies. Ports are off at 0.
-    Another replica leads ``lease_seconds`` after the leader was heard of last.
-    """
-
-    namespace: str
-    modules: Path | None = None
-    wasm_port: int = 8082
-    wasm_host: str = ""
-    wasm_url: Literal["pinned", "plain"] = "pinned"
-    wasm_proof: Literal["service", "endpoints"] = "service"
-    delivery: Literal["pull", "push"] = "pull"
-    push_port: int = 8083
-    push_host: str = ""
-    envoy_gateway_namespace: str = "envoy-gateway-system"
-    probes_port: int = 8081
-    metrics_port: int = 8080
-    lease_seconds: int = 15
-    failure_mode: FailureMode = "deny"
-    rate_limit_timeout: int = 1000
-
-
-class RatelimitSettings(Struct, frozen=True, kw_only=True):
-    """What ``kuadrant ratelimit`` was asked to do.
-
-    ``namespace`` and ``name`` are the resource's; without a namespace it is the one of the service account or of the
-    kubeconfig's context. Without ``service_host`` it is the name of the Service that the limitador-operator makes for the resource.
-    """
-
-    name: str = "limitador"
-    namespace: str | None = None
-    address: str = "0.0.0.0"  # noqa: S104 - a pod is reached at whatever address it gets
-    port: int = 8081
-    operations_port: int = 8080
-    service_host: str | None = None
-    kubeconfig: Path | None = None
 
 
 def timeout(text: str) -> int:
@@ -142,3 +78,167 @@ def address(text: str) -> Address:
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError(f"{text!r} is not IP:PORT")
     return Address(host, int(port))
+
+
+def _timeout(_: type, tokens: object) -> int:
+    return timeout(_only(tokens))
+
+
+def _ip(_: type, tokens: object) -> str:
+    return ip(_only(tokens))
+
+
+def _sha256(_: type, tokens: object) -> str:
+    return sha256(_only(tokens))
+
+
+def _address(_: type, tokens: object) -> Address:
+    return address(_only(tokens))
+
+
+def _only(tokens: object) -> str:
+    assert isinstance(tokens, list | tuple)
+    return str(tokens[0].value)
+
+
+def _in_milliseconds(value: int) -> str:
+    return f"{value}ms"
+
+
+FailureMode = Literal["deny", "allow"]
+LogMode = Literal["development", "production"]
+Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535))]
+PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
+Modules = Annotated[Path | None, Parameter(env_var="WASM_SHIM_MODULES")]
+Sha256 = Annotated[str | None, Parameter(env_var="WASM_SHIM_SHA256", converter=_sha256)]
+Milliseconds = Annotated[int, Parameter(converter=_timeout, show_default=_in_milliseconds)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class LogSettings:
+    """What is logged, and for whom.
+
+    Attributes:
+        log_level: The least level that is logged.
+        log_mode: development logs lines for a person, production one JSON object a line.
+    """
+
+    log_level: Annotated[Literal["debug", "info", "warn", "error"], Parameter(env_var="LOG_LEVEL")] = "info"
+    log_mode: Annotated[LogMode, Parameter(env_var="LOG_MODE")] = "production"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class LimitedSettings(LogSettings):
+    """How gateways ask the rate limit service.
+
+    Attributes:
+        failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
+        rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
+    """
+
+    failure_mode: Annotated[FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")] = "deny"
+    rate_limit_timeout: Annotated[Milliseconds, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT")] = 1000
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(LimitedSettings):
+    """What ``kuadrant run`` was asked to do with its folder.
+
+    Attributes:
+        port: The port of the first listener; further listeners get the ports after it, in order of gateway and port.
+        modules: A folder of fetched modules, served beside the embedded ones.
+        wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
+        admin_port: The port of Envoy's admin page.
+        metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0 turns it off.
+        address: The IP address that the listeners, the module server and the metrics bind to.
+        echo: Answer for Services that have no EndpointSlice in the folder, with the request as JSON; without it they get 503.
+        envoy: The Envoy to run instead of the one that was installed with this package.
+        once: Read the folder once and do not follow changes.
+        rate_limit_headers: Add x-ratelimit-limit, -remaining and -reset to responses.
+        rate_limit_service: IP:PORT of a rate limit service to ask instead of the embedded one;
+            it gets its limits from you: kuadrant translate -o limits.
+    """
+
+    port: Port = 8000
+    modules: Modules = None
+    wasm_port: PortOrOff = 8082
+    admin_port: Port = 9901
+    metrics_port: PortOrOff = 0
+    address: Annotated[str, Parameter(converter=_ip)] = "127.0.0.1"
+    echo: bool = False
+    envoy: Path | None = None
+    once: bool = False
+    rate_limit_headers: bool = False
+    rate_limit_service: Annotated[Address | None, Parameter(converter=_address, accepts_keys=False)] = None
+    log_mode: Annotated[LogMode, Parameter(env_var="LOG_MODE")] = "development"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class OperatorSettings(LimitedSettings):
+    """What ``kuadrant operator`` was asked to do.
+
+    Attributes:
+        namespace: The operator's own namespace.
+        modules: A folder of fetched modules, served beside the embedded ones.
+        wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
+        wasm_host: The name under which gateways reach the module server; by default that of its Service.
+        wasm_url: pinned writes the module's address with its digest, plain without.
+        wasm_proof: How the module's address is proven before it is written: by the Service's name and each endpoint behind it,
+            or by the endpoints alone, outside a cluster, where the name means nothing.
+        wasm_delivery: How gateways get the module: pull from the module server, push over a stream that tells what became of it.
+            The annotation kuadrant.io/wasm-delivery of a Gateway overrides it.
+        push_port: The port of the push server; 0 turns it off.
+        push_host: The name under which gateways reach the push server; by default that of its Service.
+        envoy_gateway_namespace: Where Envoy Gateway makes its proxies: pods elsewhere are believed to be a gateway's in its own
+            namespace only.
+        probes_port: The port of /healthz, /readyz and /fetches (who has fetched modules); 0 turns it off.
+        metrics_port: The port of /metrics (Prometheus); 0 turns it off.
+        lease_seconds: How long another replica waits for the leader before it leads itself.
+    """
+
+    namespace: Annotated[str, Parameter(env_var=["OPERATOR_NAMESPACE", "POD_NAMESPACE"])]
+    modules: Modules = None
+    wasm_port: Annotated[PortOrOff, Parameter(env_var="WASM_SHIM_HTTP_PORT")] = 8082
+    wasm_host: Annotated[str, Parameter(env_var="WASM_SHIM_HOST")] = ""
+    wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned"
+    wasm_proof: Annotated[Literal["service", "endpoints"], Parameter(env_var="WASM_SHIM_PROOF")] = "service"
+    wasm_delivery: Annotated[Literal["pull", "push"], Parameter(env_var="WASM_DELIVERY")] = "pull"
+    push_port: Annotated[PortOrOff, Parameter(env_var="WASM_PUSH_PORT")] = 8083
+    push_host: Annotated[str, Parameter(env_var="WASM_PUSH_HOST")] = ""
+    envoy_gateway_namespace: Annotated[str, Parameter(env_var="ENVOY_GATEWAY_NAMESPACE")] = (
+        "envoy-gateway-system"
+    )
+    probes_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_PROBES_PORT")] = 8081
+    metrics_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_METRICS_PORT")] = 8080
+    lease_seconds: Annotated[
+        int, Parameter(env_var="OPERATOR_LEASE_SECONDS", validator=Number(gte=3, lte=600))
+    ] = 15
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RatelimitSettings(LogSettings):
+    """What ``kuadrant ratelimit`` was asked to do.
+
+    Attributes:
+        name: The name of the Limitador resource.
+        namespace: Its namespace; without it, the one of the service account or of the kubeconfig's context.
+        address: The address that both ports bind to.
+        port: The port of the rate limit service (Envoy's rate limit API and gRPC health, without TLS).
+        operations_port: The port of /metrics (Prometheus), /healthz and /readyz.
+        service_host: The name under which gateways reach the port, written to the resource's status;
+            without it limitador-NAME.NAMESPACE.svc.cluster.local.
+        kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
+    """
+
+    name: Annotated[str, Parameter(env_var="LIMITADOR_NAME")] = "limitador"
+    namespace: Annotated[str | None, Parameter(env_var="POD_NAMESPACE")] = None
+    address: Annotated[str, Parameter(env_var="RATELIMIT_ADDRESS", converter=_ip)] = "0.0.0.0"  # noqa: S104 - a pod is reached at whatever address it gets
+    port: Annotated[Port, Parameter(env_var="RATELIMIT_GRPC_PORT")] = 8081
+    operations_port: Annotated[Port, Parameter(env_var="RATELIMIT_HTTP_PORT")] = 8080
+    service_host: Annotated[str | None, Parameter(env_var="RATELIMIT_PUBLIC_HOST")] = None
+    kubeconfig: Path | None = None

@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 
-from kuadrant.settings import OperatorSettings, RatelimitSettings
 from scripts.generate_settings import COMMANDS, PAGE, page, settings
 
 
@@ -27,13 +26,3 @@ def test_every_setting_says_what_it_is_and_no_variable_means_two_things(command:
 def test_what_runs_in_a_pod_can_be_set_by_variables(command: str) -> None:
     unset = [setting.name for setting in settings(command) if not setting.parameter.env_var]
     assert unset == (["--kubeconfig"] if command == "ratelimit" else [])  # for that there is KUBECONFIG
-
-
-@pytest.mark.parametrize(
-    ("command", "record"), [("operator", OperatorSettings), ("ratelimit", RatelimitSettings)]
-)
-def test_every_field_of_the_record_has_a_flag(command: str, record: type) -> None:
-    flags = {setting.name.removeprefix("--").replace("-", "_") for setting in settings(command)}
-    fields = set(record.__struct_fields__)  # type: ignore[attr-defined]
-    renamed = {"delivery": "wasm_delivery"}
-    assert {renamed.get(field, field) for field in fields} == flags - {"log_level", "log_mode"}

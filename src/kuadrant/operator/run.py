@@ -205,7 +205,7 @@ class Operator:
         self._known = Known(
             push=self._push_server,
             push_problem="its address was not tried yet",
-            delivery=settings.delivery,
+            delivery=settings.wasm_delivery,
             envoy_gateway_namespace=settings.envoy_gateway_namespace,
             module=self._module,
             module_problem="its address was not tried yet",

@@ -62,8 +62,8 @@ class StartError(Exception):
     """Something that is needed cannot be had; the text says what, and what to do."""
 
 
-async def run(settings: RunSettings) -> int:
-    """Serve a folder until SIGINT or SIGTERM; return the exit code.
+async def run(folder: Path, settings: RunSettings) -> int:
+    """Serve ``folder`` until SIGINT or SIGTERM; return the exit code.
 
     Nothing that was started is left when this returns.
     """
@@ -72,7 +72,7 @@ async def run(settings: RunSettings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with Standalone(settings) as standalone:
+        async with Standalone(folder, settings) as standalone:
             serving = asyncio.create_task(standalone.serve(stop))
             asked = asyncio.create_task(stop.wait())
             await asyncio.wait((serving, asked), return_when=asyncio.FIRST_COMPLETED)
@@ -90,7 +90,8 @@ async def run(settings: RunSettings) -> int:
 class Standalone:
     """The servers, the Envoy and the folder; use it as a context."""
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, folder: Path, settings: RunSettings) -> None:
+        self._folder = folder
         self._settings = settings
         self._stack = AsyncExitStack()
         self._module_server: ModuleServer | None = None
@@ -117,7 +118,7 @@ class Standalone:
         changed = self._changed
         if not settings.once:
             await self._watch(changed, stop)
-        self._files = await folders.read_settled(settings.folder)
+        self._files = await folders.read_settled(self._folder)
         await self._start_servers()
         first = await asyncio.to_thread(plan, self._files, self._surroundings, {})
         if isinstance(first, Mistakes):
@@ -139,11 +140,11 @@ class Standalone:
 
     async def _watch(self, changed: asyncio.Event, stop: asyncio.Event) -> None:
         """Set ``changed`` at every change of the folder from now on, also of those during the start."""
-        if not self._settings.folder.is_dir():
+        if not self._folder.is_dir():
             return  # reading it says so
 
         async def watch() -> None:
-            async for _ in folders.changes(self._settings.folder, stop):
+            async for _ in folders.changes(self._folder, stop):
                 changed.set()
 
         async def watch_modules(folder: Path) -> None:
@@ -263,7 +264,7 @@ class Standalone:
             print(
                 f"The module: http://{envoy.Address(settings.address, settings.wasm_port)}/kuadrant-wasm-shim"
             )
-        following = "" if settings.once else f"Changes of {settings.folder} are live when they are saved. "
+        following = "" if settings.once else f"Changes of {self._folder} are live when they are saved. "
         print(f"Ready. {following}Ctrl-C ends it.", flush=True)
 
     async def _serving(self, addresses: Iterable[envoy.Address]) -> None:
@@ -278,9 +279,9 @@ class Standalone:
     async def _follow(self) -> None:
         """Read the folder and the modules again and make them live; or say what is wrong, and leave all as it is."""
         try:
-            files = await folders.read_settled(self._settings.folder, self._files)
+            files = await folders.read_settled(self._folder, self._files)
         except folders.FolderError as error:
-            _log_mistakes((Problem(str(self._settings.folder), 1, 1, "", "", str(error)),))
+            _log_mistakes((Problem(str(self._folder), 1, 1, "", "", str(error)),))
             return
         try:
             served, surroundings = await asyncio.to_thread(self._modules)
