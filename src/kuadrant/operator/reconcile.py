@@ -58,7 +58,7 @@ logger = log.get("kuadrant-operator")
 
 LIMITS_STAY: Final = 30.0
 """Seconds for which limits that nobody wants any more are kept: gateways may still ask for them."""
-SETTLE: Final = 1.0
+SETTLE: Final = 2.0
 """Seconds for which something has to be awaited before a status says so: most of it is there before it would be read."""
 _AT_ONCE: Final = 4
 _EVENTS: Final = 10_000

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuadrant.api.meta import Condition
 from kuadrant.gateways.limitador import NAME
@@ -13,6 +14,7 @@ from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.operator.decision import MODULE, PUSH, is_ready, oldest
 from kuadrant.operator.kinds import GATEWAYS
 from kuadrant.operator.memo import are, kept
+from kuadrant.operator.taking import Taking
 from kuadrant.status import (
     Content,
     Evidence,
@@ -63,6 +65,7 @@ class PolicyStatuses:
     def __init__(self) -> None:
         self._statuses: dict[Key, tuple[PolicyFacts, _Proof, PolicyStatus]] = {}
         self._behind: dict[str, float] = {}
+        self._taking = Taking()
         self._due: float | None = None
         self._made_from: tuple[object, ...] = ()
         self._rest: tuple[object, ...] = ()
@@ -79,8 +82,10 @@ class PolicyStatuses:
         """Return the statuses of all policies, by namespace and name, the unreadable ones among them.
 
         The edit of one policy says nothing of the others on its gateways: the gateway has what they ask for, and gets it again.
+        A gateway that does not say what it runs is given the time to take what is new.
         """
-        states = (
+        policies = decision.compilation.policies
+        states = tuple(
             _state(key, one, progress.get(key, Progress()))
             for key, one in decision.gateways.items()
             if one.provider is not None or one.wanted.problem
@@ -92,26 +97,33 @@ class PolicyStatuses:
             if parts and name not in everything.refused
         }
         for_a_moment = {name for name, since in self._behind.items() if now - since < STAYS}
-        self._due = min((self._behind[name] + STAYS for name in for_a_moment), default=None)
-        made_from = (decision.compilation.policies, world.unreadable, world.policies)
-        rest = (everything, for_a_moment)
+        silent = frozenset(state.gateway for state in states if state.wanted is None)
+        behind = silent.intersection(state.gateway for state in states if state.missing)
+        taking = self._taking.of(policies, behind, now)
+        dues = (self._taking.due, *(self._behind[name] + STAYS for name in for_a_moment))
+        self._due = min((due for due in dues if due is not None), default=None)
+        made_from = (policies, world.unreadable, world.policies)
+        rest = (everything, for_a_moment, taking)
         if are(self._made_from, made_from) and self._rest == rest:
             return self._result
         self._made_from, self._rest = made_from, rest
         statuses: dict[Key, tuple[PolicyFacts, _Proof, PolicyStatus]] = {}
-        proofs: dict[tuple[str, ...], _Proof] = {}
-        for facts in decision.compilation.policies:
+        not_taken = _without(silent, everything)
+        proofs: dict[tuple[tuple[str, ...], bool], _Proof] = {}
+        for facts in policies:
             key = (facts.policy.namespace, facts.policy.name)
-            if facts.gateways not in proofs:
-                proofs[facts.gateways] = _proof(facts.gateways, everything)
-            proof = proofs[facts.gateways]
+            is_taken = key not in taking
+            known = everything if is_taken else not_taken
+            if (facts.gateways, is_taken) not in proofs:
+                proofs[facts.gateways, is_taken] = _proof(facts.gateways, known)
+            proof = proofs[facts.gateways, is_taken]
             last = self._statuses.get(key)
             if (
                 last is None
                 or last[0] is not facts
                 or (last[1] != proof and for_a_moment.isdisjoint(facts.gateways))
             ):
-                status = kept(last[2] if last else None, policy_status(facts, everything))
+                status = kept(last[2] if last else None, policy_status(facts, known))
                 last = (facts, proof, status)
             statuses[key] = last
         self._statuses = statuses
@@ -136,6 +148,16 @@ def _proof(gateways: tuple[str, ...], everything: Evidence) -> _Proof:
         everything.installed,
         everything.missing,
         *((name in acknowledged, refused.get(name), awaited.get(name)) for name in gateways),
+    )
+
+
+def _without(silent: frozenset[str], everything: Evidence) -> Evidence:
+    """The same without what is taken from the objects of the gateways that say nothing themselves."""
+    awaited = {name: everything.awaited[name] or (f"Gateway ({name})",) for name in silent}
+    return replace(
+        everything,
+        acknowledged=everything.acknowledged - silent,
+        awaited={**everything.awaited, **awaited},
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kuadrant.operator.decision import Decider
 from kuadrant.operator.statuses import STAYS, PolicyStatuses, Progress, kuadrant_status, status_content
+from kuadrant.operator.taking import TAKES
 from tests.unit.operator.test_decision import GATEWAY, WANTED, known, limitador, world
 
 if TYPE_CHECKING:
@@ -177,6 +178,27 @@ def test_a_policy_that_changed_is_not_enforced_before_its_gateway_has_it() -> No
 
     status = statuses.of(seen, changed, {GATEWAY: Progress(missing=("WasmPlugin",))}, 1.0)[POLICY]
     assert status.waiting
+
+
+def test_a_gateway_that_says_nothing_is_given_time_to_take_what_a_policy_asks_for() -> None:
+    statuses, decision = PolicyStatuses(), Decider().decide(world(limitador(WANTED)), known())
+
+    def at(now: float, progress: Progress) -> str:
+        return (
+            statuses.of(world(limitador(WANTED)), decision, {GATEWAY: progress}, now)[POLICY]
+            .conditions[1]
+            .message
+        )
+
+    waiting = "RateLimitPolicy waiting for the following components to sync:"
+    assert at(0.0, Progress(missing=("WasmPlugin",))) == f"{waiting} [WasmPlugin ({NAME})]"
+    assert at(10.0, Progress()) == f"{waiting} [Gateway ({NAME})]"
+    assert statuses.due == 10.0 + TAKES
+    # What it gets for others meanwhile is no reason to begin anew.
+    at(10.0 + TAKES / 3, Progress(missing=("WasmPlugin",)))
+    assert at(10.0 + TAKES / 2, Progress()) == f"{waiting} [Gateway ({NAME})]"
+    assert at(10.0 + TAKES, Progress()) == "RateLimitPolicy has been successfully enforced"
+    assert statuses.due is None
 
 
 PROVIDER = "Gateway API provider (istio / envoy gateway)"
