@@ -40,7 +40,7 @@ class RateLimitPolicyStatus(Fields, frozen=True, gc=False, kw_only=True):
     conditions: Annotated[
         tuple[Condition, ...],
         Meta(
-            description="Accepted, and Enforced as long as the policy is accepted.",
+            description="Accepted, Enforced as long as the policy is accepted, and kuadrant.io/Acknowledged as long as it is enforced.",
             extra_json_schema=by_key("type"),
         ),
     ] = ()

@@ -16,6 +16,7 @@ from kuadrant.operator.kinds import GATEWAYS
 from kuadrant.operator.memo import are, kept
 from kuadrant.operator.taking import Taking
 from kuadrant.status import (
+    ACKNOWLEDGED,
     Content,
     Evidence,
     GatewayReport,
@@ -29,6 +30,7 @@ from kuadrant.status import (
     merged_conditions,
     pod_lines,
     policy_status,
+    with_acknowledgement,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ class PolicyStatuses:
         dues = (self._taking.due, *(self._behind[name] + STAYS for name in for_a_moment))
         self._due = min((due for due in dues if due is not None), default=None)
         made_from = (policies, world.unreadable, world.policies)
-        rest = (everything, for_a_moment, taking)
+        rest = (everything, silent, for_a_moment, taking)
         if are(self._made_from, made_from) and self._rest == rest:
             return self._result
         self._made_from, self._rest = made_from, rest
@@ -115,7 +117,7 @@ class PolicyStatuses:
             is_taken = key not in taking
             known = everything if is_taken else not_taken
             if (facts.gateways, is_taken) not in proofs:
-                proofs[facts.gateways, is_taken] = _proof(facts.gateways, known)
+                proofs[facts.gateways, is_taken] = _proof(facts.gateways, known, silent)
             proof = proofs[facts.gateways, is_taken]
             last = self._statuses.get(key)
             if (
@@ -123,7 +125,8 @@ class PolicyStatuses:
                 or last[0] is not facts
                 or (last[1] != proof and for_a_moment.isdisjoint(facts.gateways))
             ):
-                status = kept(last[2] if last else None, policy_status(facts, known))
+                status = with_acknowledgement(policy_status(facts, known), facts, silent)
+                status = kept(last[2] if last else None, status)
                 last = (facts, proof, status)
             statuses[key] = last
         self._statuses = statuses
@@ -141,13 +144,13 @@ class PolicyStatuses:
 _Proof = tuple[object, ...]
 
 
-def _proof(gateways: tuple[str, ...], everything: Evidence) -> _Proof:
+def _proof(gateways: tuple[str, ...], everything: Evidence, silent: frozenset[str]) -> _Proof:
     """What of all evidence is about ``gateways``."""
     acknowledged, refused, awaited = everything.acknowledged, everything.refused, everything.awaited
     return (
         everything.installed,
         everything.missing,
-        *((name in acknowledged, refused.get(name), awaited.get(name)) for name in gateways),
+        *((name in acknowledged, refused.get(name), awaited.get(name), name in silent) for name in gateways),
     )
 
 
@@ -213,7 +216,7 @@ def status_content(
             "conditions": merged_conditions(
                 existing.get("conditions") or (),
                 status.conditions,
-                ours={"Accepted", "Enforced"},
+                ours={"Accepted", "Enforced", ACKNOWLEDGED},
                 generation=generation,
                 now=now,
             ),

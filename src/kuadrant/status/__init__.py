@@ -1,9 +1,10 @@
 """What is said of policies, and on the objects that they affect.
 
 :func:`policy_status` gives the conditions of a policy, :func:`affected` finds what it affects, :func:`kuadrant_condition` tells
-whether there is anything to enforce it; :func:`merged_conditions` puts conditions into what others have written.
+whether there is anything to enforce it, :func:`with_acknowledgement` how it is known; :func:`merged_conditions` puts conditions into what others have written.
 """
 
+from kuadrant.status.acknowledgement import ACKNOWLEDGED, with_acknowledgement
 from kuadrant.status.affected import Affected, AffectedObjects, affected, gateway_status, route_status
 from kuadrant.status.conditions import merged_conditions
 from kuadrant.status.evidence import (
@@ -30,6 +31,7 @@ from kuadrant.status.report import (
 from kuadrant.status.text import as_text
 
 __all__ = [
+    "ACKNOWLEDGED",
     "STATES",
     "Affected",
     "AffectedObjects",
@@ -56,5 +58,6 @@ __all__ = [
     "report_text",
     "route_status",
     "undelivered",
+    "with_acknowledgement",
     "with_fetches",
 ]

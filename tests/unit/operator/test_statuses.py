@@ -10,6 +10,7 @@ import pytest
 from kuadrant.operator.decision import Decider
 from kuadrant.operator.statuses import STAYS, PolicyStatuses, Progress, kuadrant_status, status_content
 from kuadrant.operator.taking import TAKES
+from kuadrant.status import ACKNOWLEDGED, Content, Delivery, PodState
 from tests.unit.operator.test_decision import GATEWAY, WANTED, known, limitador, world
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def enforced(seen: World, progress: Progress, problem: str = "") -> tuple[str, s
     """Status, reason and message of the policy's Enforced."""
     decision = Decider().decide(seen, known(module_problem=problem))
     status = PolicyStatuses().of(seen, decision, {GATEWAY: progress}, 0.0)[POLICY]
-    _, condition = status.conditions
+    _, condition, *_ = status.conditions
     return condition.status, condition.reason, condition.message
 
 
@@ -199,6 +200,21 @@ def test_a_gateway_that_says_nothing_is_given_time_to_take_what_a_policy_asks_fo
     assert at(10.0 + TAKES / 2, Progress()) == f"{waiting} [Gateway ({NAME})]"
     assert at(10.0 + TAKES, Progress()) == "RateLimitPolicy has been successfully enforced"
     assert statuses.due is None
+
+
+def test_a_gateway_that_changes_to_push_is_heard_of() -> None:
+    seen = world(limitador(WANTED))
+    statuses, decision = PolicyStatuses(), Decider().decide(seen, known())
+    content = {"": Content("00", "11")}
+    pod = PodState(pod="ns/pod", ready=True, deliveries=(Delivery(filter="", running=content[""]),))
+
+    def acknowledged(progress: Progress) -> str:
+        *_, condition = statuses.of(seen, decision, {GATEWAY: progress}, 0.0)[POLICY].conditions
+        assert condition.type == ACKNOWLEDGED
+        return condition.status
+
+    assert acknowledged(Progress()) == "Unknown"
+    assert acknowledged(Progress(wanted=content, pods=(pod,))) == "True"
 
 
 PROVIDER = "Gateway API provider (istio / envoy gateway)"
