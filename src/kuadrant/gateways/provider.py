@@ -96,7 +96,8 @@ class Provider(Protocol):
     """One provider; all of it is pure. A module may be one.
 
     ``CONTROLLERS`` are the names of controllers (of a GatewayClass) whose gateways it has. ``KINDS`` are the kinds of objects that
-    it makes or made in a former version.
+    it makes or made in a former version. ``DRAIN`` is for how many seconds connections may go on that were open before a gateway
+    began to ask us, and that are limited by what its plugin's object says as long as that is there.
     """
 
     @property
@@ -109,6 +110,10 @@ class Provider(Protocol):
 
     @property
     def KINDS(self) -> tuple[ObjectKind, ...]:  # noqa: N802
+        """See above."""
+
+    @property
+    def DRAIN(self) -> float:  # noqa: N802
         """See above."""
 
     def observe(self, gateway: Gateway, surroundings: Surroundings, /) -> Any:

@@ -42,7 +42,7 @@ class Deliveries:
         self._selectors: dict[Key, PodSelector] = {}
         self._stale = True
         self._said: tuple[Mapping[str, tuple[Delivery, ...]], ...] = ()
-        self._in_place_since: dict[Key, float] = {}
+        self._in_use_since: dict[Key, float] = {}
 
     def note(self, changes: Iterable[Change[Pod]]) -> bool:
         """Note what became of pods; return whether it can matter."""
@@ -79,23 +79,28 @@ class Deliveries:
     ) -> tuple[tuple[Mapping[str, Any], ...], float]:
         """What of a gateway may be deleted now, and after how many seconds to ask again (0 for not at all).
 
-        One way to the module goes when the other is known to be in use. A plugin stays until what makes pods ask is ``in_place``,
-        accepted by the provider, and every pod that gets requests has said that it runs what it asked for. What makes pods ask stays
-        until the objects of the other way have been ``in_place`` for so long that the provider has heard of them: it hears of what
-        comes and of what goes by streams of their own.
+        One way to the module goes when the other is known to be in use: everything is ``in_place``, accepted by the provider. For a
+        plugin, too, every pod that gets requests has said that it runs what it asked for, and after that the provider's pods have
+        had the time to close the connections for which only the plugin is there. What makes pods ask stays until the provider has
+        heard of the plugin: it hears of what comes and of what goes by streams of their own.
         """
         gone = decision.obsolete
         wanted, pods = self.of(key, decision)
-        if wanted is not None and decision.wanted.objects:
-            return (gone if in_place and not undelivered(wanted, pods) else ()), 0.0
-        if not decision.wanted.objects or not any(map(asks, gone)):
-            self._in_place_since.pop(key, None)
+        if not decision.wanted.objects or (wanted is None and not any(map(asks, gone))):
+            self._in_use_since.pop(key, None)
             return gone, 0.0
-        if not in_place:
-            self._in_place_since.pop(key, None)
+        if not gone or not in_place:
+            self._in_use_since.pop(key, None)
             return (), 0.0
-        left = self._in_place_since.setdefault(key, now) + HEARD - now
+        if wanted is not None and undelivered(wanted, pods):
+            return (), 0.0
+        seconds = HEARD if wanted is None else _drain(decision)
+        left = self._in_use_since.setdefault(key, now) + seconds - now
         return ((), left) if left > 0 else (gone, 0.0)
+
+
+def _drain(decision: GatewayDecision) -> float:
+    return 0.0 if decision.provider is None else decision.provider.DRAIN
 
 
 def _moves(change: Change[Pod]) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTROLLERS",
+    "DRAIN",
     "KINDS",
     "NAME",
     "Observation",
@@ -42,6 +43,9 @@ __all__ = [
 
 NAME: Final = "Envoy Gateway"
 CONTROLLERS: Final[tuple[str, ...]] = ("gateway.envoyproxy.io/gatewayclass-controller",)
+DRAIN: Final = 60.0
+"""What Envoy Gateway starts Envoy with (``--drain-time-s``). A plugin's filter is off, and routes turn it on: with the plugin goes what
+turns it on, for connections to the former listener as well, whose filters stay."""
 _GROUP: Final = "gateway.envoyproxy.io"
 KINDS: Final = (
     ObjectKind(_GROUP, "v1alpha1", "envoypatchpolicies", "EnvoyPatchPolicy"),

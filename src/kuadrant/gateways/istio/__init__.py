@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTROLLERS",
+    "DRAIN",
     "GATEWAY_NAME",
     "KINDS",
     "NAME",
@@ -38,6 +39,8 @@ __all__ = [
 
 NAME: Final = "Istio"
 CONTROLLERS: Final[tuple[str, ...]] = ("istio.io/gateway-controller",)
+DRAIN: Final = 0.0
+"""Connections to a former listener keep its filters, which need nothing else."""
 KINDS: Final = (
     ObjectKind("networking.istio.io", "v1alpha3", "envoyfilters", "EnvoyFilter"),
     ObjectKind("extensions.istio.io", "v1alpha1", "wasmplugins", "WasmPlugin"),
