@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from lab import machine
 from lab.box import Box
-from tests.lab.walk import ISTIO, Walk, walking
+from tests.lab.envoy_gateway import patches
+from tests.lab.walk import ENVOY_GATEWAY, ISTIO, Walk, walking
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -70,6 +72,12 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def walk(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Walk]:
-    """The toystore behind the gateway, without a policy; Istio's gateway unless a test is told another one."""
-    with walking(lab, getattr(request, "param", ISTIO)) as one:
+    """The toystore behind the gateway, without a policy; Istio's, which pulls, unless a test is told another one and its way."""
+    provided, *way = getattr(request, "param", (ISTIO,))
+    delivery = way[0] if way else "pull"
+    asks_envoy_gateway = (provided, delivery) == (ENVOY_GATEWAY, "push")
+    with (
+        patches(lab) if asks_envoy_gateway else nullcontext(),
+        walking(lab, provided, delivery=delivery) as one,
+    ):
         yield one

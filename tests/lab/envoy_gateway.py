@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.lab.conftest import Lab
 
 SYSTEM = ("-n", "envoy-gateway-system")
@@ -53,3 +56,14 @@ class Settings:
         change = {"spec": {"template": {"spec": {"volumes": [volume]}}}}
         self.lab.run("kubectl", "patch", *_DEPLOYMENT, "--patch", json.dumps(change))
         self.lab.run("kubectl", "rollout", "status", *_DEPLOYMENT, "--timeout=60s")
+
+
+@contextmanager
+def patches(lab: Lab) -> Iterator[None]:
+    """Envoy Gateway carries out EnvoyPatchPolicies for as long as this lasts."""
+    settings = Settings(lab)
+    settings.enable("enableEnvoyPatchPolicy")
+    try:
+        yield
+    finally:
+        settings.undo()

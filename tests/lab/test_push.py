@@ -11,35 +11,26 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from tests.lab.conftest import ROOT
-from tests.lab.envoy_gateway import Settings
-from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, Walk, wait, walking
+from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.conftest import Lab
+    from tests.lab.walk import Walk
+
+pytestmark = pytest.mark.parametrize(
+    "walk",
+    [(ISTIO, "push"), (ENVOY_GATEWAY, "push")],
+    ids=["istio", "envoy-gateway"],
+    indirect=True,
+    scope="module",
+)
 
 CYCLES = int(os.environ.get("CYCLES", "50"))
 EDITS, RATE = int(os.environ.get("EDITS", "100")), 200
 SCRIPT = str(ROOT / "tests/lab/pushed.py")
 # No request is refused, and every one is asked for.
 OPEN = POLICY.replace("limit: 5", "limit: 1000000000")
-
-
-@pytest.fixture(scope="module", params=[ISTIO, ENVOY_GATEWAY], ids=["istio", "envoy-gateway"])
-def walk(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Walk]:
-    """The toystore behind a gateway that asks for its policies; Envoy Gateway has to carry out EnvoyPatchPolicies for that."""
-    settings = Settings(lab) if request.param is ENVOY_GATEWAY else None
-    if settings is not None:
-        settings.enable("enableEnvoyPatchPolicy")
-    try:
-        with walking(lab, request.param) as one:
-            one.deliver("push")
-            yield one
-            one.deliver("pull")
-    finally:
-        if settings is not None:
-            settings.undo()
 
 
 def host(walk: Walk) -> str:
@@ -99,22 +90,6 @@ def names(walk: Walk) -> set[str]:
     return {name.partition("/")[2] for name in walk.objects()}
 
 
-def limits(walk: Walk) -> bool:
-    return walk.statuses(6, "-X", "POST")[-1] == "429"
-
-
-def test_the_gateway_asks_and_its_pods_are_shown(pushed: Walk) -> None:
-    wait(lambda: limits(pushed), 15)
-    assert set(pushed.statuses(10)) == {"200"}
-    gateway, cluster = pushed.provided.gateway, pushed.provided.cluster
-    wait(lambda: names(pushed) == {f"kuadrant-push-{gateway}", cluster})
-    command = (sys.executable, "-m", "kuadrant", "status", "gateway", gateway, "--output", "json")
-    (report,) = json.loads(pushed.lab.run(*command))["gateways"]
-    (pod,) = report["pods"]
-    assert (report["delivery"], pod["ready"], pod["evidence"]) == ("push", True, "acknowledged")
-    assert pod["running"] == pod["wanted"]
-
-
 def test_the_request_after_enforced_meets_the_new_limit(pushed: Walk) -> None:
     result = seen(pushed, "cycles", str(CYCLES))
     assert result["unmet"] == []
@@ -136,7 +111,10 @@ def test_to_pull_and_back_every_request_is_asked_for_once(counting: Walk) -> Non
         wait(lambda: names(counting) == {f"kuadrant-{gateway}", cluster} and counting.enforced() == "True")
         counting.deliver("push")
         wait(
-            lambda: names(counting) == {f"kuadrant-push-{gateway}", cluster} and counting.enforced() == "True"
+            lambda: (
+                names(counting) == {f"kuadrant-push-{gateway}", cluster} and counting.enforced() == "True"
+            ),
+            120,
         )
     assert set(load.seen["statuses"]) == {"200"}
     assert load.seen["asked"] == load.seen["statuses"]["200"]

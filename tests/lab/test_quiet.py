@@ -48,7 +48,7 @@ def writes(walk: Walk) -> Counter[str]:
 
 
 @pytest.mark.timeout(SECONDS + 300)
-@pytest.mark.parametrize("walk", [ISTIO, ENVOY_GATEWAY], ids=["istio", "envoy-gateway"], indirect=True)
+@pytest.mark.parametrize("walk", [(ISTIO,), (ENVOY_GATEWAY,)], ids=["istio", "envoy-gateway"], indirect=True)
 def test_at_rest_nothing_is_written(walk: Walk) -> None:
     walk.apply(POLICY)
     wait(lambda: walk.enforced() == "True")

@@ -80,7 +80,7 @@ def answer(walk: Walk, request: str) -> list[str]:
     return walk.lab.run(*command, url).split()
 
 
-@pytest.mark.parametrize("walk", [ISTIO, ENVOY_GATEWAY], ids=["istio", "envoy-gateway"], indirect=True)
+@pytest.mark.parametrize("walk", [(ISTIO,), (ENVOY_GATEWAY,)], ids=["istio", "envoy-gateway"], indirect=True)
 def test_the_rule_that_the_gateway_takes_is_the_one_that_is_limited(route: Walk) -> None:
     for request, rule in TAKEN[route.provided].items():
         assert answer(route, request) == ["200", rule]

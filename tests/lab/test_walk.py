@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.conftest import ROOT
-from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, wait
+from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, SERVICE, wait
 
 if TYPE_CHECKING:
     from tests.lab.walk import Walk
 
+WAYS = [(provided, delivery) for provided in (ISTIO, ENVOY_GATEWAY) for delivery in ("pull", "push")]
 pytestmark = pytest.mark.parametrize(
-    "walk", [ISTIO, ENVOY_GATEWAY], ids=["istio", "envoy-gateway"], indirect=True, scope="module"
-)
-
-SERVICE = (
-    "http://kuadrant-operator-controller-manager-wasm-shim-service.kuadrant-system.svc.cluster.local:8082"
+    "walk",
+    WAYS,
+    ids=["istio-pull", "istio-push", "envoy-gateway-pull", "envoy-gateway-push"],
+    indirect=True,
+    scope="module",
 )
 
 
@@ -36,15 +37,16 @@ def test_five_of_ten_seconds_are_let_through_and_get_is_never_limited(walk: Walk
 
 @pytest.mark.row(76)
 @pytest.mark.row(77)
-def test_the_plugin_names_the_bytes_that_are_served_and_logged(walk: Walk) -> None:
-    url = walk.lab.run(*walk.provided.plugin, walk.provided.url)
-    sha256 = walk.lab.run(*walk.provided.plugin, walk.provided.sha256)
+def test_the_gateway_has_the_bytes_that_are_served_and_logged(walk: Walk) -> None:
+    (sha256,) = walk.running()
+    url = f"{SERVICE}/kuadrant-wasm-shim?sha256={sha256}"
     logs = walk.lab.run(
         "kubectl", "logs", "deployment/kuadrant-operator-controller-manager", "-n", "kuadrant-system"
     )
     served = walk.lab.run("bash", "-c", f"curl --silent --fail '{url}' | sha256sum").partition(" ")[0]
 
-    assert url == f"{SERVICE}/kuadrant-wasm-shim?sha256={sha256}"
+    if walk.delivery == "pull":
+        assert walk.lab.run(*walk.provided.plugin, walk.provided.url) == url
     assert served == sha256
     (line,) = [line for line in logs.splitlines() if "\tkuadrant-operator\twasm-shim\t" in line]
     time_, level, logger, message, values = line.split("\t")
@@ -60,12 +62,12 @@ def test_the_plugin_names_the_bytes_that_are_served_and_logged(walk: Walk) -> No
 
 
 def test_what_is_deleted_comes_back(walk: Walk) -> None:
-    provided = walk.provided
-    before = walk.lab.run(*provided.plugin, "jsonpath={.metadata.uid}")
-    walk.lab.run("kubectl", "delete", provided.kind, f"kuadrant-{provided.gateway}", "-n", provided.namespace)
+    what = (*walk.loader, "-n", walk.provided.namespace)
+    before = walk.lab.run("kubectl", "get", *what, "-o", "jsonpath={.metadata.uid}")
+    walk.lab.run("kubectl", "delete", *what)
 
     def is_back() -> bool:
-        found = walk.lab.attempt(*provided.plugin, "jsonpath={.metadata.uid}")
+        found = walk.lab.attempt("kubectl", "get", *what, "-o", "jsonpath={.metadata.uid}")
         return found.returncode == 0 and found.stdout.strip() not in ("", before)
 
     wait(is_back, 10)
@@ -74,5 +76,5 @@ def test_what_is_deleted_comes_back(walk: Walk) -> None:
 def test_without_a_policy_nothing_of_ours_is_left_at_the_gateway(walk: Walk) -> None:
     walk.lab.run("kubectl", "delete", "ratelimitpolicy", "toystore")
 
-    wait(lambda: walk.lab.run("kubectl", "get", walk.provided.objects, "-A", "-o", "name") == "")
+    wait(lambda: walk.objects() == [])
     wait(lambda: walk.statuses(7, "-X", "POST") == ["200"] * 7)

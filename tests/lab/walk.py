@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.lab.conftest import Lab
+
+SERVICE = (
+    "http://kuadrant-operator-controller-manager-wasm-shim-service.kuadrant-system.svc.cluster.local:8082"
+)
+"""Where modules are served."""
 
 KUADRANT = """
 apiVersion: kuadrant.io/v1beta1
@@ -26,7 +33,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: toystore}
 spec:
-  parentRefs: [{name: GATEWAY, namespace: NAMESPACE}]
+  parentRefs: [GATEWAYS]
   hostnames: [api.toystore.com]
   rules:
   - matches: [{method: GET, path: {type: PathPrefix, value: "/toys"}}]
@@ -57,7 +64,7 @@ class Provided:
     """The gateway of a provider in the lab, and the objects by which it is told what to do.
 
     ``kind`` is the one that names the module; in it ``url`` and ``sha256`` are JSON paths. ``objects`` are all kinds. ``cluster`` is
-    the name of the object with the rate limit service's cluster.
+    the name of the object with the rate limit service's cluster, ``asking`` the kind of the one by which the gateway asks us.
     """
 
     namespace: str
@@ -67,6 +74,7 @@ class Provided:
     sha256: str
     objects: str
     cluster: str
+    asking: str
 
     @property
     def plugin(self) -> tuple[str, ...]:
@@ -76,7 +84,13 @@ class Provided:
     @property
     def route(self) -> str:
         """The example's route, attached to the gateway."""
-        return _ROUTE.replace("GATEWAY", self.gateway).replace("NAMESPACE", self.namespace)
+        return route(self)
+
+
+def route(*provided: Provided) -> str:
+    """The example's route, attached to these gateways."""
+    gateways = (f"{{name: {one.gateway}, namespace: {one.namespace}}}" for one in provided)
+    return _ROUTE.replace("GATEWAYS", ", ".join(gateways))
 
 
 ISTIO = Provided(
@@ -87,6 +101,7 @@ ISTIO = Provided(
     sha256="jsonpath={.spec.sha256}",
     objects="wasmplugin,envoyfilter",
     cluster="kuadrant-ratelimiting-cluster-istio-ingressgateway",
+    asking="envoyfilter",
 )
 ENVOY_GATEWAY = Provided(
     namespace="gateway-system",
@@ -96,15 +111,17 @@ ENVOY_GATEWAY = Provided(
     sha256="jsonpath={.spec.wasm[0].code.http.sha256}",
     objects="envoyextensionpolicy,envoypatchpolicy",
     cluster="kuadrant-ratelimiting-kuadrant-ingressgateway",
+    asking="envoypatchpolicy",
 )
 
 
 class Walk:
     """What is said and asked on the way."""
 
-    def __init__(self, lab: Lab, provided: Provided = ISTIO) -> None:
+    def __init__(self, lab: Lab, provided: Provided = ISTIO, delivery: str = "pull") -> None:
         self.lab = lab
         self.provided = provided
+        self.delivery = delivery
         gateway = ("kubectl", "get", "gtw", provided.gateway, "-n", provided.namespace, "-o")
         host = lab.run(*gateway, "jsonpath={.status.addresses[0].value}")
         port = lab.run(*gateway, 'jsonpath={.spec.listeners[?(@.name=="http")].port}')
@@ -127,9 +144,31 @@ class Walk:
 
     def deliver(self, way: str) -> None:
         """Say how the gateway is to get the module; pull is what it does by itself."""
+        self.delivery = way
         annotation = f"kuadrant.io/wasm-delivery{'-' if way == 'pull' else f'={way}'}"
         gateway = ("gtw", self.provided.gateway, "-n", self.provided.namespace)
         self.lab.run("kubectl", "annotate", "--overwrite", *gateway, annotation)
+
+    @property
+    def loader(self) -> tuple[str, str]:
+        """Kind and name of the object by which the gateway gets the module."""
+        one = self.provided
+        if self.delivery == "push":
+            return (one.asking, f"kuadrant-push-{one.gateway}")
+        return (one.kind, f"kuadrant-{one.gateway}")
+
+    def running(self) -> set[str]:
+        """The modules (SHA-256) that the gateway is known to have: those that it was told, or that its pods say they run."""
+        if self.delivery == "pull":
+            found = self.lab.attempt(*self.provided.plugin, self.provided.sha256)
+            return {found.stdout.strip()} if found.returncode == 0 else set()
+        command = (sys.executable, "-m", "kuadrant", "status", "gateway", self.provided.gateway)
+        found = self.lab.attempt(*command, "--output", "json")
+        if found.returncode:
+            return set()
+        (report,) = json.loads(found.stdout)["gateways"]
+        assert report["delivery"] == "push"
+        return {(pod["running"] or {}).get("sha256", "") for pod in report["pods"] if pod["ready"]}
 
     def objects(self) -> list[str]:
         """The names of what the gateway is told by, as ``kind/name``."""
@@ -149,17 +188,22 @@ def wait(what: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @contextmanager
-def walking(lab: Lab, provided: Provided = ISTIO) -> Iterator[Walk]:
-    """An installation with the toystore's application and route, without a policy."""
-    one = Walk(lab, provided)
+def walking(lab: Lab, provided: Provided = ISTIO, *more: Provided, delivery: str = "pull") -> Iterator[Walk]:
+    """An installation with the toystore's application, its route behind one or ``more`` gateways, and no policy."""
+    walks = [Walk(lab, one) for one in (provided, *more)]
+    one = walks[0]
     try:
         one.apply(KUADRANT, "-n", "kuadrant-system")
         lab.run("kubectl", "apply", "-f", str(ROOT / "examples/toystore/toystore.yaml"))
-        one.apply(provided.route)
+        one.apply(route(provided, *more))
+        for walk in walks if delivery == "push" else ():
+            walk.deliver(delivery)
         lab.run("kubectl", "rollout", "status", "deployment/toystore", "--timeout=60s")
-        wait(lambda: one.status() == "200")
+        wait(lambda: all(walk.status() == "200" for walk in walks))
         yield one
     finally:
+        for walk in walks if delivery == "push" else ():
+            walk.deliver("pull")
         kinds = "httproute,ratelimitpolicy,deployment,service"
         lab.run("kubectl", "delete", kinds, "toystore", "--ignore-not-found")
         lab.run("kubectl", "delete", "kuadrant", "kuadrant", "-n", "kuadrant-system", "--ignore-not-found")
