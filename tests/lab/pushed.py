@@ -189,6 +189,7 @@ async def asked(api: httpx2.AsyncClient) -> int:
         pod["status"]["podIP"]
         for pod in pods
         if "ratelimit" in pod["metadata"]["name"]
+        and "deletionTimestamp" not in pod["metadata"]
         and any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"]["conditions"])
     ]
     async with httpx2.AsyncClient(trust_env=False) as client:
