@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.images import ROOT
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.lab.conftest import Lab
-    from tests.lab.walk import Walk
 
 NAMESPACE = "kuadrant-system"
 DEPLOYMENT = "kuadrant-operator-controller-manager"
@@ -95,31 +86,3 @@ def writes(lab: Lab, replica: Replica) -> int:
         r'^rest_client_requests_total\{[^}]*method="(?:PATCH|DELETE)"[^}]*\} (\S+)$', page, re.MULTILINE
     )
     return sum(int(float(number)) for number in numbers)
-
-
-@dataclass
-class Traffic:
-    """What the client has been answered, by method; empty until it has ended."""
-
-    answers: dict[str, dict[str, int]] = field(default_factory=dict)
-
-
-@contextmanager
-def traffic(walk: Walk) -> Iterator[Traffic]:
-    """A client that sends GET and POST all the while."""
-    seen = Traffic()
-    process = subprocess.Popen(
-        [ROOT / "lab" / "run", sys.executable, str(ROOT / "tests/lab/traffic.py"), walk.url],
-        env={**os.environ, "LAB": walk.lab.name},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield seen
-        output, _ = process.communicate(timeout=30)
-        seen.answers.update(json.loads(output))
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.replicas import NAMESPACE, leader, replicas, strict, traffic
+from tests.lab.replicas import NAMESPACE, leader, replicas, strict
+from tests.lab.traffic import traffic
 from tests.lab.walk import wait
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def edit_holds(walk: Walk, limit: int, status: str) -> float:
 @pytest.mark.timeout(1800)
 def test_when_the_leader_is_killed_another_goes_on_within_the_leases_time(limited: Walk) -> None:
     seconds: list[float] = []
-    with traffic(limited) as seen:
+    with traffic(limited, "GET", "POST") as seen:
         for number in range(KILLED):
             old, _ = ready_pair(limited)
             limited.lab.run("kill", "-KILL", str(old.pid))
@@ -74,8 +75,8 @@ def test_when_the_leader_is_killed_another_goes_on_within_the_leases_time(limite
     sys.stdout.write(f"{KILLED} leaders killed; seconds until the next edit held: {seconds}\n")
 
     assert max(seconds) <= PATIENCE
-    assert set(seen.answers["GET"]) == {"200"}
-    assert set(seen.answers["POST"]) <= {"200", "429"}
+    assert set(seen.statuses("GET")) == {"200"}
+    assert set(seen.statuses("POST")) <= {"200", "429"}
 
 
 @pytest.mark.timeout(300)

@@ -1,55 +1,88 @@
-"""GET and POST one after the other, run inside the lab until its input ends; then prints what was answered as JSON.
-
-Arguments: the URL. The result has a map for each method: the status, or the name of the error where there was no answer,
-and how often.
-"""
+"""Clients of the gateway, running all the while that a test does something to what is behind it."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import socket
+import itertools
+import os
+import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from urllib.parse import urlsplit
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-PAUSE = 0.01
-HOST = "api.toystore.com"
+from lab.images import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.walk import Walk
 
 
-def answer(connection: http.client.HTTPConnection, method: str, path: str) -> str:
-    """What one request gets."""
+@dataclass(frozen=True)
+class Run:
+    """So many equal answers in a row, and when the first and the last of them came, in seconds of Unix time."""
+
+    status: str
+    first: float
+    last: float
+    count: int
+
+
+class Traffic:
+    """What the clients have been answered up to now: a status, or the name of what came in its place."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[float, str, str]] = []
+
+    def note(self, line: str) -> None:
+        """Take a line of the clients."""
+        time, method, status = line.split()
+        self._lines.append((float(time), method, status))
+
+    def statuses(self, method: str = "POST") -> Counter[str]:
+        """How often each answer was given."""
+        return Counter(status for _, asked, status in tuple(self._lines) if asked == method)
+
+    def runs(self) -> list[Run]:
+        """The answers in their order."""
+        grouped = itertools.groupby(tuple(self._lines), key=lambda line: line[2])
+        groups = ((status, [time for time, _, _ in lines]) for status, lines in grouped)
+        return [Run(status, times[0], times[-1], len(times)) for status, times in groups]
+
+
+@contextmanager
+def traffic(walk: Walk, *methods: str, rate: float = 100.0, connections: int = 1) -> Iterator[Traffic]:
+    """Send requests of each of ``methods`` in turn, ``rate`` of them a second; without ``connections``, over a new one each time.
+
+    At the end every request that was sent has had its answer.
+    """
+    seen = Traffic()
+    script = str(ROOT / "tests/lab/client.py")
+    words = (script, walk.url, ",".join(methods or ("POST",)), str(rate), str(connections))
+    process = subprocess.Popen(
+        [ROOT / "lab" / "run", sys.executable, *words],
+        env={**os.environ, "LAB": walk.lab.name},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    lines = process.stdout
+
+    def read() -> None:
+        for line in lines:
+            seen.note(line)
+
+    reader = threading.Thread(target=read)
+    reader.start()
     try:
-        connection.request(method, path, headers={"Host": HOST})
-        response = connection.getresponse()
-        response.read()
-    except (OSError, http.client.HTTPException) as error:
-        connection.close()
-        return type(error).__name__
-    return str(response.status)
-
-
-def main(url: str) -> None:
-    """Send requests to ``url``."""
-    parts = urlsplit(url)
-    over = threading.Event()
-
-    def listen() -> None:
-        sys.stdin.read()
-        over.set()
-
-    threading.Thread(target=listen, daemon=True).start()
-    # Names are looked up once: whether they are answered all the while is no question of the gateway's.
-    address = socket.gethostbyname(parts.hostname or "")
-    connection = http.client.HTTPConnection(address, parts.port, timeout=10)
-    seen: dict[str, Counter[str]] = {"GET": Counter(), "POST": Counter()}
-    while not over.is_set():
-        for method, answers in seen.items():
-            answers[answer(connection, method, parts.path)] += 1
-        time.sleep(PAUSE)
-    sys.stdout.write(json.dumps(seen))
-
-
-main(sys.argv[1])
+        yield seen
+    finally:
+        process.stdin.close()  # what it ends by, and all that ends the process inside
+        status = process.wait(60)
+        reader.join()
+        lines.close()
+    assert status == 0

@@ -142,6 +142,9 @@ class Provider(Protocol):
     def is_needed(self, document: Mapping[str, Any], /) -> bool:
         """Return whether the gateway's other objects need this one, one of ours, as long as they are there."""
 
+    def module_of(self, document: Mapping[str, Any], /) -> str:
+        """Return the SHA-256 of the module that an object of ours has its gateway load; empty if it names none."""
+
     def standing(self, document: Mapping[str, Any], others: Iterable[Mapping[str, Any]], /) -> Standing:
         """Return what the provider says of an object of ours in the version that the API server has.
 

@@ -45,6 +45,7 @@ class Known(Struct, frozen=True, kw_only=True):
     ``module`` is the one to load; ``module_problem`` says why its address has not been proven to give its bytes, and is empty
     if it has. ``dialect`` is the one that the lock file names for it, in which ``configure`` renders hosts for a service of that ``failure_mode``, and ``module_name`` is
     for people. ``configure_by_address`` is as in ``Settings``. Limits that are no longer wanted stay until they are in ``forgotten`` (by their identity): gateways may still ask for them. ``fields`` are those of ``Surroundings``.
+    ``module_pending`` says why gateways are not told of another module yet that they are to have; empty if there is none.
     ``held`` are the limits that the rate limit service was last known to hold, for the time in which it takes others; None if that is
     not known. ``push``, ``delivery`` and ``envoy_gateway_namespace`` are those of ``Settings``; ``push_problem`` says why the push server's address was not proven.
     """
@@ -52,6 +53,7 @@ class Known(Struct, frozen=True, kw_only=True):
     module: Module
     module_problem: str
     module_name: str
+    module_pending: str = ""
     dialect: Dialect
     failure_mode: FailureMode = "deny"
     configure: Callable[[tuple[HostProgram, ...]], bytes]
@@ -89,8 +91,12 @@ class Decision(Struct, frozen=True, kw_only=True):
     """What to apply: the rate limit service's resource, and the objects of each gateway.
 
     ``limits`` are those that the resource is to have: the wanted ones and those that are only kept. ``held`` are those that the rate
-    limit service holds, None if that is not known.
+    limit service holds, None if that is not known. ``module`` is the one for which everything is rendered, and ``module_pending`` that of
+    ``Known``.
     """
+
+    module: Module
+    module_pending: str = ""
 
     limits: tuple[Limit, ...]
     held: frozenset[Limit] | None
@@ -142,6 +148,8 @@ class Decider:
             # While it takes new limits it holds the former ones.
             held = self._set(present) if is_observed(own) else known.held
         return Decision(
+            module=known.module,
+            module_pending=known.module_pending,
             limits=limits,
             held=held,
             limitador=self._limitador(kuadrant, limits),

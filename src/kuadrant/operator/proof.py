@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kuadrant.gateways.module import Module
 
 _SECONDS = 5.0
+_WHOLE_SECONDS = 10.0
+"""A gateway gives up after 15 s, however steadily the bytes come."""
 _LARGEST = 64 * 2**20
 
 
@@ -57,6 +59,7 @@ async def _get(url: str, sha256: str) -> str:
     size = 0
     try:
         async with (
+            asyncio.timeout(_WHOLE_SECONDS),
             httpx2.AsyncClient(
                 timeout=_SECONDS, trust_env=False, headers={"User-Agent": "kuadrant-operator"}
             ) as client,
@@ -69,6 +72,8 @@ async def _get(url: str, sha256: str) -> str:
                 if size > _LARGEST:
                     return f"{url} gives more than {_LARGEST} bytes"
                 digest.update(part)
+    except TimeoutError:
+        return f"{url} takes longer than {_WHOLE_SECONDS:.0f} s"
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         return f"{url} cannot be reached: {str(error) or type(error).__name__}"
     if digest.hexdigest() != sha256:

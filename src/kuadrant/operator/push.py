@@ -39,7 +39,7 @@ class _Served(Struct, frozen=True):
 
 
 class Push:
-    """Serves on ``port`` of all addresses what decisions say, with ``module`` in it.
+    """Serves on ``port`` of all addresses what decisions say, with the module in it that they are for: ``module``, or one that was added.
 
     The other replicas, whose IP addresses are in ``replicas``, may ask there what this one hears.
     """
@@ -47,6 +47,7 @@ class Push:
     def __init__(self, module: Module, port: int, host: str = "::") -> None:
         self.replicas: frozenset[str] = frozenset()
         self._module = module
+        self._modules = {module.sha256: module}
         tells = teller(self.deliveries, self.changed, lambda peer: ip_of(peer) in self.replicas)
         self._server = Server(host=host, port=port, admit=self._admit, others=(tells,))
         self._pods = GatewayPods()
@@ -70,8 +71,13 @@ class Push:
         """Return what ends when, after this call, a pod comes, goes, or says something."""
         return self._server.changed()
 
+    def add(self, module: Module) -> None:
+        """Have one more module, before decisions are for it."""
+        self._modules[module.sha256] = module
+
     async def take(self, decision: Decision, pods: GatewayPods) -> None:
         """Serve from now on what was decided, to the pods of each gateway."""
+        self._module = self._modules[decision.module.sha256]
         for key, one in decision.gateways.items():
             if not one.wanted.pushed:
                 if one.wanted.problem is None:
@@ -90,7 +96,11 @@ class Push:
         made: dict[str, _Served] = {}
         for name, configuration in pushed.items():
             before = former.get(name)
-            if before is not None and before.configuration == configuration:
+            if (
+                before is not None
+                and before.configuration == configuration
+                and before.content.sha256 == self._module.sha256
+            ):
                 made[name] = before
                 continue
             content = content_of(self._module, configuration)

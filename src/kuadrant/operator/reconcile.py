@@ -399,7 +399,7 @@ class Reconciler:
         """What is known now, for people."""
         if self._decision is None:
             return Report(leads=False)
-        sha256 = self._known().module.sha256
+        sha256 = self._decision.module.sha256
         gateways = (
             gateway_report(key, one, self._progresses[key], sha256, self._deliveries.pods_of(key))
             for key, one in self._decision.gateways.items()

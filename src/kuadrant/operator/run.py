@@ -8,18 +8,17 @@ import gc
 import os
 import signal
 import socket
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET
 from msgspec.structs import replace
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from kuadrant import log
-from kuadrant.dialects import Service, UnknownDialectError, chosen
-from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
+from kuadrant.dialects import UnknownDialectError, chosen
+from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.module import served_module
+from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.gateways.push import PushServer
 from kuadrant.kube.client import ConfigurationError, RequestError, find_access
 from kuadrant.kube.events import Recorder
@@ -37,25 +36,26 @@ from kuadrant.operator.proof import endpoints, prove, prove_reachable
 from kuadrant.operator.push import Push
 from kuadrant.operator.reconcile import Reconciler
 from kuadrant.operator.replicas import Neighbours, Replicas
+from kuadrant.operator.supply import SERVICE, Supply, offer
 from kuadrant.operator.told import PATH as REPORT
-from kuadrant.wasm.catalogue import CatalogueError, carried
+from kuadrant.wasm.catalogue import CatalogueError, carried, changes, state
 from kuadrant.wasm.fetches import PATH as FETCHES
 from kuadrant.wasm.fetches import Fetches
 from kuadrant.wasm.server import serve
 from kuadrant.xds import AddressError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from pathlib import Path
 
     import httpx2
 
-    from kuadrant.compiler.program import HostProgram
-    from kuadrant.dialects import Dialect
-    from kuadrant.gateways.module import Module
+    from kuadrant.gateways.module import Module as Served
     from kuadrant.settings import OperatorSettings
     from kuadrant.status import Report
-    from kuadrant.wasm import module as wasm
-    from kuadrant.wasm.server import Fetch
+    from kuadrant.wasm.catalogue import State
+    from kuadrant.wasm.module import Module
+    from kuadrant.wasm.server import Fetch, ModuleServer
 
 logger = log.get("kuadrant-operator")
 shim = log.get("wasm-shim")
@@ -63,11 +63,12 @@ shim = log.get("wasm-shim")
 CONTROLLER = "kuadrant.io/kuadrant-operator"
 """Who tells of Events."""
 LEASE = "f139389e.kuadrant.io"
-SERVICE = "kuadrant-operator-controller-manager-wasm-shim-service"
 PUSH_SERVICE = "kuadrant-operator-controller-manager-push-service"
 
 _PROVEN_SECONDS = 30.0
 _UNPROVEN_SECONDS = 1.0
+_SOONEST_SECONDS = 0.1
+"""After a first try that failed: the other replicas may be about to see the same change."""
 _FIELDS_SECONDS = 60.0
 _LINGER_SECONDS = 3.0
 """How long new clients of the module server are answered after a pod's end was said: nodes hear of it when we do, or later."""
@@ -84,10 +85,10 @@ async def run(settings: OperatorSettings) -> int:
     # Objects come and go by the thousand and are no cycles: to look for some all the time would take longer than deciding.
     gc.set_threshold(100_000, 50, 100)
     stop, terminated = _asked_to_end()
-    loop = asyncio.get_running_loop()
     try:
+        since = None if settings.modules is None else state(settings.modules)
         modules = carried(settings.modules)
-        dialect = chosen(modules[0].dialects)
+        chosen(modules[0].dialects)
         access = find_access()
         client = access.connect()
     except (CatalogueError, ConfigurationError, OSError, UnknownDialectError) as error:
@@ -99,34 +100,24 @@ async def run(settings: OperatorSettings) -> int:
         metrics = Metrics()
         metrics.watch_client(client)
         push = Push(modules[0], settings.push_port) if settings.push_port else None
-        operator = Operator(settings, client, modules[0], dialect, push=push, metrics=metrics)
-        fetches = Fetches(modules, loop.time)
-
-        def note(fetch: Fetch) -> None:
-            fetches.note(fetch)
-            shim.debug("fetch", **{name: getattr(fetch, name) for name in fetch.__struct_fields__})
-
+        served = ServedModules(modules)
+        operator = Operator(
+            settings, client, modules, hold=served.hold, since=since, push=push, metrics=metrics
+        )
         try:
             if push is not None:
                 await push.start()
                 stack.push_async_callback(push.stop)
             if settings.wasm_port:
-                server = serve(
-                    modules,
-                    "",
-                    settings.wasm_port,
-                    grace=_GRACE_SECONDS,
-                    linger=lambda: _LINGER_SECONDS if terminated.is_set() else 0.0,
-                    observer=note,
-                )
-                await stack.enter_async_context(server)
+                linger = lambda: _LINGER_SECONDS if terminated.is_set() else 0.0  # noqa: E731
+                await stack.enter_async_context(served.open(settings.wasm_port, linger))
             pages = {
-                FETCHES: ("application/json", lambda: msgspec.json.encode(fetches.records())),
+                FETCHES: ("application/json", lambda: msgspec.json.encode(served.fetches.records())),
                 REPORT: ("application/json", lambda: msgspec.json.encode(operator.report())),
             }
             checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
             await _operations(stack, settings.probes_port, pages, checks)
-            numbers = {"/metrics": (CONTENT_TYPE_LATEST, lambda: metrics.page() + fetches.metrics())}
+            numbers = {"/metrics": (CONTENT_TYPE_LATEST, lambda: metrics.page() + served.fetches.metrics())}
             await _operations(stack, settings.metrics_port, numbers, {})
         except (OSError, AddressError) as error:
             logger.error("a port cannot be had", problem=str(error))  # noqa: TRY400 - its place says nothing
@@ -173,6 +164,33 @@ async def _operations(
         stack.push_async_callback(server.stop)
 
 
+class ServedModules:
+    """Where gateways get modules, at this replica, and who has got which."""
+
+    def __init__(self, modules: tuple[Module, ...]) -> None:
+        self.fetches = Fetches(modules, asyncio.get_running_loop().time)
+        self._modules = modules
+        self._server: ModuleServer | None = None
+
+    @contextlib.asynccontextmanager
+    async def open(self, port: int, linger: Callable[[], float]) -> AsyncIterator[None]:
+        """Serve on ``port`` as long as the context lasts."""
+        async with serve(
+            self._modules, "", port, grace=_GRACE_SECONDS, linger=linger, observer=self._note
+        ) as self._server:
+            yield
+
+    def hold(self, modules: tuple[Module, ...]) -> None:
+        """Give these from the next request on."""
+        self.fetches.know(modules)
+        if self._server is not None:
+            self._server.replace(modules)
+
+    def _note(self, fetch: Fetch) -> None:
+        self.fetches.note(fetch)
+        shim.debug("fetch", **{name: getattr(fetch, name) for name in fetch.__struct_fields__})
+
+
 class Operator:
     """Follows the cluster and decides; what was decided is served by every replica and written by the one that leads."""
 
@@ -180,23 +198,21 @@ class Operator:
         self,
         settings: OperatorSettings,
         client: httpx2.AsyncClient,
-        module: wasm.Module,
-        dialect: Dialect,
+        modules: tuple[Module, ...],
         *,
+        hold: Callable[[tuple[Module, ...]], None],
+        since: State | None,
         push: Push | None,
         metrics: Metrics,
     ) -> None:
-        self._module = served_module(
-            settings.wasm_host or f"{SERVICE}.{settings.namespace}.svc.cluster.local",
-            settings.wasm_port,
-            module.sha256,
-            settings.wasm_url,
+        """``modules`` are served; those that ``hold`` is called with are to be from then on. ``since`` is their folder's state."""
+        self._settings = settings
+        self._hold = hold
+        self._supply = Supply(
+            modules, lambda module: offer(module, settings), self._prove_served, self._named
         )
-        service = Service(
-            cluster=RATE_LIMIT_CLUSTER,
-            timeout_ms=settings.rate_limit_timeout,
-            failure_mode=settings.failure_mode,
-        )
+        if not settings.wasm_port:
+            self._supply.told_problem = "the module server is off"
         push_host = settings.push_host or f"{PUSH_SERVICE}.{settings.namespace}.svc.cluster.local"
         self._push = push
         self._push_server = (
@@ -207,13 +223,8 @@ class Operator:
             push_problem="its address was not tried yet",
             delivery=settings.wasm_delivery,
             envoy_gateway_namespace=settings.envoy_gateway_namespace,
-            module=self._module,
-            module_problem="its address was not tried yet",
-            module_name=f"{module.name} {module.version}",
-            dialect=dialect,
             failure_mode=settings.failure_mode,
-            configure=dialect.configure(service),
-            configure_by_address=_by_address(dialect, service) if dialect.targets else None,
+            **self._supply.facts(),
         )
         self._doubted = asyncio.Event()
         self._by_name = settings.wasm_proof == "service"
@@ -231,10 +242,8 @@ class Operator:
         timing = Timing.of(settings.lease_seconds)
         self._leadership = Leadership((settings.namespace, LEASE), holder, client, timing)
         metrics.watch_leadership(LEASE, lambda: self._leadership.leads)
-        self._own = (
-            served_module("127.0.0.1", settings.wasm_port, module.sha256) if settings.wasm_port else None
-        )
-        self._own_problem: str | None = "the module was not asked for yet" if self._own else None
+        self._since = since
+        self._own_problem: str | None = "the module was not asked for yet" if settings.wasm_port else None
         self._push_port = settings.push_port
         self._asked = Replicas(lambda: self._reconciler.look())  # noqa: PLW0108 - it comes to be below
         self._reconciler = Reconciler(
@@ -267,9 +276,11 @@ class Operator:
             behind = Follower(kinds.ENDPOINT_SLICES, self._behind, self._client, only=self._slices)
             group.create_task(behind.run())
             group.create_task(self._leadership.run())
-            group.create_task(self._prove())
-            if self._own is not None:
-                group.create_task(self._prove_own(self._own))
+            if self._settings.wasm_port:
+                group.create_task(self._prove())
+                group.create_task(self._prove_own(self._settings.wasm_port))
+            if self._settings.modules is not None:
+                group.create_task(self._follow_modules(self._settings.modules))
             group.create_task(self._reconciler.run())
             group.create_task(self._look_at_fields())
             group.create_task(self._lead())
@@ -311,32 +322,71 @@ class Operator:
                 self._reconciler.look()
             await asyncio.sleep(_UNPROVEN_SECONDS if problem else _PROVEN_SECONDS)
 
-    async def _prove_own(self, module: Module) -> None:
-        """Find out again and again whether this replica gives the module's bytes."""
+    async def _follow_modules(self, folder: Path) -> None:
+        """Take what is in the folder whenever it has changed; what is not what its lock file says leaves all as it is."""
+        async for _ in changes(folder, self._since):
+            try:
+                self._supply.take(await asyncio.to_thread(carried, folder))
+            except (CatalogueError, UnknownDialectError, OSError) as error:
+                logger.error("the modules are not taken, those before stay", problem=str(error))  # noqa: TRY400 - it is about the folder
+                self._supply.refuse(str(error))
+            else:
+                shim.info("wasm-shim", sha256=self._supply.wanted.module.sha256)
+                self._hold(self._supply.held)
+                if not self._settings.wasm_port:
+                    self._supply.tell()
+            self._note_supply()
+            self._doubted.set()
+
+    def _named(self) -> Iterator[str]:
+        """The digests of the modules that gateways have been told of, as far as it is known."""
+        for provider in PROVIDERS:
+            for kind in provider.KINDS:
+                for entry in self._store.table(kinds.OF_PROVIDERS[kind.name]).entries.values():
+                    if provider.owner(entry.object) is not None:
+                        yield provider.module_of(entry.object)
+
+    def _note_supply(self) -> None:
+        """Decide anew if something else is known of modules."""
+        former, self._known = self._known, replace(self._known, **self._supply.facts())
+        known = self._known
+        if known == former:
+            return
+        if self._push is not None:
+            self._push.add(self._supply.told.module)
+        if known.module_pending and known.module_pending != former.module_pending:
+            logger.warning("another module does not take over yet", problem=known.module_pending)
+        if (known.module, known.module_problem) != (former.module, former.module_problem):
+            if known.module_problem:
+                logger.warning("the module is not served", problem=known.module_problem)
+            else:
+                logger.info("the module is served", url=known.module.url)
+        self._reconciler.look()
+
+    async def _prove_own(self, port: int) -> None:
+        """Find out again and again whether this replica gives the wanted module's bytes."""
         while True:
-            self._own_problem = await prove(module) or None
+            own = served_module("127.0.0.1", port, self._supply.wanted.module.sha256)
+            self._own_problem = await prove(own) or None
             await asyncio.sleep(_UNPROVEN_SECONDS if self._own_problem else _PROVEN_SECONDS)
 
     async def _prove(self) -> None:
-        """Find out again and again, and when the Service's endpoints change, whether the module's address gives its bytes."""
+        """Find out again and again, and when the Service's endpoints or the modules change, whether addresses give their bytes."""
+        pause = _SOONEST_SECONDS
         while True:
             self._doubted.clear()
-            problem = await self._prove_served(self._module)
-            if problem != self._known.module_problem:
-                self._known = replace(self._known, module_problem=problem)
-                if problem:
-                    logger.warning("the module is not served", problem=problem)
-                else:
-                    logger.info("the module is served", url=self._module.url)
-                self._reconciler.look()
-            if problem:
-                await asyncio.sleep(_UNPROVEN_SECONDS)
+            await self._supply.prove()
+            self._note_supply()
+            if not self._supply.proven:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _UNPROVEN_SECONDS)
                 continue
+            pause = _SOONEST_SECONDS
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PROVEN_SECONDS):
                     await self._doubted.wait()
 
-    async def _prove_served(self, module: Module) -> str:
+    async def _prove_served(self, module: Served) -> str:
         return await prove(module, self._endpoints(), by_name=self._by_name)
 
     def _endpoints(self) -> tuple[Address, ...]:
@@ -346,7 +396,7 @@ class Operator:
         slices = self._behind.table(kinds.ENDPOINT_SLICES).entries.values()
         return endpoints(entry.object for entry in slices)
 
-    async def _prove_now(self, module: Module) -> str:
+    async def _prove_now(self, module: Served) -> str:
         """What is wrong with an address at this moment; if anything is, it counts for all gateways."""
         problem = await self._prove_served(module)
         if problem:
@@ -371,15 +421,3 @@ class Operator:
                 self._known = replace(self._known, fields=fields)
                 self._reconciler.look()
             await asyncio.sleep(_FIELDS_SECONDS)
-
-
-def _by_address(dialect: Dialect, service: Service) -> Callable[[tuple[HostProgram, ...], Address], bytes]:
-    """Render as for ``service``, which is named by an address instead of a cluster."""
-
-    # One is in use; the one before it may come back.
-    @lru_cache(maxsize=2)
-    def renderer(address: Address) -> Callable[[Iterable[HostProgram]], bytes]:
-        target = f"dns:///{address.host}:{address.port}"
-        return dialect.configure(replace(service, cluster=UNSET, google_grpc=target))
-
-    return lambda hosts, address: renderer(address)(hosts)

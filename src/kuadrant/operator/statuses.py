@@ -247,7 +247,7 @@ def kuadrant_status(world: World, decision: Decision, failure: str) -> Condition
         Installation(
             missing=missing_dependencies(world),
             limitador=service,
-            failure=failure or decision.limitador.problem or "",
+            failure=failure or decision.limitador.problem or decision.module_pending,
         )
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,8 @@ CHOSEN = "kuadrant-wasm-shim"
 
 
 _LOOK_SECONDS = 0.5
+
+State = tuple[tuple[str, int, int, int], ...]
 
 
 class CatalogueError(LookupError):
@@ -76,26 +80,30 @@ def entries(folder: Traversable) -> tuple[lock.Entry, ...]:
         raise CatalogueError(f"{file}: {error}") from error
 
 
-async def changes(folder: Path) -> AsyncIterator[None]:
-    """Yield each time that another module was chosen or the lock file was written, within half a second of it."""
-    seen = _look(folder)
+async def changes(folder: Path, since: State | None = None) -> AsyncIterator[None]:
+    """Yield each time that a module or the lock file was written or chosen, within half a second of it.
+
+    What has changed ``since`` then counts, too; by default it is now.
+    """
+    seen = state(folder) if since is None else since
     while True:
-        await asyncio.sleep(_LOOK_SECONDS)
-        now = _look(folder)
+        now = state(folder)
         if now != seen:
             seen = now
             yield
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _look(folder: Path) -> tuple[tuple[int, ...], ...]:
-    def place(file: Path) -> tuple[int, ...]:
-        try:
-            status = file.stat()
-        except OSError:
-            return ()
-        return (status.st_ino, status.st_size, status.st_mtime_ns)
-
-    return tuple(place(folder / name) for name in (CHOSEN, lock.NAME))
+def state(folder: Path) -> State:
+    """Return what differs when a module or the lock file of ``folder`` was written or another one chosen."""
+    found: list[tuple[str, int, int, int]] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            if file.name == lock.NAME or file.name.startswith(CHOSEN):
+                with contextlib.suppress(OSError):
+                    status = file.stat()
+                    found.append((file.name, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(sorted(found))
 
 
 def _chosen(folder: Path, known: tuple[Module, ...]) -> tuple[Module, ...]:

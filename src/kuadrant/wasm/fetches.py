@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client import Metric
 
@@ -54,15 +54,20 @@ def client(user_agent: str) -> str:
 class Fetches(Collector):
     """Takes note of every answer of the module server; ``clock`` gives seconds that only grow."""
 
-    def __init__(self, modules: Sequence[Module], clock: Callable[[], float]) -> None:
+    def __init__(self, modules: Iterable[Module], clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._versions = {module.sha256: module.version for module in modules}
+        self._versions: dict[str, str] = {}
+        self.know(modules)
         self._answers: Counter[tuple[str, str, str]] = Counter()
         self._sent = 0
         self._given: dict[str, float] = {}
         self._peers: dict[tuple[str, str, str, int], tuple[int, float]] = {}
         self.registry = CollectorRegistry()
         self.registry.register(self)
+
+    def know(self, modules: Iterable[Module]) -> None:
+        """Call modules by their versions from now on."""
+        self._versions.update((module.sha256, module.version) for module in modules)
 
     def note(self, fetch: Fetch) -> None:
         """Count an answer; what was cut off counts with the status 499, as nginx has it."""

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import struct
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 _TURN = 1024 * 1024  # bytes for one connection before the others have their turn
 _ACCEPTED_AT_ONCE = 64
 _DISCARDABLE = 1024 * 1024  # bytes of a refused request that are read so that its sender sees the answer
-_BACKLOG = 512
+_BACKLOG = 4096  # connections that wait to be accepted; what is more is not answered by the kernel, and tries again a second later
 
 
 class Limits(Struct, frozen=True, kw_only=True):
     """What a client may take, in seconds and connections.
 
-    Above ``connections``, the one of those without a request whose time is up first makes room for a new one; while
-    all are being answered, new ones wait.
+    Above ``connections``, one without a request makes room for a new one: of the address that has most of them, the one whose time
+    is up first. So who has few keeps them however many others come, and who has sent a request gets its answer. While all are
+    being answered, new ones wait.
     """
 
     head: float = 10.0
@@ -230,11 +232,14 @@ class ModuleServer:
             connection.start()
 
     def _make_room(self) -> bool:
-        idle = [connection for connection in self._connections if connection.waiting]
-        if not idle:
-            return False
-        min(idle, key=lambda connection: connection.deadline).close()
-        return True
+        """Close a connection for a new one; return whether there was one that has not asked for anything."""
+        while idle := [connection for connection in self._connections if connection.waiting]:
+            counts = Counter(connection.peer for connection in idle)
+            most = max(counts.values())
+            crowd = (connection for connection in idle if counts[connection.peer] == most)
+            if min(crowd, key=lambda connection: connection.deadline).give_way():
+                return True
+        return False
 
     def _sweep(self) -> None:
         now = self.loop.time()
@@ -256,7 +261,6 @@ class _Connection:
         "_ended",
         "_fresh",
         "_head",
-        "_peer",
         "_reading",
         "_response",
         "_sent",
@@ -264,12 +268,13 @@ class _Connection:
         "_socket",
         "_writing",
         "deadline",
+        "peer",
     )
 
     def __init__(self, server: ModuleServer, accepted: socket.socket, peer: str) -> None:
         self._server = server
         self._socket = accepted
-        self._peer = peer
+        self.peer = peer
         self._conversation = Conversation()
         self._response: Response | None = None
         self._head = b""  # what is left to send of the response's head
@@ -301,6 +306,10 @@ class _Connection:
     def expire(self) -> None:
         """End the connection, its time is up; a client in the middle of a request is told so."""
         if self._idle:
+            # What has come in time counts, also where it is looked at late.
+            self._on_readable()
+            if self._socket.fileno() < 0 or self.deadline > self._server.loop.time():
+                return
             response = self._conversation.time_out()
             if response is not None:
                 self._begin(response)
@@ -320,6 +329,13 @@ class _Connection:
             self._on_readable()
         if self._idle and not self._fresh:
             self.close()
+
+    def give_way(self) -> bool:
+        """Close unless a request is there; return whether it was closed."""
+        self._on_readable()
+        if self._response is None:
+            self.close()
+        return self._socket.fileno() < 0
 
     def close(self) -> None:
         """Close the socket, whatever there is left to do; also when that was done before."""
@@ -446,7 +462,7 @@ class _Connection:
             sha256=response.sha256,
             sent=self._sent,
             complete=complete,
-            peer=self._peer,
+            peer=self.peer,
             method=request.method if request else "",
             target=request.target if request else "",
             user_agent=request.headers.get("user-agent", "") if request else "",

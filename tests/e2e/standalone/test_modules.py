@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
@@ -10,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.wasm import embedded, lock
-from kuadrant.wasm.catalogue import CHOSEN
-
-from ...stand_ins import stand_in  # noqa: TID252  (tests are no package)
+from ...modules import Modules  # noqa: TID252  (tests are no package)
+from ...stand_ins import stand_in  # noqa: TID252
 from .test_change import Clients
 
 if TYPE_CHECKING:
@@ -28,44 +25,6 @@ SWAPS = int(os.environ.get("SWAPS", "4"))
 """20 with `make swaps`, 3 s apart: too long for every run."""
 APART_SECONDS = float(os.environ.get("SWAPS_APART", "0"))
 RATE = 200
-
-
-class Modules:
-    """A folder of two fetched modules, of which one is chosen."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        # Our own, one of them under other bytes.
-        self.data = [embedded()[0].data, embedded()[0].data + b"\0\2\1x"]
-        entries = [self._entry(f"v{number}", data) for number, data in enumerate(self.data)]
-        for entry, data in zip(entries, self.data, strict=True):
-            (folder / entry.file).write_bytes(data)
-        (folder / lock.NAME).write_text(lock.text(entries))
-        self.choose(self.data[0])
-
-    def add(self, version: str, data: bytes, dialect: str) -> None:
-        """One more, which is not chosen."""
-        entries = lock.parse((self.folder / lock.NAME).read_text())
-        entry = self._entry(version, data, dialect)
-        (self.folder / entry.file).write_bytes(data)
-        (self.folder / lock.NAME).write_text(lock.text((*entries, entry)))
-
-    @staticmethod
-    def _entry(version: str, data: bytes, dialect: str = "kuadrant-v1") -> lock.Entry:
-        return lock.Entry(
-            name=CHOSEN,
-            version=version,
-            file=f"{CHOSEN}@{version}",
-            sha256=hashlib.sha256(data).hexdigest(),
-            size=len(data),
-            dialects=(dialect,),
-            source="",
-        )
-
-    def choose(self, data: bytes) -> None:
-        (self.folder / "new").write_bytes(data)
-        (self.folder / "new").replace(self.folder / CHOSEN)
 
 
 @pytest.fixture
@@ -155,12 +114,9 @@ def test_a_module_that_envoy_refuses_leaves_the_old_one_limiting(
 ) -> None:
     # It is in the lock, and is no program that can run: the last section ends within itself.
     broken = modules.data[1][: len(modules.data[0]) // 2]
-    entry = modules._entry("v2", broken)
-    (modules.folder / entry.file).write_bytes(broken)
-    entries = lock.parse((modules.folder / lock.NAME).read_text())
     kuadrant = start(toystore, "--echo", "--modules", str(modules.folder))
 
-    (modules.folder / lock.NAME).write_text(lock.text((*entries, entry)))
+    modules.add("v2", broken)
     modules.choose(broken)
 
     kuadrant.wait(lambda: any("reasons" in line for line in kuadrant.messages("is not applied")))

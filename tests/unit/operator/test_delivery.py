@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuadrant.gateways import envoy_gateway, istio
+from kuadrant.gateways.module import served_module
 from kuadrant.gateways.provider import GatewayObjects, PodSelector
 from kuadrant.gateways.push import ASKS
 from kuadrant.operator.decision import Decision, GatewayDecision
@@ -53,6 +54,7 @@ class Gateway:
     ) -> tuple[tuple[Mapping[str, Any], ...], float]:
         nothing: Any = None
         decision = Decision(
+            module=served_module("modules.example", 8082, MODULE.sha256),
             limits=(),
             held=None,
             limitador=nothing,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from kuadrant.envoy_api import decode, encode
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.envoy.extension import extension
+from kuadrant.gateways.module import served_module
 from kuadrant.gateways.provider import PodSelector
 from kuadrant.gateways.push import ANNOTATION, PushServer
 from kuadrant.operator import kinds
@@ -26,6 +27,8 @@ from tests.unit.xds.test_server import EXTENSIONS, Client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from kuadrant.gateways.module import Module as Served
 
 NAME = "kuadrant/istio-system/istio-ingressgateway"
 NODE = "router~127.0.0.1~pod-1.istio-system~istio-system.svc.cluster.local"
@@ -50,6 +53,10 @@ def pod(name: str = "pod-1", address: str = "127.0.0.1", *, ready: bool = True) 
 
 
 MODULE = Module("shim", b"\0asm" + bytes(100))
+
+
+def address_of(module: Module) -> Served:
+    return served_module("modules.example", 8082, module.sha256)
 
 
 class Pushing:
@@ -92,7 +99,8 @@ async def pushing(class_: str = CLASS, gateways_pod: dict[str, Any] | None = Non
     push = Push(MODULE, 0, "127.0.0.1")
     port = await push.start()
     server = PushServer(address=Address("push.example", 8083))
-    async with running(class_, pushed_by=push, delivery="push", push=server) as run:
+    values: dict[str, Any] = {"delivery": "push", "push": server, "module": address_of(MODULE)}
+    async with running(class_, pushed_by=push, **values) as run:
 
         async def listen() -> None:
             while True:
@@ -165,6 +173,26 @@ async def test_what_goes_out_is_the_filter_with_the_module_in_it() -> None:
         form = decode(packed.SerializeToString())
         text = form["typed_config"]["config"]["configuration"]["value"]
         assert form == decode(encode(extension(NAME, MODULE.data, text.encode())))
+
+
+async def test_another_module_goes_out_with_the_configuration_for_it() -> None:
+    other = Module("shim", MODULE.data + b"other")
+    async with pushing() as one:
+        one.run.api.hold()
+        await one.ask()
+        await one.take()
+        await one.run.until(one.run.is_enforced)
+
+        one.push.add(other)
+        one.run.known = replace(
+            one.run.known, module=address_of(other), configure=lambda _: b'{"for": "the other"}'
+        )
+        one.run.reconciler.look()
+        response, configuration = await one.hears()
+        (packed,) = response.resources
+        vm = decode(packed.SerializeToString())["typed_config"]["config"]["vm_config"]
+        assert configuration == {"for": "the other"}
+        assert vm["vm_id"] == other.sha256
 
 
 async def test_how_pods_stand_is_counted_for_each_gateway() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from kuadrant.dialects import DIALECTS, Service
 from kuadrant.dialects.kuadrant import render
@@ -140,8 +141,7 @@ class Run:
         self, api: ApiServer, client: httpx2.AsyncClient, push: Push | None, values: dict[str, Any]
     ) -> None:
         self.api = api
-        self.known = Known(
-            **values,
+        known = Known(
             module=served_module("modules.example", 8082, "0" * 64),
             module_problem="",
             module_name="kuadrant-wasm-shim 1.2.3",
@@ -149,6 +149,7 @@ class Run:
             configure=partial(render, service=Service(RATE_LIMIT_CLUSTER)),
             configure_by_address=lambda hosts, address: render(hosts, Service(google_grpc=address.host)),
         )
+        self.known = replace(known, **values)
         self.leads = True
         self.served = True
         self.proven: list[str] = []

@@ -156,6 +156,18 @@ def test_the_kuadrant_says_whether_policies_can_be_enforced(seen: World, failure
     assert (condition.status == "True") == (reason == "Ready")
 
 
+def test_a_module_that_does_not_take_over_is_told_by_the_kuadrant_and_changes_no_policy() -> None:
+    seen = world(limitador(WANTED))
+    problem = "shim A stays, shim B is not served: it answers 404"
+    decision = Decider().decide(seen, known(module_pending=problem))
+
+    condition = kuadrant_status(seen, decision, "")
+    status = PolicyStatuses().of(seen, decision, {GATEWAY: Progress()}, 0.0)[POLICY]
+
+    assert (condition.status, condition.message) == ("False", problem)
+    assert [one.status for one in status.conditions] == ["True", "True", "Unknown"]
+
+
 def test_what_a_gateway_gets_for_others_says_nothing_of_a_policy_for_a_while() -> None:
     seen = world(limitador(WANTED))
     statuses, decider = PolicyStatuses(), Decider()

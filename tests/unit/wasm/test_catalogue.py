@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kuadrant.wasm import CatalogueError, carried, catalogue, current, embedded, inspect, lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MODULES = Path(catalogue.__file__).parent / "modules"
 
@@ -161,3 +166,35 @@ def test_an_embedded_module_can_be_chosen(folder: Path) -> None:
     (folder / catalogue.CHOSEN).write_bytes(b"own")
 
     assert [module.version for module in carried(folder)] == ["own", "v1"]
+
+
+# What changes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda folder: (folder / catalogue.CHOSEN).write_bytes(b"1"), id="another is chosen"),
+        pytest.param(lambda folder: (folder / lock.NAME).write_text(""), id="the lock file is written"),
+        # Where a folder is copied file by file, what the lock file names may come after it.
+        pytest.param(lambda folder: (folder / "kuadrant-wasm-shim@v9").write_bytes(b"9"), id="one comes"),
+        pytest.param(lambda folder: (folder / "kuadrant-wasm-shim@v1").unlink(), id="one goes"),
+    ],
+)
+async def test_what_changes_in_a_folder_of_modules_is_noticed(
+    folder: Path, change: Callable[[Path], object]
+) -> None:
+    add(folder, "v1", b"1")
+    noticed = catalogue.changes(folder, catalogue.state(folder))
+
+    change(folder)  # between a first look and the following
+
+    await asyncio.wait_for(anext(noticed), 5)
+
+
+async def test_files_beside_the_modules_are_no_change(folder: Path) -> None:
+    before = catalogue.state(folder)
+    (folder / "README.md").write_text("hello")
+
+    assert catalogue.state(folder) == before
+    assert catalogue.state(folder / "nowhere") == ()

@@ -10,7 +10,7 @@ import resource
 import socket
 import time
 import tracemalloc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -29,9 +29,12 @@ LAST_GET = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 
 @contextlib.contextmanager
-def client(server: ModuleServer, *, buffer: int | None = None) -> Iterator[socket.socket]:
-    """A bare connection; ``buffer`` bounds what the kernel keeps for a client that does not read."""
+def client(
+    server: ModuleServer, *, buffer: int | None = None, address: str = "127.0.0.1"
+) -> Iterator[socket.socket]:
+    """A bare connection from ``address``; ``buffer`` bounds what the kernel keeps for a client that does not read."""
     with socket.socket() as opened:
+        opened.bind((address, 0))
         opened.setblocking(False)
         if buffer is not None:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -214,6 +217,40 @@ async def test_500_silent_connections_are_bounded_and_leave_room_for_a_client() 
                 await become(lambda: server.connections == 50)
                 assert body(await exchange(server, LAST_GET)) == SMALL.data
             assert server.connections <= 50
+
+
+async def test_who_has_few_connections_keeps_them_however_many_others_come() -> None:
+    async with serve([SMALL], "127.0.0.1", limits=Limits(connections=50)) as server:
+        with client(server, address="127.0.0.2") as few, contextlib.ExitStack() as stack:
+            await become(lambda: server.connections == 1)
+            for _ in range(200):
+                stack.enter_context(client(server))
+            # Connections are accepted in their order.
+            assert body(await exchange(server, LAST_GET)) == SMALL.data
+
+            await send(few, LAST_GET)
+            assert body(await received(few)) == SMALL.data
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda server, _: server._accept(), id="make room"),
+        pytest.param(lambda _, connection: connection.expire(), id="time is up"),
+    ],
+)
+async def test_a_request_that_is_there_is_answered_also_when_the_connection_was_to_end(
+    end: Callable[[ModuleServer, Any], None],
+) -> None:
+    async with serve([SMALL], "127.0.0.1", limits=Limits(connections=1)) as server:
+        with client(server) as opened:
+            await become(lambda: server.connections == 1)
+            (connection,) = server._connections
+            connection.deadline = 0.0
+            with client(server):  # asks for room
+                opened.send(LAST_GET)
+                end(server, connection)
+            assert body(await received(opened)) == SMALL.data
 
 
 async def test_while_all_connections_are_being_answered_a_new_one_waits() -> None:

@@ -161,23 +161,26 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def is_served(server: ModuleServer) -> bool:
-    """Whether a client that knows how gets the module, whatever else goes on.
+def module(port: int) -> bytes | None:
+    """What a client gets that knows how to ask, whatever else goes on; None if it was itself too slow to be promised anything.
 
-    It tries five times, as Istio's agent does: a connection without a request may have to make room for another one.
+    It has an address of its own, as gateways have: bad clients make room for others among themselves.
     """
-    for _ in range(5):
-        with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            try:
-                writer.write(b"GET /kuadrant-wasm-shim HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
-            finally:
-                writer.close()
-            if head.startswith(b"HTTP/1.1 200 OK\r\n") and body == MODULE.data:
-                return True
-        await asyncio.sleep(0.5)
-    return False
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.2", 0)) as opened:
+        with contextlib.suppress(ConnectionError):
+            opened.sendall(b"GET /kuadrant-wasm-shim HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        took = time.monotonic() - began
+        try:
+            with opened.makefile("rb") as answer:
+                head, _, body = answer.read().partition(b"\r\n\r\n")
+        except ConnectionError as error:
+            head, body = repr(error).encode(), b""
+    if head.startswith(b"HTTP/1.1 200 OK\r\n"):
+        return body
+    # A busy machine may hold up this process, too.
+    assert took > QUICK.head, f"after {took:.3f} s: {head!r}"
+    return None
 
 
 @pytest.mark.timeout(3600)
@@ -211,14 +214,15 @@ async def test_fuzz_of_connections_leaves_a_server_that_serves(fuzz: Fuzz) -> No
 
         going = [asyncio.create_task(misbehave()) for _ in range(CLIENTS)] + [asyncio.create_task(idle())]
         while time.monotonic() < end:
-            assert await is_served(server)
-            served += 1
+            got = await asyncio.to_thread(module, server.port)
+            assert got in (MODULE.data, None)
+            served += got is not None
             await asyncio.sleep(0.05)
         await asyncio.gather(*going)
         while server.connections:  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.05)
-        assert await is_served(server)
+        assert await asyncio.to_thread(module, server.port) == MODULE.data
 
     assert defects == []
     assert served
-    fuzz.done("bad clients", clients)
+    fuzz.done(f"bad clients, {served} good ones", clients)

@@ -10,7 +10,7 @@ from kuadrant.gateways.envoy_gateway.objects import (
     gateway_objects,
     patch_policy_name,
 )
-from kuadrant.gateways.envoy_gateway.observation import Observation, observation
+from kuadrant.gateways.envoy_gateway.observation import Observation, module_of, observation
 from kuadrant.gateways.envoy_gateway.push import http3_policy_name, push_policy_name
 from kuadrant.gateways.envoy_gateway.report import standing
 from kuadrant.gateways.envoy_gateway.router_order import router_order
@@ -32,6 +32,7 @@ __all__ = [
     "gateway_objects",
     "http3_policy_name",
     "is_needed",
+    "module_of",
     "observation",
     "observe",
     "owner",

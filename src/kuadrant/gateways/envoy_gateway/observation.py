@@ -66,6 +66,11 @@ def observation(existing: Iterable[Mapping[str, Any]]) -> Observation:
     )
 
 
+def module_of(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the module that an object of ours names; empty if it names none."""
+    return _told(document)[0]
+
+
 def _told(policy: Mapping[str, Any]) -> tuple[str, int]:
     """The module, by its sha256, and the number of the try that a policy tells; nothing if it is not of this form."""
     for source in _sources(policy):

@@ -28,6 +28,7 @@ __all__ = [
     "envoy_filter_name",
     "gateway_objects",
     "is_needed",
+    "module_of",
     "observe",
     "owner",
     "push_filter_name",
@@ -57,6 +58,11 @@ def observe(gateway: Gateway, surroundings: Surroundings) -> Selection | NotSele
         # Istio 1.23 and later.
         target_refs=fields is None or "targetRefs" in fields,
     )
+
+
+def module_of(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the module that an object of ours names; empty if it names none."""
+    return document.get("spec", {}).get("sha256") or ""
 
 
 def standing(_: Mapping[str, Any], _others: Iterable[Mapping[str, Any]]) -> Standing:

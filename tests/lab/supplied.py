@@ -1,0 +1,73 @@
+"""An operator in the lab that gets its modules from a folder of the test, and what can be seen of them from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.lab.replicas import DEPLOYMENT, NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.lab.conftest import Lab
+    from tests.lab.walk import Walk
+    from tests.modules import Modules
+
+_PLACE = "/modules"
+
+
+def _change(folder: Path | None) -> str:
+    """The patch of the Deployment that gives its pods ``folder`` of this machine, or takes away what it has given."""
+    delete = {} if folder else {"$patch": "delete"}
+    container = {
+        "name": "manager",
+        "env": [{"name": "WASM_SHIM_MODULES", "value": _PLACE, **delete}],
+        "volumeMounts": [{"name": "modules", "mountPath": _PLACE, "readOnly": True, **delete}],
+    }
+    volume = {"name": "modules", "hostPath": {"path": str(folder), "type": "Directory"}, **delete}
+    return json.dumps({"spec": {"template": {"spec": {"containers": [container], "volumes": [volume]}}}})
+
+
+def deployment(lab: Lab, *words: str, seconds: float = 180) -> None:
+    """Do something to the operator's Deployment and wait until it has come to all replicas."""
+    target = (f"deployment/{DEPLOYMENT}", "-n", NAMESPACE)
+    lab.run("kubectl", *words, *target)
+    lab.run("kubectl", "rollout", "status", *target, f"--timeout={seconds:.0f}s", seconds=seconds + 10)
+
+
+@contextmanager
+def supplied(lab: Lab, modules: Modules) -> Iterator[None]:
+    """The operator's replicas follow the folder of ``modules``; afterwards they are as before."""
+    try:
+        deployment(lab, "patch", f"--patch={_change(modules.folder)}")
+        yield
+    finally:
+        deployment(lab, "patch", f"--patch={_change(None)}")
+
+
+def digest(walk: Walk) -> str:
+    """The module that the gateway's object names; empty as long as there is none."""
+    found = walk.lab.attempt(*walk.provided.plugin, walk.provided.sha256)
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def running(walk: Walk) -> str:
+    """The module that the gateway's Envoy runs; empty if it runs none."""
+    pod = (f"deployment/{walk.provided.gateway}", "-n", walk.provided.namespace)
+    ask = ("pilot-agent", "request", "GET", "config_dump?resource=ecds_filters")
+    found = re.search(r"/([0-9a-f]{64})\.wasm", walk.lab.run("kubectl", "exec", *pod, "--", *ask))
+    return found[1] if found else ""
+
+
+def calls(lab: Lab) -> int:
+    """How many requests the rate limit service has counted, let through or not."""
+    ready = "jsonpath={.items[?(@.status.phase=='Running')].status.podIP}"
+    pods = ("kubectl", "get", "pods", "-n", NAMESPACE, "-l", "app=kuadrant,control-plane=ratelimit")
+    (address,) = lab.run(*pods, "-o", ready).split()
+    page = lab.run("curl", "--silent", "--fail", f"http://{address}:8080/metrics")
+    numbers = re.findall(r"^(?:authorized|limited)_calls\S* (\S+)$", page, re.MULTILINE)
+    return round(sum(map(float, numbers)))
