@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from tests.lab.conftest import ROOT
+from tests.lab.supplied import supplied
 from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, wait
+from tests.modules import Modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.parametrize(
 )
 
 CYCLES = int(os.environ.get("CYCLES", "50"))
+SWAPS = int(os.environ.get("SWAPS", "5"))
 EDITS, RATE = int(os.environ.get("EDITS", "100")), 200
 SCRIPT = str(ROOT / "tests/lab/pushed.py")
 # No request is refused, and every one is asked for.
@@ -86,6 +89,14 @@ def counting(walk: Walk) -> Iterator[Walk]:
     yield from apply(walk, OPEN)
 
 
+@pytest.fixture(scope="module")
+def modules(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modules]:
+    """The operator follows a folder of modules."""
+    one = Modules(tmp_path_factory.mktemp("push") / "modules")
+    with supplied(walk.lab, one):
+        yield one
+
+
 def names(walk: Walk) -> set[str]:
     return {name.partition("/")[2] for name in walk.objects()}
 
@@ -118,3 +129,57 @@ def test_to_pull_and_back_every_request_is_asked_for_once(counting: Walk) -> Non
         )
     assert set(load.seen["statuses"]) == {"200"}
     assert load.seen["asked"] == load.seen["statuses"]["200"]
+
+
+def test_modules_are_swapped_under_load_and_nobody_notices(modules: Modules, counting: Walk) -> None:
+    modules.choose(modules.data[0])
+    wait(lambda: counting.running() == {modules.digests[0]})
+    with Load(counting) as load:
+        for number in range(1, SWAPS + 1):
+            modules.choose(modules.data[number % 2])
+            wait(lambda number=number: counting.running() == {modules.digests[number % 2]})  # type: ignore[misc]
+    assert set(load.seen["statuses"]) == {"200"}
+    assert load.seen["asked"] == load.seen["statuses"]["200"]
+    assert load.seen["closed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "dialect", "words"),
+    [
+        pytest.param("no-module", "kuadrant-v1", "Unable to create Wasm plugin", id="no module"),
+        pytest.param(
+            "other-words",
+            "action-sets",
+            "Unable to create Wasm plugin",
+            id="a configuration that it refuses",
+        ),
+    ],
+)
+def test_what_a_pod_refuses_changes_nothing_and_is_told_with_its_words(
+    modules: Modules, pushed: Walk, version: str, dialect: str, words: str
+) -> None:
+    modules.choose(modules.data[0])
+    wait(lambda: pushed.running() == {modules.digests[0]})
+    wait(lambda: limits(pushed), 15)
+    data = b"\0asm but no module" if version == "no-module" else modules.data[1] + b"\0\2\1x"
+    modules.add(version, data, dialect)
+    modules.choose(data)
+    wait(lambda: refusals(pushed) != [], 30)
+    (line,) = refusals(pushed)
+    assert line["pod"]
+    assert words in line["refusal"]
+    assert line["running"]["sha256"] == modules.digests[0]
+    assert limits(pushed)
+    wait(lambda: words in pushed.enforced("message"))
+    assert pushed.enforced() == "False"
+    modules.choose(modules.data[0])
+    wait(lambda: pushed.enforced() == "True")
+
+
+def refusals(walk: Walk) -> list[dict[str, Any]]:
+    """The pods that refuse what they are to run, as a person is shown."""
+    return [pod for pod in walk.report()["pods"] if pod["refuses"]]
+
+
+def limits(walk: Walk) -> bool:
+    return walk.statuses(6, "-X", "POST")[-1] == "429"

@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.images import ROOT
 
@@ -162,13 +162,18 @@ class Walk:
         if self.delivery == "pull":
             found = self.lab.attempt(*self.provided.plugin, self.provided.sha256)
             return {found.stdout.strip()} if found.returncode == 0 else set()
+        report = self.report()
+        assert report.get("delivery", "push") == "push"
+        return {(pod["running"] or {}).get("sha256", "") for pod in report["pods"] if pod["ready"]}
+
+    def report(self) -> dict[str, Any]:
+        """What is known of the gateway, as a program is shown; no pods if nothing is known."""
         command = (sys.executable, "-m", "kuadrant", "status", "gateway", self.provided.gateway)
         found = self.lab.attempt(*command, "--output", "json")
         if found.returncode:
-            return set()
+            return {"pods": []}
         (report,) = json.loads(found.stdout)["gateways"]
-        assert report["delivery"] == "push"
-        return {(pod["running"] or {}).get("sha256", "") for pod in report["pods"] if pod["ready"]}
+        return dict(report)
 
     def objects(self) -> list[str]:
         """The names of what the gateway is told by, as ``kind/name``."""
