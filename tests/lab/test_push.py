@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -166,6 +167,7 @@ def test_what_a_pod_refuses_changes_nothing_and_is_told_with_its_words(
     modules.choose(data)
     wait(lambda: refusals(pushed) != [], 30)
     (line,) = refusals(pushed)
+    sys.stdout.write(f"shown {time.time() - line['refused_at']:.2f} s after it was refused\n")
     assert line["pod"]
     assert words in line["refusal"]
     assert line["running"]["sha256"] == modules.digests[0]
