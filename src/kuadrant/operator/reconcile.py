@@ -349,14 +349,16 @@ class Reconciler:
         return False
 
     def _mark(self, workers: Workers[Work], work: Work, goal: object, *, after: float = 0.0) -> None:
-        """Have work done, ``after`` seconds at the soonest; later if the same ``goal`` was reached again and again."""
+        """Have work done: at once, or later if the same ``goal`` was reached again and again, or ``after`` seconds, if it is still to be."""
         if not self._leads():
+            return
+        if after:
+            workers.add_after(work, after)
             return
         delay = self._patience.delay(work, goal, asyncio.get_running_loop().time())
         if delay:
             logger.warning("somebody undoes this again and again", work=str(work), seconds=delay)
-        if delay or after:
-            workers.add_after(work, max(delay, after))
+            workers.add_after(work, delay)
         else:
             workers.add(work)
 

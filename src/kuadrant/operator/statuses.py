@@ -104,7 +104,7 @@ class PolicyStatuses:
         taking = self._taking.of(policies, behind, now)
         dues = (self._taking.due, *(self._behind[name] + STAYS for name in for_a_moment))
         self._due = min((due for due in dues if due is not None), default=None)
-        made_from = (policies, world.unreadable, world.policies)
+        made_from = (policies, world.unreadable, world.policies if world.unreadable else None)
         rest = (everything, silent, for_a_moment, taking)
         if are(self._made_from, made_from) and self._rest == rest:
             return self._result

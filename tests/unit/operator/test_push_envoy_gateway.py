@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from kuadrant.gateways import envoy_gateway as provider
 from kuadrant.operator import kinds
 from tests.unit.operator.test_healing import ENVOY_GATEWAY
 from tests.unit.operator.test_push import GATEWAY, Pushing, pod, pushing
@@ -22,6 +25,12 @@ ASKING = (NAMESPACE, f"kuadrant-push-{NAME}")
 PLUGIN = (NAMESPACE, f"kuadrant-{NAME}")
 DISABLED = "EnvoyPatchPolicy is disabled in the EnvoyGateway configuration"
 NOT_FOUND = "Unable to find xds resources: type.googleapis.com/envoy.config.listener.v3.Listener/a/b/http"
+
+
+@pytest.fixture(autouse=True)
+def _no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None were open before."""
+    monkeypatch.setattr(provider, "DRAIN", 0.0)
 
 
 def proxy(
