@@ -202,9 +202,12 @@ class Elector:
         return Request("GET", path)
 
     def _is_free(self, now: float) -> bool:
+        return not self.holder or now >= self._free_at()
+
+    def _free_at(self) -> float:
+        """When the Lease is free if it stays as it was seen."""
         assert self._seen is not None
-        duration = max(self._timing.duration, self._seen.spec.lease_duration_seconds or 0)
-        return not self.holder or now >= self._seen_at + duration
+        return self._seen_at + max(self._timing.duration, self._seen.spec.lease_duration_seconds or 0)
 
     def _take(self, request: Request, body: bytes, now: float) -> None:
         try:
@@ -221,8 +224,7 @@ class Elector:
             self._leads_until = self._began_at + self._timing.deadline
         elif self.holder != self._identity:
             self._leads_until = 0.0
-            if self._is_free(now):
-                self._next_at = now
+            self._next_at = now if self._is_free(now) else min(self._next_at, self._free_at())
         else:
             # A write of ours happened though its answer was lost; when is not known, so it counts for nothing.
             self._next_at = now

@@ -250,6 +250,12 @@ def test_a_leader_that_cannot_renew_leads_no_more_before_anybody_else_does(duel:
     assert duel.second.leads(duel.true)
 
 
+def test_a_lease_that_stayed_as_it_is_is_taken_as_soon_as_it_is_free(duel: Duel) -> None:
+    # It saw the Lease in the first half of the second that is over.
+    duel.go(DURATION - 0.5, duel.second)
+    assert duel.second.leads(duel.true)
+
+
 def test_a_late_answer_makes_nobody_leader_for_longer_than_from_when_it_was_asked_for(duel: Duel) -> None:
     duel.true += INTERVAL * 1.3
     duel.first.ask(duel.true)
