@@ -111,7 +111,7 @@ soak: $(VENV)/.dev ## Compare what is decided with what a real Envoy does, for 2
 prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, download from it all at once: a quarter of an hour, as root
 	SWAPS=20 SWAPS_APART=3 $(BIN)/python -m pytest --capture=no tests/e2e/standalone/test_modules.py tests/e2e/wasm/test_rolling.py
 	FUZZ_SCALE=200 $(BIN)/python -m pytest --timeout 3600 tests/unit/wasm/test_server_fuzz.py
-	$(BIN)/python benchmarks/module_downloads.py
+	$(BIN)/python -m benchmarks.module_downloads
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## Run the tests and show the lines and branches that none of them reaches

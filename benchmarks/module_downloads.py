@@ -1,6 +1,6 @@
 """100 gateways that want the module at once: seconds and memory of a server that has half a core, beside nginx (sendfile).
 
-    sudo .venv/bin/python benchmarks/module_downloads.py [--downloads N] [--mib M] [--share PERCENT] [--rounds N]
+    sudo .venv/bin/python -m benchmarks.module_downloads [--downloads N] [--mib M] [--share PERCENT] [--rounds N]
 
 Both servers run, one after the other, on core 0 in a control group that gives them `--share` percent of it; the clients, this
 process, on core 1. Needs root for the control group; nginx (Debian: apt-get install nginx-light) is left out if it is not there.
@@ -143,7 +143,15 @@ def main() -> None:
         (Path(folder) / "module.wasm").write_bytes(wanted.data)
         for _ in range(arguments.rounds):
             port = free_port()
-            command = [sys.executable, __file__, "--serve", str(port), "--mib", str(arguments.mib)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.module_downloads",
+                "--serve",
+                str(port),
+                "--mib",
+                str(arguments.mib),
+            ]
             servers = {"module server": (command, "/kuadrant-wasm-shim")}
             if nginx := shutil.which("nginx"):
                 (Path(folder) / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))

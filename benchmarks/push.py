@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/push.py [--streams N] [--seconds N]
 
 N gateways with a pod each are connected by a stream each, from a process of its own. First an edit changes one of them each second,
-then one that changes all of them each second. Each response has the whole module in it. The peer is a gRPC server without
+then one that changes all of them each second. Each response has the whole module in it. The peer is a gRPC server, with TLS too, without
 any protocol that writes as many bytes to as many streams at the same times, and gets a message back for each. A ratio above 1 is what
 knowing who runs what costs.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import json
 import multiprocessing
 import os
@@ -27,9 +28,11 @@ from kuadrant.envoy_api import message
 from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.gateways.push import resource_name
 from kuadrant.operator.admission import GatewayPod, GatewayPods
+from kuadrant.operator.certificate import made
 from kuadrant.operator.decision import GatewayDecision
 from kuadrant.operator.push import Push
 from kuadrant.wasm.catalogue import current
+from kuadrant.xds import Certificate, Credentials
 
 STREAMS_OF_A_CHANNEL = 50
 METHOD = "/envoy.service.extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs"
@@ -46,8 +49,8 @@ class Ours:
 
     name = "push server"
 
-    def __init__(self, streams: int) -> None:
-        self._push = Push(current(), 0, "127.0.0.1")
+    def __init__(self, streams: int, certificate: Certificate) -> None:
+        self._push = Push(current(), certificate, 0, "127.0.0.1")
         self._gateways = [("ns", f"gw-{number}") for number in range(streams)]
         self._versions = dict.fromkeys(self._gateways, 0)
         pods = (
@@ -73,7 +76,7 @@ class Ours:
             pushed = {resource_name(*key): text}
             wanted = GatewayObjects(key[0], key[1], objects=({},), pushed=pushed)
             self._decisions[key] = GatewayDecision(provider=None, wanted=wanted)
-        decision: Any = SimpleNamespace(gateways=self._decisions)
+        decision: Any = SimpleNamespace(gateways=self._decisions, module=current())
         await self._push.take(decision, self._pods)
         self._push.deliveries()
 
@@ -91,7 +94,8 @@ class Bare:
 
     name = "bare gRPC"
 
-    def __init__(self, streams: int) -> None:
+    def __init__(self, streams: int, certificate: Certificate) -> None:
+        self._certificate = certificate
         self._size = len(current().data) + 700
         self._streams = streams
         self._queues: list[asyncio.Queue[bytes]] = []
@@ -121,7 +125,7 @@ class Bare:
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {method: handler}),)
         )
-        port: int = self._server.add_insecure_port("127.0.0.1:0")
+        port: int = self._server.add_secure_port("127.0.0.1:0", Credentials(self._certificate).of_server())
         await self._server.start()
         return port
 
@@ -142,9 +146,11 @@ class Bare:
             queue.put_nowait(text)
 
 
-def serve(kind: str, streams: int, seconds: int, *, port: Any, begin: Any, results: Any) -> None:
+def serve(
+    kind: str, streams: int, seconds: int, certificate: Certificate, *, port: Any, begin: Any, results: Any
+) -> None:
     async def run() -> None:
-        server = Ours(streams) if kind == "ours" else Bare(streams)
+        server = Ours(streams, certificate) if kind == "ours" else Bare(streams, certificate)
         port.put(await server.start())
         while not begin.is_set():  # noqa: ASYNC110 - another process says so
             await asyncio.sleep(0.1)
@@ -164,7 +170,7 @@ def serve(kind: str, streams: int, seconds: int, *, port: Any, begin: Any, resul
     asyncio.run(run())
 
 
-def connect(port: int, streams: int, begin: Any) -> None:
+def connect(port: int, streams: int, authority: str, begin: Any) -> None:
     request = message("envoy.service.discovery.v3.DiscoveryRequest")
     response = message("envoy.service.discovery.v3.DiscoveryResponse")
 
@@ -183,8 +189,9 @@ def connect(port: int, streams: int, begin: Any) -> None:
     async def run() -> None:
         ready = asyncio.Semaphore(0)
         options = [("grpc.max_receive_message_length", 2**26), ("grpc.use_local_subchannel_pool", 1)]
+        credentials = grpc.ssl_channel_credentials(authority.encode())
         channels = [
-            grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options)
+            grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, options=options)
             for _ in range(-(-streams // STREAMS_OF_A_CHANNEL))
         ]
         tasks = [
@@ -203,18 +210,21 @@ def measure(kind: str, streams: int, seconds: int) -> dict[str, tuple[float, flo
     """CPU (share of a core) and most memory (MiB) of a server, for each way of editing."""
     context = multiprocessing.get_context("spawn")
     port, begin, results = context.Queue(), context.Event(), context.Queue()
+    shown = made("127.0.0.1", dt.datetime.now(dt.UTC))
     server = context.Process(
         target=serve,
-        args=(kind, streams, seconds),
+        args=(kind, streams, seconds, shown.certificate),
         kwargs={"port": port, "begin": begin, "results": results},
         daemon=True,
     )
     server.start()
-    clients = context.Process(target=connect, args=(port.get(), streams, begin), daemon=True)
+    clients = context.Process(
+        target=connect, args=(port.get(timeout=60), streams, shown.authority, begin), daemon=True
+    )
     clients.start()
     measured = {}
     for _ in range(2):
-        what, share, most = results.get()
+        what, share, most = results.get(timeout=60 + 10 * seconds)
         measured[what] = (share, most)
     for process in (clients, server):
         process.terminate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -128,6 +129,21 @@ def test_to_pull_and_back_every_request_is_asked_for_once(counting: Walk) -> Non
             ),
             120,
         )
+    assert set(load.seen["statuses"]) == {"200"}
+    assert load.seen["asked"] == load.seen["statuses"]["200"]
+
+
+def test_another_certificate_is_taken_under_load_and_nobody_notices(counting: Walk) -> None:
+    def authorities() -> set[str]:
+        """By what the gateway knows the operator."""
+        objects = counting.lab.run("kubectl", "get", counting.provided.objects, "-A", "-o", "yaml")
+        return set(re.findall(r"inline_string: \|\n(.*?END CERTIFICATE)", objects, re.DOTALL))
+
+    former = authorities()
+    assert len(former) == 1
+    with Load(counting) as load:
+        counting.lab.run("kubectl", "delete", "secret", "--namespace=kuadrant-system", "kuadrant-push-server")
+        wait(lambda: authorities().isdisjoint(former) and counting.enforced() == "True")
     assert set(load.seen["statuses"]) == {"200"}
     assert load.seen["asked"] == load.seen["statuses"]["200"]
 

@@ -34,10 +34,10 @@ _MESSAGE_BYTES: Final = 64 * 2**20
 
 
 class PushServer(Struct, frozen=True, kw_only=True):
-    """Where gateways reach the push server; with ``authority``, a CA certificate in PEM, they speak TLS and check it."""
+    """Where gateways reach the push server, and the authority, a certificate in PEM, by which they know it."""
 
     address: Address
-    authority: str = ""
+    authority: str
 
 
 def delivery(gateway: Gateway, default: Delivery) -> Delivery | None:
@@ -118,10 +118,7 @@ def asking_filter(name: str, server: PushServer) -> dict[str, Any]:
 def _service(server: PushServer) -> dict[str, Any]:
     # Envoy refuses a cluster of its own here unless it was there from its start. gRPC looks the name up by itself.
     google: dict[str, Any] = {"target_uri": f"dns:///{server.address}", "stat_prefix": "kuadrant_push"}
-    if server.authority:
-        google["channel_credentials"] = {
-            "ssl_credentials": {"root_certs": {"inline_string": server.authority}}
-        }
+    google["channel_credentials"] = {"ssl_credentials": {"root_certs": {"inline_string": server.authority}}}
     google["channel_args"] = {
         "args": {
             "grpc.max_receive_message_length": {"int_value": _MESSAGE_BYTES},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -81,11 +82,14 @@ async def _get(url: str, sha256: str) -> str:
     return ""
 
 
-async def prove_reachable(address: Address) -> str:
-    """Connect to the push server; return why that is not possible, empty if it is."""
+async def prove_reachable(address: Address, authority: str) -> str:
+    """Connect to the push server as gateways do that know it by ``authority``, in PEM; return what is wrong, empty if nothing is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["h2"])
     try:
+        context.load_verify_locations(cadata=authority)
         async with asyncio.timeout(_SECONDS):
-            _, writer = await asyncio.open_connection(address.host, address.port)
+            _, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
     except (OSError, TimeoutError) as error:
         return f"{address} cannot be reached: {str(error) or type(error).__name__}"
     writer.close()

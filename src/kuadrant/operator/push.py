@@ -19,7 +19,7 @@ from kuadrant.operator.admission import GatewayPods, group_of
 from kuadrant.operator.decision import LIMITADOR
 from kuadrant.operator.replicas import teller
 from kuadrant.status import Content, Delivery, PodState
-from kuadrant.xds import EMPTY, EXTENSION, Admission, Denial, Resource, Server, Snapshot, ip_of
+from kuadrant.xds import EMPTY, EXTENSION, Admission, Credentials, Denial, Resource, Server, Snapshot, ip_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kuadrant.kube.kind import Key
     from kuadrant.operator.decision import Decision, GatewayDecision
     from kuadrant.wasm.module import Module
-    from kuadrant.xds import Connected, Peer
+    from kuadrant.xds import Certificate, Connected, Peer
 
 
 class _Served(Struct, frozen=True):
@@ -41,15 +41,19 @@ class _Served(Struct, frozen=True):
 class Push:
     """Serves on ``port`` of all addresses what decisions say, with the module in it that they are for: ``module``, or one that was added.
 
-    The other replicas, whose IP addresses are in ``replicas``, may ask there what this one hears.
+    It shows those who connect ``certificate``. The other replicas, whose IP addresses are in ``replicas``, may ask there what this one
+    hears.
     """
 
-    def __init__(self, module: Module, port: int, host: str = "::") -> None:
+    def __init__(self, module: Module, certificate: Certificate, port: int, host: str = "::") -> None:
         self.replicas: frozenset[str] = frozenset()
+        self._credentials = Credentials(certificate)
         self._module = module
         self._modules = {module.sha256: module}
         tells = teller(self.deliveries, self.changed, lambda peer: ip_of(peer) in self.replicas)
-        self._server = Server(host=host, port=port, admit=self._admit, others=(tells,))
+        self._server = Server(
+            host=host, port=port, admit=self._admit, others=(tells,), credentials=self._credentials
+        )
         self._pods = GatewayPods()
         self._served: dict[Key, dict[str, _Served]] = {}
         self._sent: dict[str, tuple[_Served, ...]] = {}
@@ -70,6 +74,10 @@ class Push:
     def changed(self) -> Awaitable[object]:
         """Return what ends when, after this call, a pod comes, goes, or says something."""
         return self._server.changed()
+
+    def show(self, certificate: Certificate) -> None:
+        """Show another certificate to those who connect from now on."""
+        self._credentials.certificate = certificate
 
     def add(self, module: Module) -> None:
         """Have one more module, before decisions are for it."""

@@ -106,9 +106,14 @@ class Neighbours:
 
 
 class Replicas:
-    """Asks the other replicas; ``heard`` has what each of them says at the moment. ``changed`` is called when that changed."""
+    """Asks the other replicas; ``heard`` has what each of them says at the moment. ``changed`` is called when that changed.
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    A replica is believed that shows a certificate for ``host`` of ``authority``, in PEM: without one, nobody is.
+    """
+
+    def __init__(self, changed: Callable[[], None], host: str) -> None:
+        self.authority = ""
+        self._options = (*_OPTIONS, ("grpc.ssl_target_name_override", host))
         self._changed = changed
         self._heard: dict[str, Deliveries] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -143,7 +148,8 @@ class Replicas:
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _listen(self, address: str) -> None:
-        async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+        credentials = grpc.ssl_channel_credentials(self.authority.encode())
+        async with grpc.aio.secure_channel(address, credentials, options=self._options) as channel:
             async for text in channel.unary_stream(f"/{_SERVICE}/{_METHOD}")(b""):
                 self._heard[address] = msgspec.json.decode(text, type=_TYPE)
                 self._changed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import gc
 import os
 import signal
@@ -19,7 +20,6 @@ from kuadrant.dialects import UnknownDialectError, chosen
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.module import served_module
 from kuadrant.gateways.providers import PROVIDERS
-from kuadrant.gateways.push import PushServer
 from kuadrant.kube.client import ConfigurationError, RequestError, find_access
 from kuadrant.kube.events import Recorder
 from kuadrant.kube.follow import Follower
@@ -29,11 +29,13 @@ from kuadrant.kube.openapi import spec_fields
 from kuadrant.kube.store import Store
 from kuadrant.operations import OperationsServer
 from kuadrant.operator import kinds
+from kuadrant.operator.certificate import made
 from kuadrant.operator.decision import Known
 from kuadrant.operator.delivery import Deliveries
 from kuadrant.operator.metrics import Metrics
-from kuadrant.operator.proof import endpoints, prove, prove_reachable
+from kuadrant.operator.proof import endpoints, prove
 from kuadrant.operator.push import Push
+from kuadrant.operator.push_reach import PushReach, push_address
 from kuadrant.operator.reconcile import Reconciler
 from kuadrant.operator.replicas import Neighbours, Replicas
 from kuadrant.operator.supply import SERVICE, Supply, offer
@@ -63,7 +65,6 @@ shim = log.get("wasm-shim")
 CONTROLLER = "kuadrant.io/kuadrant-operator"
 """Who tells of Events."""
 LEASE = "f139389e.kuadrant.io"
-PUSH_SERVICE = "kuadrant-operator-controller-manager-push-service"
 
 _PROVEN_SECONDS = 30.0
 _UNPROVEN_SECONDS = 1.0
@@ -99,7 +100,7 @@ async def run(settings: OperatorSettings) -> int:
         stack.push_async_callback(client.aclose)
         metrics = Metrics()
         metrics.watch_client(client)
-        push = Push(modules[0], settings.push_port) if settings.push_port else None
+        push = _push(modules[0], settings)
         served = ServedModules(modules)
         operator = Operator(
             settings, client, modules, hold=served.hold, since=since, push=push, metrics=metrics
@@ -135,6 +136,14 @@ async def run(settings: OperatorSettings) -> int:
             except* LeadershipLostError:
                 logger.error("leadership is lost; ending, to begin anew")  # noqa: TRY400 - no defect
         return 1 if ended else 0
+
+
+def _push(module: Module, settings: OperatorSettings) -> Push | None:
+    """The push server, if it is on. Until the certificate is known it shows one that nobody believes."""
+    if not settings.push_port:
+        return None
+    certificate = made(push_address(settings).host, dt.datetime.now(dt.UTC)).certificate
+    return Push(module, certificate, settings.push_port)
 
 
 def _asked_to_end() -> tuple[asyncio.Event, asyncio.Event]:
@@ -213,18 +222,26 @@ class Operator:
         )
         if not settings.wasm_port:
             self._supply.told_problem = "the module server is off"
-        push_host = settings.push_host or f"{PUSH_SERVICE}.{settings.namespace}.svc.cluster.local"
         self._push = push
-        self._push_server = (
-            None if push is None else PushServer(address=Address(push_host, settings.push_port))
+        self._asked = Replicas(lambda: self._reconciler.look(), push_address(settings).host)  # noqa: PLW0108 - it comes to be below
+        self._reach = (
+            None
+            if push is None
+            else PushReach(
+                settings,
+                push,
+                self._asked,
+                client,
+                leads=lambda: self._leadership.leads,
+                changed=self._note_push,
+            )
         )
         self._known = Known(
-            push=self._push_server,
-            push_problem="its address was not tried yet",
             delivery=settings.wasm_delivery,
             envoy_gateway_namespace=settings.envoy_gateway_namespace,
             failure_mode=settings.failure_mode,
             **self._supply.facts(),
+            **(self._reach.facts() if self._reach is not None else {}),
         )
         self._doubted = asyncio.Event()
         self._by_name = settings.wasm_proof == "service"
@@ -245,7 +262,6 @@ class Operator:
         self._since = since
         self._own_problem: str | None = "the module was not asked for yet" if settings.wasm_port else None
         self._push_port = settings.push_port
-        self._asked = Replicas(lambda: self._reconciler.look())  # noqa: PLW0108 - it comes to be below
         self._reconciler = Reconciler(
             self._store,
             client,
@@ -284,14 +300,16 @@ class Operator:
             group.create_task(self._reconciler.run())
             group.create_task(self._look_at_fields())
             group.create_task(self._lead())
-            if self._push is not None and self._push_server is not None:
-                group.create_task(self._prove_push(self._push_server.address))
+            if self._push is not None and self._reach is not None:
+                group.create_task(self._reach.run())
                 group.create_task(self._listen(self._push))
 
     async def _lead(self) -> None:
         await self._leadership.acquired()
         logger.info("leading", lease=LEASE)
         self._reconciler.lead()
+        if self._reach is not None:
+            self._reach.lead()
         self._follow_replicas()
         await self._leadership.lost()
         raise LeadershipLostError
@@ -311,16 +329,11 @@ class Operator:
             await push.changed()
             self._reconciler.look()
 
-    async def _prove_push(self, address: Address) -> None:
-        """Find out again and again whether the push server is reached by its name."""
-        while True:
-            problem = await prove_reachable(address)
-            if problem != self._known.push_problem:
-                self._known = replace(self._known, push_problem=problem)
-                if problem:
-                    logger.warning("the push server is not reached", problem=problem)
-                self._reconciler.look()
-            await asyncio.sleep(_UNPROVEN_SECONDS if problem else _PROVEN_SECONDS)
+    def _note_push(self) -> None:
+        """Decide anew: something else is known of the push server."""
+        assert self._reach is not None
+        self._known = replace(self._known, **self._reach.facts())
+        self._reconciler.look()
 
     async def _follow_modules(self, folder: Path) -> None:
         """Take what is in the folder whenever it has changed; what is not what its lock file says leaves all as it is."""

@@ -1,5 +1,6 @@
 """The push server: what Envoy ought to have goes in, and whether each Envoy took it comes out."""
 
+from kuadrant.xds.certificate import Certificate, Credentials
 from kuadrant.xds.peer import Admission, Denial, Peer
 from kuadrant.xds.server import AddressError, Connected, Server, ip_of
 from kuadrant.xds.snapshot import CLUSTER, EMPTY, ENDPOINT, EXTENSION, LISTENER, ROUTE, Resource, Snapshot
@@ -14,7 +15,9 @@ __all__ = [
     "ROUTE",
     "AddressError",
     "Admission",
+    "Certificate",
     "Connected",
+    "Credentials",
     "Denial",
     "Peer",
     "Refusal",

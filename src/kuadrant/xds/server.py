@@ -20,6 +20,8 @@ from kuadrant.xds.stream import Refusal, Request, Response, Stream, StreamStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+    from kuadrant.xds.certificate import Credentials
+
 logger = log.get("xds")
 
 _AGGREGATED = "envoy.service.discovery.v3.AggregatedDiscoveryService"
@@ -80,7 +82,7 @@ class Server:
 
     ``admit`` tells the group of an Envoy, or why it gets nothing; by default all are of the group "". ``on_refusal`` is called
     for each NACK as it arrives; by default it is logged. ``clock`` gives the seconds of the times in the status. ``others``
-    are served on the same port.
+    are served on the same port. With ``credentials`` it speaks TLS.
     """
 
     def __init__(
@@ -92,7 +94,9 @@ class Server:
         clock: Callable[[], float] = time.time,
         admit: Callable[[Peer], Admission | Denial] = everyone,
         others: Iterable[grpc.GenericRpcHandler] = (),
+        credentials: Credentials | None = None,
     ) -> None:
+        self._credentials = credentials
         self._others = tuple(others)
         self._admit = admit
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -118,7 +122,11 @@ class Server:
             )
         )
         try:
-            port: int = server.add_insecure_port(self._address)
+            port: int = (
+                server.add_insecure_port(self._address)
+                if self._credentials is None
+                else server.add_secure_port(self._address, self._credentials.of_server())
+            )
         except RuntimeError as error:
             raise AddressError(
                 f"cannot listen on {self._address} for Envoy's configuration stream: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ import pytest
 
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.push import PushServer, asking_filter, resource_name
-from kuadrant.xds import EXTENSION, Admission, Denial, Peer, Server, Snapshot
+from kuadrant.operator.certificate import made
+from kuadrant.xds import EXTENSION, Admission, Credentials, Denial, Peer, Server, Snapshot
+from tests.certificates import SHOWN
 from tests.ports import free_port
 
 from .conftest import MANAGER, ROUTER, Gateway, Load, T, address, answers, get, until
@@ -85,14 +88,18 @@ class Push:
         self.port = free_port()
         self.admissions: dict[str, Admission | Denial] = {"pod-1": Admission("ns/pod-1", "ns/gw")}
         self.peers: list[Peer] = []
-        self.server = Server(port=self.port, admit=self._admit)
+        self.credentials = Credentials(SHOWN.certificate)
+        self.server = self._server()
+
+    def _server(self) -> Server:
+        return Server(port=self.port, admit=self._admit, credentials=self.credentials)
 
     def _admit(self, peer: Peer) -> Admission | Denial:
         self.peers.append(peer)
         return self.admissions.get(peer.node, Denial("no pod has this address"))
 
     async def restart(self) -> None:
-        self.server = Server(port=self.port, admit=self._admit)
+        self.server = self._server()
         await self.server.start()
 
     async def set(self, code: str, configuration: str = "", group: str = "ns/gw") -> None:
@@ -100,7 +107,9 @@ class Push:
         await self.server.set(Snapshot.of({EXTENSION: {resource["name"]: resource}}), group)
 
     def filter(self, name: str = NAME) -> dict[str, Any]:
-        return asking_filter(name, PushServer(address=Address("127.0.0.1", self.port)))
+        return asking_filter(
+            name, PushServer(address=Address("127.0.0.1", self.port), authority=SHOWN.authority)
+        )
 
 
 @pytest.fixture
@@ -248,3 +257,37 @@ async def test_a_pod_gets_what_its_own_gateway_gets_and_nothing_else(
         await answers(late, "v1", seconds=10)
     finally:
         await other.gateway.kill()
+
+
+async def test_a_server_that_a_gateway_does_not_know_gets_no_word_of_it_until_it_shows_what_it_ought_to(
+    push: Push, provider: Provider
+) -> None:
+    port = free_port()
+    provider.write(listener(port, push.filter()))
+    push.credentials.certificate = made("127.0.0.1", dt.datetime.now(dt.UTC)).certificate
+    await push.server.start()
+    await push.set(module("v1"))
+    await provider.gateway.start()
+    async with asyncio.timeout(40):
+        while await provider.uptime() < 5:  # it tries again every two seconds at the least
+            assert await get(port) == (0, "")
+            await asyncio.sleep(0.1)
+    assert not push.peers
+
+    push.credentials.certificate = SHOWN.certificate
+    await answers(port, "v1", seconds=10)
+
+
+async def test_an_open_stream_goes_on_when_another_certificate_is_shown(
+    push: Push, provider: Provider
+) -> None:
+    port = free_port()
+    provider.write(listener(port, push.filter()))
+    await push.server.start()
+    await push.set(module("v1"))
+    await provider.gateway.start()
+    await answers(port, "v1")
+
+    push.credentials.certificate = made("127.0.0.1", dt.datetime.now(dt.UTC)).certificate
+    await push.set(module("v2"))
+    await answers(port, "v2")

@@ -158,7 +158,7 @@ def _processes(cluster: AuditedCluster) -> Iterator[None]:
     commands = {
         OPERATOR: (
             *("operator", f"--namespace={NAMESPACE}", "--wasm-host=127.0.0.1", f"--wasm-port={port}"),
-            *("--push-port=0", "--probes-port=0", "--metrics-port=0"),
+            *(f"--push-port={free_port()}", "--push-host=127.0.0.1", "--probes-port=0", "--metrics-port=0"),
         ),
         RATELIMIT: (
             *("ratelimit", f"--namespace={NAMESPACE}", "--address=127.0.0.1"),
@@ -277,6 +277,12 @@ def used(cluster: AuditedCluster, _processes: None) -> AuditedCluster:
     cluster.kubectl("apply", "--filename=-", given=f"{GATEWAYS}\n---\n{KUADRANT}")
     cluster.kubectl("apply", "--filename=-", given=POLICIES)
     _until(lambda: made() == MADE, lambda: f"there is {made()}\n{logs()}")
+    certificate = ("secret", "kuadrant-push-server", f"--namespace={NAMESPACE}")
+    _until(lambda: bool(cluster.kubectl("get", *certificate, "--ignore-not-found")), logs)
+    spoiled = '{"data": {"tls.crt": "", "tls.key": ""}}'
+    cluster.kubectl("patch", *certificate, "--type=merge", f"--patch={spoiled}")
+    path = r"--output=jsonpath={.data.tls\.crt}"
+    _until(lambda: bool(cluster.kubectl("get", *certificate, path)), logs)
     for _ in range(2):  # what is told of twice is one Event with a count
         aim("nowhere", "False")
         aim("istio", "True")

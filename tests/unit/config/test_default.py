@@ -8,6 +8,7 @@ import pytest
 
 from kuadrant.api import documents
 from kuadrant.kube.lease import LEASES
+from kuadrant.operator.certificate import NAME, SECRETS
 from kuadrant.operator.kinds import ENDPOINT_SLICES
 
 if TYPE_CHECKING:
@@ -209,13 +210,13 @@ def test_the_operator_writes_its_own_kinds_and_the_statuses_of_others(installati
     }
 
 
-def test_the_operator_cannot_read_secrets(installation: Installation) -> None:
+def test_the_operator_can_read_no_secret_but_its_own(installation: Installation) -> None:
     assert "secrets" not in {
         name for rule in _rules(installation, "ClusterRole") for name in rule["resources"]
     }
 
 
-def test_the_lease_and_who_serves_modules_are_all_that_is_given_in_the_operator_s_namespace_alone(
+def test_the_lease_who_serves_modules_and_a_certificate_are_all_that_is_given_in_the_operator_s_namespace_alone(
     installation: Installation,
 ) -> None:
     assert _rules(installation, "Role") == [
@@ -229,6 +230,13 @@ def test_the_lease_and_who_serves_modules_are_all_that_is_given_in_the_operator_
             "resources": [ENDPOINT_SLICES.plural],
             "verbs": ["list", "watch"],
         },
+        {
+            "apiGroups": [SECRETS.group],
+            "resources": [SECRETS.plural],
+            "resourceNames": [NAME],
+            "verbs": ["list", "watch", "update"],
+        },
+        {"apiGroups": [SECRETS.group], "resources": [SECRETS.plural], "verbs": ["create"]},
     ]
 
 

@@ -20,6 +20,7 @@ from kuadrant.operator.admission import gateway_pods
 from kuadrant.operator.push import Push, pod_states
 from kuadrant.status import Content, Delivery, PodState
 from kuadrant.wasm.module import Module
+from tests.certificates import SHOWN
 from tests.unit.operator.test_admission import pod as gateway_pod
 from tests.unit.operator.test_decision import CLASS
 from tests.unit.operator.test_reconcile import PLUGIN, POLICY, Run, running
@@ -69,7 +70,7 @@ class Pushing:
         self.envoy: Client | None = None
 
     async def ask(self, name: str = NAME, node: str = NODE) -> Client:
-        self.envoy = Client(self.port, EXTENSIONS, node)
+        self.envoy = Client(self.port, EXTENSIONS, node, SHOWN.authority)
         await self.envoy.ask("", name)
         return self.envoy
 
@@ -96,9 +97,9 @@ class Pushing:
 
 @asynccontextmanager
 async def pushing(class_: str = CLASS, gateways_pod: dict[str, Any] | None = None) -> AsyncIterator[Pushing]:
-    push = Push(MODULE, 0, "127.0.0.1")
+    push = Push(MODULE, SHOWN.certificate, 0, "127.0.0.1")
     port = await push.start()
-    server = PushServer(address=Address("push.example", 8083))
+    server = PushServer(address=Address("push.example", 8083), authority=SHOWN.authority)
     values: dict[str, Any] = {"delivery": "push", "push": server, "module": address_of(MODULE)}
     async with running(class_, pushed_by=push, **values) as run:
 

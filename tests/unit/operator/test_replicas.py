@@ -10,6 +10,8 @@ import pytest
 
 from kuadrant.operator.replicas import Deliveries, Replicas, teller
 from kuadrant.status import Content, Delivery
+from kuadrant.xds import Credentials
+from tests.certificates import SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,7 +30,7 @@ class Telling:
         self._server = grpc.aio.server()
         handler = teller(lambda: self.said, lambda: self._changed.wait(), lambda _: self.replica)  # noqa: PLW0108
         self._server.add_generic_rpc_handlers((handler,))
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = self._server.add_secure_port("127.0.0.1:0", Credentials(SHOWN.certificate).of_server())
 
     async def start(self) -> None:
         await self._server.start()
@@ -47,7 +49,8 @@ class Asking(Replicas):
 
     def __init__(self) -> None:
         self.event = asyncio.Event()
-        super().__init__(self.event.set)
+        super().__init__(self.event.set, "127.0.0.1")
+        self.authority = SHOWN.authority
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
@@ -94,7 +97,8 @@ async def test_one_that_is_no_replica_any_more_is_not_asked(telling: Telling, as
 
 async def test_who_is_no_replica_is_told_nothing(telling: Telling) -> None:
     telling.replica = False
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{telling.port}") as channel:
+    known = grpc.ssl_channel_credentials(SHOWN.authority.encode())
+    async with grpc.aio.secure_channel(f"127.0.0.1:{telling.port}", known) as channel:
         call = channel.unary_stream("/kuadrant.operator.Deliveries/Follow")(b"")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()

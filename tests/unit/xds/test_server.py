@@ -37,9 +37,15 @@ def clusters(*names: str) -> Snapshot:
 
 
 class Client:
-    def __init__(self, port: int, method: str = AGGREGATED, node: str = "node") -> None:
+    """An Envoy; it speaks TLS if it is told the authority by which it is to know the server, in PEM."""
+
+    def __init__(self, port: int, method: str = AGGREGATED, node: str = "node", authority: str = "") -> None:
         self._node = node
-        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        self._channel = (
+            grpc.aio.secure_channel(f"127.0.0.1:{port}", grpc.ssl_channel_credentials(authority.encode()))
+            if authority
+            else grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        )
         self.call = self._channel.stream_stream(
             method,
             request_serializer=message("envoy.service.discovery.v3.DiscoveryRequest").SerializeToString,

@@ -72,7 +72,7 @@ def _objects(
 
 
 def _push(*, by_address: bool = True) -> Settings:
-    server = PushServer(address=envoy.Address("push.example", 8083))
+    server = PushServer(address=envoy.Address("push.example", 8083), authority="PEM")
     return replace(_settings(by_address=by_address), push=server, delivery="push")
 
 
