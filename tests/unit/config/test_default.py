@@ -8,7 +8,7 @@ import pytest
 
 from kuadrant.api import documents
 from kuadrant.kube.lease import LEASES
-from kuadrant.operator.certificate import NAME, SECRETS
+from kuadrant.operator import certificate
 from kuadrant.operator.kinds import ENDPOINT_SLICES
 
 if TYPE_CHECKING:
@@ -231,12 +231,12 @@ def test_the_lease_who_serves_modules_and_a_certificate_are_all_that_is_given_in
             "verbs": ["list", "watch"],
         },
         {
-            "apiGroups": [SECRETS.group],
-            "resources": [SECRETS.plural],
-            "resourceNames": [NAME],
+            "apiGroups": [certificate.SECRETS.group],
+            "resources": [certificate.SECRETS.plural],
+            "resourceNames": [certificate.NAME],
             "verbs": ["list", "watch", "update"],
         },
-        {"apiGroups": [SECRETS.group], "resources": [SECRETS.plural], "verbs": ["create"]},
+        {"apiGroups": [certificate.SECRETS.group], "resources": [certificate.SECRETS.plural], "verbs": ["create"]},
     ]
 
 
