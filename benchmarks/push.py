@@ -33,6 +33,7 @@ from kuadrant.operator.decision import GatewayDecision
 from kuadrant.operator.push import Push
 from kuadrant.wasm.catalogue import current
 from kuadrant.xds import Certificate, Credentials
+from kuadrant.xds.peer import nobody
 
 STREAMS_OF_A_CHANNEL = 50
 METHOD = "/envoy.service.extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs"
@@ -50,7 +51,7 @@ class Ours:
     name = "push server"
 
     def __init__(self, streams: int, certificate: Certificate) -> None:
-        self._push = Push(current(), certificate, 0, "127.0.0.1")
+        self._push = Push(current(), certificate, 0, "127.0.0.1", identify=nobody)
         self._gateways = [("ns", f"gw-{number}") for number in range(streams)]
         self._versions = dict.fromkeys(self._gateways, 0)
         pods = (

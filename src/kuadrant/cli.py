@@ -1,4 +1,7 @@
-"""The commands: they parse, call and print."""
+"""The commands: they parse, call and print.
+
+What serves takes a quarter of a second to import, so that only the commands that serve do it: the others are for people who wait.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,8 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 from msgspec import to_builtins
 
-from kuadrant import __version__, log, ratelimit_follower
+from kuadrant import __version__, log
 from kuadrant.kube.client import ConfigurationError, RequestError, find_access
-from kuadrant.operator import run as cluster
 from kuadrant.operator.told import told
 from kuadrant.operator.who import Answer, who
 from kuadrant.progress import Bar
@@ -76,6 +78,8 @@ def ratelimit(*, options: RatelimitSettings = _RATELIMIT) -> int:
 
     Exit code: 0 after SIGTERM or Ctrl-C, 1 when a port is taken or no way to the API server is known, 2 for wrong usage.
     """
+    from kuadrant import ratelimit_follower  # noqa: PLC0415
+
     log.configure(options.log_level, options.log_mode)
     return asyncio.run(ratelimit_follower.run(options))
 
@@ -127,6 +131,8 @@ def operator(*, options: OperatorSettings) -> int:
     In a pod it uses the service account, elsewhere the current kubeconfig. Several replicas may run: all serve modules,
     one writes.
     """
+    from kuadrant.operator import run as cluster  # noqa: PLC0415
+
     log.configure(options.log_level, options.log_mode)
     return asyncio.run(cluster.run(options))
 

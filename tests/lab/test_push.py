@@ -109,6 +109,13 @@ def test_the_request_after_enforced_meets_the_new_limit(pushed: Walk) -> None:
     assert result["met"] == CYCLES
 
 
+def test_pods_show_the_token_that_their_mesh_gives_them(pushed: Walk) -> None:
+    """Istio does; the proxies of Envoy Gateway have none."""
+    objects = pushed.lab.run("kubectl", "get", pushed.provided.objects, "-A", "-o", "yaml")
+    assert ("filename: /var/run/secrets/tokens/istio-token" in objects) == (pushed.provided is ISTIO)
+    assert pushed.enforced() == "True"
+
+
 def test_edits_under_load_are_not_noticed_and_no_request_escapes(counting: Walk) -> None:
     result = seen(counting, "load", str(RATE), str(EDITS))
     assert result["enforced"] == EDITS

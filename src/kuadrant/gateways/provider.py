@@ -11,7 +11,7 @@ from kuadrant.api.service import Service
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.module import Module
-from kuadrant.gateways.push import Delivery, PushServer
+from kuadrant.gateways.push import Delivery, PushServer, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,16 +29,23 @@ class ObjectKind(Struct, frozen=True):
     name: str
 
 
+class SeenPod(Struct, frozen=True, gc=False):
+    """A pod: its labels, and the tokens that it has as files."""
+
+    labels: Mapping[str, str]
+    tokens: frozenset[Token] = frozenset()
+
+
 class Surroundings(Struct, frozen=True, kw_only=True):
     """What is around a gateway.
 
-    ``services`` are all Services by namespace and name, ``pods`` the labels of the pods in the gateway's namespace. ``existing`` are
+    ``services`` are all Services by namespace and name, ``pods`` the pods in the gateway's namespace. ``existing`` are
     the objects that :meth:`Provider.owner` gives to the gateway, as the API server has them. ``fields`` are the names of the fields
     that the ``spec`` of each kind has in this cluster; a kind of which that is not known is not among them.
     """
 
     services: Mapping[tuple[str, str], Service] = field(default_factory=dict)
-    pods: tuple[Mapping[str, str], ...] = ()
+    pods: tuple[SeenPod, ...] = ()
     existing: tuple[Mapping[str, Any], ...] = ()
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -62,10 +69,11 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class PodSelector(Struct, frozen=True):
-    """The pods of a gateway: those in one of ``namespaces`` that have all of ``labels``."""
+    """The pods of a gateway: those in one of ``namespaces`` that have all of ``labels``. They show ``token`` when they ask us."""
 
     namespaces: frozenset[str]
     labels: Mapping[str, str]
+    token: Token | None = None
 
 
 class GatewayObjects(Struct, frozen=True):
@@ -96,7 +104,8 @@ class Provider(Protocol):
     """One provider; all of it is pure. A module may be one.
 
     ``CONTROLLERS`` are the names of controllers (of a GatewayClass) whose gateways it has. ``KINDS`` are the kinds of objects that
-    it makes or made in a former version. ``DRAIN`` is for how many seconds connections may go on that were open before a gateway
+    it makes or made in a former version. ``TOKEN`` is the one that pods of gateways have where the provider gives
+    them one. ``DRAIN`` is for how many seconds connections may go on that were open before a gateway
     began to ask us, and that are limited by what its plugin's object says as long as that is there.
     """
 
@@ -110,6 +119,10 @@ class Provider(Protocol):
 
     @property
     def KINDS(self) -> tuple[ObjectKind, ...]:  # noqa: N802
+        """See above."""
+
+    @property
+    def TOKEN(self) -> Token | None:  # noqa: N802
         """See above."""
 
     @property

@@ -30,6 +30,7 @@ ASKS: Final = {"kuadrant.io/wasm-delivery": "push"}
 
 _MODULE: Final = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 _FAULT: Final = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
+_FILE_CREDENTIALS: Final = "envoy.grpc_credentials.file_based_metadata"
 _MESSAGE_BYTES: Final = 64 * 2**20
 
 
@@ -38,6 +39,13 @@ class PushServer(Struct, frozen=True, kw_only=True):
 
     address: Address
     authority: str
+
+
+class Token(Struct, frozen=True):
+    """A token of a pod's service account that the pod has as a file, and for whom it is."""
+
+    file: str
+    audience: str
 
 
 def delivery(gateway: Gateway, default: Delivery) -> Delivery | None:
@@ -85,8 +93,10 @@ def pushed(
     return found or {resource_name(*key): configure(())}
 
 
-def asking_filter(name: str, server: PushServer) -> dict[str, Any]:
+def asking_filter(name: str, server: PushServer, token: Token | None = None) -> dict[str, Any]:
     """Return the HTTP filter, in Envoy's JSON form, whose configuration is the resource ``name`` of ``server``.
+
+    With ``token`` Envoy shows it to the server. Where the file does not exist it asks for nothing.
 
     A listener that gets this filter is not used before the first answer: what was there before serves on. If the very first
     answer is one that Envoy refuses, every request is answered with 503. What comes later replaces what is there, or
@@ -103,7 +113,7 @@ def asking_filter(name: str, server: PushServer) -> dict[str, Any]:
                     "api_type": "GRPC",
                     "transport_api_version": "V3",
                     "set_node_on_first_message_only": True,
-                    "grpc_services": [_service(server)],
+                    "grpc_services": [_service(server, token)],
                 },
             },
             "type_urls": [_MODULE, _FAULT],
@@ -115,10 +125,25 @@ def asking_filter(name: str, server: PushServer) -> dict[str, Any]:
     }
 
 
-def _service(server: PushServer) -> dict[str, Any]:
+def _service(server: PushServer, token: Token | None) -> dict[str, Any]:
     # Envoy refuses a cluster of its own here unless it was there from its start. gRPC looks the name up by itself.
     google: dict[str, Any] = {"target_uri": f"dns:///{server.address}", "stat_prefix": "kuadrant_push"}
     google["channel_credentials"] = {"ssl_credentials": {"root_certs": {"inline_string": server.authority}}}
+    if token is not None:
+        google["credentials_factory_name"] = _FILE_CREDENTIALS
+        google["call_credentials"] = [
+            {
+                "from_plugin": {
+                    "name": _FILE_CREDENTIALS,
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.config.grpc_credential.v3.FileBasedMetadataConfig",
+                        "secret_data": {"filename": token.file},
+                        "header_key": "authorization",
+                        "header_prefix": "Bearer ",
+                    },
+                }
+            }
+        ]
     google["channel_args"] = {
         "args": {
             "grpc.max_receive_message_length": {"int_value": _MESSAGE_BYTES},

@@ -1,7 +1,7 @@
 """Which pods are a gateway's, and what an Envoy that asks for a configuration is known to be; pure.
 
 Envoy says by itself who it is, and anyone can say that. What is believed is the API server: which pod has the address that the
-connection comes from. What Envoy says has to agree with it.
+connection comes from, and whose token it shows. What Envoy says has to agree with it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
     from kuadrant.api.pod import Pod
     from kuadrant.gateways.provider import PodSelector
-    from kuadrant.xds import Peer
+    from kuadrant.xds import Identity, Peer
 
 
 class GatewayPod(Struct, frozen=True):
-    """A pod and the Gateways that it serves: one that was deployed by hand may serve several."""
+    """A pod and the Gateways that it serves: one that was deployed by hand may serve several.
+
+    ``shows_token`` tells whether the objects of all of them have it show a token of its service account.
+    """
 
     key: Key
     gateways: tuple[Key, ...]
     addresses: tuple[str, ...]
     ready: bool
+    shows_token: bool = False
 
     @property
     def name(self) -> str:
@@ -71,9 +75,17 @@ class GatewayPods:
         claimed = _claimed(peer.node)
         for pod in pods:
             if claimed in (pod.key, ("", pod.key[1])):
-                return Admission(pod.name, group_of(pod.gateways))
+                return _with_token(pod, peer.identity) or Admission(pod.name, group_of(pod.gateways))
         there = " and ".join(pod.name for pod in pods)
         return Denial(f"it says that it is {'/'.join(filter(None, claimed))}, but {there} has its address")
+
+
+def _with_token(pod: GatewayPod, identity: Identity) -> Denial | None:
+    """Why the token that was shown, or none, does not fit the pod that it ought to be of; None if it does."""
+    if identity.pod == pod.name or (not identity.pod and not pod.shows_token):
+        return None
+    problem = f"it is one of {identity.pod}" if identity.pod else identity.problem
+    return Denial(f"it ought to show a token of pod {pod.name}, but {problem}")
 
 
 def group_of(gateways: Iterable[Key]) -> str:
@@ -90,14 +102,16 @@ def gateway_pods(pods: Iterable[Pod], selectors: Mapping[Key, PodSelector]) -> G
     found: list[GatewayPod] = []
     for pod in pods:
         labels = pod.metadata.labels.items()
-        gateways = tuple(
-            gateway
+        of_it = [
+            (gateway, selector)
             for gateway, selector in by_namespace.get(pod.metadata.namespace, ())
             if selector.labels.items() <= labels
-        )
-        if gateways:
+        ]
+        if of_it:
             key = (pod.metadata.namespace, pod.metadata.name)
-            found.append(GatewayPod(key, gateways, pod.addresses, pod.ready))
+            gateways = tuple(gateway for gateway, _ in of_it)
+            shows_token = all(selector.token is not None for _, selector in of_it)
+            found.append(GatewayPod(key, gateways, pod.addresses, pod.ready, shows_token))
     return GatewayPods(sorted(found, key=lambda pod: pod.key))
 
 

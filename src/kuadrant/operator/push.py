@@ -22,12 +22,12 @@ from kuadrant.status import Content, Delivery, PodState
 from kuadrant.xds import EMPTY, EXTENSION, Admission, Credentials, Denial, Resource, Server, Snapshot, ip_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from kuadrant.kube.kind import Key
     from kuadrant.operator.decision import Decision, GatewayDecision
     from kuadrant.wasm.module import Module
-    from kuadrant.xds import Certificate, Connected, Peer
+    from kuadrant.xds import Certificate, Connected, Identity, Peer
 
 
 class _Served(Struct, frozen=True):
@@ -42,17 +42,30 @@ class Push:
     """Serves on ``port`` of all addresses what decisions say, with the module in it that they are for: ``module``, or one that was added.
 
     It shows those who connect ``certificate``. The other replicas, whose IP addresses are in ``replicas``, may ask there what this one
-    hears.
+    hears. ``identify`` tells whose token a pod has shown.
     """
 
-    def __init__(self, module: Module, certificate: Certificate, port: int, host: str = "::") -> None:
+    def __init__(
+        self,
+        module: Module,
+        certificate: Certificate,
+        port: int,
+        host: str = "::",
+        *,
+        identify: Callable[[str], Awaitable[Identity]],
+    ) -> None:
         self.replicas: frozenset[str] = frozenset()
         self._credentials = Credentials(certificate)
         self._module = module
         self._modules = {module.sha256: module}
         tells = teller(self.deliveries, self.changed, lambda peer: ip_of(peer) in self.replicas)
         self._server = Server(
-            host=host, port=port, admit=self._admit, others=(tells,), credentials=self._credentials
+            host=host,
+            port=port,
+            admit=self._admit,
+            others=(tells,),
+            credentials=self._credentials,
+            identify=identify,
         )
         self._pods = GatewayPods()
         self._served: dict[Key, dict[str, _Served]] = {}

@@ -39,6 +39,7 @@ from kuadrant.operator.push_reach import PushReach, push_address
 from kuadrant.operator.reconcile import Reconciler
 from kuadrant.operator.replicas import Neighbours, Replicas
 from kuadrant.operator.supply import SERVICE, Supply, offer
+from kuadrant.operator.token_reviewer import TokenReviewer
 from kuadrant.operator.told import PATH as REPORT
 from kuadrant.wasm.catalogue import CatalogueError, carried, changes, state
 from kuadrant.wasm.fetches import PATH as FETCHES
@@ -100,7 +101,7 @@ async def run(settings: OperatorSettings) -> int:
         stack.push_async_callback(client.aclose)
         metrics = Metrics()
         metrics.watch_client(client)
-        push = _push(modules[0], settings)
+        push = _push(modules[0], settings, client)
         served = ServedModules(modules)
         operator = Operator(
             settings, client, modules, hold=served.hold, since=since, push=push, metrics=metrics
@@ -138,12 +139,13 @@ async def run(settings: OperatorSettings) -> int:
         return 1 if ended else 0
 
 
-def _push(module: Module, settings: OperatorSettings) -> Push | None:
+def _push(module: Module, settings: OperatorSettings, client: httpx2.AsyncClient) -> Push | None:
     """The push server, if it is on. Until the certificate is known it shows one that nobody believes."""
     if not settings.push_port:
         return None
     certificate = made(push_address(settings).host, dt.datetime.now(dt.UTC)).certificate
-    return Push(module, certificate, settings.push_port)
+    audiences = [provider.TOKEN.audience for provider in PROVIDERS if provider.TOKEN is not None]
+    return Push(module, certificate, settings.push_port, identify=TokenReviewer(client, audiences).identify)
 
 
 def _asked_to_end() -> tuple[asyncio.Event, asyncio.Event]:

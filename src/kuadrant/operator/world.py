@@ -15,7 +15,9 @@ from kuadrant.api.limitador import Limitador
 from kuadrant.api.objects import Objects
 from kuadrant.api.rate_limit_policy import RateLimitPolicy
 from kuadrant.api.service import Service
+from kuadrant.gateways.provider import SeenPod
 from kuadrant.gateways.providers import PROVIDERS
+from kuadrant.gateways.push import Token
 from kuadrant.kube.kind import Key
 from kuadrant.operator import kinds, policies
 from kuadrant.operator.kinds import StoredGateway, StoredGRPCRoute, StoredHTTPRoute, StoredPolicy
@@ -39,7 +41,7 @@ _FOREIGN: dict[str, Kind[Any]] = {**kinds.OF_PROVIDERS, kinds.GATEWAYS.name: kin
 class World(Struct, frozen=True, kw_only=True):
     """The objects to decide from, those that are there already, and what could not be read.
 
-    ``objects`` have no status but the addresses of Gateways. ``pods`` are the labels of the pods of each namespace. ``existing`` are
+    ``objects`` have no status but the addresses of Gateways. ``pods`` are those of each namespace. ``existing`` are
     the objects of providers that were made for a Gateway, as the API server has them, by the Gateway; ``others`` are those of the same
     kinds that are somebody else's. ``unreadable`` is by namespace and name of the policy. ``served`` are the names of the kinds
     that the cluster has, of providers' and ``Gateway``.
@@ -47,7 +49,7 @@ class World(Struct, frozen=True, kw_only=True):
 
     objects: Objects
     services: Mapping[Key, Service] = field(default_factory=dict)
-    pods: Mapping[str, tuple[dict[str, str], ...]] = field(default_factory=dict)
+    pods: Mapping[str, tuple[SeenPod, ...]] = field(default_factory=dict)
     existing: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
     others: tuple[dict[str, Any], ...] = ()
     policies: Mapping[Key, StoredPolicy] = field(default_factory=dict)
@@ -121,13 +123,13 @@ class Observer:
     def _entries(self, kind: Kind[T]) -> dict[Key, T]:
         return {key: entry.object for key, entry in self._store.table(kind).entries.items()}
 
-    def _pods(
-        self, former: Mapping[str, tuple[dict[str, str], ...]]
-    ) -> Mapping[str, tuple[dict[str, str], ...]]:
-        pods: dict[str, list[dict[str, str]]] = {}
+    def _pods(self, former: Mapping[str, tuple[SeenPod, ...]]) -> Mapping[str, tuple[SeenPod, ...]]:
+        pods: dict[str, list[SeenPod]] = {}
         for (namespace, _), entry in sorted(self._store.table(kinds.PODS).entries.items()):
-            pods.setdefault(namespace, []).append(entry.object.metadata.labels)
-        return {namespace: kept(former.get(namespace), tuple(labels)) for namespace, labels in pods.items()}
+            pod = entry.object
+            tokens = frozenset(Token(file, audience) for file, audience in pod.tokens)
+            pods.setdefault(namespace, []).append(SeenPod(pod.metadata.labels, tokens))
+        return {namespace: kept(former.get(namespace), tuple(seen)) for namespace, seen in pods.items()}
 
     def _of_providers(
         self, former: World

@@ -7,13 +7,21 @@ from typing import Any
 from msgspec import Struct, field
 
 
+class Identity(Struct, frozen=True, gc=False):
+    """What the token proves that an Envoy has shown: it is of ``pod``, in words that are known to be true, or of none for this reason."""
+
+    pod: str = ""
+    problem: str = "it shows none"
+
+
 class Peer(Struct, frozen=True):
-    """An Envoy: the IP address that its connection comes from, and its node in its own words."""
+    """An Envoy: the IP address that its connection comes from, its node in its own words, and what it has proven."""
 
     address: str
     node: str
     cluster: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    identity: Identity = Identity()
 
 
 class Admission(Struct, frozen=True, gc=False):
@@ -32,6 +40,11 @@ class Denial(Struct, frozen=True, gc=False):
     def group(self) -> None:
         """It has none."""
         return None
+
+
+async def nobody(token: str) -> Identity:  # noqa: ARG001 - it is one way to identify
+    """Believe no token."""
+    return Identity(problem="no token is believed here")
 
 
 def everyone(peer: Peer) -> Admission:

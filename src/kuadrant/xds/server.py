@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kuadrant import log
 from kuadrant.envoy_api import message
-from kuadrant.xds.peer import Admission, Denial, Peer, everyone
+from kuadrant.xds.peer import Admission, Denial, Identity, Peer, everyone, nobody
 from kuadrant.xds.snapshot import EMPTY, EXTENSION, MESSAGE_LIMIT, Snapshot
 from kuadrant.xds.stream import Refusal, Request, Response, Stream, StreamStatus
 
@@ -82,7 +82,8 @@ class Server:
 
     ``admit`` tells the group of an Envoy, or why it gets nothing; by default all are of the group "". ``on_refusal`` is called
     for each NACK as it arrives; by default it is logged. ``clock`` gives the seconds of the times in the status. ``others``
-    are served on the same port. With ``credentials`` it speaks TLS.
+    are served on the same port. With ``credentials`` it speaks TLS. ``identify`` tells what a bearer token proves; the stream of who
+    shows one waits for it.
     """
 
     def __init__(
@@ -95,7 +96,9 @@ class Server:
         admit: Callable[[Peer], Admission | Denial] = everyone,
         others: Iterable[grpc.GenericRpcHandler] = (),
         credentials: Credentials | None = None,
+        identify: Callable[[str], Awaitable[Identity]] = nobody,
     ) -> None:
+        self._identify = identify
         self._credentials = credentials
         self._others = tuple(others)
         self._admit = admit
@@ -230,8 +233,7 @@ class Server:
     async def _serve(self, requests: AsyncIterator[Any], context: Any, type_url: str) -> None:
         session = _Session(Stream(EMPTY, self._clock()))
         self._sessions.append(session)
-        address = ip_of(context.peer())
-        reader = asyncio.create_task(self._read(requests, session, type_url, address))
+        reader = asyncio.create_task(self._read(requests, session, type_url, context))
         try:
             while (response := await session.responses.get()) is not None:
                 await context.write(_to_bytes(response))
@@ -244,12 +246,14 @@ class Server:
             logger.info("Envoy's stream ended", node=session.stream.status().node)
 
     async def _read(
-        self, requests: AsyncIterator[Any], session: _Session, type_url: str, address: str
+        self, requests: AsyncIterator[Any], session: _Session, type_url: str, context: Any
     ) -> None:
+        token = _token(context)
         try:
             async for received in requests:
                 if session.peer is None:
-                    session.peer = _peer(received, address)
+                    identity = await self._identify(token) if token else Identity()
+                    session.peer = _peer(received, ip_of(context.peer()), identity)
                     self._place(session)
                 request = _from_message(received, type_url)
                 for outcome in session.stream.receive(request, self._clock()):
@@ -284,9 +288,18 @@ def ip_of(peer: str) -> str:
     return rest.rpartition(":")[0].removeprefix("[").removesuffix("]")
 
 
-def _peer(received: Any, address: str) -> Peer:
+def _token(context: Any) -> str:
+    """The bearer token that a client shows; empty if it shows none."""
+    for name, value in context.invocation_metadata() or ():
+        if name == "authorization":
+            scheme, _, token = str(value).partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else ""
+    return ""
+
+
+def _peer(received: Any, address: str, identity: Identity) -> Peer:
     node = received.node
-    return Peer(address, node.id, node.cluster, MessageToDict(node.metadata))
+    return Peer(address, node.id, node.cluster, MessageToDict(node.metadata), identity)
 
 
 def _from_message(received: Any, type_url: str) -> Request:

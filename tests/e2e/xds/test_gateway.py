@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuadrant.gateways.envoy import Address
-from kuadrant.gateways.push import PushServer, asking_filter, resource_name
+from kuadrant.gateways.push import PushServer, Token, asking_filter, resource_name
 from kuadrant.operator.certificate import made
-from kuadrant.xds import EXTENSION, Admission, Credentials, Denial, Peer, Server, Snapshot
+from kuadrant.xds import EXTENSION, Admission, Credentials, Denial, Identity, Peer, Server, Snapshot
 from tests.certificates import SHOWN
 from tests.ports import free_port
 
@@ -88,11 +88,17 @@ class Push:
         self.port = free_port()
         self.admissions: dict[str, Admission | Denial] = {"pod-1": Admission("ns/pod-1", "ns/gw")}
         self.peers: list[Peer] = []
+        self.tokens: dict[str, str] = {}
         self.credentials = Credentials(SHOWN.certificate)
         self.server = self._server()
 
     def _server(self) -> Server:
-        return Server(port=self.port, admit=self._admit, credentials=self.credentials)
+        return Server(
+            port=self.port, admit=self._admit, credentials=self.credentials, identify=self._identify
+        )
+
+    async def _identify(self, token: str) -> Identity:
+        return Identity(self.tokens.get(token, ""))
 
     def _admit(self, peer: Peer) -> Admission | Denial:
         self.peers.append(peer)
@@ -106,10 +112,9 @@ class Push:
         resource = extension(f"kuadrant/{group}", code, configuration)
         await self.server.set(Snapshot.of({EXTENSION: {resource["name"]: resource}}), group)
 
-    def filter(self, name: str = NAME) -> dict[str, Any]:
-        return asking_filter(
-            name, PushServer(address=Address("127.0.0.1", self.port), authority=SHOWN.authority)
-        )
+    def filter(self, name: str = NAME, token: Token | None = None) -> dict[str, Any]:
+        server = PushServer(address=Address("127.0.0.1", self.port), authority=SHOWN.authority)
+        return asking_filter(name, server, token)
 
 
 @pytest.fixture
@@ -291,3 +296,41 @@ async def test_an_open_stream_goes_on_when_another_certificate_is_shown(
     push.credentials.certificate = made("127.0.0.1", dt.datetime.now(dt.UTC)).certificate
     await push.set(module("v2"))
     await answers(port, "v2")
+
+
+async def test_a_gateway_shows_the_token_that_it_has_at_the_moment(
+    push: Push, provider: Provider, tmp_path: Path
+) -> None:
+    port, file = free_port(), tmp_path / "token"
+    push.tokens = {"first": "ns/pod-1", "second": "ns/pod-2"}
+    file.write_text("first")
+    provider.write(listener(port, push.filter(token=Token(str(file), ""))))
+    await push.server.start()
+    await push.set(module("v1"))
+    await provider.gateway.start()
+    await answers(port, "v1")
+    assert [peer.identity.pod for peer in push.peers] == ["ns/pod-1"]
+
+    file.write_text("second")
+    await push.server.stop()
+    await push.restart()
+    await until(lambda: push.peers[1:])
+    assert push.peers[-1].identity.pod == "ns/pod-2"
+
+
+async def test_a_gateway_without_the_token_that_it_is_to_show_asks_for_nothing(
+    push: Push, provider: Provider, tmp_path: Path
+) -> None:
+    port, file = free_port(), tmp_path / "token"
+    provider.write(listener(port, push.filter(token=Token(str(file), ""))))
+    await push.server.start()
+    await push.set(module("v1"))
+    await provider.gateway.start()
+    async with asyncio.timeout(40):
+        while await provider.uptime() < 3:
+            assert await get(port) == (0, "")
+            await asyncio.sleep(0.1)
+    assert not push.peers
+
+    file.write_text("late")
+    await answers(port, "v1", seconds=35)

@@ -6,6 +6,7 @@ config/. A right that is never used is one too many; one that is taken away show
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -15,9 +16,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import grpc  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from kuadrant.envoy_api import message
 from lab import envoy_gateway, istio, programs, steps
 from scripts.installation import CONFIG, NAMESPACE, built
 from tests.integration.kube.conftest import TOKEN, Cluster
@@ -70,6 +73,7 @@ class AuditedCluster(Cluster):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.push_port = free_port()
         self.tokens = {account: secrets.token_hex(16) for account in (OPERATOR, RATELIMIT)}
         with (folder / "tokens.csv").open("a") as file:
             for account, token in self.tokens.items():
@@ -158,7 +162,12 @@ def _processes(cluster: AuditedCluster) -> Iterator[None]:
     commands = {
         OPERATOR: (
             *("operator", f"--namespace={NAMESPACE}", "--wasm-host=127.0.0.1", f"--wasm-port={port}"),
-            *(f"--push-port={free_port()}", "--push-host=127.0.0.1", "--probes-port=0", "--metrics-port=0"),
+            *(
+                f"--push-port={cluster.push_port}",
+                "--push-host=127.0.0.1",
+                "--probes-port=0",
+                "--metrics-port=0",
+            ),
         ),
         RATELIMIT: (
             *("ratelimit", f"--namespace={NAMESPACE}", "--address=127.0.0.1"),
@@ -242,6 +251,7 @@ MADE = {
     "envoyextensionpolicy.gateway.envoyproxy.io",
     "envoypatchpolicy.gateway.envoyproxy.io",
 }
+CA = r"--output=jsonpath={.data.ca\.crt}"
 STORAGE = '{"spec": {"storage": {"redis": {"configSecretRef": {"name": "redis-config"}}}}}'
 
 
@@ -250,6 +260,24 @@ def _until(condition: Callable[[], bool], what: Callable[[], str], seconds: floa
     while not condition():
         assert time.monotonic() < end, what()
         time.sleep(0.2)
+
+
+def _ask_with_a_token(cluster: AuditedCluster, authority: bytes) -> None:
+    """Ask the push server for something, and show a token that nobody gave us."""
+    credentials = grpc.ssl_channel_credentials(authority)
+    with grpc.secure_channel(f"127.0.0.1:{cluster.push_port}", credentials) as channel:
+        ask = channel.stream_stream(
+            "/envoy.service.extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs"
+        )
+        request = message("envoy.service.discovery.v3.DiscoveryRequest")(resource_names=["a"])
+        answers = ask(
+            iter([request.SerializeToString()]),
+            metadata=[("authorization", "Bearer token")],
+            wait_for_ready=True,
+            timeout=60,
+        )
+        # It has nothing to say, and ends the stream when we have nothing more to ask.
+        assert list(answers) == []
 
 
 @pytest.fixture(scope="module")
@@ -281,8 +309,8 @@ def used(cluster: AuditedCluster, _processes: None) -> AuditedCluster:
     _until(lambda: bool(cluster.kubectl("get", *certificate, "--ignore-not-found")), logs)
     spoiled = '{"data": {"tls.crt": "", "tls.key": ""}}'
     cluster.kubectl("patch", *certificate, "--type=merge", f"--patch={spoiled}")
-    path = r"--output=jsonpath={.data.tls\.crt}"
-    _until(lambda: bool(cluster.kubectl("get", *certificate, path)), logs)
+    _until(lambda: bool(cluster.kubectl("get", *certificate, r"--output=jsonpath={.data.tls\.crt}")), logs)
+    _ask_with_a_token(cluster, base64.b64decode(cluster.kubectl("get", *certificate, CA)))
     for _ in range(2):  # what is told of twice is one Event with a count
         aim("nowhere", "False")
         aim("istio", "True")

@@ -206,6 +206,7 @@ def test_the_operator_writes_its_own_kinds_and_the_statuses_of_others(installati
         ("gateway.networking.k8s.io", "gateways/status"),
         ("gateway.networking.k8s.io", "grpcroutes/status"),
         ("gateway.networking.k8s.io", "httproutes/status"),
+        ("authentication.k8s.io", "tokenreviews"),
         ("events.k8s.io", "events"),
     }
 
@@ -236,7 +237,11 @@ def test_the_lease_who_serves_modules_and_a_certificate_are_all_that_is_given_in
             "resourceNames": [certificate.NAME],
             "verbs": ["list", "watch", "update"],
         },
-        {"apiGroups": [certificate.SECRETS.group], "resources": [certificate.SECRETS.plural], "verbs": ["create"]},
+        {
+            "apiGroups": [certificate.SECRETS.group],
+            "resources": [certificate.SECRETS.plural],
+            "verbs": ["create"],
+        },
     ]
 
 

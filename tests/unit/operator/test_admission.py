@@ -9,14 +9,17 @@ import pytest
 
 from kuadrant.api.pod import Pod
 from kuadrant.gateways.provider import PodSelector
+from kuadrant.gateways.push import Token
 from kuadrant.operator.admission import GatewayPods, gateway_pods
-from kuadrant.xds import Admission, Denial, Peer
+from kuadrant.xds import Admission, Denial, Identity, Peer
 
+NONE = Identity()
 SELECTORS = {
     ("ns", "gw"): PodSelector(frozenset({"ns"}), {"gateway": "gw"}),
     ("ns", "other"): PodSelector(frozenset({"ns"}), {"gateway": "other"}),
     ("ns", "same"): PodSelector(frozenset({"ns"}), {"app": "both"}),
     ("elsewhere", "gw"): PodSelector(frozenset({"elsewhere"}), {"gateway": "gw"}),
+    ("ns", "shown"): PodSelector(frozenset({"ns"}), {"gateway": "shown"}, Token("/file", "us")),
 }
 
 
@@ -40,9 +43,9 @@ def found(*pods: Pod) -> GatewayPods:
     return gateway_pods(pods, SELECTORS)
 
 
-def istio(name: str, address: str, namespace: str = "ns") -> Peer:
+def istio(name: str, address: str, namespace: str = "ns", identity: Identity = NONE) -> Peer:
     node = f"router~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"
-    return Peer(address, node)
+    return Peer(address, node, identity=identity)
 
 
 def test_a_pod_gets_what_its_gateway_gets() -> None:
@@ -106,3 +109,29 @@ def test_a_pod_that_is_about_to_go_gets_no_requests() -> None:
     )
     (one,) = found(going).of(("ns", "gw"))
     assert not one.ready
+
+
+def test_whose_object_has_it_show_a_token_has_to_show_one_of_its_own() -> None:
+    pods = found(pod("a", "10.0.0.1", metadata={"labels": {"gateway": "shown"}}))
+
+    def admitted(identity: Identity) -> Admission | Denial:
+        return pods.admit(istio("a", "10.0.0.1", identity=identity))
+
+    assert admitted(Identity("ns/a")) == Admission("ns/a", "ns/shown")
+    ought = "it ought to show a token of pod ns/a, but"
+    assert admitted(NONE) == Denial(f"{ought} it shows none")
+    assert admitted(Identity(problem="it is out of date")) == Denial(f"{ought} it is out of date")
+    assert admitted(Identity("ns/b")) == Denial(f"{ought} it is one of ns/b")
+
+
+def test_a_token_that_is_another_pods_is_never_believed() -> None:
+    pods = found(pod("a", "10.0.0.1"))
+    assert pods.admit(istio("a", "10.0.0.1", identity=Identity("ns/a"))) == Admission("ns/a", "ns/gw")
+    assert pods.admit(istio("a", "10.0.0.1", identity=Identity("ns/b"))) == Denial(
+        "it ought to show a token of pod ns/a, but it is one of ns/b"
+    )
+
+
+def test_a_pod_of_two_gateways_shows_a_token_if_both_their_objects_say_so() -> None:
+    both = pod("a", "10.0.0.1", metadata={"labels": {"gateway": "shown", "app": "both"}})
+    assert found(both).admit(istio("a", "10.0.0.1")) == Admission("ns/a", "ns/same ns/shown")

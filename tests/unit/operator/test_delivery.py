@@ -15,6 +15,7 @@ from kuadrant.operator.delivery import HEARD, Deliveries
 from kuadrant.operator.push import Push, content_of
 from kuadrant.status import Delivery
 from kuadrant.wasm.module import Module
+from kuadrant.xds.peer import nobody
 from tests.certificates import SHOWN
 from tests.unit.operator.test_admission import pod
 
@@ -45,7 +46,9 @@ class Gateway:
 
     def __init__(self) -> None:
         self.running = NEW
-        self._deliveries = Deliveries(Push(MODULE, SHOWN.certificate, 0), lambda: [{"ns/a": (self._said(),)}])
+        self._deliveries = Deliveries(
+            Push(MODULE, SHOWN.certificate, 0, identify=nobody), lambda: [{"ns/a": (self._said(),)}]
+        )
 
     def _said(self) -> Delivery:
         return Delivery(filter="filter", running=content_of(MODULE, self.running))

@@ -20,6 +20,7 @@ from kuadrant.operator.admission import gateway_pods
 from kuadrant.operator.push import Push, pod_states
 from kuadrant.status import Content, Delivery, PodState
 from kuadrant.wasm.module import Module
+from kuadrant.xds.peer import nobody
 from tests.certificates import SHOWN
 from tests.unit.operator.test_admission import pod as gateway_pod
 from tests.unit.operator.test_decision import CLASS
@@ -97,7 +98,7 @@ class Pushing:
 
 @asynccontextmanager
 async def pushing(class_: str = CLASS, gateways_pod: dict[str, Any] | None = None) -> AsyncIterator[Pushing]:
-    push = Push(MODULE, SHOWN.certificate, 0, "127.0.0.1")
+    push = Push(MODULE, SHOWN.certificate, 0, "127.0.0.1", identify=nobody)
     port = await push.start()
     server = PushServer(address=Address("push.example", 8083), authority=SHOWN.authority)
     values: dict[str, Any] = {"delivery": "push", "push": server, "module": address_of(MODULE)}

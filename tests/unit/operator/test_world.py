@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from kuadrant.gateways.provider import SeenPod
+from kuadrant.gateways.push import Token
 from kuadrant.kube.kind import Deleted, Entry, Kind, Snapshot
 from kuadrant.kube.store import Store
 from kuadrant.operator import kinds
@@ -128,14 +130,25 @@ def test_a_policy_that_could_never_be_read_is_not_there() -> None:
     assert cluster.observer.world().unreadable == {}
 
 
-def test_pods_are_their_labels() -> None:
+def test_pods_are_their_labels_and_tokens() -> None:
     """They change their status all the time, which nobody has to hear of."""
     cluster = filled()
-    pod = {"metadata": {"name": "pod", "namespace": "ns", "labels": {"istio": "ingressgateway"}}}
+    projected = {"sources": [{"configMap": {}}, {"serviceAccountToken": {"path": "token", "audience": "a"}}]}
+    pod = {
+        "metadata": {"name": "pod", "namespace": "ns", "labels": {"istio": "ingressgateway"}},
+        "spec": {
+            "volumes": [{"name": "tokens", "projected": projected}, {"name": "other", "emptyDir": {}}],
+            "containers": [
+                {"volumeMounts": [{"name": "tokens", "mountPath": "/x/"}]},
+                {"volumeMounts": [{"name": "other", "mountPath": "/y"}]},
+            ],
+        },
+    }
     cluster.put(kinds.PODS, pod)
     first = cluster.observer.world()
     assert cluster.mattered
-    assert first.pods == {"ns": ({"istio": "ingressgateway"},)}
+    seen = SeenPod({"istio": "ingressgateway"}, frozenset({Token("/x/token", "a")}))
+    assert first.pods == {"ns": (seen,)}
 
     cluster.put(kinds.PODS, pod)
     assert not cluster.mattered

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.gateways.provider import Surroundings
+    from kuadrant.gateways.push import Token
 
 __all__ = [
     "CONTROLLERS",
     "DRAIN",
     "KINDS",
     "NAME",
+    "TOKEN",
     "Observation",
     "extension_policy_name",
     "gateway_objects",
@@ -44,6 +46,8 @@ __all__ = [
 
 NAME: Final = "Envoy Gateway"
 CONTROLLERS: Final[tuple[str, ...]] = ("gateway.envoyproxy.io/gatewayclass-controller",)
+TOKEN: Final[Token | None] = None
+"""By default its proxies have none: they prove themselves by a certificate that all of them share."""
 DRAIN: Final = 60.0
 """What Envoy Gateway starts Envoy with (``--drain-time-s``). A plugin's filter is off, and routes turn it on: with the plugin goes what
 turns it on, for connections to the former listener as well, whose filters stay."""

@@ -8,7 +8,7 @@ from kuadrant.gateways.istio.objects import envoy_filter_name, gateway_objects, 
 from kuadrant.gateways.istio.ownership import is_needed, owner
 from kuadrant.gateways.istio.push import push_filter_name
 from kuadrant.gateways.istio.router_order import router_order
-from kuadrant.gateways.istio.selection import GATEWAY_NAME, NotSelectable, Selection, selection
+from kuadrant.gateways.istio.selection import GATEWAY_NAME, TOKEN, NotSelectable, Selection, selection
 from kuadrant.gateways.provider import ObjectKind, Standing
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "GATEWAY_NAME",
     "KINDS",
     "NAME",
+    "TOKEN",
     "NotSelectable",
     "Selection",
     "envoy_filter_name",

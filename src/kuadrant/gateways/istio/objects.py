@@ -35,7 +35,11 @@ def gateway_objects(
         return GatewayObjects(namespace, name, problem=problem)
     way = delivery(gateway, settings.delivery)
     served = pushed(gateway, wanted, settings.configure) if way == "push" else {}
-    selector = None if isinstance(pods, NotSelectable) else PodSelector(frozenset({namespace}), pods.labels)
+    selector = (
+        None
+        if isinstance(pods, NotSelectable)
+        else PodSelector(frozenset({namespace}), pods.labels, pods.token)
+    )
     if not wanted:
         return GatewayObjects(namespace, name, pushed=served, pods=selector)
     reason = pods.reason if isinstance(pods, NotSelectable) else _unclear_ports(pods, wanted)

@@ -45,7 +45,7 @@ def push_filter(
         for form in _PLUGIN_FILTERS
     ]
     for table in tables:
-        asking = asking_filter(resource_name(namespace, name, table.port), server)
+        asking = asking_filter(resource_name(namespace, name, table.port), server, pods.token)
         pod_port = None if table.port is None else pods.pod_ports[table.port]
         patches.append(_patch(_ROUTER, pod_port, {"operation": "INSERT_BEFORE", "value": asking}))
     return {

@@ -10,12 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
+
+from kuadrant.gateways.push import Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.api.service import Service
+    from kuadrant.gateways.provider import SeenPod
+
+TOKEN: Final = Token("/var/run/secrets/tokens/istio-token", "istio-ca")
+"""What Istio gives the pods of its proxies, by which they prove themselves to istiod."""
 
 GATEWAY_NAME: Final = "gateway.networking.k8s.io/gateway-name"
 _LEGACY_GATEWAY_NAME: Final = "istio.io/gateway-name"
@@ -24,12 +31,14 @@ _LEGACY_GATEWAY_NAME: Final = "istio.io/gateway-name"
 class Selection(Struct, frozen=True):
     """The labels that the pods of a Gateway have, and whether ``targetRefs`` finds all of them.
 
-    ``pod_ports`` are the pods' ports, by number or name, for the ports of the Gateway's Service as far as it is known.
+    ``pod_ports`` are the pods' ports, by number or name, for the ports of the Gateway's Service as far as it is known. ``token`` is
+    there if every pod has it.
     """
 
     labels: dict[str, str]
     by_reference: bool
     pod_ports: dict[int, int | str] = field(default_factory=dict)
+    token: Token | None = TOKEN
 
 
 class NotSelectable(Struct, frozen=True, gc=False):
@@ -41,17 +50,32 @@ class NotSelectable(Struct, frozen=True, gc=False):
 def selection(
     gateway: Gateway,
     services: Mapping[tuple[str, str], Service],
-    pods: Iterable[Mapping[str, str]],
+    pods: Iterable[SeenPod],
     *,
     target_refs: bool = True,
 ) -> Selection | NotSelectable:
-    """Decide from the Gateway's Service, if it names one, and from ``pods``, the labels of pods in the Gateway's namespace.
+    """Decide from the Gateway's Service, if it names one, and from ``pods``, those in the Gateway's namespace.
 
-    Services are by namespace and name. Without any pod, those of the Gateway are expected to look as its Service says.
-    ``target_refs`` tells whether this version of Istio has them; without, the label that they stand for is as good.
+    Services are by namespace and name. Without any pod, those of the Gateway are expected to look as its Service says, and to have
+    what Istio gives them. ``target_refs`` tells whether this version of Istio has them; without, the label that they stand for is as
+    good.
     """
-    name = gateway.metadata.name
     pods = tuple(pods)
+    found = _found(gateway, services, [pod.labels for pod in pods], target_refs=target_refs)
+    if isinstance(found, NotSelectable):
+        return found
+    behind = (pod for pod in pods if found.labels.items() <= pod.labels.items())
+    return found if all(TOKEN in pod.tokens for pod in behind) else replace(found, token=None)
+
+
+def _found(
+    gateway: Gateway,
+    services: Mapping[tuple[str, str], Service],
+    pods: list[Mapping[str, str]],
+    *,
+    target_refs: bool,
+) -> Selection | NotSelectable:
+    name = gateway.metadata.name
     address = _service_address(gateway)
     if address is None:
         # Istio's own name for it.

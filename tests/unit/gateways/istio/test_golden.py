@@ -16,7 +16,7 @@ from kuadrant.compiler import compile_gateways
 from kuadrant.dialects import Service, kuadrant
 from kuadrant.gateways import envoy, istio
 from kuadrant.gateways.module import served_module
-from kuadrant.gateways.provider import Settings
+from kuadrant.gateways.provider import SeenPod, Settings
 from kuadrant.gateways.push import PushServer
 
 if TYPE_CHECKING:
@@ -29,9 +29,15 @@ SHA256 = "12879567faee3d2625a4998f6a4e622ded01163133bdef2b539bfa62f921cdd8"
 
 class Facts(Struct, forbid_unknown_fields=True, rename="camel"):
     pods: tuple[dict[str, str], ...] = ()
+    token: bool = True
     target_refs: bool = True
     address: Literal["pinned", "plain"] = "pinned"
     push: PushServer | None = None
+
+    @property
+    def seen(self) -> tuple[SeenPod, ...]:
+        tokens = frozenset({istio.TOKEN} if self.token else ())
+        return tuple(SeenPod(labels, tokens) for labels in self.pods)
 
 
 @pytest.mark.row(75)
@@ -47,7 +53,7 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
     result = istio.gateway_objects(
         gateway,
         program,
-        istio.selection(gateway, services, facts.pods, target_refs=facts.target_refs),
+        istio.selection(gateway, services, facts.seen, target_refs=facts.target_refs),
         Settings(
             module=served_module(HOST, 8082, SHA256, facts.address),
             configure=partial(kuadrant.render, service=Service(envoy.RATE_LIMIT_CLUSTER)),

@@ -7,7 +7,10 @@ import pytest
 from kuadrant.api.gateway import Gateway, GatewayAddress, GatewaySpec, GatewayStatus, Listener
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.api.service import Service, ServicePort, ServiceSpec
-from kuadrant.gateways.istio import GATEWAY_NAME, NotSelectable, Selection, selection
+from kuadrant.gateways import istio
+from kuadrant.gateways.istio import GATEWAY_NAME, TOKEN, NotSelectable, Selection
+from kuadrant.gateways.provider import SeenPod
+from kuadrant.gateways.push import Token
 
 NAMED = {GATEWAY_NAME: "gw", "istio": "ingressgateway"}
 UNNAMED = {"istio": "ingressgateway", "version": "1"}
@@ -34,6 +37,16 @@ def _gateway(asked: str | None = None, has: str | None = None) -> Gateway:
 def _services(selector: dict[str, str], namespace: str = "ns") -> dict[tuple[str, str], Service]:
     metadata = ObjectMeta(name="svc", namespace=namespace)
     return {(namespace, "svc"): Service(metadata=metadata, spec=ServiceSpec(selector=selector))}
+
+
+def selection(
+    gateway: Gateway,
+    services: dict[tuple[str, str], Service],
+    pods: tuple[dict[str, str], ...],
+    tokens: tuple[Token, ...] = (TOKEN,),
+) -> Selection | NotSelectable:
+    """With pods that have these labels, and all of them these tokens."""
+    return istio.selection(gateway, services, [SeenPod(labels, frozenset(tokens)) for labels in pods])
 
 
 SELECTING = _services({"istio": "ingressgateway"})
@@ -111,3 +124,17 @@ def test_what_cannot_be_meant_is_said(
     address: str, services: dict[tuple[str, str], Service], reason: str
 ) -> None:
     assert selection(_gateway(asked=address), services, (UNNAMED,)) == NotSelectable(reason)
+
+
+def test_a_token_is_shown_where_every_pod_has_it() -> None:
+    other = Token("/var/run/secrets/kubernetes.io/serviceaccount/token", "")
+
+    def token(*pods: SeenPod) -> Token | None:
+        found = istio.selection(_gateway(asked="svc"), SELECTING, pods)
+        assert isinstance(found, Selection)
+        return found.token
+
+    having, lacking = SeenPod(UNNAMED, frozenset({other, TOKEN})), SeenPod(UNNAMED, frozenset({other}))
+    assert token() == TOKEN
+    assert token(having, SeenPod({"app": "another"})) == TOKEN
+    assert token(having, lacking) is None
