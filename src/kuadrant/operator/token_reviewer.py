@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,7 @@ _ACCOUNT: Final = "system:serviceaccount:"
 _AGAIN_SECONDS: Final = 1.0
 _AT_ONCE: Final = 8
 """Anybody can show anything: it must not keep us from asking for something else."""
+_REMEMBERED: Final = 10_000
 
 
 class _User(Struct, frozen=True):
@@ -46,19 +48,25 @@ class _Review(Struct, frozen=True):
 
 
 class TokenReviewer:
-    """Asks the API server whose tokens are that were made for one of ``audiences``."""
+    """Asks the API server whose tokens are that were made for one of ``audiences``.
+
+    While it cannot be asked, a token is what it was when it could: a proxy that is started again in a pod that stays shows the same.
+    """
 
     def __init__(self, client: httpx2.AsyncClient, audiences: Iterable[str]) -> None:
         self._client = client
         self._audiences = tuple(audiences)
         self._room = asyncio.Semaphore(_AT_ONCE)
+        self._known: dict[bytes, Identity] = {}
         self._said: str | None = None
 
     async def identify(self, token: str) -> Identity:
         """Return the pod (``namespace/name``) that ``token`` is bound to, or why it proves nothing.
 
-        It lasts until the API server has answered: an Envoy whose stream ended would come back after half a minute.
+        For a token that is not known it lasts until the API server has answered: an Envoy whose stream ended would come back after
+        half a minute.
         """
+        digest = hashlib.sha256(token.encode()).digest()
         review = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
@@ -70,7 +78,9 @@ class TokenReviewer:
                 async with self._room:
                     answer = await self._client.post(_PATH, json=review)
                 if answer.is_success:
-                    return _identity(msgspec.json.decode(answer.content, type=_Review).status)
+                    identity = _identity(msgspec.json.decode(answer.content, type=_Review).status)
+                    self._note(digest, identity)
+                    return identity
                 problem = read_status(answer.status_code, answer.content).message
             except FAILURES as error:
                 problem = describe(error)
@@ -78,7 +88,16 @@ class TokenReviewer:
                 problem = f"the answer cannot be read: {error}"
             finally:
                 self._report(problem)
+            if (known := self._known.get(digest)) is not None:
+                return known
             await asyncio.sleep(_AGAIN_SECONDS)
+
+    def _note(self, digest: bytes, identity: Identity) -> None:
+        self._known.pop(digest, None)
+        if identity.pod:
+            self._known[digest] = identity
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
 
     def _report(self, problem: str) -> None:
         if problem and problem != self._said:
