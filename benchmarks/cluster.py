@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import yaml
 
+from kuadrant.dialects import unpacked
 from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
 from kuadrant.kube.store import Store
@@ -433,6 +434,11 @@ async def scale(size: int, gateways: int, edits: int, *, profile: bool) -> dict[
     return figures
 
 
+def text_of(spec: dict[str, Any]) -> str:
+    """What a WasmPlugin has its gateway do."""
+    return unpacked(json.dumps(spec["pluginConfig"]).encode()).decode()
+
+
 async def _edit(one: Bench, number: int) -> tuple[float, float, float, int]:
     """Change condition and limit of one policy.
 
@@ -448,7 +454,7 @@ async def _edit(one: Bench, number: int) -> tuple[float, float, float, int]:
         nonlocal limited, held
         for entry in one.plugins.entries.values():
             version = entry.resource_version
-            if version not in without and tenant not in json.dumps(entry.object["spec"]):
+            if version not in without and tenant not in text_of(entry.object["spec"]):
                 without.add(version)
         (limitador,) = (entry.object for entry in one.limitadors.entries.values())
         if not limited and any(limit["max_value"] == most for limit in limitador["spec"]["limits"]):

@@ -34,8 +34,8 @@ ROOTS = {
 MODULES = HERE.parent / "src" / "kuadrant" / "wasm" / "modules"
 PACKAGED = MODULES / "kuadrant-wasm-shim.wasm"
 LOCK = MODULES / lock.NAME
-VERSION = "0.2.0"
-DIALECTS = ("kuadrant-v1",)
+VERSION = "0.3.0"
+DIALECTS = ("kuadrant-v2", "kuadrant-v1")
 KEPT = 1
 """How many versions before the current one stay."""
 ZIG_VERSION = "0.17.1"

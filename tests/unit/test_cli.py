@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -130,7 +131,7 @@ def test_the_list_of_modules_is_for_people_and_for_programs(run: Callable[..., t
         "version": current().version,
         "sha256": sha256,
         "size": len(current().data),
-        "dialects": ["kuadrant-v1"],
+        "dialects": ["kuadrant-v2", "kuadrant-v1"],
         "source": "wasm-shim/",
         "current": True,
     }
@@ -223,6 +224,8 @@ def test_a_build_whose_module_was_changed_does_not_start_and_says_why(
     modules = Path(shutil.copytree(Path(catalogue.__file__).parent / "modules", tmp_path / "modules"))
     with (modules / "kuadrant-wasm-shim.wasm").open("ab") as file:
         file.write(b"\0")
+    # What a command imports when it runs finds its own files where they are.
+    importlib.import_module("kuadrant.standalone.run")
     monkeypatch.setattr("kuadrant.wasm.catalogue.resources.files", lambda _package: tmp_path)
     shutil.copytree(EXAMPLES / "toystore", tmp_path / "toystore")
     monkeypatch.chdir(tmp_path / "toystore")

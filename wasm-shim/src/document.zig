@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const json = @import("json.zig");
+const pack = @import("pack.zig");
 const Allocator = std.mem.Allocator;
 
 pub const version = 1;
@@ -67,12 +68,20 @@ pub const Entry = struct {
     expression: ?[]const u8 = null,
 };
 
-/// The document in `text`. Its strings belong to `allocator`. One of another version is called just that, whatever else it has.
+/// The document in `text`, packed or not. Its strings belong to `allocator`. One of another version is called just that, whatever else
+/// it has.
 pub fn parse(allocator: Allocator, text: []const u8) json.Error!Document {
-    if (try json.peekNumber("version", allocator, text)) |found| if (found != version) {
-        const root: json.Path = .{};
-        const path = root.field("version");
-        return json.refuse(&path, "{d} is not known, this module reads version {d}", .{ found, version });
+    const found = try json.peekNumber("version", allocator, text) orelse return json.parse(Document, allocator, text);
+    const root: json.Path = .{};
+    const path = root.field("version");
+    return switch (found) {
+        version => json.parse(Document, allocator, text),
+        pack.version => {
+            const unpacked = try pack.unpack(allocator, text);
+            const inner = try json.peekNumber("version", allocator, unpacked);
+            if (inner) |number| if (number != version) return json.refuse(&path, "{d} is packed, where {d} has to be", .{ number, version });
+            return json.parse(Document, allocator, unpacked);
+        },
+        else => json.refuse(&path, "{d} is not known, this module reads versions {d} and {d}", .{ found, version, pack.version }),
     };
-    return json.parse(Document, allocator, text);
 }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from kuadrant.dialects import kuadrant
 from kuadrant.dialects.dialect import Dialect, InexpressibleError, UnknownDialectError, Unsupported
 from kuadrant.dialects.expressible import expressible
 from kuadrant.dialects.official import action_sets, policies, rate_limit_policies
+from kuadrant.dialects.packed import packing, unpacked
 from kuadrant.dialects.service import FailureMode, Service
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIALECTS",
+    "OWN",
     "Dialect",
     "FailureMode",
     "InexpressibleError",
@@ -23,14 +27,20 @@ __all__ = [
     "Unsupported",
     "chosen",
     "expressible",
+    "unpacked",
 ]
 
-_OWN = Dialect(name="kuadrant-v1", configure=lambda service: kuadrant.Renderer(service).render, targets=True)
+_V1 = Dialect(name="kuadrant-v1", configure=lambda service: kuadrant.Renderer(service).render, targets=True)
+_V2 = replace(_V1, name="kuadrant-v2", configure=lambda service: packing(_V1.configure(service)))
+
+OWN: Final = (_V2.name, _V1.name)
+"""The names of those that the project's own module reads."""
 
 DIALECTS: Final[dict[str, Dialect]] = {
     one.name: one
     for one in (
-        _OWN,
+        _V2,
+        _V1,
         rate_limit_policies.V0_4,
         rate_limit_policies.V0_5,
         policies.V0_6,

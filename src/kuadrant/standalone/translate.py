@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import yaml
 
-from kuadrant.dialects import Service, chosen
+from kuadrant.dialects import Service, chosen, unpacked
 from kuadrant.gateways import envoy
 from kuadrant.standalone.plan import Surroundings
 
@@ -65,7 +65,8 @@ def translated(plan: Plan, output: Literal["envoy", "shim", "limits"], module: M
 
 
 def _configuration(extension: Mapping[str, Any]) -> object:
-    return msgspec.json.decode(extension["typed_config"]["config"]["configuration"]["value"])
+    text: str = extension["typed_config"]["config"]["configuration"]["value"]
+    return msgspec.json.decode(unpacked(text.encode()))
 
 
 def _short(value: Any, module: Module) -> Any:

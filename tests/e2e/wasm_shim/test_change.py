@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import threading
+import zlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -63,6 +65,12 @@ def scoped(number: int) -> Json:
     return configuration(rule({"key": "n", "expression": f"request.method + '{number}'"}), limiter=patient)
 
 
+def packed(document: Json) -> Json:
+    """The packed form of a configuration."""
+    text = json.dumps(document).encode()
+    return {"version": 2, "size": len(text), "deflate": base64.b64encode(zlib.compress(text)).decode()}
+
+
 def serves(envoy: Envoy, limiter: Service, sign: bytes) -> bool:
     """Whether a new request meets the configuration with this sign."""
     get(envoy.ports["l"])
@@ -98,7 +106,7 @@ def test_every_request_is_limited_while_the_configuration_changes(
         thread.start()
     try:
         for number in range(1, CHANGES + 1):
-            discovered.write(scoped(number))
+            discovered.write(packed(scoped(number)) if number % 2 else scoped(number))
             until(partial(asked, f"GET{number}".encode()), f"configuration {number}")
     finally:
         stop.set()
@@ -146,7 +154,7 @@ def test_a_request_that_waits_while_the_configuration_changes_gets_its_answer(
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ({"version": 2}, "version: 2 is not known, this module reads version 1"),
+        ({"version": 3}, "version: 3 is not known, this module reads versions 1 and 2"),
         (
             configuration(rule({"key": "k", "expression": "1 +"})),
             "hosts[0].rules[0].actions[0].limits[0].entries[0].expression: ",

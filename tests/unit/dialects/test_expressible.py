@@ -6,7 +6,7 @@ import pytest
 
 from kuadrant.api import documents
 from kuadrant.compiler import Compilation, compile_gateways
-from kuadrant.dialects import DIALECTS, Service, expressible
+from kuadrant.dialects import DIALECTS, OWN, Service, expressible
 from kuadrant.status import Evidence, policy_status
 from kuadrant.wasm.releases import KNOWN
 
@@ -57,7 +57,7 @@ def _accepted(compilation: Compilation) -> dict[str, str]:
 
 def test_what_can_be_said_is_left_as_it_is() -> None:
     objects = documents.read([("world.yaml", WORLD)]).objects
-    for dialect in ("kuadrant-v1", "action-sets"):
+    for dialect in (*OWN, "action-sets"):
         assert expressible(objects, compile_gateways, DIALECTS[dialect], "deny", "x") == compile_gateways(
             objects
         )
@@ -106,7 +106,7 @@ def test_a_limit_that_nobody_can_evaluate_fails_or_its_policy_is_not_accepted(di
     )
     fails = b"1 / 0 == 0" in DIALECTS[dialect].render((host,), Service("cluster"))
     assert fails is (_accepted(compilation)["own"] == "Accepted")
-    assert fails is (dialect in {"kuadrant-v1", "action-sets", "action-sets-conditional-data"})
+    assert fails is (dialect in {*OWN, "action-sets", "action-sets-conditional-data"})
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -117,4 +117,4 @@ def test_every_host_of_the_result_can_be_rendered(dialect: str) -> None:
 
 
 def test_every_known_official_release_has_a_dialect() -> None:
-    assert {dialect for dialects in KNOWN.values() for dialect in dialects} == set(DIALECTS) - {"kuadrant-v1"}
+    assert {dialect for dialects in KNOWN.values() for dialect in dialects} == set(DIALECTS) - set(OWN)

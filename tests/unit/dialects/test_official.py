@@ -24,7 +24,7 @@ from kuadrant.compiler.program import (
     RuleProgram,
 )
 from kuadrant.decide import Counters, Request, decide
-from kuadrant.dialects import DIALECTS, InexpressibleError, Service
+from kuadrant.dialects import DIALECTS, OWN, InexpressibleError, Service
 from kuadrant.policy.condition import (
     UNDECIDABLE,
     ExpressionCondition,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-OFFICIAL = [name for name in DIALECTS if name != "kuadrant-v1"]
+OFFICIAL = [name for name in DIALECTS if name not in OWN]
 SERVICE = Service("kuadrant-ratelimit-service")
 
 Asked = list[tuple[str, dict[str, str]]]

@@ -183,7 +183,7 @@ def test_the_order_of_fields_means_nothing(host: Host) -> None:
             ),
         ),
         # what makes no sense
-        (("version",), 2, "version: 2 is not known, this module reads version 1"),
+        (("version",), 3, "version: 3 is not known, this module reads versions 1 and 2"),
         (("services", "limiter", "timeoutMs"), 0, "services.limiter.timeoutMs: must be from 1 to 60000"),
         (("services", "limiter", "timeoutMs"), 60001, "services.limiter.timeoutMs: must be from 1 to 60000"),
         (("services", "limiter", "cluster"), "", "services.limiter.cluster: must not be empty"),
@@ -353,7 +353,7 @@ def test_a_refusal_names_the_field(host: Host, place: tuple[str | int, ...], val
         ),
         (
             b'{"services": {}, "hosts": [[[{}]]], "version": 7}',
-            "version: 7 is not known, this module reads version 1",
+            "version: 7 is not known, this module reads versions 1 and 2",
         ),
         (b'{"version": 99999999999}', "version: must be a whole number from 0 to 4294967295"),
     ],

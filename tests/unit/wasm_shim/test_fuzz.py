@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
+import zlib
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +147,24 @@ def configuration(chance: random.Random) -> bytes:
             written[start : start + chance.choice([0, 0, 1, 5, 1000])] = chance.choice(
                 [b"", b"{", b"]", b'"', b"\\u", b"\xff", b",", b"[" * 50, b"1e9"]
             )
-    return bytes(written)
+    return bytes(written) if chance.random() < 0.8 else packed(chance, bytes(written))
+
+
+def packed(chance: random.Random, text: bytes) -> bytes:
+    """The packed form of a text, sometimes with another size, or with some of its bytes different."""
+    data = bytearray(zlib.compress(text, chance.choice([0, 1, 9])))
+    size = (
+        len(text)
+        if chance.random() < 0.8
+        else chance.choice([0, 1, len(text) - 1, len(text) + 1, 2**26, 2**32])
+    )
+    for _ in range(chance.choice([0, 0, 1, 3])):
+        start = chance.randrange(len(data) + 1)
+        data[start : start + chance.choice([0, 1, 50])] = chance.randbytes(chance.choice([0, 1, 4]))
+    encoded = base64.b64encode(data).decode()
+    return json.dumps(
+        {"version": 2, "size": size, "deflate": encoded[: chance.choice([-1, None, None, None])]}
+    ).encode()
 
 
 def headers(chance: random.Random) -> list[Header]:
