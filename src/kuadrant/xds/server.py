@@ -239,11 +239,12 @@ class Server:
                 await context.write(_to_bytes(response))
             await reader
         finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            # First what must happen: gRPC now and then forgets a call that was cancelled, and with it what is awaited here.
             self._sessions.remove(session)
             self._notify()
             logger.info("Envoy's stream ended", node=session.stream.status().node)
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
 
     async def _read(
         self, requests: AsyncIterator[Any], session: _Session, type_url: str, context: Any

@@ -264,3 +264,18 @@ async def test_an_envoy_gets_what_its_group_gets_once_it_is_admitted() -> None:
 )
 def test_the_address_of_a_peer(peer: str, address: str) -> None:
     assert ip_of(peer) == address
+
+
+async def test_every_stream_that_was_broken_off_is_forgotten(server: Server) -> None:
+    """At whatever moment: gRPC lost one of some hundreds."""
+    port = await server.start()
+    for number in range(1500):
+        client = Client(port, EXTENSIONS)
+        await client.ask("", "x")
+        async with asyncio.timeout(10):
+            while not server.connected():
+                await server.changed()
+            await client.ask("", "x", nonce=str(number))
+            await client.close()
+            while server.status():
+                await server.changed()
