@@ -21,6 +21,7 @@ from kuadrant.operator.memo import are, kept
 from kuadrant.operator.notices import notices
 from kuadrant.operator.pace import Pace
 from kuadrant.operator.patience import Patience
+from kuadrant.operator.settling import Settling
 from kuadrant.operator.statuses import (
     STAYS,
     PolicyStatuses,
@@ -131,6 +132,8 @@ class Reconciler:
         self._wanted_statuses: Mapping[Key, PolicyStatus] = {}
         self._decided_on: Mapping[Key, kinds.StoredPolicy] = {}
         self._kuadrant: Condition | None = None
+        # Each edit of a limit makes the Kuadrant unready for a moment.
+        self._unready = Settling(SETTLE)
         self._affected = Affected({}, {}, {})
         store.listen(self._take)
 
@@ -323,13 +326,15 @@ class Reconciler:
         failures = self._writer.failures
         failure = "; ".join(dict.fromkeys(failures[work] for work in sorted(failures, key=str)))
         self._kuadrant = kept(self._kuadrant, kuadrant_status(world, decision, failure))
+        now = asyncio.get_running_loop().time()
+        self._unready.note(well=self._kuadrant.status == "True", now=now)
         key = (kuadrant.metadata.namespace, kuadrant.metadata.name)
         work, stored = Work("kuadrant", key), self._store.table(kinds.KUADRANTS).entries.get(key)
         if stored is None or not self._is_new(work, self._kuadrant, stored):
             return
         if not self._writer.is_in_place(_kuadrant_status(self._kuadrant, stored)):
             goal = (self._kuadrant, stored.object.metadata.generation)
-            self._mark(self._statuses, work, goal, after=0.0 if self._kuadrant.status == "True" else SETTLE)
+            self._mark(self._statuses, work, goal, after=self._unready.left(now))
 
     def _is_new(self, work: Work, *reasons: object) -> bool:
         """Whether what is wanted or what is there is another than in the former decision; what fails comes again by itself."""
@@ -487,6 +492,9 @@ class Reconciler:
         stored = self._store.table(kinds.KUADRANTS).entries.get(work.key)
         if stored is None or self._kuadrant is None:
             self._writer.forget(work)
+        elif left := self._unready.left(asyncio.get_running_loop().time()):
+            # It has been ready in the meantime.
+            self._statuses.add_after(work, left)
         else:
             await self._writer.apply(work, _kuadrant_status(self._kuadrant, stored))
 

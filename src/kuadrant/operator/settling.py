@@ -1,0 +1,22 @@
+"""What has to be so for a while before it is said; pure."""
+
+from __future__ import annotations
+
+
+class Settling:
+    """Something that is not well, and is to be told of when it has been so for ``seconds`` without a break."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def note(self, *, well: bool, now: float) -> None:
+        """Note how it is."""
+        if well:
+            self._since = None
+        elif self._since is None:
+            self._since = now
+
+    def left(self, now: float) -> float:
+        """For how many seconds nothing is to be told yet; 0 also where all is well."""
+        return 0.0 if self._since is None else max(0.0, self._since + self._seconds - now)
