@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kuadrant.api.meta import ObjectMeta
+    from kuadrant.api.pod import Pod
     from kuadrant.kube.kind import Entry, Kind
     from kuadrant.kube.store import Change, Store
 
@@ -66,6 +67,7 @@ class Observer:
         self._changed: set[Kind[Any]] = set(kinds.ALL)
         self._world = World(objects=Objects())
         self._policies = _Converted[StoredPolicy, RateLimitPolicy](policies.read)
+        self._seen_pods = _Converted(_seen_pod)
         self._objects: dict[Kind[Any], tuple[str, _Converted[Any, Any]]] = {
             kinds.GATEWAY_CLASSES: ("gateway_classes", _Converted(_as_it_is)),
             kinds.GATEWAYS: ("gateways", _Converted(_gateway)),
@@ -125,10 +127,9 @@ class Observer:
 
     def _pods(self, former: Mapping[str, tuple[SeenPod, ...]]) -> Mapping[str, tuple[SeenPod, ...]]:
         pods: dict[str, list[SeenPod]] = {}
-        for (namespace, _), entry in sorted(self._store.table(kinds.PODS).entries.items()):
-            pod = entry.object
-            tokens = frozenset(Token(file, audience) for file, audience in pod.tokens)
-            pods.setdefault(namespace, []).append(SeenPod(pod.metadata.labels, tokens))
+        entries = self._store.table(kinds.PODS).entries
+        for (namespace, _), pod in zip(sorted(entries), self._seen_pods.take(entries), strict=True):
+            pods.setdefault(namespace, []).append(pod)
         return {namespace: kept(former.get(namespace), tuple(seen)) for namespace, seen in pods.items()}
 
     def _of_providers(
@@ -191,6 +192,11 @@ class _OnlyAddresses(Struct, frozen=True):
 
 def _as_it_is(stored: T) -> T:
     return stored
+
+
+def _seen_pod(pod: Pod) -> SeenPod:
+    tokens = frozenset(Token(file, audience) for file, audience in pod.tokens)
+    return SeenPod(pod.metadata.labels, tokens)
 
 
 def _http_route(stored: StoredHTTPRoute) -> HTTPRoute:

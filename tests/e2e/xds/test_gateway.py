@@ -80,6 +80,13 @@ class Provider:
         _, text = await get(self.gateway.admin_port, "/server_info")
         return int(json.loads(text or "{}").get("uptime_current_epoch", "0s").removesuffix("s"))
 
+    async def closed(self, port: int, seconds: int) -> None:
+        """See that the gateway answers nothing there until it has been running for so long."""
+        async with asyncio.timeout(40):
+            while await self.uptime() < seconds:
+                assert await get(port) == (0, "")
+                await asyncio.sleep(0.1)
+
 
 class Push:
     """Our server, and who is admitted to which gateway."""
@@ -137,10 +144,7 @@ async def test_a_gateway_that_starts_while_we_are_away_is_closed_and_opens_when_
     port = free_port()
     provider.write(listener(port, push.filter()))
     await provider.gateway.start()
-    async with asyncio.timeout(40):
-        while await provider.uptime() < 17:  # longer than Envoy would wait by itself
-            assert await get(port) == (0, "")
-            await asyncio.sleep(0.1)
+    await provider.closed(port, 17)  # longer than Envoy would wait by itself
 
     await push.server.start()
     await push.set(module("v1"))
@@ -273,10 +277,7 @@ async def test_a_server_that_a_gateway_does_not_know_gets_no_word_of_it_until_it
     await push.server.start()
     await push.set(module("v1"))
     await provider.gateway.start()
-    async with asyncio.timeout(40):
-        while await provider.uptime() < 5:  # it tries again every two seconds at the least
-            assert await get(port) == (0, "")
-            await asyncio.sleep(0.1)
+    await provider.closed(port, 5)  # it tries again every two seconds at the least
     assert not push.peers
 
     push.credentials.certificate = SHOWN.certificate
@@ -326,10 +327,7 @@ async def test_a_gateway_without_the_token_that_it_is_to_show_asks_for_nothing(
     await push.server.start()
     await push.set(module("v1"))
     await provider.gateway.start()
-    async with asyncio.timeout(40):
-        while await provider.uptime() < 3:
-            assert await get(port) == (0, "")
-            await asyncio.sleep(0.1)
+    await provider.closed(port, 3)
     assert not push.peers
 
     file.write_text("late")

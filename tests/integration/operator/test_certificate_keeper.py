@@ -80,6 +80,15 @@ async def put(api: Api, content: dict[str, Any]) -> None:
     await api.send("POST", SECRETS.collection(api.namespace), json=content)
 
 
+async def spoil(api: Api) -> None:
+    await api.send(
+        "PATCH",
+        path(api),
+        json={"data": {"tls.crt": ""}},
+        headers={"content-type": "application/merge-patch+json"},
+    )
+
+
 async def test_the_leader_makes_it_and_every_replica_shows_it(leader: Replica, other: Replica) -> None:
     await leader.until(lambda: leader.shown)
     await other.until(lambda: other.shown)
@@ -109,12 +118,7 @@ async def test_one_that_was_deleted_is_made_anew_and_shown_by_all(
 
 async def test_one_that_was_spoiled_is_told_of_and_made_anew(leader: Replica, api: Api) -> None:
     await leader.until(lambda: leader.shown)
-    await api.send(
-        "PATCH",
-        path(api),
-        json={"data": {"tls.crt": ""}},
-        headers={"content-type": "application/merge-patch+json"},
-    )
+    await spoil(api)
     await leader.until(lambda: len(leader.shown) == 2)
     assert leader.problems == [
         f"the Secret {api.namespace}/kuadrant-push-server cannot be used: tls.crt or ca.crt is no certificate in PEM"
@@ -127,12 +131,7 @@ async def test_somebody_elses_is_shown_and_left_as_it_is(api: Api) -> None:
     leader = Replica(api, leads=True)
     try:
         await leader.until(lambda: leader.shown)
-        await api.send(
-            "PATCH",
-            path(api),
-            json={"data": {"tls.crt": ""}},
-            headers={"content-type": "application/merge-patch+json"},
-        )
+        await spoil(api)
         await leader.until(lambda: leader.problems)
         stored = (await api.send("GET", path(api))).json()
         assert stored["data"]["tls.crt"] == ""

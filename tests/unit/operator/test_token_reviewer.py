@@ -42,6 +42,14 @@ class ApiServer:
             status = {"authenticated": True, "user": user}
         return httpx2.Response(201, json={"status": status})
 
+    async def left_waiting(self, reviewer: TokenReviewer, token: str) -> asyncio.Task[Identity]:
+        """What asks about a token, and has been given no answer yet."""
+        self.asked.clear()
+        waiting = asyncio.create_task(reviewer.identify(token))
+        await self.asked.wait()
+        assert not waiting.done()
+        return waiting
+
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
@@ -73,9 +81,7 @@ async def test_another_one_waits_until_somebody_can_be_asked(
     server: ApiServer, reviewer: TokenReviewer, failure: Exception | int
 ) -> None:
     server.failure = failure
-    waiting = asyncio.create_task(reviewer.identify("token"))
-    await server.asked.wait()
-    assert not waiting.done()
+    waiting = await server.left_waiting(reviewer, "token")
     server.failure = None
     assert await waiting == POD
 
@@ -88,10 +94,7 @@ async def test_a_token_that_is_no_longer_believed_is_forgotten(
     none = Identity(problem="the API server does not believe it: unknown")
     assert await reviewer.identify("token") == none
     server.failure = 500
-    server.asked.clear()
-    waiting = asyncio.create_task(reviewer.identify("token"))
-    await server.asked.wait()
-    assert not waiting.done()
+    waiting = await server.left_waiting(reviewer, "token")
     server.failure = None
     assert await waiting == none
 
@@ -105,9 +108,6 @@ async def test_only_so_many_are_remembered(
         assert await reviewer.identify(token) == POD
     server.failure = 500
     assert await reviewer.identify("second") == POD
-    server.asked.clear()
-    waiting = asyncio.create_task(reviewer.identify("first"))
-    await server.asked.wait()
-    assert not waiting.done()
+    waiting = await server.left_waiting(reviewer, "first")
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
