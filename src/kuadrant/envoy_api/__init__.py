@@ -5,5 +5,6 @@ that is not there cannot be sent. ``scripts/build_envoy_api.py`` compiles them.
 """
 
 from kuadrant.envoy_api.codec import InvalidResourceError, decode, encode, message
+from kuadrant.envoy_api.wire import field
 
-__all__ = ["InvalidResourceError", "decode", "encode", "message"]
+__all__ = ["InvalidResourceError", "decode", "encode", "field", "message"]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from kuadrant.envoy_api import encode, message
-from kuadrant.gateways.envoy.extension import extension
+from kuadrant.envoy_api import encode, field, message
+from kuadrant.gateways.envoy.extension import WASM, extension
 from kuadrant.operator.admission import GatewayPods, group_of
 from kuadrant.operator.decision import LIMITADOR
 from kuadrant.operator.replicas import teller
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from kuadrant.operator.decision import Decision, GatewayDecision
     from kuadrant.wasm.module import Module
     from kuadrant.xds import Certificate, Connected, Identity, Peer
+
+
+_ANY = message("google.protobuf.Any")
+_STRING = message("google.protobuf.StringValue")
+_EXTENSION = message("envoy.config.core.v3.TypedExtensionConfig")
+_WASM = message("envoy.extensions.filters.http.wasm.v3.Wasm")
 
 
 class _Served(Struct, frozen=True):
@@ -57,7 +63,9 @@ class Push:
         self.replicas: frozenset[str] = frozenset()
         self._credentials = Credentials(certificate)
         self._module = module
-        self._modules = {module.sha256: module}
+        self._modules: dict[str, Module] = {}
+        self._shared: dict[str, bytes] = {}
+        self.add(module)
         tells = teller(self.deliveries, self.changed, lambda peer: ip_of(peer) in self.replicas)
         self._server = Server(
             host=host,
@@ -94,7 +102,9 @@ class Push:
 
     def add(self, module: Module) -> None:
         """Have one more module, before decisions are for it."""
-        self._modules[module.sha256] = module
+        if module.sha256 not in self._modules:
+            self._modules[module.sha256] = module
+            self._shared[module.sha256] = _shared(module)
 
     async def take(self, decision: Decision, pods: GatewayPods) -> None:
         """Serve from now on what was decided, to the pods of each gateway."""
@@ -127,7 +137,7 @@ class Push:
             content = content_of(self._module, configuration)
             # Both are in the version, and nothing else of it can differ.
             version = f"{content.sha256}/{content.configuration}"
-            resource = Resource(name, version, _packed(name, self._module, configuration))
+            resource = Resource(name, version, _parts(name, self._shared[self._module.sha256], configuration))
             self._contents[version] = content
             made[name] = _Served(configuration, content, resource)
         return made
@@ -200,20 +210,22 @@ class Push:
         self._contents = {version: one for version, one in self._contents.items() if version in used}
 
 
-def _packed(name: str, module: Module, configuration: bytes) -> tuple[bytes, ...]:
-    """The bytes of the resource, the module between what is before and after it: all gateways share the one.
+def _shared(module: Module) -> bytes:
+    """The serialized ``Wasm`` of all filters with ``module``; the text of its configuration is empty."""
+    packed = _ANY.FromString(encode(extension("", module.data, b"")))
+    shared: bytes = _EXTENSION.FromString(packed.value).typed_config.value
+    return shared
 
-    It is put in as it is: by way of JSON it would cost more than to send it.
-    """
-    packed = message("google.protobuf.Any").FromString(encode(extension(name, b"", configuration)))
-    resource = message("envoy.config.core.v3.TypedExtensionConfig").FromString(packed.value)
-    filter_ = message("envoy.extensions.filters.http.wasm.v3.Wasm").FromString(resource.typed_config.value)
-    filter_.config.vm_config.vm_id = module.sha256
-    filter_.config.vm_config.code.local.inline_bytes = module.data
-    resource.typed_config.value = filter_.SerializeToString(deterministic=True)
-    packed.value = resource.SerializeToString(deterministic=True)
-    before, _, after = packed.SerializeToString(deterministic=True).partition(module.data)
-    return before, module.data, after
+
+def _parts(name: str, shared: bytes, configuration: bytes) -> tuple[bytes, ...]:
+    """The bytes of the resource ``name``: ``shared``, the one piece of all gateways, with the configuration's text merged into it."""
+    own = _WASM(
+        config={"configuration": {"value": _STRING(value=configuration.decode()).SerializeToString()}}
+    )
+    wasm = field(_ANY, "value", (shared, own.SerializeToString()))
+    typed = field(_EXTENSION, "typed_config", (_ANY(type_url=WASM).SerializeToString(), *wasm))
+    whole = field(_ANY, "value", (_EXTENSION(name=name).SerializeToString(), *typed))
+    return (_ANY(type_url=EXTENSION).SerializeToString(), *whole)
 
 
 def content_of(module: Module, configuration: bytes) -> Content:

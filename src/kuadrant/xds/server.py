@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from msgspec import Struct
 
 from kuadrant import log
-from kuadrant.envoy_api import message
+from kuadrant.envoy_api import field, message
 from kuadrant.xds.peer import Admission, Denial, Identity, Peer, everyone, nobody
 from kuadrant.xds.snapshot import EMPTY, EXTENSION, MESSAGE_LIMIT, Snapshot
 from kuadrant.xds.stream import Refusal, Request, Response, Stream, StreamStatus
@@ -314,10 +314,9 @@ def _from_message(received: Any, type_url: str) -> Request:
 
 
 def _to_bytes(response: Response) -> bytes:
-    result = message("envoy.service.discovery.v3.DiscoveryResponse")(
-        version_info=response.version, type_url=response.type_url, nonce=response.nonce
-    )
+    kind = message("envoy.service.discovery.v3.DiscoveryResponse")
+    rest = kind(version_info=response.version, type_url=response.type_url, nonce=response.nonce)
+    pieces = [rest.SerializeToString()]
     for resource in response.resources:
-        result.resources.add().MergeFromString(resource.packed)
-    serialized: bytes = result.SerializeToString()
-    return serialized
+        pieces += field(kind, "resources", resource.parts)
+    return b"".join(pieces)
