@@ -6,13 +6,13 @@ QUIET_SECONDS is for how long; 600 is what the product promises.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.api_server import samples
 from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, wait
 
 if TYPE_CHECKING:
@@ -33,17 +33,15 @@ OURS = {
     "ratelimitpolicies",
     "wasmplugins",
 }
-_LINE = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<number>\S+)$", re.MULTILINE)
 
 
 def writes(walk: Walk) -> Counter[str]:
     """The writes that the API server has had, by verb and resource, of the kinds that the operator writes."""
     found: Counter[str] = Counter()
-    for line in _LINE.finditer(walk.lab.run("kubectl", "get", "--raw", "/metrics")):
-        labels = dict(re.findall(r'(\w+)="([^"]*)"', line["labels"]))
+    for labels, number in samples(walk.lab, "apiserver_request_total"):
         if labels["verb"] in WRITES and labels["resource"] in OURS:
             name = f"{labels['verb']} {labels['resource']} {labels.get('subresource', '')}".strip()
-            found[name] += int(float(line["number"]))
+            found[name] += number
     return found
 
 
