@@ -36,6 +36,13 @@ _EXTENSION = message("envoy.config.core.v3.TypedExtensionConfig")
 _WASM = message("envoy.extensions.filters.http.wasm.v3.Wasm")
 
 
+class _Carried(Struct, frozen=True):
+    """A module that may be served: its SHA-256, and ``wasm``, the serialized filter with it, whose configuration is empty."""
+
+    sha256: str
+    wasm: bytes
+
+
 class _Served(Struct, frozen=True):
     """A resource, and what it is made from."""
 
@@ -62,10 +69,9 @@ class Push:
     ) -> None:
         self.replicas: frozenset[str] = frozenset()
         self._credentials = Credentials(certificate)
-        self._module = module
-        self._modules: dict[str, Module] = {}
-        self._shared: dict[str, bytes] = {}
+        self._modules: dict[str, _Carried] = {}
         self.add(module)
+        self._module = self._modules[module.sha256]
         tells = teller(self.deliveries, self.changed, lambda peer: ip_of(peer) in self.replicas)
         self._server = Server(
             host=host,
@@ -103,8 +109,7 @@ class Push:
     def add(self, module: Module) -> None:
         """Have one more module, before decisions are for it."""
         if module.sha256 not in self._modules:
-            self._modules[module.sha256] = module
-            self._shared[module.sha256] = _shared(module)
+            self._modules[module.sha256] = _carried(module)
 
     async def take(self, decision: Decision, pods: GatewayPods) -> None:
         """Serve from now on what was decided, to the pods of each gateway."""
@@ -137,7 +142,7 @@ class Push:
             content = content_of(self._module, configuration)
             # Both are in the version, and nothing else of it can differ.
             version = f"{content.sha256}/{content.configuration}"
-            resource = Resource(name, version, _parts(name, self._shared[self._module.sha256], configuration))
+            resource = Resource(name, version, _parts(name, self._module, configuration))
             self._contents[version] = content
             made[name] = _Served(configuration, content, resource)
         return made
@@ -210,25 +215,23 @@ class Push:
         self._contents = {version: one for version, one in self._contents.items() if version in used}
 
 
-def _shared(module: Module) -> bytes:
-    """The serialized ``Wasm`` of all filters with ``module``; the text of its configuration is empty."""
+def _carried(module: Module) -> _Carried:
     packed = _ANY.FromString(encode(extension("", module.data, b"")))
-    shared: bytes = _EXTENSION.FromString(packed.value).typed_config.value
-    return shared
+    return _Carried(module.sha256, _EXTENSION.FromString(packed.value).typed_config.value)
 
 
-def _parts(name: str, shared: bytes, configuration: bytes) -> tuple[bytes, ...]:
-    """The bytes of the resource ``name``: ``shared``, the one piece of all gateways, with the configuration's text merged into it."""
+def _parts(name: str, module: _Carried, configuration: bytes) -> tuple[bytes, ...]:
+    """The bytes of the resource ``name``: one piece that all gateways have together, with the configuration's text merged into it."""
     own = _WASM(
         config={"configuration": {"value": _STRING(value=configuration.decode()).SerializeToString()}}
     )
-    wasm = field(_ANY, "value", (shared, own.SerializeToString()))
+    wasm = field(_ANY, "value", (module.wasm, own.SerializeToString()))
     typed = field(_EXTENSION, "typed_config", (_ANY(type_url=WASM).SerializeToString(), *wasm))
     whole = field(_ANY, "value", (_EXTENSION(name=name).SerializeToString(), *typed))
     return (_ANY(type_url=EXTENSION).SerializeToString(), *whole)
 
 
-def content_of(module: Module, configuration: bytes) -> Content:
+def content_of(module: Module | _Carried, configuration: bytes) -> Content:
     """What a filter runs that has this module and this configuration."""
     return Content(module.sha256, hashlib.blake2b(configuration, digest_size=8).hexdigest())
 

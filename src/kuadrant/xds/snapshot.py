@@ -109,9 +109,7 @@ def _encode_type(
             result[name] = before
         else:
             result[name] = _encode(type_url, name, named[name], source)
-    size = (
-        sum(sum(map(len, item.parts)) + _RESOURCE_OVERHEAD for item in result.values()) + _RESPONSE_OVERHEAD
-    )
+    size = sum(len(item.packed) + _RESOURCE_OVERHEAD for item in result.values()) + _RESPONSE_OVERHEAD
     if size > MESSAGE_LIMIT:
         raise InvalidResourceError(
             f"{type_url}: the {len(result)} resources take {size} bytes, more than the {MESSAGE_LIMIT} of one message"
