@@ -30,7 +30,7 @@ demo: $(VENV)/.run ## Run the toystore example on a real Envoy (PORT, WASM_PORT,
 LAB ?= default
 CLUSTER ?= lab
 GATEWAY ?= istio
-export LAB CLUSTER GATEWAY IMG ADDRESS KUBECTL
+export LAB CLUSTER GATEWAY IMG ADDRESS KUBECTL DEBIAN_SOURCES
 
 .PHONY: local-setup
 local-setup: $(VENV)/.run ## Start a cluster with the operator (LAB=name, CLUSTER=lab|kind|existing, GATEWAY=istio|envoy-gateway|both)
@@ -75,6 +75,10 @@ wasm-shim: $(VENV)/.run ## Fetch an official wasm-shim to be deployed in place o
 
 ##@ Develop
 
+.PHONY: test-fast
+test-fast: $(VENV)/.dev ## Format, lint, types, contracts, bounds and the quick unit tests: a minute or so (TESTS=... for some of them)
+	@$(BIN)/python scripts/run_tests.py --fast $(TESTS)
+
 .PHONY: test
 test: $(if $(ON_CLUSTER),machine) $(VENV)/.dev ## Set up and run every check and test, as root (TESTS=... for some of them)
 	@$(BIN)/python scripts/run_tests.py $(TESTS)
@@ -107,14 +111,30 @@ rows: $(VENV)/.dev ## Show which of Kuadrant's behaviours have a test, and why t
 soak: $(VENV)/.dev ## Compare what is decided with what a real Envoy does, for 200,000 requests (FUZZ_SCALE=20, FUZZ_SEED=...)
 	FUZZ_SCALE=$(or $(FUZZ_SCALE),20) $(BIN)/python -m pytest --timeout 14400 tests/e2e/differential
 
+.PHONY: prove-expressions
+prove-expressions: $(VENV)/.dev ## Compare a million evaluations with Google's CEL, and run ten million random programs: some minutes
+	FUZZ_SCALE=100 $(BIN)/python -m pytest --timeout 14400 -k fuzz tests/unit/expressions
+
 .PHONY: prove-modules
 prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, download from it all at once: a quarter of an hour, as root
 	SWAPS=20 SWAPS_APART=3 $(BIN)/python -m pytest --capture=no tests/e2e/standalone/test_modules.py tests/e2e/wasm/test_rolling.py
 	FUZZ_SCALE=200 $(BIN)/python -m pytest --timeout 3600 tests/unit/wasm/test_server_fuzz.py
 	$(BIN)/python -m benchmarks.module_downloads
 
+.PHONY: prove-edits
+prove-edits: machine $(VENV)/.dev ## Edit 200 policies 30 times a second for five minutes, on both providers both ways: half an hour, as root
+	STEADY_SECONDS=300 $(BIN)/python -m pytest --capture=no --timeout 1200 tests/lab/prove_edits.py
+
+.PHONY: prove-tenants
+prove-tenants: machine $(VENV)/.dev ## Have a hostile tenant beside an honest one, on both providers both ways: a quarter of an hour, as root
+	TENANT_SECONDS=$(or $(TENANT_SECONDS),60) $(BIN)/python -m pytest --capture=no --timeout 1200 tests/lab/prove_tenants.py
+
+.PHONY: prove-attacks
+prove-attacks: machine $(VENV)/.dev ## Attack everything that is deployed at once, and see that nothing ends: a quarter of an hour, as root (ATTACK_SECONDS=600)
+	ATTACK_SECONDS=$(or $(ATTACK_SECONDS),600) $(BIN)/python -m pytest --capture=no --timeout 2400 tests/lab/prove_attacks.py
+
 .PHONY: coverage
-coverage: $(VENV)/.dev ## Run the tests and show the lines and branches that none of them reaches
+coverage: $(VENV)/.dev ## Run the tests, show the lines and branches that none of them reaches, and hold the floor (TESTS=...)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses 2 $(TESTS)
 	$(BIN)/coverage combine --quiet
@@ -128,8 +148,8 @@ shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 	@$(BIN)/python wasm-shim/build.py
 
 .PHONY: generate
-generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/, bundle/ and docs/settings.md
-	@for what in crds chart bundle settings; do $(BIN)/python -m scripts.generate_$$what || exit; done
+generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/, bundle/ and the pages of docs/ that are made
+	@for what in crds chart bundle settings reasons attributes; do $(BIN)/python -m scripts.generate_$$what || exit; done
 
 .PHONY: wheel
 wheel: $(VENV)/.run ## Build the wheel into dist/
@@ -137,7 +157,7 @@ wheel: $(VENV)/.run ## Build the wheel into dist/
 	@ls dist/*.whl
 
 .PHONY: image
-image: $(VENV)/.run ## Build the operator's image into dist/ without any base image (IMG=its name; needs mmdebstrap)
+image: $(VENV)/.run ## Build the operator's image into dist/ without any base image (IMG, DEBIAN_SOURCES; needs mmdebstrap)
 	@$(BIN)/python -m lab image dist/kuadrant-operator.tar
 
 .PHONY: lock

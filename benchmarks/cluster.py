@@ -2,10 +2,11 @@
 
     .venv/bin/python -m benchmarks.cluster [--sizes 100 1000] [--gateways 1 10] [--edits 10] [--listeners 63]
 
-etcd and kube-apiserver, `kuadrant operator` and `kuadrant ratelimit` run as processes of this machine; the CRDs are Gateway API's,
-Istio's and ours. There is no Istio: what it would read is what is measured. Each route has a host name and a policy of its own.
-Writes are counted in the API server's audit log, by who made them; CPU and memory are those of the operator's process.
-The peer is the API server itself: the same number of objects applied by a client that does nothing else.
+etcd and kube-apiserver, `kuadrant operator` and `kuadrant ratelimit` run as processes of this machine; the
+CRDs are Gateway API's, Istio's and ours. There is no Istio: what it would read is what is measured. Each
+route has a host name and a policy of its own. Writes are counted in the API server's audit log, by who made
+them; CPU and memory are those of the operator's process. The peer is the API server itself: the same number
+of objects applied by a client that does nothing else.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+import msgspec
 import yaml
 
+from kuadrant.api import limit_packing
+from kuadrant.api.limitador import LimitadorSpec
 from kuadrant.dialects import unpacked
 from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
@@ -38,6 +42,8 @@ from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
+
+    from kuadrant.api.limitador import Limit
 
 CRD = Path(__file__).parents[1] / "config" / "crd"
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -439,11 +445,17 @@ def text_of(spec: dict[str, Any]) -> str:
     return unpacked(json.dumps(spec["pluginConfig"]).encode()).decode()
 
 
+def limits_of(spec: dict[str, Any]) -> tuple[Limit, ...]:
+    """The limits of a Limitador resource."""
+    raw = msgspec.Raw(msgspec.json.encode(spec["limits"]))
+    return limit_packing.limits_of(LimitadorSpec(raw, tuple(spec.get("packedLimits", ())))).limits
+
+
 async def _edit(one: Bench, number: int) -> tuple[float, float, float, int]:
     """Change condition and limit of one policy.
 
-    Returns the seconds until both are in every object, those from when the Limitador had the limit until the rate limit service said
-    that it holds it, and the operator's CPU seconds and writes for all of it.
+    Returns the seconds until both are in every object, those from when the Limitador had the limit until the
+    rate limit service said that it holds it, and the operator's CPU seconds and writes for all of it.
     """
     tenant, most = f"edited-{secrets.token_hex(4)}", 1000 + number
     mark, cpu = one.cluster.mark(), one.operator.cpu()
@@ -457,7 +469,7 @@ async def _edit(one: Bench, number: int) -> tuple[float, float, float, int]:
             if version not in without and tenant not in text_of(entry.object["spec"]):
                 without.add(version)
         (limitador,) = (entry.object for entry in one.limitadors.entries.values())
-        if not limited and any(limit["max_value"] == most for limit in limitador["spec"]["limits"]):
+        if not limited and any(limit.max_value == most for limit in limits_of(limitador["spec"])):
             limited = time.monotonic()
         observed = limitador.get("status", {}).get("observedGeneration", 0)
         if limited and not held and observed == limitador["metadata"]["generation"]:

@@ -1,11 +1,13 @@
-"""Compare following HTTPRoutes with lightkube's list and watch: time, CPU time per object and event, and memory.
+"""Compare following HTTPRoutes with lightkube's list and watch.
+
+Time, CPU time per object and event, and memory.
 
     .venv/bin/python benchmarks/kube.py [--objects N] [--rounds N]
 
-A server on core 0 sends prepared bytes: N HTTPRoutes of about 4 KB each, as an API server gives them (with managedFields),
-then a MODIFIED event for each. Clients run on core 1, each in a process of its own. Rounds alternate, and the median of each
-figure is shown. lightkube gets the routes as generic resources (dicts), as it would without structs of ours. A ratio
-above 1 is in our favour.
+A server on core 0 sends prepared bytes: N HTTPRoutes of about 4 KB each, as an API server gives them (with
+managedFields), then a MODIFIED event for each. Clients run on core 1, each in a process of its own. Rounds
+alternate, and the median of each figure is shown. lightkube gets the routes as generic resources (dicts), as
+it would without structs of ours. A ratio above 1 is in our favour.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""100 gateways that want the module at once: seconds and memory of a server that has half a core, beside nginx (sendfile).
+"""100 gateways that want the module at once.
 
-    sudo .venv/bin/python -m benchmarks.module_downloads [--downloads N] [--mib M] [--share PERCENT] [--rounds N]
+Seconds and memory of a server that has half a core, beside nginx (sendfile).
 
-Both servers run, one after the other, on core 0 in a control group that gives them `--share` percent of it; the clients, this
-process, on core 1. Needs root for the control group; nginx (Debian: apt-get install nginx-light) is left out if it is not there.
-Exit code 1 if a round of ours takes more than 10 s or 64 MiB.
+    sudo .venv/bin/python -m benchmarks.module_downloads --downloads N --mib M --share PERCENT --rounds N
+
+Both servers run, one after the other, on core 0 in a control group that gives them `--share` percent of it;
+the clients, this process, on core 1. Needs root for the control group; nginx (Debian: apt-get install
+nginx-light) is left out if it is not there. Exit code 1 if a round of ours takes more than 10 s or 64 MiB.
 """
 
 from __future__ import annotations
@@ -99,7 +101,10 @@ def module(size: int) -> Module:
 
 
 def memory(pid: int) -> float:
-    """The most that a process has had resident since it began, in MiB, of its own (shared pages of files left out)."""
+    """The most that a process has had resident since it began, in MiB.
+
+    Pages that it shares through files are left out.
+    """
     fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return (int(fields["VmHWM"].split()[0]) - int(fields["RssFile"].split()[0])) / 1024
 

@@ -2,11 +2,12 @@
 
     .venv/bin/python benchmarks/module_server.py [--rounds N] [--seconds S] [--connections C ...] [--discard]
 
-Needs nginx (Debian: apt-get install nginx-light). Servers run on core 0; the client, this process, on core 1. The client reads
-bodies, as gateways do. With --discard it has the kernel throw them away (MSG_TRUNC), which makes sendfile look better than it
-is: on loopback its pages are then never touched by anybody. Where the client is busy ("client" near 100 %), the requests per
-second say little and the CPU time per request says it all. Rounds of both servers alternate and
-the median of each figure is shown. A ratio above 1 is in the module server's favour.
+Needs nginx (Debian: apt-get install nginx-light). Servers run on core 0; the client, this process, on core 1.
+The client reads bodies, as gateways do. With --discard it has the kernel throw them away (MSG_TRUNC), which
+makes sendfile look better than it is: on loopback its pages are then never touched by anybody. Where the
+client is busy ("client" near 100 %), the requests per second say little and the CPU time per request says it
+all. Rounds of both servers alternate and the median of each figure is shown. A ratio above 1 is in the module
+server's favour.
 """
 
 from __future__ import annotations
@@ -203,7 +204,8 @@ def measure(
 ) -> Round:
     """Keep ``connections`` requests under way for ``seconds``, each on a new connection if ``cold``."""
     request = (
-        f"GET {server.paths[size]} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUser-Agent: Go-http-client/1.1\r\n"
+        f"GET {server.paths[size]} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUser-Agent: "
+        "Go-http-client/1.1\r\n"
         f"Accept-Encoding: gzip\r\n{'Connection: close' + chr(13) + chr(10) if cold else ''}\r\n"
     ).encode()
     sink = bytearray(2 * max(SIZES.values()))

@@ -1,11 +1,13 @@
-"""What pushing to many gateways costs: CPU and memory of the operator's push server, beside a bare gRPC server that writes the same.
+"""What pushing to many gateways costs.
+
+CPU and memory of the operator's push server, beside a bare gRPC server that writes the same.
 
     .venv/bin/python benchmarks/push.py [--streams N] [--seconds N]
 
-N gateways with a pod each are connected by a stream each, from a process of its own. First an edit changes one of them each second,
-then one that changes all of them each second. Each response has the whole module in it. The peer is a gRPC server, with TLS too, without
-any protocol that writes as many bytes to as many streams at the same times, and gets a message back for each. A ratio above 1 is what
-knowing who runs what costs.
+N gateways with a pod each are connected by a stream each, from a process of its own. First an edit changes
+one of them each second, then one that changes all of them each second. Each response has the whole module in
+it. The peer is a gRPC server, with TLS too, without any protocol that writes as many bytes to as many streams
+at the same times, and gets a message back for each. A ratio above 1 is what knowing who runs what costs.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ import grpc  # type: ignore[import-untyped]
 
 from kuadrant import log
 from kuadrant.envoy_api import message
+from kuadrant.gateways.delivery_mode import resource_name
 from kuadrant.gateways.provider import GatewayObjects
-from kuadrant.gateways.push import resource_name
-from kuadrant.operator.admission import GatewayPod, GatewayPods
-from kuadrant.operator.certificate import made
-from kuadrant.operator.decision import GatewayDecision
-from kuadrant.operator.push import Push
+from kuadrant.operator.core.decision import GatewayDecision
+from kuadrant.operator.push.certificate import made
+from kuadrant.operator.push.gateway_pods import GatewayPod, GatewayPods
+from kuadrant.operator.push.server import Push
 from kuadrant.wasm.catalogue import current
 from kuadrant.xds import Certificate, Credentials
 from kuadrant.xds.peer import nobody
@@ -77,7 +79,7 @@ class Ours:
             pushed = {resource_name(*key): text}
             wanted = GatewayObjects(key[0], key[1], objects=({},), pushed=pushed)
             self._decisions[key] = GatewayDecision(provider=None, wanted=wanted)
-        decision: Any = SimpleNamespace(gateways=self._decisions, module=current())
+        decision: Any = SimpleNamespace(gateways=self._decisions, module=SimpleNamespace(address=current()))
         await self._push.take(decision, self._pods)
         self._push.deliveries()
 
@@ -245,7 +247,8 @@ def main() -> None:
         (share, most), (bare_share, bare_most) = ours[what], bare[what]
         print(
             f"{words}: {share:.1%} of a core and {most:.0f} MiB; "
-            f"bare gRPC {bare_share:.1%} and {bare_most:.0f} MiB; ratio {share / bare_share:.2f} and {most / bare_most:.2f}"
+            f"bare gRPC {bare_share:.1%} and {bare_most:.0f} MiB; ratio {share / bare_share:.2f} and "
+            f"{most / bare_most:.2f}"
         )
 
 

@@ -1,7 +1,9 @@
-"""The rate limit service against a bare grpc.aio servicer that always answers OK, one after the other on one core.
+"""The rate limit service against a bare grpc.aio servicer that always answers OK.
 
-The server is pinned to core 0, the load (h2load, of the package nghttp2-client) to core 1. Every server gets the same
-request: one descriptor with two entries, for a domain with 500 limits of which one applies.
+They run one after the other on one core.
+
+The server is pinned to core 0, the load (h2load, of the package nghttp2-client) to core 1. Every server gets
+the same request: one descriptor with two entries, for a domain with 500 limits of which one applies.
 
     python benchmarks/rate_limit_service.py [--calls 60000] [--connections 8] [--streams 16]
 """
@@ -20,17 +22,20 @@ from typing import NamedTuple
 
 import grpc  # type: ignore[import-untyped]
 
+from kuadrant.api.caller_token import HEADER, fingerprint, shown
 from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService, make_server
 from kuadrant.ratelimit.service import SERVICE
 
 ANSWER = message("envoy.service.ratelimit.v3.RateLimitResponse")
+KEY = b"k" * 32
 REQUEST = message("envoy.service.ratelimit.v3.RateLimitRequest")
 SERVERS = {
     "bare grpc.aio": "constant OK, messages decoded and encoded",
     "bare native": "the same servicer on pygrpc-native",
     "kuadrant": "the rate limit service on pygrpc-native",
+    "kuadrant, token": "the same, of gateways that show their token alone",
     "kuadrant, headers": "the same with x-ratelimit headers",
     "kuadrant on grpcio": "the rate limit service on grpc.aio",
 }
@@ -50,7 +55,7 @@ def limits() -> list[Limit]:
             namespace="default/toystore",
             max_value=1_000_000_000,
             seconds=60,
-            conditions=(f'descriptors[0]["limit.limit_{number}"] == "1"',),
+            conditions=(f'descriptors[0]["limit.limit_{number}__{number:08x}"] == "1"',),
         )
         for number in range(500)
     ]
@@ -69,6 +74,8 @@ async def serve(name: str) -> None:
     """Serve until standard input ends, then print how many calls were answered."""
     os.sched_setaffinity(0, {0})
     service = RateLimitService(limits(), headers="headers" in name)
+    if "token" in name:
+        service.callers.hold((KEY,), fingerprint(KEY))
     if name.startswith("kuadrant"):
         ours = make_server(service, "127.0.0.1", 0, "grpcio" if "grpcio" in name else None)
         await ours.start()
@@ -106,7 +113,10 @@ def cpu_seconds(pid: int) -> float:
 
 def measure(name: str, arguments: argparse.Namespace) -> Result:
     """Start the server ``name``, warm it up, put the load on it and stop it again."""
-    entries = [{"key": "limit.limit_7", "value": "1"}, {"key": "request.headers.x-user", "value": "alice"}]
+    entries = [
+        {"key": "limit.limit_7__00000007", "value": "1"},
+        {"key": "request.headers.x-user", "value": "alice"},
+    ]
     request = REQUEST(domain="default/toystore", descriptors=[{"entries": entries}]).SerializeToString()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -133,6 +143,7 @@ def measure(name: str, arguments: argparse.Namespace) -> Result:
                 f"--max-concurrent-streams={arguments.streams}",
             ]
             command += ["--header=content-type: application/grpc", "--header=te: trailers"]
+            command += [f"--header={HEADER}: {shown((KEY,), 'default/external')}"]
             command.append(f"http://127.0.0.1:{port}/{SERVICE}/ShouldRateLimit")
             subprocess.run(command, check=True, stdout=subprocess.PIPE)
             lines = [line.split("\t") for line in log.read_text().splitlines()]
@@ -170,7 +181,8 @@ def main() -> None:
     if shutil.which("h2load") is None:
         sys.exit("h2load is needed: apt-get install nghttp2-client")
     print(
-        f"{'server':20} {'calls/s':>8} {'CPU us/call':>12} {'p99 ms':>8} {'calls/s ratio':>14} {'CPU ratio':>10}"
+        f"{'server':20} {'calls/s':>8} {'CPU us/call':>12} {'p99 ms':>8} {'calls/s ratio':>14} "
+        f"{'CPU ratio':>10}"
     )
     peer = None
     for name, what in SERVERS.items():
@@ -178,7 +190,8 @@ def main() -> None:
         peer = peer or result
         print(
             f"{name:20} {result.calls_per_second:8.0f} {result.cpu_us:12.1f} {result.p99_ms:8.1f}"
-            f" {result.calls_per_second / peer.calls_per_second:13.2f}x {result.cpu_us / peer.cpu_us:9.2f}x  {what}",
+            f" {result.calls_per_second / peer.calls_per_second:13.2f}x "
+            f"{result.cpu_us / peer.cpu_us:9.2f}x  {what}",
             flush=True,
         )
 

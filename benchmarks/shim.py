@@ -1,11 +1,14 @@
-"""The shim in Envoy against no filter and against Envoy's own ``http.ratelimit`` filter, with the same rate limit service.
+"""The shim in Envoy against no filter and against Envoy's own ``http.ratelimit`` filter.
+
+Both ask the same rate limit service.
 
     .venv/bin/python benchmarks/shim.py [--rounds N] [--seconds S] [--connections C]
 
-Needs wrk and nghttpd (Debian: apt-get install wrk nghttp2-server). Envoy has one worker and core 0 for itself; on core 1 are
-wrk and nghttpd, which is the upstream and, with a canned OK, the rate limit service. Rounds of all cases alternate. CPU is the
-whole Envoy process's time on the core (/proc schedstat) per request: the least of all rounds, as what disturbs only adds. p50 is
-wrk's with one connection: the median of all rounds.
+Needs wrk and nghttpd (Debian: apt-get install wrk nghttp2-server). Envoy has one worker and core 0 for
+itself; on core 1 are wrk and nghttpd, which is the upstream and, with a canned OK, the rate limit service.
+Rounds of all cases alternate. CPU is the whole Envoy process's time on the core (/proc schedstat) per
+request: the least of all rounds, as what disturbs only adds. p50 is wrk's with one connection: the median of
+all rounds.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import envoy as envoy_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ENVOY_CORE, OTHER_CORE = "0", "1"
 LOOPBACK = "127.0.0.1"
@@ -62,6 +65,11 @@ def shim(hostname: str, rules: int = 1) -> Json:
             {"hostname": hostname, "rules": [rule(f"/other{n}") for n in range(rules - 1)] + [rule("/toys")]}
         ],
     }
+    return module_with(configuration)
+
+
+def module_with(configuration: Json) -> Json:
+    """The filter with a configuration."""
     return {
         "@type": f"{TYPES}.filters.http.wasm.v3.Wasm",
         "config": {
@@ -104,7 +112,10 @@ PATHS = {SHIM_MISS_PATH: "/free"}
 
 
 def listener(name: str, filter_configuration: Json | None) -> Json:
-    """A listener of one case; its route asks the native filter for the same descriptor that the shim sends."""
+    """A listener of one case.
+
+    Its route asks the native filter for the same descriptor that the shim sends.
+    """
     actions = [
         {"generic_key": {"descriptor_key": "limit.toys", "descriptor_value": "1"}},
         {"request_headers": {"header_name": ":method", "descriptor_key": "request.method"}},
@@ -198,7 +209,10 @@ def cpu_us(process: subprocess.Popen[bytes]) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
 
 
-def measure(folder: Path, rounds: int, seconds: int, connections: int) -> None:
+def measure(
+    folder: Path, cases: Mapping[str, Json | None], rounds: int, seconds: int, connections: int
+) -> dict[str, tuple[float, float]]:
+    """CPU of Envoy for each request and p50, in microseconds, of each case."""
     content = folder / "www"
     (content / CALL).parent.mkdir(parents=True)
     (content / CALL).write_bytes(ANSWER)
@@ -209,7 +223,7 @@ def measure(folder: Path, rounds: int, seconds: int, connections: int) -> None:
     bootstrap = {
         "admin": {"address": {"socket_address": {"address": LOOPBACK, "port_value": 0}}},
         "static_resources": {
-            "listeners": [listener(name, case) for name, case in CASES.items()],
+            "listeners": [listener(name, case) for name, case in cases.items()],
             "clusters": [cluster("upstream", upstream), cluster("limiter", limiter)],
         },
     }
@@ -230,23 +244,23 @@ def measure(folder: Path, rounds: int, seconds: int, connections: int) -> None:
         )
         envoy = stack.enter_context(running(ENVOY_CORE, command, folder / "envoy.log"))
         ports = ready(folder, envoy)
-        cpu: dict[str, list[float]] = {name: [] for name in CASES}
-        p50: dict[str, list[float]] = {name: [] for name in CASES}
-        for name in CASES:
+        cpu: dict[str, list[float]] = {name: [] for name in cases}
+        p50: dict[str, list[float]] = {name: [] for name in cases}
+        for name in cases:
             load(ports[name], PATHS.get(name, "/toys"), connections, 1)
         for _ in range(rounds):
-            for name in CASES:
+            for name in cases:
                 path = PATHS.get(name, "/toys")
                 before = cpu_us(envoy)
                 requests, _ = load(ports[name], path, connections, seconds)
                 cpu[name].append((cpu_us(envoy) - before) / requests)
                 p50[name].append(load(ports[name], path, 1, 1)[1])
-    show({name: (min(cpu[name]), statistics.median(p50[name])) for name in CASES})
+    return {name: (min(cpu[name]), statistics.median(p50[name])) for name in cases}
 
 
 def show(results: dict[str, tuple[float, float]]) -> None:
     print(
-        f"{'':26}{'CPU us/request':>16}{'/ no filter':>13}{'/ native':>10}{'p50 us':>9}{'/ no filter':>13}{'/ native':>10}"
+        f"{'':26}{'CPU us/request':>16}{'/ no filter':>13}{'/ native':>10}{'p50 us':>9}{'/ no filter':>13}{'/ native':>10}"  # noqa: E501 - a line of a table
     )
     for name, (cpu, p50) in results.items():
         ratios = [
@@ -275,7 +289,7 @@ def main() -> None:
     if (os.cpu_count() or 1) < 2:
         sys.exit("two cores are needed: one for Envoy, one for everything else")
     with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), options.rounds, options.seconds, options.connections)
+        show(measure(Path(folder), CASES, options.rounds, options.seconds, options.connections))
 
 
 if __name__ == "__main__":

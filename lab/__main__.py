@@ -81,6 +81,9 @@ def _image(arguments: argparse.Namespace) -> int:
     arguments.archive.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(archive, arguments.archive)
     print(f"{arguments.archive}: {name}, {archive.stat().st_size >> 20} MiB, an OCI archive")
+    listed = arguments.archive.with_suffix(".packages")
+    listed.write_text("".join(f"{one}\n" for one in images.packages(images.debian())))
+    print(f"{listed}: the packages of Debian that are in it")
     return 0
 
 

@@ -1,7 +1,7 @@
 """A box: one process tree with its own mounts, network, names and processes, holding a whole node.
 
-What happens in it stays in it. It is started by one process and ended by killing that one; of the machine it uses
-files under its state folder and one control group, and both go with it.
+What happens in it stays in it. It is started by one process and ended by killing that one; of the machine it
+uses files under its state folder and one control group, and both go with it.
 """
 
 import os
@@ -146,7 +146,9 @@ class Box:
         )
 
     def stop(self) -> None:
-        """End every process of the box and remove all that it left on the machine; nothing happens if there is none.
+        """End every process of the box and remove all that it left on the machine.
+
+        Nothing happens if there is none.
 
         Raises:
             TimeoutError: the control group could not be emptied.
@@ -220,7 +222,10 @@ def _available_memory() -> int:
 
 
 def _started(number: int) -> str | None:
-    """When a process was started, in ticks since the machine was: with its number it names one process for ever."""
+    """When a process was started, in ticks since the machine was.
+
+    With its number it names one process for ever.
+    """
     try:
         fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -53,8 +53,9 @@ def entry(
 ) -> Path:
     """The folder of `name` made from `parts`, built by `build` if it is not there yet.
 
-    `build` gets an empty folder to fill. The entry appears whole or not at all, also when several processes want it at
-    once or one of them is killed. With `keep`, only that many entries of the name stay, the newest.
+    `build` gets an empty folder to fill. The entry appears whole or not at all, also when several processes
+    want it at once or one of them is killed. With `keep`, only that many entries of the name stay, the
+    newest.
     """
     found = place(name, parts)
     if found.is_dir():

@@ -27,7 +27,10 @@ users:
 
 
 def write(folder: Path, *, node: str, address: str, service_address: str) -> None:
-    """Fill `folder`, which the node will see as /etc/kubernetes, with pki/ and the kubeconfigs of the parts."""
+    """Fill `folder` with pki/ and the kubeconfigs of the parts.
+
+    The node will see it as /etc/kubernetes.
+    """
     pki = folder / "pki"
     pki.mkdir(parents=True, mode=0o700)
     authority = [

@@ -8,14 +8,20 @@ _ROOT = Path("/sys/fs/cgroup")
 
 
 def _hierarchies() -> list[Path]:
-    """The root of every hierarchy: one in version 2; one for each controller in version 1, and `unified` beside them."""
+    """The root of every hierarchy: one in version 2.
+
+    One for each controller in version 1, and `unified` beside them.
+    """
     if (_ROOT / "cgroup.controllers").exists():
         return [_ROOT]
     return sorted({path.resolve() for path in _ROOT.iterdir() if path.is_dir()})
 
 
 def create(name: str) -> None:
-    """Make the group `name` in every hierarchy; in version 1 kubelet does not make it, nor give it processors."""
+    """Make the group `name` in every hierarchy.
+
+    In version 1 kubelet does not make it, nor give it processors.
+    """
     for hierarchy in _hierarchies():
         group = hierarchy / name
         group.mkdir(exist_ok=True)  # in `unified` too: runc would make it there
@@ -25,7 +31,9 @@ def create(name: str) -> None:
 
 
 def remove(name: str, *, patience: float = 10.0) -> None:
-    """Remove the group and the groups below it, waiting up to `patience` seconds for its last process to be gone.
+    """Remove the group and the groups below it.
+
+    Waits up to `patience` seconds for its last process to be gone.
 
     Raises:
         TimeoutError: a process is still in it.

@@ -24,7 +24,10 @@ def crds(kubectl: Kubectl) -> None:
 
 
 def operator(kubectl: Kubectl, image: Callable[[], str]) -> None:
-    """Apply config/ with the image whose name `image` gives, logging for developers, and wait until the operator is ready."""
+    """Apply config/ and wait until the operator is ready.
+
+    `image` gives the name of its image. It logs for developers.
+    """
     name = image()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "kustomization.yaml").write_text(overlay(name, _CONFIG, Path(folder)))

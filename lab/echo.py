@@ -1,4 +1,7 @@
-"""An application for routes: it answers every request with what it got, as JSON, on PORT (3000 if that is not set)."""
+"""An application for routes.
+
+It answers every request with what it got, as JSON, on PORT (3000 if that is not set).
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""Envoy Gateway as it is by default, and the gateway kuadrant-ingressgateway in gateway-system, whose pods it makes itself."""
+"""Envoy Gateway as it is by default, and a gateway whose pods it makes itself.
+
+That is kuadrant-ingressgateway in gateway-system.
+"""
 
 import shutil
 from collections.abc import Sequence

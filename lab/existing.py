@@ -1,4 +1,7 @@
-"""CLUSTER=existing: our operator on the cluster of the current kubeconfig, which brings its own provider and gateway."""
+"""CLUSTER=existing: our operator on the cluster of the current kubeconfig.
+
+That brings its own provider and gateway.
+"""
 
 import os
 import shutil
@@ -19,7 +22,8 @@ def setup() -> None:
     """Have our CRDs and our operator on the current cluster.
 
     Raises:
-        ExistingError: there is no kubectl, no cluster behind it, no Gateway API, no provider of it, or no name of an image.
+        ExistingError: there is no kubectl, no cluster behind it, no Gateway API, no provider of it, or no
+            name of an image.
     """
     if not shutil.which("kubectl"):
         raise ExistingError("CLUSTER=existing needs kubectl: https://kubernetes.io/docs/tasks/tools/")

@@ -1,9 +1,14 @@
-"""The images of the cluster's pods, made here from programs, packages and files; nothing is pulled from a registry."""
+"""The images of the cluster's pods, made here from programs, packages and files.
 
+Nothing is pulled from a registry.
+"""
+
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +31,10 @@ _MODULES = "/opt/kuadrant/modules"
 
 
 def cluster(name: str, provider: Sequence[Image]) -> Path:
-    """The archive `name` with every image that the cluster itself needs, those of its gateway providers, and the echo that stands for applications."""
+    """The archive `name` with every image that the cluster itself needs.
+
+    Also those of its gateway providers, and the echo that stands for applications.
+    """
     echo = Path(__file__).parent / "echo.py"
     static = {each: layer(each, {f"/{each}": programs.path_of(each)}) for each in ("pause", "coredns")}
     images = [
@@ -45,7 +53,9 @@ def cluster(name: str, provider: Sequence[Image]) -> Path:
 
 
 def operator(name: str | None = None) -> tuple[str, Path]:
-    """The name and the archive of the operator's image, made from this checkout; by default the name says what is in it.
+    """The name and the archive of the operator's image, made from this checkout.
+
+    By default the name says what is in it.
 
     It carries the modules that `make wasm-shim` has fetched, beside those of the package.
     """
@@ -96,14 +106,41 @@ def layer(name: str, files: dict[str, Path]) -> Path:
 
 
 def debian() -> Path:
-    """The layer with a small Debian, from its packages."""
+    """The layer with a small Debian, from its packages.
+
+    They are the latest that Debian has on the day when the layer is built, and signed by Debian.
+    $DEBIAN_SOURCES names a file of apt's sources to take them from instead: of a snapshot it gives the same
+    packages every time.
+
+    Raises:
+        BuildError: there is no such file, or the packages cannot be had.
+    """
+    sources = [Path(name)] if (name := os.environ.get("DEBIAN_SOURCES")) else []
+    if sources and not sources[0].is_file():
+        raise BuildError(f"DEBIAN_SOURCES={sources[0]}: there is no such file")
     command = ["mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(_PACKAGES)}"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale")]
 
     def build(folder: Path) -> None:
-        _run([*command, _SUITE, str(folder / "debian.tar")])
+        _run([*command, _SUITE, str(folder / "debian.tar"), *map(str, sources)])
 
-    return cache.entry("layers/debian", [machine.architecture(), *command, _SUITE], build) / "debian.tar"
+    parts: list[str | bytes] = [
+        machine.architecture(),
+        *command,
+        _SUITE,
+        *(path.read_bytes() for path in sources),
+    ]
+    return cache.entry("layers/debian", parts, build) / "debian.tar"
+
+
+def packages(layer: Path) -> list[str]:
+    """Name and version of each Debian package of a layer, as NAME=VERSION in the order of the names."""
+    with tarfile.open(layer) as files:
+        status = files.extractfile("./var/lib/dpkg/status")
+        assert status is not None
+        text = status.read().decode()
+    found = re.findall(r"^Package: (.+)\n(?:.+\n)*?Version: (.+)$", text, re.MULTILINE)
+    return sorted("=".join(one) for one in found)
 
 
 def envoy() -> Path:

@@ -1,4 +1,7 @@
-"""CLUSTER=lab: a node in a box on this machine, all of it from package registries, nothing of it with a way out."""
+"""CLUSTER=lab: a node in a box on this machine.
+
+All of it comes from package registries, and nothing of it has a way out.
+"""
 
 import subprocess
 import time
@@ -13,7 +16,9 @@ from lab.providers import CHOICES
 
 
 def setup(name: str, gateway: str) -> None:
-    """Have a box with a Ready node, names, Gateway API, providers with a gateway each and our operator; again is quick.
+    """Have a box with a Ready node, names, Gateway API, providers with a gateway each and our operator.
+
+    Again is quick.
 
     `gateway` is one of `providers.CHOICES`. A provider that was chosen before stays.
 
@@ -51,7 +56,9 @@ def setup(name: str, gateway: str) -> None:
 
 
 def build() -> None:
-    """Have all that labs and their tests are made of in the cache, which takes most of the time of the first one.
+    """Have all that labs and their tests are made of in the cache.
+
+    That takes most of the time of the first one.
 
     Raises:
         BoxError: the machine lacks something; the message says what to do.

@@ -16,7 +16,9 @@ class KindError(Exception):
 
 
 def setup(name: str, gateway: str) -> None:
-    """Have a kind cluster kuadrant-`name` with Gateway API, providers with a gateway each and our operator; kubectl's context is set.
+    """Have a kind cluster kuadrant-`name` with Gateway API, providers with a gateway each and our operator.
+
+    Kubectl's context is set.
 
     Raises:
         KindError: kind, Docker or kubectl is not installed, or kind refused.

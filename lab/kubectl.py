@@ -56,7 +56,10 @@ class Kubectl:
                 time.sleep(0.2)
 
     def apply(self, files: Sequence[Path]) -> None:
-        """Apply manifests, files or folders of them, by the server; whoever else changed a field has to yield."""
+        """Apply manifests, files or folders of them, by the server.
+
+        Whoever else changed a field has to yield.
+        """
         places = [word for file in files for word in ("--filename", str(file))]
         self.run("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", *places)
 
@@ -64,7 +67,8 @@ class Kubectl:
         """Wait until every pod of a deployment is ready.
 
         Raises:
-            KubectlError: they were not within `patience` seconds; the message holds their states and what they said last.
+            KubectlError: they were not within `patience` seconds; the message holds their states and what
+                they said last.
         """
         place = f"--namespace={namespace}"
         try:

@@ -25,7 +25,7 @@ _PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "curl": "curl",
 }
-_TEST_PACKAGES = {"redis-server": "redis-server", "skopeo": "skopeo"}
+_TEST_PACKAGES = {"redis-server": "redis-server", "skopeo": "skopeo", "iptables-nft": "iptables"}
 _CNI_PACKAGE = "containernetworking-plugins"
 _CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 _CNI_PROGRAMS = ("ptp", "host-local", "loopback")
@@ -74,7 +74,10 @@ class Machine:
         return found
 
     def lacking(self, *, tests: bool = False) -> str | None:
-        """All that is lacking for a lab, or for the `tests` too, as one text with the commands that bring it; None if nothing."""
+        """All that is lacking for a lab, or for the `tests` too; None if nothing is.
+
+        It is one text, with the commands that bring it.
+        """
         if self.system != "linux":
             return "The lab needs Linux; `make local-setup CLUSTER=kind` or CLUSTER=existing do without it."
         lines = []

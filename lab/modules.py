@@ -1,4 +1,7 @@
-"""The modules of this checkout that are not in the package: fetched by `make wasm-shim`, to be carried by the operator's image."""
+"""The modules of this checkout that are not in the package.
+
+Fetched by `make wasm-shim`, to be carried by the operator's image.
+"""
 
 from pathlib import Path
 

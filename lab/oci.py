@@ -21,7 +21,7 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 
 @dataclass(frozen=True)
 class Image:
-    """An image: its full name with a tag, the tars of its layers from the lowest up, and what a container of it runs."""
+    """An image: its full name with a tag, the tars of its layers from the lowest up, and what it runs."""
 
     name: str
     layers: Sequence[Path]

@@ -1,7 +1,7 @@
 """The programs of the cluster, built from Go modules: no release archive and no image is downloaded.
 
-Each folder of go/ pins one set of modules by its go.mod and go.sum; `tool` lines make the programs buildable without Go
-code of our own.
+Each folder of go/ pins one set of modules by its go.mod and go.sum; `tool` lines make the programs buildable
+without Go code of our own.
 """
 
 import functools
@@ -30,7 +30,7 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """A program: its name, the folder of its module in go/, its package, and variables for the linker to set."""
+    """A program: its name, the folder of its module in go/, its package, and variables for the linker."""
 
     name: str
     module: str
@@ -90,6 +90,7 @@ PROGRAMS = {
         Program("coredns", "coredns", "."),
         Program("pause", "pause", "."),
         Program("helm-template", "helm", "."),
+        Program("kube-network-policies", "network-policies", "sigs.k8s.io/kube-network-policies/cmd"),
         Program("pilot-discovery", "istio", f"{_ISTIO}/pilot/cmd/pilot-discovery"),
         Program("pilot-agent", "istio", f"{_ISTIO}/pilot/cmd/pilot-agent"),
         Program("envoy-gateway", "envoy-gateway", f"{_ENVOY_GATEWAY}/cmd/envoy-gateway"),
@@ -113,7 +114,9 @@ def path_of(name: str) -> Path:
 
 
 def build(names: Iterable[str] = tuple(PROGRAMS)) -> None:
-    """Have these programs. Those of one module are compiled together, since they have most of their packages in common.
+    """Have these programs.
+
+    Those of one module are compiled together, since they have most of their packages in common.
 
     Raises:
         BuildError: the compiler refused, or a module could not be downloaded.
@@ -156,7 +159,10 @@ def _place(program: Program) -> Path:
 
 
 def _built_name(program: Program) -> str:
-    """The name that Go gives a program: that of its package's folder, or of the one above if that is a major version."""
+    """The name that Go gives a program.
+
+    That of its package's folder, or of the one above if that is a major version.
+    """
     path = PurePosixPath(program.module if program.package == "." else program.package)
     is_version = path.name.startswith("v") and path.name[1:].isdigit()
     return path.parent.name if is_version else path.name

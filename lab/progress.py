@@ -7,6 +7,9 @@ _START = time.monotonic()
 
 
 def say(step: str, *, since: float | None = None) -> None:
-    """Print what is true now with the time since the program's start, and how long the step took if it began at `since`."""
+    """Print what is true now, with the time since the program's start.
+
+    Also how long the step took, if it began at `since`.
+    """
     took = "" if since is None else f" ({time.monotonic() - since:.1f} s)"
     print(f"{time.monotonic() - _START:7.1f} s  {step}{took}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The gateway providers that a lab can have, each with its images, its kinds, and a gateway that it serves."""
+"""The gateway providers that a lab can have, each with its images, its kinds and a gateway."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from lab.oci import Image
 class Provider:
     """A gateway provider.
 
-    `programs` are what `images` makes the images of its pods from, `crds` gives the file or folder with its kinds, `bring` applies it and its gateway, `ready`
-    waits until that gateway serves.
+    `programs` are what `images` makes the images of its pods from, `crds` gives the file or folder with its
+    kinds, `bring` applies it and its gateway, `ready` waits until that gateway serves.
     """
 
     programs: tuple[str, ...]
@@ -42,5 +42,8 @@ CHOICES = {
 
 
 def archive(gateway: str) -> Path:
-    """The archive with the images of the cluster and of the providers that `gateway`, one of `CHOICES`, names."""
+    """The archive with the images of the cluster and of the providers that `gateway` names.
+
+    It is one of `CHOICES`.
+    """
     return images.cluster(f"cluster-{gateway}", [image for one in CHOICES[gateway] for image in one.images()])

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import grpc_tools  # type: ignore[import-untyped]
+import grpc_tools
 from grpc_tools import protoc
 
 FOLDER = Path(__file__).parents[1] / "src" / "kuadrant" / "envoy_api"
@@ -14,7 +14,7 @@ DESCRIPTORS = FOLDER / "descriptors.binpb"
 
 
 def build() -> bytes:
-    """The descriptor set of every ``.proto`` of the folder and of what they import, in the order of their names."""
+    """The descriptor set of every ``.proto`` of the folder and of what they import, sorted by name."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")
         names = sorted(path.name for path in FOLDER.glob("*.proto"))
@@ -35,7 +35,7 @@ def build() -> bytes:
 
 
 def main() -> None:
-    """Write the descriptors, or with ``--check`` exit with 1 when they are not those of the ``.proto`` files."""
+    """Write the descriptors of the ``.proto`` files, or with ``--check`` exit with 1 if they differ."""
     descriptors = build()
     if "--check" not in sys.argv[1:]:
         DESCRIPTORS.write_bytes(descriptors)

@@ -1,7 +1,10 @@
-"""Write bundle/, by which the Operator Lifecycle Manager (OLM) installs what is in config/, or with --check compare it.
+"""Write bundle/, by which OLM installs what is in config/, or with --check compare it.
 
-OLM makes accounts and their roles itself from what the ClusterServiceVersion says, and the namespace is its own. It does not
-take admission policies (its list of kinds has none), so that one is left out: see docs/limits.md.
+OLM is the Operator Lifecycle Manager.
+
+OLM makes accounts and their roles itself from what the ClusterServiceVersion says, and the namespace is its
+own. It does not take admission policies (its list of kinds has none), so that one is left out: see
+docs/limits.md.
 """
 
 from __future__ import annotations
@@ -52,16 +55,19 @@ def files() -> dict[Path, str]:
     return {
         **{BUNDLE / "manifests" / name: MADE + dumped(document) for name, document in manifests.items()},
         BUNDLE / "metadata/annotations.yaml": MADE + dumped({"annotations": _ANNOTATIONS}),
-        BUNDLE
-        / "Containerfile": f"{MADE}FROM scratch\n{labels}COPY manifests /manifests/\nCOPY metadata /metadata/\n",
+        BUNDLE / "Containerfile": (
+            f"{MADE}FROM scratch\n{labels}COPY manifests /manifests/\nCOPY metadata /metadata/\n"
+        ),
     }
 
 
 def _version(objects: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The ClusterServiceVersion: what OLM deploys, with which rights, and which kinds it brings."""
+    (namespace,) = [document for document in objects if document["kind"] == "Namespace"]
     samples = [yaml.safe_load(path.read_text()) for path in sorted((CONFIG / "samples").glob("*.yaml"))]
     description = (
-        "RateLimitPolicy limits the requests of Gateway API's routes. Envoy enforces it with a proxy-wasm module that the "
+        "RateLimitPolicy limits the requests of Gateway API's routes. Envoy enforces it with a proxy-wasm "
+        "module that the "
         "operator carries and serves itself; nothing is pulled from the internet at run time."
     )
     return {
@@ -73,6 +79,8 @@ def _version(objects: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 "alm-examples": json.dumps(samples, indent=2),
                 "capabilities": "Basic Install",
                 "operatorframework.io/suggested-namespace": NAMESPACE,
+                # The console of OpenShift makes the namespace from it, with what its pods are held to.
+                "operatorframework.io/suggested-namespace-template": json.dumps(namespace),
             },
         },
         "spec": {

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kuadrant import __version__
+from scripts import chart_network
 from scripts.installation import CONFIG, MADE, NAMESPACE, ROOT, built, dumped, write
 
 if TYPE_CHECKING:
@@ -35,6 +36,20 @@ ratelimit:
   replicas: {ratelimit_replicas}
   # Settings of `kuadrant ratelimit`.
   settings: {{}}
+
+# docs/network.md tells who talks to whom.
+networkPolicies:
+  enabled: true
+  # Who may ask the rate limit service: pods is every pod of the cluster, gateways those that are known for
+  # gateways. A gateway that is not gets no answer, and its limited requests 500.
+  callers: pods
+  # More gateways, as peers of a NetworkPolicy, such as nodes whose network gateways use:
+  # [{{ipBlock: {{cidr: 10.0.0.0/24}}}}]
+  gateways: []
+  # The ports that the API server really listens on, beside that of its Service.
+  apiServerPorts: {api_ports}
+  # The ports of the store that counts; [] where there is none.
+  storePorts: {store_ports}
 """
 
 _SETTINGS = """\
@@ -57,6 +72,12 @@ def files() -> dict[Path, str]:
     deployments = {
         document["metadata"]["name"]: document for _, document in objects if document["kind"] == "Deployment"
     }
+    policies = {
+        document["metadata"]["name"]: document
+        for _, document in objects
+        if document["kind"] == "NetworkPolicy"
+    }
+    ports = chart_network.ports(policies)
     operator = deployments["kuadrant-operator-controller-manager"]["spec"]
     (container,) = operator["template"]["spec"]["containers"]
     texts: dict[Path, str] = {
@@ -79,12 +100,14 @@ def files() -> dict[Path, str]:
             pull=container["imagePullPolicy"],
             replicas=operator["replicas"],
             ratelimit_replicas=deployments["kuadrant-ratelimit"]["spec"]["replicas"],
+            api_ports=ports["apiServerPorts"],
+            store_ports=ports["storePorts"],
         ),
     }
     for path, document in objects:
         if document["kind"] != "Namespace":  # the one of the release, which Helm makes
             place = CHART / "templates" / path.parent.relative_to(CONFIG) / path.name
-            texts[place] = texts.get(place, MADE) + "---\n" + _template(document)
+            texts[place] = texts.get(place, MADE) + _template(document)
     for place, text in texts.items():
         if place.parent.name == "ratelimit":
             texts[place] = "{{- if .Values.ratelimit.enabled }}\n" + text + "{{- end }}\n"
@@ -98,6 +121,8 @@ def _template(document: dict[str, Any]) -> str:
         # With a definition every object of it would go, so it outlives the release.
         annotations = {**document["metadata"].get("annotations", {}), "helm.sh/resource-policy": "keep"}
         document = {**document, "metadata": {**document["metadata"], "annotations": annotations}}
+    if document["kind"] == "NetworkPolicy":
+        document = chart_network.marked(document)
     text = dumped(document)
     if "{{" in text:
         raise ValueError(
@@ -106,7 +131,9 @@ def _template(document: dict[str, Any]) -> str:
     text = re.sub(rf"^( *namespace: ){NAMESPACE}$", r"\1{{ .Release.Namespace }}", text, flags=re.MULTILINE)
     if document["kind"] == "Deployment":
         text = _deployment(text, values)
-    return text
+    if document["kind"] == "NetworkPolicy":
+        return chart_network.template("---\n" + text)
+    return "---\n" + text
 
 
 def _deployment(text: str, values: str) -> str:

@@ -1,4 +1,4 @@
-"""Write the CustomResourceDefinitions into config/crd/bases, or with --check tell whether they are what is there."""
+"""Write the CustomResourceDefinitions into config/crd/bases, or with --check compare them."""
 
 from __future__ import annotations
 

@@ -1,12 +1,15 @@
-"""Write docs/settings.md: every setting of every command, from the command line's own definition, or with --check compare."""
+"""Write docs/settings.md: every setting of every command, or with --check compare it.
+
+It is made from the command line's own definition.
+"""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from kuadrant.cli import app
+from scripts.generated_page import write_or_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +21,8 @@ _HEAD = """\
 
 <!-- Made from src/kuadrant/settings.py by `make generate`. -->
 
-What can be set about each command that stays running, by a flag or by an environment variable. A flag wins over a variable; of
-several variables the first that is set counts. `kuadrant COMMAND --help` says the same.
+What can be set about each command that stays running, by a flag or by an environment variable. A flag wins
+over a variable; of several variables the first that is set counts. `kuadrant COMMAND --help` says the same.
 
 In a cluster, set variables: in the chart by `settings` and `ratelimit.settings`, else in the Deployment.
 """
@@ -69,15 +72,5 @@ def _choices(setting: Any) -> str:
     return f"{', '.join(others)} or {last}. "
 
 
-def main() -> None:
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if PAGE.read_text() != text:
-            sys.exit(f"{PAGE.name}: not what the command line says; run `make generate`")
-        return
-    PAGE.write_text(text)
-    print(PAGE.name)
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(PAGE, page(), "the command line")

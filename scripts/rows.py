@@ -1,4 +1,6 @@
-"""Which of Kuadrant's behaviours (``tests/rows.yaml``) have a test, and which are out of scope; exit 1 if one is neither.
+"""Which of Kuadrant's behaviours (``tests/rows.yaml``) have a test, and which are out of scope.
+
+Exit 1 if one is neither.
 
 With ``--check`` only what is wrong is printed, and a summary.
 """

@@ -1,9 +1,13 @@
-"""Run the operator of this checkout as a process of this machine, for the cluster of the current kubeconfig (`make run`).
+"""Run the operator of this checkout as a process of this machine (`make run`).
 
-The gateways of the cluster get the module from here: the Services of the operator get the address of this machine as an
-endpoint, as long as it runs. An operator that runs in the cluster makes way, and comes back in the end.
+It works for the cluster of the current kubeconfig.
 
-ADDRESS is the address of this machine that pods can reach; without it, the one by which it reaches the API server.
+The gateways of the cluster get the module from here: the Services of the operator get the address of this
+machine as an endpoint, as long as it runs. An operator that runs in the cluster makes way, and comes back in
+the end.
+
+ADDRESS is the address of this machine that pods can reach; without it, the one by which it reaches the API
+server.
 """
 
 from __future__ import annotations
@@ -37,7 +41,9 @@ def main() -> int:
         "--force-conflicts",
     )  # whoever applied them before, they are those of this checkout
     _kubectl(*apply, "--kustomize", str(CONFIG / "crd"))
-    for file in ("namespace", "services"):
+    # What a namespace that is there asks of its pods stays: those of others may run in it.
+    there = _kubectl("get", "namespace", NAMESPACE, "--ignore-not-found", "--output=name")
+    for file in ("services",) if there else ("namespace", "services"):
         _kubectl(*apply, "--filename", str(CONFIG / "manager" / f"{file}.yaml"))
     replicas = _kubectl(
         *("get", "deployment", OPERATOR, "--ignore-not-found", f"--namespace={NAMESPACE}"),

@@ -1,12 +1,16 @@
 """Run every check and test, one stage after the other (`make test`); the first stage that fails ends the run.
 
-    checks    style, types, imports, whether the packaged module is what its sources give, and whether every known
-              behaviour of Kuadrant has a test
+    checks    style, types, imports, bounds, whether the packaged module is what its sources give, and whether
+              every known behaviour of Kuadrant has a test
     machine   tests/unit and tests/e2e: whatever needs nothing but this machine, two at a time
-    cluster   tests/integration and tests/lab: an API server, a cluster with Istio and Envoy Gateway; as root, one after the other
+    cluster   tests/integration and tests/lab: an API server, a cluster with Istio and Envoy Gateway; as root,
+              one after the other
 
-The programs of the cluster are built while the first stages run. Given words go to pytest; paths among them choose the
-stages. The last thing printed is what pytest says of the last stage, or what failed.
+With ``--fast`` only the checks that take seconds and the unit tests that are not marked slow (`make
+test-fast`).
+
+The programs of the cluster are built while the first stages run. Given words go to pytest; paths among them
+choose the stages. The last thing printed is what pytest says of the last stage, or what failed.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,19 +31,25 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 MACHINE = ("tests/unit", "tests/e2e")
 CLUSTER = ("tests/integration", "tests/lab")
-CHECKS = (
+FAST_CHECKS = (
+    ("mypy",),
+    ("python", "scripts/rows.py", "--check"),
     ("ruff", "check", "--quiet", "."),
     ("ruff", "format", "--check", "--quiet", "."),
-    ("mypy",),
     ("lint-imports", "--no-cache"),
-    ("python", "wasm-shim/build.py", "--check"),
-    ("python", "scripts/rows.py", "--check"),
+    ("python", "scripts/bounds.py"),
 )
+CHECKS = (*FAST_CHECKS, ("python", "wasm-shim/build.py", "--check"))
+# More than processors: many tests wait for something.
+FAST_TESTS = ("--numprocesses=4", "-m", "not slow", "tests/unit")
 _STARTED = time.monotonic()
 
 
 def stages(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What pytest gets for this machine and for the cluster; nothing for a stage that the paths among `words` leave out."""
+    """What pytest gets for this machine and for the cluster.
+
+    Nothing for a stage that the paths among `words` leave out.
+    """
     paths = [word for word in words if word.startswith("tests/")]
     options = [word for word in words if word not in paths]
     on_cluster = [path for path in paths if path.startswith(CLUSTER)]
@@ -51,8 +62,20 @@ def stages(words: Sequence[str]) -> tuple[list[str], list[str]]:
     )
 
 
+def fast(words: Sequence[str]) -> list[str]:
+    """What pytest gets for the fast lane; paths among ``words`` take the place of all unit tests."""
+    paths = [word for word in words if word.startswith("tests/")]
+    return [*(FAST_TESTS[:-1] if paths else FAST_TESTS), *words]
+
+
 def main(words: Sequence[str]) -> None:
     """Run the stages; the exit status is that of the first command that fails."""
+    if words[:1] == ["--fast"]:
+        _say("checks, two at a time")
+        _run_beside(FAST_CHECKS)
+        _say("tests that are quick")
+        _run("python", "-m", "pytest", *fast(words[1:]))
+        return
     on_machine, on_cluster = stages(words)
     with tempfile.NamedTemporaryFile("r") as said:
         build = _build(said.name) if on_cluster else None
@@ -102,9 +125,31 @@ def _run(*command: str) -> None:
     Raises:
         SystemExit: it failed, and has said why.
     """
-    done = subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], cwd=ROOT, check=False)
+    done = subprocess.run(_program(command), cwd=ROOT, check=False)
     if done.returncode:
         sys.exit(done.returncode)
+
+
+def _run_beside(commands: Sequence[tuple[str, ...]]) -> None:
+    """Run programs of the virtual environment two at a time, and print what each says when it has ended.
+
+    Raises:
+        SystemExit: one failed; the others were run nevertheless.
+    """
+
+    def run(command: tuple[str, ...]) -> int:
+        done = subprocess.run(_program(command), cwd=ROOT, check=False, capture_output=True, text=True)
+        print(done.stdout + done.stderr, end="", flush=True)
+        return done.returncode
+
+    with ThreadPoolExecutor(2) as pool:
+        failed = [code for code in pool.map(run, commands) if code]
+    if failed:
+        sys.exit(failed[0])
+
+
+def _program(command: Sequence[str]) -> list[str | Path]:
+    return [Path(sys.executable).parent / command[0], *command[1:]]
 
 
 if __name__ == "__main__":

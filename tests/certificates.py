@@ -2,6 +2,6 @@
 
 import datetime as dt
 
-from kuadrant.operator.certificate import made
+from kuadrant.operator.push.certificate import made
 
 SHOWN = made("127.0.0.1", dt.datetime.now(dt.UTC))

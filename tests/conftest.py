@@ -1,4 +1,4 @@
-"""What all tests share: golden files and fuzzing.
+"""What all tests share: golden files, fuzzing, and which files took longest.
 
 With ``GOLDEN=rewrite`` golden files are written instead of compared; the difference is for people to read.
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 # How long an example takes says more of the machine than of the code.
@@ -58,9 +60,27 @@ def fuzz(record_property: Callable[[str, object], None]) -> Fuzz:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was fuzzed and from which seed, also when nothing failed."""
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
-                if name == _PROPERTY and report.when == "call":
-                    terminalreporter.write_line(f"fuzz: {report.nodeid}: {value}")
+    """Print what was fuzzed and from which seed, and which files took longest, also when nothing failed."""
+    reports = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+    ]
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == _PROPERTY and report.when == "call":
+                terminalreporter.write_line(f"fuzz: {report.nodeid}: {value}")
+    for seconds, file in slowest_files(reports):
+        terminalreporter.write_line(f"slow: {seconds:6.1f} s  {file}")
+
+
+def slowest_files(reports: Iterable[pytest.TestReport], most: int = 10) -> list[tuple[float, str]]:
+    """The test files that took longest, set-up and tear-down included, and their seconds.
+
+    The longest first.
+    """
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in reports:
+        seconds[report.nodeid.partition("::")[0]] += report.duration
+    return sorted(((took, file) for file, took in seconds.items()), reverse=True)[:most]

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 
 class Modules:
-    """``folder``, with two modules, of which the first is chosen: ours, as bytes that nobody has ever seen."""
+    """``folder``, with two modules, of which the first is chosen.
 
-    def __init__(self, folder: Path) -> None:
+    Ours, as bytes that nobody has ever seen.
+    """
+
+    def __init__(self, folder: Path, dialect: str = "kuadrant-v3") -> None:
         self.folder = folder
         folder.mkdir()
         folder.chmod(0o755)
@@ -24,7 +27,7 @@ class Modules:
         self.data = [embedded()[0].data + b"\0\x0a\1x" + os.urandom(8) for _ in range(2)]
         (folder / lock.NAME).write_text("")
         for number, data in enumerate(self.data):
-            self.add(f"v{number}", data)
+            self.add(f"v{number}", data, dialect)
         self.choose(self.data[0])
 
     @property
@@ -32,9 +35,9 @@ class Modules:
         """Of the two."""
         return [hashlib.sha256(data).hexdigest() for data in self.data]
 
-    def add(self, version: str, data: bytes, dialect: str = "kuadrant-v1") -> None:
+    def add(self, version: str, data: bytes, dialect: str = "kuadrant-v3") -> None:
         """One more, which is not chosen."""
-        entry = lock.Entry(
+        entry = lock.LockedModule(
             name=CHOSEN,
             version=version,
             file=f"{CHOSEN}@{version}",

@@ -23,8 +23,8 @@ Answer = Callable[["Handler"], None]
 class Releases:
     """The releases that are there, and the answers that take the place of a good one, by path.
 
-    ``assets`` are the bytes of each version's files; ``digests`` tells whether the API publishes their SHA-256. ``asked`` are the
-    requests as they came: path and headers.
+    ``assets`` are the bytes of each version's files; ``digests`` tells whether the API publishes their
+    SHA-256. ``asked`` are the requests as they came: path and headers.
     """
 
     assets: dict[str, dict[str, bytes]] = field(default_factory=dict)

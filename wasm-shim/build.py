@@ -1,11 +1,12 @@
 """Builds the packaged proxy-wasm module from the Zig sources beside this file (``make shim``).
 
-The same sources give the same bytes on every machine. ``--check`` builds to a temporary folder instead and fails when the
-packaged module is not what the sources give. ``VERSION`` is the module's: with another one the module of the version before
-stays, beside the new one, for gateways that start with an object that names it.
+The same sources give the same bytes on every machine. ``--check`` builds to a temporary folder instead and
+fails when the packaged module is not what the sources give. ``VERSION`` is the module's: with another one the
+module of the version before stays, beside the new one, for gateways that start with an object that names it.
 
-``--front NAME --output FILE`` writes a stand-in for an official shim, for tests: the same core behind another front, which reads
-that shim's configuration and means by it what that shim does. It is built anew only when the sources have changed.
+``--front NAME --output FILE`` writes a stand-in for an official shim, for tests: the same core behind another
+front, which reads that shim's configuration and means by it what that shim does. With the front
+``expressions`` it is the evaluator alone. It is built anew only when the sources have changed.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ ROOTS = {
     "rate-limit-policies": "rate_limit_policies.zig",
     "action-sets": "action_sets.zig",
     "action-sets-conditional-data": "action_sets_conditional_data.zig",
+    "action-sets-conditional-data-v0.14": "action_sets_conditional_data_v0_14.zig",
+    "expressions": "cel/runner.zig",
 }
 MODULES = HERE.parent / "src" / "kuadrant" / "wasm" / "modules"
 PACKAGED = MODULES / "kuadrant-wasm-shim.wasm"
 LOCK = MODULES / lock.NAME
-VERSION = "0.3.0"
-DIALECTS = ("kuadrant-v2", "kuadrant-v1")
+VERSION = "0.6.0"
+DIALECTS = ("kuadrant-v4", "kuadrant-v3", "kuadrant-v2", "kuadrant-v1")
 KEPT = 1
 """How many versions before the current one stay."""
 ZIG_VERSION = "0.17.1"
@@ -52,7 +55,9 @@ OPTIONS = (
 
 
 def build(cache: Path, front: str = OWN_FRONT) -> bytes:
-    """The bytes of the module with that front. ``cache`` is a folder for the compiler to keep what it may use again.
+    """The bytes of the module with that front.
+
+    ``cache`` is a folder for the compiler to keep what it may use again.
 
     Raises:
         SystemExit: The compiler is missing, is of another version, or refuses the sources; it has said why.
@@ -63,7 +68,8 @@ def build(cache: Path, front: str = OWN_FRONT) -> bytes:
     if version.stdout.strip() != ZIG_VERSION:
         found = version.stdout.strip() or "none"
         sys.exit(
-            f"Zig {ZIG_VERSION} is needed, found {found}: another version gives other bytes. `make venv` installs it."
+            f"Zig {ZIG_VERSION} is needed, found {found}: another version gives other bytes. `make venv` "
+            "installs it."
         )
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -109,9 +115,9 @@ def describe(module: bytes) -> str:
     return f"{len(module)} bytes, sha256 {hashlib.sha256(module).hexdigest()}"
 
 
-def entry(module: bytes) -> lock.Entry:
+def entry(module: bytes) -> lock.LockedModule:
     """What the lock file has to say of the current module."""
-    return lock.Entry(
+    return lock.LockedModule(
         name="kuadrant-wasm-shim",
         version=VERSION,
         file=PACKAGED.name,

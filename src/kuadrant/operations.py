@@ -1,34 +1,72 @@
-"""What is going on, for programs: pages such as ``/metrics`` and checks such as ``/readyz``, made anew for each request."""
+"""What is going on, for programs.
+
+Pages such as ``/metrics`` and checks such as ``/readyz``, made anew for each request.
+
+The ports are open to whoever reaches the pod, and a probe has to get through whatever others do there: the
+sockets are those of the module server (``wasm/sockets.py``), with bounds of their own.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+import hmac
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from kuadrant import log
+from kuadrant.tasks import reason
+from kuadrant.wasm.connection import Limits
+from kuadrant.wasm.http_response import Response, document
+from kuadrant.wasm.sockets import HttpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from kuadrant.wasm.http_request import Request
 
-_HEAD_BYTES = 16 * 1024
-_HEAD_SECONDS = 10
+Pages = Mapping[str, tuple[str, Callable[[], bytes]]]
+"""What makes each page, and its content type, by path."""
+
+logger = log.get("kuadrant")
+
+UID_HEADER: Final = "x-kuadrant-pod-uid"
+"""The field of a request that shows the UID of the pod that is asked."""
+
+# Kubelets, collectors of metrics and people are few. Whoever fills all of these has closed the oldest of his
+# own.
+_LIMITS: Final = Limits(
+    head=5.0, idle=30.0, response=30.0, stall=5.0, refused=1.0, patience=0.05, connections=64
+)
+_TEXT: Final = "text/plain; charset=utf-8"
 
 
 class OperationsServer:
-    """Serves ``pages`` (path, content type and what makes the body) and ``checks``; answers each connection once.
+    """Serves ``pages`` (path, content type and what makes the body) and ``checks``.
 
-    A check gives what is wrong, which is then a 503 with that text, or nothing, which is a 200. All of them are made in
-    the event loop, to which what they show belongs.
+    A check gives what is wrong, which is then a 503 with that text, or nothing, which is a 200. All of them
+    are made in the event loop, to which what they show belongs.
+
+    ``private`` pages are for who is on this machine (in this pod, as with ``kubectl port-forward``) and for
+    who shows what ``key`` gives, in the field ``UID_HEADER``: the UID of our pod, which those can read who
+    may get the pod, and nobody guesses. Without a key, nobody can.
     """
 
     def __init__(
         self,
-        pages: Mapping[str, tuple[str, Callable[[], bytes]]],
+        pages: Pages,
         host: str,
         port: int,
+        *,
         checks: Mapping[str, Callable[[], str | None]] | None = None,
+        private: Pages | None = None,
+        key: Callable[[], str] = lambda: "",
+        limits: Limits = _LIMITS,
     ) -> None:
         self._pages = pages
         self._checks = checks or {}
+        self._private = private or {}
+        self._key = key
         self._address = (host, port)
+        self._limits = limits
 
     async def start(self) -> None:
         """Listen; afterwards ``port`` is the bound one.
@@ -36,38 +74,66 @@ class OperationsServer:
         Raises:
             OSError: the address cannot be had.
         """
-        self._server = await asyncio.start_server(self._answer, *self._address, limit=_HEAD_BYTES)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        host, port = self._address
+        self._server = HttpServer(lambda peer: _Answers(self, peer), host, port or None, limits=self._limits)
+        self.port: int = self._server.port
 
     async def stop(self) -> None:
-        """Stop listening."""
-        self._server.close()
-        await self._server.wait_closed()
+        """Stop listening; what is being answered is cut off."""
+        await self._server.stop(0.0)
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self._server.connections
+
+    def answer(self, request: Request, peer: str) -> Response:
+        """Return the answer to the client at the address ``peer``."""
+        path = request.target.partition("?")[0]
         try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD_SECONDS)
-            method, _, rest = head.partition(b" ")
-            path = rest.partition(b" ")[0].partition(b"?")[0].decode("latin-1")
-            writer.write(self._response(method, path))
-            await writer.drain()
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
-            pass  # a client that does not ask properly is not answered
-        finally:
-            writer.close()
+            return document(request, *self._answered(request, path, peer))
+        except Exception as error:  # noqa: BLE001 - a page that fails must not fail others
+            logger.error("a page cannot be made", path=path[:100], problem=reason(error))  # noqa: TRY400 - it has its place
+            return document(request, HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"this page cannot be made\n")
 
-    def _response(self, method: bytes, path: str) -> bytes:
-        status, content_type, body = "200 OK", "text/plain; charset=utf-8", b""
-        if path not in self._pages and path not in self._checks:
-            status, body = "404 Not Found", f"there are {', '.join((*self._pages, *self._checks))}\n".encode()
-        elif method not in (b"GET", b"HEAD"):
-            status = "405 Method Not Allowed"
-        elif path in self._checks:
+    def _answered(self, request: Request, path: str, peer: str) -> tuple[HTTPStatus, str, bytes]:
+        if path not in self._pages and path not in self._checks and path not in self._private:
+            known = ", ".join((*self._pages, *self._checks, *self._private))
+            return HTTPStatus.NOT_FOUND, _TEXT, f"there are {known}\n".encode()
+        if request.method not in ("GET", "HEAD"):
+            return HTTPStatus.METHOD_NOT_ALLOWED, _TEXT, b""
+        if path in self._checks:
             problem = self._checks[path]()
-            status = "200 OK" if problem is None else "503 Service Unavailable"
-            body = f"{problem or 'ok'}\n".encode()
-        else:
-            content_type, make = self._pages[path]
-            body = make()
-        head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        return head.encode() + (b"" if method == b"HEAD" else body)
+            status = HTTPStatus.OK if problem is None else HTTPStatus.SERVICE_UNAVAILABLE
+            return status, _TEXT, f"{problem or 'ok'}\n".encode()
+        if path in self._private and not self._may_see(request, peer):
+            told = (
+                f"this page is for who is in the pod, and for who shows its UID in the field {UID_HEADER}\n"
+            )
+            return HTTPStatus.FORBIDDEN, _TEXT, told.encode()
+        content_type, make = {**self._pages, **self._private}[path]
+        return HTTPStatus.OK, content_type, make()
+
+    def _may_see(self, request: Request, peer: str) -> bool:
+        key = self._key()
+        shown = request.headers.get(UID_HEADER, "")
+        is_shown = bool(key) and hmac.compare_digest(shown.encode(), key.encode())
+        return is_shown or ip_address(peer.partition("%")[0]).is_loopback
+
+
+class _Answers:
+    """The answers to one client; none is kept, as each is about now."""
+
+    def __init__(self, server: OperationsServer, peer: str) -> None:
+        self._server = server
+        self._peer = peer
+
+    def recall(self, head: bytes) -> None:
+        """Know none."""
+
+    def remember(self, head: bytes, response: Response) -> None:
+        """Keep none."""
+
+    def answer(self, request: Request) -> Response:
+        """Return what to answer."""
+        return self._server.answer(request, self._peer)

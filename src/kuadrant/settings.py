@@ -1,4 +1,6 @@
-"""What can be set about each command that stays running: its flag, its variable, what it may be and what it means.
+"""What can be set about each command that stays running.
+
+Its flag, its variable, what it may be and what it means.
 
 The command line, docs/settings.md and the chart's values are made from these records.
 """
@@ -15,6 +17,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from kuadrant.gateways.envoy import Address
+from kuadrant.policy.budgets import DEFAULT, Budgets
+from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 
 _DURATION = re.compile(r"(?:\d{1,5}(?:h|m|s|ms)){1,4}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
@@ -105,7 +109,6 @@ def _in_milliseconds(value: int) -> str:
     return f"{value}ms"
 
 
-FailureMode = Literal["deny", "allow"]
 LogMode = Literal["development", "production"]
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535))]
 PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
@@ -134,11 +137,14 @@ class LimitedSettings(LogSettings):
     """How gateways ask the rate limit service.
 
     Attributes:
-        failure_mode: What happens to a request when the rate limit service does not answer: deny is 500, allow lets it pass.
+        failure_mode: What happens to a request when the rate limit service does not answer: deny is 500,
+            allow lets it pass.
         rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
     """
 
-    failure_mode: Annotated[FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")] = "deny"
+    failure_mode: Annotated[FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")] = (
+        DEFAULT_FAILURE_MODE
+    )
     rate_limit_timeout: Annotated[Milliseconds, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT")] = 1000
 
 
@@ -148,13 +154,16 @@ class RunSettings(LimitedSettings):
     """What ``kuadrant run`` was asked to do with its folder.
 
     Attributes:
-        port: The port of the first listener; further listeners get the ports after it, in order of gateway and port.
+        port: The port of the first listener; further listeners get the ports after it, in order of gateway
+            and port.
         modules: A folder of fetched modules, served beside the embedded ones.
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         admin_port: The port of Envoy's admin page.
-        metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0 turns it off.
+        metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0
+            turns it off.
         address: The IP address that the listeners, the module server and the metrics bind to.
-        echo: Answer for Services that have no EndpointSlice in the folder, with the request as JSON; without it they get 503.
+        echo: Answer for Services that have no EndpointSlice in the folder, with the request as JSON; without
+            it they get 503.
         envoy: The Envoy to run instead of the one that was installed with this package.
         once: Read the folder once and do not follow changes.
         rate_limit_headers: Add x-ratelimit-limit, -remaining and -reset to responses.
@@ -176,9 +185,77 @@ class RunSettings(LimitedSettings):
     log_mode: Annotated[LogMode, Parameter(env_var="LOG_MODE")] = "development"
 
 
+_Budget = Number(gte=1)
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class OperatorSettings(LimitedSettings):
+class BudgetSettings:
+    """What policies may ask for: what is over a budget is not accepted (docs/budgets.md).
+
+    Attributes:
+        expression_steps: The most steps of an expression, of about 0.1 microseconds of a gateway each at
+            worst.
+        expression_memory: The most bytes of a gateway's memory that an expression may take.
+        policy_steps: The same steps for all expressions of a policy together.
+        policy_memory: The same bytes for all expressions of a policy together.
+        policy_rates: The most rates of all limits of a policy: each is a limit of the rate limit service.
+        policy_counted: The most rates times counters of all limits of a policy.
+        policy_conditions: The most conditions of a policy.
+        policy_text: The most characters of all conditions and counters of a policy.
+        policy_bytes: The most bytes of the limits that the rate limit service gets for a policy.
+        namespace_rates: The most rates of all policies of a namespace.
+        namespace_bytes: The most bytes of the limits that the rate limit service gets for a namespace.
+        namespace_edits: The bytes of edited policies that are taken in a second from a namespace that
+            edits without end.
+    """
+
+    expression_steps: Annotated[int, Parameter(env_var="BUDGET_EXPRESSION_STEPS", validator=_Budget)] = (
+        DEFAULT.expression_steps
+    )
+    expression_memory: Annotated[int, Parameter(env_var="BUDGET_EXPRESSION_MEMORY", validator=_Budget)] = (
+        DEFAULT.expression_memory
+    )
+    policy_steps: Annotated[int, Parameter(env_var="BUDGET_POLICY_STEPS", validator=_Budget)] = (
+        DEFAULT.policy_steps
+    )
+    policy_memory: Annotated[int, Parameter(env_var="BUDGET_POLICY_MEMORY", validator=_Budget)] = (
+        DEFAULT.policy_memory
+    )
+    policy_rates: Annotated[int, Parameter(env_var="BUDGET_POLICY_RATES", validator=_Budget)] = (
+        DEFAULT.policy_rates
+    )
+    policy_counted: Annotated[int, Parameter(env_var="BUDGET_POLICY_COUNTED", validator=_Budget)] = (
+        DEFAULT.policy_counted
+    )
+    policy_conditions: Annotated[int, Parameter(env_var="BUDGET_POLICY_CONDITIONS", validator=_Budget)] = (
+        DEFAULT.policy_conditions
+    )
+    policy_text: Annotated[int, Parameter(env_var="BUDGET_POLICY_TEXT", validator=_Budget)] = (
+        DEFAULT.policy_text
+    )
+    policy_bytes: Annotated[int, Parameter(env_var="BUDGET_POLICY_BYTES", validator=_Budget)] = (
+        DEFAULT.policy_bytes
+    )
+    namespace_rates: Annotated[int, Parameter(env_var="BUDGET_NAMESPACE_RATES", validator=_Budget)] = (
+        DEFAULT.namespace_rates
+    )
+    namespace_bytes: Annotated[int, Parameter(env_var="BUDGET_NAMESPACE_BYTES", validator=_Budget)] = (
+        DEFAULT.namespace_bytes
+    )
+    namespace_edits: Annotated[int, Parameter(env_var="BUDGET_NAMESPACE_EDITS", validator=_Budget)] = (
+        DEFAULT.namespace_edits
+    )
+
+    @property
+    def budgets(self) -> Budgets:
+        """The budgets as policies are held to them."""
+        return Budgets(**{name: getattr(self, name) for name in Budgets.__struct_fields__})
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class OperatorSettings(BudgetSettings, LimitedSettings):
     """What ``kuadrant operator`` was asked to do.
 
     Attributes:
@@ -187,16 +264,19 @@ class OperatorSettings(LimitedSettings):
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         wasm_host: The name under which gateways reach the module server; by default that of its Service.
         wasm_url: pinned writes the module's address with its digest, plain without.
-        wasm_proof: How the module's address is proven before it is written: by the Service's name and each endpoint behind it,
-            or by the endpoints alone, outside a cluster, where the name means nothing.
-        wasm_delivery: How gateways get the module: pull from the module server, push over a stream that tells what became of it.
-            The annotation kuadrant.io/wasm-delivery of a Gateway overrides it.
+        wasm_proof: How the module's address is proven before it is written: by the Service's name and each
+            endpoint behind it, or by the endpoints alone, outside a cluster, where the name means nothing.
+        wasm_delivery: How gateways get the module: pull from the module server, push over a stream that tells
+            what became of it. The annotation kuadrant.io/wasm-delivery of a Gateway overrides it.
         push_port: The port of the push server; 0 turns it off.
         push_host: The name under which gateways reach the push server; by default that of its Service.
-        envoy_gateway_namespace: Where Envoy Gateway makes its proxies: pods elsewhere are believed to be a gateway's in its own
-            namespace only.
-        probes_port: The port of /healthz, /readyz and /fetches (who has fetched modules); 0 turns it off.
+        envoy_gateway_namespace: Where Envoy Gateway makes its proxies: pods elsewhere are believed to be a
+            gateway's in its own namespace only.
+        probes_port: The port of /healthz and /readyz, and of what kuadrant status and kuadrant wasm who ask
+            for; 0 turns it off.
         metrics_port: The port of /metrics (Prometheus); 0 turns it off.
+        ratelimit_callers: Whom the rate limit service is to serve, once every gateway shows it a token:
+            gateways alone, or any caller.
         lease_seconds: How long another replica waits for the leader before it leads itself.
     """
 
@@ -214,6 +294,9 @@ class OperatorSettings(LimitedSettings):
     )
     probes_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_PROBES_PORT")] = 8081
     metrics_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_METRICS_PORT")] = 8080
+    ratelimit_callers: Annotated[Literal["gateways", "any"], Parameter(env_var="RATELIMIT_CALLERS")] = (
+        "gateways"
+    )
     lease_seconds: Annotated[
         int, Parameter(env_var="OPERATOR_LEASE_SECONDS", validator=Number(gte=3, lte=600))
     ] = 15
@@ -232,6 +315,8 @@ class RatelimitSettings(LogSettings):
         operations_port: The port of /metrics (Prometheus), /healthz and /readyz.
         service_host: The name under which gateways reach the port, written to the resource's status;
             without it limitador-NAME.NAMESPACE.svc.cluster.local.
+        counter_memory: MiB that counters with values may take in memory; above its share a limit's new values
+            share a counter. The container needs 300 MiB more.
         kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
     """
 
@@ -241,4 +326,7 @@ class RatelimitSettings(LogSettings):
     port: Annotated[Port, Parameter(env_var="RATELIMIT_GRPC_PORT")] = 8081
     operations_port: Annotated[Port, Parameter(env_var="RATELIMIT_HTTP_PORT")] = 8080
     service_host: Annotated[str | None, Parameter(env_var="RATELIMIT_PUBLIC_HOST")] = None
+    counter_memory: Annotated[
+        int, Parameter(env_var="RATELIMIT_COUNTER_MEMORY", validator=Number(gte=1, lte=1 << 20))
+    ] = 160
     kubeconfig: Path | None = None

@@ -81,8 +81,8 @@ async def load(
 ) -> Result:
     """Send ``request`` on every connection again and again as long as ``more()`` holds; return what was seen.
 
-    With ``rate`` at most that many a second are sent on all of them together. A connection that the server closes is counted as
-    broken and not opened again.
+    With ``rate`` at most that many a second are sent on all of them together. A connection that the server
+    closes is counted as broken and not opened again.
     """
     result = Result()
     seconds = connections / rate if rate else 0.0

@@ -32,7 +32,7 @@ def pip(python: str | Path, *arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command `kuadrant` of an environment that holds the wheel and what it depends on, and nothing else."""
+    """The command `kuadrant` of an environment with nothing but the wheel and what it depends on."""
     folder = tmp_path_factory.mktemp("a user's folder")
     # The build writes beside the sources, so it gets a copy of what is in the source distribution.
     source = folder / "source"

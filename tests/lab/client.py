@@ -1,7 +1,10 @@
-"""Requests at a steady rate, run inside the lab until its input ends; tells of each answer on a line as it comes.
+"""Requests at a steady rate, run inside the lab until its input ends.
 
-A line: Unix time, method, and the status or, where there was no answer, the name of what came in its place. Arguments: the URL,
-the methods with commas between them, how many requests a second, and over how many connections: none is a new one for each request.
+Tells of each answer on a line as it comes.
+
+A line: Unix time, method, and the status or, where there was no answer, the name of what came in its place.
+Arguments: the URL, the methods with commas between them, how many requests a second, and over how many
+connections: none is a new one for each request.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A cluster with Istio and Envoy Gateway, set up from nothing; on a machine that cannot hold one its tests fail.
+    """A cluster with Istio and Envoy Gateway, set up from nothing.
+
+    On a machine that cannot hold one its tests fail.
 
     USE_LAB names one that runs already and is left running.
     """
@@ -72,7 +74,10 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def walk(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Walk]:
-    """The toystore behind the gateway, without a policy; Istio's, which pulls, unless a test is told another one and its way."""
+    """The toystore behind the gateway, without a policy.
+
+    Istio's, which pulls, unless a test is told another one and its way.
+    """
     provided, *way = getattr(request, "param", (ISTIO,))
     delivery = way[0] if way else "pull"
     asks_envoy_gateway = (provided, delivery) == (ENVOY_GATEWAY, "push")

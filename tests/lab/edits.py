@@ -1,7 +1,9 @@
-"""Edit a policy's limit again and again, with requests all the while; prints what came of it as JSON. Run inside the lab.
+"""Edit a policy's limit again and again, with requests all the while; prints what came of it as JSON.
 
-A limit of 1 in an hour is exhausted, one of a million is not, so the answers to POST tell which of the two holds. GET has a
-limit that is always exhausted: an answer to GET other than 429 is one that was not limited.
+Run inside the lab.
+
+A limit of 1 in an hour is exhausted, one of a million is not, so the answers to POST tell which of the two
+holds. GET has a limit that is always exhausted: an answer to GET other than 429 is one that was not limited.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ _BEFORE, _OTHER = "envoy-gateway-config", "envoy-gateway-config-of-a-test"
 class Settings:
     """Envoy Gateway's own configuration, put back by :meth:`undo`.
 
-    Each one is a file of its own: an Envoy Gateway whose file changes under it takes more than a minute to end.
+    Each one is a file of its own: an Envoy Gateway whose file changes under it takes more than a minute to
+    end.
     """
 
     def __init__(self, lab: Lab) -> None:

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 _NAMESPACE = "kuadrant-system"
 _SERVICE = "kuadrant-operator-controller-manager-wasm-shim-service"
-_SERVER = """
+POD = """
 apiVersion: v1
 kind: Pod
 metadata: {name: fault-server, namespace: kuadrant-system, labels: {app: fault-server}}
 spec:
+  securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
   containers:
   - name: server
     image: docker.io/library/toystore:latest
     imagePullPolicy: Never
     command: [python3, /scripts/fault_server.py]
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
     volumeMounts: [{name: scripts, mountPath: /scripts}]
     readinessProbe: {tcpSocket: {port: 9006}, periodSeconds: 1}
   volumes:
@@ -51,7 +53,7 @@ def fault_server(lab: Lab) -> Iterator[None]:
     script = f"--from-file={ROOT / 'tests/lab/fault_server.py'}"
     lab.run("kubectl", "create", "configmap", "fault-server", "-n", _NAMESPACE, script)
     try:
-        lab.run("bash", "-c", f"kubectl apply -f - <<'EOF'\n{_SERVER}\nEOF")
+        lab.run("bash", "-c", f"kubectl apply -f - <<'EOF'\n{POD}\nEOF")
         lab.run("kubectl", "wait", "--for=condition=Ready", "pod/fault-server", "-n", _NAMESPACE)
         yield
     finally:

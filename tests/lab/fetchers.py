@@ -1,7 +1,9 @@
-"""Clients that fetch modules again and again, each time by a new connection; run inside the lab until its input ends.
+"""Clients that fetch modules again and again, each time by a new connection.
 
-Arguments: the host and port of the module server, how many clients, and the digests. Prints, as JSON, how often each digest had
-which answer: ``module`` is 200 with the right bytes, ``later`` is 503 with Retry-After.
+Run inside the lab until its input ends.
+
+Arguments: the host and port of the module server, how many clients, and the digests. Prints, as JSON, how
+often each digest had which answer: ``module`` is 200 with the right bytes, ``later`` is 503 with Retry-After.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
-"""Runs inside the lab: requests to a gateway, and what they meet while the policy of the walk is edited; prints it as JSON.
+"""Runs inside the lab: requests to a gateway, and what they meet while the policy of the walk is edited.
 
-``python -m tests.lab.pushed HOST cycles COUNT``: each edit opens or shuts the route; when the policy says that it is enforced, the
-very next request is sent. ``... HOST load RATE COUNT``: requests at a steady rate while the policy is edited. ``... HOST load RATE``:
-requests at a steady rate until the input ends, for what somebody else does.
+Prints it as JSON.
+
+``python -m tests.lab.pushed HOST cycles COUNT``: each edit opens or shuts the route; when the policy says
+that it is enforced, the very next request is sent. ``... HOST load RATE COUNT``: requests at a steady rate
+while the policy is edited. ``... HOST load RATE``: requests at a steady rate until the input ends, for what
+somebody else does.
 """
 
 from __future__ import annotations

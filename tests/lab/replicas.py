@@ -67,7 +67,10 @@ def replicas(lab: Lab) -> tuple[Replica, ...]:
 
 
 def _pid(lab: Lab, pod: str) -> int:
-    """The process of a pod's container, found by its environment; the one that started first is the container's own."""
+    """The process of a pod's container, found by its environment.
+
+    The one that started first is the container's own.
+    """
     found = lab.run(
         "bash", "-c", f"grep -lzx 'POD_NAME={pod}' /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3 | sort -n"
     )
@@ -80,7 +83,10 @@ def resident_kib(lab: Lab, replica: Replica) -> int:
 
 
 def writes(lab: Lab, replica: Replica) -> int:
-    """How many objects the process has asked the API server to write or delete, the Lease and Events apart."""
+    """How many objects the process has asked the API server to write or delete.
+
+    The Lease and Events do not count.
+    """
     page = lab.run("curl", "--silent", "--fail", f"http://{replica.address}:8080/metrics")
     numbers = re.findall(
         r'^rest_client_requests_total\{[^}]*method="(?:PATCH|DELETE)"[^}]*\} (\S+)$', page, re.MULTILINE

@@ -1,4 +1,6 @@
-"""Delete an object of the operator's and wait until it is back; prints the seconds that it was away as JSON. Run inside the lab.
+"""Delete an object of the operator's and wait until it is back; prints the seconds that it was away as JSON.
+
+Run inside the lab.
 
 Arguments: the path of the object at the API server.
 """

@@ -1,4 +1,7 @@
-"""An operator in the lab that gets its modules from a folder of the test, and what can be seen of them from outside."""
+"""An operator in the lab that gets its modules from a folder of the test.
+
+Also what can be seen of them from outside.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ _PLACE = "/modules"
 
 
 def _change(folder: Path | None) -> str:
-    """The patch of the Deployment that gives its pods ``folder`` of this machine, or takes away what it has given."""
+    """The patch of the Deployment that gives its pods ``folder`` of this machine.
+
+    Or takes away what it has given.
+    """
     delete = {} if folder else {"$patch": "delete"}
     container = {
         "name": "manager",
@@ -43,10 +49,19 @@ def deployment(lab: Lab, *words: str, seconds: float = 180) -> None:
 def supplied(lab: Lab, modules: Modules) -> Iterator[None]:
     """The operator's replicas follow the folder of ``modules``; afterwards they are as before."""
     try:
+        # A folder of this machine is what the standard of the namespace does not let pods have.
+        _hold_to(lab, "privileged")
         deployment(lab, "patch", f"--patch={_change(modules.folder)}")
         yield
     finally:
         deployment(lab, "patch", f"--patch={_change(None)}")
+        _hold_to(lab, "restricted")
+
+
+def _hold_to(lab: Lab, standard: str) -> None:
+    """Let pods of the operator's namespace do what a Pod Security Standard lets them do."""
+    label = f"pod-security.kubernetes.io/enforce={standard}"
+    lab.run("kubectl", "label", "--overwrite", "namespace", NAMESPACE, label)
 
 
 def digest(walk: Walk) -> str:

@@ -1,4 +1,7 @@
-"""An edit of a policy's limit holds within half a second, and on the way no request is unlimited and none fails."""
+"""An edit of a policy's limit holds within half a second.
+
+On the way no request is unlimited and none fails.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Envoy Gateway fails in its own ways where modules are concerned: what of it the operator heals, and what it says meanwhile.
+"""Envoy Gateway fails in its own ways where modules are concerned.
 
-Envoy Gateway fetches a module when it starts and when the address changes. Each fault here is met by a start, since the operator
-writes no address that does not serve.
+What of it the operator heals, and what it says meanwhile.
+
+Envoy Gateway fetches a module when it starts and when the address changes. Each fault here is met by a start,
+since the operator writes no address that does not serve.
 """
 
 from __future__ import annotations
@@ -84,7 +86,8 @@ def healed(walk: Walk, name: str, runs: list[Run], ended: float) -> None:
     seconds = sum(run.last - run.first for run in unlimited)
     count = sum(run.count for run in unlimited)
     say(
-        f"{name}: limited again {limited - ended:.1f} s after the fault's end; {refused} requests were answered with 500; "
+        f"{name}: limited again {limited - ended:.1f} s after the fault's end; {refused} requests were "
+        "answered with 500; "
         f"{count} in {seconds:.2f} s were not limited"
     )
     assert runs[-1].status == "429"

@@ -1,4 +1,7 @@
-"""What people set on Envoy Gateway beside us: how it runs, how its gateways run, and policies of their own."""
+"""What people set on Envoy Gateway beside us.
+
+How it runs, how its gateways run, and policies of their own.
+"""
 
 from __future__ import annotations
 

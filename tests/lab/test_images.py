@@ -56,3 +56,5 @@ def test_the_image_can_be_given_a_name(tmp_path: Path) -> None:
     with tarfile.open(archive) as tar:
         (manifest,) = json.loads(_read(tar, "index.json"))["manifests"]
     assert manifest["annotations"]["io.containerd.image.name"] == "example.com/kuadrant:v1"
+    listed = archive.with_suffix(".packages").read_text().splitlines()
+    assert {one.partition("=")[0] for one in listed} >= {"python3", "libc6", "base-files"}

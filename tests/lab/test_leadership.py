@@ -1,4 +1,6 @@
-"""One process writes. When it dies another goes on within the Lease's time; one that was only held up writes no more.
+"""One process writes. When it dies another goes on within the Lease's time.
+
+One that was only held up writes no more.
 
 LEADERS_KILLED is how many leaders die; 20 is what the product promises.
 """
@@ -68,7 +70,8 @@ def test_when_the_leader_is_killed_another_goes_on_within_the_leases_time(limite
             limited.lab.run("kill", "-KILL", str(old.pid))
             free = number % 2 == 0
             took = edit_holds(limited, 1_000_000 if free else 1, "200" if free else "429")
-            # Who leads now is the other pod's process, or the one that was started in the place of the dead one.
+            # Who leads now is the other pod's process, or the one that was started in the place of the dead
+            # one.
             seconds.append(round(took, 1))
             # A new pod in its place: a container that has died several times is held back longer and longer.
             limited.lab.run("kubectl", "delete", "pod", old.pod, "-n", NAMESPACE, "--wait=false")

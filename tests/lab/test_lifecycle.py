@@ -93,7 +93,8 @@ def test_a_second_lab_comes_and_goes_beside_the_first_and_leaves_nothing(lab: La
         == "namespace/only-in-the-first"
     )
 
-    # Once more from nothing: what the first time left in the cache must not matter, and cleaning twice is allowed.
+    # Once more from nothing: what the first time left in the cache must not matter, and cleaning twice is
+    # allowed.
     try:
         second.make("local-setup")
         assert second.attempt("kubectl", "get", "namespace", "only-in-the-first").returncode == 1

@@ -31,7 +31,8 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     )
     assert bare.lacking() == (
         "This machine lacks what the lab needs:\n"
-        "  runc, nft, CNI plugins: apt-get install --no-install-recommends containernetworking-plugins nftables runc\n"
+        "  runc, nft, CNI plugins: apt-get install --no-install-recommends containernetworking-plugins "
+        "nftables runc\n"
         "  go: Go 1.26 or later; from https://go.dev/dl/\n"
         "  root, for namespaces and mounts: run the command as root (sudo)"
     )

@@ -1,4 +1,7 @@
-"""Another module is chosen while it cannot be fetched: the one that limits goes on, until the other can be."""
+"""Another module is chosen while it cannot be fetched.
+
+The one that limits goes on, until the other can be.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ SAID = {
 
 @pytest.fixture(scope="module")
 def modules(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modules]:
-    """An operator that follows a folder, a policy whose one request was let through already, and a server for faults."""
+    """An operator that follows a folder, a policy, and a server for faults.
+
+    The policy's one request was let through already.
+    """
     one = Modules(tmp_path_factory.mktemp("faults") / "modules")
     with supplied(walk.lab, one), fault_server(walk.lab):
         walk.apply(STRICT)

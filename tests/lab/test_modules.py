@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kuadrant.wasm import current, embedded
-from kuadrant.wasm.fetch import Wanted, fetch
+from kuadrant.wasm.release_fetch import fetch
+from kuadrant.wasm.release_proof import Wanted
 from lab import modules
 from lab.programs import BuildError
 from tests.lab.conftest import ROOT

@@ -1,4 +1,6 @@
-"""The API server is away, comes and goes, and forgets what was: the operator goes on by itself and writes nothing for nothing.
+"""The API server is away, comes and goes, and forgets what was.
+
+The operator goes on by itself and writes nothing for nothing.
 
 OUTAGE_SECONDS is for how long it is away at once; 30 is what the product promises.
 """
@@ -95,7 +97,8 @@ def test_after_an_outage_everything_goes_on_and_nothing_is_written_for_nothing(w
     used = max(resident_kib(walk.lab, one) for one in after.values())
     get, post = (seen.statuses(method) for method in ("GET", "POST"))
     sys.stdout.write(
-        f"writes: {rewritten}; memory {memory // 1024} MiB before, {used // 1024} MiB after; GET {get}, POST {post}\n"
+        f"writes: {rewritten}; memory {memory // 1024} MiB before, {used // 1024} MiB after; GET {get}, POST "
+        f"{post}\n"
     )
 
     assert set(rewritten.values()) == {0}
@@ -106,8 +109,9 @@ def test_after_an_outage_everything_goes_on_and_nothing_is_written_for_nothing(w
     wait(lambda: walk.status("-X", "POST") == "200", 30)
     sys.stdout.write(f"an edit after it held in {time.monotonic() - began:.1f} s\n")
 
-    # Those who use Kubernetes' own library wait for up to a minute before they watch again, and once more before they list
-    # what was compacted. Until then no Pod is made of a Deployment, for example, which is not to be the next test's matter.
+    # Those who use Kubernetes' own library wait for up to a minute before they watch again, and once more
+    # before they list what was compacted. Until then no Pod is made of a Deployment, for example, which is
+    # not to be the next test's matter.
     began = time.monotonic()
     wait(lambda: not followed - watches(walk), 180)
     sys.stdout.write(f"everybody followed again {time.monotonic() - began:.1f} s later\n")

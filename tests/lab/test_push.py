@@ -1,4 +1,7 @@
-"""The walk with a gateway that asks the operator: what its pods say decides what is called enforced, and nobody notices a change."""
+"""The walk with a gateway that asks the operator.
+
+What its pods say decides what is called enforced, and nobody notices a change.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GATEWAY = "istio-ingressgateway"
 OBJECTS = {
-    "WasmPlugin": f"/apis/extensions.istio.io/v1alpha1/namespaces/istio-system/wasmplugins/kuadrant-{GATEWAY}",
+    "WasmPlugin": f"/apis/extensions.istio.io/v1alpha1/namespaces/istio-system/wasmplugins/kuadrant-{GATEWAY}",  # noqa: E501 - one path
     "EnvoyFilter": "/apis/networking.istio.io/v1alpha3/namespaces/istio-system/envoyfilters/"
     f"kuadrant-ratelimiting-cluster-{GATEWAY}",
     "Limitador": "/apis/limitador.kuadrant.io/v1alpha1/namespaces/kuadrant-system/limitadors/limitador",

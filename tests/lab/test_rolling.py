@@ -1,4 +1,7 @@
-"""The operator's replicas are replaced while clients fetch modules through its Service: they get what they ask for, or are told to come later."""
+"""The operator's replicas are replaced while clients fetch modules through its Service.
+
+They get what they ask for, or are told to come later.
+"""
 
 from __future__ import annotations
 

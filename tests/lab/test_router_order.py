@@ -16,7 +16,9 @@ RULES = {
     "regex": "{path: {type: RegularExpression, value: '/toys/[0-9]+'}}",
     "prefix": "{path: {type: PathPrefix, value: /toys}}",
     "method": "{path: {type: PathPrefix, value: /dolls}, method: GET}",
-    "headers": "{path: {type: PathPrefix, value: /dolls}, headers: [{name: x, value: '1'}, {name: 'y', value: '1'}]}",
+    "headers": (
+        "{path: {type: PathPrefix, value: /dolls}, headers: [{name: x, value: '1'}, {name: 'y', value: '1'}]}"
+    ),
 }
 ROUTE = f"""
 apiVersion: gateway.networking.k8s.io/v1

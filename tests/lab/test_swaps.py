@@ -69,7 +69,8 @@ def test_modules_are_swapped_under_load_and_every_request_is_answered_and_counte
 
     statuses = seen.statuses()
     sys.stdout.write(
-        f"{SWAPS} swaps in {sum(max(one, APART_SECONDS) for one in seconds):.0f} s, each run after {min(seconds):.1f}"
+        f"{SWAPS} swaps in {sum(max(one, APART_SECONDS) for one in seconds):.0f} s, each run after "
+        f"{min(seconds):.1f}"
         f" to {max(seconds):.1f} s; {statuses.total()} requests: {dict(statuses)}\n"
     )
     assert set(statuses) == {"200", "429"}

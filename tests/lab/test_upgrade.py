@@ -41,7 +41,8 @@ class Loop:
     """The client of the walk, faster: a POST every 0.2 s, its status on a line."""
 
     def __init__(self, walk: Walk) -> None:
-        # The name of the gateway is looked up once: it is the gateway that must not be noticed, not the cluster's DNS.
+        # The name of the gateway is looked up once: it is the gateway that must not be noticed, not the
+        # cluster's DNS.
         host = urlsplit(walk.url).hostname
         address = walk.lab.run("getent", "ahostsv4", str(host)).split()[0]
         script = (
@@ -121,7 +122,10 @@ class Upgrade:
 
 @pytest.fixture(scope="module", params=["pull", "push"])
 def upgrade(lab: Lab, request: pytest.FixtureRequest, checkout: None, github: Releases) -> Iterator[Upgrade]:
-    """The upgrade, on both gateways at once. Official modules need Envoy Gateway's EnvoyPatchPolicies in either way."""
+    """The upgrade, on both gateways at once.
+
+    Official modules need Envoy Gateway's EnvoyPatchPolicies in either way.
+    """
     del checkout
     way: str = request.param
     with patches(lab), walking(lab, *GATEWAYS.values(), delivery=way) as one:

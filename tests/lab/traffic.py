@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """So many equal answers in a row, and when the first and the last of them came, in seconds of Unix time."""
+    """So many equal answers in a row, and when the first and the last of them came.
+
+    Times are in seconds of Unix time.
+    """
 
     status: str
     first: float
@@ -54,7 +57,9 @@ class Traffic:
 
 @contextmanager
 def traffic(walk: Walk, *methods: str, rate: float = 100.0, connections: int = 1) -> Iterator[Traffic]:
-    """Send requests of each of ``methods`` in turn, ``rate`` of them a second; without ``connections``, over a new one each time.
+    """Send requests of each of ``methods`` in turn, ``rate`` of them a second.
+
+    Without ``connections``, over a new one each time.
 
     At the end every request that was sent has had its answer.
     """

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from lab.images import ROOT
 
 if TYPE_CHECKING:
@@ -63,8 +65,9 @@ STRICT = POLICY.replace("{limit: 5, duration: 10, unit: second}", "{limit: 1, du
 class Provided:
     """The gateway of a provider in the lab, and the objects by which it is told what to do.
 
-    ``kind`` is the one that names the module; in it ``url`` and ``sha256`` are JSON paths. ``objects`` are all kinds. ``cluster`` is
-    the name of the object with the rate limit service's cluster, ``asking`` the kind of the one by which the gateway asks us.
+    ``kind`` is the one that names the module; in it ``url`` and ``sha256`` are JSON paths. ``objects`` are
+    all kinds. ``cluster`` is the name of the object with the rate limit service's cluster, ``asking`` the
+    kind of the one by which the gateway asks us.
     """
 
     namespace: str
@@ -114,6 +117,18 @@ ENVOY_GATEWAY = Provided(
     asking="envoypatchpolicy",
 )
 
+IN_EVERY_WAY = pytest.mark.parametrize(
+    "walk",
+    [
+        pytest.param((ISTIO, "pull"), id="Istio, pull"),
+        pytest.param((ISTIO, "push"), id="Istio, push"),
+        pytest.param((ENVOY_GATEWAY, "pull"), id="Envoy Gateway, pull"),
+        pytest.param((ENVOY_GATEWAY, "push"), id="Envoy Gateway, push"),
+    ],
+    indirect=True,
+)
+"""For each provider's gateway that pulls and that is pushed to."""
+
 
 class Walk:
     """What is said and asked on the way."""
@@ -158,7 +173,10 @@ class Walk:
         return (one.kind, f"kuadrant-{one.gateway}")
 
     def running(self) -> set[str]:
-        """The modules (SHA-256) that the gateway is known to have: those that it was told, or that its pods say they run."""
+        """The modules (SHA-256) that the gateway is known to have.
+
+        Those that it was told, or that its pods say they run.
+        """
         if self.delivery == "pull":
             found = self.lab.attempt(*self.provided.plugin, self.provided.sha256)
             return {found.stdout.strip()} if found.returncode == 0 else set()
@@ -194,7 +212,10 @@ def wait(what: Callable[[], bool], seconds: float = 60) -> None:
 
 @contextmanager
 def walking(lab: Lab, provided: Provided = ISTIO, *more: Provided, delivery: str = "pull") -> Iterator[Walk]:
-    """An installation with the toystore's application, its route behind one or ``more`` gateways, and no policy."""
+    """An installation with the toystore's application, its route, and no policy.
+
+    The route is behind one or ``more`` gateways.
+    """
     walks = [Walk(lab, one) for one in (provided, *more)]
     one = walks[0]
     try:

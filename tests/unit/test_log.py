@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,3 +93,58 @@ def test_a_closed_stream_stops_nobody() -> None:
     stream.close()
 
     log.get("x").error("lost")
+
+
+class Clock:
+    """Seconds that go on when told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_lines_that_are_alike_come_at_a_pace_and_the_next_says_how_many_were_left_out() -> None:
+    stream, clock = io.StringIO(), Clock()
+    log.configure("info", "production", stream, clock)
+    logger = log.get("x")
+    for _ in range(10_000):
+        logger.warning("a stranger did something", peer="192.0.2.1")
+    logger.warning("something else")
+    clock.now += 1.0
+    for _ in range(10_000):
+        logger.warning("a stranger did something", peer="192.0.2.2")
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    strange = [line for line in lines if line["msg"] == "a stranger did something"]
+    assert len(strange) == 100 + 2
+    assert [line.get("left_out") for line in strange[-3:]] == [None, 9_900, None]
+    assert "something else" in [line["msg"] for line in lines]
+
+
+@pytest.mark.slow
+def test_messages_that_all_differ_are_alike_beyond_some() -> None:
+    stream, clock = io.StringIO(), Clock()
+    log.configure("info", "production", stream, clock)
+    for number in range(20_000):
+        log.get("x").error(f"{number} is wrong")
+
+    assert len(stream.getvalue().splitlines()) == 1024 + 100
+    clock.now += 60.0
+    log.get("x").error("another is wrong")
+    assert len(stream.getvalue().splitlines()) == 1024 + 101
+
+
+def test_what_libraries_log_is_a_line_of_ours() -> None:
+    stream = io.StringIO()
+    log.configure("info", "production", stream)
+    logging.getLogger("some.library").error("it failed", exc_info=ValueError("boom"))
+    logging.getLogger("some.library").info("not shown")
+
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert (line["level"], line["logger"], line["msg"], line["problem"]) == (
+        "error",
+        "some.library",
+        "it failed",
+        "ValueError: boom",
+    )

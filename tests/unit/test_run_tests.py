@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from scripts.run_tests import stages
+import pytest
+import yaml
+
+from scripts.run_tests import CHECKS, FAST_CHECKS, fast, stages
 
 
 @pytest.mark.parametrize(
     ("words", "on_machine", "on_cluster"),
     [
         ([], ["tests/unit", "tests/e2e"], ["tests/integration", "tests/lab"]),
-        (["-k", "fuzz"], ["tests/unit", "tests/e2e", "-k", "fuzz"], ["tests/integration", "tests/lab", "-k", "fuzz"]),
+        (["-x"], ["tests/unit", "tests/e2e", "-x"], ["tests/integration", "tests/lab", "-x"]),
         (["tests/unit/policy"], ["tests/unit/policy"], []),
         (["tests/lab/test_walk.py", "-x"], [], ["tests/lab/test_walk.py", "-x"]),
         (["tests/e2e", "tests/integration/kube"], ["tests/e2e"], ["tests/integration/kube"]),
@@ -19,3 +22,20 @@ from scripts.run_tests import stages
 )  # fmt: skip
 def test_paths_choose_the_stages(words: list[str], on_machine: list[str], on_cluster: list[str]) -> None:
     assert [stage[1:] for stage in stages(words)] == [on_machine, on_cluster]
+
+
+@pytest.mark.parametrize(
+    ("words", "paths"), [([], ["tests/unit"]), (["tests/unit/policy", "-x"], ["tests/unit/policy", "-x"])]
+)
+def test_the_fast_lane_leaves_out_what_is_slow(words: list[str], paths: list[str]) -> None:
+    assert fast(words) == ["--numprocesses=4", "-m", "not slow", *paths]
+
+
+def test_every_check_of_the_fast_lane_is_one_of_all() -> None:
+    assert set(FAST_CHECKS) < set(CHECKS)
+
+
+def test_a_commit_runs_the_checks_of_the_fast_lane() -> None:
+    text = (Path(__file__).parents[2] / ".pre-commit-config.yaml").read_text()
+    entries = {hook["entry"].split()[:2][-1] for hook in yaml.safe_load(text)["repos"][0]["hooks"]}
+    assert entries == {command[1] if len(command) > 1 else ".venv/bin/mypy" for command in FAST_CHECKS}

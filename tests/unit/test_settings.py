@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kuadrant import settings
 from kuadrant.gateways.envoy import Address
+from kuadrant.policy.budgets import DEFAULT, Budgets
 
 
 @pytest.mark.parametrize(
@@ -62,3 +65,9 @@ def test_addresses_have_a_host_and_a_port() -> None:
 def test_anything_else_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="is not IP:PORT"):
         settings.address(text)
+
+
+def test_every_budget_is_a_setting() -> None:
+    assert settings.OperatorSettings(namespace="x").budgets == DEFAULT
+    values: dict[str, Any] = {name: number for number, name in enumerate(Budgets.__struct_fields__, start=1)}
+    assert settings.OperatorSettings(namespace="x", **values).budgets == Budgets(**values)

@@ -2,13 +2,18 @@
 
 const std = @import("std");
 const Attribute = @import("attribute.zig").Attribute;
+const Map = @import("cel/value.zig").Map;
+const TextTable = @import("table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
 pub const Attributes = struct {
-    by_path: std.StringHashMapUnmanaged(u32) = .empty,
+    by_path: TextTable(u32) = .empty,
     slots: std.ArrayList(Slot) = .empty,
     /// Slots of an earlier request hold nothing.
     request: u64 = 0,
+    /// All headers of the request `headers_request`, for programs.
+    headers: ?*const Map = null,
+    headers_request: u64 = 0,
 
     const Slot = struct { attribute: Attribute, request: u64 = 0, value: ?[]const u8 = null };
 
@@ -18,6 +23,17 @@ pub const Attributes = struct {
         if (!entry.found_existing) {
             entry.value_ptr.* = @intCast(attributes.slots.items.len);
             try attributes.slots.append(allocator, .{ .attribute = .at(path) });
+        }
+        return entry.value_ptr.*;
+    }
+
+    /// The number of what the host itself has at `path`.
+    pub fn raw(attributes: *Attributes, allocator: Allocator, path: []const u8) error{OutOfMemory}!u32 {
+        // No path of a selector begins like this.
+        const entry = try attributes.by_path.getOrPut(allocator, try std.mem.concat(allocator, u8, &.{ "\x00", path }));
+        if (!entry.found_existing) {
+            entry.value_ptr.* = @intCast(attributes.slots.items.len);
+            try attributes.slots.append(allocator, .{ .attribute = .asHostHas(path) });
         }
         return entry.value_ptr.*;
     }

@@ -17,3 +17,18 @@ pub fn addressOnly(address: []const u8) []const u8 {
     if (cut.len >= 2 and cut[0] == '[' and cut[cut.len - 1] == ']') return cut[1 .. cut.len - 1];
     return cut;
 }
+
+test "a host without its port" {
+    for ([_][2][]const u8{
+        .{ "example.com", "example.com" },
+        .{ "example.com:80", "example.com" },
+        .{ "example.com:", "example.com" },
+        .{ "a:b:80", "a:b" },
+        .{ "[::1]", "[::1]" },
+        .{ "[::1]:80", "[::1]" },
+        .{ ":80", "" },
+        .{ "", "" },
+    }) |pair| try std.testing.expectEqualStrings(pair[1], withoutPort(pair[0]));
+    try std.testing.expectEqualStrings("::1", addressOnly("[::1]:4711"));
+    try std.testing.expectEqualStrings("10.0.0.1", addressOnly("10.0.0.1:80"));
+}

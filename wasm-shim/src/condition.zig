@@ -2,19 +2,21 @@
 
 const std = @import("std");
 const document = @import("document.zig");
-const memory = @import("memory.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Expression = @import("expression.zig").Expression;
+const Own = @import("own_expression.zig").Own;
 const Glob = @import("glob.zig").Glob;
 
 pub const Condition = union(enum) {
     comparison: Comparison,
     expression: Expression,
+    own: *const Own,
 
-    pub fn holds(condition: Condition, attributes: *Attributes) error{ OutOfMemory, Failed }!bool {
+    pub fn holds(condition: Condition, attributes: *Attributes) error{ OutOfMemory, TooMuch, Failed }!bool {
         return switch (condition) {
             .comparison => |comparison| comparison.holds(try attributes.get(comparison.attribute) orelse ""),
             .expression => |expression| expression.holds(),
+            .own => |own| own.holds(attributes),
         };
     }
 };
@@ -23,10 +25,10 @@ pub const Comparison = struct {
     attribute: u32,
     operator: document.Operator,
     value: []const u8,
-    /// The compiled value of the operator `matches`.
-    glob: Glob = .{ .tokens = &.{} },
+    /// The compiled value of the operator `matches`; `null` for one that is too long, which cannot be evaluated.
+    glob: ?Glob = .nothing,
 
-    pub fn holds(comparison: Comparison, text: []const u8) error{OutOfMemory}!bool {
+    pub fn holds(comparison: Comparison, text: []const u8) error{Failed}!bool {
         return switch (comparison.operator) {
             .eq => std.mem.eql(u8, text, comparison.value),
             .neq => !std.mem.eql(u8, text, comparison.value),
@@ -34,7 +36,7 @@ pub const Comparison = struct {
             .endswith => std.mem.endsWith(u8, text, comparison.value),
             .incl => includes(text, comparison.value),
             .excl => !includes(text, comparison.value),
-            .matches => comparison.glob.matches(memory.scratch, text),
+            .matches => (comparison.glob orelse return error.Failed).matches(text),
         };
     }
 };

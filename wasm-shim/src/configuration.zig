@@ -6,15 +6,19 @@ const document = @import("document.zig");
 const host = @import("host.zig");
 const json = @import("json.zig");
 const memory = @import("memory.zig");
+const program = @import("cel/program.zig");
 const ratelimit = @import("ratelimit.zig");
 const routing = @import("routing.zig");
+const values = @import("values.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Condition = @import("condition.zig").Condition;
 const Expression = @import("expression.zig").Expression;
 const Expressions = @import("expression.zig").Expressions;
 const Glob = @import("glob.zig").Glob;
+const Own = @import("own_expression.zig").Own;
 const Allocator = std.mem.Allocator;
 const Kept = @import("kept.zig").Kept;
+const TextTable = @import("table.zig").TextTable;
 const Path = json.Path;
 const refuse = json.refuse;
 
@@ -22,7 +26,12 @@ pub const Error = json.Error;
 
 const longest_timeout_ms = 60_000;
 
-pub const Configuration = Kept(struct { hosts: routing.HostTable = .{}, attributes: Attributes = .{} });
+pub const Configuration = Kept(struct {
+    hosts: routing.HostTable = .{},
+    attributes: Attributes = .{},
+    headers: values.Headers = .{},
+    parameters: values.Parameters = .{},
+});
 
 /// The configuration in `text`; the caller holds its one reference. Refused, a log line has said why and nothing is left.
 pub fn read(text: []const u8) Error!*Configuration {
@@ -37,7 +46,8 @@ pub fn read(text: []const u8) Error!*Configuration {
 const Compiler = struct {
     allocator: Allocator,
     configuration: *Configuration,
-    services: std.StringHashMapUnmanaged(*ratelimit.Service) = .empty,
+    services: TextTable(*ratelimit.Service) = .empty,
+    programs: TextTable(*const Own) = .empty,
 
     fn compile(compiler: *Compiler, source: document.Document) Error!void {
         const root: Path = .{};
@@ -65,6 +75,7 @@ const Compiler = struct {
         if ((source.cluster == null) == (source.googleGrpc == null)) return refuse(path, "needs exactly one of cluster and googleGrpc", .{});
         const cluster = path.field("cluster");
         const google_grpc = path.field("googleGrpc");
+        const metadata = path.field("metadata");
         const service = try compiler.allocator.create(ratelimit.Service);
         service.* = .{
             .name = try compiler.copy(name),
@@ -74,8 +85,19 @@ const Compiler = struct {
                 try ratelimit.googleGrpc(compiler.allocator, try notEmpty(source.googleGrpc.?, &google_grpc)),
             .timeout_ms = source.timeoutMs,
             .failure_mode = source.failureMode,
+            .metadata = try compiler.compileMetadata(source.metadata.items, &metadata),
         };
         try compiler.services.put(memory.scratch, service.name, service);
+    }
+
+    /// Neither names nor values are in what is logged.
+    fn compileMetadata(compiler: *Compiler, source: anytype, path: *const Path) Error![]const host.Header {
+        const pairs = try compiler.allocator.alloc(host.Header, source.len);
+        for (source, pairs) |item, *pair| {
+            if (!host.isMetadata(item.name, item.value)) return refuse(path, "has a name or a value that gRPC does not take", .{});
+            pair.* = .{ .name = try compiler.copy(item.name), .value = try compiler.copy(item.value) };
+        }
+        return pairs;
     }
 
     fn notEmpty(text: []const u8, path: *const Path) Error![]const u8 {
@@ -146,7 +168,7 @@ const Compiler = struct {
             const place = query_path.item(index);
             const name_path = place.field("name");
             compiled.* = .{
-                .name = try compiler.copy(try notEmpty(match.name, &name_path)),
+                .number = try compiler.configuration.content.parameters.number(compiler.allocator, try compiler.copy(try notEmpty(match.name, &name_path))),
                 .value = try compiler.compileWanted(match, &place),
             };
         }
@@ -174,10 +196,11 @@ const Compiler = struct {
             else => {},
         };
         const attribute_path = try std.mem.concat(compiler.allocator, u8, &.{ attribute.header_prefix, source.name });
+        // Envoy's header map has both under one name.
+        const name = if (std.mem.eql(u8, source.name, "host")) ":authority" else attribute_path[attribute.header_prefix.len..];
         return .{
-            // Envoy's header map has both under one name.
-            .name = if (std.mem.eql(u8, source.name, "host")) ":authority" else try compiler.copy(source.name),
             .attribute = try compiler.configuration.content.attributes.number(compiler.allocator, attribute_path),
+            .number = try compiler.configuration.content.headers.number(compiler.allocator, name),
             .value = try compiler.compileWanted(source, path),
         };
     }
@@ -224,7 +247,12 @@ const Compiler = struct {
     }
 
     fn compileCondition(compiler: *Compiler, source: document.Condition, path: *const Path) Error!Condition {
-        if ((source.selector == null) == (source.expression == null)) return refuse(path, "needs exactly one of selector and expression", .{});
+        const given = @as(u8, @intFromBool(source.selector != null)) + @intFromBool(source.expression != null) + @intFromBool(source.program != null);
+        if (given != 1) return refuse(path, "needs exactly one of selector, expression and program", .{});
+        if (source.program) |text| {
+            if (source.operator != null or source.value != null) return refuse(path, "a program has no operator and no value", .{});
+            return .{ .own = try compiler.readProgram(text, &path.field("program")) };
+        }
         if (source.expression) |text| {
             if (source.operator != null or source.value != null) return refuse(path, "an expression has no operator and no value", .{});
             return .{ .expression = try compiler.compileExpression(.predicate, text, &path.field("expression")) };
@@ -235,18 +263,19 @@ const Compiler = struct {
             .attribute = try compiler.compileSelector(source.selector.?, path),
             .operator = operator,
             .value = value,
-            .glob = if (operator == .matches) try .compile(compiler.allocator, value) else .{ .tokens = &.{} },
+            .glob = if (operator == .matches) try .compile(compiler.allocator, value) else .nothing,
         } };
     }
 
     fn compileEntry(compiler: *Compiler, source: document.Entry, path: *const Path) Error!ratelimit.Entry {
         const key_path = path.field("key");
         const key = try compiler.copy(try notEmpty(source.key, &key_path));
-        const given = @as(u8, @intFromBool(source.value != null)) + @intFromBool(source.selector != null) + @intFromBool(source.expression != null);
-        if (given != 1) return refuse(path, "needs exactly one of value, selector and expression", .{});
+        const given = @as(u8, @intFromBool(source.value != null)) + @intFromBool(source.selector != null) + @intFromBool(source.expression != null) + @intFromBool(source.program != null);
+        if (given != 1) return refuse(path, "needs exactly one of value, selector, expression and program", .{});
         if (source.default != null and source.selector == null) return refuse(path, "default is for a selector", .{});
         if (source.value) |value| return .{ .key = key, .value = .{ .serialized = try ratelimit.serializeEntry(compiler.allocator, key, value) } };
         if (source.expression) |text| return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, text, &path.field("expression")) } };
+        if (source.program) |text| return .{ .key = key, .value = .{ .own = try compiler.readProgram(text, &path.field("program")) } };
         return .{ .key = key, .value = .{ .attribute = .{
             .number = try compiler.compileSelector(source.selector.?, path),
             .default = if (source.default) |text| try compiler.copy(text) else null,
@@ -262,6 +291,19 @@ const Compiler = struct {
             },
         };
         return compiler.configuration.content.attributes.number(compiler.allocator, attribute_path);
+    }
+
+    fn readProgram(compiler: *Compiler, text: []const u8, path: *const Path) Error!*const Own {
+        const entry = try compiler.programs.getOrPut(memory.scratch, text);
+        if (entry.found_existing) return entry.value_ptr.*;
+        const own = try compiler.allocator.create(Own);
+        own.* = Own.read(compiler.allocator, &compiler.configuration.content.attributes, text) catch |reason| switch (reason) {
+            error.OutOfMemory => return error.OutOfMemory,
+            error.Newer => return refuse(path, "is for a newer module, this one reads programs of version {d}", .{program.version}),
+            error.Malformed => return refuse(path, "is no program", .{}),
+        };
+        entry.value_ptr.* = own;
+        return own;
     }
 
     fn compileExpression(compiler: *Compiler, kind: enum { predicate, value, path, text }, text: []const u8, path: *const Path) Error!Expression {

@@ -4,6 +4,7 @@ const std = @import("std");
 const json = @import("json.zig");
 const pack = @import("pack.zig");
 const Allocator = std.mem.Allocator;
+const FailureMode = @import("failure_mode.zig").FailureMode;
 
 pub const version = 1;
 
@@ -18,9 +19,8 @@ pub const Service = struct {
     googleGrpc: ?[]const u8 = null,
     timeoutMs: u32,
     failureMode: FailureMode,
+    metadata: json.Map([]const u8) = .{ .items = &.{} },
 };
-
-pub const FailureMode = enum { deny, allow };
 
 pub const Host = struct {
     hostname: []const u8,
@@ -58,6 +58,7 @@ pub const Condition = struct {
     operator: ?Operator = null,
     value: ?[]const u8 = null,
     expression: ?[]const u8 = null,
+    program: ?[]const u8 = null,
 };
 
 pub const Entry = struct {
@@ -66,6 +67,7 @@ pub const Entry = struct {
     selector: ?[]const u8 = null,
     default: ?[]const u8 = null,
     expression: ?[]const u8 = null,
+    program: ?[]const u8 = null,
 };
 
 /// The document in `text`, packed or not. Its strings belong to `allocator`. One of another version is called just that, whatever else

@@ -1,20 +1,87 @@
 //! Expressions in CEL, compiled and evaluated by the host. They can be evaluated while it shows the request's headers, not later.
 
 const std = @import("std");
+const account = @import("account.zig");
+const clock = @import("clock.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
+const TextTable = @import("table.zig").TextTable;
 const Allocator = std.mem.Allocator;
+
+/// The most bytes that a request's headers may have together for expressions to be evaluated: what policies are admitted by is what their
+/// expressions cost for a request as large as this.
+const largest_headers = 64 * 1024;
+
+/// The size of the present request's headers; `null` until the first expression asks.
+var size: ?usize = null;
+
+/// Whose expressions are evaluated, and since when; `null` until the first of them asks.
+var tenant: ?[]const u8 = null;
+var began: ?u64 = null;
+
+pub fn beginRequest() void {
+    size = null;
+}
+
+/// What is evaluated up to `end` is on the account of the owner of `scope`.
+pub fn begin(scope: []const u8) void {
+    tenant = account.tenantOf(scope);
+}
+
+pub fn end() void {
+    if (began) |start| {
+        const now = clock.nanoseconds();
+        account.took(tenant.?, account.classOf(size.?), now - start, now);
+    }
+    tenant = null;
+    began = null;
+}
+
+/// Whether the present request may have expressions evaluated.
+fn check(owner: []const u8) error{TooMuch}!void {
+    const now = clock.nanoseconds();
+    if (!account.may(owner, account.classOf(size.?), now)) {
+        const minute = 60 * std.time.ns_per_s;
+        if (account.mayTell(owner, minute, now)) host.log(.warn, "expressions of {f} have taken too much of this worker's time: requests of {s} headers are refused until it is made up for; more of this within a minute is not logged", .{ host.quoted(owner), @tagName(account.classOf(size.?)) });
+        return error.TooMuch;
+    }
+    began = now;
+}
+
+/// Whether another expression may be evaluated for the present request.
+pub fn allow() error{TooMuch}!void {
+    if (size == null) size = host.requestHeadersSize() orelse largest_headers + 1;
+    if (size.? > largest_headers) return error.TooMuch;
+    const owner = tenant orelse return;
+    const start = began orelse return check(owner);
+    if (!account.mayGoOn(account.classOf(size.?), start)) return error.TooMuch;
+}
+
+pub const EvaluationError = error{
+    OutOfMemory,
+    /// The request is too large for expressions, or theirs have taken too much time before.
+    TooMuch,
+    Failed,
+};
 
 /// A compiled expression: the host's number for it.
 pub const Expression = struct {
     token: [4]u8,
 
     /// The value's bytes, as text when the expression is one of `Expressions.value`.
-    pub fn evaluate(expression: Expression) error{Failed}![]const u8 {
-        return host.callForeignFunction("expr_evaluate", &expression.token) catch error.Failed;
+    pub fn evaluate(expression: Expression) EvaluationError![]const u8 {
+        try allow();
+        return expression.evaluateNow();
     }
 
-    pub fn holds(expression: Expression) error{Failed}!bool {
+    fn evaluateNow(expression: Expression) error{ OutOfMemory, Failed }![]const u8 {
+        return host.callForeignFunction("expr_evaluate", &expression.token) catch |reason| switch (reason) {
+            error.OutOfMemory => error.OutOfMemory,
+            else => error.Failed,
+        };
+    }
+
+    pub fn holds(expression: Expression) EvaluationError!bool {
         const result = try expression.evaluate();
         if (result.len != 1) return error.Failed;
         return result[0] != 0;
@@ -34,18 +101,18 @@ const text_variable = "kuadrant_text";
 
 /// The expressions of one configuration, each text compiled once.
 pub const Expressions = struct {
-    by_text: std.StringHashMapUnmanaged(Expression) = .empty,
+    by_text: TextTable(Expression) = .empty,
     declared: bool = false,
 
     /// A condition. The result is forced to be a boolean: the host does not say what type a value has.
     pub fn predicate(expressions: *Expressions, allocator: Allocator, text: []const u8) Error!Expression {
-        try check(text);
+        try checkText(text);
         return expressions.get(allocator, try std.mem.concat(allocator, u8, &.{ "(", text, "\n) ? true : false" }));
     }
 
     /// A value, as text.
     pub fn value(expressions: *Expressions, allocator: Allocator, text: []const u8) Error!Expression {
-        try check(text);
+        try checkText(text);
         return expressions.get(allocator, try std.mem.concat(allocator, u8, &.{ "string(", text, "\n)" }));
     }
 
@@ -69,7 +136,7 @@ pub const Expressions = struct {
         // A pattern is only looked at when it is used, so it is used once here; alone, so that it cannot close our group.
         const sample = try create(try std.mem.concat(memory.scratch, u8, &.{ "''.matches(", try literal(pattern), ")" }));
         defer delete(sample);
-        _ = sample.evaluate() catch return error.Invalid;
+        _ = sample.evaluateNow() catch return error.Invalid;
         const whole = try std.mem.concat(memory.scratch, u8, &.{ "^(?:", pattern, ")$" });
         return expressions.get(allocator, try std.mem.concat(allocator, u8, &.{ subject, ".matches(", try literal(whole), ")" }));
     }
@@ -96,7 +163,7 @@ pub fn setText(text: []const u8) bool {
 }
 
 /// The user's text must be an expression by itself; inside of ours, `a) || (b` would be one too.
-fn check(text: []const u8) Error!void {
+fn checkText(text: []const u8) Error!void {
     delete(try create(text));
 }
 
@@ -104,6 +171,7 @@ fn create(text: []const u8) Error!Expression {
     const token = host.callForeignFunction("expr_create", text) catch |reason| return switch (reason) {
         error.NotFound => error.Unsupported,
         error.BadArgument, error.Failed => error.Invalid,
+        error.OutOfMemory => error.OutOfMemory,
     };
     if (token.len != 4) return error.Invalid;
     return .{ .token = token[0..4].* };

@@ -6,6 +6,8 @@ const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const stream = @import("stream.zig");
+const table = @import("table.zig");
+const calls = @import("waiting.zig");
 
 /// The configuration of each root context, `null` until it has a good one.
 var roots: std.array_hash_map.Auto(u32, ?*front.Configuration) = .empty;
@@ -28,7 +30,9 @@ export fn malloc(length: usize) ?[*]u8 {
     return memory.allocateForHost(length);
 }
 
+/// The host calls this for each root context.
 export fn proxy_on_vm_start(_: u32, _: usize) u32 {
+    table.setSeed(host.nanoseconds());
     return 1;
 }
 
@@ -65,9 +69,13 @@ fn configure(root: u32, length: usize) front.Error!void {
 export fn proxy_on_request_headers(id: u32, _: u32, _: u32) u32 {
     memory.enter();
     defer memory.leave();
-    const root = if (takeRoot(id)) |number| roots.get(number) orelse null else null;
-    const action = if (root) |current| stream.begin(id, current) else stream.refuse();
-    return @backingInt(action);
+    return @backingInt(begin(id));
+}
+
+fn begin(id: u32) stream.Action {
+    const root = takeRoot(id) orelse return stream.refuse();
+    const current = roots.get(root) orelse null;
+    return stream.begin(id, root, current orelse return stream.refuse());
 }
 
 fn takeRoot(id: u32) ?u32 {
@@ -91,6 +99,12 @@ export fn proxy_on_grpc_close(_: u32, token: u32, status: u32) void {
     stream.close(token, status);
 }
 
+export fn proxy_on_tick(root: u32) void {
+    memory.enter();
+    defer memory.leave();
+    stream.tick(root);
+}
+
 export fn proxy_on_response_headers(id: u32, _: u32, _: u32) u32 {
     memory.enter();
     defer memory.leave();
@@ -104,6 +118,7 @@ export fn proxy_on_delete(id: u32) void {
     if (takeRoot(id) != null) return;
     stream.forget(id);
     const root = roots.fetchSwapRemove(id) orelse return;
+    calls.forgetRoot(id);
     if (root.value) |current| {
         current.forgetExpressions();
         current.release();

@@ -1,6 +1,7 @@
 //! The host's side of proxy-wasm 0.2.1, as far as this module uses it. Results live until the callback returns.
 
 const std = @import("std");
+const builtin = @import("builtin");
 const memory = @import("memory.zig");
 
 const Status = enum(u32) { ok = 0, not_found = 1, bad_argument = 2, _ };
@@ -20,6 +21,9 @@ const imports = struct {
     extern "env" fn proxy_continue_stream(stream: u32) Status;
     extern "env" fn proxy_set_effective_context(context: u32) Status;
     extern "env" fn proxy_grpc_call(service: [*]const u8, service_length: usize, name: [*]const u8, name_length: usize, method: [*]const u8, method_length: usize, metadata: [*]const u8, metadata_length: usize, message: [*]const u8, message_length: usize, timeout_ms: u32, token: *u32) Status;
+    extern "env" fn proxy_get_status(code: *u32, message: *?[*]u8, message_length: *usize) Status;
+    extern "env" fn proxy_set_tick_period_milliseconds(period: u32) Status;
+    extern "env" fn proxy_get_header_map_size(map: u32, size: *usize) Status;
     extern "env" fn proxy_grpc_cancel(token: u32) Status;
     extern "env" fn proxy_define_metric(kind: u32, name: [*]const u8, name_length: usize, metric: *u32) Status;
     extern "env" fn proxy_increment_metric(metric: u32, offset: i64) Status;
@@ -38,7 +42,8 @@ pub fn refreshLogLevel() void {
 
 /// One line, cut at 2 KiB.
 pub fn log(comptime level: Level, comptime format: []const u8, arguments: anytype) void {
-    if (@backingInt(level) < lowest_level) return;
+    // Tests of parts that need no host have none.
+    if (builtin.is_test or @backingInt(level) < lowest_level) return;
     var buffer: [2048]u8 = undefined;
     var writer: std.Io.Writer = .fixed(&buffer);
     writer.print(format, arguments) catch {};
@@ -121,6 +126,12 @@ pub fn requestHeaders() Result {
     return slot.of(imports.proxy_get_header_map_pairs(@backingInt(HeaderMap.request), &slot.bytes, &slot.length));
 }
 
+/// The bytes of all names and values of the request's headers; `null` when the host does not say.
+pub fn requestHeadersSize() ?usize {
+    var size: usize = 0;
+    return if (imports.proxy_get_header_map_size(@backingInt(HeaderMap.request), &size) == .ok) size else null;
+}
+
 pub fn addResponseHeader(name: []const u8, value: []const u8) void {
     _ = imports.proxy_add_header_map_value(@backingInt(HeaderMap.response), name.ptr, name.len, value.ptr, value.len);
 }
@@ -140,6 +151,8 @@ pub const ForeignError = error{
     NotFound,
     /// It does not take the argument.
     BadArgument,
+    /// There was no memory for what it gives.
+    OutOfMemory,
     /// Anything else, such as an evaluation that ended in an error.
     Failed,
 };
@@ -151,8 +164,8 @@ pub fn callForeignFunction(name: []const u8, argument: []const u8) ForeignError!
         .not_found => return error.NotFound,
         .bad_argument => return error.BadArgument,
         _ => {
-            memory.exhausted = false;
-            return error.Failed;
+            defer memory.exhausted = false;
+            return if (memory.exhausted) error.OutOfMemory else error.Failed;
         },
     }
 }
@@ -160,6 +173,22 @@ pub fn callForeignFunction(name: []const u8, argument: []const u8) ForeignError!
 // ------------------------------------------------------------------ the stream
 
 pub const Header = struct { name: []const u8, value: []const u8 };
+
+/// Whether gRPC takes it for the value of metadata.
+pub fn isPlain(value: []const u8) bool {
+    for (value) |byte| if (byte < ' ' or byte > '~') return false;
+    return true;
+}
+
+/// Whether gRPC takes both for a piece of metadata of somebody's own.
+pub fn isMetadata(name: []const u8, value: []const u8) bool {
+    if (name.len == 0 or std.mem.startsWith(u8, name, "grpc-") or std.mem.endsWith(u8, name, "-bin")) return false;
+    for (name) |byte| switch (byte) {
+        'a'...'z', '0'...'9', '-', '_', '.' => {},
+        else => return false,
+    };
+    return isPlain(value);
+}
 
 /// Header pairs in the host's serialization: count, then every name's and value's length, then the bytes, each with a NUL.
 pub fn serializePairs(allocator: std.mem.Allocator, pairs: []const Header) error{OutOfMemory}![]const u8 {
@@ -244,6 +273,19 @@ pub fn startGrpcCall(call: GrpcCall) ?u32 {
     var token: u32 = 0;
     const status = imports.proxy_grpc_call(call.service.ptr, call.service.len, call.name.ptr, call.name.len, call.method.ptr, call.method.len, call.metadata.ptr, call.metadata.len, call.message.ptr, call.message.len, call.timeout_ms, &token);
     return if (status == .ok) token else null;
+}
+
+/// What is said beside the status of the call that is being closed; empty when it cannot be known.
+pub fn grpcStatusMessage() []const u8 {
+    var code: u32 = 0;
+    var slot: Slot = .{};
+    const message = slot.of(imports.proxy_get_status(&code, &slot.bytes, &slot.length)) catch null;
+    return message orelse "";
+}
+
+/// From now on the root context of the current one is called as often as this; never, with 0.
+pub fn setTickPeriod(milliseconds: u32) void {
+    _ = imports.proxy_set_tick_period_milliseconds(milliseconds);
 }
 
 pub fn cancelGrpcCall(token: u32) void {

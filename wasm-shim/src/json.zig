@@ -4,6 +4,7 @@
 
 const std = @import("std");
 const host = @import("host.zig");
+const TextTable = @import("table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
 /// A JSON object whose names are chosen by its author, in the order of the text.
@@ -176,11 +177,10 @@ const Parser = struct {
     fn map(parser: *Parser, comptime T: type, path: *const Path) Error!T {
         _ = try parser.expect(.object_begin, path);
         var items: std.ArrayList(T.Item) = .empty;
+        var names: TextTable(void) = .empty;
         while (try parser.member(path)) |name| {
             const place: Path = .{ .parent = path, .part = .{ .name = name } };
-            for (items.items) |item| {
-                if (std.mem.eql(u8, item.name, name)) return refuse(&place, "is given twice", .{});
-            }
+            if ((try names.getOrPut(parser.allocator, name)).found_existing) return refuse(&place, "is given twice", .{});
             const one = try parser.value(@FieldType(T.Item, "value"), &place);
             try items.append(parser.allocator, .{ .name = name, .value = one });
         }
@@ -219,3 +219,31 @@ const Parser = struct {
         return result;
     }
 };
+
+fn expectRefused(comptime T: type, text: []const u8) !void {
+    var arena: std.heap.ArenaAllocator = .init(std.testing.allocator);
+    defer arena.deinit();
+    try std.testing.expectError(error.Refused, parse(T, arena.allocator(), text));
+}
+
+test "values by their shape" {
+    var arena: std.heap.ArenaAllocator = .init(std.testing.allocator);
+    defer arena.deinit();
+    const Shape = struct { name: []const u8, count: u32 = 7, list: []const u32 = &.{}, map: Map(u32) = .{ .items = &.{} }, kind: enum { a, b } = .a };
+    const found = try parse(Shape, arena.allocator(), "{\"list\": [1, 2], \"name\": \"\\u00e9\", \"map\": {\"x\": 1, \"y\": 2}, \"kind\": \"b\"}");
+    try std.testing.expectEqualStrings("é", found.name);
+    try std.testing.expectEqual(7, found.count);
+    try std.testing.expectEqualSlices(u32, &.{ 1, 2 }, found.list);
+    try std.testing.expectEqual(2, found.map.items.len);
+    try std.testing.expectEqual(.b, found.kind);
+    try expectRefused(Shape, "{}");
+    try expectRefused(Shape, "{\"name\": \"a\", \"name\": \"b\"}");
+    try expectRefused(Shape, "{\"name\": \"a\", \"other\": 1}");
+    try expectRefused(Shape, "{\"name\": \"a\", \"map\": {\"x\": 1, \"x\": 2}}");
+    try expectRefused(Shape, "{\"name\": \"a\", \"count\": -1}");
+    try expectRefused(Shape, "{\"name\": \"a\", \"count\": 1.5}");
+    try expectRefused(Shape, "{\"name\": \"a\", \"kind\": \"c\"}");
+    try expectRefused(Shape, "{\"name\": \"a\"} x");
+    try expectRefused(Shape, "{\"name\": \"a\"");
+    try expectRefused(Shape, "[]");
+}

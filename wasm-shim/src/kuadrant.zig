@@ -14,12 +14,14 @@ pub const Error = configuration.Error;
 pub const read = configuration.read;
 
 /// The calls that the request asks for, in scratch memory and in their order; `null` when its rule has no action, or none is its.
-pub fn ask(current: *Configuration) error{ OutOfMemory, Failed }!?[]const ratelimit.Call {
+pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
     const table = current.content.hosts.find(try attribute.hostname()) orelse return null;
     const attributes = &current.content.attributes;
     attributes.beginRequest();
     var request: routing.Request = .{
         .attributes = attributes,
+        .headers = &current.content.headers,
+        .parameters = &current.content.parameters,
         .path = try host.firstRequestHeader(":path") orelse "",
     };
     const rule = switch (try table.select(&request)) {

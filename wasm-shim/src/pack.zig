@@ -40,3 +40,20 @@ pub fn unpack(allocator: Allocator, text: []const u8) json.Error![]const u8 {
 fn notBase64(path: *const json.Path) error{Refused} {
     return json.refuse(path, "is no base64", .{});
 }
+
+test "a packed text is what it was" {
+    var arena: std.heap.ArenaAllocator = .init(std.testing.allocator);
+    defer arena.deinit();
+    const allocator = arena.allocator();
+    // zlib.compress(b"hello hello hello\n")
+    const data = "eJzLSM3JyVfIQJBcAEC1Boc=";
+    const text = "{\"version\": 2, \"size\": SIZE, \"deflate\": \"" ++ data ++ "\"}";
+    const whole = try std.mem.replaceOwned(u8, allocator, text, "SIZE", "18");
+    try std.testing.expectEqualStrings("hello hello hello\n", try unpack(allocator, whole));
+    for ([_][]const u8{ "17", "19", "0", "67108865" }) |size| {
+        const wrong = try std.mem.replaceOwned(u8, allocator, text, "SIZE", size);
+        try std.testing.expectError(error.Refused, unpack(allocator, wrong));
+    }
+    const cut = try std.mem.replaceOwned(u8, allocator, whole, "Boc=", "");
+    try std.testing.expectError(error.Refused, unpack(allocator, cut));
+}

@@ -77,3 +77,33 @@ pub const Reader = struct {
         return error.Malformed;
     }
 };
+
+test "what is written is read" {
+    var arena: std.heap.ArenaAllocator = .init(std.testing.allocator);
+    defer arena.deinit();
+    var writer: Writer = .{ .allocator = arena.allocator() };
+    try writer.string(1, "domain");
+    try writer.integer(3, 300);
+    try writer.integer(4, std.math.maxInt(u64));
+    var reader: Reader = .{ .bytes = writer.bytes.items };
+    try std.testing.expectEqualStrings("domain", (try reader.next()).?.value.bytes);
+    try std.testing.expectEqual(300, (try reader.next()).?.value.integer);
+    try std.testing.expectEqual(std.math.maxInt(u64), (try reader.next()).?.value.integer);
+    try std.testing.expectEqual(null, try reader.next());
+}
+
+test "what is no message" {
+    const malformed = [_][]const u8{
+        "\x08", // a number that is cut
+        "\x0a\x05abc", // a text that is cut
+        "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", // one of 2**63 - 1 bytes
+        "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // a number of 65 bits
+        "\x00\x00", // field 0
+        "\x0b", // a group
+        "\x0d\x01\x02\x03", // a fixed number that is cut
+    };
+    for (malformed) |bytes| {
+        var reader: Reader = .{ .bytes = bytes };
+        try std.testing.expectError(error.Malformed, reader.next());
+    }
+}

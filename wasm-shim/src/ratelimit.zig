@@ -5,14 +5,52 @@ const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const protobuf = @import("protobuf.zig");
-const document = @import("document.zig");
+const waiting = @import("waiting.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Condition = @import("condition.zig").Condition;
-const Expression = @import("expression.zig").Expression;
+const FailureMode = @import("failure_mode.zig").FailureMode;
+const expression = @import("expression.zig");
+const Expression = expression.Expression;
+const Own = @import("own_expression.zig").Own;
+const TextTable = @import("table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
 pub const service_name = "envoy.service.ratelimit.v3.RateLimitService";
 pub const method_name = "ShouldRateLimit";
+
+/// `Failed` is for the failure mode; of the others the request cannot be looked at, and it is refused whatever the mode.
+pub const Error = error{ OutOfMemory, TooMuch, Failed };
+
+/// The gRPC status of a call to a service that is not there, or no longer.
+pub const unavailable = 14;
+
+/// Whether the host says, beside the status `unavailable`, that nothing of the call has reached the service: Envoy had nobody to send
+/// it to, no connection came about, or the service says itself that it has not looked at it (RFC 9113, 8.7). Of a connection that broke
+/// nobody knows what has been counted.
+pub fn wasNotSent(message: []const u8) bool {
+    if (std.mem.startsWith(u8, message, "no healthy upstream")) return true;
+    const introduction = "reset reason: ";
+    const reason = message[(std.mem.find(u8, message, introduction) orelse return false) + introduction.len ..];
+    const reasons = [_][]const u8{
+        "remote connection failure", "local connection failure",    "connection failure",
+        "connection timeout",        "remote refused stream reset", "overflow",
+    };
+    for (reasons) |one| if (std.mem.startsWith(u8, reason, one)) return true;
+    return false;
+}
+
+test "what was not sent" {
+    const connect = "upstream connect error or disconnect/reset before headers. reset reason: ";
+    try std.testing.expect(wasNotSent("no healthy upstream{no_healthy_upstream}"));
+    try std.testing.expect(wasNotSent(connect ++ "remote connection failure{upstream_reset_before_response_started{...}}"));
+    try std.testing.expect(wasNotSent(connect ++ "remote connection failure, transport failure reason: delayed connect error: 111"));
+    try std.testing.expect(wasNotSent(connect ++ "connection timeout"));
+    try std.testing.expect(!wasNotSent(connect ++ "connection termination{...}"));
+    try std.testing.expect(!wasNotSent(connect ++ "remote reset"));
+    try std.testing.expect(!wasNotSent("upstream request timeout{response_timeout}"));
+    try std.testing.expect(!wasNotSent("connection timeout"));
+    try std.testing.expect(!wasNotSent(""));
+}
 
 pub const Service = struct {
     name: []const u8,
@@ -20,9 +58,12 @@ pub const Service = struct {
     /// be read as that message, without a target, and end the whole Envoy process.
     target: []const u8,
     timeout_ms: u32,
-    failure_mode: document.FailureMode,
+    failure_mode: FailureMode,
+    /// Goes along with every call. Never logged: it may be a secret.
+    metadata: []const host.Header = &.{},
     /// When its last failure was logged, in nanoseconds; 0 for never.
     logged: u64 = 0,
+    reach: waiting.Reach = .{},
 };
 
 /// `GrpcService{envoy_grpc: {cluster_name}}`.
@@ -34,18 +75,40 @@ pub fn envoyGrpc(allocator: Allocator, cluster: []const u8) error{OutOfMemory}![
     return service.bytes.items;
 }
 
-/// `GrpcService{google_grpc: {target_uri, stat_prefix}}`.
+/// `GrpcService{google_grpc: {target_uri, stat_prefix, channel_args}}`. What becomes of a call that could not be sent is not told by
+/// this client of Envoy's; so that it waits for its connection itself, and for the whole of the call's time, is said by the arguments.
 pub fn googleGrpc(allocator: Allocator, address: []const u8) error{OutOfMemory}![]const u8 {
+    var arguments: protobuf.Writer = .{ .allocator = allocator };
+    var waits: protobuf.Writer = .{ .allocator = allocator };
+    try waits.string(1, "{\"methodConfig\":[{\"name\":[{}],\"waitForReady\":true}]}");
+    try argument(&arguments, "grpc.service_config", waits.bytes.items);
+    // Before gRPC tries a connection or a name again, it would wait for seconds.
+    inline for (.{ .{ "initial", 100 }, .{ "min", 500 }, .{ "max", 1000 } }) |pause| {
+        var value: protobuf.Writer = .{ .allocator = allocator };
+        try value.integer(2, pause[1]);
+        try argument(&arguments, "grpc." ++ pause[0] ++ "_reconnect_backoff_ms", value.bytes.items);
+    }
     var target: protobuf.Writer = .{ .allocator = allocator };
     try target.string(1, address);
     try target.string(4, "kuadrant");
+    try target.string(8, arguments.bytes.items);
     var service: protobuf.Writer = .{ .allocator = allocator };
     try service.string(2, target.bytes.items);
     return service.bytes.items;
 }
 
-/// A serialized question, and whom it is for.
-pub const Call = struct { service: *Service, message: []const u8 };
+fn argument(arguments: *protobuf.Writer, name: []const u8, value: []const u8) error{OutOfMemory}!void {
+    var entry: protobuf.Writer = .{ .allocator = arguments.allocator };
+    try entry.string(1, name);
+    try entry.string(2, value);
+    try arguments.string(1, entry.bytes.items);
+}
+
+/// What the service takes. It would refuse a larger one as a whole, and a client must not be able to choose that the failure mode decides.
+const largest_message = 256 * 1024;
+
+/// A serialized question, whom it is for, and the serialized pairs that go along.
+pub const Call = struct { service: *Service, message: []const u8, metadata: []const u8 = "" };
 
 /// One question: the limits of one scope.
 pub const Action = struct {
@@ -53,19 +116,21 @@ pub const Action = struct {
     scope: []const u8,
     limits: []const Limit,
 
-    /// The serialized request, in scratch memory, or `null` when no limit applies. An error is for a service that denies;
-    /// for one that allows, a limit that cannot be evaluated is left out.
-    pub fn request(action: Action, attributes: *Attributes) error{ OutOfMemory, Failed }!?[]const u8 {
+    /// The serialized request, in scratch memory, or `null` when no limit applies. For a service that allows, a limit that cannot be
+    /// evaluated is left out.
+    pub fn request(action: Action, attributes: *Attributes) Error!?[]const u8 {
+        expression.begin(action.scope);
+        defer expression.end();
         var descriptor: Descriptor = .{};
         for (action.limits) |limit| {
             const before = descriptor.entries.items.len;
             const applies = limit.append(&descriptor, attributes) catch |reason| blk: {
-                if (action.service.failure_mode == .deny) return reason;
+                if (reason != error.Failed or action.service.failure_mode == .deny) return reason;
                 metrics.count(.errors);
                 host.log(.debug, "scope {f}: a limit could not be evaluated: {s}", .{ host.quoted(action.scope), @errorName(reason) });
                 break :blk false;
             };
-            if (!applies) descriptor.entries.shrinkRetainingCapacity(before);
+            if (!applies) descriptor.cut(before);
         }
         if (descriptor.entries.items.len == 0) return null;
 
@@ -75,22 +140,17 @@ pub const Action = struct {
         try message.string(1, action.scope);
         try message.string(2, entries.bytes.items);
         try message.integer(3, 1); // hits_addend
+        if (message.bytes.items.len > largest_message) return error.TooMuch;
         return message.bytes.items;
     }
 };
 
-/// The calls of all actions that have something to ask. An error is for an action whose service denies.
-pub fn requests(actions: []const Action, attributes: *Attributes) error{ OutOfMemory, Failed }![]const Call {
+/// The calls of all actions that have something to ask.
+pub fn requests(actions: []const Action, attributes: *Attributes) Error![]const Call {
     var calls: std.ArrayList(Call) = .empty;
     for (actions) |action| {
-        const message = action.request(attributes) catch |reason| switch (action.service.failure_mode) {
-            .deny => return reason,
-            .allow => {
-                metrics.count(.errors);
-                continue;
-            },
-        };
-        try calls.append(memory.scratch, .{ .service = action.service, .message = message orelse continue });
+        const message = try action.request(attributes) orelse continue;
+        try calls.append(memory.scratch, .{ .service = action.service, .message = message });
     }
     return calls.items;
 }
@@ -98,10 +158,31 @@ pub fn requests(actions: []const Action, attributes: *Attributes) error{ OutOfMe
 /// The entries of a descriptor, each serialized and each once.
 const Descriptor = struct {
     entries: std.ArrayList([]const u8) = .empty,
+    /// Those of `entries`, if there are more than a `few`.
+    seen: TextTable(void) = .empty,
+
+    /// So many are compared one by one: most descriptors have no more, and need no table.
+    const few = 8;
 
     fn append(descriptor: *Descriptor, entry: []const u8) error{OutOfMemory}!void {
-        for (descriptor.entries.items) |other| if (std.mem.eql(u8, other, entry)) return;
+        if (try descriptor.has(entry)) return;
         try descriptor.entries.append(memory.scratch, entry);
+        if (descriptor.seen.size > 0) try descriptor.seen.put(memory.scratch, entry, {});
+    }
+
+    fn has(descriptor: *Descriptor, entry: []const u8) error{OutOfMemory}!bool {
+        if (descriptor.entries.items.len <= few) {
+            for (descriptor.entries.items) |other| if (std.mem.eql(u8, other, entry)) return true;
+            return false;
+        }
+        if (descriptor.seen.size == 0) for (descriptor.entries.items) |other| try descriptor.seen.put(memory.scratch, other, {});
+        return descriptor.seen.contains(entry);
+    }
+
+    /// Without the entries from the one with this number on.
+    fn cut(descriptor: *Descriptor, count: usize) void {
+        for (descriptor.entries.items[count..]) |entry| _ = descriptor.seen.remove(entry);
+        descriptor.entries.shrinkRetainingCapacity(count);
     }
 };
 
@@ -110,17 +191,34 @@ pub const Limit = struct {
     entries: []const Entry,
 
     /// Adds the limit's entries; false when it does not apply. Some entries may have been added then, too.
-    fn append(limit: Limit, descriptor: *Descriptor, attributes: *Attributes) error{ OutOfMemory, Failed }!bool {
-        for (limit.when) |condition| if (!try condition.holds(attributes)) return false;
+    fn append(limit: Limit, descriptor: *Descriptor, attributes: *Attributes) Error!bool {
+        if (!try limit.holds(attributes)) return false;
         for (limit.entries) |entry| {
             const bytes = switch (entry.value) {
                 .serialized => |bytes| bytes,
                 .attribute => |attribute| try serializeEntry(memory.scratch, entry.key, try asText(memory.scratch, try attributes.get(attribute.number) orelse attribute.default orelse return false)),
-                .expression => |expression| try serializeEntry(memory.scratch, entry.key, try asText(memory.scratch, try expression.evaluate())),
+                .expression => |one| try serializeEntry(memory.scratch, entry.key, try asText(memory.scratch, try one.evaluate())),
+                .own => |one| try serializeEntry(memory.scratch, entry.key, try one.asText(attributes)),
             };
             try descriptor.append(bytes);
         }
         return true;
+    }
+
+    /// Whether all conditions hold. As with `&&` of CEL, one that does not wins over one that fails, in whatever order they are.
+    fn holds(limit: Limit, attributes: *Attributes) Error!bool {
+        var failed = false;
+        for (limit.when) |condition| {
+            const one = condition.holds(attributes) catch |reason| switch (reason) {
+                error.Failed => {
+                    failed = true;
+                    continue;
+                },
+                else => return reason,
+            };
+            if (!one) return false;
+        }
+        return if (failed) error.Failed else true;
     }
 };
 
@@ -145,6 +243,7 @@ pub const Entry = struct {
         serialized: []const u8,
         attribute: struct { number: u32, default: ?[]const u8 },
         expression: Expression,
+        own: *const Own,
     },
 };
 

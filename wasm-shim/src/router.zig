@@ -6,6 +6,14 @@ const host = @import("host.zig");
 /// Whether the values of a header that came more than once are compared as one, joined with `,`. It did so before 1.39; since then
 /// each value counts (runtime guard `match_headers_individually`). A host that does not say its version is taken for a new one.
 pub fn joinsHeaderValues() bool {
+    if (joins == null) joins = askHost();
+    return joins.?;
+}
+
+/// A host stays what it is.
+var joins: ?bool = null;
+
+fn askHost() bool {
     const major = versionPart("major_number") orelse return false;
     const minor = versionPart("minor_number") orelse return false;
     return major < 1 or (major == 1 and minor < 39);

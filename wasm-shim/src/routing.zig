@@ -6,11 +6,14 @@ const expression = @import("expression.zig");
 const host = @import("host.zig");
 const router = @import("router.zig");
 const ratelimit = @import("ratelimit.zig");
+const values = @import("values.zig");
 const Attributes = @import("attributes.zig").Attributes;
+const TextTable = @import("table.zig").TextTable;
+const Tree = @import("tree.zig").Tree;
 const Expression = expression.Expression;
 const Allocator = std.mem.Allocator;
 
-pub const Error = error{ OutOfMemory, Failed };
+pub const Error = error{ OutOfMemory, TooMuch, Failed };
 
 /// One rule without what its table already says of the path.
 pub const Rule = struct {
@@ -63,9 +66,10 @@ pub const Wanted = union(enum) {
 };
 
 pub const HeaderMatch = struct {
-    name: []const u8,
     /// All its values, joined.
     attribute: u32,
+    /// Its number among the headers whose values are looked at one by one.
+    number: u32,
     value: Wanted,
 
     /// Envoy's router compares every value of a header that came more than once; before 1.39 it compared all of them, joined.
@@ -73,26 +77,28 @@ pub const HeaderMatch = struct {
     fn holds(match: HeaderMatch, request: *Request) Error!bool {
         const joined = try request.attributes.get(match.attribute) orelse return false;
         if (std.mem.findScalar(u8, joined, ',') == null or router.joinsHeaderValues()) return match.value.holds(joined);
-        var headers: host.Pairs = .init(try host.requestHeaders() orelse return error.Failed);
-        while (headers.next()) |header| {
-            if (std.mem.eql(u8, header.name, match.name) and try match.value.holds(header.value)) return true;
+        for (try request.headers.get(request.attributes.request, match.number)) |value| {
+            if (try match.value.holds(value)) return true;
         }
         return false;
     }
 };
 
 pub const QueryMatch = struct {
-    name: []const u8,
+    /// Its number among the parameters that are looked at.
+    number: u32,
     value: Wanted,
 
     fn holds(match: QueryMatch, request: *Request) Error!bool {
-        return match.value.holds(attribute.queryParameter(request.path, match.name) orelse return false);
+        return match.value.holds(request.parameters.get(request.attributes.request, request.path, match.number) orelse return false);
     }
 };
 
 /// What is known of the request while its rule is looked for.
 pub const Request = struct {
     attributes: *Attributes,
+    headers: *values.Headers,
+    parameters: *values.Parameters,
     /// With the query; empty when the request has none.
     path: []const u8,
     known_method: ?[]const u8 = null,
@@ -114,7 +120,7 @@ pub const Selection = union(enum) {
 pub const Host = struct {
     rules: []const Rule,
     /// Numbers of rules by their exact path.
-    exact: std.StringHashMapUnmanaged(Numbers) = .empty,
+    exact: TextTable(Numbers) = .empty,
     prefixes: PrefixTree = .{},
     /// Rules that no table can find: those with a regular expression for the path, or without any condition on it.
     others: Numbers = .empty,
@@ -130,7 +136,7 @@ pub const Host = struct {
     }
 
     /// The first rule, in the order of the configuration, of which all parts hold.
-    pub fn select(table: *const Host, request: *Request) error{OutOfMemory}!Selection {
+    pub fn select(table: *const Host, request: *Request) error{ OutOfMemory, TooMuch }!Selection {
         const path = attribute.urlPath(request.path);
         var count: usize = 0;
         const lists = table.candidates;
@@ -144,117 +150,116 @@ pub const Host = struct {
         }
         count += table.prefixes.find(path, lists[count..]);
 
-        while (true) {
-            var first: ?*[]const u32 = null;
-            for (lists[0..count]) |*numbers| {
-                if (numbers.len > 0 and (first == null or numbers.*[0] < first.?.*[0])) first = numbers;
-            }
-            const numbers = first orelse return .none;
-            const rule = &table.rules[numbers.*[0]];
-            numbers.* = numbers.*[1..];
+        var queue: Lists = .fromOwnedSlice(lists[0..count], {});
+        while (queue.pop()) |numbers| {
+            const rule = &table.rules[numbers[0]];
             const holds = rule.holds(request) catch |reason| switch (reason) {
-                error.OutOfMemory => return error.OutOfMemory,
+                error.OutOfMemory, error.TooMuch => |fatal| return fatal,
                 error.Failed => if (rule.denies()) return .{ .failed = rule } else false,
             };
             if (holds) return .{ .rule = rule };
+            // There is room for it: it was in there just now.
+            if (numbers.len > 1) queue.push(std.mem.Allocator.failing, numbers[1..]) catch unreachable;
         }
+        return .none;
     }
+
+    /// Lists that are not empty, the one with the first rule before the others.
+    const Lists = std.PriorityQueue([]const u32, void, struct {
+        fn order(_: void, a: []const u32, b: []const u32) std.math.Order {
+            return std.math.order(a[0], b[0]);
+        }
+    }.order);
 };
 
 /// Path prefixes, segment by segment: a look-up costs one step per segment of the path that some prefix has.
 pub const PrefixTree = struct {
-    children: std.HashMapUnmanaged(Edge, u32, EdgeContext, 80) = .empty,
-    nodes: std.ArrayList(Host.Numbers) = .empty,
+    tree: Tree(Host.Numbers) = .{},
     /// The most segments that a prefix has.
     depth: usize = 0,
 
-    const Edge = struct { parent: u32, segment: []const u8 };
-
-    const EdgeContext = struct {
-        pub fn hash(_: EdgeContext, edge: Edge) u64 {
-            return std.hash.Wyhash.hash(edge.parent, edge.segment);
-        }
-
-        pub fn eql(_: EdgeContext, a: Edge, b: Edge) bool {
-            return a.parent == b.parent and std.mem.eql(u8, a.segment, b.segment);
-        }
-    };
-
     /// `prefix` begins with `/`; one at its end means nothing.
-    pub fn add(tree: *PrefixTree, allocator: Allocator, prefix: []const u8, rule: u32) error{OutOfMemory}!void {
-        if (tree.nodes.items.len == 0) try tree.nodes.append(allocator, .empty);
-        var node: u32 = 0;
+    pub fn add(prefixes: *PrefixTree, allocator: Allocator, prefix: []const u8, rule: u32) error{OutOfMemory}!void {
+        const tree = &prefixes.tree;
+        _ = try tree.atRoot(allocator);
+        var node = Tree(Host.Numbers).root;
         if (prefix.len > 1) {
             const text = prefix[1 .. prefix.len - @intFromBool(prefix[prefix.len - 1] == '/')];
             var segments = std.mem.splitScalar(u8, text, '/');
             var depth: usize = 0;
             while (segments.next()) |segment| {
                 depth += 1;
-                const entry = try tree.children.getOrPut(allocator, .{ .parent = node, .segment = segment });
-                if (!entry.found_existing) {
-                    entry.value_ptr.* = @intCast(tree.nodes.items.len);
-                    try tree.nodes.append(allocator, .empty);
-                }
-                node = entry.value_ptr.*;
+                node = try tree.extend(allocator, node, segment);
             }
-            tree.depth = @max(tree.depth, depth);
+            prefixes.depth = @max(prefixes.depth, depth);
         }
-        try tree.nodes.items[node].append(allocator, rule);
+        const place = tree.at(node);
+        if (place.* == null) place.* = .empty;
+        try place.*.?.append(allocator, rule);
     }
 
     /// Puts the lists of all prefixes of `path` into `lists`, which has room for `depth` + 1; returns how many.
-    fn find(tree: *const PrefixTree, path: []const u8, lists: [][]const u32) usize {
-        if (tree.nodes.items.len == 0 or path.len == 0 or path[0] != '/') return 0;
+    fn find(prefixes: *const PrefixTree, path: []const u8, lists: [][]const u32) usize {
+        const tree = &prefixes.tree;
+        if (tree.isEmpty() or path.len == 0 or path[0] != '/') return 0;
         var count: usize = 0;
-        var node: u32 = 0;
+        var node = Tree(Host.Numbers).root;
         var segments = std.mem.splitScalar(u8, path[1..], '/');
         while (true) {
-            const numbers = tree.nodes.items[node].items;
-            if (numbers.len > 0) {
-                lists[count] = numbers;
+            if (tree.at(node).*) |numbers| {
+                lists[count] = numbers.items;
                 count += 1;
             }
-            const segment = segments.next() orelse return count;
-            node = tree.children.get(.{ .parent = node, .segment = segment }) orelse return count;
+            node = tree.child(node, segments.next() orelse return count) orelse return count;
         }
     }
 };
 
 /// Host names to their rules: the exact name, else the longest `*.suffix`, else `*`.
 pub const HostTable = struct {
-    exact: std.StringHashMapUnmanaged(*const Host) = .empty,
-    /// By suffix, with its leading dot.
-    wildcards: std.StringHashMapUnmanaged(*const Host) = .empty,
-    longest_wildcard: usize = 0,
-    any: ?*const Host = null,
+    exact: TextTable(*const Host) = .empty,
+    /// Label by label from the end; the root is `*`.
+    wildcards: Tree(*const Host) = .{},
 
     /// False when the name is there already.
     pub fn add(table: *HostTable, allocator: Allocator, hostname: []const u8, rules: *const Host) error{OutOfMemory}!bool {
-        if (std.mem.eql(u8, hostname, "*")) {
-            if (table.any != null) return false;
-            table.any = rules;
-            return true;
+        const place = if (hostname[0] == '*')
+            try table.wildcard(allocator, hostname[1..])
+        else blk: {
+            const entry = try table.exact.getOrPut(allocator, hostname);
+            if (entry.found_existing) return false;
+            entry.value_ptr.* = rules;
+            break :blk null;
+        };
+        if (place) |found| {
+            if (found.* != null) return false;
+            found.* = rules;
         }
-        const wildcard = std.mem.startsWith(u8, hostname, "*.");
-        const entry = if (wildcard)
-            try table.wildcards.getOrPut(allocator, hostname[1..])
-        else
-            try table.exact.getOrPut(allocator, hostname);
-        if (entry.found_existing) return false;
-        entry.value_ptr.* = rules;
-        if (wildcard) table.longest_wildcard = @max(table.longest_wildcard, hostname.len - 1);
         return true;
+    }
+
+    /// `suffix` is empty or has its leading dot.
+    fn wildcard(table: *HostTable, allocator: Allocator, suffix: []const u8) error{OutOfMemory}!*?*const Host {
+        const any = try table.wildcards.atRoot(allocator);
+        if (suffix.len == 0) return any;
+        var node = Tree(*const Host).root;
+        var labels = std.mem.splitBackwardsScalar(u8, suffix[1..], '.');
+        while (labels.next()) |label| node = try table.wildcards.extend(allocator, node, label);
+        return table.wildcards.at(node);
     }
 
     /// `name` is in lower case and without a port. A wildcard stands for at least one character.
     pub fn find(table: *const HostTable, name: []const u8) ?*const Host {
         if (table.exact.get(name)) |rules| return rules;
-        if (table.longest_wildcard > 0 and name.len > 1) {
-            var start = @max(1, name.len -| table.longest_wildcard);
-            while (std.mem.findScalarPos(u8, name, start, '.')) |dot| : (start = dot + 1) {
-                if (table.wildcards.get(name[dot..])) |rules| return rules;
-            }
+        if (table.wildcards.isEmpty()) return null;
+        var node = Tree(*const Host).root;
+        var found = table.wildcards.at(node).*;
+        var labels = std.mem.splitBackwardsScalar(u8, name, '.');
+        while (labels.next()) |label| {
+            const rest = labels.index orelse 0;
+            node = table.wildcards.child(node, label) orelse break;
+            if (rest > 0) found = table.wildcards.at(node).* orelse found;
         }
-        return table.any;
+        return found;
     }
 };

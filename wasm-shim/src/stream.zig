@@ -2,11 +2,14 @@
 
 const std = @import("std");
 const attribute = @import("attribute.zig");
+const expression = @import("expression.zig");
+const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
+const waiting = @import("waiting.zig");
 
 /// What the host does next with the request.
 pub const Action = enum(u32) { proceed = 0, pause = 1 };
@@ -19,9 +22,9 @@ const Stream = struct {
     /// Everything is evaluated when the request's headers are there: the host evaluates no expressions later.
     calls: []const ratelimit.Call,
     next: usize = 0,
-    /// Serialized pairs.
-    metadata: []const u8,
     waiting_for: ?u32 = null,
+    /// Of the current call, which may wait for its service.
+    member: waiting.Member,
     response_headers: std.ArrayList(host.Header) = .empty,
 
     fn current(stream: *const Stream) ratelimit.Call {
@@ -41,8 +44,9 @@ const tracing_headers = [_][]const u8{ "traceparent", "tracestate", "baggage" };
 const most_tracing_bytes = 4096;
 
 /// The request's headers have come. Most requests end here: nothing is allocated for one that no rule has an action for.
-pub fn begin(id: u32, configuration: *front.Configuration) Action {
-    return decide(id, configuration) catch |reason| {
+pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
+    expression.beginRequest();
+    return decide(id, root, configuration) catch |reason| {
         host.log(.debug, "request refused: {s}", .{@errorName(reason)});
         return refuse();
     };
@@ -51,49 +55,55 @@ pub fn begin(id: u32, configuration: *front.Configuration) Action {
 /// For a request of which nothing can be known: it is not let through.
 pub fn refuse() Action {
     metrics.count(.errors);
-    answerError();
+    failure_mode.answerError();
     return .pause;
 }
 
-fn decide(id: u32, configuration: *front.Configuration) error{ OutOfMemory, Failed }!Action {
+fn decide(id: u32, root: u32, configuration: *front.Configuration) ratelimit.Error!Action {
     const calls = try front.ask(configuration) orelse return .proceed;
     if (calls.len == 0) {
         metrics.count(.allowed);
         return .proceed;
     }
-    const stream = try create(id, configuration, calls);
+    const stream = try create(id, root, configuration, calls);
     return advance(stream);
 }
 
-fn create(id: u32, configuration: *front.Configuration, calls: []const ratelimit.Call) error{OutOfMemory}!*Stream {
-    var metadata: [tracing_headers.len]host.Header = undefined;
-    var count: usize = 0;
-    var room: usize = most_tracing_bytes;
-    inline for (tracing_headers) |name| if (try host.property(attribute.header_prefix ++ name)) |value| {
-        if (value.len <= room and isPlain(value)) {
-            metadata[count] = .{ .name = name, .value = value };
-            count += 1;
-            room -= value.len;
-        }
-    };
+fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []const ratelimit.Call) error{OutOfMemory}!*Stream {
+    var buffer: [tracing_headers.len]host.Header = undefined;
+    const tracing = try tracingHeaders(&buffer);
     var arena: std.heap.ArenaAllocator = .init(memory.lasting);
     errdefer arena.deinit();
     const allocator = arena.allocator();
     const stream = try allocator.create(Stream);
     const kept = try allocator.alloc(ratelimit.Call, calls.len);
-    for (calls, kept) |call, *copy| copy.* = .{ .service = call.service, .message = try allocator.dupe(u8, call.message) };
-    const pairs = try host.serializePairs(allocator, metadata[0..count]);
+    for (calls, kept, 0..) |call, *copy, index| copy.* = .{
+        .service = call.service,
+        .message = try allocator.dupe(u8, call.message),
+        .metadata = if (index > 0 and kept[index - 1].service == call.service)
+            kept[index - 1].metadata
+        else
+            try host.serializePairs(allocator, try std.mem.concat(memory.scratch, host.Header, &.{ call.service.metadata, tracing })),
+    };
     try streams.ensureUnusedCapacity(memory.lasting, 1);
     try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
-    stream.* = .{ .id = id, .arena = arena, .configuration = configuration.retain(), .calls = kept, .metadata = pairs };
+    stream.* = .{ .id = id, .arena = arena, .configuration = configuration.retain(), .calls = kept, .member = .{ .stream = id, .root = root } };
     streams.putAssumeCapacity(id, stream);
     return stream;
 }
 
-/// Whether gRPC takes it for the value of metadata.
-fn isPlain(value: []const u8) bool {
-    for (value) |byte| if (byte < ' ' or byte > '~') return false;
-    return true;
+/// Those of the request that go along, in `buffer`.
+fn tracingHeaders(buffer: *[tracing_headers.len]host.Header) error{OutOfMemory}![]const host.Header {
+    var count: usize = 0;
+    var room: usize = most_tracing_bytes;
+    inline for (tracing_headers) |name| if (try host.property(attribute.header_prefix ++ name)) |value| {
+        if (value.len <= room and host.isPlain(value)) {
+            buffer[count] = .{ .name = name, .value = value };
+            count += 1;
+            room -= value.len;
+        }
+    };
+    return buffer[0..count];
 }
 
 fn destroy(stream: *Stream) void {
@@ -101,60 +111,82 @@ fn destroy(stream: *Stream) void {
         _ = callers.swapRemove(token);
         host.cancelGrpcCall(token);
     }
+    stream.member.leave();
     _ = streams.swapRemove(stream.id);
     stream.configuration.release();
     const arena = stream.arena;
     arena.deinit();
 }
 
-/// Starts the next call that can be started. When none is left, the request goes on.
+/// Goes on to the next call. When none is left, the request goes on. `stream` is the effective context.
 fn advance(stream: *Stream) Action {
     while (stream.next < stream.calls.len) {
         stream.next += 1;
-        const call = stream.current();
-        const token = host.startGrpcCall(.{
-            .service = call.service.target,
-            .name = ratelimit.service_name,
-            .method = ratelimit.method_name,
-            .metadata = stream.metadata,
-            .message = call.message,
-            .timeout_ms = call.service.timeout_ms,
-        });
-        if (token) |number| {
-            stream.waiting_for = number;
-            callers.putAssumeCapacity(number, stream);
-            return .pause;
-        }
-        if (fails(stream, "the call could not be started")) return .pause;
+        const service = stream.current().service;
+        stream.member.begin(&service.reach, service.timeout_ms);
+        if (!service.reach.isLost() and start(stream, service.timeout_ms)) return .pause;
+        stream.member.wait() catch {
+            if (fails(stream, "there was no memory for it to wait")) return .pause;
+            continue;
+        };
+        return .pause;
     }
     metrics.count(.allowed);
     if (stream.response_headers.items.len == 0) destroy(stream);
     return .proceed;
 }
 
-/// The current call has no answer. True when the request was refused for it, and `stream` is gone.
-fn fails(stream: *Stream, reason: []const u8) bool {
-    const service = stream.current().service;
-    metrics.count(.errors);
-    complain(service, reason);
-    if (service.failure_mode == .allow) return false;
-    destroy(stream);
-    answerError();
+/// Whether the current call could be started.
+fn start(stream: *Stream, timeout_ms: u32) bool {
+    const call = stream.current();
+    const token = host.startGrpcCall(.{
+        .service = call.service.target,
+        .name = ratelimit.service_name,
+        .method = ratelimit.method_name,
+        .metadata = call.metadata,
+        .message = call.message,
+        .timeout_ms = timeout_ms,
+    }) orelse return false;
+    stream.waiting_for = token;
+    callers.putAssumeCapacity(token, stream);
     return true;
 }
 
-const complaint_interval = 60 * std.time.ns_per_s;
-
-/// A service that is down is worth a line, but not one per request.
-fn complain(service: *ratelimit.Service, reason: []const u8) void {
-    const now = host.nanoseconds();
-    if (service.logged != 0 and now -| service.logged < complaint_interval) return;
-    service.logged = @max(now, 1);
-    host.log(.warn, "service {f}: {s}; its failure mode is {s}; more of this within a minute is not logged", .{ host.quoted(service.name), reason, @tagName(service.failure_mode) });
+/// A root context that has streams which wait for their service is called from time to time.
+pub fn tick(root: u32) void {
+    const round: waiting.Round = .begin(null);
+    while (round.next()) |turn| switch (turn) {
+        .call => |member| again(of(member)),
+        .over => |member| goOn(of(member), "it could not be reached"),
+    };
+    waiting.rest(root);
 }
 
-fn answerError() void {
-    host.sendLocalResponse(500, "rate_limiter_error", "Internal Server Error.\n", "");
+/// A service has answered: those that wait for it need not.
+fn release(reach: *const waiting.Reach) void {
+    const round: waiting.Round = .begin(reach);
+    while (round.next()) |turn| again(of(turn.call));
+}
+
+/// Tries a call again that has waited. `stream` is the effective context.
+fn again(stream: *Stream) void {
+    if (!start(stream, stream.member.remainingMs())) waitAgain(stream);
+}
+
+fn waitAgain(stream: *Stream) void {
+    stream.member.wait() catch goOn(stream, "there was no memory for it to wait");
+}
+
+fn of(member: *waiting.Member) *Stream {
+    return @alignCast(@fieldParentPtr("member", member));
+}
+
+/// The current call has no answer. True when the request was refused for it, and `stream` is gone.
+fn fails(stream: *Stream, reason: []const u8) bool {
+    if (failure_mode.letsPass(stream.current().service, reason)) return false;
+    destroy(stream);
+    failure_mode.answerError();
+    return true;
 }
 
 /// The stream that waits for the answer of this call, made current; `null` when the client is gone or it was told already.
@@ -170,6 +202,12 @@ fn receiver(token: u32) ?*Stream {
 pub fn receive(token: u32, length: usize) void {
     const message = host.grpcMessage(length) catch null;
     const stream = receiver(token) orelse return;
+    stream.member.leave();
+    const reach = stream.member.reach;
+    if (reach.waiting > 0) {
+        release(reach);
+        host.setEffectiveContext(stream.id);
+    }
     const answer = ratelimit.parseAnswer(message orelse "") catch |reason| {
         return goOn(stream, switch (reason) {
             error.Malformed => "its answer says neither OK nor OVER_LIMIT",
@@ -192,7 +230,10 @@ pub fn receive(token: u32, length: usize) void {
 
 /// The call ended without an answer.
 pub fn close(token: u32, status: u32) void {
+    const message = if (status == ratelimit.unavailable) host.grpcStatusMessage() else "";
     const stream = receiver(token) orelse return;
+    stream.member.leave();
+    if (ratelimit.wasNotSent(message)) return waitAgain(stream);
     var buffer: [64]u8 = undefined;
     goOn(stream, std.fmt.bufPrint(&buffer, "the call ended with gRPC status {d}", .{status}) catch unreachable);
 }

@@ -1,9 +1,10 @@
 """The CustomResourceDefinitions of Kuadrant and RateLimitPolicy, made from the structs that read them.
 
-RateLimitPolicy is served as ``v1beta2`` and ``v1`` without conversion. Both versions have the fields of both, so that
-nothing is lost whichever version an object is written, read or edited in; which form a policy has is told by its fields, not
-by the version that a client names. The versions differ in what they refuse, in Kuadrant's words for each. What a structural
-schema cannot say is said by the admission policy beside the definitions in ``config/crd``.
+RateLimitPolicy is served as ``v1beta2`` and ``v1`` without conversion. Both versions have the fields of both,
+so that nothing is lost whichever version an object is written, read or edited in; which form a policy has is
+told by its fields, not by the version that a client names. The versions differ in what they refuse, in
+Kuadrant's words for each. What a structural schema cannot say is said by the admission policy beside the
+definitions in ``config/crd``.
 """
 
 from collections.abc import Iterable
@@ -105,7 +106,10 @@ def _some(place: str) -> str:
 
 
 def _of_every_block(condition: str) -> str:
-    """A rule that ``condition`` holds for every limit of every block; in it ``LIMIT`` stands for the limit."""
+    """A rule that ``condition`` holds for every limit of every block.
+
+    In it ``LIMIT`` stands for the limit.
+    """
     parts = []
     for block in _BLOCKS:
         limits = ".".join(("self", *block))
@@ -186,7 +190,8 @@ _V1_RULES: Final[_Rules] = {
         # A policy in the form of v1beta2 keeps the rules of v1beta2 here too.
         _rule(
             f"!has(self.overrides) || !has(self.overrides.limits) || {_ON_GATEWAY} || "
-            f"self.overrides.limits.all(name, {_NO_DURATION.replace('LIMIT', 'self.overrides.limits[name]')})",
+            "self.overrides.limits.all(name, "
+            f"{_NO_DURATION.replace('LIMIT', 'self.overrides.limits[name]')})",
             _OVERRIDES_ON_GATEWAY,
         ),
         _rule(

@@ -10,16 +10,16 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuadrant.api import nodes
+from kuadrant.api import yaml_documents
 from kuadrant.api.kinds import KINDS
 from kuadrant.api.meta import Object, ObjectMeta
-from kuadrant.api.nodes import Node
+from kuadrant.api.nodes import Node, find, quoted, shown
 from kuadrant.api.objects import Objects
-from kuadrant.api.problem import Path, Problem, spelled
+from kuadrant.api.problem import Path, Problem, read_spelled, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
-from kuadrant.api.rules import RULES, remarks
+from kuadrant.api.rate_limit_policy_rules import remarks
+from kuadrant.api.rules import RULES
 from kuadrant.api.service import Namespace
-from kuadrant.api.shapes import find, quoted, shown
 from kuadrant.api.shapes import read as read_struct
 
 Identity = tuple[str, str, str]
@@ -27,18 +27,32 @@ Identity = tuple[str, str, str]
 
 
 class Source(Struct, frozen=True, gc=False):
-    """Where an object is written."""
+    """Where an object is written.
+
+    ``node`` is kept for policies only, since it takes far more memory than the object.
+    """
 
     file: str
     line: int
+    node: Node | None = None
+
+    def place(self, field: str) -> tuple[int, int]:
+        """Line and column of a field, written as in a ``Problem``.
+
+        Of the nearest one above it if it is not there.
+        """
+        if self.node is None:
+            return self.line, 1
+        place = find(self.node, read_spelled(field))
+        return place.line, place.column
 
 
 class Folder(Struct, frozen=True, gc=False, kw_only=True):
     """What documents hold.
 
-    ``problems`` are mistakes; objects that have any are not among ``objects``, so a folder with problems is not to be
-    acted upon. ``notes`` say what is left out or will not do what its author expects, without being a mistake.
-    ``sources`` tells where each object is written. Both lists are in the order of files and lines.
+    ``problems`` are mistakes; objects that have any are not among ``objects``, so a folder with problems is
+    not to be acted upon. ``notes`` say what is left out or will not do what its author expects, without being
+    a mistake. ``sources`` tells where each object is written. Both lists are in the order of files and lines.
     """
 
     objects: Objects
@@ -50,12 +64,15 @@ class Folder(Struct, frozen=True, gc=False, kw_only=True):
 def read(documents: Iterable[tuple[str, str]]) -> Folder:
     """Read every object of ``documents``, which are (name of the file, its text).
 
-    An object without namespace is in ``default``. Namespaces that objects are in exist without a document of their own, and
-    each carries the label ``kubernetes.io/metadata.name``, as in a cluster. Kinds that are not read are left out with a note.
+    An object without namespace is in ``default``. Namespaces that objects are in exist without a document of
+    their own, and each carries the label ``kubernetes.io/metadata.name``, as in a cluster. Kinds that are not
+    read are left out with a note. Reading ends with the document in which there come to be ``MAX_PROBLEMS``,
+    or more values than may be read (`yaml_documents.Allowance`).
     """
     reader = _Reader()
     for file, text in documents:
-        reader.read_file(file, text)
+        if not reader.read_file(file, text):
+            break
     return Folder(
         objects=Objects.of([*_with_names_as_labels(reader.objects.values())]),
         problems=tuple(sorted(reader.problems)),
@@ -64,6 +81,10 @@ def read(documents: Iterable[tuple[str, str]]) -> Folder:
     )
 
 
+MAX_PROBLEMS: Final = 1000
+"""As many mistakes nobody reads, and each takes its time."""
+_LONGEST_NAME: Final = 253
+"""Of anything in a cluster, in characters."""
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 
 
@@ -102,7 +123,7 @@ _UNREAD_KINDS: Final = {
         "TokenRateLimitPolicy",
     ),
 }
-"""Kinds of the groups whose policies and routes decide what is limited; there, any other kind is a slip of the pen."""
+"""Kinds of the groups whose policies and routes decide what is limited; any other kind there is a mistake."""
 
 
 class _Reader:
@@ -113,16 +134,29 @@ class _Reader:
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
         self.sources: dict[Identity, Source] = {}
+        self._allowance = yaml_documents.Allowance()
 
-    def read_file(self, file: str, text: str) -> None:
-        for node, flaws in nodes.documents(text):
+    def read_file(self, file: str, text: str) -> bool:
+        """Read a file; return whether to go on."""
+        for node, flaws in yaml_documents.documents(text, self._allowance):
             self.problems.extend(Problem(file, one.line, one.column, "", "", one.message) for one in flaws)
             if node is not None and node.value is not None:
                 for version, kind, one in self._unpacked(file, node):
                     self._read_object(file, version, kind, one, trusted=not flaws)
+                    if len(self.problems) >= MAX_PROBLEMS:
+                        break
+            if len(self.problems) >= MAX_PROBLEMS:
+                # At the end of the file and of what is told.
+                del self.problems[MAX_PROBLEMS:]
+                message = (
+                    f"and what follows is not read any more: there are {MAX_PROBLEMS} mistakes before it"
+                )
+                self.problems.append(Problem(file, text.count("\n") + 1, 1, "", "", message))
+                return False
+        return True
 
     def _unpacked(self, file: str, document: Node) -> Iterator[tuple[str, str, Node]]:
-        """Yield apiVersion, kind and node of the document's object, or of each of its items if it is a list."""
+        """Yield apiVersion, kind and node of the document's object, or of each item if it is a list."""
         left = [("", "", document)]
         while left:
             list_version, item_kind, node = left.pop()
@@ -151,6 +185,9 @@ class _Reader:
         if not isinstance(below.value, str):
             self._wrong(file, "", below, f"{field} is {shown(below)}, must be text")
             return None
+        if len(below.value) > _LONGEST_NAME:
+            self._wrong(file, "", below, f"{field} is {shown(below)}, longer than {_LONGEST_NAME} characters")
+            return None
         return below.value
 
     def _read_object(self, file: str, version: str, kind: str, node: Node, *, trusted: bool) -> None:
@@ -161,7 +198,7 @@ class _Reader:
         value, mistakes = read_struct(struct, node, RULES)
         namespace = (value.metadata.namespace or "default") if struct.namespaced else ""
         subject = _subject(kind, namespace, value.metadata.name)
-        for one in mistakes:
+        for one in mistakes[:MAX_PROBLEMS]:
             self.problems.append(Problem(file, one.line, one.column, subject, spelled(one.path), one.message))
         if value.metadata.namespace and not struct.namespaced:
             self._wrong(
@@ -177,7 +214,7 @@ class _Reader:
         self._keep(file, node, value, subject, sound=trusted and not mistakes)
 
     def _keep(self, file: str, node: Node, value: Object, subject: str, *, sound: bool) -> None:
-        """Add an object, unless one of its name is there or it has mistakes; its name is taken in either case."""
+        """Add an object, unless its name is taken or it has mistakes; its name is taken in either case."""
         namespace = (value.metadata.namespace or "default") if value.namespaced else ""
         identity = (value.kind, namespace, value.metadata.name)
         first = self.sources.get(identity)
@@ -185,7 +222,8 @@ class _Reader:
             message = f"is given twice, first in {first.file}:{first.line}; leave one of them out"
             self._wrong(file, subject, node, message)
             return
-        self.sources[identity] = Source(file, node.line)
+        is_policy = isinstance(value, (RateLimitPolicyV1Beta2, RateLimitPolicyV1))
+        self.sources[identity] = Source(file, node.line, node if is_policy else None)
         if not sound:
             return
         self.objects[identity] = replace(value, metadata=replace(value.metadata, namespace=namespace))
@@ -195,7 +233,7 @@ class _Reader:
             )
 
     def _not_read(self, file: str, version: str, kind: str, node: Node) -> None:
-        """Tell a slip of the pen in apiVersion or kind, which is a mistake, from a kind that is none of ours."""
+        """Tell a misspelled apiVersion or kind, which is a mistake, from a kind that is none of ours."""
         group = version.rpartition("/")[0]
         subject = _subject(kind, *_names(node))
         versions = [known for known, known_kind in KINDS if known_kind == kind]
@@ -241,6 +279,7 @@ def _names(node: Node) -> tuple[str, str]:
 
 
 def _subject(kind: str, namespace: str, name: str) -> str:
+    namespace, name = namespace[:_LONGEST_NAME], name[:_LONGEST_NAME]
     return f"{kind} {namespace}/{name}" if namespace and name else f"{kind} {name}".rstrip()
 
 

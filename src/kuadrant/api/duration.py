@@ -7,5 +7,8 @@ _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
 def milliseconds(duration: str) -> int:
-    """Return the length of ``duration``, a text that fulfils ``fields.Duration``; text that does not is taken as far as it goes."""
+    """Return the length of ``duration``, a text that fulfils ``fields.Duration``.
+
+    Text that does not is taken as far as it goes.
+    """
     return sum(int(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(duration))

@@ -1,9 +1,10 @@
 """What all structs of Kubernetes objects share, and the constrained strings that their fields are made of.
 
-A constrained string carries its rule twice: as a pattern, for schemas, and as ``extra["rule"]``, the words that end
-the sentence "must be ..." when a document breaks it.
+A constrained string carries its rule twice: as a pattern, for schemas, and as ``extra["rule"]``, the words
+that end the sentence "must be ..." when a document breaks it.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
@@ -15,16 +16,21 @@ ANY_OTHER: frozenset[str] = frozenset({"*"})
 class Fields(Struct, frozen=True, gc=False, kw_only=True, rename="camel", omit_defaults=True):
     """A part of a Kubernetes object: the fields that are read, named as in Kubernetes but in snake case.
 
-    A default is the one that the API server fills in, so that a document that never saw an API server reads the same.
-    ``unread`` names the fields that the object has besides: they are accepted and not looked into. Any other field is a
-    mistake of the document.
+    A default is the one that the API server fills in, so that a document that never saw an API server reads
+    the same. ``unread`` names the fields that the object has besides: they are accepted and not looked into.
+    Any other field is a mistake of the document. ``hints`` say, for names of fields that people confuse, what
+    is meant: the words end the sentence about a mistake there.
     """
 
     unread: ClassVar[frozenset[str]] = frozenset()
+    hints: ClassVar[Mapping[str, str]] = {}
 
 
 def by_key(field: str) -> dict[str, object]:
-    """What the schema of a list says whose items are told apart by ``field``, for ``Meta.extra_json_schema``."""
+    """What the schema of a list says whose items are told apart by ``field``.
+
+    It is for ``Meta.extra_json_schema``.
+    """
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [field]}
 
 
@@ -59,7 +65,8 @@ DnsSubdomain = Annotated[
         max_length=253,
         pattern=rf"^{_SUBDOMAIN}$",
         extra={
-            "rule": "lower case letters, digits, '-' and '.', with a letter or digit at both ends of every part "
+            "rule": "lower case letters, digits, '-' and '.', with a letter or digit at both ends of "
+            "every part "
             "(DNS-1123 subdomain)"
         },
     ),
@@ -89,7 +96,8 @@ Hostname = Annotated[
         max_length=253,
         pattern=rf"^(\*\.)?{_SUBDOMAIN}$",
         extra={
-            "rule": "a host name in lower case, such as api.example.com or *.example.com (the '*' only as the whole "
+            "rule": "a host name in lower case, such as api.example.com or *.example.com (the '*' only as "
+            "the whole "
             "first part)"
         },
     ),
@@ -120,7 +128,8 @@ Duration = Annotated[
         max_length=28,  # what the pattern allows anyway; the API server weighs rules by it
         pattern=r"^([0-9]{1,5}(h|m|s|ms)){1,4}$",
         extra={
-            "rule": "a duration of one to four parts, each a number of at most five digits and h, m, s or ms, such as "
+            "rule": "a duration of one to four parts, each a number of at most five digits and h, m, s or "
+            "ms, such as "
             "10s or 1h30m"
         },
     ),

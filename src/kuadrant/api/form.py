@@ -1,7 +1,7 @@
 """Which version's form a RateLimitPolicy has, whichever version it was read in.
 
-The API server keeps one union of both versions' fields and converts nothing: what was written as ``v1beta2`` is read as
-``v1`` with the fields of ``v1beta2``.
+The API server keeps one union of both versions' fields and converts nothing: what was written as ``v1beta2``
+is read as ``v1`` with the fields of ``v1beta2``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,8 @@ _ONLY_IN_V1BETA2 = {"rates": "duration", "when": "selector"}
 def form(spec: Mapping[str, Any]) -> Literal["kuadrant.io/v1beta2", "kuadrant.io/v1"]:
     """Return the version whose fields ``spec``, the spec of a policy as the API server has it, is written in.
 
-    A policy that has nothing of ``v1beta2`` alone means the same in both and is of ``v1``. One that mixes the two, which the
-    admission policy refuses, is of ``v1beta2``; the fields of ``v1`` are mistakes in it.
+    A policy that has nothing of ``v1beta2`` alone means the same in both and is of ``v1``. One that mixes the
+    two, which the admission policy refuses, is of ``v1beta2``; the fields of ``v1`` are mistakes in it.
     """
     if "namespace" in spec.get("targetRef", {}) or any(map(_is_v1beta2, _limits(spec))):
         return "kuadrant.io/v1beta2"

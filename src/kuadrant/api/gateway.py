@@ -91,7 +91,9 @@ class Listener(Fields, frozen=True, gc=False, kw_only=True):
             max_length=255,
             pattern=r"^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]+$",
             extra={
-                "rule": "HTTP, HTTPS, TLS, TCP, UDP or a protocol of an implementation such as example.com/name"
+                "rule": (
+                    "HTTP, HTTPS, TLS, TCP, UDP or a protocol of an implementation such as example.com/name"
+                )
             },
         ),
     ]

@@ -150,7 +150,10 @@ class HTTPRouteTimeouts(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class HTTPRouteRule(Fields, frozen=True, gc=False, kw_only=True):
-    """Requests that fulfil one of ``matches``, and what happens to them. There is always at least one match."""
+    """Requests that fulfil one of ``matches``, and what happens to them.
+
+    There is always at least one match.
+    """
 
     unread: ClassVar[frozenset[str]] = frozenset({"retry", "sessionPersistence"})
 

@@ -1,12 +1,14 @@
-"""The ``Limitador`` resource (``limitador.kuadrant.io/v1alpha1``): its limits are the contract of every rate limit service."""
+"""The ``Limitador`` resource (``limitador.kuadrant.io/v1alpha1``), the contract of a rate limit service."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
+from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.meta import ObjectMeta
 
 if TYPE_CHECKING:
@@ -19,9 +21,10 @@ Identity = tuple[str, int, frozenset[str], frozenset[str]]
 class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     """At most ``max_value`` requests in ``seconds``, counted apart for each value of ``variables``.
 
-    It applies to requests of ``namespace`` (the domain of the rate limit request) for which every condition holds.
-    Conditions and variables are CEL over ``descriptors``, for example ``descriptors[0]["limit.a__1"] == "1"``. Two limits that
-    differ in nothing but ``max_value`` and ``name`` share their counters.
+    It applies to requests of ``namespace`` (the domain of the rate limit request) for which every condition
+    holds. Conditions and variables are CEL over ``descriptors``, for example ``descriptors[0]["limit.a__1"]
+    == "1"``; conditions also over ``limit.name`` and ``limit.id``. Two limits that differ in nothing but
+    ``max_value``, ``name`` and ``id`` share their counters.
     """
 
     namespace: str
@@ -30,15 +33,16 @@ class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     conditions: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     name: str = ""
+    id: str | UnsetType | None = UNSET
 
     @property
     def identity(self) -> Identity:
-        """What makes its counters its own: all but ``max_value``, ``name`` and the order of conditions and variables."""
+        """The fields that make its counters its own, in any order of conditions and variables."""
         return (self.namespace, self.seconds, frozenset(self.conditions), frozenset(self.variables))
 
 
 def union(wanted: tuple[Limit, ...], kept: Iterable[Limit]) -> tuple[Limit, ...]:
-    """Return ``wanted`` and those of ``kept`` that count something else: where both count the same, the wanted maximum holds."""
+    """Return ``wanted`` and those of ``kept`` that count something else; else the wanted maximum holds."""
     have = {limit.identity for limit in wanted}
     return (*wanted, *(limit for limit in kept if limit.identity not in have))
 
@@ -65,12 +69,14 @@ class LimitadorMetadata(ObjectMeta, frozen=True, gc=False, kw_only=True):
 
 
 class LimitadorSpec(Struct, frozen=True, rename="camel"):
-    """What a rate limit service is asked to do. ``limits`` are as they are written: a wrong one does not hide the others.
+    """Tells a rate limit service what to do. ``limits`` are as written: a wrong one does not hide the others.
 
-    The rest is whatever somebody wrote, since no mistake in it may keep the limits from being read.
+    ``packed_limits`` are more of them (``limit_packing``). The rest is whatever somebody wrote, since no
+    mistake in it may keep the limits from being read.
     """
 
     limits: Raw = Raw(b"[]")
+    packed_limits: tuple[str, ...] = ()
     rate_limit_headers: Any = None
     storage: Any = None
 
@@ -89,11 +95,29 @@ class LimitadorService(Struct, frozen=True):
     ports: LimitadorPorts = LimitadorPorts()
 
 
+class NotHeld(Struct, frozen=True, omit_defaults=True):
+    """A limit that gets errors, by its namespace and the key that it is asked for by.
+
+    ``reason`` is why the service left it out; empty where it was only asked for.
+    """
+
+    namespace: str = ""
+    key: str = ""
+    reason: str = ""
+
+
 class LimitadorStatus(Struct, frozen=True, rename="camel"):
-    """What a rate limit service says of the resource."""
+    """The service's word on the resource; it ``reads`` these fields of the spec that not all know.
+
+    ``left_out`` are limits of the resource, ``asked_in_vain`` are those of lately; None where the service or
+    the definition of the kind has no such field.
+    """
 
     observed_generation: int = 0
+    reads: tuple[str, ...] = ()
     conditions: tuple[dict[str, Any], ...] = ()
+    left_out: tuple[NotHeld, ...] | None = None
+    asked_in_vain: tuple[NotHeld, ...] | None = None
     service: LimitadorService = LimitadorService()
 
 
@@ -103,6 +127,9 @@ class Limitador(Struct, frozen=True):
     metadata: LimitadorMetadata
     spec: LimitadorSpec = LimitadorSpec()
     status: LimitadorStatus = LimitadorStatus()
+
+
+_SECRET_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 def storage_secret(storage: Any) -> str | None:
@@ -121,17 +148,66 @@ def storage_secret(storage: Any) -> str | None:
     return None
 
 
-def read_limits(raw: Raw) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
-    """Read ``spec.limits``: the limits that can be read, in their order, and a text for each that cannot."""
+def is_secret_name(name: str) -> bool:
+    """Whether a Secret can have that name (a DNS subdomain name); any other could lead to another object."""
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
+class LeftOut(NamedTuple):
+    """A limit that cannot be held.
+
+    Attributes:
+        name: What a person knows it by.
+        reasons: Why it cannot be held.
+        namespace: Its namespace.
+        keys: The keys by which it would be asked for.
+    """
+
+    name: str
+    reasons: tuple[str, ...]
+    namespace: str
+    keys: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {'; '.join(self.reasons)}"
+
+
+class ReadLimits(NamedTuple):
+    """The limits of ``spec.limits``, those that cannot be read, and why it is no list at all, or None."""
+
+    limits: tuple[Limit, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    problem: str | None = None
+
+
+def read_limits(raw: Raw) -> ReadLimits:
+    """Read ``spec.limits``: a limit that cannot be read does not hide the others."""
     limits: list[Limit] = []
-    mistakes: list[str] = []
+    left_out: list[LeftOut] = []
     try:
         items = msgspec.json.decode(raw, type=list[Raw] | None) or ()
-    except msgspec.ValidationError:
-        return (), ("limits: must be a list",)
+    except msgspec.MsgspecError:
+        return ReadLimits((), (), "limits: must be a list")
     for index, item in enumerate(items):
         try:
             limits.append(msgspec.json.decode(item, type=Limit))
-        except msgspec.ValidationError as error:
-            mistakes.append(f"limits[{index}]: {error}")
-    return tuple(limits), tuple(mistakes)
+        except msgspec.MsgspecError as error:
+            left_out.append(_unreadable(index, item, str(error)))
+    return ReadLimits(tuple(limits), tuple(left_out))
+
+
+def _unreadable(index: int, item: Raw, reason: str) -> LeftOut:
+    """Return a limit of which only the namespace and the keys can be read, for when they are asked for."""
+    try:
+        whole = msgspec.json.decode(item)
+    except msgspec.MsgspecError:
+        whole = None
+    fields = whole if isinstance(whole, dict) else {}
+    namespace, conditions = fields.get("namespace"), fields.get("conditions")
+    texts = conditions if isinstance(conditions, list) else [conditions]
+    return LeftOut(
+        f"limits[{index}]",
+        (reason,),
+        namespace if isinstance(namespace, str) else "",
+        keys_in(text for text in texts if isinstance(text, str)),
+    )

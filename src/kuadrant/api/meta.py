@@ -10,8 +10,8 @@ from kuadrant.api.fields import ANY_OTHER, DnsSubdomain, Fields, OptionalDnsLabe
 class ObjectMeta(Fields, frozen=True, gc=False, kw_only=True):
     """Name, namespace, labels and the marks of the API server.
 
-    ``creation_timestamp`` and ``deletion_timestamp`` are RFC 3339 texts in UTC, as the API server writes them; their order
-    as texts is their order in time. ``namespace`` is empty for kinds without one.
+    ``creation_timestamp`` and ``deletion_timestamp`` are RFC 3339 texts in UTC, as the API server writes
+    them; their order as texts is their order in time. ``namespace`` is empty for kinds without one.
     """
 
     unread: ClassVar[frozenset[str]] = frozenset(
@@ -68,7 +68,10 @@ class LabelSelectorRequirement(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class LabelSelector(Fields, frozen=True, gc=False, kw_only=True):
-    """Which labels an object must have; all conditions hold together, and an empty selector selects everything."""
+    """Which labels an object must have.
+
+    All conditions hold together, and an empty selector selects everything.
+    """
 
     match_labels: dict[str, str] = field(default_factory=dict)
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()
@@ -77,8 +80,8 @@ class LabelSelector(Fields, frozen=True, gc=False, kw_only=True):
 class Object(Fields, frozen=True, gc=False, kw_only=True):
     """A whole Kubernetes object.
 
-    ``api_versions`` are the versions that are read into the struct, the preferred one first; ``namespaced`` is False for
-    kinds that belong to the whole cluster.
+    ``api_versions`` are the versions that are read into the struct, the preferred one first; ``namespaced``
+    is False for kinds that belong to the whole cluster.
     """
 
     kind: ClassVar[str]

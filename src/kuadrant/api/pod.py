@@ -1,4 +1,7 @@
-"""Pods, as far as it matters which of them are a gateway's and how they prove it: labels, addresses, readiness and tokens."""
+"""Pods, as far as it matters which of them are a gateway's and how they prove it.
+
+Labels, addresses, readiness and tokens.
+"""
 
 from typing import ClassVar, Literal
 
@@ -106,7 +109,10 @@ class Pod(Object, frozen=True, gc=False, kw_only=True):
 
     @property
     def tokens(self) -> frozenset[tuple[str, str]]:
-        """The tokens that its containers have as files: path and audience of each (empty for that of the API server)."""
+        """The tokens that its containers have as files.
+
+        Path and audience of each (empty for that of the API server).
+        """
         return frozenset(
             (f"{mount.mount_path.rstrip('/')}/{token.path}", token.audience)
             for volume in self.spec.volumes

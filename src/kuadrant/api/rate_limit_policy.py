@@ -1,6 +1,7 @@
 """RateLimitPolicy, in the two versions that people have: ``kuadrant.io/v1beta2`` and ``kuadrant.io/v1``."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta, field
 
@@ -24,9 +25,26 @@ MaxValue = Annotated[
     Meta(
         ge=-(2**63),
         le=2**63 - 1,
-        description="The number of requests admitted per window. Below zero it counts as zero: nothing is admitted.",
+        description=(
+            "The number of requests admitted per window. Below zero it counts as zero: nothing is admitted."
+        ),
     ),
 ]
+
+
+LONGEST_EXPRESSION: Final = 4096
+"""The most characters of an expression: what reads it is not to be kept busy."""
+LONGEST_VALUE: Final = 1024
+"""The most characters that an attribute is compared with."""
+LONGEST_SPEC: Final = 128 << 10
+"""The most characters of a form that a status carries; a larger one is only in memory."""
+
+
+class LastAccepted(Fields, frozen=True, gc=False, kw_only=True):
+    """The form of a policy that is in effect while the form that is stored is not accepted."""
+
+    generation: Annotated[int, Meta(description="The generation of the policy that had this form.")]
+    spec: Annotated[str, Meta(max_length=LONGEST_SPEC, description="The spec of this form, as JSON.")]
 
 
 class RateLimitPolicyStatus(Fields, frozen=True, gc=False, kw_only=True):
@@ -40,10 +58,14 @@ class RateLimitPolicyStatus(Fields, frozen=True, gc=False, kw_only=True):
     conditions: Annotated[
         tuple[Condition, ...],
         Meta(
-            description="Accepted, Enforced as long as the policy is accepted, and kuadrant.io/Acknowledged as long as it is enforced.",
+            description=(
+                "Accepted, Enforced as long as the policy is accepted, kuadrant.io/Acknowledged "
+                "as long as it is enforced; kuadrant.io/Warnings where something is hardly meant."
+            ),
             extra_json_schema=by_key("type"),
         ),
     ] = ()
+    last_accepted: LastAccepted | None = None
 
 
 # kuadrant.io/v1beta2
@@ -60,6 +82,11 @@ class PolicyTargetReferenceV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
 
 class RateV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
     """At most ``limit`` requests in ``duration`` times ``unit``."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        "duration": "10 seconds are `duration: 10` and `unit: second`",
+        "window": "it is of kuadrant.io/v1: in v1beta2, 10 seconds are `duration: 10` and `unit: second`",
+    }
 
     limit: MaxValue
     duration: Annotated[int, Meta(ge=1, le=2**31 - 1, description="The length of the window, in units.")]
@@ -83,20 +110,27 @@ class WhenConditionV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
     operator: Annotated[
         Literal["eq", "neq", "startswith", "endswith", "incl", "excl", "matches"],
         Meta(
-            description="How the attribute's value compares with the value given; `matches` is a glob (`?`, `*`, `+`)."
+            description=(
+                "How the attribute's value compares with the value given; `matches` is a glob (`?`, "
+                "`*`, `+`)."
+            )
         ),
     ]
-    value: Annotated[str, Meta(description="What the attribute's value is compared with.")]
+    value: Annotated[
+        str, Meta(max_length=LONGEST_VALUE, description="What the attribute's value is compared with.")
+    ]
 
 
 class RouteSelector(Fields, frozen=True, gc=False, kw_only=True):
     """Rules of the targeted HTTPRoute; without ``matches`` all of them.
 
-    A match selects a rule that has a match with the same path, method and (at least) the same headers and query
-    parameters. With ``hostnames``, the route has to have one of them literally.
+    A match selects a rule that has a match with the same path, method and (at least) the same headers and
+    query parameters. With ``hostnames``, the route has to have one of them literally.
     """
 
-    hostnames: Annotated[tuple[Hostname, ...], Meta(description="Host names of the route, literally.")] = ()
+    hostnames: Annotated[
+        tuple[Hostname, ...], Meta(max_length=64, description="Host names of the route, literally.")
+    ] = ()
     matches: Annotated[
         tuple[HTTPRouteMatch, ...],
         Meta(max_length=8, description="What a rule's match has to contain; any of them."),
@@ -164,7 +198,8 @@ class RateLimitPolicyV1Beta2(Object, frozen=True, gc=False, kw_only=True):
 class PolicyTargetReferenceV1(Fields, frozen=True, gc=False, kw_only=True):
     """The Gateway, HTTPRoute or GRPCRoute that a policy is for, in its own namespace, or a section of it.
 
-    ``section_name`` is a listener's name, a rule's name, or ``rule-<n>`` for the n-th rule of a route, from 1.
+    ``section_name`` is a listener's name, a rule's name, or ``rule-<n>`` for the n-th rule of a route, from
+    1.
     """
 
     group: Annotated[Group, Meta(description="Always gateway.networking.k8s.io.")]
@@ -178,6 +213,12 @@ class PolicyTargetReferenceV1(Fields, frozen=True, gc=False, kw_only=True):
 class RateV1(Fields, frozen=True, gc=False, kw_only=True):
     """At most ``limit`` requests in ``window``."""
 
+    hints: ClassVar[Mapping[str, str]] = {
+        "window": "10 seconds are `window: 10s`",
+        "duration": "it is of kuadrant.io/v1beta2: in v1, 10 seconds are `window: 10s`",
+        "unit": "it is of kuadrant.io/v1beta2: in v1, 10 seconds are `window: 10s`",
+    }
+
     limit: MaxValue
     window: Annotated[Duration, Meta(description="The length of the window, such as 10s or 1h30m.")]
 
@@ -185,14 +226,26 @@ class RateV1(Fields, frozen=True, gc=False, kw_only=True):
 class Predicate(Fields, frozen=True, gc=False, kw_only=True):
     """A CEL predicate over the attributes of the request."""
 
-    predicate: Annotated[str, Meta(min_length=1, description="A CEL expression that gives true or false.")]
+    predicate: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=LONGEST_EXPRESSION,
+            description="A CEL expression that gives true or false.",
+        ),
+    ]
 
 
 class CounterV1(Fields, frozen=True, gc=False, kw_only=True):
     """What requests are counted apart by."""
 
     expression: Annotated[
-        str, Meta(min_length=1, description="A CEL expression that gives a text or a number.")
+        str,
+        Meta(
+            min_length=1,
+            max_length=LONGEST_EXPRESSION,
+            description="A CEL expression that gives a text or a number.",
+        ),
     ]
 
 

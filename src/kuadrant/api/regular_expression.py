@@ -1,28 +1,68 @@
 """Regular expressions as Envoy takes them: RE2."""
 
-from functools import cache, lru_cache
+from __future__ import annotations
 
-from cel_expr_python import cel
+from functools import lru_cache
+from typing import Final
+
+import re2
+
+LONGEST: Final = 1024
+"""The most characters of a pattern that a policy brings."""
+LARGEST: Final = 4096
+"""The most instructions of such a pattern.
+
+For each byte of a text an engine may have to look at all of them.
+"""
+_ENVOYS: Final = 8 << 20
+"""Bytes for a pattern while it is compiled, as Envoy gives them."""
+_OURS: Final = 256 << 10
+"""The same for a pattern of a policy: a text of a few characters may ask for more than a machine has."""
 
 
-@cache
-def _matches() -> cel.Expression:
-    return cel.NewEnv(variables={"expression": cel.Type.STRING}).compile('"".matches(expression)')
+# What is kept are at most a few MiB: patterns and a few words about each.
+@lru_cache(maxsize=512)
+def _judged(expression: str, memory: int) -> tuple[str | None, int]:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory
+    try:
+        return None, int(re2.compile(expression, options).programsize)
+    except UnicodeEncodeError:
+        return "it is no text in UTF-8", 0
+    except re2.error as error:
+        words = error.args[0]
+        return (words.decode(errors="replace") if isinstance(words, bytes) else str(words)), 0
+    finally:
+        # It keeps what it compiled, and a pattern may take megabytes.
+        re2.purge()
 
 
-@lru_cache(maxsize=4096)
 def fault(expression: str) -> str | None:
     """Return what is wrong with ``expression`` in RE2's words, or None if it is sound.
 
-    CEL's ``matches`` is RE2 itself, so the answer is the one that Envoy will come to.
+    Envoy comes to the same answer.
     """
     if "\0" in expression:
-        return "a NUL; write it as \\x00"  # this CEL ends a text there, Envoy does not
-    value = _matches().eval(data={"expression": expression})
-    if value.type() != cel.Type.ERROR:
-        return None
-    return (
-        str(value.plain_value())
-        .removeprefix("INVALID_ARGUMENT: ")
-        .removeprefix("invalid regular expression: ")
-    )
+        return "a NUL; write it as \\x00"  # some engines end a text there, others do not
+    return _judged(expression, _ENVOYS)[0]
+
+
+def excess(expression: str) -> str | None:
+    """Return what is wrong with ``expression`` in a policy: as :func:`fault`, and it has bounds."""
+    if "\0" in expression:
+        return fault(expression)
+    if len(expression) > LONGEST:
+        return f"it has {len(expression)} characters, at most {LONGEST} are possible"
+    wrong, size = _judged(expression, _OURS)
+    if wrong is None and size > LARGEST:
+        return f"it compiles to {size} instructions, at most {LARGEST} are possible"
+    return wrong
+
+
+def program_size(expression: str) -> int:
+    """Return the number of RE2's instructions for ``expression``.
+
+    It is 0 if :func:`excess` finds something wrong with it.
+    """
+    return 0 if excess(expression) is not None else _judged(expression, _OURS)[1]

@@ -40,8 +40,8 @@ def schema(struct: type[Fields]) -> Schema:
 def union(one: Schema, other: Schema, names: tuple[str, str]) -> Schema:
     """Return a schema that keeps every field of ``one`` and of ``other`` and takes what either of them takes.
 
-    ``names`` tell whose a field is that only one of them has. Values of different types cannot be typed in a structural
-    schema: anything is kept there.
+    ``names`` tell whose a field is that only one of them has. Values of different types cannot be typed in a
+    structural schema: anything is kept there.
     """
     if one.get("type") != other.get("type"):
         return {"description": one["description"], ANYTHING: True}
@@ -101,7 +101,10 @@ def _filled_in(default: Any) -> Any:
 
 
 def _of(annotation: Any, meta: Schema) -> Schema:
-    """Return the schema of a type annotation, as the structs use them; ``meta`` is what is said of it from outside."""
+    """Return the schema of a type annotation, as the structs use them.
+
+    ``meta`` is what is said of it from outside.
+    """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         said: Schema = {}

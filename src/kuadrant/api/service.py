@@ -21,7 +21,10 @@ class ServicePort(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class ServiceSpec(Fields, frozen=True, gc=False, kw_only=True):
-    """The ports of a Service, how it is reached, and the labels of the pods behind it (none if others say who is)."""
+    """The ports of a Service, how it is reached, and the labels of the pods behind it.
+
+    There are no labels if others say who is behind it.
+    """
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 

@@ -1,24 +1,24 @@
 """Nodes read as structs, with every mistake instead of the first.
 
-The structs say what is right: their types, their ``msgspec.Meta`` constraints and their defaults. A part that is wrong is
-reported and stands in as the nearest value of its type, so that the rest, and the rules about the whole, are still
-looked at; a rule's complaint about a part that was reported is left out.
+The structs say what is right: their types, their ``msgspec.Meta`` constraints and their defaults. A part that
+is wrong is reported and stands in as the nearest value of its type, so that the rest, and the rules about the
+whole, are still looked at; a rule's complaint about a part that was reported is left out.
 """
 
 import difflib
-import json
 import re
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
+from msgspec.structs import replace
 
 from kuadrant.api.fields import ANY_OTHER, Fields
 from kuadrant.api.meta import Object
-from kuadrant.api.nodes import Node, plain
+from kuadrant.api.nodes import Node, find, plain, quoted, shown
 from kuadrant.api.problem import Path
 
 Complaint = tuple[Path, str]
@@ -27,7 +27,8 @@ Rules = dict[type[Fields], Callable[[Any], Iterable[Complaint]]]
 """What a schema cannot say, for each struct that has such rules."""
 
 _F = TypeVar("_F", bound=Fields)
-_SHOWN = 60
+_LONGEST_WORD = 60  # of a mistake, that is compared
+_GUESSED = 100  # mistakes of an object that come with a guess at what was meant, which takes its time
 
 
 class Mistake(Struct, frozen=True, gc=False):
@@ -62,6 +63,13 @@ class _Reading:
         self._paths.add((*path, key))
         self.mistakes.append(Mistake((*path, key), *node.keys[key], message))
 
+    def hint(self, first: int, path: Path, hints: Mapping[str, str]) -> None:
+        """Say of the mistakes from the ``first`` on, at fields below ``path``, what form was meant."""
+        for index, mistake in enumerate(self.mistakes[first:], start=first):
+            hint = hints.get(str(mistake.path[-1])) if mistake.path[:-1] == path else None
+            if hint and " must be at " not in mistake.message:
+                self.mistakes[index] = replace(mistake, message=f"{mistake.message}; {hint}")
+
     def complain(self, value: Fields, node: Node, path: Path) -> None:
         """Ask the rules about ``value``."""
         rule = self.rules.get(type(value))
@@ -72,42 +80,6 @@ class _Reading:
             if not any(whole[:end] in self._paths for end in range(len(whole) + 1)):
                 place = find(node, relative)
                 self.mistakes.append(Mistake(whole, place.line, place.column, message))
-
-
-def find(node: Node, path: Path) -> Node:
-    """Return the node at ``path``, or the nearest one above it."""
-    for step in path:
-        below: Node | None = None
-        if isinstance(node.value, dict) and isinstance(step, str):
-            below = node.value.get(step)
-        elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
-            below = node.value[step]
-        if below is None:
-            break
-        node = below
-    return node
-
-
-def shown(node: Node) -> str:
-    """Return the value of ``node`` for a message."""
-    value = node.value
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, str):
-        return quoted(value)
-    plainly = json.dumps(value)
-    return (
-        plainly
-        if plainly == node.written or not node.written
-        else f"{plainly} (written {node.written[:_SHOWN]})"
-    )
-
-
-def quoted(text: str) -> str:
-    """Return ``text`` in quotes, cut if it is long."""
-    return json.dumps(text if len(text) <= _SHOWN else text[:_SHOWN] + "...", ensure_ascii=False)
 
 
 class _Shape(Protocol):
@@ -295,6 +267,7 @@ class _Part(_Shape):
             reading.wrong(node, path, f"is {shown(node)}, must be a mapping")
             return self.stand_in()
         values: dict[str, Any] = {}
+        known_mistakes = len(reading.mistakes)
         for key, below in node.value.items():
             field = self._fields.get(key)
             if field is None:
@@ -305,12 +278,17 @@ class _Part(_Shape):
             if field.required and field.name not in values:
                 reading.wrong(node.value.get(key, node), (*path, key), "is missing")
                 values[field.name] = field.shape.stand_in()
+        if self._struct.hints:
+            reading.hint(known_mistakes, path, self._struct.hints)
         value = self._struct(**values)
         reading.complain(value, node, path)
         return value
 
     def _check_unknown(self, node: Node, path: Path, key: str, reading: _Reading) -> None:
         if key in self._ignored or self._ignored >= ANY_OTHER:
+            return
+        if len(reading.mistakes) >= _GUESSED:
+            reading.wrong_key(node, path, key, "is not a field")
             return
         known = sorted({*self._fields, *self._ignored})
         meant = _did_you_mean(key, known) or f"; there are {', '.join(known)}"
@@ -323,7 +301,7 @@ class _Part(_Shape):
 def _did_you_mean(given: str, known: Iterable[object]) -> str:
     """Return the known word that was probably meant, as the end of a sentence, or nothing."""
     spellings = {str(word).lower(): str(word) for word in known}
-    close = difflib.get_close_matches(given[:_SHOWN].lower(), spellings, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(given[:_LONGEST_WORD].lower(), spellings, n=1, cutoff=0.7)
     return f'; did you mean "{spellings[close[0]]}"?' if close else ""
 
 

@@ -4,6 +4,6 @@
 """
 
 from kuadrant.compiler.compiler import Compilation, Compiler, compile_gateways
-from kuadrant.compiler.facts import PolicyFacts
+from kuadrant.compiler.policy_facts import PolicyFacts
 
 __all__ = ["Compilation", "Compiler", "PolicyFacts", "compile_gateways"]

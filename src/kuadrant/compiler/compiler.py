@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from itertools import chain
-from operator import is_
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
 from kuadrant.api.limitador import Limit
-from kuadrant.compiler.facts import PolicyFacts, policy_facts
 from kuadrant.compiler.gateway_table import GatewayTable, Replacement
-from kuadrant.compiler.in_order import InOrder
 from kuadrant.compiler.limit_table import LimitTable
-from kuadrant.compiler.listeners import listener_problems
-from kuadrant.compiler.paths import PathTable
+from kuadrant.compiler.listener_conflicts import listener_problems
+from kuadrant.compiler.policy_facts import PolicyFacts, policy_facts
+from kuadrant.compiler.policy_paths import PathTable
 from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.compiler.routes import RouteTable, gateways_of
-from kuadrant.compiler.tracked import Tracked
+from kuadrant.incremental import InOrder, Tracked, are
 from kuadrant.policy.model import Problem
 
 if TYPE_CHECKING:
@@ -32,9 +30,12 @@ if TYPE_CHECKING:
 
 
 class Compilation(Struct, frozen=True, gc=False):
-    """The programs of all gateways and the facts of all policies by namespace and name, and every problem, errors first.
+    """The programs of all gateways, the facts of all policies, and every problem, errors first.
 
-    ``limits`` are those of all programs together, each once: what one rate limit service behind all gateways has to hold.
+    Policies are by namespace and name.
+
+    ``limits`` are those of all programs together, each once: what one rate limit service behind all gateways
+    has to hold.
     """
 
     programs: tuple[GatewayProgram, ...] = ()
@@ -46,8 +47,8 @@ class Compilation(Struct, frozen=True, gc=False):
 def compile_gateways(objects: Objects) -> Compilation:
     """Decide what every gateway of ``objects`` must do.
 
-    The order of the objects does not matter. A mistake in one object is a problem of that object and leaves the others as
-    they are; a limit that cannot be evaluated follows the failure mode of the rate limit service.
+    The order of the objects does not matter. A mistake in one object is a problem of that object and leaves
+    the others as they are; a policy that cannot be carried out as it is written takes no part.
     """
     return Compiler().compile(objects)
 
@@ -55,9 +56,28 @@ def compile_gateways(objects: Objects) -> Compilation:
 class Compiler:
     """Compiles again and again, each time only what has changed.
 
-    An object that is the same instance as the last time is not looked at; one that is another instance and says the
-    same changes nothing.
+    An object that is the same instance as the last time is not looked at; one that is another instance and
+    says the same changes nothing.
     """
+
+    def __init__(self) -> None:
+        self._tables = _Tables()
+
+    def compile(self, objects: Objects) -> Compilation:
+        """Return what :func:`compile_gateways` does.
+
+        Every part of it that equals that of the last time is the same instance.
+        """
+        try:
+            return self._tables.compile(objects)
+        except BaseException:
+            # Half a change is no state to go on from.
+            self._tables = _Tables()
+            raise
+
+
+class _Tables:
+    """What was compiled, in pieces that can be replaced."""
 
     def __init__(self) -> None:
         self._namespaces: Tracked[str, Namespace] = Tracked(lambda namespace: namespace.metadata.name)
@@ -75,15 +95,7 @@ class Compiler:
         self._by_object: tuple[tuple[Problem, ...], ...] = ()
 
     def compile(self, objects: Objects) -> Compilation:
-        """Return what :func:`compile_gateways` does. Every part of it that equals that of the last time is the same instance."""
-        try:
-            return self._compile(objects)
-        except BaseException:
-            # Half a change is no state to go on from.
-            self.__init__()  # type: ignore[misc]
-            raise
-
-    def _compile(self, objects: Objects) -> Compilation:
+        """Take over what is new in ``objects``."""
         policies, targets = self._policies.update(objects.rate_limit_policies)
         routes = self._routes.update(objects)
         gateways = self._changed_gateways(objects.gateways)
@@ -187,7 +199,8 @@ class Compiler:
         facts = None
         if known := self._policies.known.get(policy):
             acceptance = self._policies.acceptance(known.policy)
-            facts = policy_facts(known.policy, acceptance, known.checked, self._paths.of(policy))
+            beside = self._policies.beside(known.policy)
+            facts = policy_facts(known.policy, acceptance, known.checked, self._paths.of(policy), beside)
         namespace, _, name = policy.partition("/")
         self._facts.set((namespace, name), facts)
         self._problems.set(("RateLimitPolicy", policy), (facts and facts.problems) or None)
@@ -201,7 +214,7 @@ class Compiler:
             self._by_object = by_object
             problems = tuple(sorted(chain.from_iterable(by_object)))
         now = Compilation(self._programs.values(), self._limits.limits(), self._facts.values(), problems)
-        if not all(map(is_, astuple(now), astuple(self._compilation))):
+        if not are(astuple(self._compilation), astuple(now)):
             self._compilation = now
         return self._compilation
 

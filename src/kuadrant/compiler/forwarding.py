@@ -47,7 +47,10 @@ class ReferenceGrants:
 def forwarding(
     rule: HTTPRouteRule | GRPCRouteRule, *, kind: str, namespace: str, grants: ReferenceGrants
 ) -> Forwarding:
-    """What ``rule`` of a route of ``kind`` in ``namespace`` asks for; of several filters of one type the first counts."""
+    """What ``rule`` of a route of ``kind`` in ``namespace`` asks for.
+
+    Of several filters of one type the first counts.
+    """
     filters: dict[str, HTTPRouteFilter | GRPCRouteFilter] = {}
     for filter_ in rule.filters:
         filters.setdefault(filter_.type, filter_)
@@ -147,6 +150,9 @@ def _path_change(path: HTTPPathModifier | None) -> PathChange | None:
 
 
 def _timeout(timeouts: HTTPRouteTimeouts) -> float | None:
-    """The time for the whole request, in seconds; 0 is without end. A time for one attempt bounds it, as there is only one."""
+    """The time for the whole request, in seconds; 0 is without end.
+
+    A time for one attempt bounds it, as there is only one.
+    """
     text = timeouts.request or timeouts.backend_request
     return milliseconds(text) / 1000 if text else None

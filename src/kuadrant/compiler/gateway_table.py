@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from kuadrant.compiler.host_table import HostTable
 from kuadrant.compiler.limit_table import LimitTable
-from kuadrant.compiler.listeners import hostname_of, listeners_by_port
+from kuadrant.compiler.listener_conflicts import hostname_of, listeners_by_port
 from kuadrant.compiler.program import GatewayProgram, ListenerProgram
-from kuadrant.compiler.route_piece import ListenerPlace, RoutePiece, keeping, route_piece
-from kuadrant.policy.attachment import is_attached, served_hostnames
+from kuadrant.compiler.route_piece import ListenerPlace, RoutePiece, route_piece, with_former_parts
+from kuadrant.policy.route_attachment import is_attached, served_hostnames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,10 @@ Replacement = tuple[RoutePiece | None, RoutePiece | None]
 
 
 class GatewayTable:
-    """The pieces of one gateway and the program that they make; ``gateway`` is what it was last compiled from."""
+    """The pieces of one gateway and the program that they make.
+
+    ``gateway`` is what it was last compiled from.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -52,8 +55,8 @@ class GatewayTable:
     ) -> list[Replacement]:
         """Compile again what has changed; returns which pieces are others now.
 
-        ``routes`` are those that name the gateway as a parent, ``changed_sections`` the listeners (None for the whole gateway)
-        that have other policies.
+        ``routes`` are those that name the gateway as a parent, ``changed_sections`` the listeners (None for
+        the whole gateway) that have other policies.
         """
         respecified = not self._listeners or gateway.spec != self.gateway.spec
         whole = respecified or None in changed_sections
@@ -114,7 +117,7 @@ class GatewayTable:
     def _replace(self, pieces: Mapping[_PieceKey, RoutePiece | None]) -> Iterator[Replacement]:
         for key, found in pieces.items():
             old = self._pieces.get(key)
-            new = found if old is None or found is None else keeping(old, found)
+            new = found if old is None or found is None else with_former_parts(old, found)
             if new is old:
                 continue
             if new is None:
@@ -154,7 +157,6 @@ def _piece(
         hostnames=hostnames,
         forwardings=prepared.forwardings,
         policies=[(*on_path, *policies.on(route.kind, route.key, rule.name)) for rule in route.rules],
-        undecidable=policies.undecidable,
     )
 
 

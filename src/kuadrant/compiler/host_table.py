@@ -5,8 +5,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from kuadrant.compiler.in_order import InOrder
 from kuadrant.compiler.program import HostProgram
+from kuadrant.incremental import InOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from kuadrant.compiler.in_order import InOrder
+from kuadrant.incremental import InOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,10 @@ class LimitTable:
             self._changed.add(limit.namespace)
 
     def limits(self) -> tuple[Limit, ...]:
-        """Every limit once, by namespace, name and content. Of limits that share their counters the strictest one holds."""
+        """Every limit once, by namespace, name and content.
+
+        Of limits that share their counters the strictest one holds.
+        """
         for namespace in self._changed:
             # Only now, so that a limit that moves from one piece to another stays the same instance.
             asked = {limit: pieces for limit, pieces in self._asked.pop(namespace).items() if pieces}

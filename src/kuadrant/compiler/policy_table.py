@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from kuadrant.compiler.tracked import Tracked
-from kuadrant.policy.attachment import AttachedPolicies
+from kuadrant.incremental import Tracked
 from kuadrant.policy.checks import CheckedPolicy, check
 from kuadrant.policy.conversion import to_model
 from kuadrant.policy.model import Policy
+from kuadrant.policy.policy_attachment import AttachedPolicies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from collections.abc import Set as AbstractSet
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.api.rate_limit_policy import RateLimitPolicy
-    from kuadrant.policy.attachment import Acceptance
+    from kuadrant.policy.policy_attachment import Acceptance
     from kuadrant.policy.route import Route
 
 ObjectKey = tuple[str, str]
@@ -40,30 +39,24 @@ class KnownPolicy(Struct, frozen=True, gc=False):
 
 
 class PolicyTable:
-    """Every policy by ``namespace/name``, and those that are on each object.
-
-    ``undecidable`` are the limits, as policy and limit name, that nobody can evaluate.
-    """
+    """Every policy by ``namespace/name``, and those that are on each object."""
 
     def __init__(self) -> None:
         self._tracked: Tracked[str, RateLimitPolicy] = Tracked(_key)
         self._known: dict[str, KnownPolicy] = {}
         self._by_target: dict[ObjectKey, dict[str, Policy]] = {}
         self._attached: dict[ObjectKey, _Attachment] = {}
-        self._undecidable: set[tuple[str, str]] = set()
 
     @property
     def known(self) -> Mapping[str, KnownPolicy]:
         """All policies that take part."""
         return self._known
 
-    @property
-    def undecidable(self) -> AbstractSet[tuple[str, str]]:
-        """The limits that nobody can evaluate."""
-        return self._undecidable
-
     def update(self, policies: Iterable[RateLimitPolicy]) -> tuple[set[str], set[ObjectKey]]:
-        """Make ``policies`` all that there are; returns those that say something else now, and what they were or are for."""
+        """Make ``policies`` all that there are.
+
+        Returns those that say something else now, and what they were or are for.
+        """
         changed: set[str] = set()
         targets: set[ObjectKey] = set()
         for key, source in self._tracked.update(policies).items():
@@ -82,14 +75,12 @@ class PolicyTable:
         target = (known.policy.target.kind, known.policy.target.key)
         self._known[key] = known
         self._by_target.setdefault(target, {})[key] = known.policy
-        self._undecidable.update((key, limit) for limit in known.checked.undecidable)
         return target
 
     def _remove(self, key: str, known: KnownPolicy) -> ObjectKey:
         target = (known.policy.target.kind, known.policy.target.key)
         del self._known[key]
         del self._by_target[target][key]
-        self._undecidable.difference_update((key, limit) for limit in known.checked.undecidable)
         return target
 
     def attach(self, target: ObjectKey, *, gateway: Gateway | None, route: Route | None) -> set[str | None]:
@@ -101,7 +92,12 @@ class PolicyTable:
         now = None
         if policies := self._by_target.get(target):
             now = _Attachment(
-                AttachedPolicies(policies.values(), (gateway,) if gateway else (), (route,) if route else ()),
+                AttachedPolicies(
+                    policies.values(),
+                    (gateway,) if gateway else (),
+                    (route,) if route else (),
+                    {key: reason for key in policies if (reason := self._known[key].checked.refusal)},
+                ),
                 frozenset(policy.target.section for policy in policies.values()),
             )
             self._attached[target] = now
@@ -117,6 +113,11 @@ class PolicyTable:
     def for_target(self, target: ObjectKey) -> Iterable[str]:
         """The policies, as ``namespace/name``, that are for an object or a section of it."""
         return self._by_target.get(target, {}).keys()
+
+    def beside(self, policy: Policy) -> frozenset[str]:
+        """The other policies, as ``namespace/name``, for the same object or section of it."""
+        others = self._by_target.get((policy.target.kind, policy.target.key), {}).values()
+        return frozenset(other.key for other in others if other.target == policy.target) - {policy.key}
 
     def acceptance(self, policy: Policy) -> Acceptance:
         """Whether a policy takes part."""

@@ -1,7 +1,8 @@
 """What one gateway must do, for any provider and any shim.
 
-A ``GatewayProgram`` is the result of the compiler and the only thing that renderers read. It holds plain frozen
-values in a total order: the same input gives the same program, and the same program gives the same bytes.
+A ``GatewayProgram`` is the result of the compiler and the only thing that renderers read. It holds plain
+frozen values in a total order: the same input gives the same program, and the same program gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -11,20 +12,19 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.limitador import Limit
-from kuadrant.policy.condition import Condition, Counter
+from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.match import RequestMatch
 
 
 class LimitAction(Struct, frozen=True, gc=False):
     """One limit as the data plane sees it: when it applies and which descriptor entries name its counter.
 
-    ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value ``1``.
-    ``sources`` are the policies, as ``namespace/name``, that the limit came from. A limit that nobody can evaluate as it is
-    written has the condition ``UNDECIDABLE`` behind those that can be evaluated, and no counters.
+    ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value
+    ``1``. ``sources`` are the policies, as ``namespace/name``, that the limit came from.
     """
 
     key: str
-    when: tuple[Condition, ...] = ()
+    when: tuple[PolicyCondition, ...] = ()
     counters: tuple[Counter, ...] = ()
     sources: tuple[str, ...] = ()
 
@@ -72,7 +72,10 @@ class Rewrite(Struct, frozen=True, gc=False):
 
 
 class Backend(Struct, frozen=True, gc=False):
-    """A Service and its share of the requests. ``namespace`` is resolved, ``allowed`` is False without a ReferenceGrant."""
+    """A Service and its share of the requests.
+
+    ``namespace`` is resolved, ``allowed`` is False without a ReferenceGrant.
+    """
 
     namespace: str
     name: str
@@ -84,7 +87,8 @@ class Backend(Struct, frozen=True, gc=False):
 class Forwarding(Struct, frozen=True, gc=False):
     """What happens to a request after it was admitted; only a gateway that we configure whole reads this.
 
-    ``unsupported`` names filters that cannot be carried out; such a rule answers 500, as Gateway API asks for.
+    ``unsupported`` names filters that cannot be carried out; such a rule answers 500, as Gateway API asks
+    for.
     """
 
     backends: tuple[Backend, ...] = ()

@@ -1,6 +1,7 @@
 """One route under one listener: its rules with their limits.
 
-A pure function of the route's own surroundings, so that the pieces of routes that a change does not touch can be kept.
+A pure function of the route's own surroundings, so that the pieces of routes that a change does not touch can
+be kept.
 """
 
 from __future__ import annotations
@@ -12,16 +13,15 @@ from msgspec import Struct
 from kuadrant.api.limitador import Limit
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
 from kuadrant.policy.attributes import READ_DIFFERENTLY
-from kuadrant.policy.checks import is_decidable
-from kuadrant.policy.condition import UNDECIDABLE, Condition, Counter, ExpressionCounter, SelectorCounter
-from kuadrant.policy.identifiers import action_set_name, descriptor_entry, limit_condition, limit_identifier
+from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
+from kuadrant.policy.identifiers import action_set_name, limit_identifier
+from kuadrant.policy.match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.merge import EffectiveLimit, merge
-from kuadrant.policy.precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.selectors import selects
+from kuadrant.policy.service_limits import service_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
 
     from kuadrant.policy.model import Policy
     from kuadrant.policy.route import Route
@@ -56,7 +56,8 @@ class PolicyOutcome(Struct, frozen=True, gc=False):
 class RoutePiece(Struct, frozen=True, gc=False):
     """What one route adds to a port of a gateway.
 
-    ``selected`` are the limits, as policy and limit name, of ``effective`` that are for at least one rule and host name.
+    ``selected`` are the limits, as policy and limit name, of ``effective`` that are for at least one rule and
+    host name.
     """
 
     rules: tuple[HostRule, ...]
@@ -73,13 +74,12 @@ def route_piece(
     hostnames: Mapping[str, frozenset[str]],
     forwardings: Sequence[Forwarding],
     policies: Sequence[Sequence[Policy]],
-    undecidable: AbstractSet[tuple[str, str]],
 ) -> RoutePiece:
     """Compile ``route`` under the listener of ``place``.
 
-    ``hostnames`` are the names that the listener serves of it, each with the names that it comes from. ``forwardings`` and
-    ``policies`` have one entry for each rule; the policies of a path go from the least to the most specific.
-    ``undecidable`` are the limits, as policy and limit name, that cannot be evaluated.
+    ``hostnames`` are the names that the listener serves of it, each with the names that it comes from.
+    ``forwardings`` and ``policies`` have one entry for each rule; the policies of a path go from the least to
+    the most specific.
     """
     key = route.key
     rules: list[HostRule] = []
@@ -105,36 +105,49 @@ def route_piece(
             selected.update({(entry.identity, *_name(entry)): entry for entry in limits})
             numbers = tuple(map(id, limits))
             if numbers not in made:
-                made[numbers] = _actions(limits, key, undecidable)
-            actions = made[numbers]
-            for match_index, match in enumerate(rule.matches):
-                rank = precedence(match, Place(route.created, key, route.kind, index, match_index))
-                name = action_set_name(
-                    gateway_class=place.gateway_class,
-                    gateway=place.gateway,
-                    listener=place.listener,
-                    route=key,
-                    rule=rule.name,
-                    match_index=match_index,
-                    hostname=hostname,
-                )
-                program = RuleProgram(name, key, match, actions, forwarding)
-                rules.append(HostRule(hostname, rank, program))
+                made[numbers] = _actions(limits, key)
+            rules += _host_rules(route, index, place, hostname, actions=made[numbers], forwarding=forwarding)
     return RoutePiece(
         rules=tuple(rules),
-        limits=tuple(
-            limit
-            for entry in selected.values()
-            if _name(entry) not in undecidable
-            for limit in _service_limits(entry, key)
-        ),
+        limits=tuple(_held(selected.values(), key)),
         outcomes=tuple(outcomes),
         effective=frozenset(effective_names),
         selected=frozenset(map(_name, selected.values())),
     )
 
 
-def keeping(old: RoutePiece, new: RoutePiece) -> RoutePiece:
+def _held(entries: Iterable[EffectiveLimit], route: str) -> Iterable[Limit]:
+    """Yield the limits that the rate limit service has to hold for ``entries``."""
+    for entry in entries:
+        yield from service_limits(entry.limit, identity=entry.identity, scope=entry.scope(route))
+
+
+def _host_rules(
+    route: Route,
+    index: int,
+    place: ListenerPlace,
+    hostname: str,
+    *,
+    actions: tuple[Action, ...],
+    forwarding: Forwarding,
+) -> Iterable[HostRule]:
+    """Yield the programs of the rule at ``index`` for one host name, one for each of its matches."""
+    key, rule = route.key, route.rules[index]
+    for match_index, match in enumerate(rule.matches):
+        rank = precedence(match, Place(route.created, key, route.kind, index, match_index))
+        name = action_set_name(
+            gateway_class=place.gateway_class,
+            gateway=place.gateway,
+            listener=place.listener,
+            route=key,
+            rule=rule.name,
+            match_index=match_index,
+            hostname=hostname,
+        )
+        yield HostRule(hostname, rank, RuleProgram(name, key, match, actions, forwarding))
+
+
+def with_former_parts(old: RoutePiece, new: RoutePiece) -> RoutePiece:
     """Return what equals ``new``, with every part that ``old`` has already as the same instance."""
     if old == new:
         return old
@@ -154,25 +167,24 @@ def keeping(old: RoutePiece, new: RoutePiece) -> RoutePiece:
     )
 
 
-def _actions(
-    limits: Iterable[EffectiveLimit], route: str, undecidable: AbstractSet[tuple[str, str]]
-) -> tuple[Action, ...]:
+def _actions(limits: Iterable[EffectiveLimit], route: str) -> tuple[Action, ...]:
     """One action for each scope, the limits in the order of their names.
 
-    Two where the descriptor of one would need two values for a key: a policy of ``v1beta2`` that is named like the route of a
-    ``v1`` policy has its scope, and a counter of theirs the same text with another meaning.
+    Two where the descriptor of one would need two values for a key: a policy of ``v1beta2`` that is named
+    like the route of a ``v1`` policy has its scope, and a counter of theirs the same text with another
+    meaning.
     """
     by_scope: dict[str, list[LimitAction]] = {}
     for entry in limits:
         if entry.limit.rates:
-            action = _limit_action(entry, undecidable=_name(entry) in undecidable)
-            by_scope.setdefault(entry.scope(route), []).append(action)
+            by_scope.setdefault(entry.scope(route), []).append(_limit_action(entry))
     return tuple(
-        Action(scope, part) for scope in sorted(by_scope) for part in _without_clashes(by_scope[scope])
+        Action(scope, part) for scope in sorted(by_scope) for part in without_clashes(by_scope[scope])
     )
 
 
-def _without_clashes(limits: Iterable[LimitAction]) -> Iterable[tuple[LimitAction, ...]]:
+def without_clashes(limits: Sequence[LimitAction]) -> Iterable[tuple[LimitAction, ...]]:
+    """Return the limits of one scope in one part for each descriptor: no key may have two values in it."""
     counters = {counter for limit in limits for counter in limit.counters}
     apart = {
         SelectorCounter(text)
@@ -185,39 +197,13 @@ def _without_clashes(limits: Iterable[LimitAction]) -> Iterable[tuple[LimitActio
     return (tuple(part) for part in parts if part)
 
 
-def _limit_action(entry: EffectiveLimit, *, undecidable: bool) -> LimitAction:
-    conditions: tuple[Condition, ...] = (*entry.source.when, *entry.limit.when)
-    if undecidable:
-        # All conditions have to hold: where one that can be evaluated does not, the limit does not apply whatever the rest says.
-        conditions = (*filter(is_decidable, conditions), UNDECIDABLE)
+def _limit_action(entry: EffectiveLimit) -> LimitAction:
     return LimitAction(
         key=limit_identifier(entry.identity, entry.limit.name),
-        when=conditions,
-        counters=() if undecidable else tuple(dict.fromkeys(entry.limit.counters)),
+        when=(*entry.source.when, *entry.limit.when),
+        counters=tuple(dict.fromkeys(entry.limit.counters)),
         sources=(entry.source.key,),
     )
-
-
-def _service_limits(entry: EffectiveLimit, route: str) -> Iterable[Limit]:
-    """The limits that the rate limit service has to hold, one for each rate."""
-    identifier = limit_identifier(entry.identity, entry.limit.name)
-    for rate in entry.limit.rates:
-        yield Limit(
-            namespace=entry.scope(route),
-            max_value=rate.max_value,
-            # A window of no length would never count anything; the shortest that counts takes its place.
-            seconds=max(rate.seconds, 1),
-            conditions=(limit_condition(identifier),),
-            variables=tuple(
-                dict.fromkeys(descriptor_entry(_text(counter)) for counter in entry.limit.counters)
-            ),
-            name=entry.limit.name,
-        )
-
-
-def _text(counter: Counter) -> str:
-    """The descriptor key of a counter: its own text."""
-    return counter.selector if isinstance(counter, SelectorCounter) else counter.expression
 
 
 def _outcomes(

@@ -13,10 +13,10 @@ from kuadrant.api.problem import spelled
 from kuadrant.api.regular_expression import fault
 from kuadrant.compiler.forwarding import ReferenceGrants, forwarding
 from kuadrant.compiler.program import Forwarding
-from kuadrant.compiler.tracked import Tracked
-from kuadrant.policy.attachment import parent_gateway
+from kuadrant.incremental import Tracked
 from kuadrant.policy.model import Problem
 from kuadrant.policy.route import Route, RouteRule, from_grpc_route, from_http_route
+from kuadrant.policy.route_attachment import parent_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ _PATH = re.compile(r"/[^?#]*")
 
 
 class PreparedRoute(Struct, frozen=True, gc=False):
-    """A route with sound matches only, what each of its rules does with requests, and what is wrong with it."""
+    """A route with sound matches only, what each of its rules does, and what is wrong with it."""
 
     route: Route
     forwardings: tuple[Forwarding, ...]
@@ -42,7 +42,10 @@ class PreparedRoute(Struct, frozen=True, gc=False):
 
 
 class RouteTable:
-    """All routes, kept while they and the grants for their backends come and go; ``by_gateway`` has those that name it."""
+    """All routes, kept while they and the grants for their backends come and go.
+
+    ``by_gateway`` has those that name it.
+    """
 
     def __init__(self) -> None:
         self._grants: Tracked[str, ReferenceGrant] = Tracked(_key)
@@ -54,7 +57,8 @@ class RouteTable:
     def update(self, objects: Objects) -> dict[ObjectKey, frozenset[str]]:
         """Make the routes of ``objects`` all that there are.
 
-        Returns those that ask for something else now, each with the Gateways that it has named before or names now.
+        Returns those that ask for something else now, each with the Gateways that it has named before or
+        names now.
         """
         http, grpc = self._http.update(objects.http_routes), self._grpc.update(objects.grpc_routes)
         if self._grants.update(objects.reference_grants):
@@ -107,7 +111,10 @@ def _prepare(
 
 
 def _without_faulty_matches(route: Route) -> tuple[Route, list[Problem]]:
-    """``route`` without matches that no Envoy would take: one of them would have the whole configuration refused."""
+    """``route`` without matches that no Envoy would take.
+
+    One of them would have the whole configuration refused.
+    """
     problems: list[Problem] = []
     rules: list[RouteRule] = []
     for rule_index, rule in enumerate(route.rules):
@@ -134,7 +141,9 @@ def _without_faulty_matches(route: Route) -> tuple[Route, list[Problem]]:
 
 def _faults(match: RequestMatch) -> Iterator[str]:
     if match.path and match.path.type != "regex" and not _PATH.fullmatch(match.path.value):
-        yield f'"{match.path.value}" is no path: it has to begin with / and has neither a query nor a fragment'
+        yield (
+            f'"{match.path.value}" is no path: it has to begin with / and has neither a query nor a fragment'
+        )
     for part in (*((match.path,) if match.path else ()), *match.headers, *match.query):
         if part.type == "regex" and (wrong := fault(part.value)) is not None:
             yield f'"{part.value}" is not a regular expression of RE2: {wrong}'

@@ -1,26 +1,32 @@
-"""What a gateway must do, in the words of the shim that does it: every form of configuration, by the name that lock files use."""
+"""What a gateway must do, in the words of the shim that does it.
+
+Every form of configuration, by the name that lock files use.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
-from kuadrant.dialects import kuadrant
 from kuadrant.dialects.dialect import Dialect, InexpressibleError, UnknownDialectError, Unsupported
 from kuadrant.dialects.expressible import expressible
 from kuadrant.dialects.official import action_sets, policies, rate_limit_policies
-from kuadrant.dialects.packed import packing, unpacked
-from kuadrant.dialects.service import FailureMode, Service
+from kuadrant.dialects.own import expressions
+from kuadrant.dialects.own.configuration import Renderer
+from kuadrant.dialects.own.packing import packing, unpacked
+from kuadrant.dialects.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from kuadrant.compiler.program import HostProgram
 
 __all__ = [
     "DIALECTS",
     "OWN",
     "Dialect",
-    "FailureMode",
     "InexpressibleError",
     "Service",
     "UnknownDialectError",
@@ -30,15 +36,36 @@ __all__ = [
     "unpacked",
 ]
 
-_V1 = Dialect(name="kuadrant-v1", configure=lambda service: kuadrant.Renderer(service).render, targets=True)
-_V2 = replace(_V1, name="kuadrant-v2", configure=lambda service: packing(_V1.configure(service)))
 
-OWN: Final = (_V2.name, _V1.name)
+def _plain(service: Service) -> Callable[[Iterable[HostProgram]], bytes]:
+    return Renderer(replace(service, metadata=UNSET)).render
+
+
+_V1 = Dialect(
+    name="kuadrant-v1", configure=_plain, targets=True, unsupported=expressions.unsupported_by_gateways
+)
+_V2 = replace(_V1, name="kuadrant-v2", configure=lambda service: packing(_plain(service)))
+_V3 = replace(
+    _V2,
+    name="kuadrant-v3",
+    configure=lambda service: packing(Renderer(service).render),
+    proves=True,
+)
+_V4 = replace(
+    _V3,
+    name="kuadrant-v4",
+    configure=lambda service: packing(Renderer(service, programs=True).render),
+    unsupported=expressions.unsupported_by_programs,
+)
+
+OWN: Final = (_V4.name, _V3.name, _V2.name, _V1.name)
 """The names of those that the project's own module reads."""
 
 DIALECTS: Final[dict[str, Dialect]] = {
     one.name: one
     for one in (
+        _V4,
+        _V3,
         _V2,
         _V1,
         rate_limit_policies.V0_4,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram
-from kuadrant.dialects.service import FailureMode, Service
+from kuadrant.dialects.service import Service
+from kuadrant.policy.failure_mode import FailureMode
 from kuadrant.policy.model import Policy
 
 
@@ -36,10 +37,11 @@ def _everything(
 class Dialect(Struct, frozen=True, kw_only=True):
     """One form of configuration.
 
-    ``configure`` gives, for one rate limit service, what renders the hosts of one listener: the same text for the same hosts in
-    any order. That raises ``InexpressibleError`` rather than say half of it. ``unsupported`` names all that it would raise for: what
-    accepted policies ask for in themselves, and what the hosts of a program make of them. ``targets`` tells whether a rate
-    limit service can be named without a cluster.
+    ``configure`` gives, for one rate limit service, what renders the hosts of one listener: the same text for
+    the same hosts in any order. That raises ``InexpressibleError`` rather than say half of it.
+    ``unsupported`` names all that it would raise for: what accepted policies ask for in themselves, and what
+    the hosts of a program make of them. ``targets`` tells whether a rate limit service can be named without a
+    cluster.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
         _everything
     )
     targets: bool = False
+    proves: bool = False
 
     def render(self, hosts: Iterable[HostProgram], service: Service) -> bytes:
         """Return the text for ``hosts``, once.

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kuadrant.compiler import Compilation, PolicyFacts
-from kuadrant.policy.attachment import Acceptance
 from kuadrant.policy.model import Policy, Problem
+from kuadrant.policy.policy_attachment import Acceptance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kuadrant.api.objects import Objects
     from kuadrant.dialects.dialect import Dialect, Unsupported
-    from kuadrant.dialects.service import FailureMode
+    from kuadrant.policy.failure_mode import FailureMode
 
 
 def expressible(
@@ -25,10 +25,13 @@ def expressible(
     failure_mode: FailureMode,
     module: str,
 ) -> Compilation:
-    """Return what ``compile_objects`` makes of the policies that ``dialect`` can express; nothing is expressed in half.
+    """Return what ``compile_objects`` makes of the policies that ``dialect`` can express.
 
-    The others are not accepted and take no part: what they would shield from or override is in effect. Their words name
-    ``module``, for people. What ``dialect.configure`` gives for a service with that failure mode raises for no host of the result.
+    Nothing is expressed in half.
+
+    The others are not accepted and take no part: what they would shield from or override is in effect. Their
+    words name ``module``, for people. What ``dialect.configure`` gives for a service with that failure mode
+    raises for no host of the result.
     """
     compilation = compile_objects(objects)
     refused: dict[str, PolicyFacts] = {}

@@ -1,4 +1,7 @@
-"""Which hosts and rules of a program a shim has to know: those without which some request would have other actions."""
+"""Which hosts and rules of a program a shim has to know.
+
+Those without which some request would have other actions.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 def relevant(hosts: Iterable[HostProgram]) -> dict[str, tuple[RuleProgram, ...]]:
     """Return the relevant rules of each relevant host, by host name in lexicographic order.
 
-    Every request has the same actions by them as by all rules of all hosts. A host may be left without any rule.
+    Every request has the same actions by them as by all rules of all hosts. A host may be left without any
+    rule.
     """
     rules = {host.hostname: relevant_rules(host.rules) for host in hosts}
     return {hostname: rules[hostname] for hostname in sorted(rules) if is_relevant(hostname, rules)}
@@ -40,7 +44,10 @@ def _shields(hostname: str, rules: Mapping[str, tuple[RuleProgram, ...]]) -> boo
 
 
 def relevant_rules(rules: tuple[RuleProgram, ...]) -> tuple[RuleProgram, ...]:
-    """Leave out repeated matches, which no request reaches, and rules that keep no request from a later one with actions."""
+    """Leave out repeated matches and rules that change nothing.
+
+    No request reaches a repeated match; such a rule keeps no request from a later one with actions.
+    """
     first: dict[RequestMatch, RuleProgram] = {}
     for rule in rules:
         first.setdefault(rule.match, rule)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
 
 from msgspec import UNSET, Struct, UnsetType
 
-FailureMode = Literal["deny", "allow"]
+from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 
 
 class Service(Struct, frozen=True, gc=False, rename="camel"):
     """How the rate limit service is asked: by what, for how long, and what to do without an answer.
 
-    It is one of an Envoy ``cluster`` and, where none can be had, a ``google_grpc`` target such as ``dns:///limitador:8081``, which
-    costs Envoy more for each call.
+    It is one of an Envoy ``cluster`` and, where none can be had, a ``google_grpc`` target such as
+    ``dns:///limitador:8081``, which costs Envoy more for each call. ``metadata`` goes along with every call,
+    for dialects that ``prove``.
     """
 
     cluster: str | UnsetType = UNSET
     google_grpc: str | UnsetType = UNSET
     timeout_ms: int = 1000
-    failure_mode: FailureMode = "deny"
+    failure_mode: FailureMode = DEFAULT_FAILURE_MODE
+    metadata: Mapping[str, str] | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        """Without the metadata, which may be a secret."""
+        return f"Service({self.cluster or self.google_grpc}, {self.timeout_ms} ms, {self.failure_mode})"

@@ -1,7 +1,7 @@
 """Between Envoy's JSON form and its bytes, over a descriptor pool of our own.
 
-The pool is private because a name such as ``envoy.config.core.v3.Node`` may exist once in protobuf's default pool,
-and other packages of the same process may have put their own file with it there.
+The pool is private because a name such as ``envoy.config.core.v3.Node`` may exist once in protobuf's default
+pool, and other packages of the same process may have put their own file with it there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def _pool() -> DescriptorPool:
 
 @cache
 def message(full_name: str) -> Any:
-    """The class of a message, for example ``message("envoy.config.core.v3.Node")``; the same one for the same name.
+    """The class of a message, for example ``message("envoy.config.core.v3.Node")``.
+
+    The same one for the same name.
 
     Raises:
         KeyError: No ``.proto`` file of this package defines it.
@@ -48,11 +50,12 @@ def message(full_name: str) -> Any:
 def encode(resource: Mapping[str, Any]) -> bytes:
     """The bytes of the ``google.protobuf.Any`` that a resource in Envoy's JSON form stands for.
 
-    ``resource`` has its type in ``@type``; every ``Any`` within has one, too. Bytes are in base64. The same resource
-    gives the same bytes, in whatever order the keys of its mappings are.
+    ``resource`` has its type in ``@type``; every ``Any`` within has one, too. Bytes are in base64. The same
+    resource gives the same bytes, in whatever order the keys of its mappings are.
 
     Raises:
-        InvalidResourceError: A type, a field or a value of an enumeration is unknown, or a value has the wrong type.
+        InvalidResourceError: A type, a field or a value of an enumeration is unknown, or a value has the
+            wrong type.
     """
     packed = message("google.protobuf.Any")()
     try:
@@ -67,7 +70,9 @@ def encode(resource: Mapping[str, Any]) -> bytes:
 
 
 def decode(packed: bytes) -> dict[str, Any]:
-    """The JSON form of a serialized ``google.protobuf.Any``, with ``@type`` and field names as in the ``.proto`` files.
+    """The JSON form of a serialized ``google.protobuf.Any``.
+
+    It has ``@type``, and field names as in the ``.proto`` files.
 
     Raises:
         InvalidResourceError: The bytes are not an ``Any``, or its type is none of this package.
@@ -84,7 +89,10 @@ def decode(packed: bytes) -> dict[str, Any]:
 
 
 def _sort_maps(value: Message) -> None:
-    """Pack every ``Any`` within ``value`` again with its maps sorted by key; protobuf does not do so by itself."""
+    """Pack every ``Any`` within ``value`` again with its maps sorted by key.
+
+    Protobuf does not do so by itself.
+    """
     if value.DESCRIPTOR.full_name == "google.protobuf.Any":
         packed: Any = value
         if packed.type_url:

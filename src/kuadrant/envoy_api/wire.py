@@ -1,4 +1,7 @@
-"""A large field of a message in protobuf's wire form: to put it into the message and serialize that would copy it each time."""
+"""A large field of a message in protobuf's wire form.
+
+To put it into the message and serialize that would copy it each time.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ _LENGTH_DELIMITED = 2
 def field(kind: Any, name: str, parts: Iterable[bytes]) -> tuple[bytes, ...]:
     """Return the field ``name`` of messages of ``kind``, with ``parts`` in a row as its value, in pieces.
 
-    The field holds bytes, or a message whose serialized form the parts are. Behind the serialized rest of a message it is
-    part of that message; a message that is there twice is merged, the later one wins (protobuf's encoding, "Last One Wins").
+    The field holds bytes, or a message whose serialized form the parts are. Behind the serialized rest of a
+    message it is part of that message; a message that is there twice is merged, the later one wins
+    (protobuf's encoding, "Last One Wins").
     """
     parts = tuple(parts)
     number = kind.DESCRIPTOR.fields_by_name[name].number

@@ -1,4 +1,4 @@
-"""Which objects of ours, of this version or a former one, are there but not wanted any more."""
+"""The objects of ours, of this version or a former one, that are not wanted any more."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def obsolete(
     gateways: Iterable[GatewayObjects],
     providers: Sequence[Provider],
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return those of ``existing``, objects of the kinds of ``providers`` as the API server has them, that are to be deleted.
+    """Return those of ``existing`` that are to be deleted; all are of the kinds of ``providers``.
 
-    They are in the order to delete in: what others need goes last. Nothing of a gateway with a problem is among them, and
-    everything of one that is not among ``gateways``.
+    They are in the order to delete in: what others need goes last. Nothing of a gateway with a problem is
+    among them, and everything of one that is not among ``gateways``.
     """
     gateways = tuple(gateways)
     undecided = {(one.namespace, one.name) for one in gateways if one.problem is not None}

@@ -18,7 +18,8 @@ _GROUP = "gateway.networking.k8s.io"
 def metadata(name: str, gateway: Gateway, labels: Mapping[str, str]) -> dict[str, Any]:
     """Return the metadata of an object that lives beside ``gateway`` and goes with it.
 
-    Deleting the Gateway does not wait for the object: for that the operator would need the right to change Gateways.
+    Deleting the Gateway does not wait for the object: for that the operator would need the right to change
+    Gateways.
     """
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""What a provider of gateways offers, each as a package beside this file: :class:`Provider`."""
+"""The interface that each package beside this file implements for one kind of gateways: `Provider`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from msgspec import Struct, field
 
 from kuadrant.api.service import Service
 from kuadrant.compiler.program import HostProgram
+from kuadrant.gateways.delivery_mode import DeliveryMode, PushTarget, Token
 from kuadrant.gateways.envoy import Address
-from kuadrant.gateways.module import Module
-from kuadrant.gateways.push import Delivery, PushServer, Token
+from kuadrant.gateways.module import ModuleAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ObjectKind(Struct, frozen=True):
-    """A namespaced kind of object that a provider reads its configuration from, and where the API server serves it."""
+    """A namespaced kind of object that a provider reads, and where the API server serves it."""
 
     group: str
     version: str
@@ -36,12 +36,14 @@ class SeenPod(Struct, frozen=True, gc=False):
     tokens: frozenset[Token] = frozenset()
 
 
-class Surroundings(Struct, frozen=True, kw_only=True):
-    """What is around a gateway.
+class GatewaySurroundings(Struct, frozen=True, kw_only=True):
+    """Shows a provider what is around a gateway.
 
-    ``services`` are all Services by namespace and name, ``pods`` the pods in the gateway's namespace. ``existing`` are
-    the objects that :meth:`Provider.owner` gives to the gateway, as the API server has them. ``fields`` are the names of the fields
-    that the ``spec`` of each kind has in this cluster; a kind of which that is not known is not among them.
+    Attributes:
+        services: All Services by namespace and name.
+        pods: The pods in the gateway's namespace.
+        existing: The objects that `Provider.owner` gives to the gateway, as the API server has them.
+        fields: The names of the fields that the ``spec`` of each kind has in this cluster, as far as known.
     """
 
     services: Mapping[tuple[str, str], Service] = field(default_factory=dict)
@@ -50,26 +52,41 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """What is the same for every gateway.
+class Rendering(Struct, frozen=True, eq=False):
+    """Renders what a module is configured with for some hosts, as JSON text.
 
-    ``configure`` renders hosts in the dialect of ``module``, as JSON text; it names the cluster ``RATE_LIMIT_CLUSTER``, which is to
-    lead to ``rate_limit``. ``configure_by_address`` names that address instead; None if the dialect has no word for one. Gateways that are pushed to ask ``push`` for module and configuration: without it there are none.
-    ``delivery`` is for those that do not say it themselves. Pods of Envoy Gateway's proxies are believed to be that in
-    ``envoy_gateway_namespace`` and in their gateway's own.
+    Attributes:
+        by_cluster: Names the rate limit service by the cluster ``RATE_LIMIT_CLUSTER``, which leads to it.
+        by_address: Names it by its address instead; None if the dialect has no word for one.
     """
 
-    module: Module
-    configure: Callable[[tuple[HostProgram, ...]], bytes]
+    by_cluster: Callable[[tuple[HostProgram, ...]], bytes]
+    by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
+
+
+class GatewaySettings(Struct, frozen=True, kw_only=True):
+    """Holds what is the same for every gateway.
+
+    Attributes:
+        module: The module that gateways load.
+        rendering: Renders hosts in the dialect of ``module``.
+        rate_limit: The address of the rate limit service.
+        push: The server that gateways ask for module and configuration; without it none can be pushed to.
+        delivery: The way of gateways that do not say it themselves.
+        envoy_gateway_namespace: The namespace in which pods are believed to be proxies of Envoy Gateway, as
+            they are in their gateway's own.
+    """
+
+    module: ModuleAddress
+    rendering: Rendering
     rate_limit: Address
-    configure_by_address: Callable[[tuple[HostProgram, ...], Address], bytes] | None = None
-    push: PushServer | None = None
-    delivery: Delivery = "pull"
+    push: PushTarget | None = None
+    delivery: DeliveryMode = "pull"
     envoy_gateway_namespace: str = "envoy-gateway-system"
 
 
 class PodSelector(Struct, frozen=True):
-    """The pods of a gateway: those in one of ``namespaces`` that have all of ``labels``. They show ``token`` when they ask us."""
+    """Finds the pods of a gateway: those in ``namespaces`` with all of ``labels``; they show us ``token``."""
 
     namespaces: frozenset[str]
     labels: Mapping[str, str]
@@ -77,65 +94,77 @@ class PodSelector(Struct, frozen=True):
 
 
 class GatewayObjects(Struct, frozen=True):
-    """What there has to be for one gateway, in the order in which it is to be made.
+    """Lists the objects for one gateway, in the order in which they are to be made.
 
-    With a ``problem``, a sentence, not everything is decided: what there is beside ``objects`` stays as it is. With ``prove``, the address of that module has
-    to give its bytes right before the objects are written: the gateway failed to get them a moment ago. A gateway that asks us has
-    what it is to get in ``pushed``, the shim's configuration by the name of the resource, and ``pods`` may ask for it.
+    Attributes:
+        namespace: The gateway's namespace.
+        name: The gateway's name.
+        objects: The objects.
+        problem: A sentence if not everything is decided; what there is beside ``objects`` stays then.
+        too_large: The objects would be larger than may be written; ``problem`` says so.
+        prove: A module whose address has to give its bytes right before the objects are written, since the
+            gateway failed to get them a moment ago.
+        pushed: The shim's configuration by the name of the resource, for a gateway that asks us.
+        pods: The pods that may ask for it.
     """
 
     namespace: str
     name: str
     objects: tuple[dict[str, Any], ...] = ()
     problem: str | None = None
-    prove: Module | None = None
+    too_large: bool = False
+    prove: ModuleAddress | None = None
     pushed: Mapping[str, bytes] = field(default_factory=dict)
     pods: PodSelector | None = None
 
 
-class Standing(Struct, frozen=True, gc=False):
-    """What a provider says of an object: it was ``accepted``, or ``refused`` with these words, or nothing yet."""
+class ObjectVerdict(Struct, frozen=True, gc=False):
+    """A provider's word on an object: ``accepted``, ``refused`` for these reasons, or nothing yet."""
 
     accepted: bool = False
     refused: str = ""
 
 
 class Provider(Protocol):
-    """One provider; all of it is pure. A module may be one.
-
-    ``CONTROLLERS`` are the names of controllers (of a GatewayClass) whose gateways it has. ``KINDS`` are the kinds of objects that
-    it makes or made in a former version. ``TOKEN`` is the one that pods of gateways have where the provider gives
-    them one. ``DRAIN`` is for how many seconds connections may go on that were open before a gateway
-    began to ask us, and that are limited by what its plugin's object says as long as that is there.
-    """
+    """Turns programs into the objects of one kind of gateways; all of it is pure. A module may be one."""
 
     @property
     def NAME(self) -> str:  # noqa: N802 - a module's constant
-        """What people call it."""
+        """The name that people call it by."""
 
     @property
     def CONTROLLERS(self) -> tuple[str, ...]:  # noqa: N802
-        """See above."""
+        """The names of the controllers (of a GatewayClass) whose gateways it has."""
 
     @property
     def KINDS(self) -> tuple[ObjectKind, ...]:  # noqa: N802
-        """See above."""
+        """The kinds of objects that it makes, or made in a former version."""
 
     @property
     def TOKEN(self) -> Token | None:  # noqa: N802
-        """See above."""
+        """The token that pods of gateways have, where the provider gives them one."""
+
+    @property
+    def CONTROL_PLANE(self) -> str:  # noqa: N802
+        """The selector of the EndpointSlices of what gives gateways our objects.
+
+        Empty where the provider says of an object that it has taken it.
+        """
 
     @property
     def DRAIN(self) -> float:  # noqa: N802
-        """See above."""
+        """Seconds for which connections may go on that were open before a gateway began to ask us.
 
-    def observe(self, gateway: Gateway, surroundings: Surroundings, /) -> Any:
+        They are limited by what the plugin's object says, as long as that is there.
+        """
+
+    def observe(self, gateway: Gateway, surroundings: GatewaySurroundings, /) -> Any:
         """Return all of ``surroundings`` that the objects depend on, as a value that can be compared."""
 
     def gateway_objects(
-        self, gateway: Gateway, program: GatewayProgram, observed: Any, settings: Settings, /
+        self, gateway: Gateway, program: GatewayProgram, observed: Any, settings: GatewaySettings, /
     ) -> GatewayObjects:
-        """Return the objects for ``gateway``, which does what ``program`` says; none if nothing is limited there.
+        """Return the objects for ``gateway``, which is to do as ``program`` says; none if nothing is limited.
 
         ``observed`` is from :meth:`observe`. No object is larger than ``gateways.size`` allows.
         """
@@ -153,13 +182,14 @@ class Provider(Protocol):
         """
 
     def is_needed(self, document: Mapping[str, Any], /) -> bool:
-        """Return whether the gateway's other objects need this one, one of ours, as long as they are there."""
+        """Return whether the gateway's other objects need this one as long as they are there."""
 
     def module_of(self, document: Mapping[str, Any], /) -> str:
-        """Return the SHA-256 of the module that an object of ours has its gateway load; empty if it names none."""
+        """Return the SHA-256 of the module that an object of ours makes its gateway load; empty if none."""
 
-    def standing(self, document: Mapping[str, Any], others: Iterable[Mapping[str, Any]], /) -> Standing:
+    def standing(self, document: Mapping[str, Any], others: Iterable[Mapping[str, Any]], /) -> ObjectVerdict:
         """Return what the provider says of an object of ours in the version that the API server has.
 
-        ``others`` are the objects of its kinds that are not ours: some may take the place of ours for a part of the requests.
+        ``others`` are the objects of its kinds that are not ours: some may take the place of ours for a part
+        of the requests.
         """

@@ -13,5 +13,5 @@ PROVIDERS: Final[tuple[Provider, ...]] = (istio, envoy_gateway)
 
 
 def provider_of(controller: str) -> Provider | None:
-    """Return the provider whose gateways ``controller``, the ``controllerName`` of a GatewayClass, serves; None if we know none."""
+    """Return the provider of the gateways of ``controller``, a GatewayClass's; None if we know none."""
     return next((provider for provider in PROVIDERS if controller in provider.CONTROLLERS), None)

@@ -1,4 +1,4 @@
-"""How large an object may be that is written to the API server."""
+"""The size that an object may have to be written to the API server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_BYTES: Final = 512 * 1024
-"""A third of what etcd takes in one request: managed fields, other people's fields and the old object come on top."""
+"""A third of what etcd takes in a request: managed fields, others' fields and the old object come on top."""
 
 
 def too_large(document: Mapping[str, Any]) -> str | None:
@@ -20,6 +20,6 @@ def too_large(document: Mapping[str, Any]) -> str | None:
         return None
     name = f"{document['kind']} {document['metadata']['namespace']}/{document['metadata']['name']}"
     return (
-        f"{name} would have {-(-size // 1024)} KiB, more than the {MOST_BYTES // 1024} KiB that are safe to store; "
-        "it stays as it is until there are fewer limited rules"
+        f"{name} would have {-(-size // 1024)} KiB, more than the {MOST_BYTES // 1024} KiB that are safe to "
+        "store; it stays as it is until there are fewer limited rules"
     )

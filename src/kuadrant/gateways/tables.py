@@ -1,7 +1,8 @@
-"""Tables of hosts for the plugins of a gateway: one for all ports where that is right, or else one for each port.
+"""Tables of hosts for a gateway's plugins: one for all ports where that is right, else one for each port.
 
-A plugin is not told a request's port. A provider gives a plugin for some ports to those alone, but by other names for them (Istio wants
-the ports of the pods, Envoy Gateway the listeners), so one plugin for all is what is less likely to go wrong.
+A plugin is not told a request's port. A provider gives a plugin for some ports to those alone, but by other
+names for them (Istio wants the ports of the pods, Envoy Gateway the listeners), so one plugin for all is what
+is less likely to go wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Table(Struct, frozen=True, gc=False):
-    """The hosts that one plugin knows, and the Gateway's port that it is for; without ``port`` it is for all of them."""
+    """The hosts that one plugin knows, and the Gateway's port that it is for, or all of them."""
 
     hosts: tuple[HostProgram, ...]
     port: int | None = None
@@ -29,8 +30,9 @@ class Table(Struct, frozen=True, gc=False):
 def tables(program: GatewayProgram) -> tuple[Table, ...]:
     """Return tables that limit every request at least as its port does; none if nothing is limited.
 
-    Where ports serve a host name with the same limits, or only one of them limits it, there is one table: its limits hold on
-    all of these ports, which is more than was asked for on one without limits, such as one that redirects to HTTPS.
+    Where ports serve a host name with the same limits, or only one of them limits it, there is one table: its
+    limits hold on all of these ports, which is more than was asked for on one without limits, such as one
+    that redirects to HTTPS.
     """
     limiting = [
         Table(listener.hosts, listener.port)
@@ -44,7 +46,7 @@ def tables(program: GatewayProgram) -> tuple[Table, ...]:
 
 
 def _of_all_ports(program: GatewayProgram) -> tuple[HostProgram, ...] | None:
-    """The hosts for all ports, in lexicographic order; None if two of them limit a host name in different ways."""
+    """Return the hosts for all ports, in lexicographic order; None if two limit a host name differently."""
     if len(program.listeners) == 1:
         return program.listeners[0].hosts
     ports = [{host.hostname: host for host in listener.hosts} for listener in program.listeners]
@@ -80,7 +82,7 @@ def _owners(hostname: str) -> Iterator[str]:
 
 
 def _mean_the_same(rules: tuple[RuleProgram, ...], others: tuple[RuleProgram, ...]) -> bool:
-    """Whether they are the same for the shim; their names tell listeners apart and nothing else."""
+    """Tell whether they are the same for the shim; their names tell listeners apart and nothing else."""
     return rules is others or (
         len(rules) == len(others)
         and all(

@@ -1,7 +1,9 @@
-"""Writing what ought to be there: server-side apply, only where it would change something, and deletion of a known object.
+"""Writing what ought to be there.
 
-Every subject has a field manager of its own, so that each owns its fields alone, foreign fields are left as they are,
-and what is no longer applied goes away.
+Server-side apply, only where it would change something, and deletion of a known object.
+
+Every subject has a field manager of its own, so that each owns its fields alone, foreign fields are left as
+they are, and what is no longer applied goes away.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from kuadrant.kube.client import FAILURES, describe
-from kuadrant.kube.kind import Entry, Key, Kind, Owned, is_before
+from kuadrant.kube.kind import Key, Kind, Owned, StoredObject, is_before
 from kuadrant.kube.owned import digest
 from kuadrant.kube.wire import ERRORS, ApiStatus, decode_partial, read_status
 
@@ -36,9 +38,10 @@ _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 class Desired(Struct, frozen=True, dict=True):
     """What one manager wants of one object.
 
-    ``content`` has the fields that it wants to own: labels, annotations and the like under ``metadata``, ``spec``, or ``status``
-    where ``subresource`` is "status". Identity (``apiVersion``, ``kind``, name, namespace) is filled in. With ``force`` the fields are
-    taken from whoever has them; without it that is a ``Conflict``.
+    ``content`` has the fields that it wants to own: labels, annotations and the like under ``metadata``,
+    ``spec``, or ``status`` where ``subresource`` is "status". Identity (``apiVersion``, ``kind``, name,
+    namespace) is filled in. With ``force`` the fields are taken from whoever has them; without it that is a
+    ``Conflict``.
     """
 
     kind: Kind[Any]
@@ -66,16 +69,22 @@ class Written(Struct, frozen=True):
 
 
 class Conflict(Struct, frozen=True):
-    """Nothing was written: others own these fields with other values. ``fields`` are pairs of manager and field."""
+    """Nothing was written: others own these fields with other values.
+
+    ``fields`` are pairs of manager and field.
+    """
 
     fields: tuple[tuple[str, str], ...]
     message: str
 
 
 class Refused(Struct, frozen=True):
-    """The API server said no with ``code``; ``message`` is its reason. ``code`` is 0 where there was no answer.
+    """The API server said no with ``code``; ``message`` is its reason.
 
-    Whether the same request may succeed later is told by ``lasting``: it will not, until the request or the server changes.
+    ``code`` is 0 where there was no answer.
+
+    Whether the same request may succeed later is told by ``lasting``: it will not, until the request or the
+    server changes.
     """
 
     code: int
@@ -105,8 +114,9 @@ class _Last(Struct, frozen=True):
 def is_needed(desired: Desired, table: Table[Any], last: _Last | None) -> bool:
     """Whether applying could change something.
 
-    Not if the manager owns exactly what is wanted. Nor if the very same was applied and nobody changed the object since:
-    also where the API server stores it in another spelling, or where the table did not get to our own change yet.
+    Not if the manager owns exactly what is wanted. Nor if the very same was applied and nobody changed the
+    object since: also where the API server stores it in another spelling, or where the table did not get to
+    our own change yet.
     """
     observed = table.entries.get(desired.key)
     applied = last is not None and last.digest == desired.digest
@@ -126,7 +136,10 @@ def _is_owned(desired: Desired, table: Table[Any]) -> bool:
 
 
 def request_of(desired: Desired, *, strict: bool = True) -> tuple[str, dict[str, str], bytes]:
-    """Path, parameters and body of the PATCH that applies ``desired``; if ``strict``, fields that nobody knows are refused."""
+    """Path, parameters and body of the PATCH that applies ``desired``.
+
+    If ``strict``, fields that nobody knows are refused.
+    """
     namespace, name = desired.key
     identity = {"name": name, "namespace": namespace} if desired.kind.namespaced else {"name": name}
     body = {
@@ -184,11 +197,21 @@ class Applier:
         """Whether the object is as ``desired`` as far as is known: applying it would do nothing."""
         return not is_needed(desired, table, self._last.get(_identity(desired)))
 
+    def is_seen(self, desired: Desired, table: Table[Any]) -> bool:
+        """Whether the object that ``table`` has is not older than what was applied last.
+
+        What is said of it is said of that.
+        """
+        observed, last = table.entries.get(desired.key), self._last.get(_identity(desired))
+        return observed is not None and (
+            last is None or not is_before(observed.resource_version, last.resource_version)
+        )
+
     async def apply(self, desired: Desired, table: Table[Any]) -> Outcome:
         """Make ``desired`` so, if what ``table`` knows of the object leaves something to do.
 
-        The table must be synced and of a kind whose ``managers`` include the one of ``desired``. The object is created where
-        it is missing; a status is not.
+        The table must be synced and of a kind whose ``managers`` include the one of ``desired``. The object
+        is created where it is missing; a status is not.
         """
         identity = _identity(desired)
         if not is_needed(desired, table, self._last.get(identity)):
@@ -198,13 +221,36 @@ class Applier:
             return Unchanged()
         # Whether a request that fails was carried out is not always known.
         self._last.pop(identity, None)
-        # To check the names of fields the API server reads everything twice, which is a fifth of what a large object costs. Those
-        # of an object that it took before are known to it. If it did drop one, the object is not as it is wanted, and comes again.
+        # To check the names of fields the API server reads everything twice, which is a fifth of what a large
+        # object costs. Those of an object that it took before are known to it. If it did drop one, the object
+        # is not as it is wanted, and comes again.
         strict = self._taken.pop(identity, desired.digest) == desired.digest
         path, parameters, body = request_of(desired, strict=strict)
+        outcome = await self._patch(path, parameters, body, _APPLY)
+        if isinstance(outcome, Written):
+            self._last[identity] = _Last(desired.digest, outcome.uid, outcome.resource_version)
+            self._taken[identity] = desired.digest
+        return outcome
+
+    async def replace_status(
+        self, kind: Kind[Any], observed: StoredObject[Any], status: dict[str, Any], manager: str
+    ) -> Outcome:
+        """Write a whole status, other people's parts of it included, over the one that was ``observed``.
+
+        For kinds whose status is in lists that cannot be applied by several. If the object changed since,
+        that is refused (409).
+        """
+        path = kind.path(observed.key, "status")
+        body = {"metadata": {"resourceVersion": observed.resource_version}, "status": status}
+        merge = {"content-type": "application/merge-patch+json"}
+        return await self._patch(path, {"fieldManager": manager}, _encode(body), merge)
+
+    async def _patch(
+        self, path: str, parameters: dict[str, str], body: bytes, form: dict[str, str]
+    ) -> Outcome:
         try:
             response = await self._client.patch(
-                path, params=parameters, content=body, headers={**_ONLY_METADATA, **_APPLY}
+                path, params=parameters, content=body, headers={**_ONLY_METADATA, **form}
             )
         except FAILURES as error:
             return Refused(0, f"PATCH {path}: {describe(error)}")
@@ -214,38 +260,13 @@ class Applier:
             metadata = decode_partial(response.content).metadata
         except ERRORS as error:
             return Refused(response.status_code, f"PATCH {path}: the answer is no object ({error})")
-        self._last[identity] = _Last(desired.digest, metadata.uid, metadata.resource_version)
-        self._taken[identity] = desired.digest
         return Written(metadata.uid, metadata.resource_version)
 
-    async def replace_status(
-        self, kind: Kind[Any], observed: Entry[Any], status: dict[str, Any], manager: str
-    ) -> Outcome:
-        """Write a whole status, other people's parts of it included, over the one that was ``observed``.
+    async def delete(self, kind: Kind[Any], observed: StoredObject[Any]) -> Outcome:
+        """Delete an object if it is still the one that was ``observed``, in the same version.
 
-        For kinds whose status is in lists that cannot be applied by several. If the object changed since, that is refused (409).
+        Else that is refused (409).
         """
-        path = kind.path(observed.key, "status")
-        body = {"metadata": {"resourceVersion": observed.resource_version}, "status": status}
-        try:
-            response = await self._client.patch(
-                path,
-                params={"fieldManager": manager},
-                content=_encode(body),
-                headers={**_ONLY_METADATA, "content-type": "application/merge-patch+json"},
-            )
-        except FAILURES as error:
-            return Refused(0, f"PATCH {path}: {describe(error)}")
-        if response.status_code != 200:
-            return read_failure(read_status(response.status_code, response.content))
-        try:
-            metadata = decode_partial(response.content).metadata
-        except ERRORS as error:
-            return Refused(response.status_code, f"PATCH {path}: the answer is no object ({error})")
-        return Written(metadata.uid, metadata.resource_version)
-
-    async def delete(self, kind: Kind[Any], observed: Entry[Any]) -> Outcome:
-        """Delete an object if it is still the one that was ``observed``, in the same version; else that is refused (409)."""
         path = kind.path(observed.key)
         preconditions = {"uid": observed.uid, "resourceVersion": observed.resource_version}
         body = {

@@ -19,7 +19,7 @@ from msgspec import Struct
 from kuadrant.kube.wire import ERRORS, ApiStatus, read_status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from lightkube.config.models import UserExec
 
@@ -41,7 +41,7 @@ class RequestError(Exception):
 
 
 class Access(Struct, frozen=True):
-    """A way to an API server: where it was found, the server's address and the namespace that is meant by default."""
+    """A way to an API server: where it was found, its address and its default namespace."""
 
     source: str
     server: str
@@ -49,7 +49,9 @@ class Access(Struct, frozen=True):
     config: SingleConfig
 
     def connect(self, *, timeout: float = 10) -> httpx2.AsyncClient:
-        """A client whose requests carry our credentials; tokens are read again when the server no longer takes them.
+        """A client whose requests carry our credentials.
+
+        Tokens are read again when the server no longer takes them.
 
         Raises:
             ConfigurationError: A certificate or key cannot be loaded.
@@ -70,7 +72,8 @@ class Access(Struct, frozen=True):
 def find_access(kubeconfig: str | None = None, context: str | None = None) -> Access:
     """Find the way to the API server, in kubectl's order.
 
-    That is: the file ``kubeconfig``, the file that ``KUBECONFIG`` names, the service account of the pod, ``~/.kube/config``.
+    That is: the file ``kubeconfig``, the file that ``KUBECONFIG`` names, the service account of the pod,
+    ``~/.kube/config``.
 
     Raises:
         ConfigurationError: There is none, or the first one found cannot be used.
@@ -104,16 +107,11 @@ def _access(source: str, read: Callable[[], KubeConfig], context: str | None) ->
         config = read().get(context)
     except KeyError as error:
         raise ConfigurationError(f"{source}: {error} is missing or is named but not defined") from error
-    except (
-        ConfigError,
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        msgspec.MsgspecError,
-        yaml.YAMLError,
-    ) as error:
-        raise ConfigurationError(f"{source}: {error}") from error
+    except (TypeError, AttributeError) as error:
+        problem = "this is no kubeconfig: clusters, users and contexts are lists of what has a name"
+        raise ConfigurationError(f"{source}: {problem}") from error
+    except (ConfigError, OSError, ValueError, msgspec.MsgspecError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{source}: {' '.join(str(error).split())}") from error
     assert config is not None
     user = config.user or User()
     if user.token_file is not None:
@@ -135,9 +133,12 @@ class _ExecCredential(Struct):
 
 
 class _PluginAuth(httpx2.Auth):
-    """Tokens from a credential plugin, which is run before the first request and whenever a token is no longer accepted.
+    """Tokens from a credential plugin.
 
-    lightkube's own knows only the protocol's beta version, and breaks off with a traceback if the plugin gives no token.
+    It is run before the first request and whenever a token is no longer accepted.
+
+    lightkube's own knows only the protocol's beta version, and breaks off with a traceback if the plugin
+    gives no token.
     """
 
     def __init__(self, config: SingleConfig, plugin: UserExec) -> None:
@@ -257,15 +258,15 @@ class AbsentError(RequestError):
     """What was asked for does not exist (404)."""
 
 
-async def get(client: httpx2.AsyncClient, path: str) -> bytes:
-    """The body of what is at ``path``.
+async def get(client: httpx2.AsyncClient, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """The body of what is at ``path``, asked for with these fields beside the client's own.
 
     Raises:
         AbsentError: There is nothing.
         RequestError: Any other failure.
     """
     try:
-        response = await client.get(path)
+        response = await client.get(path, headers=dict(headers or {}))
     except FAILURES as error:
         raise RequestError(f"GET {path}: {describe(error)}") from error
     if response.status_code == 200:

@@ -1,4 +1,7 @@
-"""Kubernetes Events (``events.k8s.io/v1``) of which repeats are few: what happens again is counted, not told again."""
+"""Kubernetes Events (``events.k8s.io/v1``) of which repeats are few.
+
+What happens again is counted, not told again.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ class Regarding(Struct, frozen=True):
 
 
 class Event(Struct, frozen=True):
-    """What happened, in the API's words: ``reason`` why, ``action`` what was done about it, both in UpperCamelCase."""
+    """What happened, in the API's words.
+
+    ``reason`` why, ``action`` what was done about it, both in UpperCamelCase.
+    """
 
     regarding: Regarding
     type: Literal["Normal", "Warning"]
@@ -70,8 +76,8 @@ class _Series:
 class Aggregator:
     """Decides what is worth a request.
 
-    The first time it is; of repeats the 2nd, 4th, 8th and so on, and one each half hour. Objects about which too many different things are said are
-    kept quiet for a while.
+    The first time it is; of repeats the 2nd, 4th, 8th and so on, and one each half hour. Objects about which
+    too many different things are said are kept quiet for a while.
     """
 
     def __init__(self, controller: str, instance: str) -> None:
@@ -82,7 +88,10 @@ class Aggregator:
         self._swept_at = 0.0
 
     def record(self, event: Event, now: float, wall: str) -> Request | None:
-        """Take an Event; returns the request that tells of it, if one is due. ``wall`` is the present time as RFC 3339 text."""
+        """Take an Event; returns the request that tells of it, if one is due.
+
+        ``wall`` is the present time as RFC 3339 text.
+        """
         self._sweep(now)
         series = self._series.get(event)
         if series is not None and now - series.last_at < SERIES_ENDS:

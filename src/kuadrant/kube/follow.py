@@ -15,8 +15,8 @@ from kuadrant.kube.reflector import Get, Reflector, Wait
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.kube.kind import Key, Kind, Labelled
-    from kuadrant.kube.reflector import Output, Status
+    from kuadrant.kube.kind import Key, Kind, Labelled, Output
+    from kuadrant.kube.reflector import Status
     from kuadrant.kube.store import Store
 
 logger = log.get("kube")
@@ -25,7 +25,7 @@ _TIMEOUT = httpx2.Timeout(10, read=None)
 
 
 class Follower(Generic[T]):
-    """Keeps one kind of a store, or of it ``only`` one object or some, up to date for as long as ``run`` runs.
+    """Keeps one kind of a store, or ``only`` some of its objects, up to date while ``run`` runs.
 
     The kind must be declared in the store.
     """

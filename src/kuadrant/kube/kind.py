@@ -15,8 +15,9 @@ Key = tuple[str, str]
 class Kind(Struct, Generic[T], frozen=True):
     """Where a kind is served, and the struct that its objects are read into.
 
-    ``group`` is empty for the core group. ``model`` need only have the fields that are used; msgspec skips all others
-    without allocating them. ``managers`` are the field managers whose applied content is observed (see ``owned``).
+    ``group`` is empty for the core group. ``model`` need only have the fields that are used; msgspec skips
+    all others without allocating them. ``managers`` are the field managers whose applied content is observed
+    (see ``owned``).
     """
 
     group: str
@@ -53,21 +54,21 @@ class Kind(Struct, Generic[T], frozen=True):
 
 
 class Labelled(Struct, frozen=True, gc=False):
-    """Those objects of a namespace whose labels a selector picks, such as ``app=kuadrant,tier!=test``."""
+    """Picks objects of a namespace, or of all if it is empty, by labels: ``app=kuadrant,tier!=test``."""
 
     namespace: str
     selector: str
 
 
 class Owned(Struct, frozen=True, gc=False):
-    """The digest of what one field manager owns of an object; ``subresource`` is empty for the object itself."""
+    """The digest of what one field manager owns of an object, or of its ``subresource``."""
 
     manager: str
     subresource: str
     digest: bytes
 
 
-class Entry(Struct, Generic[T], frozen=True, gc=False):
+class StoredObject(Struct, Generic[T], frozen=True, gc=False):
     """One object as the API server had it at ``resource_version``."""
 
     key: Key
@@ -93,15 +94,19 @@ class Deleted(Struct, frozen=True, gc=False):
     resource_version: str
 
 
-class Snapshot(Struct, Generic[T], frozen=True):
-    """All objects of a kind at ``resource_version``; what is neither among ``entries`` nor ``unreadable`` does not exist.
+class Listing(Struct, Generic[T], frozen=True):
+    """All objects of a kind at ``resource_version``: what is in neither of the two fields does not exist.
 
     The version is empty where the kind itself does not exist.
     """
 
     resource_version: str
-    entries: dict[Key, Entry[T]]
+    entries: dict[Key, StoredObject[T]]
     unreadable: dict[Key, Unreadable]
+
+
+Output = Listing[T] | StoredObject[T] | Deleted | Unreadable
+"""What following a kind brings."""
 
 
 def is_before(version: str, other: str) -> bool:

@@ -2,35 +2,26 @@
 
 There are never two leaders, if clocks run equally fast (they need not show the same time):
 
-* Who leads wrote the Lease, and leads until ``deadline`` after it *began* that write. Then it has either begun and
-  finished another one or leads no more, whatever it hears later.
-* Everyone else waits until the Lease stayed as it is for ``duration`` after they *saw* it, by their own clock. The times that
-  are written in a Lease are never compared with any clock.
+* Who leads wrote the Lease, and leads until ``deadline`` after it *began* that write. Then it has either
+  begun and finished another one or leads no more, whatever it hears later.
+* Everyone else waits until the Lease stayed as it is for ``duration`` after they *saw* it, by their own
+  clock. The times that are written in a Lease are never compared with any clock.
 * Every write names the version that it replaces, so of two writers one is refused.
 """
 
 from __future__ import annotations
 
-import asyncio
-import datetime as dt
 import random as random_module
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
-from kuadrant import log
-from kuadrant.kube.client import FAILURES, describe
 from kuadrant.kube.kind import Key, Kind
 from kuadrant.kube.wire import ERRORS, read_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx2
-
-logger = log.get("leader")
 
 DURATION = 15.0
 DEADLINE = 10.0
@@ -42,9 +33,9 @@ _REQUEST_TIMEOUT = 3.0
 class Timing(Struct, frozen=True, kw_only=True):
     """The times of an election, in seconds.
 
-    After ``duration`` a Lease that was not renewed is free; it is a whole number. A leader that could not renew gives up after
-    ``deadline``, which is less. ``interval`` is between two looks at, or two renewals of, a Lease, and ``retry`` until a leader
-    asks again after a request failed.
+    After ``duration`` a Lease that was not renewed is free; it is a whole number. A leader that could not
+    renew gives up after ``deadline``, which is less. ``interval`` is between two looks at, or two renewals
+    of, a Lease, and ``retry`` until a leader asks again after a request failed.
     """
 
     duration: float = DURATION
@@ -138,7 +129,10 @@ class Elector:
         return (self._seen.spec.holder_identity or "") if self._seen else ""
 
     def leads(self, now: float) -> bool:
-        """Whether this candidate is the leader now. Ask immediately before everything that only a leader may do."""
+        """Whether this candidate is the leader now.
+
+        Ask immediately before everything that only a leader may do.
+        """
         return now < self._leads_until
 
     @property
@@ -147,7 +141,10 @@ class Elector:
         return self._leads_until
 
     def next(self, now: float, wall: str) -> Request | Wait:
-        """What to do next; ``wall`` is the present time as RFC 3339 text, which is written into the Lease for people."""
+        """What to do next.
+
+        ``wall`` is the present time as RFC 3339 text, which is written into the Lease for people.
+        """
         if self._released or now < self._next_at:
             return Wait(float("inf") if self._released else self._next_at)
         self._began_at = now
@@ -169,7 +166,8 @@ class Elector:
             self._seen, self._missing = None, True
             self._next_at = now
         else:
-            # Whether a write without an answer happened is not known, and a refused one means that others write: look first.
+            # Whether a write without an answer happened is not known, and a refused one means that others
+            # write: look first.
             self._must_read = True
             self.problem = f"{request.method} {request.path}: {code or ''} {_text(code, body)}"
             if code in {404, 409}:
@@ -179,7 +177,10 @@ class Elector:
                 self._next_at = now + self._timing.retry
 
     def release(self, wall: str) -> Request | None:
-        """Give up for good: leadership ends now. The request that frees the Lease for others is to be made if it is given."""
+        """Give up for good: leadership ends now.
+
+        The request that frees the Lease for others is to be made if it is given.
+        """
         led, self._leads_until = self._leads_until > 0, 0.0
         self._released = True
         if not led or self._seen is None or self.holder != self._identity:
@@ -226,7 +227,8 @@ class Elector:
             self._leads_until = 0.0
             self._next_at = now if self._is_free(now) else min(self._next_at, self._free_at())
         else:
-            # A write of ours happened though its answer was lost; when is not known, so it counts for nothing.
+            # A write of ours happened though its answer was lost; when is not known, so it counts for
+            # nothing.
             self._next_at = now
 
     def _body(self, holder: str, duration: float, wall: str) -> bytes:
@@ -254,92 +256,3 @@ class Elector:
 
 def _text(code: int, body: bytes) -> str:
     return read_status(code, body).message if code else body.decode(errors="replace")
-
-
-def _wall() -> str:
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _clock() -> float:
-    """Seconds that go on while the machine sleeps, where the system has such a clock: a Lease does not sleep either."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
-class Leadership:
-    """Runs an elector over HTTP."""
-
-    def __init__(
-        self, key: Key, identity: str, client: httpx2.AsyncClient, timing: Timing | None = None
-    ) -> None:
-        self._timing = timing or Timing()
-        self._elector = Elector(key, identity, timing=self._timing)
-        self._client = client
-        self._changed = asyncio.Event()
-        self._said: str | None = None
-
-    @property
-    def leads(self) -> bool:
-        """Whether we lead at this moment; to be asked before each write."""
-        return self._elector.leads(_clock())
-
-    @property
-    def holder(self) -> str:
-        """Who holds the Lease as far as is known; empty for nobody."""
-        return self._elector.holder
-
-    async def acquired(self) -> None:
-        """Wait until we lead."""
-        while not self.leads:
-            await self._changed.wait()
-
-    async def lost(self) -> None:
-        """Wait until we do not lead."""
-        loop = asyncio.get_running_loop()
-        while self.leads:
-            left = self._elector.leads_until - _clock()
-            try:
-                async with asyncio.timeout_at(loop.time() + left):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
-
-    async def run(self) -> None:
-        """Stand for election and renew until cancelled, then free the Lease."""
-        try:
-            while True:
-                step = self._elector.next(_clock(), _wall())
-                if isinstance(step, Wait):
-                    await asyncio.sleep(step.until - _clock())
-                    continue
-                self._elector.receive(*await self._perform(step), _clock())
-                self._notify()
-        finally:
-            request = self._elector.release(_wall())
-            self._notify()
-            if request is not None:
-                # Cancelled already: one more request is granted, bounded by its own timeout.
-                await self._perform(request)
-
-    def _notify(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-        problem = self._elector.problem
-        if problem != self._said:
-            self._said = problem
-            if problem is not None:
-                logger.warning("the Lease cannot be read or written", problem=problem)
-
-    async def _perform(self, request: Request) -> tuple[int, bytes]:
-        try:
-            async with asyncio.timeout(self._timing.request):
-                response = await self._client.request(
-                    request.method,
-                    request.path,
-                    content=request.body,
-                    headers={"content-type": "application/json"},
-                )
-        except TimeoutError:
-            return 0, b"no answer in time"
-        except FAILURES as error:
-            return 0, describe(error).encode()
-        return response.status_code, response.content

@@ -27,7 +27,7 @@ class _Schema(Struct, frozen=True):
     properties: dict[str, Raw] = field(default_factory=dict)
 
 
-class _Spec(Struct, frozen=True):
+class _Part(Struct, frozen=True):
     properties: dict[str, Raw] = field(default_factory=dict)
 
 
@@ -39,8 +39,12 @@ class _Document(Struct, frozen=True):
     components: _Components = _Components()
 
 
-async def spec_fields(client: httpx2.AsyncClient, kind: Kind[Any]) -> frozenset[str] | None:
-    """The names of the fields that the ``spec`` of a kind has; None if the kind is not served or is not described.
+async def part_fields(
+    client: httpx2.AsyncClient, kind: Kind[Any], part: str = "spec"
+) -> frozenset[str] | None:
+    """The names of the fields that ``part`` of a kind has.
+
+    None if the kind is not served or is not described.
 
     Raises:
         RequestError: The API server did not say.
@@ -50,9 +54,9 @@ async def spec_fields(client: httpx2.AsyncClient, kind: Kind[Any]) -> frozenset[
     try:
         document = msgspec.json.decode(await get(client, path), type=_Document)
         for schema in document.components.schemas.values():
-            if wanted in schema.kinds and "spec" in schema.properties:
-                spec = msgspec.json.decode(schema.properties["spec"], type=_Spec)
-                return frozenset(spec.properties) or None
+            if wanted in schema.kinds and part in schema.properties:
+                found = msgspec.json.decode(schema.properties[part], type=_Part)
+                return frozenset(found.properties) or None
     except AbsentError:
         return None
     except ERRORS as error:

@@ -1,9 +1,9 @@
 """What a field manager owns of an object, taken from the object as the API server gives it.
 
-Server-side apply records for every manager which fields it applied (``metadata.managedFields``, ``fieldsV1``). The owned
-part of an object is therefore exactly what its manager applied last, with the values that hold now: a value that
-somebody else changed is not owned any more, and a field that is no longer wanted still is. So "the owned part equals
-what is wanted" means that applying it again would change nothing.
+Server-side apply records for every manager which fields it applied (``metadata.managedFields``,
+``fieldsV1``). The owned part of an object is therefore exactly what its manager applied last, with the values
+that hold now: a value that somebody else changed is not owned any more, and a field that is no longer wanted
+still is. So "the owned part equals what is wanted" means that applying it again would change nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _IDENTITY = ("apiVersion", "kind", "name", "namespace")
 def digest(content: dict[str, Any]) -> bytes:
     """A digest of an apply configuration; the order of keys and the identity of the object do not count.
 
-    Nor does ``metadata.resourceVersion``, which is no content but the condition under which it is to be applied.
+    Nor does ``metadata.resourceVersion``, which is no content but the condition under which it is to be
+    applied.
     """
     skipped = (*_IDENTITY, "resourceVersion")
     metadata = {key: value for key, value in content.get("metadata", {}).items() if key not in skipped}
@@ -36,7 +37,9 @@ def digest(content: dict[str, Any]) -> bytes:
 def owned_by(
     managers: tuple[str, ...], raw: bytes, content: dict[str, Any] | None = None
 ) -> tuple[Owned, ...]:
-    """What each of ``managers`` owns of the object whose JSON is ``raw``, as digests; costs next to nothing where it is none.
+    """What each of ``managers`` owns of the object whose JSON is ``raw``, as digests.
+
+    Costs next to nothing where it is none.
 
     ``content`` is the same object, where that was read already.
     """

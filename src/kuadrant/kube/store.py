@@ -8,9 +8,9 @@ from typing import Any, Generic, cast
 
 from msgspec import Struct
 
-from kuadrant.kube.kind import Deleted, Entry, Key, Kind, Snapshot, T, Unreadable
+from kuadrant.kube.kind import Deleted, Key, Kind, Listing, StoredObject, T, Unreadable
 
-IndexFunction = Callable[[Entry[T]], Iterable[Hashable]]
+IndexFunction = Callable[[StoredObject[T]], Iterable[Hashable]]
 """The values under which an object is found in an index."""
 
 
@@ -19,32 +19,36 @@ class Change(Struct, Generic[T], frozen=True):
 
     kind: Kind[T]
     key: Key
-    old: Entry[T] | None
-    new: Entry[T] | None
+    old: StoredObject[T] | None
+    new: StoredObject[T] | None
 
 
 Listener = Callable[[tuple[Change[Any], ...]], None]
-"""Gets all changes that came together, in their order. They are empty when a kind became synced without any object."""
+"""Gets all changes that came together, in their order.
+
+They are empty when a kind became synced without any object.
+"""
 
 
 class Table(Generic[T]):
     """The objects of one kind.
 
-    ``synced`` is True from the first snapshot on and stays so: what is known stays while the API server cannot be
-    reached. ``resource_version`` is that of the newest event or snapshot, empty before the first. An object that cannot be read keeps the last readable form that it had, and is named in ``unreadable``.
+    ``synced`` is True from the first snapshot on and stays so: what is known stays while the API server
+    cannot be reached. ``resource_version`` is that of the newest event or snapshot, empty before the first.
+    An object that cannot be read keeps the last readable form that it had, and is named in ``unreadable``.
     """
 
     def __init__(self, kind: Kind[T], indexes: Mapping[str, IndexFunction[T]] | None = None) -> None:
         self.kind = kind
         self.synced = False
         self.resource_version = ""
-        self._entries: dict[Key, Entry[T]] = {}
+        self._entries: dict[Key, StoredObject[T]] = {}
         self._unreadable: dict[Key, Unreadable] = {}
         self._functions = dict(indexes or {})
         self._indexes: dict[str, dict[Hashable, dict[Key, None]]] = {name: {} for name in self._functions}
 
     @property
-    def entries(self) -> Mapping[Key, Entry[T]]:
+    def entries(self) -> Mapping[Key, StoredObject[T]]:
         """Every object, as a view that cannot be written to."""
         return MappingProxyType(self._entries)
 
@@ -58,11 +62,11 @@ class Table(Generic[T]):
         entry = self._entries.get((namespace, name))
         return None if entry is None else entry.object
 
-    def find(self, index: str, value: Hashable) -> tuple[Entry[T], ...]:
+    def find(self, index: str, value: Hashable) -> tuple[StoredObject[T], ...]:
         """The objects that an index has under ``value``, in the order of their keys."""
         return tuple(self._entries[key] for key in sorted(self._indexes[index].get(value, ())))
 
-    def replace(self, snapshot: Snapshot[T]) -> tuple[Change[T], ...]:
+    def replace(self, snapshot: Listing[T]) -> tuple[Change[T], ...]:
         """Make ``snapshot`` all that there is; returns what that changed, what is gone first."""
         kept = {
             key: self._entries[key]
@@ -70,7 +74,7 @@ class Table(Generic[T]):
             if key in self._entries and self._entries[key].uid == bad.uid
         }
         wanted = {**snapshot.entries, **kept}
-        events: list[Deleted | Entry[T]] = [
+        events: list[Deleted | StoredObject[T]] = [
             Deleted(key, snapshot.resource_version) for key in self._entries if key not in wanted
         ]
         events += wanted.values()
@@ -80,7 +84,7 @@ class Table(Generic[T]):
         self.synced = True
         return tuple(changes)
 
-    def apply(self, event: Entry[T] | Deleted | Unreadable) -> Change[T] | None:
+    def apply(self, event: StoredObject[T] | Deleted | Unreadable) -> Change[T] | None:
         """Take one event of a watch; returns the change, None if it was known already."""
         self.resource_version = event.resource_version or self.resource_version
         if isinstance(event, Unreadable):
@@ -97,7 +101,7 @@ class Table(Generic[T]):
         self._unreadable.pop(event.key, None)
         return self._set(event)
 
-    def _set(self, event: Entry[T] | Deleted) -> Change[T] | None:
+    def _set(self, event: StoredObject[T] | Deleted) -> Change[T] | None:
         new = None if isinstance(event, Deleted) else event
         old = self._entries.get(event.key)
         if old is new or (old and new and (old.uid, old.resource_version) == (new.uid, new.resource_version)):
@@ -114,8 +118,8 @@ class Table(Generic[T]):
     def _move(
         index: dict[Hashable, dict[Key, None]],
         function: IndexFunction[T],
-        old: Entry[T] | None,
-        new: Entry[T] | None,
+        old: StoredObject[T] | None,
+        new: StoredObject[T] | None,
     ) -> None:
         if old is not None:
             for value in set(function(old)):
@@ -157,13 +161,15 @@ class Store:
         """Call ``listener`` for changes from now on, after they are in the store."""
         self._listeners.append(listener)
 
-    def receive(self, kind: Kind[T], events: Iterable[Snapshot[T] | Entry[T] | Deleted | Unreadable]) -> None:
+    def receive(
+        self, kind: Kind[T], events: Iterable[Listing[T] | StoredObject[T] | Deleted | Unreadable]
+    ) -> None:
         """Take what a reflector of ``kind`` gave, and tell the listeners once of all that it changed."""
         table = self.table(kind)
         was_synced = table.synced
         changes: list[Change[T]] = []
         for event in events:
-            if isinstance(event, Snapshot):
+            if isinstance(event, Listing):
                 changes += table.replace(event)
             elif (change := table.apply(event)) is not None:
                 changes.append(change)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import msgspec
 from msgspec import Raw, Struct, field
 
-from kuadrant.kube.kind import Entry, Key, Kind, T, Unreadable
+from kuadrant.kube.kind import Key, Kind, StoredObject, T, Unreadable
 from kuadrant.kube.owned import owned_by
 
 if TYPE_CHECKING:
@@ -88,12 +88,16 @@ decode_event = msgspec.json.Decoder(WatchEvent).decode
 decode_partial = msgspec.json.Decoder(Partial).decode
 _decode_status = msgspec.json.Decoder(ApiStatus).decode
 
-# A string with a lone surrogate cannot be encoded, and bytes that are no UTF-8 cannot be decoded: both are errors of the object.
+# A string with a lone surrogate cannot be encoded, and bytes that are no UTF-8 cannot be decoded: both are
+# errors of the object.
 ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def read_status(code: int, body: bytes) -> ApiStatus:
-    """The failure that an answer with ``code`` describes; answers of proxies on the way are text and are kept short."""
+    """The failure that an answer with ``code`` describes.
+
+    Answers of proxies on the way are text and are kept short.
+    """
     try:
         status = _decode_status(body)
     except ERRORS:
@@ -135,12 +139,12 @@ class Lines:
 class ObjectReader(Generic[T]):
     """Reads objects of one kind. What is ``held`` in the same version already is not decoded again."""
 
-    def __init__(self, kind: Kind[T], held: Mapping[Key, Entry[T]]) -> None:
+    def __init__(self, kind: Kind[T], held: Mapping[Key, StoredObject[T]]) -> None:
         self._managers = kind.managers
         self._held = held
         self._decode = msgspec.json.Decoder(kind.model).decode
 
-    def read(self, raw: Raw) -> Entry[T] | Unreadable:
+    def read(self, raw: Raw) -> StoredObject[T] | Unreadable:
         """The object, or what is wrong with it; never raises."""
         try:
             metadata = decode_partial(raw).metadata
@@ -148,7 +152,7 @@ class ObjectReader(Generic[T]):
             return Unreadable(None, "", "", str(error))
         return self.read_rest(metadata, raw)
 
-    def read_rest(self, metadata: Metadata, raw: Raw) -> Entry[T] | Unreadable:
+    def read_rest(self, metadata: Metadata, raw: Raw) -> StoredObject[T] | Unreadable:
         """The object whose metadata is known already, or what is wrong with it; never raises."""
         key = metadata.namespace, metadata.name
         held = self._held.get(key)
@@ -163,4 +167,4 @@ class ObjectReader(Generic[T]):
             owned = owned_by(self._managers, bytes(raw), read) if self._managers else ()
         except ERRORS as error:
             return Unreadable(key, metadata.uid, metadata.resource_version, str(error))
-        return Entry(key, metadata.uid, metadata.resource_version, content, owned)
+        return StoredObject(key, metadata.uid, metadata.resource_version, content, owned)

@@ -1,1 +1,4 @@
-"""One cluster: the API server's objects in, the objects of its gateways and the statuses of its policies out."""
+"""Runs Kuadrant's rate limiting in one cluster.
+
+It reads the API server's objects, and writes the objects of gateways and the statuses of policies.
+"""

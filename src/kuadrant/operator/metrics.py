@@ -1,4 +1,7 @@
-"""What the operator counts: under controller-runtime's names where it means the same, so that its dashboards work, and ours."""
+"""Counts what the operator does, for Prometheus.
+
+Under controller-runtime's names where it means the same, so that its dashboards work, and under ours.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,12 @@ if TYPE_CHECKING:
     import httpx2
     from prometheus_client import Metric
 
-    from kuadrant.operator.reconcile import Reconciler
-    from kuadrant.operator.work import Work
+    from kuadrant.operator.reconcile.queue_keys import Work
+    from kuadrant.operator.reconcile.reconciler import Reconciler
+    from kuadrant.xds import Reason
 
+_NAMESPACES: Final = 100
+"""So many namespaces are told of: who can make namespaces is not to fill whoever reads the metrics."""
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -42,18 +48,24 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._refusals = Counter(
+            "kuadrant_push_refusals",
+            "Connections and streams that the push server closed, by why",
+            ["reason"],
+            registry=registry,
+        )
         self._work = _WorkMetrics(registry)
 
     def page(self) -> bytes:
-        """Everything, in Prometheus' text format."""
+        """Return every metric, in Prometheus' text format."""
         return generate_latest(self.registry)
 
     def queue(self, name: str) -> QueueMeter:
-        """Return what measures a queue of that name, and the work from it."""
+        """Return a meter for a queue of that name, and the work from it."""
         return QueueMeter(name, self._work)
 
     def watch_client(self, client: httpx2.AsyncClient) -> None:
-        """Count the answers that ``client`` gets from now on."""
+        """Count the answers that a client gets from now on."""
 
         async def count(response: httpx2.Response) -> None:
             request = response.request
@@ -63,17 +75,22 @@ class Metrics:
         client.event_hooks = {"response": [count]}
 
     def watch_leadership(self, name: str, leads: Callable[[], bool]) -> None:
-        """Tell whether this replica leads."""
+        """Show whether this replica leads."""
         Gauge(
             "leader_election_master_status",
-            "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master.",
+            "Gauge of if the reporting system is master of the relevant lease, "
+            "0 indicates backup, 1 indicates master.",
             ["name"],
             registry=self.registry,
         ).labels(name).set_function(leads)
 
     def watch_reconciler(self, reconciler: Reconciler) -> None:
-        """Tell what there is and how it stands, as far as this replica has decided about it."""
+        """Show what there is and how it stands, as far as this replica has decided about it."""
         self.registry.register(_Standing(reconciler))
+
+    def refused(self, reason: Reason) -> None:
+        """Count a connection or stream that the push server closed."""
+        self._refusals.labels(reason).inc()
 
     def decided(self, seconds: float) -> None:
         """Count a decision."""
@@ -81,7 +98,7 @@ class Metrics:
 
 
 class _WorkMetrics:
-    """The metrics of all queues."""
+    """Holds the metrics of all queues."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         queue, controller = ["name", "controller"], ["controller"]
@@ -134,25 +151,28 @@ class _WorkMetrics:
 
 
 class QueueMeter:
-    """Measures one queue, as a ``kuadrant.kube.queue.Meter``. A controller is what there is to do, such as "gateway"."""
+    """Measures one queue, as a `kuadrant.kube.retry_queue.Meter`.
+
+    A controller is a kind of work, such as "gateway".
+    """
 
     def __init__(self, name: str, metrics: _WorkMetrics) -> None:
         self._labels = (name, name)
         self._metrics = metrics
 
     def added(self, work: Work) -> None:  # noqa: ARG002 - what it was for matters when it is done
-        """Something is to be done."""
+        """Count work that came in."""
         self._metrics.adds.labels(*self._labels).inc()
         self._metrics.depth.labels(*self._labels).inc()
 
     def started(self, work: Work, waited: float) -> None:
-        """It is being done, ``waited`` seconds after it could have been."""
+        """Count work that begins, so many seconds after it could have begun."""
         self._metrics.depth.labels(*self._labels).dec()
         self._metrics.waiting.labels(*self._labels).observe(waited)
         self._metrics.active.labels(work.what).inc()
 
     def ended(self, work: Work, took: float, *, failed: bool) -> None:
-        """It is done, or has to be done again because it failed."""
+        """Count work that is done, or has to be done again because it failed."""
         metrics = self._metrics
         metrics.active.labels(work.what).dec()
         metrics.working.labels(*self._labels).observe(took)
@@ -164,13 +184,13 @@ class QueueMeter:
 
 
 class _Standing(Collector):
-    """Reads from a reconciler what is known when it is asked."""
+    """Reads from a reconciler what is known when Prometheus asks."""
 
     def __init__(self, reconciler: Reconciler) -> None:
         self._reconciler = reconciler
 
     def collect(self) -> Iterator[Metric]:
-        """Everything, for a registry."""
+        """Yield every metric, for a registry."""
         gateways = GaugeMetricFamily(
             "kuadrant_gateways", "Gateways, by the provider that serves them", labels=["provider"]
         )
@@ -193,6 +213,7 @@ class _Standing(Collector):
         for labels, number in sorted(Count(conditions).items()):
             policies.add_metric([*labels], number)
         yield policies
+        yield from self._budgets()
         report = self._reconciler.report()
         if not report.leads:
             # The others do not hear what pods say to each of them.
@@ -208,3 +229,28 @@ class _Standing(Collector):
                 for state in STATES:
                     pods.add_metric([gateway.gateway, gateway.delivery, state], states[state])
         yield pods
+
+    def _budgets(self) -> Iterator[Metric]:
+        accepted = self._reconciler.accepted
+        budgets = {"rates": accepted.budgets.namespace_rates, "bytes": accepted.budgets.namespace_bytes}
+        most = GaugeMetricFamily(
+            "kuadrant_namespace_budget", "What the policies of a namespace may ask for", labels=["of"]
+        )
+        used = GaugeMetricFamily(
+            "kuadrant_namespace_used",
+            f"What the policies of a namespace ask for, "
+            f"of the {_NAMESPACES} that use the most of their budgets",
+            labels=["namespace", "of"],
+        )
+        for what, budget in budgets.items():
+            most.add_metric([what], budget)
+
+        def share(namespace: str) -> tuple[float, str]:
+            usage = namespaces[namespace]
+            return (-max(getattr(usage, what) / budget for what, budget in budgets.items()), namespace)
+
+        namespaces = accepted.namespaces
+        for namespace in sorted(namespaces, key=share)[:_NAMESPACES]:
+            for what in budgets:
+                used.add_metric([namespace, what], getattr(namespaces[namespace], what))
+        yield from (most, used)

@@ -1,1 +1,4 @@
-"""What rate limit policies mean: one model for both API versions, what they are attached to and how they are merged."""
+"""What rate limit policies mean.
+
+One model for both API versions, what they are attached to and how they are merged.
+"""

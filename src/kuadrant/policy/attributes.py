@@ -1,61 +1,181 @@
-"""The attributes of a request that the gateway can look at while it has the headers and nothing else."""
+"""The attributes of a request that policies can name: one table, from which everything about them is derived.
+
+A gateway looks at them while it has the headers and nothing else. The page ``docs/attributes.md`` is made
+from it, and the module's reading of selectors is held to it.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
-_STRING = "string"
-_HEADERS = "map(string, string)"
+from msgspec import Struct
 
-# The attributes of Envoy that have a value while the headers of a request are looked at.
+REQUEST_BYTES: Final = 65_536
+"""The most that all of a request's headers are together; of a larger one no expression is evaluated."""
+MOST_HEADERS: Final = 100
+"""The most headers of a request (Envoy's default)."""
+
+Type = Literal["string", "int", "uint", "bool", "timestamp", "map(string, string)", "any"]
+Mode = Literal["run", "Istio", "Envoy Gateway"]
+
+_EVERYWHERE: Final[frozenset[Mode]] = frozenset({"run", "Istio", "Envoy Gateway"})
+_WITH_TLS: Final[frozenset[Mode]] = frozenset({"Istio", "Envoy Gateway"})
+_ALWAYS: Final = "every request"
+_TLS: Final = "requests over TLS"
+_CLIENT_CERTIFICATE: Final = "requests with a client's certificate"
+
+
+class Attribute(Struct, frozen=True, kw_only=True, gc=False):
+    """An attribute, or with ``.*`` all that are below it.
+
+    Its text has ``size`` bytes at most. ``known`` says which requests have one, ``modes`` where there can be
+    such requests. ``header`` is the one whose value it is. It can be named by ``selectors`` of v1beta2, and
+    by v1 in ``expressions`` or as a ``counter`` by itself. ``told`` says in what it is told to official
+    modules, ``kuadrant`` since which version those read it in selectors and in CEL, if they do.
+    """
+
+    name: str
+    type: Type = "string"
+    size: int = REQUEST_BYTES
+    known: str = _ALWAYS
+    modes: frozenset[Mode] = _EVERYWHERE
+    header: str = ""
+    selectors: bool = True
+    expressions: bool = True
+    counter: bool = False
+    told: frozenset[Literal["selectors", "expressions"]] = frozenset()
+    kuadrant: tuple[str, str] = ("v0.4", "v0.7")
+    note: str = ""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Its names."""
+        return tuple(self.name.removesuffix(".*").split("."))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only the gateway's configuration knows its shape."""
+        return self.type == "any"
+
+
+_TOLD: Final[frozenset[Literal["selectors", "expressions"]]] = frozenset({"selectors", "expressions"})
+_IN_SELECTORS: Final[frozenset[Literal["selectors", "expressions"]]] = frozenset({"selectors"})
+_IN_EXPRESSIONS: Final[frozenset[Literal["selectors", "expressions"]]] = frozenset({"expressions"})
+_ADDRESS: Final = 128
+_NUMBER: Final = 20
+_NAME: Final = 256
+
+
+def _certificate(name: str, known: str) -> Attribute:
+    return Attribute(name=f"connection.{name}", known=known, modes=_WITH_TLS, kuadrant=("v0.4", ""))
+
+
+TABLE: Final = (
+    Attribute(name="request.path", told=_TOLD, note="with the query"),
+    Attribute(name="request.url_path", told=_TOLD, note="without query and fragment"),
+    Attribute(
+        name="request.host",
+        told=_TOLD,
+        note="in expressions as the client wrote it, in selectors in lower case and without the port; "
+        "official modules cannot count by it in v1beta2",
+    ),
+    Attribute(name="request.scheme", told=_TOLD),
+    Attribute(name="request.method", told=_TOLD),
+    Attribute(
+        name="request.headers",
+        type="map(string, string)",
+        told=_TOLD,
+        note=f"at most {MOST_HEADERS}; in selectors by a name, `request.headers.x-user`",
+    ),
+    Attribute(name="request.referer", known="requests with the header", header="referer", told=_IN_SELECTORS),
+    Attribute(
+        name="request.useragent", known="requests with the header", header="user-agent", told=_IN_SELECTORS
+    ),
+    Attribute(name="request.time", type="timestamp", size=32, note="when the request began"),
+    Attribute(name="request.id", known="gateways that make one", header="x-request-id", told=_IN_SELECTORS),
+    Attribute(name="request.protocol", size=16, told=_TOLD),
+    Attribute(
+        name="request.query", told=_TOLD, note="what follows the first `?`; empty, to official modules none"
+    ),
+    Attribute(name="request.size", type="int", size=_NUMBER, note="the header `content-length`, or 0"),
+    Attribute(name="request.total_size", type="int", size=_NUMBER, kuadrant=("v0.4", "")),
+    Attribute(name="source.address", size=_ADDRESS, told=_TOLD, note="with the port"),
+    Attribute(name="source.port", type="int", size=_NUMBER, told=_IN_EXPRESSIONS),
+    Attribute(
+        name="source.remote_address",
+        size=_ADDRESS,
+        expressions=False,
+        counter=True,
+        kuadrant=("", "v0.7"),
+        note="without the port; official modules cut an IPv6 address at its first colon",
+    ),
+    Attribute(name="destination.address", size=_ADDRESS, told=_TOLD, note="with the port"),
+    Attribute(name="destination.port", type="int", size=_NUMBER, told=_IN_EXPRESSIONS),
+    Attribute(name="connection.id", type="uint", size=_NUMBER, kuadrant=("v0.4", "")),
+    Attribute(name="connection.mtls", type="bool", size=5, kuadrant=("v0.4", "")),
+    Attribute(
+        name="connection.requested_server_name",
+        size=_NAME,
+        known=_TLS,
+        modes=_WITH_TLS,
+        kuadrant=("v0.4", ""),
+        note="empty without TLS",
+    ),
+    Attribute(name="connection.tls_version", size=16, known=_TLS, modes=_WITH_TLS, kuadrant=("v0.4", "")),
+    _certificate("subject_local_certificate", _TLS),
+    _certificate("subject_peer_certificate", _CLIENT_CERTIFICATE),
+    _certificate("dns_san_local_certificate", _TLS),
+    _certificate("dns_san_peer_certificate", _CLIENT_CERTIFICATE),
+    _certificate("uri_san_local_certificate", _TLS),
+    _certificate("uri_san_peer_certificate", _CLIENT_CERTIFICATE),
+    _certificate("sha256_peer_certificate_digest", _CLIENT_CERTIFICATE),
+    Attribute(name="metadata.*", type="any", known="as the gateway's other filters say"),
+    Attribute(
+        name="filter_state.*",
+        type="any",
+        known="as the gateway's other filters say",
+        kuadrant=("v0.4", ""),
+    ),
+    Attribute(name="xds.*", type="any", known="as the gateway is configured", kuadrant=("v0.4", "")),
+    Attribute(name="plugin_name", type="any", kuadrant=("v0.4", "")),
+    Attribute(
+        name="auth.*",
+        type="any",
+        known="none: nothing here authenticates",
+        modes=frozenset(),
+        selectors=False,
+        expressions=False,
+        kuadrant=("", "v0.7"),
+        note="a limit of v1beta2 with it does not apply; v1 refuses it",
+    ),
+)
+
+_EXPRESSED: Final = tuple(one for one in TABLE if one.expressions)
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
-    "request": {
-        "path": _STRING,
-        "url_path": _STRING,
-        "host": _STRING,
-        "scheme": _STRING,
-        "method": _STRING,
-        "headers": _HEADERS,
-        "referer": _STRING,
-        "useragent": _STRING,
-        "time": "timestamp",
-        "id": _STRING,
-        "protocol": _STRING,
-        "query": _STRING,
-        "size": "int",
-        "total_size": "int",
-    },
-    "source": {"address": _STRING, "port": "int"},
-    "destination": {"address": _STRING, "port": "int"},
-    "connection": {
-        "id": "uint",
-        "mtls": "bool",
-        "requested_server_name": _STRING,
-        "tls_version": _STRING,
-        "subject_local_certificate": _STRING,
-        "subject_peer_certificate": _STRING,
-        "dns_san_local_certificate": _STRING,
-        "dns_san_peer_certificate": _STRING,
-        "uri_san_local_certificate": _STRING,
-        "uri_san_peer_certificate": _STRING,
-        "sha256_peer_certificate_digest": _STRING,
-    },
+    root: {one.path[1]: one.type for one in _EXPRESSED if not one.is_open and one.path[0] == root}
+    for root in dict.fromkeys(one.path[0] for one in _EXPRESSED if not one.is_open)
 }
-# Roots whose shape only the gateway's configuration knows.
-OPEN_ROOTS: Final = ("metadata", "filter_state", "xds", "plugin_name")
+"""The types of those that expressions can name, by root and name."""
+SIZES: Final = {one.path: one.size for one in TABLE}
+OPEN_ROOTS: Final = tuple(one.path[0] for one in _EXPRESSED if one.is_open)
+"""Roots whose shape only the gateway's configuration knows."""
 
-# Names by which a selector and an expression of the same text read different values: the host without its port and in lower case,
-# or as the client wrote it.
 READ_DIFFERENTLY: Final = frozenset({"request.host", "request.time"})
+"""Names by which a selector and an expression of the same text read different values.
 
-# What selectors can name besides, because the shim knows it and the gateway's expressions do not.
-_SELECTORS_ONLY = frozenset({("source", "remote_address")})
+The host without its port and in lower case, or as the client wrote it; a moment as a text.
+"""
+
+REMOTE_ADDRESS: Final = "source.remote_address"
+"""The client's address without its port: as a selector, and alone as a counter of ``v1``."""
+_SELECTED: Final = frozenset(one.path for one in TABLE if one.selectors and not one.is_open)
 
 
 def selector_path(selector: str) -> tuple[str, ...] | None:
     r"""The names that a selector (``request.headers.x-user``) consists of, or None if it is no path of names.
 
-    Names are parted by dots and are not empty; in a name ``\`` takes the next character as it is, so that ``\.`` is a dot.
+    Names are parted by dots and are not empty; in a name ``\`` takes the next character as it is, so that
+    ``\.`` is a dot.
     """
     names = [""]
     characters = iter(selector)
@@ -74,7 +194,4 @@ def selector_path(selector: str) -> tuple[str, ...] | None:
 
 def may_have_value(path: tuple[str, ...]) -> bool:
     """Whether the attribute at ``path`` can have a value at the gateway."""
-    root, *rest = path
-    if root in OPEN_ROOTS or path in _SELECTORS_ONLY:
-        return True
-    return bool(rest) and rest[0] in ATTRIBUTES.get(root, {})
+    return path[0] in OPEN_ROOTS or path[:2] in _SELECTED

@@ -1,19 +1,31 @@
-"""Check CEL expressions against what exists when they are evaluated: by the gateway, when a request's headers are there.
+"""Check CEL expressions against what exists when they are evaluated.
 
-The expressions of a policy run in Envoy's own evaluator. It learns only with a request that a name does not exist, so that
-is found out here, with the types and the position. What is declared is what Envoy offers in the request phase; the
-functions are CEL's standard library, which is all that Envoy has (no ``lowerAscii``, ``split``, ``queryMap`` and the like).
+By the gateway, when a request's headers are there.
+
+The expressions of a policy run in gateways. They learn only with a request that a name does not
+exist, so that is found out here, with the types and the position. What is declared is what Envoy offers in
+the request phase; the functions are those of docs/expressions.md. What of it a module cannot be told is the
+dialects' matter.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from typing import Any, Literal
 
 from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2
 
-from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
+from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
+from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, REMOTE_ADDRESS
+from kuadrant.policy.budgets import DEFAULT, Budgets
+from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
+from kuadrant.policy.cost import Estimate, estimate
+from kuadrant.policy.environment import NOT_EVALUATED, environment, untyped
+from kuadrant.policy.folding import faults
+from kuadrant.policy.header_use import HeaderUse, header_use
+from kuadrant.policy.result_types import NotOfTypeError, check_result
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _FIELD_TYPES = {
@@ -29,51 +41,189 @@ class ExpressionError(ValueError):
     """An expression that the gateway could not carry out; the text says where and why."""
 
 
-# Checks are pure and policies repeat themselves, across limits and from one compilation to the next.
-@lru_cache(maxsize=16384)
-def check_predicate(expression: str) -> None:
-    """Check that ``expression`` is a condition on a request.
+def check_predicate(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
+    """Check that ``expression`` is a condition on a request, and return what it costs at most.
 
     Raises:
-        ExpressionError: It does not parse, names something that does not exist, or is not a boolean.
+        ExpressionError: It does not parse, names something that does not exist, can only fail, is not a
+            boolean, or costs too much.
     """
-    result = _result_type(expression)
-    if result not in ("BOOL", "DYN"):
-        raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
-    _check_for_gateway(expression, f"({expression}\n) ? true : false")
+    _check_text(expression)
+    return _checked_predicate(expression, budgets)
 
 
-@lru_cache(maxsize=16384)
-def check_counter(expression: str) -> None:
+def check_counter(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
     """Check that ``expression`` has a value that can be written as text, to count by.
 
+    Returns what it costs at most.
+
     Raises:
-        ExpressionError: It does not parse, names something that does not exist, or is a list, a map or the like.
+        ExpressionError: As above, or it is a list, a map or the like.
     """
-    result = _result_type(expression)
+    _check_text(expression)
+    return _checked_counter(expression, budgets)
+
+
+@lru_cache(maxsize=256)
+def headers_of(expression: str) -> HeaderUse:
+    """Return which headers ``expression``, a sound one, reads and asks for."""
+    if "headers" not in expression:
+        return HeaderUse()
+    return header_use(checked(expression))
+
+
+def checked(expression: str) -> Any:
+    """The tree of ``expression`` and the places of its parts, as ``checked_expression`` has them.
+
+    Raises:
+        ExpressionError: It does not parse, or names something that does not exist.
+    """
+    _check_text(expression)
+    try:
+        return read(_compile(expression, _attributes()).serialize())
+    except TooDeepError as error:
+        raise ExpressionError(str(error)) from None
+
+
+def _check_text(expression: str) -> None:
+    if len(expression) > LONGEST_EXPRESSION:
+        raise ExpressionError(
+            f"it has {len(expression)} characters, at most {LONGEST_EXPRESSION} are possible"
+        )
+    if found := _CONTROL.search(expression):
+        before = expression[: found.start()]
+        place = _place(expression, len(before))
+        raise ExpressionError(
+            f"{place}: a control character; write it as an escape, such as \\u{ord(found[0]):04x}"
+        )
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def has_control_character(text: str) -> bool:
+    """Whether ``text`` has a control character other than a tab or the end of a line."""
+    return _CONTROL.search(text) is not None
+
+
+# Checks are pure, and policies repeat themselves: a few are kept, whatever becomes of who wrote them.
+@lru_cache(maxsize=256)
+def _checked_predicate(expression: str, budgets: Budgets) -> Estimate:
+    compiled = _compile(expression, _attributes())
+    result = _result_type(compiled)
+    if result not in ("BOOL", "DYN"):
+        raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
+    within = f"({expression}\n) ? true : false"
+    _check_within(expression, within)
+    return _weighed(expression, within, compiled, budgets, wanted="predicate")
+
+
+@lru_cache(maxsize=256)
+def _checked_counter(expression: str, budgets: Budgets) -> Estimate:
+    compiled = _compile(expression, _attributes())
+    result = _result_type(compiled)
     if result not in _WRITABLE:
         raise ExpressionError(
             f"a counter must have a value that can be written as text, this is of type {result.lower()}"
         )
-    _check_for_gateway(expression, f"string({expression}\n)")
+    within = f"string({expression}\n)"
+    _check_within(expression, within)
+    return _weighed(expression, within, compiled, budgets, wanted="counter")
+
+
+def _result_type(compiled: cel.Expression) -> str:
+    """The name of the type of an expression, for example ``BOOL``."""
+    try:
+        return str(compiled.return_type().name())
+    except RuntimeError as error:
+        # Of a map with keys that no map may have the engine tells only here.
+        raise ExpressionError(_readable(str(error), "")) from None
 
 
 _WRITABLE = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIMESTAMP", "DURATION", "DYN"})
 
 
-def _result_type(expression: str) -> str:
-    """The name of the type of ``expression``, for example ``BOOL``."""
-    return str(_compile(expression, _attributes()).return_type().name())
-
-
-def _check_for_gateway(expression: str, within: str) -> None:
-    """Check that the gateway takes ``expression``, sound in itself, alone and ``within`` the one that the shim makes of it."""
+def _weighed(
+    expression: str,
+    within: str,
+    compiled: cel.Expression,
+    budgets: Budgets,
+    *,
+    wanted: Literal["predicate", "counter"],
+) -> Estimate:
+    """What ``expression`` costs, if it is not too much and nothing in it can only fail."""
     try:
-        _gateway().compile(within)
+        checked = read(compiled.serialize())
+        check_result(checked, wanted)
+    except TooDeepError as error:
+        raise ExpressionError(str(error)) from None
+    except NotOfTypeError as error:
+        raise ExpressionError(f"{_place(expression, error.offset)}: {error}") from None
+    for part in parts(checked.expression):
+        if part.call.function in NOT_EVALUATED:
+            offsets = {position.id: position.offset for position in checked.source.positions}
+            place = _place(expression, offsets.get(part.id, 0))
+            raise ExpressionError(f"{place}: the gateway has no function '{part.call.function}'")
+    cost = estimate(checked)
+    # Before anything of it is evaluated here.
+    if cost.memory > budgets.expression_memory:
+        raise ExpressionError(
+            f"{_place(expression, cost.largest)}: it may take {cost.memory} bytes of a gateway's memory, "
+            "most of them here; "
+            f"at most {budgets.expression_memory} are possible (expression-memory)"
+        )
+    if cost.steps > budgets.expression_steps:
+        raise ExpressionError(
+            f"{_place(expression, cost.slowest)}: it may take {cost.steps} steps of a gateway, most of "
+            "them here; "
+            f"at most {budgets.expression_steps} are possible (expression-steps)"
+        )
+    for one in faults(checked, lambda part: _failure(checked, part)):
+        offsets = {position.id: position.offset for position in checked.source.positions}
+        raise ExpressionError(f"{_place(expression, offsets.get(one.id, 0))}: {one.message}")
+    if not any(kind(part) == "name" for part in parts(checked.expression)):
+        # Of what is dynamic the type comes to light only here.
+        whole = read(_compile(within, _attributes()).serialize())
+        if (wrong := _failure(whole, whole.expression)) is not None:
+            raise ExpressionError(f"{_place(expression, 0)}: it always fails: {wrong}")
+    return cost
+
+
+def _failure(checked: Any, part: Any) -> str | None:
+    """How ``part`` of ``checked``, which names nothing of a request, fails; None if it does not."""
+    alone = type(checked)()
+    alone.CopyFrom(checked)
+    alone.expression.CopyFrom(part)
+    try:
+        result = _attributes().deserialize(written(alone)).eval(data={})
+    except RuntimeError as error:
+        return _readable(str(error), "")
+    if result.type() != cel.Type.ERROR:
+        return None
+    try:
+        words = str(result.plain_value())
+    except TypeError:
+        # An optional value is of no other type than a failure, and has no words.
+        return None
+    return words.partition(": ")[2] or words
+
+
+def _place(expression: str, offset: int) -> str:
+    before = expression[:offset]
+    return f"line {before.count(chr(10)) + 1}, column {offset - before.rfind(chr(10))}"
+
+
+def _check_within(expression: str, within: str) -> None:
+    """Check that ``expression``, which is sound in itself, is taken without the types of attributes, too.
+
+    It has to be taken alone and ``within`` the one that the shim makes of it.
+    """
+    try:
+        untyped().compile(within)
     except RuntimeError:
         # The part first, so that the place of the mistake is the one in its author's text.
         for text in (expression, within):
-            _compile(text, _gateway())
+            _compile(text, untyped())
 
 
 def _compile(expression: str, environment: cel.Env) -> cel.Expression:
@@ -85,6 +235,7 @@ def _compile(expression: str, environment: cel.Env) -> cel.Expression:
 
 _ERROR = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<text>.*)")
 _NO_NAME = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
+_REMOTE_ADDRESS = re.compile(rf"undefined field 'remote_address' .*{re.escape(_PACKAGE)}\.source")
 _NO_FIELD = re.compile(
     rf"undefined field '(?P<field>[^']*)' not found in struct '{re.escape(_PACKAGE)}\.(?P<root>\w+)'"
 )
@@ -97,7 +248,9 @@ def _readable(text: str, expression: str) -> str:
         return text.partition(": ")[2].partition(" [")[0] or text
     line, column = int(found["line"]), int(found["column"])
     complaint = found["text"].removesuffix(" [INVALID_ARGUMENT]").replace(" (in container '')", "")
-    if field := _NO_FIELD.match(complaint):
+    if _REMOTE_ADDRESS.match(complaint):
+        complaint = f"{REMOTE_ADDRESS} exists as a counter by itself, not within an expression"
+    elif field := _NO_FIELD.match(complaint):
         complaint = (
             f"{field['root']} has no attribute '{field['field']}' while the gateway looks at a request"
         )
@@ -111,17 +264,7 @@ def _attributes() -> cel.Env:
     """An environment that knows the attributes and their types."""
     variables = {root: cel.Type(f"{_PACKAGE}.{root}") for root in ATTRIBUTES}
     variables |= dict.fromkeys(OPEN_ROOTS, cel.Type.DYN)
-    return cel.NewEnv(descriptor_pool=_attribute_messages(), variables=variables)
-
-
-@cache
-def _gateway() -> cel.Env:
-    """An environment that knows as little as the gateway does when it takes an expression from the shim.
-
-    One expression that it does not take would have the whole configuration refused. It knows no types of attributes, so none
-    of ours can be named.
-    """
-    return cel.NewEnv(variables=dict.fromkeys((*ATTRIBUTES, *OPEN_ROOTS), cel.Type.DYN))
+    return environment(variables, _attribute_messages())
 
 
 def _attribute_messages() -> descriptor_pool.DescriptorPool:

@@ -1,4 +1,4 @@
-"""What is wrong with a policy in itself, limit by limit: a mistake in one limit says nothing about its neighbours."""
+"""What is wrong with a policy in itself, and what it asks for."""
 
 from __future__ import annotations
 
@@ -6,126 +6,178 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from kuadrant.api.limit_validity import problems
+from kuadrant.api.nodes import quoted
 from kuadrant.api.problem import Path, spelled
 from kuadrant.policy.attributes import may_have_value, selector_path
-from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
+from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
+from kuadrant.policy.cel import (
+    ExpressionError,
+    check_counter,
+    check_predicate,
+    has_control_character,
+)
 from kuadrant.policy.condition import (
-    Condition,
     Counter,
     ExpressionCondition,
     ExpressionCounter,
+    PolicyCondition,
 )
+from kuadrant.policy.header_guards import unguarded
 from kuadrant.policy.model import Policy, PolicyLimit, Problem
+from kuadrant.policy.service_limits import service_limits
+from kuadrant.policy.usage import counts, over_budget, with_bytes, with_costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kuadrant.policy.cost import Estimate
+
 
 class Finding(Struct, frozen=True, gc=False):
-    """A problem, and whether the limit cannot be evaluated because of it."""
+    """A problem, and whether the policy cannot be carried out because of it."""
 
     problem: Problem
-    undecidable: bool = False
+    refuses: bool = False
 
 
 class CheckedPolicy(Struct, frozen=True, gc=False):
-    """The problems of a policy, and the names of the limits that nobody can evaluate, with the problems that keep them so."""
+    """The problems of a policy, and what it asks for.
+
+    ``refusal`` says why it cannot be carried out as it is written, with the fields, and is empty if it can.
+    """
 
     problems: tuple[Problem, ...] = ()
-    undecidable: frozenset[str] = frozenset()
-    reasons: tuple[Problem, ...] = ()
+    refusal: str = ""
+    usage: Usage = Usage()
 
 
-def check(policy: Policy) -> CheckedPolicy:
-    """Look at everything that can be judged without knowing what ``policy`` is attached to."""
-    shared = tuple(
-        finding
-        for index, condition in enumerate(policy.when)
-        if (finding := _condition(policy, ("when", index), condition))
-    )
-    by_limit = {limit.name: tuple(_limit(policy, limit)) for limit in policy.limits}
-    beside = (
-        Finding(
-            Problem(
-                "error", "RateLimitPolicy", policy.namespace, policy.name, spelled(one.field), one.message
-            )
-        )
-        for one in policy.mistakes
-    )
-    findings = (*beside, *shared, *(finding for own in by_limit.values() for finding in own))
+def check(policy: Policy, budgets: Budgets = DEFAULT) -> CheckedPolicy:
+    """Look at everything that can be judged without knowing what ``policy`` is attached to.
+
+    A policy is carried out as a whole or not at all: one limit that nobody can evaluate is a refusal of it.
+    """
+    # What is too much is not looked at any closer: to judge it would take too long.
+    usage = counts(policy)
+    findings = list(_excess(policy, usage, budgets))
+    if not findings:
+        costs: list[Estimate] = []
+        findings += _some(_findings(policy, budgets, costs))
+        usage = with_costs(with_bytes(usage, policy), costs)
+        findings += _excess(policy, usage, budgets)
+    refusals = [finding.problem for finding in findings if finding.refuses]
+    if not refusals:
+        findings += map(Finding, unguarded(policy))
     return CheckedPolicy(
         problems=tuple(finding.problem for finding in findings),
-        undecidable=frozenset(
-            name for name, own in by_limit.items() if any(finding.undecidable for finding in (*shared, *own))
-        ),
-        reasons=tuple(finding.problem for finding in findings if finding.undecidable),
+        refusal=_told(refusals),
+        usage=usage,
     )
 
 
-def is_decidable(condition: Condition) -> bool:
-    """Whether ``condition`` can be evaluated; that it can does not mean that it never fails."""
-    if isinstance(condition, ExpressionCondition):
-        try:
-            check_predicate(condition.expression)
-        except ExpressionError:
-            return False
-        return True
-    return selector_path(condition.selector) is not None
+_LONGEST_NAME = 253
+_TOLD = 3
+"""How many reasons are told in full: a status is for people, and has an end."""
 
 
-def _limit(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
+_FOUND = 16
+"""So many are looked for: each may take a while to find."""
+
+
+def _some(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """``findings`` up to and with the last refusal that is looked for."""
+    refusals = 0
+    for one in findings:
+        yield one
+        refusals += one.refuses
+        if refusals == _FOUND:
+            return
+
+
+def _told(refusals: list[Problem]) -> str:
+    parts = [f"{problem.field}: {problem.message}" for problem in refusals[:_TOLD]]
+    more = len(refusals) - len(parts)
+    return "; ".join((*parts, f"and {more} more") if more else parts)
+
+
+def _findings(policy: Policy, budgets: Budgets, costs: list[Estimate]) -> Iterator[Finding]:
+    for one in policy.mistakes:
+        where = spelled(one.field)
+        yield Finding(Problem("error", "RateLimitPolicy", policy.namespace, policy.name, where, one.message))
+    for index, condition in enumerate(policy.when):
+        yield from _condition(policy, ("when", index), condition, budgets, costs)
+    for limit in policy.limits:
+        found = list(_limit(policy, limit, budgets, costs))
+        yield from found or _unheld(policy, limit)
+
+
+def _unheld(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
+    """What the rate limit service has against a limit that is otherwise sound: it would leave it out."""
+    held = service_limits(limit, identity=policy.key, scope=policy.key)
+    for problem in dict.fromkeys(problem for one in held for problem in problems(one)):
+        message = f"the rate limit service cannot hold it: {problem}"
+        yield _refusal(policy, ("limits", limit.name), message)
+
+
+def _excess(policy: Policy, usage: Usage, budgets: Budgets) -> Iterator[Finding]:
+    for message in over_budget(usage, budgets):
+        yield _refusal(policy, (), message)
+
+
+def _limit(policy: Policy, limit: PolicyLimit, budgets: Budgets, costs: list[Estimate]) -> Iterator[Finding]:
     field: Path = ("limits", limit.name)
+    if has_control_character(limit.name):
+        yield _refusal(policy, field, "a name holds no control characters")
+    if len(limit.name) > _LONGEST_NAME:
+        yield _refusal(policy, field, f"a name has at most {_LONGEST_NAME} characters")
     for index, rate in enumerate(limit.rates):
         if rate.seconds == 0:
             message = "a window is at least one second; requests are counted in windows of one second"
-            yield Finding(_error(policy, (*field, "rates", index), message))
+            yield Finding(_problem("error", policy, (*field, "rates", index), message))
     for index, condition in enumerate(limit.when):
-        if finding := _condition(policy, (*field, "when", index), condition):
-            yield finding
+        yield from _condition(policy, (*field, "when", index), condition, budgets, costs)
     for index, counter in enumerate(limit.counters):
-        if finding := _counter(policy, (*field, "counters", index), counter):
-            yield finding
+        yield from _counter(policy, (*field, "counters", index), counter, budgets, costs)
 
 
-def _condition(policy: Policy, field: Path, condition: Condition) -> Finding | None:
+def _condition(
+    policy: Policy, field: Path, condition: PolicyCondition, budgets: Budgets, costs: list[Estimate]
+) -> Iterator[Finding]:
     if isinstance(condition, ExpressionCondition):
         try:
-            check_predicate(condition.expression)
+            costs.append(check_predicate(condition.expression, budgets))
         except ExpressionError as error:
-            return Finding(_error(policy, (*field, "predicate"), str(error)), undecidable=True)
-        return None
+            yield _refusal(policy, (*field, "predicate"), str(error))
+        return
+    if has_control_character(condition.value):
+        yield _refusal(policy, (*field, "value"), "no value of a request has control characters")
     consequence = "it is compared as if it were empty"
-    return _selector(policy, (*field, "selector"), condition.selector, consequence)
+    yield from _selector(policy, (*field, "selector"), condition.selector, consequence)
 
 
-def _counter(policy: Policy, field: Path, counter: Counter) -> Finding | None:
+def _counter(
+    policy: Policy, field: Path, counter: Counter, budgets: Budgets, costs: list[Estimate]
+) -> Iterator[Finding]:
     if isinstance(counter, ExpressionCounter):
         try:
-            check_counter(counter.expression)
+            costs.append(check_counter(counter.expression, budgets))
         except ExpressionError as error:
-            return Finding(_error(policy, (*field, "expression"), str(error)), undecidable=True)
-        return None
-    return _selector(policy, field, counter.selector, "the limit never applies")
+            yield _refusal(policy, (*field, "expression"), str(error))
+        return
+    yield from _selector(policy, field, counter.selector, "the limit never applies")
 
 
-def _selector(policy: Policy, field: Path, selector: str, consequence: str) -> Finding | None:
+def _selector(policy: Policy, field: Path, selector: str, consequence: str) -> Iterator[Finding]:
     path = selector_path(selector)
-    if path is None:
-        message = f'"{selector}" is no selector: names with dots between them are'
-        return Finding(_error(policy, field, message), undecidable=True)
-    if not may_have_value(path):
-        return Finding(
-            _warning(policy, field, f'"{selector}" never has a value at the gateway: {consequence}')
-        )
-    return None
+    if path is None or has_control_character(selector):
+        yield _refusal(policy, field, f"{quoted(selector)} is no selector: names with dots between them are")
+    elif not may_have_value(path):
+        message = f'"{selector}" never has a value at the gateway: {consequence}'
+        yield Finding(_problem("warning", policy, field, message))
 
 
-def _error(policy: Policy, field: Path, message: str) -> Problem:
-    return _problem("error", policy, field, message)
-
-
-def _warning(policy: Policy, field: Path, message: str) -> Problem:
-    return _problem("warning", policy, field, message)
+def _refusal(policy: Policy, field: Path, message: str) -> Finding:
+    return Finding(_problem("error", policy, field, message), refuses=True)
 
 
 def _problem(severity: Literal["error", "warning"], policy: Policy, field: Path, message: str) -> Problem:

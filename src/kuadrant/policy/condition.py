@@ -21,11 +21,14 @@ class ExpressionCondition(Struct, frozen=True, gc=False, tag="expression"):
     expression: str
 
 
-Condition = SelectorCondition | ExpressionCondition
+PolicyCondition = SelectorCondition | ExpressionCondition
 
 
 class SelectorCounter(Struct, frozen=True, gc=False, tag="selector"):
-    """A counter of ``kuadrant.io/v1beta2``: the attribute's text qualifies the counter; absent, the limit does not apply."""
+    """A counter of ``kuadrant.io/v1beta2``: the attribute's text qualifies the counter.
+
+    Absent, the limit does not apply.
+    """
 
     selector: str
 
@@ -37,10 +40,3 @@ class ExpressionCounter(Struct, frozen=True, gc=False, tag="expression"):
 
 
 Counter = SelectorCounter | ExpressionCounter
-
-
-UNDECIDABLE = ExpressionCondition("1 / 0 == 0")
-"""A condition that fails whenever it is evaluated: its limit follows the failure mode of the rate limit service.
-
-It stands in for what a policy asks for and nobody can evaluate. With the mode ``deny`` such a limit is closed, not forgotten.
-"""

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from kuadrant.api.duration import milliseconds
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2
+from kuadrant.policy.attributes import REMOTE_ADDRESS
 from kuadrant.policy.condition import (
+    Counter,
     ExpressionCondition,
     ExpressionCounter,
     SelectorCondition,
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
     )
 
 COUNTERS_ANNOTATION: Final = "kuadrant.io/counters"
-"""On a ``kuadrant.io/v1`` policy: ``per-route``, as without it, or ``shared`` by all routes that the policy covers."""
+"""On a ``kuadrant.io/v1`` policy.
+
+``per-route``, as without it, or ``shared`` by all routes that the policy covers.
+"""
 
 _COUNTED_UNDER: Final[dict[str, Literal["policy", "route"]]] = {"per-route": "route", "shared": "policy"}
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -127,8 +132,13 @@ def _limit_v1(name: str, limit: LimitV1) -> PolicyLimit:
         name=name,
         rates=tuple(map(rate_v1, limit.rates)),
         when=_predicates(limit.when),
-        counters=tuple(ExpressionCounter(counter.expression.strip()) for counter in limit.counters),
+        counters=tuple(_counter_v1(counter.expression.strip()) for counter in limit.counters),
     )
+
+
+def _counter_v1(expression: str) -> Counter:
+    # The module knows this one by itself, the gateway's expressions do not.
+    return SelectorCounter(expression) if expression == REMOTE_ADDRESS else ExpressionCounter(expression)
 
 
 def _predicates(predicates: Iterable[Predicate]) -> tuple[ExpressionCondition, ...]:
@@ -146,7 +156,9 @@ def rate_v1(rate: RateV1) -> Rate:
 
 
 def window_seconds(window: str) -> int:
-    """The seconds of a Gateway API duration, parts of a second rounded up: never more is admitted than was written.
+    """The seconds of a Gateway API duration, parts of a second rounded up.
+
+    Never more is admitted than was written.
 
     0 for a window of no length and for a text that is no duration.
     """

@@ -1,7 +1,8 @@
 """The algebra of host names: which set of names a host name stands for, and how two such sets relate.
 
-A host name is exact (``api.example.com``), a wildcard (``*.example.com``: every name that ends in ``.example.com``,
-with one or more labels in place of the star, never ``example.com`` itself) or ``*`` (every name). All are in lower case.
+A host name is exact (``api.example.com``), a wildcard (``*.example.com``: every name that ends in
+``.example.com``, with one or more labels in place of the star, never ``example.com`` itself) or ``*`` (every
+name). All are in lower case.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def specificity(hostname: str) -> tuple[bool, int, str]:
 def most_specific_owner(hostname: str, owners: Iterable[str]) -> str | None:
     """The most specific of ``owners`` that contains ``hostname``, or None if none does.
 
-    This is how a request, or a whole host name of a route, finds its listener (Gateway API: listener isolation).
+    This is how a request, or a whole host name of a route, finds its listener (Gateway API: listener
+    isolation).
     """
     return min((owner for owner in owners if is_subset(hostname, owner)), key=specificity, default=None)

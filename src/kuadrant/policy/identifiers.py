@@ -11,8 +11,8 @@ from hashlib import sha256
 def limit_identifier(policy: str, limit: str) -> str:
     """The descriptor key of a limit: ``limit.<name>__<8 hex digits>``.
 
-    ``policy`` is ``namespace/name``. Of the limit's name letters and digits of any script and ``_`` stay, all else becomes
-    ``_``; the hash over policy and name keeps the result apart from others that read the same.
+    ``policy`` is ``namespace/name``. Of the limit's name letters and digits of any script and ``_`` stay, all
+    else becomes ``_``; the hash over policy and name keeps the result apart from others that read the same.
     """
     readable = "".join(
         character if character.isalpha() or character.isdecimal() or character == "_" else "_"
@@ -27,7 +27,8 @@ def action_set_name(
 ) -> str:
     """The name of one match of a rule under one host name: 64 hex digits.
 
-    ``gateway`` and ``route`` are ``namespace/name``, ``listener`` and ``rule`` plain names; ``match_index`` counts from 0.
+    ``gateway`` and ``route`` are ``namespace/name``, ``listener`` and ``rule`` plain names; ``match_index``
+    counts from 0.
     """
     path = "|".join((gateway_class, gateway, f"{gateway}#{listener}", route, f"{route}#{rule}"))
     return sha256(f"{path}|{match_index + 1}|{hostname}".encode()).hexdigest()

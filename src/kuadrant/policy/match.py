@@ -18,8 +18,8 @@ class StringMatch(Struct, frozen=True, gc=False):
 class PathMatch(Struct, frozen=True, gc=False):
     """A condition on the path without its query.
 
-    ``prefix`` is on segment boundaries (``/toy`` holds for ``/toy`` and ``/toy/x``, not for ``/toystore``) and never
-    ends in ``/`` unless it is ``/`` itself; ``regex`` has to match the whole path.
+    ``prefix`` is on segment boundaries (``/toy`` holds for ``/toy`` and ``/toy/x``, not for ``/toystore``)
+    and never ends in ``/`` unless it is ``/`` itself; ``regex`` has to match the whole path.
     """
 
     value: str

@@ -1,7 +1,8 @@
 """How the policies along one path, from the Gateway to a rule of a route, become one effective policy.
 
-The policies are reduced from the most specific to the least specific one; at each step the less specific policy's block
-and strategy decide (Kuadrant, and GEP-713 for the words). Merging is by the name of a limit, whole limits replace each other.
+The policies are reduced from the most specific to the least specific one; at each step the less specific
+policy's block and strategy decide (Kuadrant, and GEP-713 for the words). Merging is by the name of a limit,
+whole limits replace each other.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ class EffectiveLimit(Struct, frozen=True, gc=False):
     """A limit that holds on a path, with the policy that it came from.
 
     ``source`` has the limit's own conditions beside it: its policy-level ``when`` is for its own limits only.
-    ``identity`` is the policy, as ``namespace/name``, under which the limit is counted and identified. It is ``source``
-    except for an override that takes the place of another policy's limits and keeps that policy's counters.
+    ``identity`` is the policy, as ``namespace/name``, under which the limit is counted and identified. It is
+    ``source`` except for an override that takes the place of another policy's limits and keeps that policy's
+    counters.
     """
 
     limit: PolicyLimit
@@ -41,10 +43,13 @@ class EffectivePolicy(Struct, frozen=True, gc=False):
 
 
 def merge(policies: Sequence[Policy]) -> EffectivePolicy | None:
-    """Reduce the policies of a path, given from the least to the most specific; None if none of them has limits.
+    """Reduce the policies of a path, given from the least to the most specific.
 
-    Policies on one object are given by age, oldest first, so that the older one counts as the less specific. A policy without
-    limits takes no part: it neither shields from the defaults of others nor overrides them with nothing.
+    None if none of them has limits.
+
+    Policies on one object are given by age, oldest first, so that the older one counts as the less specific.
+    A policy without limits takes no part: it neither shields from the defaults of others nor overrides them
+    with nothing.
     """
     taking_part = [policy for policy in policies if policy.limits]
     if not taking_part:
@@ -80,8 +85,9 @@ def _step(less_specific: Policy, effective: EffectivePolicy) -> EffectivePolicy:
 def _replace(effective: EffectivePolicy, override: Policy) -> EffectivePolicy:
     """All limits of ``override`` in the place of those of ``effective``.
 
-    Between policies that do not share their targets, the one that is replaced stays the one that is counted: each
-    route then has the override's limits for itself, and keeps its counters when the override comes or goes.
+    Between policies that do not share their targets, the one that is replaced stays the one that is counted:
+    each route then has the override's limits for itself, and keeps its counters when the override comes or
+    goes.
     """
     owner = effective.owner
     if not (owner.exclusive and override.exclusive):

@@ -1,4 +1,4 @@
-"""Rate limit policies as every room behind the border knows them, whichever API version they were written in."""
+"""Rate limit policies as every room behind the border knows them, whichever version they had."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from kuadrant.policy.condition import Condition, Counter
+from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.match import RequestMatch
 
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -20,9 +20,12 @@ class Rate(Struct, frozen=True, gc=False):
 
 
 class RouteSelector(Struct, frozen=True, gc=False):
-    """Which part of a route a limit is for: its host names, and rules that have a match with all these statements.
+    """Which part of a route a limit is for.
 
-    An empty ``hostnames`` or ``matches`` does not narrow. In ``matches`` a part that is absent was not asked for.
+    Its host names, and rules that have a match with all these statements.
+
+    An empty ``hostnames`` or ``matches`` does not narrow. In ``matches`` a part that is absent was not asked
+    for.
     """
 
     hostnames: tuple[str, ...] = ()
@@ -32,12 +35,13 @@ class RouteSelector(Struct, frozen=True, gc=False):
 class PolicyLimit(Struct, frozen=True, gc=False):
     """One named limit of a policy: all of its rates hold, for requests that fulfil every condition.
 
-    Its counters live in the rate limit service. With ``selectors`` it is for what at least one of them selects.
+    Its counters live in the rate limit service. With ``selectors`` it is for what at least one of them
+    selects.
     """
 
     name: str
     rates: tuple[Rate, ...] = ()
-    when: tuple[Condition, ...] = ()
+    when: tuple[PolicyCondition, ...] = ()
     counters: tuple[Counter, ...] = ()
     selectors: tuple[RouteSelector, ...] = ()
 
@@ -57,21 +61,25 @@ class Target(Struct, frozen=True, gc=False):
 
 
 class Mistake(Struct, frozen=True, gc=False):
-    """Something that a policy says beside its limits and that is not what can be said; ``field`` is its path in the document."""
+    """Something that a policy says beside its limits and that is not what can be said.
+
+    ``field`` is its path in the document.
+    """
 
     field: tuple[str, ...]
     message: str
 
 
-class Policy(Struct, frozen=True, gc=False):
+class Policy(Struct, frozen=True, weakref=True):
     """One rate limit policy.
 
-    ``block`` and ``strategy`` say how it meets policies that are attached closer to the request; ``field`` is the path of
-    the block in the document, for messages.
+    ``block`` and ``strategy`` say how it meets policies that are attached closer to the request; ``field`` is
+    the path of the block in the document, for messages.
 
-    ``counted_under``: its limits are counted under its own name, in one place for everything that it covers, or under the name
-    of each route. ``exclusive`` is a rule that differs between the API versions: it does not share its target with another
-    policy of this kind, the younger one is in conflict; and where another such policy overrides it, its counters stay its own.
+    ``counted_under``: its limits are counted under its own name, in one place for everything that it covers,
+    or under the name of each route. ``exclusive`` is a rule that differs between the API versions: it does
+    not share its target with another policy of this kind, the younger one is in conflict; and where another
+    such policy overrides it, its counters stay its own.
     """
 
     namespace: str
@@ -81,7 +89,7 @@ class Policy(Struct, frozen=True, gc=False):
     block: Literal["defaults", "overrides"] = "defaults"
     strategy: Literal["atomic", "merge"] = "atomic"
     field: tuple[str, ...] = ("spec",)
-    when: tuple[Condition, ...] = ()
+    when: tuple[PolicyCondition, ...] = ()
     limits: tuple[PolicyLimit, ...] = ()
     counted_under: Literal["policy", "route"] = "route"
     exclusive: bool = False
@@ -101,8 +109,9 @@ class Policy(Struct, frozen=True, gc=False):
 class Problem(Struct, frozen=True, gc=False, order=True):
     """Something in an object that a person has to know.
 
-    An ``error`` cannot be carried out as it is written; a ``warning`` is carried out, but hardly what was meant. ``field`` is a
-    path into the object (may be empty), ``message`` says what is wrong and what happens instead.
+    An ``error`` cannot be carried out as it is written; a ``warning`` is carried out, but hardly what was
+    meant. ``field`` is a path into the object (may be empty), ``message`` says what is wrong and what happens
+    instead.
     """
 
     severity: Literal["error", "warning"]

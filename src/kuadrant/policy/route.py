@@ -19,14 +19,20 @@ if TYPE_CHECKING:
 
 
 class RouteRule(Struct, frozen=True, gc=False):
-    """A rule: its own name, or ``rule-<n>`` counted from 1, and what requests must be like (one of ``matches``)."""
+    """A rule: its name, and what requests must be like (one of ``matches``).
+
+    The name is its own, or ``rule-<n>`` counted from 1.
+    """
 
     name: str
     matches: tuple[RequestMatch, ...]
 
 
 class Route(Struct, frozen=True, gc=False):
-    """A route; without ``hostnames`` it is for every host name. ``created`` is empty if no API server has seen it."""
+    """A route; without ``hostnames`` it is for every host name.
+
+    ``created`` is empty if no API server has seen it.
+    """
 
     kind: Literal["HTTPRoute", "GRPCRoute"]
     namespace: str
@@ -67,7 +73,10 @@ def from_grpc_route(route: GRPCRoute) -> Route:
 
 
 def http_match(match: HTTPRouteMatch) -> RequestMatch:
-    """The conditions of ``match``; of several for one header or query parameter the first counts (Gateway API)."""
+    """The conditions of ``match``.
+
+    Of several for one header or query parameter the first counts (Gateway API).
+    """
     return RequestMatch(
         path=_path(match.path),
         method=match.method,

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def selects(selectors: Iterable[RouteSelector], rule: RouteRule, hostnames: AbstractSet[str]) -> bool:
     """Whether one of ``selectors``, or the lack of any, is for ``rule`` under a host name.
 
-    ``hostnames`` are the names by which that host name can be meant: the one that is served, and those of the route that
-    it comes from. They compare literally (``*.example.com`` does not mean ``api.example.com``), as Kuadrant does.
+    ``hostnames`` are the names by which that host name can be meant: the one that is served, and those of the
+    route that it comes from. They compare literally (``*.example.com`` does not mean ``api.example.com``), as
+    Kuadrant does.
     """
     selectors = tuple(selectors)
     return not selectors or any(_selects(selector, rule, hostnames) for selector in selectors)

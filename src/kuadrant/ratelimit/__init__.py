@@ -1,8 +1,20 @@
-"""The rate limit service: Limitador's semantics behind Envoy's rate limit API, counted in memory or in a Redis."""
+"""The rate limit service: Limitador's semantics behind Envoy's rate limit API.
 
+It counts in memory or in a Redis.
+"""
+
+from kuadrant.ratelimit.caller_tokens import Callers
 from kuadrant.ratelimit.limits import InvalidLimitsError
 from kuadrant.ratelimit.redis_store import RedisStore, StoreError
 from kuadrant.ratelimit.server import Server, make_server
 from kuadrant.ratelimit.service import RateLimitService
 
-__all__ = ["InvalidLimitsError", "RateLimitService", "RedisStore", "Server", "StoreError", "make_server"]
+__all__ = [
+    "Callers",
+    "InvalidLimitsError",
+    "RateLimitService",
+    "RedisStore",
+    "Server",
+    "StoreError",
+    "make_server",
+]

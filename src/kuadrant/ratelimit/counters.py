@@ -1,39 +1,74 @@
 """How often each limit was used: Limitador's rule over fixed windows in memory. Time is always handed in.
 
-* All counters that a request asks for are checked, then all are increased. A request that one of them denies is
-  counted nowhere.
-* A window starts with the first hit that is counted in it and is over ``seconds`` later, to the instant. A limit of 0
-  seconds keeps nothing: each request is measured by itself. One of at most 0 denies every hit.
-* A limit has one counter, or one for each list of values of its variables. Values longer than 64 characters are held
-  as their digest, so that a counter's size has a bound.
+* All counters that a request asks for are checked, then all are increased. A request that one of them denies
+  is counted nowhere.
+* A window starts with the first hit that is counted in it and is over ``seconds`` later, to the instant. A
+  limit of 0 seconds keeps nothing: each request is measured by itself. One of at most 0 denies every hit.
+* A limit has one counter, or one for each list of values of its variables. Values longer than 64 characters
+  are held as their digest, lists longer than 128 likewise, so that a counter's size has a bound.
 
-**The bound.** No live counter is ever forgotten. Where ``bound`` counters with values are held and none of them is
-over, new values of a limit share one more counter of that limit, until its window is over: they are limited together
-instead of not at all, and values that already have a counter notice nothing. While a limit's shared counter lives,
-its new values go there, so that no value is ever admitted more often than its limit says.
+**The bound.** No live counter is ever forgotten. Where a limit has no room for one more counter with values
+(``kuadrant.ratelimit.shares``), its new values share one more counter of that limit, until its window is
+over: they are limited together instead of not at all, and values that already have a counter notice nothing.
+While a limit's shared counter lives, its new values go there, so that no value is ever admitted more often
+than its limit says.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from hashlib import blake2b
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from sys import getsizeof
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from kuadrant.ratelimit.shares import Holding, Shares, Tenant, tenant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kuadrant.api.limitador import Identity
 
-# Steps of tidying up per new counter: more than one, so that it catches up; few, so that no call waits for it.
+# Steps of tidying up per new counter: more than one, so that it catches up; few, so that no call waits for
+# it.
 _SWEEP_STEPS = 8
 _LONGEST_VALUE = 64
+_LONGEST_KEY = 128
+# What a counter takes beside its key: the window, its numbers, and its place in a table that may be twice as
+# large as needed.
+COUNTER_BYTES: Final = 360
+_NOTE_SECONDS: Final = 60.0
+_LOOK_EVERY: Final = 64
 
 
-def counter_values(values: Iterable[str]) -> tuple[str, ...]:
-    """The values of a limit's variables as they name its counter: long ones become a digest."""
-    return tuple([value if len(value) <= _LONGEST_VALUE else _digest(value) for value in values])
+class Values:
+    """The values of a limit's variables.
+
+    ``text`` names them for every process, ``key`` for this one, in at most 128 characters.
+    """
+
+    __slots__ = ("key", "size", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.key: str | bytes = (
+            text if len(text) <= _LONGEST_KEY else blake2b(text.encode(), digest_size=24).digest()
+        )
+        self.size = _size(self.key)
+
+
+def counter_values(values: Sequence[str]) -> Values | None:
+    """The values of a limit's variables as they name its counter: long ones become a digest.
+
+    None without variables.
+    """
+    if not values:
+        return None
+    short = [value if len(value) <= _LONGEST_VALUE else _digest(value) for value in values]
+    return Values(msgspec.json.encode(short).decode())
 
 
 def _digest(value: str) -> str:
@@ -52,32 +87,39 @@ class Window:
         self.ends = ends
 
 
-class LimitCounters:
-    """The counters of one limit: a single one, or one for each list of values, in the order in which they end."""
+class LimitCounters(Holding):
+    """The counters of one limit.
 
-    __slots__ = ("by_values", "identity", "queued", "seconds", "shared", "single")
+    A single one, or one for each list of values, in the order in which they end.
+    """
+
+    __slots__ = ("by_values", "identity", "queued", "seconds", "shared", "single", "store_name")
 
     def __init__(self, identity: Identity) -> None:
+        super().__init__(Tenant(tenant_of(identity[0])))
         self.identity = identity
         self.seconds = identity[1]
         self.single: Window | None = None
-        self.by_values: OrderedDict[tuple[str, ...], Window] = OrderedDict()
+        self.by_values: OrderedDict[str | bytes, Window] = OrderedDict()
         self.shared: Window | None = None
         self.queued = False
+        self.store_name = ""
 
-    def live(self, values: tuple[str, ...], now: float) -> Window | None:
+    def live(self, values: Values | None, now: float) -> Window | None:
         """The window that a hit for ``values`` would be counted in; None if it would start a new one."""
-        window = self.by_values.get(values) if values else self.single
+        window = self.single if values is None else self.by_values.get(values.key)
         if window is not None and now < window.ends:
             return window
-        return self.shared if values and self.shared is not None and now < self.shared.ends else None
+        if values is None or self.shared is None:
+            return None
+        return self.shared if now < self.shared.ends else None
 
 
 class Ask(NamedTuple):
     """One counter that a request wants to be counted in: at most ``max_value`` with these ``hits``."""
 
     counters: LimitCounters
-    values: tuple[str, ...]
+    values: Values | None
     max_value: int
     hits: int
     name: str
@@ -91,30 +133,52 @@ class Standing(NamedTuple):
     reset: float
 
 
+class Note(NamedTuple):
+    """A limit of a tenant has nearly no room left.
+
+    If ``is_full``, new values of the limit ``identity`` share a counter from now on.
+    """
+
+    tenant: Tenant
+    identity: Identity
+    is_full: bool
+
+
 class Counters:
     """The counters of a set of limits.
 
-    ``bound`` is the most counters with values that are held. ``held``, ``expired`` and ``shared`` say how many are
-    held now, were removed after their end, and were opened for new values at the bound.
+    ``bound`` is how many bytes counters with values may take. ``held``, ``expired`` and ``shared`` say how
+    many are held now, were removed after their end, and were opened for new values at the bound. ``notes``
+    are what has to be told to a person, at most once a minute for each tenant, until somebody takes them.
     """
 
     def __init__(self, bound: int) -> None:
-        self.bound = bound
+        self.shares = Shares(bound)
         self.held = 0
         self.expired = 0
         self.shared = 0
+        self.notes: deque[Note] = deque(maxlen=16)
+        self._noted: dict[str, float] = {}
         self._limits: dict[Identity, LimitCounters] = {}
         # For each limit that holds counters with values, a time before which none of them ends.
         self._ends: list[tuple[float, int, LimitCounters]] = []
         self._tie = count()
 
     def keep(self, identities: Iterable[Identity]) -> dict[Identity, LimitCounters]:
-        """The counters of these limits; those of limits that were held before go on, all others are forgotten."""
-        self._limits = {key: self._limits.get(key) or LimitCounters(key) for key in identities}
-        kept = set(map(id, self._limits.values()))
-        self._ends = [entry for entry in self._ends if id(entry[2]) in kept]
-        heapify(self._ends)
+        """The counters of these limits.
+
+        Those of limits that were held before go on, all others are forgotten.
+        """
+        former = self._limits
+        self._limits = {key: former.get(key) or LimitCounters(key) for key in identities}
+        if former.keys() - self._limits.keys():
+            kept = set(map(id, self._limits.values()))
+            self._ends = [entry for entry in self._ends if id(entry[2]) in kept]
+            heapify(self._ends)
         self.held = sum(len(counters.by_values) for counters in self._limits.values())
+        with_values = [one for one in self._limits.values() if one.identity[3]]
+        self.shares.divide((tenant_of(one.identity[0]), one) for one in with_values)
+        self._noted = {name: until for name, until in self._noted.items() if name in self.shares.tenants}
         return self._limits
 
     def check_and_add(self, asks: Sequence[Ask], now: float) -> Ask | None:
@@ -122,11 +186,15 @@ class Counters:
 
         ``asks`` are of different limits. ``now`` never decreases from call to call.
         """
-        windows = []
-        for ask in asks:
-            window = ask.counters.live(ask.values, now)
-            if (ask.hits if window is None else ask.hits + window.hits) > ask.max_value:
-                return ask
+        windows: list[Window | None] = []
+        for counters, values, max_value, hits, _ in asks:
+            # As in LimitCounters.live: one request may ask for hundreds.
+            window = counters.single if values is None else counters.by_values.get(values.key)
+            if window is None or window.ends <= now:
+                shared = None if values is None else counters.shared
+                window = shared if shared is not None and now < shared.ends else None
+            if (hits if window is None else hits + window.hits) > max_value:
+                return asks[len(windows)]
             windows.append(window)
         for ask, window in zip(asks, windows, strict=True):
             if window is not None:
@@ -141,9 +209,10 @@ class Counters:
         while steps and ends and ends[0][0] <= now:
             steps -= 1
             counters = ends[0][2]
-            window = next(iter(counters.by_values.values()), None)
+            key, window = next(iter(counters.by_values.items()), (b"", None))
             if window is not None and window.ends <= now:
                 counters.by_values.popitem(last=False)
+                self.shares.give(counters, _size(key))
                 self.held -= 1
                 self.expired += 1
                 continue
@@ -155,27 +224,45 @@ class Counters:
     def _open(self, ask: Ask, now: float) -> None:
         counters, values = ask.counters, ask.values
         window = Window(ask.hits, now + counters.seconds)
-        if not values:
+        if values is None:
             counters.single = window
             return
-        if values in counters.by_values:
-            counters.by_values[values] = window
-            counters.by_values.move_to_end(values)
+        key = values.key
+        if key in counters.by_values:
+            counters.by_values[key] = window
+            counters.by_values.move_to_end(key)
             return
-        self.sweep(now, _SWEEP_STEPS)
-        if self.held >= self.bound:
+        if self._ends and self._ends[0][0] <= now:
+            self.sweep(now, _SWEEP_STEPS)
+        if not self.shares.take(counters, values.size):
             counters.shared = window
             self.shared += 1
+            self._note(counters, now, is_full=True)
             return
-        counters.by_values[values] = window
+        counters.by_values[key] = window
         self.held += 1
+        if not self.held % _LOOK_EVERY and self.shares.is_nearly_used(counters):
+            self._note(counters, now, is_full=False)
         if not counters.queued:
             counters.queued = True
             heappush(self._ends, (window.ends, next(self._tie), counters))
 
+    def _note(self, counters: LimitCounters, now: float, *, is_full: bool) -> None:
+        tenant = counters.tenant
+        if self._noted.get(tenant.name, now) <= now:
+            self._noted[tenant.name] = now + _NOTE_SECONDS
+            self.notes.append(Note(tenant, counters.identity, is_full))
+
+
+def _size(key: str | bytes) -> int:
+    return COUNTER_BYTES + getsizeof(key)
+
 
 def standings(asks: Iterable[Ask], now: float, *, limited: bool) -> list[Standing]:
-    """Where the counters of a decision stand after it, the most restrictive first; ties stay in their order."""
+    """Where the counters of a decision stand after it, the most restrictive first.
+
+    Ties stay in their order.
+    """
     found = []
     for ask in asks:
         window = ask.counters.live(ask.values, now)

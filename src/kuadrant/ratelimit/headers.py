@@ -15,10 +15,13 @@ _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
-    """Name and value of each header, from the standings of a decision: at least one, the most restrictive first.
+    """Name and value of each header, from the standings of a decision.
 
-    ``x-ratelimit-limit`` is the most restrictive limit, then every limit with its window and name, for example
-    ``5, 5;w=10;name="a", 100;w=60``. ``x-ratelimit-reset`` is in seconds, rounded up: at that time the window is over.
+    At least one, the most restrictive first.
+
+    ``x-ratelimit-limit`` is the most restrictive limit, then every limit with its window and name, for
+    example ``5, 5;w=10;name="a", 100;w=60``. ``x-ratelimit-reset`` is in seconds, rounded up: at that time
+    the window is over.
     """
     first = standings[0]
     limits = [str(first.ask.max_value)]

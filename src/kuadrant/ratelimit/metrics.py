@@ -14,23 +14,31 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from kuadrant.ratelimit.shares import NEARLY
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from prometheus_client import Metric
 
+    from kuadrant.ratelimit.caller_tokens import Callers
     from kuadrant.ratelimit.counters import Counters
+    from kuadrant.ratelimit.turns import Turns
 
 
 class Calls:
-    """The calls for one namespace; ``limited`` by the name of the limit that denied them."""
+    """The calls for one namespace.
 
-    __slots__ = ("authorized", "hits", "limited")
+    ``limited`` by the name of the limit that denied them, ``unknown`` for limits that are not held.
+    """
+
+    __slots__ = ("authorized", "hits", "limited", "unknown")
 
     def __init__(self) -> None:
         self.authorized = 0
         self.hits = 0
         self.limited: Counter[str] = Counter()
+        self.unknown = 0
 
 
 class Metrics(Collector):
@@ -40,23 +48,40 @@ class Metrics(Collector):
     Limitador's names lack the suffix that Prometheus wants of a counter, so those are exposed without a type.
     """
 
-    def __init__(self, counters: Counters, *, limit_names: bool) -> None:
+    def __init__(self, counters: Counters, turns: Turns, callers: Callers, *, limit_names: bool) -> None:
         self.namespaces: dict[str, Calls] = {}
         self.unlimited = Calls()
         self.errors: Counter[str] = Counter()
         self.calls = 0
+        self.closed = 0
         self.seconds = 0.0
         self._counters = counters
+        self._turns = turns
+        self._callers = callers
         self._limit_names = limit_names
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
-    def keep(self, namespaces: set[str]) -> None:
-        """Have these namespaces; what was counted for those that were there before goes on."""
-        self.namespaces = {name: self.namespaces.get(name) or Calls() for name in sorted(namespaces)}
+    def keep(self, names: Mapping[str, Collection[str]]) -> None:
+        """Have these namespaces, each with the names of its limits.
+
+        What was counted for those that were there before goes on.
+
+        What limits denied that are gone is counted without a name.
+        """
+        self.namespaces = {name: self.namespaces.get(name) or Calls() for name in sorted(names)}
+        for namespace, calls in self.namespaces.items():
+            for gone in calls.limited.keys() - set(names[namespace]) - {""} if calls.limited else ():
+                calls.limited[""] += calls.limited.pop(gone)
 
     def collect(self) -> Iterator[Metric]:
         """Everything, for a registry."""
+        yield from self._of_calls()
+        yield from self._of_service()
+        yield from self._of_callers()
+        yield from self._of_counters()
+
+    def _of_calls(self) -> Iterator[Metric]:
         label = ["limitador_namespace"]
         authorized = UntypedMetricFamily("authorized_calls", "Authorized calls", labels=label)
         hits = UntypedMetricFamily("authorized_hits", "Hits of authorized calls", labels=label)
@@ -74,6 +99,19 @@ class Metrics(Collector):
         yield authorized
         yield hits
         yield limited
+        unknown = CounterMetricFamily(
+            "kuadrant_ratelimit_unknown_limit_calls",
+            (
+                "Calls that asked for a limit of a policy that is not held, by namespace where limits of it "
+                "are held"
+            ),
+            labels=label,
+        )
+        for namespace, calls in (*self.namespaces.items(), ("", self.unlimited)):
+            unknown.add_metric([namespace], calls.unknown)
+        yield unknown
+
+    def _of_service(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("limitador_up", "Limitador is running", value=1)
         yield CounterMetricFamily(
             "kuadrant_ratelimit_unlimited_calls",
@@ -92,13 +130,62 @@ class Metrics(Collector):
             count_value=self.calls,
             sum_value=self.seconds,
         )
+        yield CounterMetricFamily(
+            "kuadrant_ratelimit_closed_connections",
+            "Connections that were closed because they held memory that was short, or were too many",
+            value=self.closed,
+        )
+        yield GaugeMetricFamily(
+            "kuadrant_ratelimit_waiting_calls",
+            "Calls of tenants that took more than their part of the time, waiting for their turn",
+            value=self._turns.waiting,
+        )
+
+    def _of_callers(self) -> Iterator[Metric]:
+        strangers = CounterMetricFamily(
+            "kuadrant_ratelimit_stranger_calls",
+            "Calls that do not show that they are of a gateway of this installation",
+            labels=["answer"],
+        )
+        strangers.add_metric(["served"], self._callers.served)
+        strangers.add_metric(["refused"], self._callers.refused)
+        yield strangers
+        yield GaugeMetricFamily(
+            "kuadrant_ratelimit_gateways_only",
+            "1 if none but gateways of this installation are served",
+            value=self._callers.is_strict,
+        )
+
+    def _of_counters(self) -> Iterator[Metric]:
+        shares = self._counters.shares
         yield GaugeMetricFamily(
             "kuadrant_ratelimit_counters", "Counters with values held", value=self._counters.held
         )
         yield GaugeMetricFamily(
-            "kuadrant_ratelimit_counters_bound",
-            "The most counters with values held",
-            value=self._counters.bound,
+            "kuadrant_ratelimit_counter_bytes", "Memory of counters with values", value=shares.held
+        )
+        yield GaugeMetricFamily(
+            "kuadrant_ratelimit_counter_bytes_bound",
+            "The most memory of counters with values",
+            value=shares.bound,
+        )
+        use = GaugeMetricFamily(
+            "kuadrant_ratelimit_share_used_ratio",
+            (
+                "How much of the memory that it may have a tenant's fullest limit has: at 1 its new "
+                "values share "
+                "a counter"
+            ),
+            labels=["tenant"],
+        )
+        used = {name: shares.tenants_use(tenant) for name, tenant in shares.tenants.items()}
+        for name, ratio in used.items():
+            use.add_metric([name], ratio)
+        yield use
+        yield GaugeMetricFamily(
+            "kuadrant_ratelimit_shares_nearly_used",
+            "Tenants with a limit whose counters take more than 80 % of what they may",
+            value=sum(ratio >= NEARLY for ratio in used.values()),
         )
         yield CounterMetricFamily(
             "kuadrant_ratelimit_counters_expired",

@@ -1,12 +1,14 @@
-"""Counters in a Redis or Valkey, which several processes share: the rule of ``kuadrant.ratelimit.counters`` in one script.
+"""Counters in a Redis or Valkey, which several processes share.
 
-A script runs alone, so nothing comes between the check of all counters of a request and their increase. A counter is a
-number that the store forgets when its window is over; which requests it counts is in its name, so that every process
-finds the same ones. The store has to keep what it holds (``maxmemory-policy noeviction``): a counter that it throws away
-begins anew.
+The rule of ``kuadrant.ratelimit.counters`` in one script.
 
-Without an answer nothing is decided (``StoreError``): the caller's failure mode decides. Whether such a request was counted
-is not known. It is not asked again, since it could be counted twice.
+A script runs alone, so nothing comes between the check of all counters of a request and their increase. A
+counter is a number that the store forgets when its window is over; which requests it counts is in its name,
+so that every process finds the same ones. The store has to keep what it holds (``maxmemory-policy
+noeviction``): a counter that it throws away begins anew.
+
+Without an answer nothing is decided (``StoreError``): the caller's failure mode decides. Whether such a
+request was counted is not known. It is not asked again, since it could be counted twice.
 """
 
 from __future__ import annotations
@@ -14,23 +16,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from kuadrant.ratelimit.counters import Standing
+from kuadrant.ratelimit.sparingly import Sparingly
+from kuadrant.ratelimit.store_address import AddressError, parse
+from kuadrant.ratelimit.store_queue import Gate
+from kuadrant.tasks import keep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kuadrant.api.limitador import Identity
-    from kuadrant.ratelimit.counters import Ask
+    from kuadrant.ratelimit.counters import Ask, LimitCounters
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,8 +44,8 @@ _RECOVERY_SECONDS: Final = 0.1
 _MOST: Final = 2**53
 _LONGEST_MILLISECONDS: Final = 100 * 366 * 24 * 3600 * 1000
 
-# KEYS are the counters; ARGV has the most, the hits and the window in milliseconds for each of them. Returns the position of
-# the first counter that has no room (0 if all have), then hits and milliseconds left of each.
+# KEYS are the counters; ARGV has the most, the hits and the window in milliseconds for each of them. Returns
+# the position of the first counter that has no room (0 if all have), then hits and milliseconds left of each.
 _SCRIPT: Final = """
 local denied = 0
 local hits, left = {}, {}
@@ -74,33 +78,37 @@ class StoreError(Exception):
 
 
 class RedisStore:
-    """The counters in the store at ``url`` (``redis://`` or ``rediss://``, with user and password if it wants them).
+    """The counters in the store at ``url``.
 
-    An answer that takes longer than ``timeout`` seconds is none. After a failure every request is refused at once until the
-    store answers again, which is tried ten times a second.
+    That is ``redis://`` or ``rediss://``, with user and password if it wants them.
+
+    An answer that takes longer than ``timeout`` seconds is none. After a failure every request is refused at
+    once until the store answers again, which is tried ten times a second. A store that answers that it does
+    not count (its memory is full, it is a replica) is asked again: where a counter has no room it can tell.
 
     Raises:
-        StoreError: ``url`` is not such an address.
+        StoreError: ``url`` is not such an address (``kuadrant.ratelimit.store_address``).
     """
 
     def __init__(self, url: str, *, timeout: float = 0.25) -> None:
         try:
-            pool = BlockingConnectionPool.from_url(
-                url,
-                max_connections=_CONNECTIONS,
-                timeout=timeout,
-                socket_timeout=timeout,
-                socket_connect_timeout=timeout,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except ValueError:
-            # What the library says may hold a part of the password.
-            raise StoreError(
-                "the address of the store is not one like redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]"
-            ) from None
+            address = parse(url)
+        except AddressError as error:
+            raise StoreError(f"the address of the store {error}") from None
+        options = address.options() | ({"connection_class": SSLConnection} if address.tls else {})
+        pool = BlockingConnectionPool(
+            max_connections=_CONNECTIONS,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+            **options,
+        )
+        self._gate = Gate(_CONNECTIONS, timeout)
         self._redis = Redis(connection_pool=pool)
         self._script = self._redis.register_script(_SCRIPT)
         self._recovering: asyncio.Task[None] | None = None
+        self._sparingly = Sparingly()
         self.problem: str | None = None
         """Why the store cannot be asked; None as far as is known that it can."""
 
@@ -115,11 +123,16 @@ class RedisStore:
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreError(_text(error)) from None
 
-    async def check_and_add(self, asks: Sequence[Ask]) -> tuple[Ask | None, list[Standing]]:
-        """Count the hits of all ``asks``, or none of them; return the first without room and where all stand afterwards.
+    async def check_and_add(self, asks: Sequence[Ask], tenant: str = "") -> tuple[Ask | None, list[Standing]]:
+        """Count the hits of all ``asks``, or none of them.
+
+        Return the first without room and where all stand afterwards.
+
+        Where more want to ask than there are connections, tenants take turns.
 
         Raises:
             StoreError: it is not known.
+            BusyError: there was no connection in time; nothing is counted.
         """
         if self.problem is not None:
             raise StoreError(self.problem)
@@ -128,7 +141,11 @@ class RedisStore:
             milliseconds = min(ask.counters.seconds * 1000, _LONGEST_MILLISECONDS)
             numbers += (min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), milliseconds)
         try:
-            answer = await self._script(keys=[_key(ask) for ask in asks], args=numbers)
+            async with self._gate.through(tenant):
+                answer = await self._script(keys=[_key(ask) for ask in asks], args=numbers)
+        except ResponseError as error:
+            self._tell_refusal(_text(error))
+            raise StoreError(_text(error)) from None
         except (RedisError, OSError, TimeoutError) as error:
             self._fail(_text(error))
             raise StoreError(_text(error)) from None
@@ -146,11 +163,17 @@ class RedisStore:
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
 
+    def _tell_refusal(self, problem: str) -> None:
+        if self._sparingly.may("refusal", asyncio.get_running_loop().time()):
+            _LOGGER.error("the store does not count, what it decides about is refused: %s", problem)
+
     def _fail(self, problem: str) -> None:
         self.problem = problem
         if self._recovering is None or self._recovering.done():
             _LOGGER.error("the store does not answer, what it decides about is refused: %s", problem)
-            self._recovering = asyncio.get_running_loop().create_task(self._recover())
+            self._recovering = asyncio.get_running_loop().create_task(
+                keep("the recovery of the store", self._recover, ends=True)
+            )
 
     async def _recover(self) -> None:
         """Try until the store answers; the connections from before are not used again."""
@@ -173,13 +196,17 @@ def _text(error: Exception) -> str:
 
 
 def _key(ask: Ask) -> str:
-    name = _name(ask.counters.identity)
-    return name + msgspec.json.encode(ask.values).decode() if ask.values else name
+    counters = ask.counters
+    name = counters.store_name or _name(counters)
+    return name if ask.values is None else name + ask.values.text
 
 
-@lru_cache(maxsize=16384)
-def _name(identity: Identity) -> str:
-    """The name of a limit's counters; those of one namespace are in one slot of a cluster of stores."""
-    namespace, seconds, conditions, variables = identity
+def _name(counters: LimitCounters) -> str:
+    """The name of a limit's counters, kept with them.
+
+    Those of one namespace are in one slot of a cluster of stores.
+    """
+    namespace, seconds, conditions, variables = counters.identity
     content = msgspec.json.encode((seconds, sorted(conditions), sorted(variables)))
-    return f"kuadrant:{{{namespace}}}:{blake2b(content, digest_size=12).hexdigest()}"
+    counters.store_name = f"kuadrant:{{{namespace}}}:{blake2b(content, digest_size=12).hexdigest()}"
+    return counters.store_name

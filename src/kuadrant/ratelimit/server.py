@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import grpc  # type: ignore[import-untyped]
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from kuadrant.ratelimit import connection_bounds as door
+from kuadrant.ratelimit.question import MOST_BYTES
 from kuadrant.ratelimit.service import SERVICE
+from kuadrant.tasks import keep
 
 if TYPE_CHECKING:
     from kuadrant.ratelimit.service import RateLimitService
@@ -18,14 +21,29 @@ Core = Literal["native", "grpcio"]
 
 _OPTIONS = (
     # A request is a few hundred bytes; a large one would keep all others waiting.
-    ("grpc.max_receive_message_length", 1 << 20),
+    ("grpc.max_receive_message_length", MOST_BYTES),
+    # Tracing headers and what a proxy adds.
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    # Of one connection. A proxy that needs more opens another one.
+    ("grpc.max_concurrent_streams", 256),
+    # A peer that is gone without a word is not waited for.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
     # Without this, two processes on one port would share it and each would count by itself.
     ("grpc.so_reuseport", 0),
-    # A proxy may ping as often as it likes; grpcio would close the connection of one that does while it is idle.
+    # A proxy may ping as often as it likes; grpcio would close the connection of one that does while it is
+    # idle.
     ("grpc.http2.max_ping_strikes", 0),
 )
 # The native core closes connections without writing what handlers have just returned: give it time to.
 _FLUSH_SECONDS = 0.1
+_DOOR = "the look at connections"
+
+
+_MEMORY = 384 << 20
+"""What the process may take where its container has no bound."""
 
 
 def best_core() -> Core:
@@ -33,15 +51,28 @@ def best_core() -> Core:
     return "grpcio" if importlib.util.find_spec("pygrpc_native") is None else "native"
 
 
-def make_server(service: RateLimitService, host: str, port: int, core: Core | None = None) -> Server:
-    """A server for ``service`` at ``host`` and ``port`` (0 for any free one), not yet bound."""
-    return Server(service, host, port, best_core() if core is None else core)
+def make_server(
+    service: RateLimitService,
+    host: str,
+    port: int,
+    core: Core | None = None,
+    *,
+    most_memory: int | None = None,
+) -> Server:
+    """A server for ``service`` at ``host`` and ``port`` (0 for any free one), not yet bound.
+
+    Above ``most_memory`` bytes of the process (three quarters of what its container may take, by default)
+    connections that hold memory are closed.
+    """
+    most = door.most_memory(_MEMORY) if most_memory is None else most_memory
+    return Server(service, host, port, best_core() if core is None else core, most)
 
 
 class Server:
     """Serves a rate limit service and ``grpc.health.v1.Health``, without TLS, from ``start`` to ``stop``."""
 
-    def __init__(self, service: RateLimitService, host: str, port: int, core: Core) -> None:
+    def __init__(self, service: RateLimitService, host: str, port: int, core: Core, most_memory: int) -> None:
+        self._most_memory = most_memory
         self.host = host
         self.port = port
         self.core = core
@@ -49,6 +80,7 @@ class Server:
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self._stopping = False
+        self._door: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Bind and serve; afterwards ``port`` is the bound one.
@@ -71,17 +103,25 @@ class Server:
         await server.start()
         self._server = server
         self.port = port
+        if door.can_look():
+            looking = door.Door(port, self._most_memory, closed=self._service.note_closed)
+            self._door = asyncio.get_running_loop().create_task(keep(_DOOR, looking.run), name=_DOOR)
         for name in ("", SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, grace: float) -> None:
-        """Refuse new calls, answer those that were counted, then close within ``grace`` seconds; nothing if not started."""
+        """Refuse new calls, answer those that were counted, then close within ``grace`` seconds.
+
+        Nothing if not started.
+        """
         if self._server is None:
             return
         self._stopping = True
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(min(grace, _FLUSH_SECONDS))
         await self._server.stop(grace)
+        if self._door is not None:
+            self._door.cancel()
 
     async def _should_rate_limit(self, request: bytes, context: grpc.aio.ServicerContext) -> bytes:
         if self._stopping:

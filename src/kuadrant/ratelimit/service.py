@@ -1,69 +1,70 @@
-"""Envoy's rate limit service (``envoy.service.ratelimit.v3``) with Limitador's rule, for any gRPC server for asyncio."""
+"""Envoy's rate limit service (``envoy.service.ratelimit.v3``) with Limitador's rule.
+
+It fits any gRPC server for asyncio.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
-import grpc  # type: ignore[import-untyped]
-from google.protobuf.message import DecodeError
 from prometheus_client import generate_latest
 
-from kuadrant.envoy_api import message
-from kuadrant.ratelimit.conditions import EvaluationError
+from kuadrant.api.limit_validity import Expressions
+from kuadrant.api.limitador import union
+from kuadrant.ratelimit.answers import INTERNAL, OK, OVER_LIMIT, error_answer, with_headers
+from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
 from kuadrant.ratelimit.counters import Counters, most_restrictive_first, standings
-from kuadrant.ratelimit.headers import rate_limit_headers
-from kuadrant.ratelimit.limits import NamespaceLimits, compile_limits
+from kuadrant.ratelimit.left_out_limits import LeftOutLimits
+from kuadrant.ratelimit.limits import (
+    InvalidLimitsError,
+    UnansweredError,
+    compile_limits,
+    compile_namespaces,
+    hold_namespaces,
+)
 from kuadrant.ratelimit.metrics import Metrics
-from kuadrant.ratelimit.redis_store import StoreError
+from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
+from kuadrant.ratelimit.shares import tenant_of
+from kuadrant.ratelimit.sparingly import Sparingly
+from kuadrant.ratelimit.turns import Turns
+from kuadrant.ratelimit.unknown import UnknownLimitError, UnknownLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    import grpc  # type: ignore[import-untyped]
     from prometheus_client import CollectorRegistry
 
-    from kuadrant.api.limitador import Limit
+    from kuadrant.api.limitador import LeftOut, Limit
     from kuadrant.ratelimit.counters import Ask, Standing
-    from kuadrant.ratelimit.metrics import Calls
+    from kuadrant.ratelimit.limits import CompiledLimits, HeldNamespace
     from kuadrant.ratelimit.redis_store import RedisStore
+    from kuadrant.ratelimit.unknown import UnknownLimit
 
 SERVICE = "envoy.service.ratelimit.v3.RateLimitService"
 
+COUNTER_BYTES: Final = 160 << 20
+"""What counters with values may take by default."""
+
 _LOGGER = logging.getLogger(__name__)
-
-_Request: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
-_Response: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
-# The two answers without headers never change: they are encoded once.
-_OK: bytes = _Response(overall_code="OK").SerializeToString()
-_OVER_LIMIT: bytes = _Response(overall_code="OVER_LIMIT").SerializeToString()
-
-
-# What a request asks for depends on nothing but its bytes and the limits, and gateways ask the same again and again.
-_MOST_REMEMBERED = 4096
-_LONGEST_REMEMBERED = 1024
-
-
-class InvalidRequestError(ValueError):
-    """A request is not one that can be decided; the text says why."""
-
-
-class _Question(NamedTuple):
-    """A request, looked up: where its answer is counted, the counters of the limits that apply, and what it costs."""
-
-    calls: Calls
-    asks: Sequence[Ask]
-    hits: int
 
 
 class RateLimitService:
     """Decides requests by a set of limits, which can be replaced at any time.
 
     It belongs to one thread: that of the event loop which serves it. ``clock`` is monotonic, in seconds. With
-    ``headers``, which may be set at any time, answers carry ``x-ratelimit-*``. ``max_counters`` bounds the counters of
-    limits that have variables (about 350 bytes each; see ``kuadrant.ratelimit.counters`` for what happens at the bound).
-    With ``limit_names``, ``limited_calls`` has a label with the limit's name. With ``store``, which may be set at any time,
-    requests are counted there.
+    ``headers``, which may be set at any time, answers carry ``x-ratelimit-*``. ``counter_bytes`` bounds the
+    memory of the counters of limits that have variables (see ``kuadrant.ratelimit.counters`` for what happens
+    at the bound). With ``limit_names``, ``limited_calls`` has a label with the limit's name. With ``store``,
+    which may be set at any time, requests are counted there.
+
+    ``callers`` say who may ask: everybody, unless they hold a key.
+
+    A request that asks for a limit that is wrong and not held, or for any limit of a policy that is not held,
+    is an error and counted nowhere: the caller's failure mode decides.
 
     Raises:
         InvalidLimitsError: Some of ``limits`` are wrong.
@@ -75,86 +76,168 @@ class RateLimitService:
         *,
         clock: Callable[[], float] = time.monotonic,
         headers: bool = False,
-        max_counters: int = 500_000,
+        counter_bytes: int = COUNTER_BYTES,
         limit_names: bool = False,
+        callers: Callers | None = None,
     ) -> None:
         self._clock = clock
         self.headers = headers
         self.store: RedisStore | None = None
-        self._counters = Counters(max_counters)
-        self._metrics = Metrics(self._counters, limit_names=limit_names)
-        self._namespaces: dict[str, NamespaceLimits] = {}
-        self._questions: dict[bytes, _Question] = {}
+        self.callers = callers or Callers()
+        self._left_out = LeftOutLimits()
+        self._expressions = Expressions()
+        self._counters = Counters(counter_bytes)
+        self._turns = Turns()
+        self._unknown = UnknownLimits()
+        self._sparingly = Sparingly()
+        self._sparingly_of_defects = Sparingly()
+        self._metrics = Metrics(self._counters, self._turns, self.callers, limit_names=limit_names)
+        self._namespaces: dict[str, HeldNamespace] = {}
+        self._tenants: dict[bytes, str] = {}
+        self._questions = Questions()
         self.replace(limits)
 
     def replace(self, limits: Iterable[Limit]) -> None:
         """Have these limits from the next request on; counters of limits that stay go on counting.
 
-        A limit stays if its namespace, seconds, conditions and variables do; its ``max_value`` and name may change.
+        A limit stays if its namespace, seconds, conditions and variables do; its ``max_value`` and name may
+        change.
 
         Raises:
             InvalidLimitsError: Some of them are wrong; each is named, and nothing has changed.
         """
-        compiled = compile_limits(limits)
-        counters = self._counters.keep(compiled)
-        by_namespace: dict[str, list[Any]] = {}
-        for key, limit in compiled.items():
-            by_namespace.setdefault(limit.limit.namespace, []).append((limit, counters[key]))
-        self._namespaces = {name: NamespaceLimits(found) for name, found in by_namespace.items()}
-        self._metrics.keep(set(by_namespace))
-        self._questions.clear()
+        limits = tuple(limits)
+        compiled = compile_namespaces(limits, self._namespaces, self._expressions)
+        if any(one.problems for one in compiled.values()):
+            raise InvalidLimitsError(compile_limits(limits, self._expressions).problems)
+        self._hold(compiled, LeftOutLimits())
 
-    def decide(self, request: bytes) -> bytes:
+    def take(self, limits: Iterable[Limit], unreadable: Iterable[LeftOut] = ()) -> tuple[LeftOut, ...]:
+        """Have those of these limits that can be held, as ``replace`` does.
+
+        Returns those that cannot, ``unreadable`` among them.
+
+        Questions for a limit of a policy that was left out are errors. One that no question can be known by
+        (Limitador's own users write such) leaves its namespace with the former limits beside the new ones, so
+        that none of them is lost by a mistake; where there are none, all questions for that namespace are
+        errors.
+        """
+        compiled = compile_namespaces(limits, self._namespaces, self._expressions)
+        left_out = (*unreadable, *chain.from_iterable(one.left_out for one in compiled.values()))
+        nameless = {one.namespace for one in left_out if not one.keys}
+        unsure = nameless - (self._namespaces.keys() - self._left_out.unsure)
+        for name in nameless & self._namespaces.keys():
+            wanted = compiled[name].wanted if name in compiled else ()
+            compiled[name] = compile_limits(
+                union(wanted, self._namespaces[name].compiled.wanted), self._expressions
+            )
+        self._hold(compiled, LeftOutLimits(left_out, unsure))
+        return left_out
+
+    def _hold(self, compiled: Mapping[str, CompiledLimits], left_out: LeftOutLimits) -> None:
+        held = {name: one for name, one in compiled.items() if one.held}
+        counters = self._counters.keep(chain.from_iterable(one.held for one in held.values()))
+        self._namespaces = hold_namespaces(held, self._namespaces, counters)
+        self._tenants = {name.encode(): tenant_of(name) for name in held}
+        self._metrics.keep({name: one.names for name, one in held.items()})
+        self._questions.clear()
+        self._left_out = left_out
+        self._unknown.drop(lambda limit: not self._missing(limit.namespace, (limit.key,)))
+
+    def decide(self, request: bytes, gateway: str | None = None) -> bytes:
         """The encoded ``RateLimitResponse`` to an encoded ``RateLimitRequest``, counted as it says.
 
+        ``gateway`` is the one of ours that asks, None if that is not known.
+
         Raises:
-            InvalidRequestError: It is no such message, has no domain, or gives hits back.
-            EvaluationError: An expression of a limit fails on it.
+            InvalidRequestError: It is none that can be asked (``kuadrant.ratelimit.question.read``), or not
+            by that gateway. UnknownLimitError: It asks for a limit of a policy that is not held. WorkError:
+            It would cost more than one request may. EvaluationError: An expression of a limit fails on it.
         """
         now = self._clock()
-        question = self._looked_up(request)
-        denied = self._counters.check_and_add(question.asks, now)
-        self._count(question, denied)
-        if self.headers and question.asks:
-            headers = rate_limit_headers(standings(question.asks, now, limited=denied is not None))
-            answer = _with_headers(limited=denied is not None, headers=headers)
-        else:
-            answer = _OK if denied is None else _OVER_LIMIT
-        self._metrics.seconds += self._clock() - now
-        return answer
+        question = None
+        try:
+            question = self._looked_up(request, gateway, now)
+            denied = self._counters.check_and_add(question.asks, now)
+            self._count(question, denied)
+            if self.headers and question.asks:
+                found = standings(question.asks, now, limited=denied is not None)
+                return with_headers(found, limited=denied is not None)
+            return OK if denied is None else OVER_LIMIT
+        finally:
+            self._spent(self._tenant(request) if question is None else question.tenant, now)
 
-    async def decide_by_store(self, request: bytes, store: RedisStore) -> bytes:
+    async def decide_by_store(self, request: bytes, store: RedisStore, gateway: str | None = None) -> bytes:
         """The same as ``decide``, counted in ``store``.
 
         Raises:
             StoreError: The store did not answer.
+            BusyError: The tenant has as many questions to the store under way as one may.
         """
         now = self._clock()
-        question = self._looked_up(request)
+        try:
+            question = self._looked_up(request, gateway, now)
+        finally:
+            self._spent(self._tenant(request), now)
         denied = None
         found: Sequence[Standing] = ()
         if question.asks:
-            denied, found = await store.check_and_add(question.asks)
+            denied, found = await store.check_and_add(question.asks, question.tenant)
         self._count(question, denied)
         if self.headers and found:
             ordered = most_restrictive_first(found, limited=denied is not None)
-            answer = _with_headers(limited=denied is not None, headers=rate_limit_headers(ordered))
-        else:
-            answer = _OK if denied is None else _OVER_LIMIT
-        self._metrics.seconds += self._clock() - now
-        return answer
+            return with_headers(ordered, limited=denied is not None)
+        return OK if denied is None else OVER_LIMIT
 
-    def _looked_up(self, request: bytes) -> _Question:
+    def _looked_up(self, request: bytes, gateway: str | None, now: float) -> Question:
         question = self._questions.get(request)
         if question is None:
-            question = self._question(request)
-            if len(request) <= _LONGEST_REMEMBERED:
-                if len(self._questions) >= _MOST_REMEMBERED:
-                    self._questions.clear()
-                self._questions[request] = question
+            question = self._question(request, now)
+            self._questions.put(request, question)
+        if gateway is not None and not question.is_of_gateway:
+            raise InvalidRequestError(f"no gateway of ours is told to ask so, and {gateway:.300} is one")
         return question
 
-    def _count(self, question: _Question, denied: Ask | None) -> None:
+    def _question(self, request: bytes, now: float) -> Question:
+        asked = read(request)
+        if asked.domain in self._left_out.unsure:
+            raise UnknownLimitError(asked.domain, ("one that was left out",))
+        if missing := self._missing(asked.domain, asked.keys):
+            self._note_unknown(asked.domain, missing, now)
+            raise UnknownLimitError(asked.domain, missing)
+        most = max(asked.hits)
+        held = self._namespaces.get(asked.domain)
+        if held is None:
+            return Question(self._metrics.unlimited, (), most, "", asked.is_of_gateway)
+        try:
+            asks = held.limits.asks(asked.descriptors, asked.hits)
+        except UnansweredError as error:
+            self._note_unknown(asked.domain, error.keys, now)
+            raise UnknownLimitError(asked.domain, error.keys) from None
+        calls = self._metrics.namespaces[asked.domain]
+        tenant = self._tenants[asked.domain.encode()]
+        return Question(calls, asks, most, tenant, asked.is_of_gateway)
+
+    def _missing(self, domain: str, keys: Sequence[str]) -> list[str]:
+        """Those of ``keys`` that stand for limits of policies that are not held, or not whole."""
+        namespace = self._namespaces.get(domain)
+        held = frozenset[str]() if namespace is None else namespace.limits.keys
+        return [key for key in keys if key not in held or self._left_out.has(domain, key)]
+
+    def _note_unknown(self, domain: str, keys: Sequence[str], now: float) -> None:
+        self._metrics.namespaces.get(domain, self._metrics.unlimited).unknown += 1
+        for key in keys:
+            limit = self._unknown.note(domain, key, now)
+            if limit is not None and self._sparingly.may(str(limit), now):
+                _LOGGER.error(
+                    "a limit is asked for that is not held, such requests are errors: %r", str(limit)
+                )
+
+    def unknown_limits(self) -> tuple[UnknownLimit, ...]:
+        """The limits that were asked for in the last minute and are not held: a bounded number, in order."""
+        return self._unknown.recent(self._clock())
+
+    def _count(self, question: Question, denied: Ask | None) -> None:
         if denied is None:
             question.calls.authorized += 1
             question.calls.hits += question.hits
@@ -162,26 +245,37 @@ class RateLimitService:
             question.calls.limited[denied.name] += 1
         self._metrics.calls += 1
 
-    def _question(self, request: bytes) -> _Question:
-        try:
-            asked = _Request.FromString(request)
-        except DecodeError:
-            raise InvalidRequestError("not a RateLimitRequest") from None
-        domain: str = asked.domain
-        if not domain:
-            raise InvalidRequestError("domain: is empty")
-        default = asked.hits_addend or 1
-        descriptors, hits = [], []
-        for descriptor in asked.descriptors:
-            if descriptor.is_negative_hits:
-                raise InvalidRequestError("descriptors: is_negative_hits is not supported")
-            descriptors.append({entry.key: entry.value for entry in descriptor.entries})
-            hits.append(descriptor.hits_addend.value if descriptor.HasField("hits_addend") else default)
-        hits = hits or [default]
-        limits = self._namespaces.get(domain)
-        if limits is None:
-            return _Question(self._metrics.unlimited, (), max(hits))
-        return _Question(self._metrics.namespaces[domain], limits.asks(descriptors, hits), max(hits))
+    def _tenant(self, request: bytes) -> str:
+        """Whose request it is, as far as can be told without reading it.
+
+        Those of nobody that is known are one.
+        """
+        return self._tenants.get(domain_of(request), "")
+
+    def _spent(self, tenant: str, began: float) -> None:
+        ended = self._clock()
+        self._metrics.seconds += ended - began
+        self._turns.spent(tenant, ended - began, ended)
+        if self._counters.notes:
+            self._tell_of_shares()
+
+    def _tell_of_shares(self) -> None:
+        while self._counters.notes:
+            tenant, identity, is_full = self._counters.notes.popleft()
+            _LOGGER.warning(
+                (
+                    "counters of %.300r take %d KiB, %s; last one in %.300r, of a limit of %d s with the "
+                    "variables %.600r"
+                ),
+                tenant.name,
+                tenant.held // 1024,
+                "all that they may: new values share a counter"
+                if is_full
+                else "more than 80 % of what they may",
+                identity[0],
+                identity[1],
+                sorted(identity[3]),
+            )
 
     async def ShouldRateLimit(self, request: bytes, context: grpc.aio.ServicerContext) -> bytes:  # noqa: N802 - the method's name in Envoy's API
         """Answer one call. What cannot be decided is an error, so that the caller's failure mode decides.
@@ -189,18 +283,29 @@ class RateLimitService:
         Envoy takes an answer with the code ``UNKNOWN`` for an ``OK``, so that is never sent.
         """
         try:
+            gateway = None
+            if self.callers.is_on:
+                metadata = metadata_of(context)
+                gateway = self.callers.known(metadata) or await self.callers.judge(metadata)
+            known = self._questions.get(request)
+            tenant = self._tenant(request) if known is None else known.tenant
+            if self._turns.must_wait(tenant):
+                await self._turns.wait(tenant)
             if self.store is None:
-                return self.decide(request)
-            return await self.decide_by_store(request, self.store)
-        except InvalidRequestError as error:
-            code, details = grpc.StatusCode.INVALID_ARGUMENT, str(error)
-        except (EvaluationError, StoreError) as error:
-            code, details = grpc.StatusCode.UNAVAILABLE, str(error)
-        except Exception:
-            _LOGGER.exception("a rate limit request could not be decided")
-            code, details = grpc.StatusCode.INTERNAL, "internal error"
+                return self.decide(request, gateway)
+            return await self.decide_by_store(request, self.store, gateway)
+        except Exception as error:
+            code, details = error_answer(error)
+            if isinstance(error, StrangerError) and self._sparingly.may("strangers", self._clock()):
+                _LOGGER.warning("somebody asks who is no gateway of this installation, and is refused")
+            elif code is INTERNAL and self._sparingly_of_defects.may("defect", self._clock()):
+                _LOGGER.exception("a rate limit request could not be decided")
         self._metrics.errors[code.name] += 1
         return await context.abort(code, details)  # type: ignore[no-any-return] # it raises
+
+    def note_closed(self) -> None:
+        """Count a connection that was closed for what it held, or because there were too many."""
+        self._metrics.closed += 1
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -210,11 +315,3 @@ class RateLimitService:
     def metrics(self) -> bytes:
         """The metrics in Prometheus's text format."""
         return generate_latest(self._metrics.registry)
-
-
-def _with_headers(*, limited: bool, headers: list[tuple[str, str]]) -> bytes:
-    response = _Response(overall_code="OVER_LIMIT" if limited else "OK")
-    for key, value in headers:
-        response.response_headers_to_add.add(key=key, value=value)
-    encoded: bytes = response.SerializeToString()
-    return encoded

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
@@ -11,17 +10,22 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge
 
 from kuadrant import log
+from kuadrant.api.caller_token import mark_of
 from kuadrant.api.limitador import Limitador, LimitadorPorts, LimitadorService, storage_secret
 from kuadrant.kube.client import ConfigurationError, find_access
 from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
 from kuadrant.kube.store import Store
 from kuadrant.operations import OperationsServer
-from kuadrant.ratelimit import RateLimitService, make_server
+from kuadrant.process import collect_garbage_rarely, set_by
+from kuadrant.ratelimit import Callers, RateLimitService, make_server
+from kuadrant.ratelimit_follower.asked_in_vain import AskedInVain
+from kuadrant.ratelimit_follower.caller_keys_follower import CallersFollower
 from kuadrant.ratelimit_follower.holder import Holder
 from kuadrant.ratelimit_follower.status import MANAGER
 from kuadrant.ratelimit_follower.storage import Storage
 from kuadrant.ratelimit_follower.writer import StatusWriter
+from kuadrant.tasks import keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +43,9 @@ LIMITADORS: Final = Kind(
 )
 
 DRAIN_SECONDS = 6.0
-"""How long everything is still answered after it was said that the process ends: until those who ask are elsewhere.
+"""How long everything is still answered after it was said that the process ends.
+
+Until those who ask are elsewhere.
 
 Nodes take a second or two to lead new connections to another pod, and gateways use a connection for four.
 """
@@ -49,13 +55,8 @@ GRACE_SECONDS = 2.0
 
 async def run(settings: RatelimitSettings) -> int:
     """Serve the limits of a resource until SIGINT or SIGTERM; return the exit code."""
-    # By default the collector looks through all limits again and again while thousands of new ones are made, which takes
-    # twice as long as making them.
-    gc.set_threshold(100_000, 50, 100)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    collect_garbage_rarely()
+    stop = set_by((signal.SIGINT, signal.SIGTERM))
     try:
         access = find_access(None if settings.kubeconfig is None else str(settings.kubeconfig))
         async with access.connect() as client:
@@ -71,18 +72,27 @@ class Process:
 
     def __init__(self, settings: RatelimitSettings, namespace: str, client: httpx2.AsyncClient) -> None:
         self._key = (namespace, settings.name)
-        self._service = RateLimitService()
+        self._callers = CallersFollower(self._key, LIMITADORS.path(self._key), client)
+        callers = Callers(self._callers.confirm)
+        self._service = RateLimitService(counter_bytes=settings.counter_memory << 20, callers=callers)
+        self._callers.tell(callers)
         self._server = make_server(self._service, settings.address, settings.port)
         store = Store()
         self._table = store.add(LIMITADORS)
         store.listen(self._take)
         self._follower = Follower(LIMITADORS, store, client, only=self._key)
         self._holder = Holder(self._key, self._service)
+        self._in_vain = AskedInVain(self._service, self._tell)
         self._storage = Storage(namespace, client, self._service, self._look)
         host = settings.service_host or f"limitador-{settings.name}.{namespace}.svc.cluster.local"
         ports = LimitadorPorts(grpc=settings.port, http=settings.operations_port)
         self._writer = StatusWriter(
-            self._key, self._table, self._holder, LimitadorService(host, ports), client
+            self._key,
+            self._table,
+            self._holder,
+            self._in_vain,
+            service=LimitadorService(host, ports),
+            client=client,
         )
         self._operations = OperationsServer(
             {"/metrics": (CONTENT_TYPE_LATEST, self._service.metrics)},
@@ -121,9 +131,13 @@ class Process:
             parts = {
                 asyncio.create_task(part)
                 for part in (
-                    self._follower.run(),
-                    self._writer.run(),
-                    self._storage.run(),
+                    # Without any of these the limits that are held go on to be served.
+                    keep("following the resource", self._follower.run),
+                    keep("writing the status", self._writer.run, again=self._look),
+                    keep("the choice of the store", self._storage.run, again=self._look),
+                    keep("following the key", self._callers.follow),
+                    keep("the look at who may ask", self._callers.look_again),
+                    keep("the word of limits asked for in vain", self._in_vain.run),
                     self._serve(),
                     _wait(stop),
                 )
@@ -154,11 +168,12 @@ class Process:
         if self._key in self._table.unreadable:
             return
         limitador = self._table.get(*self._key)
+        self._callers.mark("" if limitador is None else mark_of(limitador.metadata.annotations))
         try:
             if limitador is None or self._storage.has(storage_secret(limitador.spec.storage)):
                 self._holder.take(limitador)
             elif self._storage.problem is not None:
-                self._holder.refuse(limitador, self._storage.problem)
+                self._holder.refuse(self._storage.problem)
             else:
                 return
         except Exception:
@@ -168,6 +183,9 @@ class Process:
         self._writer.look()
         if self._holder.generation is not None:
             self._holds.set()
+
+    def _tell(self) -> None:
+        self._writer.look()
 
     def _why_not_ready(self) -> str | None:
         if self._stopping:

@@ -1,4 +1,7 @@
-"""Where the service counts: in memory, or in the store whose address is in the Secret that the resource names."""
+"""Where the service counts.
+
+In memory, or in the store whose address is in the Secret that the resource names.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from kuadrant import log
+from kuadrant.api.limitador import is_secret_name
 from kuadrant.kube.client import FAILURES, describe
 from kuadrant.ratelimit import RedisStore, StoreError
 
@@ -36,9 +40,12 @@ class _Secret(Struct):
 
 
 class Storage:
-    """Has ``service`` count in the store of the wanted Secret of ``namespace``; ``changed`` is called when that is so, or fails.
+    """Has ``service`` count in the store of the wanted Secret of ``namespace``.
 
-    ``problem`` is why it is not so, None otherwise. The service goes on counting where it did until the wanted store has answered.
+    ``changed`` is called when that is so, or fails.
+
+    ``problem`` is why it is not so, None otherwise. The service goes on counting where it did until the
+    wanted store has answered.
     """
 
     def __init__(
@@ -59,7 +66,10 @@ class Storage:
         self.problem: str | None = None
 
     def has(self, secret: str | None) -> bool:
-        """Whether it counts in the store of that Secret (in memory without one); if not, it will, and says so."""
+        """Whether it counts in the store of that Secret (in memory without one).
+
+        If not, it will, and says so.
+        """
         if secret != self._wanted:
             self._wanted, self.problem = secret, None
             self._attend.set()
@@ -100,7 +110,15 @@ class Storage:
                 await store.close()
                 raise
         except StoreError as error:
-            self._say(f"spec.storage: the Secret {self._namespace}/{secret}: {error}")
+            self._say(f"spec.storage: the Secret {self._namespace}/{secret[:253]}: {error}")
+            return
+        except Exception as error:  # noqa: BLE001 - what a library makes of somebody's Secret must not end what runs
+            # Its words may hold a part of the password.
+            kind = type(error).__name__
+            self._say(
+                f"spec.storage: the Secret {self._namespace}/{secret[:253]}: the store cannot be used "
+                f"({kind})"
+            )
             return
         if secret != self._wanted:
             await store.close()
@@ -112,6 +130,8 @@ class Storage:
         self._say(None)
 
     async def _address(self, secret: str) -> str:
+        if not is_secret_name(secret):
+            raise StoreError("is no name that a Secret can have")
         try:
             answer = await self._client.get(f"/api/v1/namespaces/{self._namespace}/secrets/{secret}")
         except FAILURES as error:

@@ -1,4 +1,7 @@
-"""The echo server: answers for Services that have no endpoints of their own, with what the request looked like."""
+"""The echo server answers for Services that have no endpoints of their own.
+
+It says what the request looked like.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,10 @@ class _Connection(asyncio.Protocol):
 
 
 def describe(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> bytes:
-    """Return the JSON text that answers one request: method, path, query, headers (several values joined) and body."""
+    """Return the JSON text that answers one request.
+
+    Method, path, query, headers (several values joined) and body.
+    """
     joined: dict[str, str] = {}
     for name, value in headers:
         joined[name] = f"{joined[name]}, {value}" if name in joined else value

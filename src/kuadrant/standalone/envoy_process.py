@@ -25,8 +25,8 @@ _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
 _HEALTHY_SECONDS = 10.0
 
-# Ends with us even when we are killed: the kernel sends the signal when the parent is gone. Linux only; elsewhere
-# the program simply runs. 1 is PR_SET_PDEATHSIG.
+# Ends with us even when we are killed: the kernel sends the signal when the parent is gone. Linux only;
+# elsewhere the program simply runs. 1 is PR_SET_PDEATHSIG.
 _LAUNCH = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
@@ -80,7 +80,10 @@ class EnvoyProcess:
         self._stopping = False
 
     async def run(self) -> None:
-        """Run Envoy until ``stop`` was called; an end that nobody asked for is logged and followed by a new start."""
+        """Run Envoy until ``stop`` was called.
+
+        An end that nobody asked for is logged and followed by a new start.
+        """
         delay = _FIRST_DELAY
         loop = asyncio.get_running_loop()
         while not self._stopping:

@@ -11,12 +11,13 @@ from kuadrant.api.problem import Problem
 from kuadrant.compiler import Compilation, compile_gateways
 from kuadrant.dialects import Dialect, Service, expressible
 from kuadrant.gateways import envoy
-from kuadrant.standalone.rollout import Target
+from kuadrant.standalone.stages import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kuadrant.api.documents import Folder
+    from kuadrant.api.objects import Objects
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.policy.model import Problem as ObjectProblem
     from kuadrant.standalone.folder import File
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 Addresses = dict[envoy.ListenerKey, envoy.Address]
 
 
-class Surroundings(Struct, frozen=True, kw_only=True):
-    """What a plan is made for: the module and the dialect that is written for it, the rate limit service, and where things are.
+class PlanSettings(Struct, frozen=True, kw_only=True):
+    """What a plan is made for: the module and its dialect, the rate limit service, and where things are.
 
     ``module_name`` is for people.
     """
@@ -40,7 +41,10 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A folder without mistakes: what to have, where its listeners are, and what a person ought to know of it."""
+    """A folder without mistakes.
+
+    What to have, where its listeners are, and what a person ought to know of it.
+    """
 
     target: Target
     compilation: Compilation
@@ -55,12 +59,18 @@ class Mistakes(Struct, frozen=True):
 
 
 def plan(
-    files: Iterable[File], surroundings: Surroundings, addresses: Mapping[envoy.ListenerKey, envoy.Address]
+    files: Iterable[File],
+    surroundings: PlanSettings,
+    addresses: Mapping[envoy.ListenerKey, envoy.Address],
+    compile_objects: Callable[[Objects], Compilation] = compile_gateways,
 ) -> Plan | Mistakes:
     """Return what to have for ``files``, or all their mistakes.
 
-    Listeners that are in ``addresses`` keep theirs. A policy that would not be in effect (its target is missing, another
-    policy has it) is a mistake here: the folder is the whole world, so nothing can come that would make it right.
+    ``compile_objects`` may know what was compiled before.
+
+    Listeners that are in ``addresses`` keep theirs. A policy that would not be in effect (its target is
+    missing, another policy has it) is a mistake here: the folder is the whole world, so nothing can come that
+    would make it right.
     """
     files = tuple(files)
     folder = documents.read((file.path, file.text) for file in files if file.error is None)
@@ -69,7 +79,7 @@ def plan(
         return Mistakes(tuple(sorted((*unreadable, *folder.problems))))
     compilation = expressible(
         folder.objects,
-        compile_gateways,
+        compile_objects,
         surroundings.dialect,
         surroundings.service.failure_mode,
         surroundings.module_name,
@@ -93,11 +103,11 @@ def plan(
 
 
 def _resources(
-    folder: Folder, compilation: Compilation, surroundings: Surroundings, addresses: Addresses
+    folder: Folder, compilation: Compilation, surroundings: PlanSettings, addresses: Addresses
 ) -> dict[str, dict[str, dict[str, object]]]:
     return envoy.resources(
         compilation.programs,
-        envoy.Settings(
+        envoy.ListenerSettings(
             module=surroundings.module,
             configure=surroundings.dialect.configure(surroundings.service),
             addresses=addresses,
@@ -113,7 +123,10 @@ def assign(
     first: envoy.Address,
     before: Mapping[envoy.ListenerKey, envoy.Address],
 ) -> Addresses:
-    """Return an address for each port of each gateway: the one that it had, else the next free port from ``first`` on."""
+    """Return an address for each port of each gateway.
+
+    The one that it had, else the next free port from ``first`` on.
+    """
     keys = [
         (f"{program.namespace}/{program.name}", listener.port)
         for program in programs
@@ -145,7 +158,7 @@ def _unserved(programs: Iterable[GatewayProgram], addresses: Addresses, folder: 
 
 
 def _placed(problem: ObjectProblem, folder: Folder) -> Problem:
-    """The problem with the place of its object in the folder."""
+    """The problem with the place of its field in the folder."""
     source = folder.sources[problem.kind, problem.namespace, problem.name]
     subject = f"{problem.kind} {problem.namespace}/{problem.name}"
-    return Problem(source.file, source.line, 1, subject, problem.field, problem.message)
+    return Problem(source.file, *source.place(problem.field), subject, problem.field, problem.message)

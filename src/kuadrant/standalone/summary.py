@@ -24,7 +24,7 @@ def summary(programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, 
             address = addresses.get((f"{program.namespace}/{program.name}", listener.port))
             if address is not None:
                 parts.append(_listener(program, listener, address))
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) or "Nothing is served: there is no Gateway with a listener of protocol HTTP."
 
 
 def _listener(program: GatewayProgram, listener: ListenerProgram, address: Address) -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from kuadrant.dialects import Service, chosen, unpacked
 from kuadrant.gateways import envoy
-from kuadrant.standalone.plan import Surroundings
+from kuadrant.standalone.plan import PlanSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +27,13 @@ _TYPES = {
 }
 
 
-def surroundings(module: Module) -> Surroundings:
+def surroundings(module: Module) -> PlanSettings:
     """Return the surroundings that a translation is made for: the default ports of ``kuadrant run``.
 
     Raises:
         UnknownDialectError: This build does not write what the module reads.
     """
-    return Surroundings(
+    return PlanSettings(
         module=module.data,
         module_name=f"{module.name} {module.version}",
         dialect=chosen(module.dialects),
@@ -45,7 +45,9 @@ def surroundings(module: Module) -> Surroundings:
 
 
 def translated(plan: Plan, output: Literal["envoy", "shim", "limits"], module: Module) -> str:
-    """Return one side of a plan as YAML: Envoy's resources by type, the shim's configurations by listener, or the limits.
+    """Return one side of a plan as YAML.
+
+    Envoy's resources by type, the shim's configurations by listener, or the limits.
 
     The module's bytes are shown as their digest.
     """

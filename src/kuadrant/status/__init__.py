@@ -1,23 +1,26 @@
-"""What is said of policies, and on the objects that they affect.
+"""The statuses of policies, and of the objects that they affect.
 
-:func:`policy_status` gives the conditions of a policy, :func:`affected` finds what it affects, :func:`kuadrant_condition` tells
-whether there is anything to enforce it, :func:`with_acknowledgement` how it is known; :func:`merged_conditions` puts conditions into what others have written.
+:func:`policy_status` gives the conditions of a policy, :class:`AffectedObjects` finds what it affects,
+:func:`kuadrant_condition` tells whether there is anything to enforce it, :func:`with_acknowledgement` how it
+is known; :func:`merged_conditions` puts conditions into what others have written.
 """
 
-from kuadrant.status.acknowledgement import ACKNOWLEDGED, with_acknowledgement
-from kuadrant.status.affected import Affected, AffectedObjects, affected, gateway_status, route_status
+from kuadrant.status.acknowledged_condition import ACKNOWLEDGED, with_acknowledgement
+from kuadrant.status.affected import Affected, AffectedObjects, gateway_status, route_status
 from kuadrant.status.conditions import merged_conditions
-from kuadrant.status.evidence import (
+from kuadrant.status.gateway_evidence import (
     Content,
-    Delivery,
+    Evidence,
+    FilterState,
     GatewayState,
+    Part,
     PodState,
     awaited_parts,
     evidence,
     undelivered,
 )
-from kuadrant.status.kuadrant import Installation, kuadrant_condition
-from kuadrant.status.policy import Evidence, PolicyStatus, policy_status
+from kuadrant.status.kuadrant_condition import Installation, kuadrant_condition
+from kuadrant.status.policy_conditions import PolicyStatus, policy_status
 from kuadrant.status.report import (
     STATES,
     GatewayReport,
@@ -28,25 +31,25 @@ from kuadrant.status.report import (
     report_text,
     with_fetches,
 )
-from kuadrant.status.text import as_text
+from kuadrant.status.warnings_condition import WARNINGS, with_warnings
 
 __all__ = [
     "ACKNOWLEDGED",
     "STATES",
+    "WARNINGS",
     "Affected",
     "AffectedObjects",
     "Content",
-    "Delivery",
     "Evidence",
+    "FilterState",
     "GatewayReport",
     "GatewayState",
     "Installation",
+    "Part",
     "PodState",
     "PolicyReport",
     "PolicyStatus",
     "Report",
-    "affected",
-    "as_text",
     "awaited_parts",
     "chosen",
     "evidence",
@@ -60,4 +63,5 @@ __all__ = [
     "undelivered",
     "with_acknowledgement",
     "with_fetches",
+    "with_warnings",
 ]

@@ -1,7 +1,8 @@
-"""Which Gateways, listeners and routes a policy affects: the condition ``kuadrant.io/RateLimitPolicyAffected`` on them.
+"""The condition ``kuadrant.io/RateLimitPolicyAffected`` on Gateways, listeners and routes.
 
-Only accepted policies are named. A listener is affected by its Gateway's policies too, and a route by those of every Gateway
-and listener that it is attached to, in one entry for each Gateway. What other controllers say in the same status stays.
+Only accepted policies are named. A listener is affected by its Gateway's policies too, and a route by those
+of every Gateway and listener that it is attached to, in one entry for each Gateway. What other controllers
+say in the same status stays.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from msgspec import Struct
 
 from kuadrant.api.http_route import HTTPRoute
 from kuadrant.api.meta import Condition
-from kuadrant.policy.attachment import is_attached, parent_gateway
+from kuadrant.incremental import are
 from kuadrant.policy.model import GATEWAY_API
 from kuadrant.policy.route import from_grpc_route, from_http_route
+from kuadrant.policy.route_attachment import is_attached, parent_gateway
 from kuadrant.status.conditions import merged_conditions
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from kuadrant.api.grpc_route import GRPCRoute
     from kuadrant.api.meta import Object
     from kuadrant.api.objects import Objects
-    from kuadrant.compiler.facts import PolicyFacts
+    from kuadrant.compiler.policy_facts import PolicyFacts
     from kuadrant.policy.route import Route
 
 CONTROLLER: Final = "kuadrant.io/policy-controller"
@@ -37,7 +39,7 @@ Policies = tuple[str, ...]
 
 
 class Affected(Struct, frozen=True):
-    """The policies of each Gateway, of its listeners (by Gateway and name), and of each route under its Gateways.
+    """The policies of each Gateway, of its listeners (by Gateway and name), and of its routes.
 
     Gateways and routes are by ``namespace/name``, routes with their kind before it.
     """
@@ -48,7 +50,7 @@ class Affected(Struct, frozen=True):
 
 
 class AffectedObjects:
-    """Finds again and again what policies affect, at the cost of what changed; objects that did not change are the same instances."""
+    """Finds what policies affect again and again; what does not change stays the same instance."""
 
     def __init__(self) -> None:
         self._facts: tuple[PolicyFacts, ...] = ()
@@ -64,7 +66,7 @@ class AffectedObjects:
         It is the same instance as before if it is the same.
         """
         made_from = (objects.gateways, objects.http_routes, objects.grpc_routes, objects.namespaces)
-        same_objects = _are(made_from, self._made_from)
+        same_objects = are(made_from, self._made_from)
         if facts is self._facts and same_objects:
             return self._result
         self._facts = facts
@@ -103,9 +105,9 @@ class AffectedObjects:
     def _attach(
         self, objects: Objects, gateways: Mapping[str, Gateway]
     ) -> dict[tuple[str, str], tuple[object, _Attachments]]:
-        """The Gateways that each route is attached to, with the listeners, and the route that this is from."""
+        """Return the Gateways and listeners that each route is attached to, with the route itself."""
         places = (objects.gateways, objects.namespaces)
-        former = self._attachments if _are(places, self._places) else {}
+        former = self._attachments if are(places, self._places) else {}
         self._places = places
         labels = {namespace.metadata.name: namespace.metadata.labels for namespace in objects.namespaces}
         result: dict[tuple[str, str], tuple[object, _Attachments]] = {}
@@ -118,11 +120,6 @@ class AffectedObjects:
                 known = (route, tuple(_attachments(read, gateways, labels)))
             result[key] = known
         return result
-
-
-def affected(objects: Objects, facts: tuple[PolicyFacts, ...]) -> Affected:
-    """Return what the accepted policies among ``facts`` affect; what none of them affects is not in it."""
-    return AffectedObjects().of(objects, facts)
 
 
 _Targets = dict[tuple[str, str], dict[str | None, set[str]]]
@@ -138,10 +135,6 @@ def _targets(facts: Iterable[PolicyFacts]) -> _Targets:
             sections = targets.setdefault((target.kind, target.key), {})
             sections.setdefault(target.section, set()).add(fact.policy.key)
     return targets
-
-
-def _are(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def _key(one: Object) -> str:
@@ -170,7 +163,7 @@ def _named(policies: Mapping[_K, set[str]]) -> dict[_K, Policies]:
 
 
 def gateway_status(document: Mapping[str, Any], affected: Affected, now: str) -> dict[str, Any] | None:
-    """Return the status that a Gateway, given as the API server has it, is to have; None if it has it already.
+    """Return the status that a Gateway, as the API server has it, is to have; None if it has it.
 
     A listener is told as soon as its controller has written of it. ``now`` is an RFC 3339 text in UTC.
     """

@@ -1,4 +1,4 @@
-"""Conditions as they are written back: ours in the place of our own former ones, everybody else's as they are."""
+"""Conditions as they are written back: ours in place of our former ones, everybody else's as they are."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def merged_conditions(
 ) -> list[dict[str, Any]]:
     """Return the conditions of an object, ``existing`` being those that the API server has.
 
-    ``ours`` are the types that nobody else writes: one that is not wanted any more is left out. A condition keeps its time
-    of transition as long as its status stays; otherwise ``now``, an RFC 3339 text in UTC, is the time. ``generation`` is that
-    of the object that was looked at. If nothing is to be said anew, the result equals ``existing``.
+    ``ours`` are the types that nobody else writes: one that is not wanted any more is left out. A condition
+    keeps its time of transition as long as its status stays; otherwise ``now``, an RFC 3339 text in UTC, is
+    the time. ``generation`` is that of the object that was looked at. If nothing is to be said anew, the
+    result equals ``existing``.
     """
     missing = {condition.type: condition for condition in wanted}
     result: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""What is known of gateways, pod by pod, and of policies: for people and for programs."""
+"""The report of gateways, pod by pod, and of policies: for people and for programs."""
 
 from __future__ import annotations
 
@@ -8,25 +8,35 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kuadrant.api.meta import Condition
-from kuadrant.status.evidence import Content, PodState
+from kuadrant.status.gateway_evidence import Content, PodState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 Evidence = Literal["acknowledged", "fetched", "none"]
-"""Why a pod is believed to run something: it said so itself, or it fetched exactly that module from us."""
+"""The reason to believe that a pod runs something: it said so, or it fetched exactly that module from us."""
 
 State = Literal["current", "behind", "refused", "unknown"]
 STATES: Final[tuple[State, ...]] = ("current", "behind", "refused", "unknown")
-"""How a pod stands to what is wanted, by what it said itself."""
+"""The ways in which a pod stands to what is wanted, by what it said itself."""
 
 _Row = tuple[str, ...]
 
 
 class PodLine(Struct, frozen=True, kw_only=True):
-    """One filter of one pod (``namespace/name``); without ``running`` it is not known what runs. Times are in seconds since 1970.
+    """One filter of one pod (``namespace/name``). Times are in seconds since 1970.
 
-    ``refusal`` are Envoy's words for what it refused last, at ``refused_at``; ``refuses`` tells whether that is what is wanted now.
+    Attributes:
+        pod: The pod.
+        ready: It gets requests.
+        filter: The filter's name.
+        wanted: What is to run.
+        running: What runs; None if it is not known.
+        since: When it began to run.
+        evidence: Why that is believed.
+        refusal: Envoy's words for what it refused last.
+        refused_at: When it refused that.
+        refuses: What it refused is what is wanted now.
     """
 
     pod: str
@@ -42,7 +52,7 @@ class PodLine(Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> State:
-        """How it stands to what is wanted."""
+        """The way it stands to what is wanted."""
         if self.refuses:
             return "refused"
         if self.running is None or self.evidence == "fetched":
@@ -51,7 +61,17 @@ class PodLine(Struct, frozen=True, kw_only=True):
 
 
 class GatewayReport(Struct, frozen=True, kw_only=True):
-    """A gateway (``namespace/name``). ``awaited`` is what keeps it from limiting as it is to, ``problem`` why that cannot be."""
+    """A gateway, its pods, and what keeps it from limiting.
+
+    Attributes:
+        gateway: Its ``namespace/name``.
+        provider: Whose gateway it is.
+        delivery: The way it gets the module.
+        limited: Requests are to be limited there.
+        awaited: What keeps it from limiting as it is to.
+        problem: Why it cannot limit as it is to.
+        pods: A line for each filter of each pod.
+    """
 
     gateway: str
     provider: str
@@ -71,7 +91,7 @@ class PolicyReport(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What one replica knows, of which one at a time ``leads``."""
+    """The knowledge of one replica, of which one at a time ``leads``."""
 
     leads: bool
     gateways: tuple[GatewayReport, ...] = ()
@@ -100,7 +120,8 @@ def pod_lines(wanted: Mapping[str, Content], pods: Iterable[PodState]) -> tuple[
 def with_fetches(report: Report, fetched: Callable[[str, str], float | None]) -> Report:
     """Return the report with what is known of pods that pull.
 
-    ``fetched`` tells when a pod fetched the module of a SHA-256, None if nobody knows of it. It is no word on the configuration.
+    ``fetched`` tells when a pod fetched the module of a SHA-256, None if nobody knows of it. It is no word on
+    the configuration.
     """
 
     def line(one: PodLine) -> PodLine:
@@ -119,7 +140,7 @@ def with_fetches(report: Report, fetched: Callable[[str, str], float | None]) ->
 
 
 def chosen(report: Report, what: Literal["gateway", "policy"] | None, name: str = "") -> Report:
-    """Return the part that was asked for: gateways or policies, all of them or the one of that name (``[namespace/]name``)."""
+    """Return the part that was asked for: gateways or policies, all or the one of ``[namespace/]name``."""
 
     def is_meant(full: str) -> bool:
         return not name or name in (full, full.partition("/")[2])

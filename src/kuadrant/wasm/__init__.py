@@ -1,20 +1,17 @@
-"""The proxy-wasm modules that gateways load: the catalogue, what is in a module, and the server that gives them out."""
+"""The proxy-wasm modules that gateways load: the catalogue, a module's contents, and the module server."""
 
 from kuadrant.wasm.catalogue import CatalogueError, carried, current, embedded
-from kuadrant.wasm.module import Contents, Export, Import, Module, NotAModule, Section, inspect
-from kuadrant.wasm.server import Fetch, Limits, ModuleServer, serve
+from kuadrant.wasm.connection import Fetch, Limits
+from kuadrant.wasm.module import Module
+from kuadrant.wasm.module_contents import inspect
+from kuadrant.wasm.server import ModuleServer, serve
 
 __all__ = [
     "CatalogueError",
-    "Contents",
-    "Export",
     "Fetch",
-    "Import",
     "Limits",
     "Module",
     "ModuleServer",
-    "NotAModule",
-    "Section",
     "carried",
     "current",
     "embedded",

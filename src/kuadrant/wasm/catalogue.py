@@ -1,4 +1,4 @@
-"""The modules that this build carries: each named by a lock file, and proven by it before anything else happens."""
+"""The modules that this build carries: each named by a lock file, and proven by it before all else."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class CatalogueError(LookupError):
 def carried(folder: Path | None = None) -> tuple[Module, ...]:
     """Read all modules that are to be served; the first is the one that new configuration is written for.
 
-    ``folder`` holds fetched modules. The embedded ones are served, too, so that a gateway that starts with an older
-    object gets the bytes that it names.
+    ``folder`` holds fetched modules. The embedded ones are served, too, so that a gateway that starts with an
+    older object gets the bytes that it names.
 
     Raises:
         CatalogueError: a module is not there or not what its lock file says.
@@ -64,8 +64,8 @@ def current(folder: Path | None = None) -> Module:
     return carried(folder)[0]
 
 
-def entries(folder: Traversable) -> tuple[lock.Entry, ...]:
-    """Return what the lock file of ``folder`` names, without a look at the modules; nothing if there is no lock file.
+def entries(folder: Traversable) -> tuple[lock.LockedModule, ...]:
+    """Return what the lock file of ``folder`` names, without a look at the modules; nothing without one.
 
     Raises:
         CatalogueError: it is no lock file.
@@ -126,7 +126,7 @@ def _locked(folder: Traversable) -> tuple[Module, ...]:
     return tuple(_read(folder, entry) for entry in entries(folder))
 
 
-def _read(folder: Traversable, entry: lock.Entry) -> Module:
+def _read(folder: Traversable, entry: lock.LockedModule) -> Module:
     file = folder.joinpath(entry.file)
     try:
         data = file.read_bytes()
@@ -139,8 +139,8 @@ def _read(folder: Traversable, entry: lock.Entry) -> Module:
     )
     if (module.sha256, len(data)) != (entry.sha256, entry.size):
         raise CatalogueError(
-            f"{file} is not what {lock.NAME} says and is not served: it has {len(data)} bytes of sha256 {module.sha256},"
-            f" not {entry.size} of {entry.sha256}; build or fetch it again"
+            f"{file} is not what {lock.NAME} says and is not served: it has {len(data)} bytes of sha256"
+            f" {module.sha256}, not {entry.size} of {entry.sha256}; build or fetch it again"
         )
     return module
 

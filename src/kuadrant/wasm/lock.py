@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 NAME = "modules.lock"
 
 _HEAD = """\
-# The modules of this folder, the current one first. Written by `make shim` and `kuadrant wasm fetch`; each file is compared
-# with it before it is served.
+# The modules of this folder, the current one first. Written by `make shim` and `kuadrant wasm fetch`; each
+# file is compared with it before it is served.
 """
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*")
@@ -27,11 +27,11 @@ class LockError(ValueError):
     """The text is no lock file; the message says what is wrong with it."""
 
 
-class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One module: what it is called, the file beside the lock that holds it, and its SHA-256 and size in bytes.
+class LockedModule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One module: its name, the file beside the lock that holds it, and its SHA-256 and size in bytes.
 
-    ``dialects`` are the forms of configuration that it understands, the preferred one first. ``source`` tells where its bytes
-    came from: a path of this repository or an address.
+    ``dialects`` are the forms of configuration that it understands, the preferred one first. ``source`` tells
+    where its bytes came from: a path of this repository or an address.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Document(Struct, frozen=True, forbid_unknown_fields=True):
-    module: tuple[Entry, ...] = ()
+    module: tuple[LockedModule, ...] = ()
 
 
-def parse(text: str) -> tuple[Entry, ...]:
+def parse(text: str) -> tuple[LockedModule, ...]:
     """Return the entries in their order.
 
     Raises:
@@ -71,10 +71,10 @@ def parse(text: str) -> tuple[Entry, ...]:
     return entries
 
 
-def text(entries: Iterable[Entry]) -> str:
+def text(entries: Iterable[LockedModule]) -> str:
     """Return a lock file with these entries, which `parse` reads back."""
     tables = [
-        "".join(f"{field} = {_value(getattr(one, field))}\n" for field in Entry.__struct_fields__)
+        "".join(f"{field} = {_value(getattr(one, field))}\n" for field in LockedModule.__struct_fields__)
         for one in entries
     ]
     return _HEAD + "".join(f"\n[[module]]\n{table}" for table in tables)

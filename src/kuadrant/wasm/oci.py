@@ -1,6 +1,7 @@
 """A module as an OCI image: a manifest, a config, and one layer that holds ``plugin.wasm``; pure.
 
-The same module gives the same digests everywhere: nothing of the machine, the time or a compression library goes in.
+The same module gives the same digests everywhere: nothing of the machine, the time or a compression library
+goes in.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def _archive(data: bytes) -> bytes:
 
 
 def _gzip(data: bytes) -> bytes:
-    """Return ``data`` as a gzip file (RFC 1952) of stored blocks: a compressor's bytes depend on its build."""
+    """Return ``data`` as a gzip file (RFC 1952) of stored blocks: compressors differ between builds."""
     pieces = [_GZIP_HEAD]
     for start in range(0, len(data), _STORED_MAX):
         block = data[start : start + _STORED_MAX]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 GITHUB = "https://api.github.com"
 REPOSITORY = "Kuadrant/wasm-shim"
 
-# The forms of configuration by version; between two releases of a line nothing that is written for them differs.
+# The forms of configuration by version; between two releases of a line nothing that is written for them
+# differs.
 _DIALECTS = {
     "rate-limit-policies": (
         *("v0.4.0-alpha.1", "v0.4.0-alpha.2", "v0.4.0-alpha.3", "v0.4.0-alpha.4", "v0.4.0"),
@@ -42,7 +43,7 @@ class ReleaseError(ValueError):
 
 
 class Asset(Struct, frozen=True):
-    """A file of a release: ``url`` gives its bytes where ``application/octet-stream`` is accepted, ``digest`` is ``sha256:...``."""
+    """A file of a release: ``url`` gives it as ``application/octet-stream``, ``digest`` is ``sha256:...``."""
 
     name: str
     url: str
@@ -65,7 +66,8 @@ def dialects(version: str) -> tuple[str, ...]:
         return KNOWN[version]
     except KeyError:
         raise ReleaseError(
-            f"wasm-shim@{version} is not known here, so it could not be configured; known are {', '.join(KNOWN)}"
+            f"wasm-shim@{version} is not known here, so it could not be configured; "
+            f"known are {', '.join(KNOWN)}"
         ) from None
 
 
@@ -129,7 +131,7 @@ def read_digest(text: str) -> str | None:
 
 
 def read_checksums(text: str, name: str) -> str | None:
-    """Return what the output of sha256sum, or a bare checksum, says of the file ``name``; None if it says nothing."""
+    """Return what sha256sum's output, or a bare checksum, says of the file ``name``; None for nothing."""
     lines = [line.split(maxsplit=1) for line in text.splitlines() if line.strip()]
     named = [words[0] for words in lines if len(words) == 2 and _file_name(words[1]) == name]
     alone = [words[0] for words in lines if len(words) == 1] if len(lines) == 1 else []

@@ -19,12 +19,12 @@ _TEMPORARY = f".{CHOSEN}."
 
 
 def file_name(version: str, sha256: str) -> str:
-    """Return the name of a module's file: it never stands for other bytes, so that a lock file that names it stays true."""
+    """Return the name of a module's file: it never stands for other bytes, so a lock file stays true."""
     return f"{CHOSEN}@{version}-{sha256[:12]}"
 
 
-def chosen(folder: Path) -> lock.Entry | None:
-    """Return the entry of the chosen module, by its bytes; None if none is chosen or the lock file does not name it.
+def chosen(folder: Path) -> lock.LockedModule | None:
+    """Return the entry of the chosen module, by its bytes; None without one that the lock file names.
 
     Raises:
         CatalogueError: the lock file is none.
@@ -54,7 +54,7 @@ def temporary(folder: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def keep(folder: Path, entry: lock.Entry, checked: Path) -> None:
+def keep(folder: Path, entry: lock.LockedModule, checked: Path) -> None:
     """Take the file ``checked`` in as ``entry`` and choose it; what was chosen before is kept, too.
 
     After every step the folder is one that can be served from: with what was chosen before, or with this.
@@ -64,7 +64,8 @@ def keep(folder: Path, entry: lock.Entry, checked: Path) -> None:
         OSError: something cannot be written.
     """
     checked.chmod(0o644)
-    # Another file of this version is another build under the same name; who chose it may go on without its entry.
+    # Another file of this version is another build under the same name; who chose it may go on without its
+    # entry.
     others = [one for one in entries(folder) if one.sha256 != entry.sha256]
     checked.replace(folder / entry.file)
     _write(folder, (entry, *others))
@@ -72,7 +73,7 @@ def keep(folder: Path, entry: lock.Entry, checked: Path) -> None:
 
 
 def collect(folder: Path, *, keep_before: int) -> tuple[str, ...]:
-    """Remove all but the chosen module and the ``keep_before`` ones that were fetched before it; return the names of the files.
+    """Remove all but the chosen module and the ``keep_before`` ones before it; return the files' names.
 
     Raises:
         CatalogueError: the folder's lock file is none.
@@ -91,14 +92,14 @@ def collect(folder: Path, *, keep_before: int) -> tuple[str, ...]:
     return tuple(path.name for path in removed)
 
 
-def _write(folder: Path, wanted: tuple[lock.Entry, ...]) -> None:
+def _write(folder: Path, wanted: tuple[lock.LockedModule, ...]) -> None:
     with temporary(folder) as file:
         file.write_text(lock.text(wanted), encoding="utf-8")
         file.chmod(0o644)
         file.replace(folder / lock.NAME)
 
 
-def _choose(folder: Path, entry: lock.Entry) -> None:
+def _choose(folder: Path, entry: lock.LockedModule) -> None:
     with temporary(folder) as file:
         # A copy: who writes into one of the two must not change the other.
         file.write_bytes((folder / entry.file).read_bytes())

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from msgspec import Struct, field
+from msgspec import Struct
 
 
 class Identity(Struct, frozen=True, gc=False):
-    """What the token proves that an Envoy has shown: it is of ``pod``, in words that are known to be true, or of none for this reason."""
+    """What the token proves that an Envoy has shown.
+
+    It is of ``pod``, in words that are known to be true, or of none for this reason.
+    """
 
     pod: str = ""
     problem: str = "it shows none"
 
 
 class Peer(Struct, frozen=True):
-    """An Envoy: the IP address that its connection comes from, its node in its own words, and what it has proven."""
+    """An Envoy: the address that its connection comes from, its node, and what it has proven.
+
+    The node is in its own words.
+    """
 
     address: str
     node: str
     cluster: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
     identity: Identity = Identity()
 
 
@@ -42,7 +45,7 @@ class Denial(Struct, frozen=True, gc=False):
         return None
 
 
-async def nobody(token: str) -> Identity:  # noqa: ARG001 - it is one way to identify
+async def nobody(token: str, address: str) -> Identity:  # noqa: ARG001 - it is one way to identify
     """Believe no token."""
     return Identity(problem="no token is believed here")
 

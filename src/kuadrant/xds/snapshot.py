@@ -23,7 +23,8 @@ ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 MESSAGE_LIMIT = 64 * 2**20
 """Bytes of one gRPC message."""
 
-# What a response has around its resources: the type's URL, version and nonce, and a few bytes for each resource.
+# What a response has around its resources: the type's URL, version and nonce, and a few bytes for each
+# resource.
 _RESPONSE_OVERHEAD = 1024
 _RESOURCE_OVERHEAD = 16
 
@@ -54,11 +55,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     def of(
         cls, types: Mapping[str, Mapping[str, Mapping[str, Any]]], previous: Snapshot | None = None
     ) -> Snapshot:
-        """Encode resources in Envoy's JSON form, given by type URL and name; those that ``previous`` has are reused.
+        """Encode resources in Envoy's JSON form, given by type URL and name.
+
+        Those that ``previous`` has are reused.
 
         Raises:
-            InvalidResourceError: A resource is not what Envoy's API says, has another type or name than it is given
-                under, or the resources of one type do not fit into a message.
+            InvalidResourceError: A resource is not what Envoy's API says, has another type or name than it is
+                given under, or the resources of one type do not fit into a message.
         """
         return cls(
             MappingProxyType(
@@ -112,7 +115,8 @@ def _encode_type(
     size = sum(len(item.packed) + _RESOURCE_OVERHEAD for item in result.values()) + _RESPONSE_OVERHEAD
     if size > MESSAGE_LIMIT:
         raise InvalidResourceError(
-            f"{type_url}: the {len(result)} resources take {size} bytes, more than the {MESSAGE_LIMIT} of one message"
+            f"{type_url}: the {len(result)} resources take {size} bytes, more than the {MESSAGE_LIMIT} of "
+            "one message"
         )
     return MappingProxyType(result)
 

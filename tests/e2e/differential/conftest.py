@@ -1,4 +1,7 @@
-"""A real Envoy with a shim and our rate limit service, which is asked the same as :func:`kuadrant.decide.decide`."""
+"""A real Envoy with a shim and our rate limit service.
+
+It is asked the same as :func:`kuadrant.reference_model.decide`.
+"""
 
 from __future__ import annotations
 
@@ -47,14 +50,15 @@ LOOPBACK = "127.0.0.1"
 READY_SECONDS = 120.0
 _PROBE_HOST = "probe.test"
 
-CounterKey = tuple[str, int, frozenset[str], frozenset[str], tuple[str, ...]]
+CounterKey = tuple[str, int, frozenset[str], frozenset[str], str | bytes]
 
 
 class Observation(Struct, frozen=True):
     """What became of a request, and which counters are open after it, with their hits and their end.
 
-    ``rule`` is the one that forwarded it. ``questions`` are what the rate limit service was asked: scope and entries. ``target`` is
-    the path that filters and router see, with its query: Envoy has made it plain. It is None for one that Envoy does not take.
+    ``rule`` is the one that forwarded it. ``questions`` are what the rate limit service was asked: scope and
+    entries. ``target`` is the path that filters and router see, with its query: Envoy has made it plain. It
+    is None for one that Envoy does not take.
     """
 
     outcome: str
@@ -76,9 +80,9 @@ class _Service(RateLimitService):
         self.asked: list[bytes] = []
         super().__init__(clock=lambda: self.now, headers=True)
 
-    def decide(self, request: bytes) -> bytes:
+    def decide(self, request: bytes, gateway: str | None = None) -> bytes:
         self.asked.append(request)
-        return super().decide(request)
+        return super().decide(request, gateway)
 
     def questions(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
         """What it was asked since the last time."""
@@ -93,7 +97,7 @@ class _Service(RateLimitService):
     def open_windows(self) -> dict[CounterKey, tuple[int, float]]:
         found = {}
         for identity, counters in self._counters._limits.items():
-            for values, window in ((), counters.single), *counters.by_values.items():
+            for values, window in (b"", counters.single), *counters.by_values.items():
                 if window is not None and self.now < window.ends:
                     found[*identity, values] = (window.hits, window.ends)
         return found
@@ -154,7 +158,10 @@ class Reality:
         return (self._folder / "envoy.log").read_text()
 
     def configure(self, case: Case) -> Compilation:
-        """Have everything do what ``case`` says, as far as the dialect can; no counter is open then, and it is 1000 s."""
+        """Have everything do what ``case`` says, as far as the dialect can.
+
+        No counter is open then, and it is 1000 s.
+        """
         objects, mode = Objects.of(case.objects), case.failure_mode
         compilation = expressible(objects, compile_gateways, self._dialect, mode, "the shim")  # type: ignore[arg-type]
         self._run(self._configure(compilation, case.failure_mode))
@@ -162,7 +169,7 @@ class Reality:
 
     async def _configure(self, compilation: Compilation, failure_mode: Any) -> None:
         self._version += 1
-        settings = envoy.Settings(
+        settings = envoy.ListenerSettings(
             module=self._module,
             configure=self._dialect.configure(
                 Service(envoy.RATE_LIMIT_CLUSTER, timeout_ms=20_000, failure_mode=failure_mode)
@@ -196,7 +203,10 @@ class Reality:
         self._service.questions()
 
     def _with_probe(self, listener: ListenerProgram) -> ListenerProgram:
-        """``listener`` with a rule that tells by its redirect that the routes are live, and by its question that the shim is."""
+        """Return ``listener`` with a rule that tells whether all is live.
+
+        Its redirect tells it of the routes, its question of the shim.
+        """
         action = Action("probe", (LimitAction(f"version-{self._version}"),))
         forwarding = Forwarding(redirect=Redirect(hostname=f"v{self._version}.test"))
         rule = RuleProgram("probe", "probe", RequestMatch(), (action,), forwarding)
@@ -244,7 +254,10 @@ class Reality:
         )
 
     async def _plain_target(self, port: int, asked: Asked) -> str | None:
-        """The target of ``asked`` as Envoy makes it plain, by the redirect of the probe's host; None if it does not take it."""
+        """The target of ``asked`` as Envoy makes it plain, by the redirect of the probe's host.
+
+        None if it does not take it.
+        """
         if not asked.odd:
             return asked.target
         _, scheme, path = asked.target.rpartition("http://")
@@ -256,7 +269,10 @@ class Reality:
         return location.removeprefix(place) if location.startswith(place) else None
 
     async def _exchange(self, port: int, asked: Asked) -> tuple[int, list[tuple[str, str]]]:
-        """Send a request as it is given on the connection that is kept for ``port``; status and headers of the answer."""
+        """Send a request as it is given on the connection that is kept for ``port``.
+
+        Status and headers of the answer.
+        """
         lines = [f"{asked.method} {asked.target} HTTP/1.1", f"host: {asked.authority}"]
         lines += (f"{name}: {value}" for name, value in asked.headers)
         head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode(errors="surrogateescape")

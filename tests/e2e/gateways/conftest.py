@@ -1,6 +1,7 @@
 """A real Envoy with the resources that we render, and backends that say what reached them.
 
-Files stand in for the xDS server: every ``ConfigSource`` names a file, and a file that is moved into place is read again.
+Files stand in for the xDS server: every ``ConfigSource`` names a file, and a file that is moved into place is
+read again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from kuadrant.compiler.program import (
     Redirect,
     RuleProgram,
 )
-from kuadrant.dialects import Service, kuadrant
+from kuadrant.dialects import Service
+from kuadrant.dialects.own.configuration import render
 from kuadrant.gateways import envoy
 from kuadrant.policy.match import RequestMatch
 from tests.ports import free_port
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 GATEWAY = "default/gateway"
 NAME = "default/gateway/80"
 LOOPBACK = "127.0.0.1"
+TIMEOUT_MS = 20
 READY_SECONDS = 30.0
 
 # The least that Envoy takes for a proxy-wasm module: it does nothing.
@@ -69,7 +72,10 @@ class Answer:
 
 
 class Backend(BaseHTTPRequestHandler):
-    """Answers with its own port, and method, target and headers of the request; after an upgrade, with the next line."""
+    """Answers with its own port, and method, target and headers of the request.
+
+    After an upgrade, with the next line.
+    """
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body in one packet
@@ -161,9 +167,10 @@ class Gateway:
         program = GatewayProgram(
             "default", "gateway", (ListenerProgram(("http",), 80, "HTTP", tuple(hosts)),), ()
         )
-        settings = envoy.Settings(
+        settings = envoy.ListenerSettings(
             module=self._module,
-            configure=partial(kuadrant.render, service=Service(envoy.RATE_LIMIT_CLUSTER)),
+            # Nobody answers there: the module waits for somebody as long as this.
+            configure=partial(render, service=Service(envoy.RATE_LIMIT_CLUSTER, timeout_ms=TIMEOUT_MS)),
             addresses={(GATEWAY, 80): envoy.Address(LOOPBACK, self.port)},
             rate_limit=envoy.Address(LOOPBACK, 1),
             endpoints=self._endpoints,
@@ -227,9 +234,10 @@ class Gateway:
         self._wait_for_version()
 
     def _wait_for_version(self) -> None:
-        """Ask until the routes and the module's configuration that were written last are the ones that answer.
+        """Ask until the routes and the module's configuration that were written last answer.
 
-        The redirect tells of the routes. A shim of before lets the limited host pass, or limits the free one, too.
+        The redirect tells of the routes. A shim of before lets the limited host pass, or limits the free one,
+        too.
         """
         deadline = time.monotonic() + READY_SECONDS
         free, limited = (f"{kind}-v{self._version}.test" for kind in ("free", "limited"))

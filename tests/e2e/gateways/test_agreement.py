@@ -1,7 +1,7 @@
 """Router and shim choose the same rule.
 
-No rate limit service is there, so the shim answers 500 to every request whose rule has an action, and lets every other one
-pass to the router, whose redirect tells the rule that it chose.
+No rate limit service is there, so the shim answers 500 to every request whose rule has an action, and lets
+every other one pass to the router, whose redirect tells the rule that it chose.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kuadrant import wasm
 from kuadrant.compiler.program import Action, Forwarding, HostProgram, LimitAction, Redirect, RuleProgram
-from kuadrant.decide import Request, chosen
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
+from kuadrant.reference_model import Request, chosen
 
 from ...unit.dialects import reference  # noqa: TID252  (tests are no package)
 from .conftest import Answer, Gateway

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kuadrant.compiler.program import Forwarding, HostProgram, Redirect, RuleProgram
-from kuadrant.decide import Request, chosen
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
+from kuadrant.reference_model import Request, chosen
 
 from ...unit.dialects import reference  # noqa: TID252  (tests are no package)
 from .conftest import Gateway
@@ -22,7 +22,10 @@ pytestmark = pytest.mark.e2e
 
 
 def _host(hostname: str, *matches: RequestMatch, first: int = 0) -> HostProgram:
-    """Return a host whose rules redirect to ``<place of the rule>.test``, so that an answer tells the rule."""
+    """Return a host whose rules redirect to ``<place of the rule>.test``.
+
+    So an answer tells the rule.
+    """
     return HostProgram(
         hostname,
         tuple(
@@ -177,7 +180,10 @@ def test_a_host_that_has_no_rule_for_a_request_does_not_hand_it_to_a_wildcard(ga
 def test_what_follows_the_last_colon_is_taken_for_the_port_and_a_trailing_dot_stays(
     gateway: Gateway, host: str, rule: int
 ) -> None:
-    """The shim has to see the same host, or somebody could choose a rule of one host and the backend of another."""
+    """The shim has to see the same host.
+
+    Else somebody could choose a rule of one host and the backend of another.
+    """
     assert _chosen(gateway, "GET", "/toys", host) == rule
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from kuadrant.gateways.envoy import Address, named_http2_cluster
 from kuadrant.ratelimit import RateLimitService, Server, make_server
-from tests.e2e.ratelimit.test_envoy import ENVOY, configuration, limit, listening
+from tests.e2e.ratelimit.envoy_with_filter import ENVOY, configuration, limit, listening
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ pytestmark = pytest.mark.e2e
 
 
 class Name:
-    """What the name of a Service is: each new connection is led to one pod, and those that are there stay where they are."""
+    """What the name of a Service is.
+
+    Each new connection is led to one pod, and those that are there stay where they are.
+    """
 
     def __init__(self, pod: Server) -> None:
         self.pod = pod

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.load import Result, load, times
+from tests.e2e.load import load, times
+from tests.e2e.standalone.clients import POST, Clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,29 +23,6 @@ if TYPE_CHECKING:
     from .conftest import Kuadrant
 
 pytestmark = pytest.mark.e2e
-
-POST = b"POST /toys HTTP/1.1\r\nhost: api.toystore.com\r\ncontent-length: 0\r\n\r\n"
-
-
-class Clients:
-    """Load in the background until `stop`."""
-
-    def __init__(self, port: int, connections: int, request: bytes = POST, *, rate: float = 0.0) -> None:
-        self._go = True
-        self.result = Result()
-
-        def work() -> None:
-            self.result = asyncio.run(
-                load(port, request, connections=connections, more=lambda: self._go, rate=rate)
-            )
-
-        self._thread = threading.Thread(target=work)
-        self._thread.start()
-
-    def stop(self) -> Result:
-        self._go = False
-        self._thread.join()
-        return self.result
 
 
 def test_exactly_the_limit_is_admitted_of_a_hundred_thousand(
@@ -90,7 +68,10 @@ def test_a_policy_is_edited_a_hundred_times_in_thirty_seconds_under_load(
 
 
 def test_rules_that_come_and_go_are_never_unlimited(start: Callable[..., Kuadrant], toystore: Path) -> None:
-    """The route and its policy are exchanged for others with new identifiers again and again; every call is counted."""
+    """The route and its policy are exchanged for others with new identifiers again and again.
+
+    Every call is counted.
+    """
     route = toystore / "httproute.yaml"
     policy = toystore / "ratelimitpolicy.yaml"
     route_text, policy_text = route.read_text(), policy.read_text()
@@ -108,7 +89,8 @@ def test_rules_that_come_and_go_are_never_unlimited(start: Callable[..., Kuadran
     assert set(result.statuses) <= {200, 404, 429}
     assert result.statuses[200] > 0
     assert result.broken == 0
-    # 404 is what the router says of a route that is just being exchanged; the shim may or may not have asked before.
+    # 404 is what the router says of a route that is just being exchanged; the shim may or may not have asked
+    # before.
     assert kuadrant.calls() >= result.total - result.statuses[404]
 
 

@@ -1,18 +1,21 @@
-"""The expressions that are taken from a policy are those that a real Envoy evaluates, with the same answer."""
+"""A real Envoy evaluates the expressions that are taken from a policy, with the same answer."""
 
 from __future__ import annotations
 
+import http.client
+import re
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from kuadrant.policy.cel import check_predicate
-from kuadrant.policy.condition import UNDECIDABLE
+from kuadrant.policy.budgets import DEFAULT
+from kuadrant.policy.cel import ExpressionError, check_predicate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from .conftest import Kuadrant
 
@@ -49,7 +52,7 @@ ANSWERS = {
     "duration('1s') < duration('2s') && b'a' == bytes('a') && 'é' == 'é'": HOLDS,
     "type(request.size) == int && size(request.headers) > 0": HOLDS,
     "request.headers.map(h, h).size() == request.headers.filter(h, true).size()": HOLDS,
-    UNDECIDABLE.expression: FAILS,
+    "int(request.method) == 0": FAILS,
 }
 
 
@@ -66,6 +69,71 @@ def test_expressions_mean_the_same_to_the_check_and_to_the_gateway(
         for number, expression in enumerate(ANSWERS)
     }
     assert answers == ANSWERS
+
+
+NUMBERS = f"[{', '.join(['1'] * 60)}]"
+READINGS = (
+    "request.query != 'x'",
+    "request.headers['b'] != 'x'",
+    "has(request.headers.b)",
+    "dyn(request)['headers']['b'] != 'x'",
+    "(request.headers[request.query] == 'x' || true)",
+    "google.protobuf.StringValue{value: request.query} != 'x'",
+    "request.headers.exists(h, request.headers[h] == 'x' || true)",
+)
+
+
+def test_what_an_accepted_expression_takes_of_memory_is_within_its_budget(
+    start: Callable[..., Kuadrant], tmp_path: Path
+) -> None:
+    """The gateway copies what is read of a request, each time.
+
+    As much of that as is accepted, for the largest request.
+    """
+    expressions = [_largest_accepted(reading) for reading in READINGS]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(_documents(expressions)))
+    kuadrant = start(tmp_path, "--echo")
+    (envoy,) = (pid for pid in kuadrant.children() if "envoy" in Path(f"/proc/{pid}/comm").read_text())
+    taken = {}
+    for number, reading in enumerate(READINGS):
+        for query, headers in (("q" * 50_000, []), ("q", [("b", "v" * 12_500)] * 4)):
+            before = _most_memory(envoy)
+            _request(kuadrant.port, f"/{number}?{query}", headers)
+            taken[reading, len(headers)] = _most_memory(envoy) - before
+    assert max(taken.values()) <= 2 * DEFAULT.expression_memory, taken
+
+
+def _largest_accepted(reading: str) -> str:
+    """``reading`` as often as a policy may have it carried out."""
+    for times in range(60, 0, -1):
+        expression = f"[{', '.join(['1'] * times)}].all(i, {NUMBERS}.all(j, {reading}))"
+        with suppress(ExpressionError):
+            check_predicate(expression)
+            return expression
+    for times in range(60, 0, -1):
+        expression = f"[{', '.join(['1'] * times)}].all(i, {reading})"
+        with suppress(ExpressionError):
+            check_predicate(expression)
+            return expression
+    pytest.fail(f"not accepted at all: {reading}")
+
+
+def _most_memory(pid: int) -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) << 10
+
+
+def _request(port: int, path: str, headers: list[tuple[str, str]]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.putrequest("GET", path)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders()
+        assert connection.getresponse().status in (HOLDS, DOES_NOT_HOLD, FAILS)
+    finally:
+        connection.close()
 
 
 def _documents(expressions: list[str]) -> list[dict[str, Any]]:

@@ -156,8 +156,8 @@ def test_one_port_for_two_things_is_named(toystore: Path) -> None:
     assert "--port" in result.stderr
 
 
-def test_a_missing_folder_and_wrong_usage_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_folder_is_wrong_usage_too(tmp_path: Path) -> None:
     missing = run("run", str(tmp_path / "nowhere"))
-    assert (missing.returncode, "does not exist" in missing.stderr) == (1, True)
+    assert (missing.returncode, "does not exist" in missing.stderr) == (2, True)
     assert run("run", str(tmp_path), "--port", "many").returncode == 2
     assert run("walk").returncode == 2

@@ -11,7 +11,8 @@ import pytest
 
 from ...modules import Modules  # noqa: TID252  (tests are no package)
 from ...stand_ins import stand_in  # noqa: TID252
-from .test_change import Clients
+from .clients import Clients
+from .swaps import swap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +36,6 @@ def modules(tmp_path: Path) -> Modules:
 def limits(kuadrant: Kuadrant) -> bool:
     """Whether one of a dozen requests is too many: 5 may pass in 10 s, so that two windows admit 10."""
     return any(kuadrant.request("POST").status == 429 for _ in range(12))
-
-
-def swap(kuadrant: Kuadrant, modules: Modules, data: bytes) -> None:
-    before = len(kuadrant.messages("is live"))
-    modules.choose(data)
-    kuadrant.wait(lambda: len(kuadrant.messages("is live")) > before, 120)
-    assert kuadrant.get(kuadrant.wasm_port, "/kuadrant-wasm-shim").body == data
 
 
 @pytest.mark.row(79)
@@ -74,7 +68,10 @@ def test_modules_are_swapped_under_load_and_no_request_is_lost_or_unlimited(
 def test_a_module_of_another_dialect_takes_over_and_gives_back_under_load(
     start: Callable[..., Kuadrant], toystore: Path, modules: Modules, dialect: str
 ) -> None:
-    """A module is never told anything in the dialect of another: one of them would let everything pass, or answer 503."""
+    """A module is never told anything in the dialect of another.
+
+    One of them would let everything pass, or answer 503.
+    """
     official = stand_in(dialect)
     modules.add("v0.4.0", official, dialect)
     kuadrant = start(toystore, "--echo", "--modules", str(modules.folder))
@@ -97,7 +94,8 @@ def test_what_is_no_module_of_the_lock_leaves_the_old_one_limiting_and_heals(
     start: Callable[..., Kuadrant], toystore: Path, modules: Modules
 ) -> None:
     kuadrant = start(toystore, "--echo", "--modules", str(modules.folder))
-    # Bytes that were cut short, bytes of something else, and none at all; in the folder, as a broken download leaves them.
+    # Bytes that were cut short, bytes of something else, and none at all; in the folder, as a broken download
+    # leaves them.
     for wrong in (modules.data[1][:1000], b"<html>", b""):
         said = len(kuadrant.messages("is not applied"))
         modules.choose(wrong)

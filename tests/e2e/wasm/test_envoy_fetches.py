@@ -42,7 +42,7 @@ def bootstrap(wasm_port: int, path: str, sha256: str) -> dict[str, object]:
         },
     }
     manager = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",  # noqa: E501 - one name
         "stat_prefix": "http",
         "route_config": {"name": "none"},
         "http_filters": [

@@ -11,7 +11,7 @@ import pytest
 import wasmtime
 
 from kuadrant.wasm import inspect
-from kuadrant.wasm.module import WASI, WASI_FUNCTIONS
+from kuadrant.wasm.host_functions import WASI, WASI_FUNCTIONS
 
 pytestmark = pytest.mark.e2e
 

@@ -1,4 +1,7 @@
-"""Two replicas of the operator are replaced one after the other while gateways fetch modules from whichever they are sent to."""
+"""Two replicas of the operator are replaced one after the other.
+
+Gateways fetch modules meanwhile from whichever they are sent to.
+"""
 
 from __future__ import annotations
 

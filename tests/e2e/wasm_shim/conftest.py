@@ -1,4 +1,4 @@
-"""A real Envoy that runs the packaged module, a rate limit service that does as it is told, and an upstream."""
+"""A real Envoy with the packaged module, a rate limit service that does as told, and an upstream."""
 
 from __future__ import annotations
 
@@ -80,17 +80,17 @@ def until(condition: Callable[[], bool], what: str) -> None:
 class Service:
     """``ShouldRateLimit`` with raw bytes: keeps what it was asked and answers what ``answer`` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0, answer: Callable[[bytes], bytes] = lambda _: b"\x08\x01") -> None:
         self.requests: list[bytes] = []
         self.metadata: list[dict[str, str]] = []
-        self.answer: Callable[[bytes], bytes] = lambda _: b"\x08\x01"
+        self.answer = answer
         self._server = grpc.server(futures.ThreadPoolExecutor(16))
         handler = grpc.unary_unary_rpc_method_handler(self._handle)
         name = "envoy.service.ratelimit.v3.RateLimitService"
         self._server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler(name, {"ShouldRateLimit": handler})]
         )
-        self.port = self._server.add_insecure_port(f"{LOOPBACK}:0")
+        self.port = self._server.add_insecure_port(f"{LOOPBACK}:{port}")
         self._server.start()
 
     def _handle(self, request: bytes, context: Any) -> bytes:

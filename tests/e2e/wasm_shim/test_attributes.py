@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-HEAD = "PUT /toys/1?a=b&c HTTP/1.1\r\nHost: API.toystore.com:8080\r\nUser-Agent: curl\r\nReferer: http://r/\r\nX-User: bob\r\nX-Twice: 1\r\nx-twice: 2\r\nX-Empty:\r\nContent-Length: 3"
+HEAD = (
+    "PUT /toys/1?a=b&c HTTP/1.1\r\nHost: API.toystore.com:8080\r\nUser-Agent: curl\r\nReferer: "
+    "http://r/\r\nX-User: bob\r\nX-Twice: 1\r\nx-twice: 2\r\nX-Empty:\r\nContent-Length: 3"
+)
 METADATA = "metadata.filter_metadata.envoy\\.filters\\.http\\.test.key"
 
 SELECTORS = {
@@ -108,7 +111,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Envoy, S
 
 
 def strings(message: bytes) -> list[bytes]:
-    """The strings of a message's length-delimited fields, in order; all shorter than 128 bytes but the outermost."""
+    """The strings of a message's length-delimited fields, in order.
+
+    All shorter than 128 bytes but the outermost.
+    """
     found: list[bytes] = []
     while message:
         length, start = message[1], 2

@@ -339,3 +339,31 @@ def test_tracing_headers_reach_the_service(start: Start, limiter: Service, upstr
     sent = limiter.metadata[-1]
     assert sent["traceparent"] == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     assert (sent["tracestate"], sent["baggage"]) == ("a=1,b=2", "k=v")
+
+
+@pytest.mark.parametrize("mode", ["deny", "allow"])
+def test_a_request_that_is_too_large_for_its_expressions_is_an_error(
+    start: Start, limiter: Service, upstream: Upstream, mode: str
+) -> None:
+    costly = rule(when=[{"expression": "request.path.contains('a')"}], path={"type": "prefix", "value": "/a"})
+    envoy = start(
+        [limited("l", configuration(costly, rule(), limiter=service(mode=mode)), max_request_headers_kb=256)],
+        [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
+    )
+    large = "a" * 60_000
+    assert get(envoy.ports["l"], f"/a/{large}").status == 200
+    assert outcome(get(envoy.ports["l"], f"/a/{large}", x=large)) == ERROR
+    assert get(envoy.ports["l"], f"/b/{large}", x=large).status == 200, "nothing is evaluated for it"
+    assert len(limiter.requests) == 2
+
+
+def test_the_worst_pattern_is_no_work_for_envoy(start: Start, limiter: Service, upstream: Upstream) -> None:
+    when = [{"selector": "request.path", "operator": "matches", "value": "*a?" * 511 + "b"}]
+    envoy = start(
+        [limited("l", configuration(rule(when=when)))],
+        [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
+    )
+    begin = time.monotonic()
+    assert [get(envoy.ports["l"], "/" + "a" * 50_000).status for _ in range(5)] == [200] * 5
+    assert time.monotonic() - begin < 2, "a worker needs a few milliseconds for each"
+    assert limiter.requests == []

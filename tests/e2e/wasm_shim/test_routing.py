@@ -1,4 +1,7 @@
-"""The shim finds the rule of every request whose route Envoy's own router finds: where it does not, nothing is limited."""
+"""The shim finds the rule of every request whose route Envoy's own router finds.
+
+Where it does not, nothing is limited.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,10 @@ def rules(host: str) -> list[tuple[str, Json]]:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Envoy, Service]]:
-    """The same rules twice: as routes, whose answer is the route's name, and for the shim, whose service answers the rule's name."""
+    """The same rules twice, as routes and for the shim.
+
+    The answer of a route is its name, that of the shim's service the rule's name.
+    """
     from .conftest import Envoy, Service
 
     def action(name: str) -> Json:

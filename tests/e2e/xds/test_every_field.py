@@ -127,7 +127,10 @@ def dumped(dump: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def by_name(resources: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
-    """In one canonical form, whatever spelling of JSON it came in; a field that we do not know is an error."""
+    """In one canonical form, whatever spelling of JSON it came in.
+
+    A field that we do not know is an error.
+    """
     return {
         (form["@type"], form.get("cluster_name") or form["name"]): decode(encode(form)) for form in resources
     }

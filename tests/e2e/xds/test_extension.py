@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuadrant.xds import EXTENSION
+from tests.e2e.xds.extension import WASM, extension
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ from .conftest import (
     ROUTER,
     Gateway,
     Load,
-    T,
     address,
     answers,
     cluster,
@@ -38,20 +38,9 @@ from .wat import module
 
 pytestmark = pytest.mark.e2e
 
-WASM = T + "envoy.extensions.filters.http.wasm.v3.Wasm"
-
 
 def discovered(name: str, config_source: dict[str, Any] = ADS) -> dict[str, Any]:
     return {"name": name, "config_discovery": {"config_source": config_source, "type_urls": [WASM]}}
-
-
-def extension(name: str, code: str, configuration: str = "") -> dict[str, Any]:
-    config = {
-        "name": name,
-        "configuration": {"@type": T + "google.protobuf.StringValue", "value": configuration},
-        "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"inline_bytes": code}}},
-    }
-    return {"@type": EXTENSION, "name": name, "typed_config": {"@type": WASM, "config": config}}
 
 
 @pytest.mark.row(79)

@@ -1,141 +1,34 @@
-"""A gateway that others configure and that asks us for its module: the very filter that is written for it, in a real Envoy."""
+"""A gateway that others configure and that asks us for its module.
+
+The very filter that is written for it, in a real Envoy.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.gateways.envoy import Address
-from kuadrant.gateways.push import PushServer, Token, asking_filter, resource_name
-from kuadrant.operator.certificate import made
-from kuadrant.xds import EXTENSION, Admission, Credentials, Denial, Identity, Peer, Server, Snapshot
+from kuadrant.gateways.delivery_mode import Token
+from kuadrant.operator.push.certificate import made
+from kuadrant.xds import EXTENSION, Admission, Limits
+from kuadrant.xds.wire import read_request
 from tests.certificates import SHOWN
+from tests.e2e.xds.gateway import NAME, Provider, Push, listener, provider, push, refused
 from tests.ports import free_port
 
-from .conftest import MANAGER, ROUTER, Gateway, Load, T, address, answers, get, until
-from .test_extension import extension
+from .conftest import Load, answers, get, until
 from .wat import module
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
-NAME = resource_name("ns", "gw")
-PLAIN = {"status": 200, "body": {"inline_string": "plain"}}
-
-
-def listener(port: int, *http_filters: dict[str, Any]) -> dict[str, Any]:
-    """A listener as a provider makes it; without a module's answer every request is answered with ``plain``."""
-    manager = {
-        "@type": MANAGER,
-        "stat_prefix": "http",
-        "route_config": {
-            "virtual_hosts": [
-                {
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "direct_response": PLAIN}],
-                }
-            ]
-        },
-        "http_filters": [*http_filters, {"name": "router", "typed_config": {"@type": ROUTER}}],
-    }
-    return {
-        "@type": T + "envoy.config.listener.v3.Listener",
-        "name": "main",
-        "address": address(port),
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-    }
-
-
-class Provider:
-    """What configures the gateway beside us: its listeners come from a file."""
-
-    def __init__(self, folder: Path, node: str = "pod-1") -> None:
-        self._folder = folder
-        self.gateway = Gateway(folder, free_port(), node)
-        self.gateway.bootstrap["dynamic_resources"] = {
-            "lds_config": {
-                "resource_api_version": "V3",
-                "path_config_source": {"path": str(folder / "lds.json")},
-            }
-        }
-        self._version = 0
-
-    def write(self, *listeners: dict[str, Any]) -> None:
-        self._version += 1
-        text = json.dumps({"version_info": str(self._version), "resources": listeners})
-        (self._folder / "new.json").write_text(text)
-        (self._folder / "new.json").rename(self._folder / "lds.json")
-
-    async def uptime(self) -> int:
-        """For how many seconds the gateway has been running."""
-        _, text = await get(self.gateway.admin_port, "/server_info")
-        return int(json.loads(text or "{}").get("uptime_current_epoch", "0s").removesuffix("s"))
-
-    async def closed(self, port: int, seconds: int) -> None:
-        """See that the gateway answers nothing there until it has been running for so long."""
-        async with asyncio.timeout(40):
-            while await self.uptime() < seconds:
-                assert await get(port) == (0, "")
-                await asyncio.sleep(0.1)
-
-
-class Push:
-    """Our server, and who is admitted to which gateway."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.admissions: dict[str, Admission | Denial] = {"pod-1": Admission("ns/pod-1", "ns/gw")}
-        self.peers: list[Peer] = []
-        self.tokens: dict[str, str] = {}
-        self.credentials = Credentials(SHOWN.certificate)
-        self.server = self._server()
-
-    def _server(self) -> Server:
-        return Server(
-            port=self.port, admit=self._admit, credentials=self.credentials, identify=self._identify
-        )
-
-    async def _identify(self, token: str) -> Identity:
-        return Identity(self.tokens.get(token, ""))
-
-    def _admit(self, peer: Peer) -> Admission | Denial:
-        self.peers.append(peer)
-        return self.admissions.get(peer.node, Denial("no pod has this address"))
-
-    async def restart(self) -> None:
-        self.server = self._server()
-        await self.server.start()
-
-    async def set(self, code: str, configuration: str = "", group: str = "ns/gw") -> None:
-        resource = extension(f"kuadrant/{group}", code, configuration)
-        await self.server.set(Snapshot.of({EXTENSION: {resource["name"]: resource}}), group)
-
-    def filter(self, name: str = NAME, token: Token | None = None) -> dict[str, Any]:
-        server = PushServer(address=Address("127.0.0.1", self.port), authority=SHOWN.authority)
-        return asking_filter(name, server, token)
-
-
-@pytest.fixture
-async def push() -> AsyncIterator[Push]:
-    push = Push()
-    yield push
-    await push.server.stop()
-
-
-@pytest.fixture
-async def provider(tmp_path: Path) -> AsyncIterator[Provider]:
-    provider = Provider(tmp_path)
-    yield provider
-    await provider.gateway.kill()
+__all__ = ["provider", "push"]  # fixtures
 
 
 async def test_a_gateway_that_starts_while_we_are_away_is_closed_and_opens_when_we_are_back(
@@ -149,6 +42,67 @@ async def test_a_gateway_that_starts_while_we_are_away_is_closed_and_opens_when_
     await push.server.start()
     await push.set(module("v1"))
     await answers(port, "v1", seconds=10)
+
+
+@pytest.mark.parametrize("seconds", [2, 25], ids=["soon", "after it was closed"])
+async def test_a_pod_whose_address_is_not_known_yet_is_served_as_soon_as_it_is(
+    push: Push, provider: Provider, seconds: int
+) -> None:
+    port = free_port()
+    push.places = {}
+    await push.restart()
+    push.server.open()
+    await push.set(module("v1"))
+    provider.write(listener(port, push.filter()))
+    await provider.gateway.start()
+    await provider.closed(port, seconds)
+    assert push.peers == []
+
+    push.places["127.0.0.1"] = 1
+    push.server.admit_again()
+    await answers(port, "v1", seconds=4)
+
+
+async def test_a_gateway_that_is_denied_and_closed_keeps_what_it_has_and_comes_back(
+    push: Push, provider: Provider
+) -> None:
+    port = free_port()
+    push.limits = Limits(hold=0.2)
+    await push.restart()
+    await push.set(module("v1"))
+    provider.write(listener(port, push.filter()))
+    await provider.gateway.start()
+    await answers(port, "v1")
+
+    async with Load(port) as load:
+        admission = push.admissions.pop("pod-1")
+        push.server.admit_again()
+        async with asyncio.timeout(10):
+            while push.server.status():
+                await push.server.changed()
+        await push.set(module("v2"))
+        await load.more()
+        assert set(load.answers) == {(200, "v1")}
+        push.admissions["pod-1"] = admission
+        await answers(port, "v2", seconds=20)
+    assert load.closed == 0
+
+
+async def test_the_first_request_of_an_envoy_is_far_smaller_than_it_may_be(
+    push: Push, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def measured(received: bytes, *more: Any) -> Any:
+        sizes.append(len(received))
+        return read_request(received, *more)
+
+    monkeypatch.setattr("kuadrant.xds.server.read_request", measured)
+    provider.write(listener(free_port(), push.filter()))
+    await push.server.start()
+    await provider.gateway.start()
+    await until(lambda: sizes)
+    assert sizes[0] < Limits().message / 4
 
 
 async def test_a_gateway_that_serves_goes_on_until_we_have_answered(push: Push, provider: Provider) -> None:
@@ -208,12 +162,6 @@ async def test_a_refusal_leaves_the_last_good_state_and_is_known_at_once(
     assert load.closed == 0
     (connected,) = push.server.connected()
     assert connected.stream.types[EXTENSION].running.keys() == {NAME}
-
-
-def refused(server: Server) -> str:
-    (connected,) = server.connected()
-    refusal = connected.stream.types[EXTENSION].refusal
-    return "" if refusal is None else refusal.text
 
 
 async def test_our_absence_is_not_felt_and_a_change_is_there_soon_after_our_return(

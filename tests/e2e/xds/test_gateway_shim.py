@@ -1,4 +1,7 @@
-"""Our own module, pushed to a gateway that others configure: edits and swaps that no request notices, and none escapes."""
+"""Our own module, pushed to a gateway that others configure.
+
+Edits and swaps that no request notices, and none escapes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from kuadrant.xds import EXTENSION
 from tests.ports import free_port
 
 from .conftest import HTTP_OPTIONS, Load, T, address, answers
-from .test_gateway import NAME, Provider, Push, listener, provider, push, refused
+from .gateway import NAME, Provider, Push, listener, provider, push, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

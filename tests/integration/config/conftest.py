@@ -1,4 +1,7 @@
-"""A real API server that has our definitions, our admission policy, and the kinds of Gateway API and its providers."""
+"""A real API server that has our definitions, our admission policy, and the kinds of others.
+
+These are the kinds of Gateway API and its providers.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ class Server:
     def create(
         self, version: str, spec: dict[str, Any], *, keep: bool = False, **target: Any
     ) -> httpx2.Response:
-        """Create a policy for an HTTPRoute, or for what ``target`` says; only as a trial unless it is to be kept."""
+        """Create a policy for an HTTPRoute, or for what ``target`` says.
+
+        Only as a trial unless it is to be kept.
+        """
         reference = {"group": GATEWAY_API, "kind": "HTTPRoute", "name": "toystore", **target}
         document = {
             "apiVersion": f"kuadrant.io/{version}",

@@ -60,14 +60,34 @@ GATEWAY = {"kind": "Gateway"}
     [
         pytest.param(("limits",), {}, ADMITTED, marks=[pytest.mark.row(1), pytest.mark.row(6)], id="route"),
         pytest.param(("limits",), GATEWAY, ADMITTED, marks=pytest.mark.row(2), id="gateway"),
-        pytest.param(("limits",), {"group": "not-gateway.networking.k8s.io"}, GROUP, marks=pytest.mark.row(3), id="group"),
+        pytest.param(
+            ("limits",),
+            {"group": "not-gateway.networking.k8s.io"},
+            GROUP,
+            marks=pytest.mark.row(3),
+            id="group",
+        ),
         pytest.param(("defaults",), {}, ADMITTED, marks=pytest.mark.row(7), id="defaults"),
-        pytest.param(("limits", "defaults"), {}, IMPLICIT_EXPLICIT, marks=pytest.mark.row(8), id="limits and defaults"),
-        pytest.param(("defaults", "overrides"), GATEWAY, OVERRIDES_EXPLICIT, marks=pytest.mark.row(9), id="defaults and overrides"),
-        pytest.param(("limits", "overrides"), GATEWAY, OVERRIDES_IMPLICIT, marks=pytest.mark.row(10), id="limits and overrides"),
+        pytest.param(
+            ("limits", "defaults"), {}, IMPLICIT_EXPLICIT, marks=pytest.mark.row(8), id="limits and defaults"
+        ),
+        pytest.param(
+            ("defaults", "overrides"),
+            GATEWAY,
+            OVERRIDES_EXPLICIT,
+            marks=pytest.mark.row(9),
+            id="defaults and overrides",
+        ),
+        pytest.param(
+            ("limits", "overrides"),
+            GATEWAY,
+            OVERRIDES_IMPLICIT,
+            marks=pytest.mark.row(10),
+            id="limits and overrides",
+        ),
         pytest.param(("overrides",), GATEWAY, ADMITTED, marks=pytest.mark.row(13), id="overrides"),
     ],
-)  # fmt: skip
+)
 def test_targets_and_blocks(
     server: Server, version: str, blocks: tuple[str, ...], target: dict[str, Any], expected: str
 ) -> None:
@@ -152,36 +172,126 @@ def test_v1_has_more(server: Server) -> None:
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
-        pytest.param({**BETA, "routeSelectors": [{"hostnames": ["a.com"]}] * 16}, "at most 15 items", marks=pytest.mark.row(21), id="16 selectors"),
-        pytest.param({**BETA, "routeSelectors": [{"matches": [{"method": "GET"}] * 9}]}, "at most 8 items", marks=pytest.mark.row(21), id="9 matches"),
-        pytest.param({"rates": [{"limit": 1, "duration": 1, "unit": "week"}]}, 'Unsupported value: "week"', marks=pytest.mark.row(22), id="unit"),
-        pytest.param({**BETA, "when": [{"selector": "a", "operator": "gt", "value": "1"}]}, 'Unsupported value: "gt"', marks=pytest.mark.row(22), id="operator"),
-        pytest.param({"rates": [{"limit": 1, "window": "1d"}]}, "should match", marks=pytest.mark.row(23), id="1d"),
-        pytest.param({"rates": [{"limit": 1, "window": "10"}]}, "should match", marks=pytest.mark.row(23), id="10"),
-        pytest.param({"rates": [{"limit": 1, "window": "1h1h1h1h1h"}]}, "should match", marks=pytest.mark.row(23), id="five parts"),
+        pytest.param(
+            {**BETA, "routeSelectors": [{"hostnames": ["a.com"]}] * 16},
+            "at most 15 items",
+            marks=pytest.mark.row(21),
+            id="16 selectors",
+        ),
+        pytest.param(
+            {**BETA, "routeSelectors": [{"matches": [{"method": "GET"}] * 9}]},
+            "at most 8 items",
+            marks=pytest.mark.row(21),
+            id="9 matches",
+        ),
+        pytest.param(
+            {"rates": [{"limit": 1, "duration": 1, "unit": "week"}]},
+            'Unsupported value: "week"',
+            marks=pytest.mark.row(22),
+            id="unit",
+        ),
+        pytest.param(
+            {**BETA, "when": [{"selector": "a", "operator": "gt", "value": "1"}]},
+            'Unsupported value: "gt"',
+            marks=pytest.mark.row(22),
+            id="operator",
+        ),
+        pytest.param(
+            {"rates": [{"limit": 1, "window": "1d"}]}, "should match", marks=pytest.mark.row(23), id="1d"
+        ),
+        pytest.param(
+            {"rates": [{"limit": 1, "window": "10"}]}, "should match", marks=pytest.mark.row(23), id="10"
+        ),
+        pytest.param(
+            {"rates": [{"limit": 1, "window": "1h1h1h1h1h"}]},
+            "should match",
+            marks=pytest.mark.row(23),
+            id="five parts",
+        ),
         pytest.param({"rates": [{"limit": 1, "window": "500ms"}]}, "window must be at least 1s", id="500ms"),
-        pytest.param({"rates": [{"limit": 1, "window": "99999h99999h99999h99999h"}]}, ADMITTED, id="45 years"),
+        pytest.param(
+            {"rates": [{"limit": 1, "window": "99999h99999h99999h99999h"}]}, ADMITTED, id="45 years"
+        ),
         pytest.param({"rates": [{"limit": 1}]}, RATE, id="no window"),
         pytest.param({"rates": [{"limit": 1, "duration": 1}]}, RATE, id="no unit"),
-        pytest.param({"rates": [{"limit": 1, "duration": 1, "unit": "second", "window": "1s"}]}, RATE, id="both windows"),
+        pytest.param(
+            {"rates": [{"limit": 1, "duration": 1, "unit": "second", "window": "1s"}]},
+            RATE,
+            id="both windows",
+        ),
         pytest.param({"rates": [{"window": "1s"}]}, "limit: Required value", id="no limit"),
         pytest.param({**BETA, "when": [{"selector": "a", "operator": "eq"}]}, CONDITION, id="no value"),
-        pytest.param({**STABLE, "when": [{"predicate": "true", "value": "1"}]}, CONDITION, id="both conditions"),
-        pytest.param({**STABLE, "when": [{"predicate": ""}]}, "predicate", marks=pytest.mark.row(25), id="empty predicate"),
-        pytest.param({**STABLE, "counters": [{"expression": ""}]}, COUNTERS, marks=pytest.mark.row(25), id="empty expression"),
+        pytest.param(
+            {**STABLE, "when": [{"predicate": "true", "value": "1"}]}, CONDITION, id="both conditions"
+        ),
+        pytest.param(
+            {**STABLE, "when": [{"predicate": ""}]},
+            "predicate",
+            marks=pytest.mark.row(25),
+            id="empty predicate",
+        ),
+        pytest.param(
+            {**STABLE, "counters": [{"expression": ""}]},
+            COUNTERS,
+            marks=pytest.mark.row(25),
+            id="empty expression",
+        ),
         pytest.param({**STABLE, "counters": [5]}, COUNTERS, id="number as counter"),
         pytest.param({**STABLE, "counters": [{"x": 1}]}, COUNTERS, id="other object as counter"),
-        pytest.param({**STABLE, "counters": [{"expression": "a", "x": 1}]}, COUNTERS, id="more than an expression"),
+        pytest.param(
+            {**STABLE, "counters": [{"expression": "a", "x": 1}]}, COUNTERS, id="more than an expression"
+        ),
         pytest.param({**BETA, "counters": [""]}, COUNTERS, id="empty counter"),
         pytest.param({**BETA, "counters": ["a" * 254]}, COUNTERS, id="long counter"),
+        pytest.param(
+            {**STABLE, "when": [{"predicate": "a" * 4097}]},
+            "Too long",
+            marks=pytest.mark.row(172),
+            id="long predicate",
+        ),
+        pytest.param(
+            {**STABLE, "counters": [{"expression": "a" * 4097}]},
+            COUNTERS,
+            marks=pytest.mark.row(172),
+            id="long expression",
+        ),
+        pytest.param(
+            {**BETA, "when": [{"selector": "a", "operator": "matches", "value": "?" * 1025}]},
+            "Too long",
+            marks=pytest.mark.row(172),
+            id="long value",
+        ),
+        pytest.param(
+            {**BETA, "routeSelectors": [{"hostnames": ["a.com"] * 65}]},
+            "at most 64 items",
+            id="65 host names",
+        ),
+        pytest.param(
+            {**STABLE, "when": [{"predicate": "a" * 4096}]}, ADMITTED, id=("predicate of 4096 characters")
+        ),
         pytest.param({**BETA, "counters": ["auth.identity.username"]}, ADMITTED, id="counter of v1beta2"),
-        pytest.param({**STABLE, "counters": [{"expression": "auth.identity.username"}]}, ADMITTED, id="counter of v1"),
-        pytest.param({**BETA, "when": [{"selector": "a", "operator": "eq", "value": ""}]}, ADMITTED, id="condition of v1beta2"),
+        pytest.param(
+            {**STABLE, "counters": [{"expression": "auth.identity.username"}]}, ADMITTED, id="counter of v1"
+        ),
+        pytest.param(
+            {**BETA, "when": [{"selector": "a", "operator": "eq", "value": ""}]},
+            ADMITTED,
+            id="condition of v1beta2",
+        ),
         pytest.param({**STABLE, "when": [{"predicate": "true"}]}, ADMITTED, id="condition of v1"),
     ],
-)  # fmt: skip
+)
 def test_limits(server: Server, version: str, limit: dict[str, Any], expected: str) -> None:
     _check(server, version, {"limits": {"x": limit}}, expected)
+
+
+@BOTH
+@pytest.mark.row(172)
+@pytest.mark.parametrize(
+    ("length", "expected"), [(253, ADMITTED), (254, "the name of a limit has at most 253 characters")]
+)
+def test_names_of_limits(server: Server, version: str, length: int, expected: str) -> None:
+    _check(server, version, {"limits": {"x" * length: LIMIT[version]}}, expected)
 
 
 @BOTH

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -11,6 +12,9 @@ import yaml
 from lab import programs
 from scripts.generate_chart import CHART
 from scripts.installation import CONFIG, NAMESPACE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEEP = {"helm.sh/resource-policy": "keep"}
 
@@ -67,7 +71,8 @@ def test_the_rate_limit_service_can_be_left_to_the_limitador_operator() -> None:
 
 def test_values_decide_about_images_replicas_and_settings() -> None:
     documents = rendered(
-        "{image: 'example.com/kuadrant:1', imagePullPolicy: Always, imagePullSecrets: [{name: key}], replicas: 3,"
+        "{image: 'example.com/kuadrant:1', imagePullPolicy: Always, imagePullSecrets: [{name: key}], "
+        "replicas: 3,"
         " settings: {LOG_LEVEL: debug}, ratelimit: {replicas: 2, settings: {LOG_MODE: development}}}"
     )
     for name, replicas, setting in (
@@ -80,3 +85,59 @@ def test_values_decide_about_images_replicas_and_settings() -> None:
         assert (spec["replicas"], pod["imagePullSecrets"]) == (replicas, [{"name": "key"}])
         assert (container["image"], container["imagePullPolicy"]) == ("example.com/kuadrant:1", "Always")
         assert container["env"][-1] == setting
+
+
+def _network(values: str) -> dict[str, dict[str, Any]]:
+    """The network policies that the chart gives with these values, by name."""
+    documents = rendered(f"networkPolicies: {values}")
+    return {one["metadata"]["name"]: one["spec"] for one in documents if one["kind"] == "NetworkPolicy"}
+
+
+def test_only_gateways_ask_where_that_is_wanted_as_with_the_component(tmp_path: Path) -> None:
+    folders = {name: os.path.relpath(CONFIG / name, tmp_path) for name in ("default", "gateways-only")}
+    (tmp_path / "kustomization.yaml").write_text(
+        f"resources: [{folders['default']}]\ncomponents: [{folders['gateways-only']}]\n"
+    )
+    command = [str(programs.path_of("kubectl")), "kustomize", str(tmp_path)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    component = {
+        one["metadata"]["name"]: one["spec"]
+        for one in yaml.safe_load_all(printed)
+        if one["kind"] == "NetworkPolicy"
+    }
+    assert _network("{callers: gateways}") == component != _network("{}")
+
+
+def test_more_gateways_may_ask_fetch_and_be_pushed_to() -> None:
+    nodes = {"ipBlock": {"cidr": "10.0.0.0/24"}}
+    policies = _network("{callers: gateways, gateways: [{ipBlock: {cidr: 10.0.0.0/24}}]}")
+    open_to_them = {
+        port["port"]
+        for spec in policies.values()
+        for rule in spec["ingress"]
+        if nodes in rule.get("from", ())
+        for port in rule["ports"]
+    }
+    assert open_to_them == {"grpc", "wasm-shim", "push"}
+
+
+def test_a_list_without_ports_opens_none() -> None:
+    """Kubernetes takes a rule with an empty list of ports for one with all of them."""
+    for spec in _network("{apiServerPorts: [7443], storePorts: []}").values():
+        assert all(rule["ports"] for rule in spec["egress"])
+        ports = {port["port"] for rule in spec["egress"] for port in rule["ports"]}
+        assert ports - {8082, 8083} == {53, 5353, 7443}
+
+
+def test_there_can_be_no_network_policies() -> None:
+    assert _network("{enabled: false}") == {}
+
+
+def test_a_caller_that_is_none_is_refused() -> None:
+    command = [
+        *(str(programs.path_of("helm-template")), str(CHART), NAMESPACE),
+        "networkPolicies: {callers: everybody}",
+    ]
+    printed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert printed.returncode != 0
+    assert "networkPolicies.callers is pods or gateways" in printed.stderr

@@ -1,4 +1,7 @@
-"""What is written for gateways is what the kinds of their providers take, without a field that would be dropped."""
+"""What is written for gateways is what the kinds of their providers take.
+
+No field of it would be dropped.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is said on Gateways and routes is taken by Gateway API's kinds, beside what their own controller says."""
+"""Gateway API's kinds take what is said on Gateways and routes.
+
+It stands beside what their own controller says.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 PLUGIN = """
 import json, os
 assert json.loads(os.environ["KUBERNETES_EXEC_INFO"])["kind"] == "ExecCredential"
-print(json.dumps({"apiVersion": os.environ["VERSION"], "kind": "ExecCredential", "status": {"token": open("token").read()}}))
+status = {"token": open("token").read()}
+print(json.dumps({"apiVersion": os.environ["VERSION"], "kind": "ExecCredential", "status": status}))
 """
 
 

@@ -1,4 +1,4 @@
-"""Following things of a real API server through everything that happens to connections, servers and versions."""
+"""Following a real API server through all that happens to connections, servers and versions."""
 
 from __future__ import annotations
 

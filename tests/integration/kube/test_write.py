@@ -11,7 +11,7 @@ import pytest
 from kuadrant.kube import lease
 from kuadrant.kube.apply import Applier, Conflict, Desired, Gone, Refused, Unchanged, Written
 from kuadrant.kube.events import Event, Recorder, Regarding
-from kuadrant.kube.lease import Leadership
+from kuadrant.kube.lease_http import Leadership
 
 from .conftest import THINGS, TOKEN, access
 

@@ -1,4 +1,7 @@
-"""The push server's certificate in a Secret of a real API server: made by the leader, shown by all, renewed when it is spoiled."""
+"""The push server's certificate in a Secret of a real API server.
+
+Made by the leader, shown by all, renewed when it is spoiled.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.operator.certificate import SECRETS, Shown, document, made
-from kuadrant.operator.certificate_keeper import CertificateKeeper
+from kuadrant.operator.push.certificate import NAME, PushCertificate, Shown, made, values
+from kuadrant.operator.secrets.secret_keeper import SecretKeeper
+from kuadrant.operator.secrets.stored_secret import SECRETS, document
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,9 +31,8 @@ class Replica:
         self.problems: list[str] = []
         self.leads = leads
         self.changed = asyncio.Event()
-        self.keeper = CertificateKeeper(
-            api.namespace,
-            HOST,
+        self.keeper = SecretKeeper(
+            PushCertificate(api.namespace, HOST),
             api.client,
             lambda: self.leads,
             take=self._take,
@@ -71,7 +74,7 @@ async def other(api: Api) -> AsyncIterator[Replica]:
 
 
 def path(api: Api) -> str:
-    return SECRETS.path((api.namespace, "kuadrant-push-server"))
+    return SECRETS.path((api.namespace, NAME))
 
 
 async def put(api: Api, content: dict[str, Any]) -> None:
@@ -96,13 +99,15 @@ async def test_the_leader_makes_it_and_every_replica_shows_it(leader: Replica, o
 
 
 async def test_who_does_not_lead_makes_none_until_it_does(other: Replica, api: Api) -> None:
-    await put(api, document(api.namespace, made(HOST, dt.datetime.now(dt.UTC))))
+    await put(
+        api, document((api.namespace, NAME), values(made(HOST, dt.datetime.now(dt.UTC))), "kubernetes.io/tls")
+    )
     await other.until(lambda: other.shown)
     await api.send("DELETE", path(api))
     assert (await api.client.get(path(api))).status_code == 404
 
     other.leads = True
-    other.keeper.lead()
+    other.keeper.look()
     await other.until(lambda: len(other.shown) == 2)
 
 
@@ -121,13 +126,16 @@ async def test_one_that_was_spoiled_is_told_of_and_made_anew(leader: Replica, ap
     await spoil(api)
     await leader.until(lambda: len(leader.shown) == 2)
     assert leader.problems == [
-        f"the Secret {api.namespace}/kuadrant-push-server cannot be used: tls.crt or ca.crt is no certificate in PEM"
+        (
+            f"the Secret {api.namespace}/kuadrant-push-server cannot be used: tls.crt or ca.crt is no "
+            "certificate in PEM"
+        )
     ]
 
 
 async def test_somebody_elses_is_shown_and_left_as_it_is(api: Api) -> None:
     theirs = made("another.name", dt.datetime.now(dt.UTC))
-    await put(api, document(api.namespace, theirs))
+    await put(api, document((api.namespace, NAME), values(theirs), "kubernetes.io/tls"))
     leader = Replica(api, leads=True)
     try:
         await leader.until(lambda: leader.shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from kuadrant.operator.token_reviewer import TokenReviewer
+from kuadrant.operator.push.token_review import TokenReviewer
 from kuadrant.xds import Identity
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ async def pod(api: Api) -> dict[str, Any]:
 
 async def test_a_token_that_is_bound_to_a_pod_is_the_pods(api: Api) -> None:
     bound = await token(api, pod=await pod(api))
-    identity = await TokenReviewer(api.client, [AUDIENCE]).identify(bound)
+    identity = await TokenReviewer(api.client, [AUDIENCE]).identify(bound, "10.0.0.1")
     assert identity == Identity(f"{api.namespace}/gateway-1", "")
 
 
 async def test_a_token_that_is_bound_to_nothing_is_nobodys(api: Api) -> None:
-    identity = await TokenReviewer(api.client, [AUDIENCE]).identify(await token(api))
+    identity = await TokenReviewer(api.client, [AUDIENCE]).identify(await token(api), "10.0.0.1")
     assert identity == Identity(
         problem=f"it is one of system:serviceaccount:{api.namespace}:gateway, bound to no pod"
     )
@@ -57,7 +57,7 @@ async def test_a_token_that_is_bound_to_nothing_is_nobodys(api: Api) -> None:
 async def test_a_token_for_somebody_else_and_one_that_is_none_are_not_believed(api: Api) -> None:
     reviewer = TokenReviewer(api.client, [AUDIENCE])
     for shown in (await token(api, "somebody-else"), "secret-that-is-nobodys"):
-        identity = await reviewer.identify(shown)
+        identity = await reviewer.identify(shown, "10.0.0.1")
         assert identity.pod == ""
         assert identity.problem.startswith("the API server does not believe it: ")
         assert shown not in identity.problem
@@ -71,5 +71,5 @@ async def test_a_token_of_a_pod_that_is_gone_is_not_believed(api: Api) -> None:
     reviewer = TokenReviewer(api.client, [AUDIENCE])
     async with asyncio.timeout(30):
         # The API server's own picture of pods is a moment behind.
-        while (await reviewer.identify(bound)).pod:  # noqa: ASYNC110
+        while (await reviewer.identify(bound, "10.0.0.1")).pod:  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -1,4 +1,7 @@
-"""Counters in a real Redis: the same decisions as in memory, one count for all processes, and never a guess."""
+"""Counters in a real Redis.
+
+The same decisions as in memory, one count for all processes, and never a guess.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,9 @@ async def test_the_headers_are_those_of_counters_in_memory(redis: RedisServer) -
     requests=st.lists(
         st.builds(
             encoded,
-            st.fixed_dictionaries({"a": st.sampled_from("12")}, optional={"u": st.sampled_from(["x", "\u00e9\n", ""])}),
+            st.fixed_dictionaries(
+                {"a": st.sampled_from("12")}, optional={"u": st.sampled_from(["x", "\u00e9\n", ""])}
+            ),
             st.sampled_from([1, 2, 2**32 - 1]),
         ),
         max_size=12,
@@ -182,6 +187,22 @@ async def test_a_store_that_hangs_is_given_up_in_time_and_then_refused_at_once(r
                 with pytest.raises(StoreError):
                     await one.ask()
         await _until_it_answers(one)
+
+
+async def test_a_store_that_answers_and_does_not_count_admits_nothing_and_tells_what_it_can(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its memory is full. It is not told to be away and back for each request."""
+    async with replica(redis.url, limit(1, variables=("descriptors[0].a",))) as one:
+        assert await one.codes(encoded()) == "O"
+        await one.store._redis.config_set("maxmemory", "1")
+        for _ in range(5):
+            assert await one.codes(encoded()) == "L"
+            with pytest.raises(StoreError, match="maxmemory"):
+                await one.ask(encoded({"a": "2"}))
+        await one.store._redis.config_set("maxmemory", "0")
+        assert await one.codes(encoded({"a": "2"})) == "O"
+    assert len(caplog.records) == 1
 
 
 async def _until_it_answers(one: Replica) -> None:

@@ -1,4 +1,7 @@
-"""The rate limit service on a real API server, with the definition and the rights that ``config/ratelimit`` gives it."""
+"""The rate limit service on a real API server.
+
+It has the definition and the rights that ``config/ratelimit`` gives it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]
+import msgspec
+import pytest
 import yaml
 
+from kuadrant.api.limitador import Limitador
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit.service import SERVICE
 from kuadrant.ratelimit_follower.process import Process
@@ -67,6 +73,16 @@ class Api:
                 path = f"{PATHS[content['kind']]}/{content['metadata']['name']}"
                 assert await self.apply(path, content) in {200, 201}
 
+    async def take_fields_away(self) -> None:
+        """Have the status of the kind the fields that every release of it has."""
+        path = f"{PATHS['CustomResourceDefinition']}/limitadors.limitador.kuadrant.io"
+        content = (await self._client.get(path)).json()
+        schema = content["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+        del schema["x-kubernetes-preserve-unknown-fields"]
+        for name in ("reads", "leftOut", "askedInVain"):
+            del schema["properties"][name]
+        assert (await self._client.put(path, json=content)).status_code == 200
+
     async def put_secret(self, data: dict[str, str] | None, name: str = "redis-config") -> None:
         """Have a Secret with these texts, or none."""
         path = f"/api/v1/{NAMESPACED}/secrets/{name}"
@@ -95,14 +111,19 @@ class Api:
 
         await until(is_put)
 
+    async def remove(self) -> None:
+        """Have no such resource: what was said of one before says nothing of the next."""
+        assert (await self._client.delete(OBJECT)).status_code in {200, 404}
+
     async def get(self) -> dict[str, Any]:
         found: dict[str, Any] = (await self._client.get(OBJECT)).json()
         return found
 
-    async def until_said(self, ready: str, observed: int, about: int) -> dict[str, Any]:
+    async def until_said(self, ready: str, observed: int, about: int, kind: str = "Ready") -> dict[str, Any]:
         async def is_said() -> bool:
             status = (await self.get()).get("status", {})
-            condition = status.get("conditions", [{}])[0]
+            conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
+            condition = conditions.get(kind, {})
             said = (
                 condition.get("status"),
                 status.get("observedGeneration"),
@@ -157,7 +178,7 @@ async def test_two_replicas_with_the_least_rights_follow_and_say_what_is_held(cl
             await api.put(limit(2))
             await api.until_said("True", observed=2, about=2)
             await api.put(limit(2, "descriptors["))
-            await api.until_said("False", observed=2, about=3)
+            await api.until_said("False", observed=3, about=3, kind="kuadrant.io/LimitsValid")
             await api.put(limit(3))
             said = await api.until_said("True", observed=4, about=4)
             for replica in replicas:
@@ -176,6 +197,38 @@ async def test_two_replicas_with_the_least_rights_follow_and_say_what_is_held(cl
         assert writes == before
         # At most both for each of the four generations, of which one is refused.
         assert 4 <= writes <= 8
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["our definition", "one without fields of ours"])
+async def test_what_is_not_held_is_named_where_the_definition_has_room_for_it(
+    cluster: Cluster, ours: bool
+) -> None:
+    async with AsyncExitStack() as stack:
+        api = Api(await stack.enter_async_context(access(cluster.url, TOKEN).connect(timeout=60)))
+        await api.install("nobody")
+        await api.remove()
+        if not ours:
+            await api.take_fields_away()
+        client = await stack.enter_async_context(access(cluster.url, NOBODY).connect())
+        stop = asyncio.Event()
+        replica = _replica(client, "127.0.0.1")
+        task = asyncio.create_task(replica.run(stop))
+        key = "limit.a__00000000"
+        try:
+            await api.put(limit(1), limit(2, f'descriptors[0]["{key}"] =='))
+            generation = (await api.get())["metadata"]["generation"]
+            said = await api.until_said("False", generation, generation, "kuadrant.io/LimitsValid")
+            status = msgspec.json.decode(msgspec.json.encode(said), type=Limitador).status
+            if ours:
+                assert [(one.namespace, one.key) for one in status.left_out or ()] == [("n", key)]
+                assert status.asked_in_vain == ()
+            else:
+                assert status.left_out is status.asked_in_vain is None
+                assert said["status"]["service"]["ports"]["grpc"] == replica._server.port
+        finally:
+            stop.set()
+            await task
+            await api.install("nobody")
 
 
 async def _has(replica: Process, generation: int) -> bool:

@@ -1,7 +1,8 @@
 """The rights that config/ grants are those that are used, proven by the API server's own audit log.
 
-The operator and the rate limit service run as the accounts that config/ gives them, on a real API server with the roles of
-config/. A right that is never used is one too many; one that is taken away shows up as a request that was refused.
+The operator and the rate limit service run as the accounts that config/ gives them, on a real API server with
+the roles of config/. A right that is never used is one too many; one that is taken away shows up as a request
+that was refused.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kuadrant.envoy_api import message
 from lab import envoy_gateway, istio, programs, steps
 from scripts.installation import CONFIG, NAMESPACE, built
 from tests.integration.kube.conftest import TOKEN, Cluster
+from tests.lab.stranger import answers
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class AuditedCluster(Cluster):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.push_port = free_port()
+        self.ratelimit_port = free_port()
         self.tokens = {account: secrets.token_hex(16) for account in (OPERATOR, RATELIMIT)}
         with (folder / "tokens.csv").open("a") as file:
             for account, token in self.tokens.items():
@@ -171,7 +174,7 @@ def _processes(cluster: AuditedCluster) -> Iterator[None]:
         ),
         RATELIMIT: (
             *("ratelimit", f"--namespace={NAMESPACE}", "--address=127.0.0.1"),
-            *(f"--port={free_port()}", f"--operations-port={free_port()}"),
+            *(f"--port={cluster.ratelimit_port}", f"--operations-port={free_port()}"),
         ),
     }
     running = []
@@ -239,6 +242,16 @@ spec:
     for name in ("istio", "eg")
     for kind in ("Gateway", "HTTPRoute", "GRPCRoute")
 )
+POD = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: default, namespace: default}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: gateway, namespace: default, labels: {gateway.networking.k8s.io/gateway-name: istio}}
+spec: {containers: [{name: proxy, image: none}], automountServiceAccountToken: false}
+"""
 KUADRANT = f"""
 apiVersion: kuadrant.io/v1beta1
 kind: Kuadrant
@@ -280,6 +293,18 @@ def _ask_with_a_token(cluster: AuditedCluster, authority: bytes) -> None:
         assert list(answers) == []
 
 
+def _is_refused_as_a_stranger(cluster: AuditedCluster) -> bool:
+    """Ask the rate limit service without a token."""
+    return [*answers(f"127.0.0.1:{cluster.ratelimit_port}", "d", "k", 1, 1)] == ["UNAUTHENTICATED"]
+
+
+def _run_a_gateways_pod(cluster: AuditedCluster) -> None:
+    """Have a pod of a gateway at this machine's address: from elsewhere no token is looked at."""
+    cluster.kubectl("apply", "--filename=-", given=POD)
+    status = '{"status": {"phase": "Running", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}}'
+    cluster.kubectl("patch", "pod", "gateway", "--subresource=status", "--type=merge", f"--patch={status}")
+
+
 @pytest.fixture(scope="module")
 def used(cluster: AuditedCluster, _processes: None) -> AuditedCluster:
     """The cluster after all has been done that the two programs do: write, renew, take back, tell."""
@@ -310,6 +335,11 @@ def used(cluster: AuditedCluster, _processes: None) -> AuditedCluster:
     spoiled = '{"data": {"tls.crt": "", "tls.key": ""}}'
     cluster.kubectl("patch", *certificate, "--type=merge", f"--patch={spoiled}")
     _until(lambda: bool(cluster.kubectl("get", *certificate, r"--output=jsonpath={.data.tls\.crt}")), logs)
+    key = ("secret", "kuadrant-ratelimit-key", f"--namespace={NAMESPACE}")
+    cluster.kubectl("patch", *key, "--type=merge", '--patch={"data": {"current": ""}}')
+    _until(lambda: bool(cluster.kubectl("get", *key, "--output=jsonpath={.data.previous}")), logs)
+    _until(lambda: _is_refused_as_a_stranger(cluster), logs)
+    _run_a_gateways_pod(cluster)
     _ask_with_a_token(cluster, base64.b64decode(cluster.kubectl("get", *certificate, CA)))
     for _ in range(2):  # what is told of twice is one Event with a count
         aim("nowhere", "False")

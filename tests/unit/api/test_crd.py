@@ -1,4 +1,7 @@
-"""The definitions of our kinds: what is checked in is what the structs say, and no version loses what the other has."""
+"""The definitions of our kinds.
+
+What is checked in is what the structs say, and no version loses what the other has.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +135,10 @@ COMMON = {
         (
             "v1",
             {
-                "Invalid targetRef.kind. The only supported values are 'HTTPRoute', 'GRPCRoute' and 'Gateway'",
+                (
+                    "Invalid targetRef.kind. The only supported values are 'HTTPRoute', 'GRPCRoute' and "
+                    "'Gateway'"
+                ),
                 "Invalid targetRef.kind. The only supported values are 'HTTPRoute' and 'Gateway'",
                 "At least one spec.limits must be defined",
                 "At least one spec.defaults.limits must be defined",

@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from kuadrant.api.documents import Folder, Source, read
+from kuadrant.api import yaml_documents
+from kuadrant.api.documents import MAX_PROBLEMS, Folder, read
 
 
 def folder(*texts: str) -> Folder:
@@ -42,7 +43,11 @@ def test_a_mistake_is_told_with_its_place_its_object_its_field_and_the_rule() ->
         """
     )
     assert lines(broken) == [
-        'a.yaml:16:17: RateLimitPolicy default/toystore: spec.limits.create-toy.rates[0].unit: is "week", must be one of second, minute, hour, day'
+        (
+            "a.yaml:16:17: RateLimitPolicy default/toystore: spec.limits.create-toy.rates[0].unit: is "
+            '"week", '
+            "must be one of second, minute, hour, day"
+        )
     ]
 
 
@@ -55,7 +60,21 @@ def test_an_object_without_mistakes_is_kept_beside_one_with_mistakes() -> None:
 def test_objects_without_namespace_are_in_default() -> None:
     read_ = folder("{apiVersion: v1, kind: Service, metadata: {name: a}}")
     assert read_.objects.services[0].metadata.namespace == "default"
-    assert read_.sources == {("Service", "default", "a"): Source("a.yaml", 1)}
+    (source,) = read_.sources.items()
+    assert (source[0], source[1].file, source[1].line) == (("Service", "default", "a"), "a.yaml", 1)
+
+
+def test_the_place_of_a_field_is_that_of_the_nearest_one_that_is_there() -> None:
+    text = """apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: p}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}
+"""
+    source = folder(text).sources["RateLimitPolicy", "default", "p"]
+    assert source.place("") == (1, 1)
+    assert source.place("spec.targetRef.name") == (5, 72)
+    assert source.place("spec.targetRef.nothing[3].more") == source.place("spec.targetRef") == (5, 14)
 
 
 def test_objects_are_in_the_order_of_namespace_and_name() -> None:
@@ -117,7 +136,9 @@ def test_exported_objects_are_read_with_all_that_the_api_server_adds() -> None:
             - {name: https, port: 443, protocol: HTTPS, tls: {mode: Terminate, certificateRefs: [{name: c}]}}
         status:
           addresses: [{type: IPAddress, value: 10.0.0.1}]
-          conditions: [{type: Programmed, status: "True", lastTransitionTime: "2024-06-12T08:54:18Z", reason: Programmed, message: ""}]
+          conditions:
+            - {type: Programmed, status: "True", reason: Programmed, message: "",
+               lastTransitionTime: "2024-06-12T08:54:18Z"}
           listeners: [{name: https, attachedRoutes: 1, supportedKinds: [], conditions: []}]
         """
     )
@@ -147,7 +168,10 @@ def test_an_object_given_twice_is_told_with_both_places() -> None:
 def test_a_policy_given_in_both_versions_is_given_twice() -> None:
     target = "targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: gw}"
     read_ = folder(
-        f"{{apiVersion: kuadrant.io/v1beta2, kind: RateLimitPolicy, metadata: {{name: a}}, spec: {{{target}}}}}",
+        (
+            f"{{apiVersion: kuadrant.io/v1beta2, kind: RateLimitPolicy, metadata: {{name: a}}, spec: "
+            f"{{{target}}}}}"
+        ),
         "{apiVersion: kuadrant.io/v1, kind: RateLimitPolicy, metadata: {name: a}, "
         f"spec: {{{target}, limits: {{a: {{rates: [{{limit: 1, window: 1s}}]}}}}}}}}",
     )
@@ -178,7 +202,10 @@ def test_kinds_of_others_are_left_out_with_a_note() -> None:
         (
             "kuadrant.io/v1beta3",
             "RateLimitPolicy",
-            'apiVersion: is "kuadrant.io/v1beta3", RateLimitPolicy is read as kuadrant.io/v1 or kuadrant.io/v1beta2',
+            (
+                'apiVersion: is "kuadrant.io/v1beta3", RateLimitPolicy is read as kuadrant.io/v1 or '
+                "kuadrant.io/v1beta2"
+            ),
         ),
         (
             "kuadrant.oi/v1",
@@ -319,3 +346,47 @@ def test_what_cannot_be_printed_is_escaped() -> None:
 def test_keys_with_dots_are_quoted_in_paths() -> None:
     [problem] = folder('{apiVersion: v1, kind: Service, metadata: {name: a, labels: {"a.b/c": 1}}}').problems
     assert problem.field == 'metadata.labels["a.b/c"]'
+
+
+def test_a_thousand_mistakes_end_the_reading_and_say_so() -> None:
+    many = "".join(f"---\nkind: X{number}\n" for number in range(3000))
+    folder = read([("a.yaml", many), ("b.yaml", "never: read")])
+
+    assert len(folder.problems) == MAX_PROBLEMS + 1
+    assert str(folder.problems[-1]) == (
+        "a.yaml:6001:1: and what follows is not read any more: there are 1000 mistakes before it"
+    )
+
+
+def test_mistakes_of_one_object_stay_cheap_however_many_and_long_they_are() -> None:
+    text = "apiVersion: kuadrant.io/v1\nkind: RateLimitPolicy\nmetadata: {name: a}\nspec:\n"
+    text += "".join(f"  ? k{number}{'x' * 300}\n  : 1\n" for number in range(20_000))
+    (*problems, last) = read([("a.yaml", text)]).problems
+
+    assert len(problems) == MAX_PROBLEMS
+    assert "is not read any more" in last.message
+    assert sum("did you mean" in one.message or "there are" in one.message for one in problems) <= 100
+
+
+def test_text_that_aliases_repeat_is_not_repeated_in_messages() -> None:
+    long = "x" * 200_000
+    items = ", ".join(f"{{apiVersion: *l, kind: *l, metadata: {{name: n{i}}}}}" for i in range(500))
+    other = ", ".join(
+        f"{{apiVersion: v1, kind: Service, metadata: {{name: *l}}, {long}: 1}}" for _ in range(30)
+    )
+    for listed in (items, other):
+        text = f"apiVersion: v1\nkind: List\nmetadata: {{annotations: {{a: &l {long}}}}}\nitems: [{listed}]"
+        folder = read([("a.yaml", text)])
+        assert folder.problems
+        assert sum(len(str(one)) for one in (*folder.problems, *folder.notes)) < 2_000_000
+
+
+def test_what_is_beyond_the_values_of_a_folder_is_a_mistake_of_each_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(yaml_documents.Allowance.__init__, "__defaults__", (1000,))
+    full = "---\n[" + "1," * 400 + "]\n"
+    folder = read([("a.yaml", full * 5), ("b.yaml", "---\na: 1\n"), ("c.yaml", "")])
+
+    told = [one for one in folder.problems if "than 1,000 values" in one.message]
+    assert {one.file for one in told} == {"a.yaml", "b.yaml", "c.yaml"}

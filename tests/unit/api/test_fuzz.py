@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from kuadrant.api import nodes
+from kuadrant.api import nodes, yaml_documents
 from kuadrant.api.documents import read
 
 if TYPE_CHECKING:
     from tests.conftest import Fuzz
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 CORPUS = [path.read_text() for path in sorted(EXAMPLES.glob("toystore*/*.yaml"))]
@@ -29,9 +32,13 @@ spec:
   gatewayClassName: istio
   listeners:
   - {name: a, port: 80, protocol: HTTP, hostname: "*.a.com", allowedRoutes: {kinds: [{kind: HTTPRoute}],
-     namespaces: {from: Selector, selector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}}}}
+     namespaces: {from: Selector, selector: {matchLabels: {a: b},
+      matchExpressions: [{key: a, operator: In, values: [b]}]}}}}
   - {name: b, port: 443, protocol: HTTPS, tls: {mode: Terminate}}
-status: {addresses: [{value: 10.0.0.1}], conditions: [{type: Programmed, status: "True"}], listeners: [{name: a}]}
+status:
+  addresses: [{value: 10.0.0.1}]
+  conditions: [{type: Programmed, status: "True"}]
+  listeners: [{name: a}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -52,8 +59,10 @@ spec:
     - {type: ExtensionRef, extensionRef: {group: a.b, kind: C, name: d}}
     backendRefs: [{name: s, port: 80, weight: 3, filters: []}]
     timeouts: {request: 10s, backendRequest: 500ms}
-  - filters: [{type: RequestRedirect, requestRedirect: {scheme: https, statusCode: 301, path: {type: ReplaceFullPath, replaceFullPath: /a}}}]
-  - filters: [{type: URLRewrite, urlRewrite: {hostname: a.b, path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]
+  - filters: [{type: RequestRedirect, requestRedirect: {scheme: https, statusCode: 301,
+     path: {type: ReplaceFullPath, replaceFullPath: /a}}}]
+  - filters: [{type: URLRewrite, urlRewrite: {hostname: a.b,
+     path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]
 status: {parents: [{parentRef: {name: gw}, controllerName: a.b/c, conditions: []}]}
 ---
 apiVersion: gateway.networking.k8s.io/v1
@@ -61,7 +70,8 @@ kind: GRPCRoute
 metadata: {name: all}
 spec:
   parentRefs: [{name: gw}]
-  rules: [{matches: [{method: {service: a.B, method: C}, headers: [{name: x, value: v}]}], backendRefs: [{name: s, port: 80}]}]
+  rules: [{matches: [{method: {service: a.B, method: C}, headers: [{name: x, value: v}]}],
+    backendRefs: [{name: s, port: 80}]}]
 """
 )
 CORPUS.append(
@@ -89,12 +99,15 @@ spec:
     strategy: merge
     when: [{predicate: request.method == 'GET'}]
     limits:
-      one: {rates: [{limit: 5, window: 1h30m}], counters: [{expression: auth.identity.username}], when: [{predicate: "true"}]}
+      one: {rates: [{limit: 5, window: 1h30m}], counters: [{expression: auth.identity.username}],
+        when: [{predicate: "true"}]}
 ---
 apiVersion: gateway.networking.k8s.io/v1beta1
 kind: ReferenceGrant
 metadata: {name: g}
-spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: a}], to: [{group: "", kind: Service}]}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: a}]
+  to: [{group: "", kind: Service}]
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -105,15 +118,21 @@ ports: [{name: http, port: 8080}]
 ---
 apiVersion: v1
 kind: List
-items: [{apiVersion: v1, kind: Namespace, metadata: {name: ns}}, {apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ports: [{port: 80, targetPort: http}]}}]
+items: [{apiVersion: v1, kind: Namespace, metadata: {name: ns}},
+  {apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ports: [{port: 80, targetPort: http}]}}]
 ---
 apiVersion: kuadrant.io/v1beta1
 kind: Kuadrant
 metadata: {name: k}
-spec: {observability: {enable: true, tracing: {insecure: false}}, limitador: {replicas: 2, pdb: {maxUnavailable: 50%}}, mtls: {enable: true}}
+spec:
+  observability: {enable: true, tracing: {insecure: false}}
+  limitador: {replicas: 2, pdb: {maxUnavailable: 50%}}
+  mtls: {enable: true}
 """
 )
-DOCUMENTS: list[Any] = [nodes.plain(node) for text in CORPUS for node, _ in nodes.documents(text) if node]
+DOCUMENTS: list[Any] = [
+    nodes.plain(node) for text in CORPUS for node, _ in yaml_documents.documents(text) if node
+]
 KEYS = sorted({key for text in CORPUS for key in text.replace(":", " ").split() if key.isalnum()})
 ODD: list[Any] = [
     *(

@@ -5,21 +5,27 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kuadrant.api.limitador import Limit, Limitador, read_limits, storage_secret, union
+from kuadrant.api.limitador import Limit, Limitador, ReadLimits, read_limits, storage_secret, union
 
-GOOD = b'{"namespace": "n", "max_value": 5, "seconds": 10, "conditions": ["a"], "variables": ["b"], "name": "x", "id": "y"}'
+GOOD = (
+    b'{"namespace": "n", "max_value": 5, "seconds": 10, "conditions": ["a"], "variables": ["b"], "name": '
+    b'"x", "id": "y"}'
+)
 
 
 def read(limits: bytes) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
     whole = b'{"metadata": {"name": "limitador"}, "spec": {"replicas": 3, "limits": %s}}' % limits
-    return read_limits(msgspec.json.decode(whole, type=Limitador).spec.limits)
+    found = read_limits(msgspec.json.decode(whole, type=Limitador).spec.limits)
+    return found.limits, tuple(map(str, found.left_out))
 
 
 def test_limits_are_read_in_their_order_and_fields_of_others_are_skipped() -> None:
     second = Limit(namespace="m", max_value=1, seconds=2)
     assert read(b'[%s, {"namespace": "m", "max_value": 1, "seconds": 2}]' % GOOD) == (
         (
-            Limit(namespace="n", max_value=5, seconds=10, conditions=("a",), variables=("b",), name="x"),
+            Limit(
+                namespace="n", max_value=5, seconds=10, conditions=("a",), variables=("b",), name="x", id="y"
+            ),
             second,
         ),
         (),
@@ -50,11 +56,28 @@ def test_no_limits(none: bytes) -> None:
 
 def test_a_resource_without_a_spec_has_no_limits() -> None:
     limitador = msgspec.json.decode(b'{"metadata": {"name": "limitador"}}', type=Limitador)
-    assert read_limits(limitador.spec.limits) == ((), ())
+    assert read_limits(limitador.spec.limits) == ReadLimits(())
 
 
 def test_what_is_no_list_is_a_mistake() -> None:
-    assert read(b"{}") == ((), ("limits: must be a list",))
+    whole = b'{"metadata": {"name": "limitador"}, "spec": {"limits": {}}}'
+    found = read_limits(msgspec.json.decode(whole, type=Limitador).spec.limits)
+    assert found == ReadLimits((), (), "limits: must be a list")
+
+
+def test_a_limit_that_cannot_be_read_still_tells_by_what_it_would_be_asked_for() -> None:
+    wrong = (
+        b'{"namespace": "n", "max_value": "5", "seconds": 1,'
+        b' "conditions": ["descriptors[0][\\"limit.a__0123abcd\\"] == \\"1\\""]}'
+    )
+    whole = b'{"metadata": {"name": "limitador"}, "spec": {"limits": [%s]}}' % wrong
+    (found,) = read_limits(msgspec.json.decode(whole, type=Limitador).spec.limits).left_out
+    assert (found.namespace, set(found.keys)) == ("n", {"limit.a__0123abcd"})
+
+
+def test_an_id_is_written_only_where_there_is_one() -> None:
+    assert b'"id"' not in msgspec.json.encode(Limit(namespace="n", max_value=1, seconds=1))
+    assert b'"id":"y"' in msgspec.json.encode(Limit(namespace="n", max_value=1, seconds=1, id="y"))
 
 
 @pytest.mark.row(49)

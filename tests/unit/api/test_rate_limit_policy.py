@@ -29,7 +29,10 @@ def policy(
     """Read a policy named toystore; LIMIT in ``spec`` stands for a sound limit of the version."""
     target = f"targetRef: {{group: {group}, kind: {kind}, name: toystore}}\n"
     body = textwrap.indent(target + textwrap.dedent(spec).replace("LIMIT", RATES[version]), "  ")
-    text = f"apiVersion: kuadrant.io/{version}\nkind: RateLimitPolicy\nmetadata: {{name: toystore}}\nspec:\n{body}\n"
+    text = (
+        f"apiVersion: kuadrant.io/{version}\nkind: RateLimitPolicy\nmetadata: {{name: "
+        f"toystore}}\nspec:\n{body}\n"
+    )
     return read([("policy.yaml", text)])
 
 
@@ -288,6 +291,17 @@ def test_t2_34_a_window_of_broken_seconds_is_noted() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("version", "window"), [("v1", "window: 1s"), ("v1beta2", "duration: 1, unit: second")]
+)
+def test_a_limit_below_zero_is_noted(version: str, window: str) -> None:
+    folder = policy(version, f"limits: {{a: {{rates: [{{limit: 0, {window}}}, {{limit: -1, {window}}}]}}}}")
+    assert not folder.problems
+    assert [(note.field, note.message) for note in folder.notes] == [
+        ("spec.limits.a.rates[1].limit", "is -1, counted as 0: no request is let through")
+    ]
+
+
 @BOTH
 def test_a_limit_without_rates_is_noted(version: str) -> None:
     folder = policy(version, "limits: {a: {}}")
@@ -358,3 +372,34 @@ def test_every_mistake_of_a_policy_is_told_at_once() -> None:
         "spec.overrides",
         "spec.overrides.limits",
     ]
+
+
+V1BETA2_WINDOW = "10 seconds are `duration: 10` and `unit: second`"
+V1_WINDOW = "10 seconds are `window: 10s`"
+
+
+@pytest.mark.parametrize(
+    ("version", "rate", "field", "hint"),
+    [
+        ("v1beta2", "{limit: 5, duration: 10s, unit: second}", "duration", V1BETA2_WINDOW),
+        (
+            "v1beta2",
+            "{limit: 5, window: 10s}",
+            "window",
+            f"it is of kuadrant.io/v1: in v1beta2, {V1BETA2_WINDOW}",
+        ),
+        ("v1", "{limit: 5, window: 10}", "window", V1_WINDOW),
+        ("v1", "{limit: 5, duration: 10}", "duration", f"it is of kuadrant.io/v1beta2: in v1, {V1_WINDOW}"),
+        ("v1", "{limit: 5, unit: second}", "unit", f"it is of kuadrant.io/v1beta2: in v1, {V1_WINDOW}"),
+    ],
+)
+def test_the_window_of_the_other_version_is_told_with_the_one_that_is_meant(
+    version: str, rate: str, field: str, hint: str
+) -> None:
+    found = dict(mistakes(policy(version, f"limits: {{a: {{rates: [{rate}]}}}}")))
+    assert found[f"spec.limits.a.rates[0].{field}"].endswith(f"; {hint}")
+
+
+def test_a_field_that_nobody_confuses_has_no_hint() -> None:
+    found = dict(mistakes(policy("v1beta2", "limits: {a: {rates: [{limit: x, duration: 1, unit: second}]}}")))
+    assert found == {"spec.limits.a.rates[0].limit": 'is "x", must be a whole number'}

@@ -10,9 +10,7 @@ import pytest
 
 from kuadrant.api.limitador import Limit
 from kuadrant.compiler import compile_gateways
-from kuadrant.decide import Counters, Request, decide
 from kuadrant.policy.condition import (
-    UNDECIDABLE,
     ExpressionCondition,
     ExpressionCounter,
     SelectorCondition,
@@ -20,6 +18,8 @@ from kuadrant.policy.condition import (
 )
 from kuadrant.policy.identifiers import descriptor_entry
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
+from kuadrant.reference_model import Counters, Request, decide
+from tests.unit.compiler.texts import GATEWAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
 
     Compile = Callable[[str], Compilation]
 
-GATEWAY = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: my-app}
-spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
-"""
 ROUTE = """
 ---
 apiVersion: gateway.networking.k8s.io/v1
@@ -97,7 +91,8 @@ def test_a_selector_with_host_names_narrows_the_limit_to_those_that_the_route_ha
 ) -> None:
     selector = 'routeSelectors: [{hostnames: ["*.example.com", myapp.apps.example.com]}]'
     compilation = compile_text(
-        f"{GATEWAY}{ROUTE}{POLICY_V1BETA2 % 'my-rlp'}    50rps-for-selected-hostnames: {{{RATES}, {selector}}}"
+        f"{GATEWAY}{ROUTE}{POLICY_V1BETA2 % 'my-rlp'}    50rps-for-selected-hostnames: {{{RATES}, "
+        f"{selector}}}"
     )
     assert _keys(_rule(compilation)) == ["limit.50rps_for_selected_hostnames__ac4044ab"]
     assert _keys(_rule(compilation, "*.apps.example.internal")) == []
@@ -141,7 +136,10 @@ def test_a_limit_that_selects_nothing_is_nowhere_and_this_is_told(compile_text: 
     assert _keys(_rule(compilation)) == []
     assert compilation.limits == ()
     assert [str(problem) for problem in compilation.problems] == [
-        "RateLimitPolicy my-app/my-rlp: spec.limits.50rps.routeSelectors: they select nothing: the limit limits nothing"
+        (
+            "RateLimitPolicy my-app/my-rlp: spec.limits.50rps.routeSelectors: they select nothing: the limit "
+            "limits nothing"
+        )
     ]
 
 
@@ -176,7 +174,10 @@ def test_headers_of_a_match_are_part_of_the_rule(compile_text: Compile) -> None:
 @pytest.mark.row(59)
 @pytest.mark.parametrize("matches", ["[]", "[{path: {value: /toy}, method: GET}]"])
 def test_all_conditions_of_a_limit_hold_together(compile_text: Compile, matches: str) -> None:
-    when = "when: [{selector: request.path, operator: neq, value: a}, {selector: request.size, operator: eq, value: b}]"
+    when = (
+        "when: [{selector: request.path, operator: neq, value: a}, {selector: request.size, operator: eq, "
+        "value: b}]"
+    )
     route = ROUTE.replace("[{path: {value: /toy}, method: GET}]", matches)
     rule = _rule(compile_text(f"{GATEWAY}{route}{POLICY_V1BETA2 % 'my-rlp'}    a: {{{RATES}, {when}}}"))
     assert rule.actions[0].limits[0].when == (
@@ -324,7 +325,10 @@ spec:
 TOYSTORE_V1BETA2 = TOYSTORE % (
     "v1beta2",
     "",
-    "rates: [{limit: 5, duration: 10, unit: second}], routeSelectors: [{matches: [{method: POST, path: {type: Exact, value: /toys}}]}]",
+    (
+        "rates: [{limit: 5, duration: 10, unit: second}], routeSelectors: [{matches: [{method: POST, path: "
+        "{type: Exact, value: /toys}}]}]"
+    ),
 )
 TOYSTORE_V1 = TOYSTORE % ("v1", ", sectionName: rule-2", "rates: [{limit: 5, window: 10s}]")
 
@@ -334,8 +338,8 @@ TOYSTORE_V1 = TOYSTORE % ("v1", ", sectionName: rule-2", "rates: [{limit: 5, win
 def test_the_limit_of_the_toystore_is_the_same_in_both_versions(compile_text: Compile, text: str) -> None:
     """As Kuadrant writes it from 1.2 on.
 
-    What it wrote before for v1beta2, the condition ``limit.create_toy__fb82c51a == "1"`` and the policy's name, is what a
-    Limitador of today does not take: it looks at ``descriptors``.
+    What it wrote before for v1beta2, the condition ``limit.create_toy__fb82c51a == "1"`` and the policy's
+    name, is what a Limitador of today does not take: it looks at ``descriptors``.
     """
     assert compile_text(text).limits == (
         Limit(
@@ -438,7 +442,8 @@ def test_conditions_of_a_policy_stand_before_those_of_its_own_limits_and_of_no_o
     route_policy = POLICY_V1 % ("route", "HTTPRoute", "route")
     rates = "rates: [{limit: 5, window: 10s}]"
     compilation = compile_text(
-        f"{GATEWAY}{ROUTE}{gateway_policy}  defaults: {{strategy: merge, when: [{{predicate: request.size > 1}}], "
+        f"{GATEWAY}{ROUTE}{gateway_policy}  defaults: {{strategy: merge, when: [{{predicate: request.size "
+        f"> 1}}], "
         f"limits: {{a: {{{rates}, when: [{{predicate: request.size > 2}}]}}}}}}"
         f"{route_policy}  limits: {{b: {{{rates}}}}}"
     )
@@ -450,7 +455,8 @@ def test_conditions_of_a_policy_stand_before_those_of_its_own_limits_and_of_no_o
 def test_limits_of_both_versions_are_counted_apart_in_an_action_each(compile_text: Compile) -> None:
     v1 = POLICY_V1 % ("gw", "Gateway", "gw")
     compilation = compile_text(
-        f"{GATEWAY}{ROUTE}{v1}  overrides: {{strategy: merge, limits: {{a: {{rates: [{{limit: 5, window: 10s}}]}}}}}}"
+        f"{GATEWAY}{ROUTE}{v1}  overrides: {{strategy: merge, limits: {{a: {{rates: [{{limit: 5, window: "
+        f"10s}}]}}}}}}"
         f"{POLICY_V1BETA2 % 'old'}    b: {{{RATES}}}"
     )
     assert [action.scope for action in _rule(compilation).actions] == ["my-app/old", "my-app/route"]
@@ -459,12 +465,17 @@ def test_limits_of_both_versions_are_counted_apart_in_an_action_each(compile_tex
 def test_a_counter_of_both_versions_whose_text_reads_two_values_is_asked_for_twice(
     compile_text: Compile,
 ) -> None:
-    """The policy of ``v1beta2`` has the name of the route, and so its scope; one descriptor would count the client's spelling."""
+    """The policy of ``v1beta2`` has the name of the route, and so its scope.
+
+    One descriptor would count the client's spelling.
+    """
     v1 = POLICY_V1 % ("gw", "Gateway", "gw")
     rates = "rates: [{limit: 2, window: 10s}]"
     compilation = compile_text(
-        f"{GATEWAY}{ROUTE}{v1}  overrides: {{strategy: merge, limits: {{all: {{{rates}}}, a: {{{rates}, counters: [{{expression: request.host}}]}}}}}}"
-        f"{POLICY_V1BETA2 % 'route'}    b: {{rates: [{{limit: 1, duration: 10, unit: second}}], counters: [request.host]}}"
+        f"{GATEWAY}{ROUTE}{v1}  overrides: {{strategy: merge, limits: {{all: {{{rates}}}, a: {{{rates}, "
+        f"counters: [{{expression: request.host}}]}}}}}}"
+        f"{POLICY_V1BETA2 % 'route'}    b: {{rates: [{{limit: 1, duration: 10, unit: second}}], counters: "
+        f"[request.host]}}"
     )
     (program,) = compilation.programs
     rule = _rule(compilation)
@@ -491,41 +502,29 @@ def test_a_counter_of_both_versions_whose_text_reads_one_value_is_asked_for_once
     limit = "rates: [{limit: 2, window: 10s}], counters: [{expression: request.path}]"
     compilation = compile_text(
         f"{GATEWAY}{ROUTE}{v1}  overrides: {{strategy: merge, limits: {{a: {{{limit}}}}}}}"
-        f"{POLICY_V1BETA2 % 'route'}    b: {{{RATES}, counters: [request.path]}}\n    c: {{{RATES}, counters: [request.host]}}"
+        f"{POLICY_V1BETA2 % 'route'}    b: {{{RATES}, counters: [request.path]}}\n    c: {{{RATES}, "
+        f"counters: [request.host]}}"
     )
     assert [len(action.limits) for action in _rule(compilation).actions] == [3]
 
 
 @pytest.mark.row(131)
-def test_a_limit_that_cannot_be_evaluated_fails_at_the_gateway_and_its_neighbours_do_not(
-    compile_text: Compile,
-) -> None:
+@pytest.mark.row(171)
+def test_a_policy_that_cannot_be_carried_out_as_it_is_written_takes_no_part(compile_text: Compile) -> None:
     policy = POLICY_V1 % ("p", "HTTPRoute", "route")
     rates = "rates: [{limit: 5, window: 10s}]"
+    gateway = f"{POLICY_V1 % ('gw', 'Gateway', 'gw')}  defaults: {{limits: {{default: {{{rates}}}}}}}"
     compilation = compile_text(
-        f"{GATEWAY}{ROUTE}{policy}  limits: {{bad: {{{rates}, when: [{{predicate: auth.identity.admin}}]}}, "
+        f"{GATEWAY}{ROUTE}{gateway}{policy}  limits: {{bad: {{{rates}, when: [{{predicate: "
+        f"auth.identity.admin}}]}}, "
         f"good: {{{rates}}}}}"
     )
-    bad, good = _rule(compilation).actions[0].limits
-    assert bad.when == (UNDECIDABLE,)
-    assert good.when == ()
-    assert [limit.name for limit in compilation.limits] == ["good"]
-
-
-def test_a_limit_that_cannot_be_evaluated_is_closed_only_where_its_other_conditions_hold(
-    compile_text: Compile,
-) -> None:
-    policy = POLICY_V1 % ("p", "HTTPRoute", "route")
-    limit = (
-        "rates: [{limit: 5, window: 10s}], when: [{predicate: nope}, {predicate: request.method == 'POST'}]"
-    )
-    compilation = compile_text(
-        f"{GATEWAY}{ROUTE}{policy}  limits: {{bad: {{{limit}, counters: [{{expression: request.path}}]}}}}"
-    )
-    (action,) = _rule(compilation).actions
-    (bad,) = action.limits
-    assert bad.when == (ExpressionCondition("request.method == 'POST'"), UNDECIDABLE)
-    assert (bad.counters, compilation.limits) == ((), ())
+    assert [limit.name for limit in compilation.limits] == ["default"]
+    assert [limit.when for limit in _rule(compilation).actions[0].limits] == [()]
+    (facts,) = (facts for facts in compilation.policies if facts.policy.name == "p")
+    assert facts.acceptance.reason == "Invalid"
+    assert "spec.limits.bad.when[0].predicate: line 1, column 14: undeclared" in facts.acceptance.message
+    assert [problem.severity for problem in facts.problems] == ["error"]
 
 
 # Rules and hosts
@@ -624,11 +623,13 @@ def test_a_listener_with_the_host_name_of_another_one_serves_nothing_and_this_is
     assert [listener.names for listener in program.listeners] == [("http",)]
     assert [str(problem) for problem in compilation.problems] == [
         (
-            'Gateway my-app/gw: spec.listeners[1]: host name * of port 80 already belongs to listener "http"; this listener '
+            "Gateway my-app/gw: spec.listeners[1]: host name * of port 80 already belongs to listener "
+            '"http"; this listener '
             "serves nothing"
         ),
         (
-            'Gateway my-app/gw: spec.listeners[2]: port 80 already speaks HTTP for listener "http"; this listener serves '
+            'Gateway my-app/gw: spec.listeners[2]: port 80 already speaks HTTP for listener "http"; this '
+            "listener serves "
             "nothing"
         ),
     ]

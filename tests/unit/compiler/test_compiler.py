@@ -1,4 +1,7 @@
-"""Whatever changes: compiling on gives what compiling from nothing gives, and what is as before is the same instance."""
+"""Compiling on gives what compiling from nothing gives, whatever changes.
+
+What is as before is the same instance.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compilation, Compiler, compile_gateways
 
 from .generated import gateways, grants, namespaces, policies, routes
-from .test_compilation import GATEWAY
+from .texts import GATEWAY
 
 if TYPE_CHECKING:
     import random
@@ -117,7 +120,7 @@ class Cluster(RuleBasedStateMachine):
         self.compile()
 
 
-TestCluster = Cluster.TestCase
+TestCluster = pytest.mark.slow(Cluster.TestCase)
 TestCluster.settings = settings(max_examples=60, stateful_step_count=20)
 
 

@@ -1,4 +1,7 @@
-"""Who may send requests to Services of other namespaces. The rest of forwarding is in the golden case of that name."""
+"""Who may send requests to Services of other namespaces.
+
+The rest of forwarding is in the golden case of that name.
+"""
 
 from __future__ import annotations
 

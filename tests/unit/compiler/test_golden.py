@@ -12,7 +12,8 @@ import yaml
 
 from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compilation, compile_gateways
-from kuadrant.status import Evidence, as_text, policy_status
+from kuadrant.status import Evidence, policy_status
+from tests.unit.compiler.statuses_text import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,10 @@ def test_the_order_of_the_objects_does_not_matter(
 
 
 def _written(compilation: Compilation) -> str:
-    """The compilation as people like to read it, with the statuses of the policies once every gateway has it."""
+    """The compilation as people like to read it.
+
+    It has the statuses of the policies once every gateway has it.
+    """
     everywhere = Evidence(
         frozenset(f"{program.namespace}/{program.name}" for program in compilation.programs)
     )

@@ -1,4 +1,7 @@
-"""What gateways limit as policies and routes come, go and move: each state is decided as if there had been none before."""
+"""What gateways limit as policies and routes come, go and move.
+
+Each state is decided as if there had been none before.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compilation, compile_gateways
-from kuadrant.policy.condition import UNDECIDABLE
 
 from .generated import gateways, policies, routes
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
     from kuadrant.api.meta import Object
     from kuadrant.compiler.program import LimitAction
+
+pytestmark = pytest.mark.slow
 
 _few = settings(deadline=None, max_examples=30)
 
@@ -62,11 +63,7 @@ def test_every_limit_that_the_gateway_asks_for_is_one_that_the_service_has_and_t
     objects: list[Object],
 ) -> None:
     compilation = compile_gateways(Objects.of(objects))
-    asked = {
-        (scope, f'descriptors[0]["{limit.key}"] == "1"')
-        for scope, limit in _limit_actions(compilation)
-        if UNDECIDABLE not in limit.when
-    }
+    asked = {(scope, f'descriptors[0]["{limit.key}"] == "1"') for scope, limit in _limit_actions(compilation)}
     assert {(limit.namespace, *limit.conditions) for limit in compilation.limits} == asked
 
 

@@ -1,4 +1,7 @@
-"""The names, ports and addresses of an installation, which people have in their scripts, and what its pods may do."""
+"""The names, ports and addresses of an installation, and what its pods may do.
+
+People have them in their scripts.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuadrant.api import documents
+from kuadrant.api.caller_token import SECRET
 from kuadrant.kube.lease import LEASES
-from kuadrant.operator import certificate
-from kuadrant.operator.kinds import ENDPOINT_SLICES
+from kuadrant.operator.push import certificate
+from kuadrant.operator.secrets.stored_secret import SECRETS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,13 +87,6 @@ def test_every_deployment_has_a_budget_and_a_network_policy_for_its_pods(install
         ] == [labels] * 3
 
 
-def test_every_container_asks_for_what_it_needs_and_has_a_bound_of_memory(installation: Installation) -> None:
-    for deployment in installation.all("Deployment"):
-        for container in deployment["spec"]["template"]["spec"]["containers"]:
-            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
-            assert container["resources"]["limits"].keys() == {"memory"}
-
-
 def test_an_update_takes_no_pod_away_before_another_is_there(installation: Installation) -> None:
     for deployment in installation.all("Deployment"):
         assert deployment["spec"]["strategy"] == {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
@@ -125,21 +122,6 @@ def test_the_network_lets_in_what_is_for_one_of_the_pods_ports(installation: Ins
 def test_the_probes(manager: dict[str, Any]) -> None:
     probes = [manager[probe]["httpGet"] for probe in ("livenessProbe", "readinessProbe")]
     assert probes == [{"path": "/healthz", "port": "probes"}, {"path": "/readyz", "port": "probes"}]
-
-
-def test_no_pod_has_more_rights_on_its_node_than_it_needs(installation: Installation) -> None:
-    for deployment in installation.all("Deployment"):
-        pod = deployment["spec"]["template"]["spec"]
-        assert pod["securityContext"] == {
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        }
-        for container in pod["containers"]:
-            assert container["securityContext"] == {
-                "allowPrivilegeEscalation": False,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": True,
-            }
 
 
 def test_what_the_pod_asks_of_its_node(manager: dict[str, Any]) -> None:
@@ -217,7 +199,7 @@ def test_the_operator_can_read_no_secret_but_its_own(installation: Installation)
     }
 
 
-def test_the_lease_who_serves_modules_and_a_certificate_are_all_that_is_given_in_the_operator_s_namespace_alone(
+def test_the_lease_and_two_secrets_are_all_that_is_given_in_the_operator_s_namespace_alone(
     installation: Installation,
 ) -> None:
     assert _rules(installation, "Role") == [
@@ -227,19 +209,14 @@ def test_the_lease_who_serves_modules_and_a_certificate_are_all_that_is_given_in
             "verbs": ["get", "create", "update"],
         },
         {
-            "apiGroups": [ENDPOINT_SLICES.group],
-            "resources": [ENDPOINT_SLICES.plural],
-            "verbs": ["list", "watch"],
-        },
-        {
-            "apiGroups": [certificate.SECRETS.group],
-            "resources": [certificate.SECRETS.plural],
-            "resourceNames": [certificate.NAME],
+            "apiGroups": [SECRETS.group],
+            "resources": [SECRETS.plural],
+            "resourceNames": [certificate.NAME, SECRET],
             "verbs": ["list", "watch", "update"],
         },
         {
-            "apiGroups": [certificate.SECRETS.group],
-            "resources": [certificate.SECRETS.plural],
+            "apiGroups": [SECRETS.group],
+            "resources": [SECRETS.plural],
             "verbs": ["create"],
         },
     ]

@@ -1,11 +1,11 @@
-"""Matches and requests for what shim and router are held to, which is ``kuadrant.decide.chosen``."""
+"""Matches and requests for what shim and router are held to, which is ``kuadrant.reference_model.chosen``."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from kuadrant.decide import Request
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
+from kuadrant.reference_model import Request
 
 # Few names and values, so that matches overlap and requests meet them.
 

@@ -1,4 +1,6 @@
-"""What shims are told: one folder of ``tests/golden/dialects`` for each case, one file in it for each dialect.
+"""What shims are told.
+
+One folder of ``tests/golden/dialects`` for each case, one file in it for each dialect.
 
 Where a dialect cannot express the case, the file has the words for it instead of a configuration.
 """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
-from kuadrant.dialects import Service
-from kuadrant.dialects.kuadrant import Renderer, render
-from kuadrant.dialects.memo import OfEach
+from kuadrant.dialects import DIALECTS, Service
+from kuadrant.dialects.own.configuration import Renderer, render
+from kuadrant.incremental import OfEach
 from kuadrant.policy.match import PathMatch, RequestMatch
 
 SERVICE = Service("kuadrant-ratelimit-service")
@@ -38,7 +41,17 @@ def test_a_renderer_that_has_seen_other_hosts_gives_the_same_bytes(
         hosts = tuple(
             known.setdefault((name, rules), HostProgram(name, rules)) for name, rules in version.items()
         )
-        assert renderer.render(hosts) == render(hosts, SERVICE)
+        # Of these nothing has been made yet.
+        assert renderer.render(hosts) == render(deepcopy(hosts), SERVICE)
+
+
+def test_what_a_gateway_shows_is_in_what_modules_get_that_know_it_and_in_no_other_s() -> None:
+    service = replace(SERVICE, metadata={"x-kuadrant-token": "secret"})
+    texts = {name: DIALECTS[name].configure(service)(()) for name in DIALECTS}
+    assert {name for name, text in texts.items() if b"secret" in text} == {"kuadrant-v4", "kuadrant-v3"}
+    assert [name for name in DIALECTS if DIALECTS[name].proves] == ["kuadrant-v4", "kuadrant-v3"]
+    assert b'"metadata":{"x-kuadrant-token":"secret"}' in texts["kuadrant-v3"]
+    assert "secret" not in repr(service)
 
 
 def test_a_result_is_made_once_and_goes_with_what_it_was_made_of() -> None:

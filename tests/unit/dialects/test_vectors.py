@@ -1,7 +1,9 @@
-"""What Kuadrant's operator writes for a match (golden vectors G.4 and G.5), held against what a match means here.
+"""What Kuadrant's operator writes for a match, held against what a match means here.
 
-Its predicates are evaluated as they stand, with the functions that its shim adds to CEL. They hold for the very requests that
-belong to the match, but for those that are named: there Kuadrant's words are wrong.
+Golden vectors G.4 and G.5.
+
+Its predicates are evaluated as they stand, with the functions that its shim adds to CEL. They hold for the
+very requests that belong to the match, but for those that are named: there Kuadrant's words are wrong.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from hypothesis import strategies as st
 from kuadrant.api.grpc_route import GRPCRoute
 from kuadrant.api.http_route import HTTPRoute
 from kuadrant.compiler.program import HostProgram, RuleProgram
-from kuadrant.decide import Request, chosen
 from kuadrant.dialects.official import cel_text
 from kuadrant.policy.match import PathMatch, RequestMatch
 from kuadrant.policy.route import from_grpc_route, from_http_route
+from kuadrant.reference_model import Request, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -172,7 +174,8 @@ def test_headers_and_query_parameters_mean_the_same(match: str, kuadrants: str) 
     assert len((*read.headers, *read.query)) == 1
     for request in HTTP_REQUESTS:
         assert _hold([kuadrants], request) == _belongs(read, request), request
-    # Official modules are not told limits that these decide: no two of their versions know the same functions.
+    # Official modules are not told limits that these decide: no two of their versions know the same
+    # functions.
     assert not cel_text.is_exact(read)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from kuadrant.api.kuadrant import Kuadrant, KuadrantSpec, LimitadorSettings
-from kuadrant.api.limitador import Limit
+from kuadrant.api.limit_packing import limits_of
+from kuadrant.api.limitador import Limit, LimitadorSpec
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.gateways.limitador import limitador
 
@@ -85,3 +87,24 @@ def test_a_thousand_policies_are_not_too_large() -> None:
         for number in range(1000)
     ]
     assert limitador(Kuadrant(metadata=METADATA), many).problem is None
+
+
+def test_many_limits_are_packed_where_they_can_be_read() -> None:
+    few = [Limit(namespace=f"default/{number:06}", max_value=1, seconds=1) for number in range(100)]
+    many = [Limit(namespace=f"default/{number:06}", max_value=1, seconds=1) for number in range(10_000)]
+
+    assert limitador(Kuadrant(metadata=METADATA), few, may_pack=True) == limitador(
+        Kuadrant(metadata=METADATA), few
+    )
+    # As many as policies that are edited all the time leave behind: each edit writes them, and the API server
+    # reads node by node.
+    some = limitador(Kuadrant(metadata=METADATA), many[:500], may_pack=True).document
+    assert some is not None
+    assert len(msgspec.json.encode(some)) < 8000
+    document = limitador(Kuadrant(metadata=METADATA), many, may_pack=True).document
+    assert document is not None
+    assert document["spec"]["limits"] == []
+    read = msgspec.convert(document["spec"] | {"limits": msgspec.Raw(b"[]")}, LimitadorSpec)
+    limits, left_out, problem = limits_of(read)
+    assert sorted(limits, key=str) == sorted(many, key=str)
+    assert (left_out, problem) == ((), None)

@@ -1,4 +1,7 @@
-"""Tables of hosts: one for all ports where it is right, else one for each; never less limited than a port says."""
+"""Tables of hosts: one for all ports where it is right, else one for each.
+
+Never less limited than a port says.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An API server for one kind, as a value: objects with a history, answering the requests of a reflector with bytes."""
+"""An API server for one kind, as a value.
+
+Objects with a history, answering the requests of a reflector with bytes.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,8 @@ class Server:
     def _stream(self) -> Answer:
         if not self.streams:
             return _failure(status(422, "Invalid", "sendInitialEvents: Forbidden"))
-        # From a cache that is somewhat behind, as in the API server: what happened since comes before the end.
+        # From a cache that is somewhat behind, as in the API server: what happened since comes before the
+        # end.
         past = max(self.compacted, self.version - self.behind)
         lines = [event("ADDED", item) for item in self._at(past).values()]
         lines += [self.since(past), bookmark(self.version, initial_end=True)]

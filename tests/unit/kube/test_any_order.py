@@ -1,9 +1,13 @@
-"""Whatever happens in whatever order, and wherever connections are cut: in the end the store has what the server has."""
+"""Whatever happens in whatever order, and wherever connections are cut.
+
+In the end the store has what the server has.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -14,7 +18,7 @@ from kuadrant.kube.store import Change, Store
 from .scripted import THINGS, Answer, Server, Thing, bookmark, event, status
 
 if TYPE_CHECKING:
-    from kuadrant.kube.kind import Entry
+    from kuadrant.kube.kind import StoredObject
 
 NAMES = st.sampled_from("abcdefg")
 
@@ -30,7 +34,7 @@ class Cluster(RuleBasedStateMachine):
             self.server.put("ns", name)
         self.store = Store()
         self.table = self.store.add(THINGS, {"parity": lambda entry: [entry.object.spec.value % 2]})
-        self.told: dict[Any, Entry[Thing]] = {}
+        self.told: dict[Any, StoredObject[Thing]] = {}
         self.store.listen(self.listen)
         self.reflector = Reflector(THINGS, self.table.entries)
         self.now = 0.0
@@ -198,5 +202,5 @@ class Cluster(RuleBasedStateMachine):
             assert self.table.entries[key].uid == self.server.objects[key]["metadata"]["uid"]
 
 
-TestAnyOrder = Cluster.TestCase
+TestAnyOrder = pytest.mark.slow(Cluster.TestCase)
 TestAnyOrder.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)

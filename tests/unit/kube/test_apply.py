@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kuadrant.kube.apply import Applier, Conflict, Desired, Gone, Refused, Unchanged, Written, as_yaml
-from kuadrant.kube.kind import Deleted, Entry, Kind, Owned, Snapshot
+from kuadrant.kube.kind import Deleted, Kind, Listing, Owned, StoredObject
 from kuadrant.kube.owned import digest
 from kuadrant.kube.store import Table
 
@@ -34,14 +34,14 @@ def desired(content: dict[str, Any] = SPEC, **more: Any) -> Desired:
     return Desired(PLUGINS, KEY, "gateways", content, **more)
 
 
-def entry(version: int, owns: dict[str, Any] | None, uid: str = "u") -> Entry[dict[str, Any]]:
+def entry(version: int, owns: dict[str, Any] | None, uid: str = "u") -> StoredObject[dict[str, Any]]:
     owned = () if owns is None else (Owned("gateways", "", digest(owns)),)
-    return Entry(KEY, uid, str(version), {}, owned)
+    return StoredObject(KEY, uid, str(version), {}, owned)
 
 
-def table(*entries: Entry[dict[str, Any]], version: int = 10) -> Table[dict[str, Any]]:
+def table(*entries: StoredObject[dict[str, Any]], version: int = 10) -> Table[dict[str, Any]]:
     result = Table(PLUGINS)
-    result.replace(Snapshot(str(version), {item.key: item for item in entries}, {}))
+    result.replace(Listing(str(version), {item.key: item for item in entries}, {}))
     return result
 
 
@@ -97,7 +97,10 @@ class TestWhatIsSent:
     async def test_the_names_of_fields_are_checked_until_an_object_was_taken_with_other_content(
         self, api: Api, applier: Applier
     ) -> None:
-        """Checking costs the API server much. What it took without, and is not there after all, is checked when it comes again."""
+        """Checking costs the API server much.
+
+        What it took without, and is not there after all, is checked when it comes again.
+        """
         other = {"spec": {"url": "http://y"}}
         for content in (SPEC, SPEC, other, other, SPEC):
             await applier.apply(desired(content), table(entry(30, None), version=30))
@@ -165,7 +168,7 @@ class TestWhenNothingIsWritten:
 
     @pytest.mark.parametrize("observed", [(), (entry(5, None),)])
     async def test_our_own_write_that_was_not_observed_yet_is_not_done_twice(
-        self, api: Api, applier: Applier, observed: tuple[Entry[dict[str, Any]], ...]
+        self, api: Api, applier: Applier, observed: tuple[StoredObject[dict[str, Any]], ...]
     ) -> None:
         before = table(*observed)
         await applier.apply(desired(), before)

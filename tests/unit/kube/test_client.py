@@ -110,8 +110,11 @@ class TestMistakes:
     )
     def test_a_file_that_is_no_kubeconfig(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "a").write_text(text)
-        with pytest.raises(ConfigurationError, match=str(tmp_path)):
+        with pytest.raises(ConfigurationError, match=str(tmp_path)) as raised:
             find_access(str(tmp_path / "a"))
+        # A line for people, not the engine's words for what went wrong inside.
+        assert "\n" not in str(raised.value)
+        assert "object" not in str(raised.value)
 
     def test_a_context_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="Context 'three' not found"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from kuadrant.kube import follow, reflector
+from kuadrant.kube import follow, reflector, reflector_backoff
 from kuadrant.kube.follow import Follower
 from kuadrant.kube.store import Store
 
@@ -90,7 +90,7 @@ class Following:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    monkeypatch.setattr(reflector, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(reflector_backoff, "FIRST_DELAY", 0.01)
     return Api()
 
 

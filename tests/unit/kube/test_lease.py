@@ -18,11 +18,11 @@ from kuadrant.kube.lease import (
     INTERVAL,
     RETRY,
     Elector,
-    Leadership,
     Request,
     Timing,
     Wait,
 )
+from kuadrant.kube.lease_http import Leadership
 
 from .http_server import serve
 
@@ -191,7 +191,7 @@ class Election(RuleBasedStateMachine):
         assert any(candidate.leads(self.true) for candidate in self.candidates)
 
 
-TestElection = Election.TestCase
+TestElection = pytest.mark.slow(Election.TestCase)
 TestElection.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 
 

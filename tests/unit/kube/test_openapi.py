@@ -9,7 +9,7 @@ import pytest
 
 from kuadrant.kube.client import RequestError
 from kuadrant.kube.kind import Kind
-from kuadrant.kube.openapi import spec_fields
+from kuadrant.kube.openapi import part_fields
 
 PLUGINS: Kind[dict[str, Any]] = Kind("extensions.istio.io", "v1alpha1", "wasmplugins", "WasmPlugin", dict)
 
@@ -32,7 +32,7 @@ async def fields_in(code: int, content: Any) -> frozenset[str] | None:
 
     transport = httpx2.MockTransport(answer)
     async with httpx2.AsyncClient(transport=transport, base_url="http://api.example") as client:
-        return await spec_fields(client, PLUGINS)
+        return await part_fields(client, PLUGINS)
 
 
 async def test_the_fields_of_a_spec() -> None:

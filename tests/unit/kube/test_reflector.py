@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from kuadrant.kube.kind import Deleted, Entry, Labelled, Snapshot, Unreadable
-from kuadrant.kube.reflector import ABSENT_INTERVAL, LONGEST_DELAY, SILENCE, Get, Reflector, Wait
+from kuadrant.kube.kind import Deleted, Labelled, Listing, StoredObject, Unreadable
+from kuadrant.kube.reflector import ABSENT_INTERVAL, SILENCE, Get, Reflector, Wait
+from kuadrant.kube.reflector_backoff import LONGEST_DELAY
 from kuadrant.kube.store import Store
 
 from .scripted import THINGS, Answer, Server, Thing, bookmark, encode, event, expired, status
@@ -68,9 +69,9 @@ class Play:
 
 def brief(output: Any) -> Any:
     match output:
-        case Snapshot():
+        case Listing():
             return "all", sorted(name for _, name in output.entries)
-        case Entry():
+        case StoredObject():
             return "put", output.key[1]
         case Deleted():
             return "deleted", output.key[1]
@@ -459,7 +460,8 @@ class TestFailures:
         play.ask()
         play.refuse(403, encode(status(403, "Forbidden", 'User "x" cannot list resource "things"')))
         assert play.problem == (
-            "not allowed to list things.example.com: grant the verbs list and watch on it in a ClusterRole that is bound to "
+            "not allowed to list things.example.com: grant the verbs list and watch on it in a ClusterRole "
+            "that is bound to "
             'this service account (User "x" cannot list resource "things")'
         )
 

@@ -6,20 +6,22 @@ from typing import Any
 
 import pytest
 
-from kuadrant.kube.kind import Deleted, Entry, Snapshot, Unreadable
+from kuadrant.kube.kind import Deleted, Listing, StoredObject, Unreadable
 from kuadrant.kube.store import Change, Store, Table
 
 from .scripted import THINGS, Metadata, Spec, Thing
 
 
-def entry(name: str, version: int, value: int = 0, uid: str = "") -> Entry[Thing]:
-    return Entry(("ns", name), uid or f"uid-{name}", str(version), Thing(Metadata(name, "ns"), Spec(value)))
+def entry(name: str, version: int, value: int = 0, uid: str = "") -> StoredObject[Thing]:
+    return StoredObject(
+        ("ns", name), uid or f"uid-{name}", str(version), Thing(Metadata(name, "ns"), Spec(value))
+    )
 
 
 def snapshot(
-    version: int, *entries: Entry[Thing], unreadable: tuple[Unreadable, ...] = ()
-) -> Snapshot[Thing]:
-    return Snapshot(
+    version: int, *entries: StoredObject[Thing], unreadable: tuple[Unreadable, ...] = ()
+) -> Listing[Thing]:
+    return Listing(
         str(version),
         {item.key: item for item in entries},
         {item.key: item for item in unreadable if item.key is not None},
@@ -27,7 +29,7 @@ def snapshot(
 
 
 def briefly(*changes: Change[Thing] | None) -> list[tuple[str, str | None, str | None]]:
-    def version(entry: Entry[Thing] | None) -> str | None:
+    def version(entry: StoredObject[Thing] | None) -> str | None:
         return None if entry is None else entry.resource_version
 
     return [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from kuadrant.kube import wire
-from kuadrant.kube.kind import Entry, Unreadable
+from kuadrant.kube.kind import StoredObject, Unreadable
 from kuadrant.kube.wire import Lines, ObjectReader, read_status
 
 from .scripted import THINGS, Thing
@@ -35,7 +35,7 @@ class TestLines:
 
 class TestStatus:
     def test_a_status_is_read(self) -> None:
-        body = b'{"kind":"Status","code":409,"reason":"Conflict","message":"no","details":{"causes":[{"field":".spec"}]}}'
+        body = b'{"kind":"Status","code":409,"reason":"Conflict","message":"no","details":{"causes":[{"field":".spec"}]}}'  # noqa: E501 - one value
         status = read_status(409, body)
         assert (status.code, status.reason, status.message) == (409, "Conflict", "no")
         assert status.details is not None
@@ -61,14 +61,14 @@ def raw(**metadata: Any) -> Raw:
 class TestObjects:
     def test_an_object_is_read_with_its_version(self) -> None:
         entry = ObjectReader(THINGS, {}).read(raw(name="a", namespace="ns", uid="u", resourceVersion="7"))
-        assert isinstance(entry, Entry)
+        assert isinstance(entry, StoredObject)
         assert (entry.key, entry.uid, entry.resource_version) == (("ns", "a"), "u", "7")
         assert isinstance(entry.object, Thing)
         assert entry.object.spec.value == 3
 
     def test_one_of_another_life_is_read_even_in_the_same_version(self) -> None:
         held = ObjectReader(THINGS, {}).read(raw(name="a", uid="u", resourceVersion="7"))
-        assert isinstance(held, Entry)
+        assert isinstance(held, StoredObject)
         reader = ObjectReader(THINGS, {held.key: held})
         assert reader.read(raw(name="a", uid="u", resourceVersion="7")) is held
         assert reader.read(raw(name="a", uid="v", resourceVersion="7")) is not held
@@ -79,4 +79,4 @@ class TestObjects:
     )
     def test_any_json_is_an_object_or_says_why_not(self, content: Any) -> None:
         read = ObjectReader(THINGS, {}).read(Raw(msgspec.json.encode(content)))
-        assert isinstance(read, Unreadable | Entry)
+        assert isinstance(read, Unreadable | StoredObject)

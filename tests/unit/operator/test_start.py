@@ -1,4 +1,7 @@
-"""Without its module the operator does not start: it says why, is never ready, and has asked nothing of the cluster."""
+"""Without its module the operator does not start.
+
+It says why, is never ready, and has asked nothing of the cluster.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ async def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 def _module(folder: Path) -> Path:
     """A module in ``folder``, with its lock file; returns its own file."""
     (own, *_) = embedded()
-    entry = lock.Entry(
+    entry = lock.LockedModule(
         name="kuadrant-wasm-shim",
         version="v1",
         file="module",

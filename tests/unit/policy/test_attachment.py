@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuadrant.api.meta import LabelSelector, LabelSelectorRequirement
-from kuadrant.policy.attachment import AttachedPolicies, is_attached, is_selected, served_hostnames
 from kuadrant.policy.hostnames import intersection, is_subset
 from kuadrant.policy.model import Policy, Target
+from kuadrant.policy.policy_attachment import AttachedPolicies
 from kuadrant.policy.route import from_http_route
+from kuadrant.policy.route_attachment import is_attached, is_selected, served_hostnames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,7 +263,8 @@ def test_the_oldest_of_several_exclusive_policies_has_the_target(read: Read) -> 
     assert (acceptance.reason, acceptance.message) == (
         "Conflicted",
         (
-            "RateLimitPolicy is conflicted by infra/b: the gateway.networking.k8s.io/v1, Kind=HTTPRoute target infra/route "
+            "RateLimitPolicy is conflicted by infra/b: the gateway.networking.k8s.io/v1, Kind=HTTPRoute "
+            "target infra/route "
             "is already referenced by policy infra/b"
         ),
     )

@@ -194,3 +194,16 @@ def test_an_annotation_says_whether_routes_share_their_counters(
     assert {problem.field for problem in check(policy).problems} <= {
         'metadata.annotations["kuadrant.io/counters"]'
     }
+
+
+def test_the_remote_address_alone_is_a_counter_of_v1(read: Read) -> None:
+    """The module knows it, the gateway's expressions do not."""
+    counters = "[{expression: ' source.remote_address '}, {expression: source.address}]"
+    policy = to_model(
+        read(V1 + f"  limits: {{a: {{rates: [{{limit: 1, window: 1s}}], counters: {counters}}}}}\n")
+    )
+    assert policy.limits[0].counters == (
+        SelectorCounter("source.remote_address"),
+        ExpressionCounter("source.address"),
+    )
+    assert check(policy).problems == ()

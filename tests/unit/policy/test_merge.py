@@ -130,9 +130,7 @@ def test_an_override_of_nothing_is_counted_under_its_own_name() -> None:
     assert [entry.identity for entry in effective.limits] == ["ns/gateway"]
 
 
-def test_an_override_counted_under_its_own_name_does_not_take_the_name_of_a_policy_counted_under_its_route() -> (
-    None
-):
+def test_an_override_counted_under_its_own_name_does_not_take_the_name_of_a_route_s_policy() -> None:
     effective = merge([_policy("gateway", "a", "overrides", counted_under="policy"), ROUTE])
     assert effective is not None
     assert [entry.scope("ns/any") for entry in effective.limits] == ["ns/gateway"]

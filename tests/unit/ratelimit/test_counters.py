@@ -2,26 +2,7 @@ import pytest
 
 from kuadrant.api.limitador import Limit
 from kuadrant.ratelimit.counters import Ask, Counters, LimitCounters, counter_values, standings
-
-FIVE = Limit(namespace="a", max_value=5, seconds=10)
-BY_USER = Limit(namespace="a", max_value=2, seconds=10, variables=("user",))
-
-
-class Store:
-    """Counters of some limits, asked by limit."""
-
-    def __init__(self, *limits: Limit, bound: int = 1000) -> None:
-        self.counters = Counters(bound)
-        self.keep(*limits)
-
-    def keep(self, *limits: Limit) -> None:
-        self.limits = self.counters.keep(limit.identity for limit in limits)
-
-    def ask(self, limit: Limit, *values: str, hits: int = 1) -> Ask:
-        return Ask(self.limits[limit.identity], values, limit.max_value, hits, limit.name)
-
-    def hit(self, now: float, limit: Limit, *values: str, hits: int = 1) -> bool:
-        return self.counters.check_and_add([self.ask(limit, *values, hits=hits)], now) is None
+from tests.unit.ratelimit.store import BY_USER, FIVE, Store
 
 
 def test_a_window_starts_with_its_first_hit_and_ends_to_the_instant() -> None:
@@ -111,7 +92,7 @@ def test_limits_that_stay_keep_their_counters_and_others_are_forgotten() -> None
 
 
 def test_counters_that_are_over_are_removed_while_new_ones_come() -> None:
-    store = Store(BY_USER, bound=100)
+    store = Store(BY_USER, bound=100_000)
     for number in range(10_000):
         assert store.hit(float(number), BY_USER, f"user {number}")
 
@@ -143,8 +124,21 @@ def test_a_restarted_counter_is_not_removed_with_those_of_its_first_window() -> 
     assert not store.hit(10.0, BY_USER, "a")
 
 
+def filled(*limits: Limit, room: int) -> Store:
+    """Limits of which the first has room for so many counters with a short value."""
+    small = Store(*limits)
+    for bound in range(0, 1 << 20, 128):
+        small = Store(*limits, bound=bound)
+        for number in range(room + 1):
+            small.hit(0.0, limits[0], str(number))
+        if small.counters.held >= room:
+            break
+    assert small.counters.held == room
+    return Store(*limits, bound=small.counters.shares.bound)
+
+
 def test_at_the_bound_new_values_share_a_counter_and_old_ones_notice_nothing() -> None:
-    store = Store(BY_USER, bound=2)
+    store = filled(BY_USER, room=2)
     assert [store.hit(0.0, BY_USER, user) for user in "ab"] == [True, True]
 
     assert [store.hit(1.0, BY_USER, user) for user in "cdefg"] == [True, True, False, False, False]
@@ -154,7 +148,7 @@ def test_at_the_bound_new_values_share_a_counter_and_old_ones_notice_nothing() -
 
 
 def test_a_value_leaves_the_shared_counter_only_when_that_is_over() -> None:
-    store = Store(BY_USER, bound=1)
+    store = filled(BY_USER, room=1)
     store.hit(0.0, BY_USER, "a")
     assert store.hit(5.0, BY_USER, "b", hits=2)
 
@@ -166,10 +160,18 @@ def test_a_value_leaves_the_shared_counter_only_when_that_is_over() -> None:
 def test_long_values_are_held_as_digests_that_differ_when_they_do() -> None:
     short, long = "x" * 64, "x" * 65
 
-    assert counter_values([short]) == (short,)
-    (digest,) = counter_values([long])
+    def key(*values: str) -> str | bytes:
+        found = counter_values(values)
+        assert found is not None
+        return found.key
+
+    assert short in str(key(short))
+    assert len(key(*["y" * 5000] * 24)) <= 128
+    digest = str(key(long))[2:-2]
     assert len(digest) < 80
-    assert len({*counter_values([long, long + "x", "y" * 65, digest, digest[:64]])}) == 5
+    assert len({key(one) for one in (long, long + "x", "y" * 65, digest, digest[:64])}) == 5
+    assert len({key("a", "b"), key("a,b"), key('a","b'), key("ab"), key("b", "a"), key("a", "b" * 200)}) == 6
+    assert counter_values([]) is None
 
 
 def test_standings_say_what_is_left_after_the_decision_and_when_it_is_whole_again() -> None:
@@ -197,6 +199,6 @@ def test_what_denied_stands_first_with_what_is_really_left() -> None:
 def test_a_limit_that_was_lowered_below_its_hits_has_nothing_left() -> None:
     counters = LimitCounters(("n", 10, frozenset(), frozenset()))
     store = Counters(10)
-    store.check_and_add([Ask(counters, (), 5, 4, "")], 0.0)
+    store.check_and_add([Ask(counters, None, 5, 4, "")], 0.0)
 
-    assert standings([Ask(counters, (), 3, 1, "")], 0.0, limited=True)[0].remaining == 0
+    assert standings([Ask(counters, None, 3, 1, "")], 0.0, limited=True)[0].remaining == 0

@@ -89,7 +89,7 @@ async def test_a_defect_is_logged_and_its_text_not_sent(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(server._service, "decide", lambda _: 1 / 0)
+    monkeypatch.setattr(server._service, "decide", lambda *_: 1 / 0)
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(channel, request())
@@ -139,9 +139,9 @@ async def test_a_call_that_was_counted_just_before_a_stop_is_answered(
     decide = server._service.decide
     stops = []
 
-    def decide_and_stop(body: bytes) -> bytes:
+    def decide_and_stop(body: bytes, gateway: str | None) -> bytes:
         stops.append(asyncio.create_task(server.stop(5)))
-        return decide(body)
+        return decide(body, gateway)
 
     monkeypatch.setattr(server._service, "decide", decide_and_stop)
 

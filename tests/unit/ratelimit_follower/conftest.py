@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,9 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from kuadrant.api.caller_token import ANNOTATION, HEADER, SECRET, fingerprint
 from kuadrant.envoy_api import message
-from kuadrant.kube import reflector
+from kuadrant.kube import reflector, reflector_backoff
 from kuadrant.ratelimit.service import SERVICE
 from kuadrant.ratelimit_follower import process as processes
 from kuadrant.ratelimit_follower.process import Process
@@ -27,6 +30,7 @@ from ..kube.scripted import bookmark, event, status  # noqa: TID252
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+SECRETS = "/api/v1/namespaces/ns/secrets"
 COLLECTION = "/apis/limitador.kuadrant.io/v1alpha1/namespaces/ns/limitadors"
 MANAGER = "kuadrant-ratelimit"
 REQUEST: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
@@ -43,8 +47,17 @@ def limit(most: int, condition: str = 'descriptors[0]["a"] == "1"') -> dict[str,
     }
 
 
+def ours(most: int, key: str, *, broken: bool = False) -> dict[str, Any]:
+    """A limit as the operator writes it, for the namespace ``n``."""
+    conditions = [f'descriptors[0]["{key}"] == "1"', *(["("] if broken else [])]
+    return {"namespace": "n", "max_value": most, "seconds": 3600, "conditions": conditions, "variables": []}
+
+
 class Api:
-    """Serves the Limitador ``ns/limitador``. ``writes`` are the statuses that were applied, ``refusal`` answers them all."""
+    """Serves the Limitador ``ns/limitador`` and the Secret with the keys.
+
+    ``writes`` are the statuses that were applied, ``refusal`` answers them all.
+    """
 
     def __init__(self) -> None:
         self.served = True
@@ -53,7 +66,13 @@ class Api:
         self.requests: list[Request] = []
         self.writes: list[dict[str, Any]] = []
         self.refusal: dict[str, Any] | None = None
+        self.fields: set[str] | None = None
+        """Those that a status may have by the definition of the kind; None for all."""
         self._version = 100
+        self.secret: dict[str, Any] | None = None
+        self.may_read = True
+        self.is_deaf = False
+        """What changes is not told to those who follow, only to those who ask."""
         self._history: list[tuple[int, str, dict[str, Any]]] = []
         self._changed = asyncio.Event()
         self._cuts = 0
@@ -67,8 +86,13 @@ class Api:
 
     @property
     def ready(self) -> dict[str, Any]:
-        found: dict[str, Any] = next(iter(self.status.get("conditions", [])), {})
-        return found
+        return self.condition("Ready")
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        """The condition of that type; empty without."""
+        found = (one for one in self.status.get("conditions", []) if one["type"] == kind)
+        condition: dict[str, Any] = next(found, {})
+        return condition
 
     def put(self, *limits: dict[str, Any], **spec: Any) -> None:
         """Create the resource, or give it another spec."""
@@ -83,6 +107,29 @@ class Api:
         changed["metadata"]["generation"] += 1
         changed["spec"] = {**spec, "limits": list(limits)}
         self._record(kind, changed)
+
+    def mark(self, key: bytes | None) -> None:
+        """Have every gateway show a token of that key."""
+        changed = copy.deepcopy(self.limitador)
+        assert changed is not None
+        changed["metadata"]["annotations"] = {} if key is None else {ANNOTATION: fingerprint(key)}
+        self._record("MODIFIED", changed)
+
+    def put_keys(self, *keys: bytes) -> None:
+        """Have a Secret with these keys, none without."""
+        if not keys:
+            self._record("DELETED", {**(self.secret or {})})
+            self.secret = None
+            return
+        data = {
+            name: base64.b64encode(key).decode()
+            for name, key in zip(("current", "previous"), keys, strict=False)
+        }
+        kind = "ADDED" if self.secret is None else "MODIFIED"
+        self._record(
+            kind,
+            {"kind": "Secret", "metadata": {"name": SECRET, "namespace": "ns", "uid": "s"}, "data": data},
+        )
 
     def say(self, manager: str, said: dict[str, Any], fields: dict[str, Any]) -> None:
         """Have somebody write the status."""
@@ -120,9 +167,13 @@ class Api:
 
     def _record(self, kind: str, changed: dict[str, Any]) -> None:
         self._version += 1
-        changed["metadata"]["resourceVersion"] = str(self._version)
-        self.limitador = changed
-        self._history.append((self._version, kind, changed))
+        changed["metadata"] = {**changed["metadata"], "resourceVersion": str(self._version)}
+        if changed.get("kind") == "Secret":
+            self.secret = changed
+        else:
+            self.limitador = changed
+        if not self.is_deaf:
+            self._history.append((self._version, kind, changed))
         self._wake()
 
     def _wake(self) -> None:
@@ -137,24 +188,39 @@ class Api:
             await response.json(404, b"404 page not found\n")
         elif request.method == "PATCH":
             await self._apply(request, response)
+        elif request.path in {f"{SECRETS}/{SECRET}", f"{COLLECTION}/limitador"}:
+            found = self.secret if SECRETS in request.path else self.limitador
+            if not self.may_read:
+                await response.json(403, status(403, "Forbidden", "forbidden"))
+            elif found is None:
+                await response.json(404, status(404, "NotFound", "not found"))
+            else:
+                await response.json(200, found)
         else:
             await self._follow(request, response)
 
     async def _follow(self, request: Request, response: Response) -> None:
-        assert (request.method, request.path) == ("GET", COLLECTION)
-        assert request.parameters["fieldSelector"] == "metadata.name=limitador"
+        is_secret = request.path == SECRETS
+        name = SECRET if is_secret else "limitador"
+        assert (request.method, request.path) == ("GET", SECRETS if is_secret else COLLECTION)
+        assert request.parameters["fieldSelector"] == f"metadata.name={name}"
         assert request.parameters["watch"] == "true"
         cuts = self._cuts
         await response.head(200)
         if "sendInitialEvents" in request.parameters:
             at = self._version
-            items = [] if self.limitador is None else [event("ADDED", self.limitador)]
+            there = self.secret if is_secret else self.limitador
+            items = [] if there is None else [event("ADDED", there)]
             await response.send(b"".join([*items, bookmark(at, initial_end=True)]))
         else:
             at = int(request.parameters["resourceVersion"])
         while cuts == self._cuts:
             changed = self._changed
-            lines = [event(kind, item) for version, kind, item in self._history if version > at]
+            lines = [
+                event(kind, item)
+                for version, kind, item in self._history
+                if version > at and (item.get("kind") == "Secret") == is_secret
+            ]
             at = self._version
             if lines:
                 await response.send(b"".join(lines))
@@ -169,6 +235,8 @@ class Api:
         self.writes.append(body["status"])
         if self.refusal is not None:
             await response.json(self.refusal["code"], self.refusal)
+        elif self.fields is not None and (unknown := sorted(body["status"].keys() - self.fields)):
+            await response.json(500, status(500, "", f".status.{unknown[0]}: field not declared in schema"))
         elif self.limitador is None:
             await response.json(404, status(404, "NotFound", "not found"))
         elif body["metadata"]["resourceVersion"] != self.limitador["metadata"]["resourceVersion"]:
@@ -237,11 +305,33 @@ class Replica:
         codes = [RESPONSE.Code.Name(RESPONSE.FromString(answer).overall_code) for answer in answers]
         return codes.count("OK")
 
+    async def outcomes(
+        self, domain: str, key: str, *, shown: str = "", hits: int = 0, calls: int = 20
+    ) -> dict[str, int]:
+        """Of these calls with that key, how many had which answer or error."""
+        body = REQUEST(
+            domain=domain, descriptors=[{"entries": [{"key": key, "value": "1"}]}], hits_addend=hits
+        )
+        metadata = ((HEADER, shown),) if shown else ()
+        async with self.channel() as channel:
+            call = channel.unary_unary(f"/{SERVICE}/ShouldRateLimit")
+
+            async def outcome() -> str:
+                try:
+                    answer = RESPONSE.FromString(
+                        await call(body.SerializeToString(), timeout=10, metadata=metadata)
+                    )
+                except grpc.aio.AioRpcError as error:
+                    return str(error.code().name)
+                return str(RESPONSE.Code.Name(answer.overall_code))
+
+            return dict(Counter(await asyncio.gather(*[outcome() for _ in range(calls)])))
+
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    monkeypatch.setattr(reflector, "FIRST_DELAY", 0.01)
-    monkeypatch.setattr(reflector, "LONGEST_DELAY", 0.05)
+    monkeypatch.setattr(reflector_backoff, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(reflector_backoff, "LONGEST_DELAY", 0.05)
     monkeypatch.setattr(reflector, "ABSENT_INTERVAL", 0.05)
     monkeypatch.setattr(processes, "DRAIN_SECONDS", 0.2)
     return Api()

@@ -9,9 +9,10 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx2
-import yaml
+import pytest
 
 from tests.ports import free_port
+from tests.unit.ratelimit_follower.kubeconfig import kubeconfig
 
 from ..kube.http_server import serve  # noqa: TID252 - tests are no package
 from .conftest import limit
@@ -20,19 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .conftest import Api
-
-
-def kubeconfig(path: Path, server: str) -> Path:
-    content = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "here",
-        "clusters": [{"name": "here", "cluster": {"server": server}}],
-        "users": [{"name": "me", "user": {"token": "secret"}}],
-        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": "ns"}}],
-    }
-    path.write_text(yaml.safe_dump(content))
-    return path
 
 
 async def page(port: int, path: str) -> int:
@@ -58,6 +46,7 @@ async def start(*arguments: object) -> asyncio.subprocess.Process:
     )
 
 
+@pytest.mark.slow
 async def test_sigterm_ends_it_before_its_pod_would_be_killed(api: Api, tmp_path: Path) -> None:
     api.put(limit(3))
     port, operations_port = free_port(), free_port()

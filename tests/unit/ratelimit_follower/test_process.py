@@ -10,8 +10,12 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from kuadrant.ratelimit import unknown
+from kuadrant.ratelimit_follower import asked_in_vain
+from kuadrant.ratelimit_follower.status import KNOWN, VALID
+
 from ..kube.scripted import status  # noqa: TID252 - tests are no package
-from .conftest import limit, until
+from .conftest import limit, ours, until
 
 if TYPE_CHECKING:
     from .conftest import Api, Start
@@ -48,45 +52,115 @@ async def test_a_change_holds_within_100_ms(api: Api, start: Start) -> None:
     assert min(seconds) < 0.1
 
 
-async def test_wrong_limits_are_named_and_the_last_good_ones_stay(api: Api, start: Start) -> None:
+async def test_a_limit_that_is_wrong_is_left_out_alone_and_named(api: Api, start: Start) -> None:
     api.put(limit(3))
     replica = await start()
     await until(lambda: api.ready.get("status") == "True")
     api.put(limit(9), WRONG, {"namespace": "n", "seconds": 1})
+    await until(lambda: api.condition(VALID).get("status") == "False")
+
+    said = api.condition(VALID)
+    assert said["reason"] == "LimitsLeftOut"
+    assert "limits[2]: Object missing required field `max_value`" in said["message"]
+    assert "limit of 'n' (7 in 3600 s): condition" in said["message"]
+    assert (api.status["observedGeneration"], said["observedGeneration"]) == (2, 2)
+    assert api.ready["message"] == "1 limits are held and 2 left out"
+    assert await replica.page("/readyz") == (200, "ok")
+    assert await replica.admitted() == 9
+
+    api.put(limit(8))
+    await until(lambda: api.condition(VALID)["status"] == "True")
+    assert await replica.admitted() == 8
+
+
+async def test_what_is_no_list_of_limits_leaves_the_last_good_ones(api: Api, start: Start) -> None:
+    api.put(limit(3))
+    replica = await start()
+    await until(lambda: api.ready.get("status") == "True")
+    assert api.limitador is not None
+    api.put()
+    api.limitador["spec"]["limits"] = {"a": 1}
+    api.cut()
     await until(lambda: api.ready["status"] == "False")
 
     assert api.ready["reason"] == "InvalidLimits"
-    assert "limits[2]: Object missing required field `max_value`" in api.ready["message"]
-    assert (api.status["observedGeneration"], api.ready["observedGeneration"]) == (1, 2)
+    assert api.ready["message"].endswith("the last good ones stay: limits: must be a list")
     assert await replica.page("/readyz") == (200, "ok")
-    assert await replica.admitted() == 3
-
-    api.put(limit(9), WRONG)
-    await until(lambda: api.ready["observedGeneration"] == 3)
-    assert "limit of 'n' (7 in 3600 s): condition" in api.ready["message"]
-    assert await replica.admitted() == 3
-
-    api.put(limit(9))
-    await until(lambda: api.ready["status"] == "True")
-    assert await replica.admitted() == 9
 
 
-async def test_a_process_that_starts_with_wrong_limits_answers_nothing(api: Api, start: Start) -> None:
-    api.put(WRONG)
+async def test_a_process_that_starts_with_a_wrong_limit_serves_the_others(api: Api, start: Start) -> None:
+    api.put(
+        limit(3),
+        ours(7, "limit.good__00000000"),
+        WRONG | {"namespace": "m"},
+        ours(9, "limit.bad__0badbad0", broken=True),
+    )
     replica = await start()
-    await until(lambda: api.ready.get("status") == "False")
-
-    code, reason = await replica.page("/readyz")
-    assert code == 503
-    assert reason.startswith("the limits of the Limitador ns/limitador are wrong: limit of 'n'")
-    assert "observedGeneration" not in api.status
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await replica.admitted()
-    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-
-    api.put(limit(2))
     await replica.until_ready()
-    assert await replica.admitted() == 2
+    await until(lambda: api.condition(VALID).get("status") == "False")
+
+    assert await replica.admitted() == 3
+    assert await replica.outcomes("n", "limit.good__00000000") == {"OK": 7, "OVER_LIMIT": 13}
+    assert await replica.outcomes("n", "limit.bad__0badbad0") == {"FAILED_PRECONDITION": 20}
+    # Nobody can tell which question is about that one.
+    assert await replica.outcomes("m", "a") == {"FAILED_PRECONDITION": 20}
+
+
+async def test_a_limit_that_is_asked_for_and_not_held_is_told_for_a_while(
+    api: Api, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked_in_vain, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(asked_in_vain, "HOLD_SECONDS", 0.05)
+    monkeypatch.setattr(unknown, "REMEMBERED_SECONDS", 0.5)
+    api.put(ours(3, "limit.held__00000000"))
+    replica = await start()
+    await until(lambda: api.condition(KNOWN).get("status") == "True")
+
+    assert await replica.outcomes("n", "limit.gone__00000000") == {"FAILED_PRECONDITION": 20}
+    await until(lambda: api.condition(KNOWN)["status"] == "False")
+    said = api.condition(KNOWN)
+    assert said["reason"] == "UnknownLimitAsked"
+    assert said["message"].endswith("limit.gone__00000000 of n")
+    assert api.status["askedInVain"] == [{"namespace": "n", "key": "limit.gone__00000000"}]
+
+    await until(lambda: api.condition(KNOWN)["status"] == "True")
+    assert await replica.outcomes("n", "limit.gone__00000000") == {"FAILED_PRECONDITION": 20}
+    await until(lambda: api.condition(KNOWN)["status"] == "False")
+    api.put(ours(3, "limit.held__00000000"), ours(4, "limit.gone__00000000"))
+    await until(lambda: api.condition(KNOWN)["status"] == "True")
+    assert await replica.outcomes("n", "limit.gone__00000000") == {"OK": 4, "OVER_LIMIT": 16}
+
+
+async def test_what_is_held_by_now_is_taken_back_at_once(
+    api: Api, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked_in_vain, "LOOK_SECONDS", 0.01)
+    api.put(ours(3, "limit.held__00000000"))
+    replica = await start()
+    await replica.until_ready()
+    await replica.outcomes("n", "limit.late__00000000")
+    await until(lambda: api.condition(KNOWN).get("status") == "False")
+
+    api.put(ours(3, "limit.held__00000000"), ours(4, "limit.late__00000000"))
+    await until(lambda: api.condition(KNOWN)["status"] == "True")
+    assert api.status["askedInVain"] == []
+
+
+async def test_who_asks_for_ever_other_names_causes_a_write_each_half_minute(
+    api: Api, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked_in_vain, "LOOK_SECONDS", 0.001)
+    api.put(ours(3, "limit.held__00000000"))
+    replica = await start()
+    await until(lambda: api.condition(KNOWN).get("status") == "True")
+    writes = len(api.writes)
+    for number in range(40):
+        await replica.outcomes("n", f"limit.gone__{number:08}")
+
+    await until(lambda: api.condition(KNOWN)["status"] == "False")
+    await replica.outcomes("n", "limit.last__00000000")
+    assert len(api.writes) == writes + 1
+    assert len(replica.process._service.unknown_limits()) == 41
 
 
 async def test_a_resource_that_cannot_be_read_is_not_taken_for_none(api: Api, start: Start) -> None:
@@ -140,7 +214,8 @@ async def test_a_kind_that_is_not_served_is_waited_for(api: Api, start: Start) -
     api.served = False
     replica = await start()
     await replica.until_not_ready(
-        "the API server does not serve limitadors.limitador.kuadrant.io v1alpha1: if it is needed, install its CRD"
+        "the API server does not serve limitadors.limitador.kuadrant.io v1alpha1: if it is needed, "
+        "install its CRD"
     )
     api.put(limit(2))
     api.served = True
@@ -184,6 +259,9 @@ class TestStatus:
         since = api.ready["lastTransitionTime"]
         assert api.status == {
             "observedGeneration": 1,
+            "reads": ["packedLimits"],
+            "leftOut": [],
+            "askedInVain": [],
             "conditions": [
                 {
                     "type": "Ready",
@@ -192,7 +270,8 @@ class TestStatus:
                     "message": "2 limits are held",
                     "observedGeneration": 1,
                     "lastTransitionTime": since,
-                }
+                },
+                *api.status["conditions"][1:],
             ],
             "service": {
                 "host": "here",
@@ -277,6 +356,16 @@ class TestStatus:
 
         api.refusal = None
         await until(lambda: api.ready.get("status") == "True")
+
+    async def test_where_the_kind_has_no_fields_of_ours_the_rest_is_said(
+        self, api: Api, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(api, "fields", {"observedGeneration", "conditions", "service"})
+        api.put(limit(1))
+        await start()
+        await until(lambda: api.ready.get("status") == "True")
+        assert api.status.keys() == {"observedGeneration", "conditions", "service"}
+        assert len(api.writes) == 2
 
     async def test_a_write_that_can_never_succeed_is_not_tried_again(self, api: Api, start: Start) -> None:
         api.refusal = status(422, "Invalid", "no such field")

@@ -37,7 +37,8 @@ def test_the_answer_describes_the_request() -> None:
 async def test_requests_on_one_connection_are_answered_in_order(server: EchoServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(
-        b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhiGET /b?q HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhiGET /b?q HTTP/1.1\r\nhost: "
+        b"x\r\nconnection: close\r\n\r\n"
     )
     answers = await reader.read()
     writer.close()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import inspect
 import os
-from typing import TYPE_CHECKING, NoReturn, Self
+import stat
+import sys
+from pathlib import Path
+from typing import NoReturn, Self
 
 import pytest
 
 from kuadrant.standalone import folder
 from kuadrant.standalone.folder import File
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_yaml_and_json_files_are_read_by_path_order_at_every_depth(tmp_path: Path) -> None:
@@ -37,6 +38,41 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         File("broken.yaml", error="cannot be read: No such file or directory"),
         File("latin.yaml", error="is not UTF-8 text (byte 9)"),
     )
+
+
+def not_utf8(folder: Path, name: bytes) -> Path:
+    return Path(os.fsdecode(os.path.join(os.fsencode(folder), name)))  # noqa: PTH118 - a path of bytes
+
+
+def test_a_name_that_is_no_utf8_is_read_and_named_so_that_it_can_be_printed(tmp_path: Path) -> None:
+    below = not_utf8(tmp_path, b"caf\xe9")
+    below.mkdir()
+    not_utf8(below, b"a\xff.yaml").write_text("a")
+
+    (file,) = folder.read(tmp_path)
+    assert file == File(r"caf\xe9/a\xff.yaml", "a")
+    with pytest.raises(folder.FolderError) as raised:
+        folder.read(not_utf8(tmp_path, b"gone\xe9"))
+    assert r"gone\xe9 does not exist" in str(raised.value)
+    str(raised.value).encode()
+
+
+def test_a_folder_beyond_its_bounds_says_which_files_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "_MAX_FILE_BYTES", 2 * 2**20)
+    monkeypatch.setattr(folder, "_MAX_FOLDER_BYTES", 3 * 2**20)
+    (tmp_path / "a.yaml").write_bytes(b"#" * (2 * 2**20 + 1))
+    (tmp_path / "b.yaml").write_bytes(b"#" * 2**20)
+    (tmp_path / "c.yaml").write_bytes(b"#" * 2 * 2**20)
+    (tmp_path / "d.yaml").write_bytes(b"#")
+
+    assert [(file.path, file.error) for file in folder.read(tmp_path)] == [
+        ("a.yaml", "is larger than 2 MiB"),
+        ("b.yaml", None),
+        ("c.yaml", None),
+        ("d.yaml", "is not read: the folder has more than 3 MiB"),
+    ]
 
 
 def test_a_missing_folder_and_a_file_are_named(tmp_path: Path) -> None:
@@ -94,9 +130,9 @@ def test_a_folder_below_that_may_not_be_listed_is_an_error(
     (tmp_path / "a.yaml").write_text("a")
     scandir = os.scandir
 
-    def refuse(path: str) -> object:  # root, whom these tests may run as, may list everything
-        if path.endswith("closed"):
-            raise PermissionError(errno.EACCES, "Permission denied", path)
+    def refuse(path: Path) -> object:  # root, whom these tests may run as, may list everything
+        if path.name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
@@ -109,6 +145,28 @@ def test_a_pipe_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.yaml")
 
     assert folder.read(tmp_path) == (File("a.yaml", error="is not a regular file"),)
+
+
+def test_a_pipe_that_took_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reading would never end, and no change be taken again."""
+    os.mkfifo(tmp_path / "a.yaml")
+    monkeypatch.setattr(stat, "S_ISREG", lambda _: True)  # it was one when it was looked at
+
+    assert folder.read(tmp_path) == (File("a.yaml"),)
+
+
+def test_folders_below_folders_are_read_however_many_there_are(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a"] * 200)
+    deep.mkdir(parents=True)
+    (deep / "a.yaml").write_text("text")
+    former = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 120)
+    try:
+        assert [file.text for file in folder.read(tmp_path)] == ["text"]
+    finally:
+        sys.setrecursionlimit(former)
 
 
 @pytest.mark.parametrize("meanwhile", [None, "who"], ids=["gone", "cut short"])
@@ -185,6 +243,36 @@ async def test_a_change_of_what_a_link_leads_to_is_noticed(tmp_path: Path) -> No
     (tmp_path / "folder" / "a.yaml").symlink_to(tmp_path / "elsewhere.yaml")
     async with Follower(tmp_path / "folder") as follower:
         (tmp_path / "elsewhere.yaml").write_text("changed")
+        await follower.next()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [b"caf\xe9.txt", b"caf\xe9.yaml", b"caf\xe9/a.yaml", b"\x80\n\x1b[31m"])
+@pytest.mark.parametrize("first", [True, False], ids=["at the start", "while it runs"])
+async def test_beside_a_name_that_is_no_utf8_changes_are_noticed(
+    tmp_path: Path, name: bytes, first: bool
+) -> None:
+    strange = not_utf8(tmp_path, name)
+
+    def write(text: str) -> None:
+        strange.parent.mkdir(exist_ok=True)
+        strange.write_text(text)
+
+    if first:
+        write("x")
+    async with Follower(tmp_path) as follower:
+        write("y")
+        for text in ("1", "22", "333"):
+            (tmp_path / "a.yaml").write_text(text)
+            await follower.next()
+            write(text)
+
+
+async def test_a_folder_whose_own_name_is_no_utf8_is_followed(tmp_path: Path) -> None:
+    path = not_utf8(tmp_path, b"caf\xe9")
+    path.mkdir()
+    async with Follower(path) as follower:
+        (path / "a.yaml").write_text("new")
         await follower.next()
 
 

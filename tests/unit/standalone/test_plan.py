@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kuadrant.compiler import Compiler
 from kuadrant.dialects import UnknownDialectError
 from kuadrant.gateways import envoy
 from kuadrant.standalone import folder
@@ -74,8 +75,38 @@ def test_a_file_that_cannot_be_read_is_a_mistake_beside_all_others() -> None:
 def test_a_policy_without_its_target_is_a_mistake() -> None:
     (mistake,) = mistakes(gateway("g", 80), File("policy.yaml", POLICY))
 
-    assert mistake.startswith("policy.yaml:2:1: RateLimitPolicy default/p: spec.targetRef: ")
-    assert "target nowhere was not found" in mistake
+    assert mistake.startswith("policy.yaml:6:14: RateLimitPolicy default/p: spec.targetRef: ")
+    assert mistake.endswith("target nowhere was not found in namespace default")
+
+
+@pytest.mark.row(171)
+@pytest.mark.parametrize(
+    ("limit", "column", "message"),
+    [
+        (
+            "when: [{predicate: \"request.path.matches('^/(?!health)')\"}]",
+            61,
+            "spec.limits.a.when[0].predicate: line 1, column 21: not a regular expression of RE2: invalid perl operator: (?!",  # noqa: E501 - to be read as one
+        ),
+        (
+            "when: [{predicate: 1 / 0 == 0}]",
+            61,
+            "spec.limits.a.when[0].predicate: line 1, column 3: it always fails: divide by zero",
+        ),
+        (
+            "counters: [{expression: auth.identity.userid}]",
+            66,
+            "spec.limits.a.counters[0].expression: line 1, column 14: undeclared reference to 'auth.identity.userid'",  # noqa: E501 - to be read as one
+        ),
+    ],
+)
+def test_an_expression_that_cannot_work_is_a_mistake_with_its_place(
+    limit: str, column: int, message: str
+) -> None:
+    policy = POLICY.replace("nowhere", "g").replace("window: 1s}]}", f"window: 1s}}], {limit}}}")
+    assert mistakes(gateway("g", 80), File("policy.yaml", policy)) == [
+        f"policy.yaml:8:{column}: RateLimitPolicy default/p: {message}"
+    ]
 
 
 def test_a_listener_that_cannot_be_served_is_noted_and_the_others_are_served() -> None:
@@ -84,7 +115,8 @@ def test_a_listener_that_cannot_be_served_is_noted_and_the_others_are_served() -
     assert list(result.addresses) == [("default/g", 80)]
     (note,) = [str(note) for note in result.notes if "not served" in note.message]
     assert note == (
-        "secure.yaml:2:1: Gateway default/secure: listeners web: not served: protocol HTTPS is not supported, only HTTP is"
+        "secure.yaml:2:1: Gateway default/secure: listeners web: not served: protocol HTTPS is not "
+        "supported, only HTTP is"
     )
 
 
@@ -117,6 +149,27 @@ def test_the_order_of_files_does_not_matter() -> None:
     files = folder.read(EXAMPLES / "toystore")
 
     assert planned(*files).target == planned(*reversed(files)).target
+
+
+def test_what_a_change_does_not_touch_is_not_worked_out_again() -> None:
+    compiler = Compiler()
+
+    def again(*files: File) -> Plan:
+        result = plan(files, surroundings(MODULE), {}, compiler.compile)
+        assert isinstance(result, Plan)
+        return result
+
+    example = folder.read(EXAMPLES / "toystore")
+    before, after = again(*example, gateway("b", 80)), again(*example, gateway("b", 81))
+    assert after.target == planned(*example, gateway("b", 81)).target
+    (_, theirs), (other, ours) = before.compilation.programs, after.compilation.programs
+    assert theirs is ours
+    assert other.listeners[0].port == 81
+    # A mistake in between leaves nothing behind.
+    assert isinstance(
+        plan((*example, File("p.yaml", POLICY)), surroundings(MODULE), {}, compiler.compile), Mistakes
+    )
+    assert again(*example, gateway("b", 81)).target == after.target
 
 
 def test_a_translation_to_limits_is_what_limitador_reads() -> None:
@@ -166,6 +219,14 @@ def test_the_summary_of_a_gateway_without_routes_says_so() -> None:
     )
 
 
+def test_the_summary_of_a_folder_without_a_gateway_says_so() -> None:
+    result = planned()
+
+    assert summary(result.compilation.programs, result.addresses) == (
+        "Nothing is served: there is no Gateway with a listener of protocol HTTP."
+    )
+
+
 def test_the_summary_of_a_large_gateway_is_short() -> None:
     rules = "\n".join(f"  - matches: [{{path: {{type: Exact, value: /{number}}}}}]" for number in range(16))
     routes = "---".join(
@@ -206,7 +267,7 @@ def test_a_policy_that_the_module_cannot_be_told_is_a_mistake() -> None:
     assert isinstance(result, Mistakes)
     assert [str(problem) for problem in result.problems] == [
         (
-            "p.yaml:2:1: RateLimitPolicy default/p: spec.limits.a.when[0].predicate: not in effect: "
+            "p.yaml:8:61: RateLimitPolicy default/p: spec.limits.a.when[0].predicate: not in effect: "
             "wasm-shim v0.4.0 cannot do this: it knows no expressions in CEL"
         )
     ]
@@ -214,6 +275,7 @@ def test_a_policy_that_the_module_cannot_be_told_is_a_mistake() -> None:
 
 def test_a_module_of_a_dialect_that_nobody_writes_is_refused() -> None:
     with pytest.raises(
-        UnknownDialectError, match="reads kuadrant-v9, this build writes kuadrant-v2, kuadrant-v1, "
+        UnknownDialectError,
+        match="reads kuadrant-v9, this build writes kuadrant-v4, kuadrant-v3, kuadrant-v2, kuadrant-v1, ",
     ):
         surroundings(Module("shim", b"\0asm", dialects=("kuadrant-v9",)))

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def _statuses(text: str, evidence: Evidence | None = None) -> dict[str, dict[str, Condition]]:
-    """The conditions of each policy by name and type; without ``evidence`` every gateway has taken its configuration."""
+    """The conditions of each policy by name and type.
+
+    Without ``evidence`` every gateway has taken its configuration.
+    """
     folder = documents.read([("in.yaml", text)])
     assert not folder.problems, "\n".join(map(str, folder.problems))
     compilation = compile_gateways(folder.objects)

@@ -1,4 +1,7 @@
-"""Whom a policy affects, and how it is said on Gateways, listeners and routes without touching what others say there."""
+"""Whom a policy affects, and how it is said on Gateways, listeners and routes.
+
+What others say there is not touched.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 
 from kuadrant.api import documents
 from kuadrant.compiler import compile_gateways
-from kuadrant.status import Affected, AffectedObjects, affected, gateway_status, route_status
+from kuadrant.status import Affected, AffectedObjects, gateway_status, route_status
 
 NOW, LATER = "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
 
@@ -61,7 +64,7 @@ spec:
 def _affected(*policies: str) -> Affected:
     folder = documents.read([("in.yaml", GATEWAYS + "".join(policies))])
     assert not folder.problems
-    return affected(folder.objects, compile_gateways(folder.objects).policies)
+    return AffectedObjects().of(folder.objects, compile_gateways(folder.objects).policies)
 
 
 ON_GATEWAY = _policy("on-gateway", "Gateway", "gw")
@@ -264,4 +267,4 @@ def test_after_a_change_it_finds_what_one_that_starts_anew_finds(change: Any) ->
     objects = msgspec.structs.replace(folder.objects, **change(folder.objects))
     facts = compile_gateways(objects).policies
 
-    assert finder.of(objects, facts) == affected(objects, facts)
+    assert finder.of(objects, facts) == AffectedObjects().of(objects, facts)

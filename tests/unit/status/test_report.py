@@ -5,7 +5,7 @@ from __future__ import annotations
 from kuadrant.api.meta import Condition
 from kuadrant.status import (
     Content,
-    Delivery,
+    FilterState,
     GatewayReport,
     PodState,
     PolicyReport,
@@ -21,7 +21,7 @@ NOW = 1_000_000.0
 
 
 def _pod(name: str, *, ready: bool = True, **delivery: object) -> PodState:
-    deliveries = (Delivery(filter="f", **delivery),) if delivery else ()  # type: ignore[arg-type]
+    deliveries = (FilterState(filter="f", **delivery),) if delivery else ()  # type: ignore[arg-type]
     return PodState(pod=f"ns/{name}", ready=ready, deliveries=deliveries)
 
 
@@ -67,7 +67,8 @@ def test_a_table_that_a_person_can_read() -> None:
     assert report_text(report, NOW) == (
         "GATEWAY   DELIVERY  POD  READY  MODULE        CONFIGURATION     SINCE  STATE\n"
         "ns/edge   push      a    yes    bbbbbbbbbbbb  8899aabbccddeeff  12s    acknowledged\n"
-        "                    b    yes    aaaaaaaaaaaa  0011223344556677  10m    refused 3s ago, keeps what it had: no wasm\n"
+        "                    b    yes    aaaaaaaaaaaa  0011223344556677  10m    refused 3s ago, keeps what "
+        "it had: no wasm\n"
         "                    c    no     -             -                 -      not heard of\n"
         "                    d    yes    aaaaaaaaaaaa  0011223344556677  3d     "
         "behind: bbbbbbbbbbbb/8899aabbccddeeff is wanted\n"

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 MODULES = Path(catalogue.__file__).parent / "modules"
 
 
-def add(folder: Path, version: str, data: bytes, *, file: str = "") -> lock.Entry:
+def add(folder: Path, version: str, data: bytes, *, file: str = "") -> lock.LockedModule:
     """Put a module into ``folder``, last in its lock file."""
-    entry = lock.Entry(
+    entry = lock.LockedModule(
         name="kuadrant-wasm-shim",
         version=version,
         file=file or f"kuadrant-wasm-shim@{version}",
@@ -91,7 +91,8 @@ def test_a_file_that_is_not_what_the_lock_says_is_not_served(package: Path, byte
 
     with pytest.raises(
         CatalogueError,
-        match=rf"kuadrant-wasm-shim@2 is not what modules\.lock says and is not served: it has {len(bytes_)} bytes of sha256 {found},"
+        match=rf"kuadrant-wasm-shim@2 is not what modules\.lock says and is not served: it has {len(bytes_)} "
+        rf"bytes of sha256 {found},"
         rf" not 1 of {entry.sha256}",
     ):
         embedded()

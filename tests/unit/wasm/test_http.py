@@ -10,7 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kuadrant.wasm import Module
-from kuadrant.wasm.http import HEAD_MAX, Conversation, Shelf, end_of_head
+from kuadrant.wasm.http_conversation import Conversation
+from kuadrant.wasm.http_request import HEAD_MAX
+from kuadrant.wasm.http_response import end_of_head
+from kuadrant.wasm.module_shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +29,10 @@ DATE = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n"
 
 
 def converse(pieces: Iterable[bytes], shelf: Shelf = SHELF) -> tuple[bytes, bool]:
-    """Return all that is answered to the pieces, sent at the start of 1970, and whether the connection ends."""
+    """Return all that is answered to the pieces, and whether the connection ends.
+
+    They are sent at the start of 1970.
+    """
     conversation = Conversation()
     answered = b""
     for piece in pieces:
@@ -205,7 +211,8 @@ def test_a_condition_holds_for_head_too() -> None:
 def part(first: int, last: int) -> str:
     return (
         f"HTTP/1.1 206 Partial Content\r\n{validators()}Content-Range: bytes {first}-{last}/10\r\n"
-        f"Content-Type: application/wasm\r\nContent-Length: {last + 1 - first}\r\n{DATE}{'0123456789'[first : last + 1]}"
+        "Content-Type: application/wasm\r\nContent-Length: "
+        f"{last + 1 - first}\r\n{DATE}{'0123456789'[first : last + 1]}"
     )
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kuadrant.wasm import lock
 
-ENTRY = lock.Entry(
+ENTRY = lock.LockedModule(
     name="kuadrant-wasm-shim",
     version="v0.6.0",
     file="kuadrant-wasm-shim@v0.6.0",
@@ -31,7 +31,7 @@ ENTRY = lock.Entry(
         source=st.text(),
     )
 )
-def test_what_is_written_is_read_again(entry: lock.Entry) -> None:
+def test_what_is_written_is_read_again(entry: lock.LockedModule) -> None:
     assert lock.parse(lock.text([entry])) == (entry,)
 
 

@@ -9,7 +9,10 @@ import wasmtime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuadrant.wasm import Export, Import, Module, NotAModule, Section, inspect
+from kuadrant.wasm.host_functions import WASI
+from kuadrant.wasm.module import Module
+from kuadrant.wasm.module_contents import Section, inspect
+from kuadrant.wasm.wasm_binary import Export, Import, NotAModule
 
 # What follows builds wasm modules byte by byte, so that a test says which byte is wrong.
 
@@ -68,7 +71,7 @@ PROXY_EXPORTS = (
     exported("memory", kind=2),
 )
 
-#: A complete module that a proxy-wasm host would load: it imports proxy_done, has a memory, and is empty otherwise.
+#: A complete module that a proxy-wasm host would load: it imports proxy_done and has a memory.
 PROXY_MODULE = (
     HEADER
     + TYPES
@@ -143,7 +146,7 @@ def test_an_import_of_any_kind_is_read_to_its_end(description: bytes, kind: str)
         (imported("env", "proxy_log"), ()),
         (imported("env", "proxy_get_log_level"), ()),
         (imported("env", "proxy_no_such_thing"), ("function env.proxy_no_such_thing",)),
-        (imported("wasi_snapshot_preview1", "fd_write"), ()),
+        (imported(WASI, "fd_write"), ()),
         (imported("wasi_snapshot_preview1", "proxy_log"), ("function wasi_snapshot_preview1.proxy_log",)),
         (imported("wasi_unstable", "fd_write"), ("function wasi_unstable.fd_write",)),
         (imported("wasi", "proxy_log"), ("function wasi.proxy_log",)),

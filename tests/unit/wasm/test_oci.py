@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from kuadrant.wasm import Module, oci
-from kuadrant.wasm.http import Conversation, Shelf, end_of_head
+from kuadrant.wasm.http_conversation import Conversation
+from kuadrant.wasm.http_request import Request
+from kuadrant.wasm.http_response import end_of_head
+from kuadrant.wasm.module_shelf import Shelf
+from kuadrant.wasm.oci_registry import Registry
 
 NEW = Module("shim", b"\0asm\1\0\0\0" + bytes(range(256)) * 600, version="0.2.0")
 OLD = Module("shim", b"\0asm\1\0\0\0old", version="v0.1.0")
@@ -157,3 +161,8 @@ def test_nothing_can_be_written(method: str) -> None:
 
     assert (answer.status, answer.json["errors"][0]["code"]) == (405, "UNSUPPORTED")
     assert answer.fields["Allow"] == "GET, HEAD"
+
+
+def test_what_is_no_address_of_a_registry_is_left_to_others() -> None:
+    request = Request("GET", "/kuadrant-wasm-shim", "1.1", {"host": "a"}, keep_alive=True)
+    assert Registry([NEW]).answer(request, request.target) is None

@@ -32,7 +32,10 @@ LAST_GET = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 def client(
     server: ModuleServer, *, buffer: int | None = None, address: str = "127.0.0.1"
 ) -> Iterator[socket.socket]:
-    """A bare connection from ``address``; ``buffer`` bounds what the kernel keeps for a client that does not read."""
+    """A bare connection from ``address``.
+
+    ``buffer`` bounds what the kernel keeps for a client that does not read.
+    """
     with socket.socket() as opened:
         opened.bind((address, 0))
         opened.setblocking(False)
@@ -265,13 +268,97 @@ async def test_while_all_connections_are_being_answered_a_new_one_waits() -> Non
             assert body(await waiting) == LARGE.data
 
 
-async def test_a_machine_out_of_file_descriptors_only_makes_a_client_wait() -> None:
+@pytest.mark.parametrize("where", ["127.0.0.1", "127.0.0.2"], ids=["their address", "another address"])
+async def test_while_many_do_not_read_who_reads_is_answered(where: str) -> None:
+    limits = Limits(connections=50, patience=0.05)
+    async with serve([LARGE], "127.0.0.1", limits=limits) as server:
+        with contextlib.ExitStack() as stack:
+            for _ in range(75):
+                # More than the kernel takes of what nobody reads.
+                await send(stack.enter_context(client(server, buffer=4096)), GET * 20)
+            await become(lambda: not any(connection.waiting for connection in server._connections))
+            for _ in range(20):
+                # Far sooner than any time of theirs is up.
+                async with asyncio.timeout(limits.stall / 2):
+                    with client(server, address=where) as opened:
+                        await send(opened, LAST_GET)
+                        assert body(await received(opened)) == LARGE.data
+            assert server.connections <= 50
+
+
+async def test_who_has_just_connected_is_not_closed_for_one_more_of_those_who_do_not_read() -> None:
+    """Where all others wait to be read, it is the only connection without a request."""
+    async with serve([LARGE], "127.0.0.1", limits=Limits(connections=3, patience=0.05)) as server:
+        with contextlib.ExitStack() as stack:
+            for _ in range(2):
+                await send(stack.enter_context(client(server, buffer=4096)), GET)
+            probe = stack.enter_context(client(server, address="127.0.0.2"))
+            await become(lambda: sum(not one.waiting for one in server._connections) == 2)
+            await become(lambda: server.connections == 3)
+            more = stack.enter_context(client(server, buffer=4096))
+            await send(more, GET)
+            await become(
+                lambda: sum(not one.waiting for one in server._connections) == 2 and not server._accepting
+            )
+            await send(probe, LAST_GET)
+            assert body(await received(probe)) == LARGE.data
+
+
+async def test_who_reads_slowly_keeps_the_connection_as_long_as_there_is_room() -> None:
+    async with serve([LARGE], "127.0.0.1", limits=Limits(connections=3, patience=0.01)) as server:
+        with client(server, buffer=4096) as slow:
+            await send(slow, LAST_GET)
+            await become(lambda: any(one.is_slow(server.loop.time()) for one in server._connections))
+            assert body(await exchange(server, LAST_GET)) == LARGE.data
+            assert body(await received(slow)) == LARGE.data
+
+
+async def test_who_stops_reading_is_closed_in_time() -> None:
+    async with serve([LARGE], "127.0.0.1", limits=Limits(stall=0.1)) as server:
+        with client(server, buffer=4096) as opened:
+            await send(opened, LAST_GET)
+            await become(lambda: server.connections == 1)
+            await become(lambda: server.connections == 0)
+
+
+async def test_many_small_answers_to_one_connection_are_given_in_turns() -> None:
+    answers: list[str] = []
+    limits = Limits()
+    async with serve(
+        [SMALL], "127.0.0.1", limits=limits, observer=lambda fetch: answers.append(fetch.peer)
+    ) as server:
+        with client(server) as many, client(server, address="127.0.0.2") as one:
+            head = GET.replace(b"GET", b"HEAD", 1)
+            many.send(head * 200)
+            one.send(head)
+            await become(lambda: len(answers) == 201)
+    assert answers.index("127.0.0.2") <= 2 * 16
+
+
+async def test_a_machine_out_of_file_descriptors_still_answers_one_client_after_another() -> None:
     async with serve([SMALL], "127.0.0.1", limits=Limits(refused=0.1)) as server:
+        with client(server) as one, client(server) as two:
+            lowest_free = os.dup(two.fileno())
+            os.close(lowest_free)
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+            try:
+                for opened in (one, two):
+                    opened.send(LAST_GET)
+                for opened in (one, two):
+                    assert body(await received(opened)) == SMALL.data
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_where_no_descriptor_can_be_had_accepting_waits_and_does_not_spin() -> None:
+    async with serve([SMALL], "127.0.0.1", limits=Limits(refused=0.1)) as server:
+        server._release()
         with client(server) as opened:
             lowest_free = os.dup(opened.fileno())
             os.close(lowest_free)
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(lowest_free, server._listener.fileno()), hard))
             try:
                 await become(lambda: not server._accepting)
                 assert server.connections == 0
@@ -404,6 +491,7 @@ async def test_an_observer_that_fails_does_no_harm() -> None:
         await become(lambda: len(failures) == 2)
 
 
+@pytest.mark.slow
 async def test_at_the_end_a_transfer_may_finish_while_nothing_new_begins() -> None:
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(serve([LARGE], "127.0.0.1", grace=20))

@@ -1,13 +1,15 @@
 """A proxy-wasm 0.2.1 host for one module, with as much of Envoy's behaviour as the shim depends on.
 
-Expressions are evaluated by Google's CEL, of which Envoy embeds the same implementation. What a module asks of the host is
-recorded; what the host is to do next (an answer, an error, a client that leaves) is said by the test.
+Expressions are evaluated by Google's CEL, of which Envoy embeds the same implementation. What a module asks
+of the host is recorded; what the host is to do next (an answer, an error, a client that leaves) is said by
+the test.
 """
 
 from __future__ import annotations
 
 import functools
 import struct
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +22,22 @@ if TYPE_CHECKING:
 OK, NOT_FOUND, BAD_ARGUMENT, INVALID_MEMORY_ACCESS, INTERNAL_FAILURE = 0, 1, 2, 6, 10
 LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 CONTINUE, PAUSE = 0, 1
+FUEL = 1 << 62
 
 Header = tuple[bytes, bytes]
 
 
 class Program:
-    """A compiled module; compiling takes most of a second, an instance of it next to nothing."""
+    """A compiled module; compiling takes most of a second, an instance of it next to nothing.
 
-    def __init__(self, code: bytes) -> None:
-        self.engine = wasmtime.Engine()
+    ``counting``: its instances count the instructions that they carry out.
+    """
+
+    def __init__(self, code: bytes, *, counting: bool = False) -> None:
+        settings = wasmtime.Config()
+        settings.consume_fuel = counting
+        self.counting = counting
+        self.engine = wasmtime.Engine(settings)
         self.module = wasmtime.Module(self.engine, code)
 
 
@@ -106,8 +115,14 @@ class Host:
         self._effective = 0
         self._configuration = b""
         self._grpc_message = b""
-        self._after_call: list[Callable[[], object]] = []
+        self._grpc_status = (0, b"")
+        self.tick_periods: dict[int, int] = {}
+        self._roots: dict[int, int] = {}
+        self._after_call: deque[Callable[[], object]] = deque()
+        self._finishing = False
         self._store = wasmtime.Store(program.engine)
+        if program.counting:
+            self._store.set_fuel(FUEL)
         if memory is not None:
             self._store.set_limits(memory_size=memory)
         linker = wasmtime.Linker(program.engine)
@@ -182,9 +197,17 @@ class Host:
         self._grpc_message = message
         self._call(self.root, "proxy_on_grpc_receive", self.root, call.token, len(message))
 
-    def fail(self, call: GrpcCall, status: int) -> None:
+    def fail(self, call: GrpcCall, status: int, message: str = "") -> None:
         """The call ends with a gRPC status other than 0, or with 0 after its answer."""
+        self._grpc_status = (status, message.encode())
         self._call(self.root, "proxy_on_grpc_close", self.root, call.token, status)
+
+    def tick(self, milliseconds: float, root: int | None = None) -> None:
+        """Time passes, and the timer of a root context goes off if it is set."""
+        self.clock += int(milliseconds * 1_000_000)
+        root = self.root if root is None else root
+        if self.tick_periods.get(root):
+            self._call(root, "proxy_on_tick", root)
 
     def respond(self, stream: Stream) -> list[Header]:
         """The upstream's response headers pass; returns what the module added."""
@@ -211,6 +234,11 @@ class Host:
         return [text for level, text in self.logs if level in {"error", "critical"}]
 
     @property
+    def steps(self) -> int:
+        """Instructions that the module has carried out; what the host did for it is not among them."""
+        return FUEL - self._store.get_fuel()
+
+    @property
     def memory_size(self) -> int:
         """Of the VM, in bytes."""
         return self._memory.data_len(self._store)
@@ -220,15 +248,20 @@ class Host:
     def _new_context(self, root: int) -> int:
         context = self._next_context
         self._next_context += 1
+        self._roots[context] = root or context
         self._call(context, "proxy_on_context_create", context, root)
         return context
 
     def _call(self, context: int, name: str, *arguments: int) -> int:
+        outside = self._context, self._effective
         self._context, self._effective = context, 0
         result = self._exports[name](self._store, *arguments)
-        self._context, self._effective = 0, 0
-        while self._after_call:
-            self._after_call.pop(0)()
+        self._context, self._effective = outside
+        if not self._context and not self._finishing:
+            self._finishing = True
+            while self._after_call:
+                self._after_call.popleft()()
+            self._finishing = False
         return int(result or 0)
 
     # ------------------------------------------------------------------ memory
@@ -424,6 +457,9 @@ class Host:
         target, target_length, service, service_length, method, method_length = arguments[:6]
         metadata, metadata_length, message, message_length, timeout, result = arguments[6:]
         if self.refuse_calls:
+            # Envoy tells of the end of a call that it never told of.
+            self._grpc_status = (14, b"no healthy upstream")
+            self._call(self.root, "proxy_on_grpc_close", self.root, self._next_token, 14)
             return INTERNAL_FAILURE
         token = self._next_token
         self._next_token += 1
@@ -442,6 +478,21 @@ class Host:
 
     def _proxy_grpc_cancel(self, token: int) -> int:
         self.cancelled.append(token)
+        return OK
+
+    def _proxy_get_status(self, code: int, message: int, size: int) -> int:
+        assert not self._effective, "the status is the root context's"
+        self._write_word(code, self._grpc_status[0])
+        return self._give(self._grpc_status[1], message, size)
+
+    def _proxy_set_tick_period_milliseconds(self, period: int) -> int:
+        self.tick_periods[self._roots[self._effective or self._context]] = period
+        return OK
+
+    def _proxy_get_header_map_size(self, kind: int, size: int) -> int:
+        assert kind == 0
+        assert self._stream
+        self._write_word(size, sum(len(name) + len(value) for name, value in self._stream.headers))
         return OK
 
     def _proxy_define_metric(self, kind: int, name: int, name_length: int, result: int) -> int:
@@ -468,6 +519,7 @@ def variables(stream: Stream) -> dict[str, object]:
         "host": text(":authority"),
         "path": text(":path"),
         "url_path": text(":path").split("?")[0],
+        "query": text(":path").partition("?")[2],
         "headers": {name: text(name) for name in names},
     }
     return {**stream.properties, "request": request}

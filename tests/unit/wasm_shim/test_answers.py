@@ -132,10 +132,23 @@ def test_other_fields_of_an_answer_are_passed_over(denying: Host) -> None:
     assert stream.state == "continued"
 
 
+def test_the_code_of_the_whole_decides_as_in_envoys_own_filter(denying: Host) -> None:
+    stream, call = paused(denying)
+    denying.answer(call, OK + field(2, OVER_LIMIT))
+    assert stream.state == "continued"
+    stream, call = paused(denying)
+    denying.answer(call, OVER_LIMIT + field(2, OK))
+    assert stream.response.status == 429
+    stream, call = paused(denying)
+    denying.answer(call, field(2, OK))
+    assert stream.response == ERROR
+
+
 NO_ANSWERS = [
     pytest.param(UNKNOWN, id="unknown"),
     pytest.param(b"", id="empty"),
     pytest.param(b"\x08\x03", id="another code"),
+    pytest.param(b"\x08\x81\x80\x80\x80\x10", id="a code that is OK but for its 33rd bit"),
     pytest.param(b"\x08", id="cut in a number"),
     pytest.param(b"\x08\x01\x1a\x05\x0a", id="cut in a header"),
     pytest.param(OK + b"\x1a\x02\x0a\x05", id="cut inside of a header"),
@@ -179,15 +192,6 @@ def test_a_call_that_fails_follows_the_failure_mode(program: Program, status: in
     stream, call = paused(allowing)
     allowing.fail(call, status)
     assert stream.state == "continued"
-
-
-def test_a_call_that_cannot_be_started_follows_the_failure_mode(program: Program) -> None:
-    denying, allowing = Host(program), Host(program)
-    configure(denying, configuration())
-    configure(allowing, configuration(services=ALLOW))
-    denying.refuse_calls = allowing.refuse_calls = True
-    assert denying.request(request()).response == ERROR
-    assert allowing.request(request()).state == "continued"
 
 
 def test_a_failure_that_is_allowed_does_not_skip_the_later_calls(host: Host) -> None:

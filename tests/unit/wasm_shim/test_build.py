@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 BUILD = Path(__file__).parents[3] / "wasm-shim" / "build.py"
 
 

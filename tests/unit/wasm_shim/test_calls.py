@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from .examples import (
     configure,
     entries,
     entry,
+    fields,
     limit,
     request,
     rule,
@@ -42,13 +44,56 @@ def test_a_cluster_is_never_passed_as_a_bare_name(host: Host) -> None:
     assert call.target == CLUSTER_TARGET
 
 
+def test_what_a_service_is_to_be_shown_goes_along_with_every_call_before_what_the_client_sent(
+    host: Host,
+) -> None:
+    first, other = service(metadata={"x-token": "a b", "x-more": ""}), service()
+    actions = (action(scope="a"), action(scope="b"), action(scope="c", service="other"))
+    configure(host, configuration(rule(*actions), services={"limiter": first, "other": other}))
+    calls(host, request(traceparent="00-1", **{"x-token": "mine"}))
+    while len(host.calls) < len(actions):
+        host.answer(host.calls[-1], OK)
+    tracing = (b"traceparent", b"00-1")
+    token = ((b"x-token", b"a b"), (b"x-more", b""), tracing)
+    assert [one.metadata for one in host.calls] == [token, token, (tracing,)]
+    assert "a b" not in "".join(map(str, host.errors))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("", "v"),
+        ("X", "v"),
+        (":path", "v"),
+        ("grpc-timeout", "1S"),
+        ("x-bin", "v"),
+        ("a b", "v"),
+        ("x", "secret\n"),
+        ("x", "secr\u00e9t"),
+    ],
+)
+def test_what_grpc_does_not_take_is_refused_and_not_logged(host: Host, name: str, value: str) -> None:
+    document = configuration(services={"limiter": service(metadata={name: value})})
+    assert not host.configure(json.dumps(document).encode())
+    (line,) = host.errors
+    assert (
+        line
+        == "configuration refused: services.limiter.metadata: has a name or a value that gRPC does not take"
+    )
+
+
 def test_a_google_grpc_target_needs_no_cluster(host: Host) -> None:
     target = {"googleGrpc": "dns:///limitador:8081", "timeoutMs": 250, "failureMode": "deny"}
     configure(host, configuration(services={"limiter": target}))
     (call,) = calls(host, request())
-    address, prefix = b"dns:///limitador:8081", b"kuadrant"
-    inner = bytes([0x0A, len(address)]) + address + bytes([0x22, len(prefix)]) + prefix
-    assert call.target == bytes([0x12, len(inner)]) + inner
+    ((_, target),) = fields(call.target)
+    address, prefix, (_, arguments) = fields(target)
+    assert (address, prefix) == ((1, b"dns:///limitador:8081"), (4, b"kuadrant"))
+    named = {name: value for (_, name), (_, value) in (fields(entry) for _, entry in fields(arguments))}
+    # A call waits for its connection, for as long as it may.
+    ((_, text),) = fields(named[b"grpc.service_config"])
+    assert json.loads(text) == {"methodConfig": [{"name": [{}], "waitForReady": True}]}
+    assert fields(named[b"grpc.max_reconnect_backoff_ms"]) == [(2, 1000)]
     assert call.timeout_ms == 250
 
 
@@ -70,6 +115,16 @@ def test_all_limits_of_an_action_are_one_descriptor(host: Host) -> None:
         ("limit.b", "2"),
         ("path", "/x"),
     ]
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 10, 100])
+def test_an_entry_is_sent_once_however_many_there_are(host: Host, count: int) -> None:
+    own = [entry(f"k{n}") for n in range(count)]
+    broken = [*own[::2], entry("of a limit that is left out"), {"key": "k", "expression": "1 / 0"}]
+    limits = [limit(*own), limit(*broken), limit(*own[::-1]), limit(*own, entry("last"))]
+    configure(host, configuration(rule(action(*limits)), services={"limiter": service(failureMode="allow")}))
+    (call,) = calls(host, request())
+    assert entries(call) == [*((f"k{n}", "1") for n in range(count)), ("last", "1")]
 
 
 def test_no_limit_that_applies_is_no_call(host: Host) -> None:
@@ -223,7 +278,7 @@ def test_a_request_without_a_rule_makes_no_call_and_is_not_counted(host: Host) -
     assert host.metrics["kuadrant.requests"] == 0
 
 
-def test_a_value_of_a_megabyte_is_sent(host: Host) -> None:
+def test_a_value_of_200_kilobytes_is_sent(host: Host) -> None:
     configure(host, configuration(rule(action(limit({"key": "k", "selector": "request.headers.x"})))))
-    (call,) = calls(host, request(x="x" * 1_000_000))
-    assert call.message.count(b"x") == 1_000_000
+    (call,) = calls(host, request(x="x" * 200_000))
+    assert call.message.count(b"x") == 200_000

@@ -81,6 +81,7 @@ def glob(pattern: str, text: str) -> bool:
     return rest(0, 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(pattern=st.text("ab?*+\\é", max_size=10), text=st.text("abé\\*", max_size=12))
 @example(pattern="a?*+b", text="aab")
@@ -234,3 +235,30 @@ def test_it_takes_its_limit_out_of_the_call_to_a_service_that_allows(
     (call,) = calls(host, request())
     assert entries(call) == [("whole", "1")]
     assert host.metrics["kuadrant.errors"] == 1
+
+
+FALSE = {"expression": "request.method == 'POST'"}
+FALSE_SELECTOR = {"selector": "request.method", "operator": "eq", "value": "POST"}
+FAILING = {"expression": "request.headers['absent'] == 'x'"}
+TRUE = {"expression": "request.method == 'GET'"}
+
+
+@pytest.mark.parametrize("mode", ["deny", "allow"])
+@pytest.mark.parametrize(
+    "order", [[FALSE, FAILING], [FAILING, FALSE], [FAILING, FALSE_SELECTOR], [TRUE, FAILING, FALSE]]
+)
+def test_a_condition_that_does_not_hold_wins_over_one_that_fails_in_any_order(
+    host: Host, order: list[dict[str, str]], mode: str
+) -> None:
+    document = configuration(rule(action(limit(when=order))), services={"limiter": service(failureMode=mode)})
+    configure(host, document)
+    stream = host.request(request())
+    assert (stream.state, host.calls, host.metrics.get("kuadrant.errors", 0)) == ("continued", [], 0)
+
+
+@pytest.mark.parametrize("order", [[TRUE, FAILING], [FAILING, TRUE]])
+def test_a_condition_that_fails_wins_over_one_that_holds_in_any_order(
+    host: Host, order: list[dict[str, str]]
+) -> None:
+    configure(host, configuration(rule(action(limit(when=order)))))
+    assert host.request(request()).response.status == 500

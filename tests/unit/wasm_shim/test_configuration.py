@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.wasm_shim.configurations import EVERYTHING, refusal
+
 from .examples import (
     OK,
     Json,
@@ -24,59 +26,6 @@ from .examples import (
 )
 from .proxy_wasm_host import Host, Program
 
-EVERYTHING: Json = {
-    "version": 1,
-    "services": {
-        "limiter": {"cluster": "rls", "timeoutMs": 1000, "failureMode": "deny"},
-        "other": {"googleGrpc": "dns:///limitador:8081", "timeoutMs": 60000, "failureMode": "allow"},
-    },
-    "hosts": [
-        {"hostname": "api.toystore.com", "rules": []},
-        {
-            "hostname": "*.toystore.com",
-            "rules": [{"name": "free", "path": {"type": "prefix", "value": "/free"}}],
-        },
-        {
-            "hostname": "*",
-            "rules": [
-                {
-                    "name": "all",
-                    "path": {"type": "regex", "value": "/v[0-9]+/.*"},
-                    "method": "POST",
-                    "headers": [{"name": "x-tenant", "type": "exact", "value": "a"}],
-                    "query": [{"name": "q", "type": "regex", "value": "v[0-9]+"}],
-                    "actions": [
-                        {
-                            "service": "limiter",
-                            "scope": "default/toystore",
-                            "limits": [
-                                {
-                                    "when": [
-                                        {
-                                            "selector": "request.headers.x-user",
-                                            "operator": "neq",
-                                            "value": "admin",
-                                        },
-                                        {"expression": "request.method == 'POST'"},
-                                    ],
-                                    "entries": [
-                                        {"key": "limit.a", "value": "1"},
-                                        {
-                                            "key": "u",
-                                            "selector": "request.headers.x-user",
-                                            "default": "nobody",
-                                        },
-                                        {"key": "p", "expression": "request.path"},
-                                    ],
-                                }
-                            ],
-                        }
-                    ],
-                }
-            ],
-        },
-    ],
-}
 RULE = ("hosts", 2, "rules", 0)
 ACTION = (*RULE, "actions", 0)
 LIMIT = (*ACTION, "limits", 0)
@@ -94,13 +43,6 @@ def changed(place: tuple[str | int, ...], value: Any) -> bytes:
     else:
         parent[place[-1]] = value
     return json.dumps(document).encode()
-
-
-def refusal(host: Host, text: bytes) -> str:
-    """The one line that says why the configuration is refused."""
-    assert not host.configure(text)
-    (line,) = host.errors
-    return line.removeprefix("configuration refused: ")
 
 
 def test_a_configuration_with_every_field_is_taken(host: Host) -> None:
@@ -252,12 +194,18 @@ def test_the_order_of_fields_means_nothing(host: Host) -> None:
         (
             (*LIMIT, "entries", 0, "selector"),
             "request.path",
-            "hosts[2].rules[0].actions[0].limits[0].entries[0]: needs exactly one of value, selector and expression",
+            (
+                "hosts[2].rules[0].actions[0].limits[0].entries[0]: needs exactly one of value, selector, "
+                "expression and program"
+            ),
         ),
         (
             (*LIMIT, "entries", 0, "value"),
             REMOVED,
-            "hosts[2].rules[0].actions[0].limits[0].entries[0]: needs exactly one of value, selector and expression",
+            (
+                "hosts[2].rules[0].actions[0].limits[0].entries[0]: needs exactly one of value, selector, "
+                "expression and program"
+            ),
         ),
         (
             (*LIMIT, "entries", 0, "default"),
@@ -268,7 +216,8 @@ def test_the_order_of_fields_means_nothing(host: Host) -> None:
             (*LIMIT, "entries", 1, "selector"),
             "request..path",
             (
-                'hosts[2].rules[0].actions[0].limits[0].entries[1].selector: "request..path" is no list of names '
+                'hosts[2].rules[0].actions[0].limits[0].entries[1].selector: "request..path" is no list '
+                "of names "
                 "with dots between them"
             ),
         ),
@@ -293,7 +242,10 @@ def test_the_order_of_fields_means_nothing(host: Host) -> None:
         (
             (*LIMIT, "when", 0, "expression"),
             "true",
-            "hosts[2].rules[0].actions[0].limits[0].when[0]: needs exactly one of selector and expression",
+            (
+                "hosts[2].rules[0].actions[0].limits[0].when[0]: needs exactly one of selector, expression "
+                "and program"
+            ),
         ),
         (
             (*LIMIT, "when", 1, "value"),
@@ -304,7 +256,8 @@ def test_the_order_of_fields_means_nothing(host: Host) -> None:
             (*LIMIT, "when", 1, "expression"),
             "1 +",
             (
-                'hosts[2].rules[0].actions[0].limits[0].when[1].expression: the gateway does not take the CEL expression "1 +"; '
+                "hosts[2].rules[0].actions[0].limits[0].when[1].expression: the gateway does not take the "
+                'CEL expression "1 +"; '
                 "its own log says why at level info"
             ),
         ),
@@ -312,7 +265,8 @@ def test_the_order_of_fields_means_nothing(host: Host) -> None:
             (*LIMIT, "when", 1, "expression"),
             "true) || (true",
             (
-                "hosts[2].rules[0].actions[0].limits[0].when[1].expression: the gateway does not take the CEL expression "
+                "hosts[2].rules[0].actions[0].limits[0].when[1].expression: the gateway does not take the "
+                "CEL expression "
                 '"true) || (true"; its own log says why at level info'
             ),
         ),
@@ -320,7 +274,8 @@ def test_the_order_of_fields_means_nothing(host: Host) -> None:
             (*LIMIT, "entries", 2, "expression"),
             "",
             (
-                "hosts[2].rules[0].actions[0].limits[0].entries[2].expression: the gateway does not take the CEL expression "
+                "hosts[2].rules[0].actions[0].limits[0].entries[2].expression: the gateway does not take the "
+                "CEL expression "
                 '""; its own log says why at level info'
             ),
         ),
@@ -348,7 +303,11 @@ def test_a_refusal_names_the_field(host: Host, place: tuple[str | int, ...], val
             "hosts[0].hostname: is given twice",
         ),
         (
-            b'{"version": 1, "services": {"a": {"cluster": "b", "timeoutMs": 1, "failureMode": "deny"}, "a": 1}, "hosts": []}',
+            (
+                b'{"version": 1, "services": {"a": {"cluster": "b", "timeoutMs": 1, "failureMode": '
+                b'"deny"}, "a": '
+                b'1}, "hosts": []}'
+            ),
             "services.a: is given twice",
         ),
         (
@@ -487,3 +446,16 @@ def test_only_the_log_level_that_is_printed_is_sent(program: Program) -> None:
     configure(host, configuration())
     host.request(request())
     assert host.logs == []
+
+
+def test_a_root_context_that_comes_later_changes_nothing_for_the_first(host: Host) -> None:
+    names = [f"{name}.com" for name in "abcdefgh"]
+    hosts = [{"hostname": name, "rules": [rule(path={"type": "exact", "value": "/x"})]} for name in names]
+    configure(host, {**configuration(), "hosts": hosts})
+    for _ in range(3):
+        host.clock += 1_000_000_007
+        second = host.create_root()
+        assert host.configure(json.dumps({**configuration(), "hosts": hosts}).encode(), second)
+        for root in (host.root, second):
+            for name in names:
+                assert host.request(request("/x", authority=name), root=root).state == "paused"

@@ -1,4 +1,7 @@
-"""No configuration, request or answer makes the module trap: a VM that traps answers 503 to everything, or limits nothing."""
+"""No configuration, request or answer makes the module trap.
+
+A VM that traps answers 503 to everything, or limits nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,39 @@ import zlib
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
+from .call_errors import NOT_SENT, PERHAPS_SENT
+from .configurations import EVERYTHING
 from .examples import OK, OVER_LIMIT, UNKNOWN, Json, header
 from .proxy_wasm_host import Host
-from .test_configuration import EVERYTHING
 
 if TYPE_CHECKING:
     from tests.conftest import Fuzz
 
     from .proxy_wasm_host import Header, Program
 
+pytestmark = pytest.mark.slow
+
 INPUTS = 36_000
 CONFIGURATIONS = 4
-"""Configurations of one example; each gets as many requests, of which each gets an answer if it asks for one."""
+"""Configurations of one example.
+
+Each gets as many requests, of which each gets an answer if it asks for one.
+"""
 INPUTS_OF_AN_EXAMPLE = CONFIGURATIONS + 2 * CONFIGURATIONS * CONFIGURATIONS
 
 TEXTS = [
-    "", "*", "/", "/toys", "/v1/x", "//", "a", "A", "é", "\0", "\n", "\\", "\\.", '"', "'", ".", "..", "a.b", "x" * 300, "*.toystore.com",
-    "api.toystore.com", "[::1]", "api.toystore.com:80", ":", ":::", "request.method", "request.headers.x-user", "request.headers", "source.remote_address",
-    "request.time", "(", "[a-z]+", "(?i)x", "a{1000}", "true", "1/0 == 0", "request.path", "request.nothing", "GET", "POST", "deny", "exact", "regex",
-    "prefix", "matches", "incl", "a*b?c+", "?" * 50, "*a" * 40, "limiter", "\U0001f600",
+    "", "*", "/", "/toys", "/v1/x", "//", "a", "A", "é", "\0", "\n", "\\", "\\.", '"', "'", ".", "..", "a.b",
+    "x" * 300, "*.toystore.com", "api.toystore.com", "[::1]", "api.toystore.com:80", ":", ":::",
+    "request.method", "request.headers.x-user", "request.headers", "source.remote_address", "request.time",
+    "(", "[a-z]+", "(?i)x", "a{1000}", "true", "1/0 == 0", "request.path", "request.nothing", "GET", "POST",
+    "deny", "exact", "regex", "prefix", "matches", "incl", "a*b?c+", "?" * 50, "*a" * 40, "limiter",
+    "\U0001f600",
 ]  # fmt: skip
+MESSAGES = [*NOT_SENT, *PERHAPS_SENT]
 VALUES: list[Any] = [
     None,
     True,
@@ -217,12 +230,21 @@ def converse(host: Host, chance: random.Random) -> None:
     """One request up to its end, whatever the service says."""
     stream = host.request(headers(chance))
     while stream.state == "paused":
+        if not host.calls:
+            # It waits for its service, unless the client has enough.
+            host.refuse_calls = chance.random() < 0.3
+            host.tick(chance.choice([1, 20, 2000]))
+            if chance.random() < 0.05:
+                break
+            continue
         call = host.calls.pop()
         match chance.randint(0, 9):
             case 0:
                 break
             case 1:
                 host.fail(call, chance.randrange(2**32))
+            case 3 | 4:
+                host.fail(call, 14, chance.choice(MESSAGES))
             case 2:
                 configure(host, chance)
                 host.answer(call, answer(chance))

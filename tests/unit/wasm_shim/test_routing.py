@@ -76,7 +76,8 @@ def hosts(*names: str) -> Json:
         ("[::1]:8080", "[::1]"),
         ("[::2]", "*"),
         ("::1", "*"),
-        # As for Envoy's router, anything after the last colon is a port (tests/e2e/wasm_shim/test_routing.py).
+        # As for Envoy's router, anything after the last colon is a port
+        # (tests/e2e/wasm_shim/test_routing.py).
         ("api.toystore.com:", "api.toystore.com"),
         ("api.toystore.com:http", "api.toystore.com"),
         ("api.toystore.com:80:80", "*"),
@@ -437,6 +438,7 @@ def belongs(match: Json, headers: Sequence[Header]) -> bool:
     ) and all(fits(one, parameters.get(one["name"])) for one in match.get("query", []))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(matches=st.lists(MATCHES, max_size=8), requests=st.lists(REQUESTS, min_size=1, max_size=8))
 def test_the_tables_find_what_trying_one_rule_after_the_other_finds(

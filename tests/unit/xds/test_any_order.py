@@ -1,16 +1,20 @@
-"""Whatever happens in whatever order, Envoy ends with the newest content that it can take, and nothing goes in circles."""
+"""Envoy ends with the newest content that it can take, whatever happens in whatever order.
+
+Nothing goes in circles.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from kuadrant.xds.discovery_stream import Refusal, Request, Response, Stream
 from kuadrant.xds.snapshot import CLUSTER, EMPTY, ENDPOINT, EXTENSION, LISTENER, ROUTE, Snapshot, resource
-from kuadrant.xds.stream import Refusal, Request, Response, Stream
 
 WHOLE = (CLUSTER, LISTENER)
 NAMED = (ENDPOINT, EXTENSION, ROUTE)
@@ -155,7 +159,7 @@ class Conversation(RuleBasedStateMachine):
 
 
 Conversation.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
-TestConversation: Any = Conversation.TestCase
+TestConversation: Any = pytest.mark.slow(Conversation.TestCase)
 
 
 def test_refusals_are_all_reported() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]
 import pytest
 from structlog.testing import capture_logs
 
-from kuadrant.envoy_api import message
 from kuadrant.xds import (
     CLUSTER,
     EXTENSION,
@@ -21,51 +20,16 @@ from kuadrant.xds import (
     Refusal,
     Server,
     Snapshot,
-    ip_of,
 )
-from kuadrant.xds.snapshot import resource
+from kuadrant.xds.wire import address_of
+from tests.unit.xds.client import EXTENSIONS, Client, filters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-AGGREGATED = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
-EXTENSIONS = "/envoy.service.extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs"
-
 
 def clusters(*names: str) -> Snapshot:
     return Snapshot.of({CLUSTER: {name: {"@type": CLUSTER, "name": name} for name in names}})
-
-
-class Client:
-    """An Envoy; it speaks TLS if it is told the authority by which it is to know the server, in PEM."""
-
-    def __init__(self, port: int, method: str = AGGREGATED, node: str = "node", authority: str = "") -> None:
-        self._node = node
-        self._channel = (
-            grpc.aio.secure_channel(f"127.0.0.1:{port}", grpc.ssl_channel_credentials(authority.encode()))
-            if authority
-            else grpc.aio.insecure_channel(f"127.0.0.1:{port}")
-        )
-        self.call = self._channel.stream_stream(
-            method,
-            request_serializer=message("envoy.service.discovery.v3.DiscoveryRequest").SerializeToString,
-            response_deserializer=message("envoy.service.discovery.v3.DiscoveryResponse").FromString,
-        )()
-
-    async def ask(self, type_url: str, *names: str, nonce: str = "", error: str | None = None) -> None:
-        request = message("envoy.service.discovery.v3.DiscoveryRequest")(
-            type_url=type_url, resource_names=names, response_nonce=nonce, node={"id": self._node}
-        )
-        if error is not None:
-            request.error_detail.message = error
-        await self.call.write(request)
-
-    async def read(self) -> Any:
-        return await asyncio.wait_for(self.call.read(), 10)
-
-    async def close(self) -> None:
-        self.call.cancel()
-        await self._channel.close()
 
 
 @pytest.fixture
@@ -215,12 +179,6 @@ async def test_a_port_that_is_taken_is_an_error_that_names_it(server: Server) ->
         await Server(port=port).start()
 
 
-def filters(text: str) -> Snapshot:
-    return Snapshot(
-        {EXTENSION: {"f": resource("f", message("google.protobuf.Any")(type_url=text).SerializeToString())}}
-    )
-
-
 async def test_an_envoy_gets_what_its_group_gets_once_it_is_admitted() -> None:
     answer: list[Admission | Denial] = [Denial("nobody knows it")]
     peers: list[Peer] = []
@@ -260,12 +218,17 @@ async def test_an_envoy_gets_what_its_group_gets_once_it_is_admitted() -> None:
 
 @pytest.mark.parametrize(
     ("peer", "address"),
-    [("ipv4:192.0.2.1:50000", "192.0.2.1"), ("ipv6:%5B2001:db8::1%5D:50000", "2001:db8::1"), ("unix:/a", "")],
+    [
+        ("ipv4:192.0.2.1:50000", ("192.0.2.1", 50000)),
+        ("ipv6:%5B2001:db8::1%5D:50000", ("2001:db8::1", 50000)),
+        ("unix:/a", ("", 0)),
+    ],
 )
-def test_the_address_of_a_peer(peer: str, address: str) -> None:
-    assert ip_of(peer) == address
+def test_the_address_of_a_peer(peer: str, address: tuple[str, int]) -> None:
+    assert address_of(peer) == address
 
 
+@pytest.mark.slow
 async def test_every_stream_that_was_broken_off_is_forgotten(server: Server) -> None:
     """At whatever moment: gRPC lost one of some hundreds."""
     port = await server.start()

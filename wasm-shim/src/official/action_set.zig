@@ -1,9 +1,9 @@
 //! Action sets of the official shim: the first one of the request's host of which all predicates hold is carried out.
 //!
-//! The expressions run in the gateway's own evaluator; the official shim brings one, which knows more functions.
+//! The expressions run in the gateway's own evaluator, as the official shim's would (evaluator.zig); that knows more functions.
 
 const std = @import("std");
-const document = @import("../document.zig");
+const evaluator = @import("evaluator.zig");
 const host = @import("../host.zig");
 const json = @import("../json.zig");
 const memory = @import("../memory.zig");
@@ -12,6 +12,7 @@ const ratelimit = @import("../ratelimit.zig");
 const Attributes = @import("../attributes.zig").Attributes;
 const Condition = @import("../condition.zig").Condition;
 const Expression = @import("../expression.zig").Expression;
+const FailureMode = @import("../failure_mode.zig").FailureMode;
 const Hosts = @import("hosts.zig").Hosts;
 const Kept = @import("../kept.zig").Kept;
 const Allocator = std.mem.Allocator;
@@ -22,7 +23,8 @@ const default_timeout = "20ms";
 /// one action with conditions of their own (from v0.10 on; a field `data` means nothing then).
 pub const Form = enum { merged, conditional };
 
-pub fn Reader(comptime form: Form) type {
+pub fn Reader(comptime version: evaluator.Version) type {
+    const form: Form = if (version == .v0_9) .merged else .conditional;
     return struct {
         pub const Error = json.Error;
         pub const Configuration = Kept(struct { hosts: Hosts(*List) = .{}, attributes: Attributes = .{} });
@@ -31,20 +33,20 @@ pub fn Reader(comptime form: Form) type {
             const parsed = try json.parse(Document(form), memory.scratch, text);
             const configuration = try Configuration.create();
             errdefer configuration.release();
-            var compiler: Compiler(form, Configuration) = .{ .allocator = configuration.arena.allocator(), .configuration = configuration };
+            var compiler: Compiler(form, version, Configuration) = .{ .allocator = configuration.arena.allocator(), .configuration = configuration };
             try compiler.compile(parsed);
             return configuration;
         }
 
         /// The calls that the request asks for; `null` when no set is its.
-        pub fn ask(configuration: *Configuration) error{ OutOfMemory, Failed }!?[]const ratelimit.Call {
+        pub fn ask(configuration: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
             const sets = try configuration.content.hosts.find() orelse return null;
             host.refreshLogLevel();
             const set = for (sets.items) |set| {
                 const holds = set.holds() catch |reason| {
                     host.log(.debug, "action set {f}: a predicate failed", .{host.quoted(set.name)});
                     // v0.12 lets such a request pass.
-                    return if (form == .conditional) null else reason;
+                    return if (version == .v0_12) null else reason;
                 };
                 if (holds) break set;
             } else return null;
@@ -62,13 +64,13 @@ const Set = struct {
     predicates: []const Expression,
     actions: []const ratelimit.Action,
 
-    fn holds(set: *const Set) error{Failed}!bool {
+    fn holds(set: *const Set) ratelimit.Error!bool {
         for (set.predicates) |predicate| if (!try predicate.holds()) return false;
         return true;
     }
 
     /// An action that cannot be evaluated follows the failure mode of its service as a whole.
-    fn calls(set: *const Set, attributes: *Attributes) error{ OutOfMemory, Failed }![]const ratelimit.Call {
+    fn calls(set: *const Set, attributes: *Attributes) ratelimit.Error![]const ratelimit.Call {
         var result: std.ArrayList(ratelimit.Call) = .empty;
         for (set.actions) |action| {
             var strict = action.service.*;
@@ -107,7 +109,7 @@ const Conditional = struct {
 const Service = struct {
     type: enum { auth, ratelimit, @"ratelimit-check", @"ratelimit-report", tracing },
     endpoint: []const u8,
-    failureMode: document.FailureMode,
+    failureMode: FailureMode,
     timeout: []const u8 = default_timeout,
     pub const ignores_unknown_fields = true;
 };
@@ -148,7 +150,7 @@ fn Action(comptime form: Form) type {
     };
 }
 
-fn Compiler(comptime form: Form, comptime Configuration: type) type {
+fn Compiler(comptime form: Form, comptime version: evaluator.Version, comptime Configuration: type) type {
     return struct {
         allocator: Allocator,
         configuration: *Configuration,
@@ -177,7 +179,7 @@ fn Compiler(comptime form: Form, comptime Configuration: type) type {
                 const conditions_path = path.field("routeRuleConditions");
                 const predicates_path = conditions_path.field("predicates");
                 const predicates = try compiler.allocator.alloc(Expression, one.routeRuleConditions.predicates.len);
-                for (one.routeRuleConditions.predicates, predicates) |text, *predicate| predicate.* = try compiler.compileExpression(.predicate, text, &predicates_path);
+                for (one.routeRuleConditions.predicates, predicates) |text, *predicate| predicate.* = try compiler.compileExpression(.predicate, try evaluator.predicate(memory.scratch, version, &.{text}), &predicates_path);
                 const set = try compiler.allocator.create(Set);
                 set.* = .{
                     .name = try compiler.allocator.dupe(u8, one.name),
@@ -220,9 +222,9 @@ fn Compiler(comptime form: Form, comptime Configuration: type) type {
         fn compileLimits(compiler: *Self, shared: []const []const u8, sources: []const Conditional, path: *const json.Path) json.Error![]const ratelimit.Limit {
             const result = try compiler.allocator.alloc(ratelimit.Limit, sources.len);
             for (sources, result) |source, *limit| {
-                const when = try compiler.allocator.alloc(Condition, shared.len + source.predicates.len);
-                for (shared, when[0..shared.len]) |text, *condition| condition.* = .{ .expression = try compiler.compileExpression(.predicate, text, path) };
-                for (source.predicates, when[shared.len..]) |text, *condition| condition.* = .{ .expression = try compiler.compileExpression(.predicate, text, path) };
+                const predicates = try std.mem.concat(memory.scratch, []const u8, &.{ shared, source.predicates });
+                const when = try compiler.allocator.alloc(Condition, @min(predicates.len, 1));
+                for (when) |*all| all.* = .{ .expression = try compiler.compileExpression(.predicate, try evaluator.predicate(memory.scratch, version, predicates), path) };
                 const entries = try compiler.allocator.alloc(ratelimit.Entry, source.data.len);
                 for (source.data, entries) |item, *entry| entry.* = try compiler.compileEntry(item, path);
                 limit.* = .{ .when = when, .entries = entries };
@@ -235,7 +237,7 @@ fn Compiler(comptime form: Form, comptime Configuration: type) type {
             const given = item.static orelse item.expression.?;
             const key = try compiler.allocator.dupe(u8, given.key);
             if (item.static != null) return .{ .key = key, .value = .{ .serialized = try ratelimit.serializeEntry(compiler.allocator, key, given.value) } };
-            return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, given.value, path) } };
+            return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, try evaluator.counter(memory.scratch, version, given.value), path) } };
         }
 
         fn compileExpression(compiler: *Self, kind: enum { predicate, value }, text: []const u8, path: *const json.Path) json.Error!Expression {

@@ -1,6 +1,6 @@
 //! The official shim's configuration of v0.9, `services` and `actionSets`, with that version's meaning.
 
-const reader = @import("action_set.zig").Reader(.merged);
+const reader = @import("action_set.zig").Reader(.v0_9);
 
 pub const Configuration = reader.Configuration;
 pub const Error = reader.Error;

@@ -1,6 +1,6 @@
 //! The official shim's configuration of v0.12, `services` and `actionSets` with `conditionalData`, with that version's meaning.
 
-const reader = @import("action_set.zig").Reader(.conditional);
+const reader = @import("action_set.zig").Reader(.v0_12);
 
 pub const Configuration = reader.Configuration;
 pub const Error = reader.Error;

@@ -13,6 +13,7 @@ const metrics = @import("../metrics.zig");
 const protobuf = @import("../protobuf.zig");
 const ratelimit = @import("../ratelimit.zig");
 const Comparison = @import("../condition.zig").Comparison;
+const FailureMode = @import("../failure_mode.zig").FailureMode;
 const Hosts = @import("hosts.zig").Hosts;
 const Kept = @import("../kept.zig").Kept;
 const Allocator = std.mem.Allocator;
@@ -23,7 +24,7 @@ pub const Configuration = Kept(struct { hosts: Hosts(*const Policy) = .{} });
 const timeout_ms = 5000;
 
 const Document = struct {
-    failureMode: document.FailureMode,
+    failureMode: FailureMode,
     rateLimitPolicies: []const struct {
         name: []const u8,
         domain: []const u8,
@@ -81,7 +82,9 @@ const Rule = struct {
         for (rule.data) |datum| switch (datum) {
             .serialized => |bytes| try entries.string(1, bytes),
             .attribute => |wanted| {
-                const value = try host.property(wanted.path) orelse wanted.default orelse return null;
+                const found = try host.property(wanted.path) orelse "";
+                // What is empty is not there.
+                const value = if (found.len > 0) found else wanted.default orelse return null;
                 if (!std.unicode.utf8ValidateSlice(value)) return null;
                 try entries.string(1, try ratelimit.serializeEntry(memory.scratch, wanted.key, value));
             },
@@ -96,7 +99,7 @@ const Condition = struct {
 
     fn holds(condition: Condition) error{OutOfMemory}!bool {
         const value = try host.property(condition.path) orelse "";
-        return std.unicode.utf8ValidateSlice(value) and try condition.comparison.holds(value);
+        return std.unicode.utf8ValidateSlice(value) and condition.comparison.holds(value) catch false;
     }
 };
 
@@ -133,7 +136,7 @@ pub fn read(text: []const u8) Error!*Configuration {
                             inline else => |operator| @field(document.Operator, @tagName(operator)),
                         },
                         .value = try allocator.dupe(u8, pattern.value),
-                        .glob = if (pattern.operator == .matches) try .compile(allocator, pattern.value) else .{ .tokens = &.{} },
+                        .glob = if (pattern.operator == .matches) try .compile(allocator, pattern.value) else .nothing,
                     },
                 };
                 result.* = all;
@@ -171,7 +174,7 @@ fn attributePath(allocator: Allocator, selector: []const u8, path: *const json.P
     };
 }
 
-pub fn ask(configuration: *Configuration) error{ OutOfMemory, Failed }!?[]const ratelimit.Call {
+pub fn ask(configuration: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
     const policy = try configuration.content.hosts.find() orelse return null;
     host.refreshLogLevel();
     metrics.count(.requests);

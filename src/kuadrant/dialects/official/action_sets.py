@@ -1,12 +1,15 @@
-"""The official shim's configurations of v0.7 and later: services, and the first action set that a request fulfils.
+"""The official shim's configurations of v0.7 and later.
 
-====== ====================================================================================================================
-v0.7   an action is a call, and two of them would be two decisions: one action, so limits that always apply together.
-       A failing expression ends the module for good, and after a call that failed with ``allow`` no other is made
+They name services, and the first action set that a request fulfils.
+
+====== ===================================================================================================
+v0.7   an action is a call, and two of them would be two decisions: one action, so limits that always
+       apply together. A failing expression ends the module for good, and after a call that failed with
+       ``allow`` no other is made
 v0.8   consecutive actions of one scope are one call; expressions and failed calls as in v0.7
 v0.9   an expression that fails follows the failure mode, so that policies may bring their own
 v0.10  the data of a call is in one action, each part with its own conditions
-====== ====================================================================================================================
+====== ===================================================================================================
 """
 
 from __future__ import annotations
@@ -18,19 +21,20 @@ import msgspec
 from msgspec import Struct
 
 from kuadrant.dialects.dialect import Dialect, InexpressibleError
-from kuadrant.dialects.memo import OfEach
 from kuadrant.dialects.official import cel_text, user_expressions
 from kuadrant.dialects.official.judgement import unsupported
 from kuadrant.dialects.official.settled import Complaint, policies_of, settled
 from kuadrant.dialects.relevance import relevant
-from kuadrant.policy.condition import UNDECIDABLE, ExpressionCondition, ExpressionCounter
+from kuadrant.incremental import OfEach
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
-    from kuadrant.dialects.service import FailureMode, Service
-    from kuadrant.policy.condition import Condition, Counter
+    from kuadrant.dialects.service import Service
+    from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.failure_mode import FailureMode
 
 _RATE_LIMIT = "ratelimit-service"
 
@@ -134,29 +138,52 @@ def _complaints_about_actions(
 ) -> Iterator[Complaint]:
     for rule in rules:
         if len(rule.actions) > 1 and not form.takes_expressions and failure_mode == "allow":
-            reason = f"a request of route {rule.route} needs more than one call, and it leaves out what follows one that failed"
+            reason = (
+                f"a request of route {rule.route} needs more than one call, and it leaves out what "
+                "follows one that failed"
+            )
             yield Complaint(policies_of(rule.actions), reason)
         for action in rule.actions:
-            if not form.merges and len({_predicates(form, limit) for limit in action.limits}) > 1:
-                reason = f"limits of route {rule.route} with conditions or counters of their own would be counted one after the other"
+            yield from _untold(form, action)
+            if not form.merges and len({_predicates(limit) for limit in action.limits}) > 1:
+                reason = (
+                    f"limits of route {rule.route} with conditions or counters of their own would be "
+                    "counted one after the other"
+                )
                 yield Complaint(policies_of((action,)), reason)
             if failure_mode == "allow" and len(action.limits) > 1:
-                for limit in filter(_may_fail, action.limits):
-                    reason = f"an expression of {limit.key} may fail, and with the failure mode allow no limit of {action.scope} would hold then"
+                for limit in action.limits:
+                    if not _may_fail(limit):
+                        continue
+                    reason = (
+                        f"an expression of {limit.key} may fail, and with the failure mode allow no "
+                        f"limit of {action.scope} would hold then"
+                    )
                     yield Complaint(frozenset(limit.sources), reason)
 
 
+def _untold(form: _Form, action: Action) -> Iterator[Complaint]:
+    """The limits whose expressions have no words together, though each of them may have."""
+    for limit in action.limits:
+        try:
+            for condition in limit.when:
+                _check_condition(form, condition)
+            for counter in limit.counters:
+                _check_counter(form, counter)
+            _words(limit)
+        except InexpressibleError as error:
+            yield Complaint(frozenset(limit.sources), f"{error}, limit {limit.key}")
+
+
 def _may_fail(limit: LimitAction) -> bool:
-    """Whether an expression of the limit may fail, one after the other, each only if the ones before it hold."""
-    if UNDECIDABLE in limit.when:
-        return True
-    conditions = [one.expression for one in limit.when if isinstance(one, ExpressionCondition)]
-    counters = [one.expression for one in limit.counters if isinstance(one, ExpressionCounter)]
-    return user_expressions.may_fail((*conditions, *counters))
+    try:
+        return _words(limit).may_fail
+    except InexpressibleError:
+        return False  # it is not told at all
 
 
 def _actions(form: _Form, action: Action) -> tuple[_Action, ...]:
-    parts = tuple(_Data(_predicates(form, limit), tuple(_data(form, limit))) for limit in action.limits)
+    parts = tuple(_Data(_predicates(limit), tuple(_data(limit))) for limit in action.limits)
     if form.conditional_data:
         ordered = tuple(sorted(parts, key=lambda part: "|".join(part.predicates)))
         return (_Action(_RATE_LIMIT, action.scope, conditional_data=ordered),)
@@ -166,38 +193,58 @@ def _actions(form: _Form, action: Action) -> tuple[_Action, ...]:
     return tuple(_Action(_RATE_LIMIT, action.scope, part.predicates, part.data) for part in parts)
 
 
-def _predicates(form: _Form, limit: LimitAction) -> tuple[str, ...]:
+def _predicates(limit: LimitAction) -> tuple[str, ...]:
     """The conditions of a limit; that its counters' attributes are there is one of them."""
     there = (
         cel_text.presence(counter.selector)
         for counter in limit.counters
         if not isinstance(counter, ExpressionCounter)
     )
-    conditions = (_condition(form, condition) for condition in limit.when)
-    return tuple(dict.fromkeys((*conditions, *filter(None, there))))
+    selected = (
+        text
+        for condition in limit.when
+        if not isinstance(condition, ExpressionCondition)
+        for text in cel_text.conditions(condition)
+    )
+    return tuple(dict.fromkeys((*selected, *filter(None, there), *_words(limit).predicates)))
 
 
-def _data(form: _Form, limit: LimitAction) -> Iterator[_Datum]:
+def _data(limit: LimitAction) -> Iterator[_Datum]:
     yield _Datum(_Item(limit.key, "1"))
+    expressed = iter(_words(limit).counters)
     for counter in limit.counters:
-        yield _Datum(_counter(form, counter))
+        if isinstance(counter, ExpressionCounter):
+            yield _Datum(_Item(counter.expression, next(expressed)))
+        else:
+            yield _Datum(_Item(counter.selector, cel_text.value(counter.selector)))
 
 
-def _condition(form: _Form, condition: Condition) -> str:
+def _words(limit: LimitAction) -> user_expressions.LimitWords:
+    """The words for the expressions of a limit.
+
+    Raises:
+        InexpressibleError: There are none.
+    """
+    return user_expressions.limit_words(
+        tuple(one.expression for one in limit.when if isinstance(one, ExpressionCondition)),
+        tuple(one.expression for one in limit.counters if isinstance(one, ExpressionCounter)),
+    )
+
+
+def _check_condition(form: _Form, condition: PolicyCondition) -> None:
     if not isinstance(condition, ExpressionCondition):
-        return cel_text.predicate(condition)
+        cel_text.conditions(condition)
+        return
     _check_form(form)
-    if condition != UNDECIDABLE:
-        user_expressions.check(condition.expression)
-    return condition.expression
+    user_expressions.check_predicate(condition.expression)
 
 
-def _counter(form: _Form, counter: Counter) -> _Item:
+def _check_counter(form: _Form, counter: Counter) -> None:
     if not isinstance(counter, ExpressionCounter):
-        return _Item(counter.selector, cel_text.value(counter.selector))
+        cel_text.value(counter.selector)
+        return
     _check_form(form)
     user_expressions.check_counter(counter.expression)
-    return _Item(counter.expression, counter.expression)
 
 
 def _check_form(form: _Form) -> None:
@@ -215,8 +262,8 @@ def _dialect(form: _Form) -> Dialect:
         configure=lambda service: lambda hosts: _render(form, hosts, service),
         unsupported=partial(
             unsupported,
-            condition=partial(_condition, form),
-            counter=partial(_counter, form),
+            condition=partial(_check_condition, form),
+            counter=partial(_check_counter, form),
             complaints=lambda host, failure_mode: complaints[failure_mode](host),
         ),
     )

@@ -5,28 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from kuadrant.dialects.dialect import InexpressibleError
-from kuadrant.policy.attributes import selector_path
+from kuadrant.policy.attributes import TABLE, selector_path
 
+_TOLD: Final = tuple(one for one in TABLE if "selectors" in one.told)
+HOST: Final = "request.host"
 #: Texts that every request has.
 PRESENT: Final = frozenset(
-    {
-        "request.method",
-        "request.path",
-        "request.url_path",
-        "request.query",
-        "request.scheme",
-        "request.protocol",
-        "source.address",
-        "destination.address",
-    }
+    one.name for one in _TOLD if one.type == "string" and not one.header and one.name != HOST
 )
 #: Texts that are those of a header.
-OF_HEADERS: Final = {
-    "request.referer": "referer",
-    "request.useragent": "user-agent",
-    "request.id": "x-request-id",
-}
-HOST: Final = "request.host"
+OF_HEADERS: Final = {one.name: one.header for one in _TOLD if one.header}
 _HEADER = "request.headers."
 
 

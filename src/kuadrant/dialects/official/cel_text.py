@@ -1,11 +1,12 @@
 """Matches, conditions and counters as CEL that no request can make fail.
 
-Only CEL's standard library is used, and only attributes that every request has or whose presence is asked for first.
+Only CEL's standard library is used, and only attributes that every request has or whose presence is asked for
+first.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kuadrant.dialects.dialect import InexpressibleError
 from kuadrant.dialects.official.attributes import HOST, attribute, header
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from kuadrant.policy.match import PathMatch, RequestMatch
 
 _OPPOSITES = {"neq": "eq", "excl": "incl"}
+QUERY: Final = "(request.query == null ? '' : request.query)"
+"""To the modules an empty query is none."""
 _ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -77,20 +80,26 @@ def value(selector: str) -> str:
     name = attribute(selector)
     if name == HOST:
         raise InexpressibleError(
-            f'it takes "{selector}" with the port and in the case that the client chose, and would count each by itself'
+            f'it takes "{selector}" with the port and in the case that the client chose, and would count '
+            "each by itself"
         )
+    if name == "request.query":
+        return QUERY
     key = header(name)
     return name if key is None else f"request.headers[{literal(key)}]"
 
 
-def predicate(condition: SelectorCondition) -> str:
-    """What a request fulfils for which ``condition`` holds; an attribute that it does not have is an empty text.
+def conditions(condition: SelectorCondition) -> tuple[str, ...]:
+    """What a request fulfils, all of it, for which ``condition`` holds.
+
+    What must not be looked at without the header stands behind what asks for it, or beside it by ``||``:
+    before v0.12 both sides of ``&&`` are looked at.
 
     Raises:
         InexpressibleError: The attribute is none that the shim reads, or cannot be compared so.
     """
     if attribute(condition.selector) == HOST:
-        return _host(condition)
+        return (_host(condition),)
     there, text = presence(condition.selector), value(condition.selector)
     wanted = condition.value
     compared, by_nothing = {
@@ -101,9 +110,12 @@ def predicate(condition: SelectorCondition) -> str:
         "matches": (f"{text}.matches({literal(from_glob(wanted))})", not wanted.strip("*?")),
         "incl": (_includes(text, wanted), not wanted),
     }[_OPPOSITES.get(condition.operator, condition.operator)]
-    if there is not None:
-        compared = f"!({there}) || {compared}" if by_nothing else f"{there} && {compared}"
-    return f"!({compared})" if condition.operator in _OPPOSITES else compared
+    is_opposite = condition.operator in _OPPOSITES
+    if is_opposite:
+        compared = f"!({compared})"
+    if there is None:
+        return (compared,)
+    return (f"!({there}) || {compared}",) if by_nothing is not is_opposite else (there, compared)
 
 
 def _includes(text: str, wanted: str) -> str:
@@ -118,7 +130,8 @@ def _host(condition: SelectorCondition) -> str:
     wanted, operator = condition.value, condition.operator
     if wanted != wanted.lower() or ":" in wanted or operator in {"matches", "incl", "excl"}:
         raise InexpressibleError(
-            f'it takes "{condition.selector}" with the port, so that {operator} "{wanted}" would mean another thing'
+            f'it takes "{condition.selector}" with the port, so that {operator} "{wanted}" would mean '
+            "another thing"
         )
     port = r"(?::[^:\]]*)?$"
     pattern = {

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kuadrant.compiler.program import HostProgram
-    from kuadrant.dialects.service import FailureMode
-    from kuadrant.policy.condition import Condition, Counter
+    from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.policy.model import Policy
 
 _Part = TypeVar("_Part")
@@ -25,14 +25,15 @@ def unsupported(
     hosts: Iterable[HostProgram],
     failure_mode: FailureMode,
     *,
-    condition: Callable[[Condition], object],
+    condition: Callable[[PolicyCondition], object],
     counter: Callable[[Counter], object],
     complaints: Callable[[HostProgram, FailureMode], Iterable[Complaint]],
 ) -> tuple[Unsupported, ...]:
     """Return everything that cannot be said, each once.
 
-    ``condition`` and ``counter`` raise ``InexpressibleError``. ``complaints`` are those about a host as a whole; they are not looked for
-    in what is wrong already, so a host counts only for policies that are sound in themselves.
+    ``condition`` and ``counter`` raise ``InexpressibleError``. ``complaints`` are those about a host as a
+    whole; they are not looked for in what is wrong already, so a host counts only for policies that are sound
+    in themselves.
     """
     found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
     unsound = {one.policy for one in found}
@@ -47,7 +48,7 @@ def unsupported(
 
 
 def _unsaid(
-    host: HostProgram, condition: Callable[[Condition], object], counter: Callable[[Counter], object]
+    host: HostProgram, condition: Callable[[PolicyCondition], object], counter: Callable[[Counter], object]
 ) -> Iterator[Complaint]:
     actions = dict.fromkeys(action for rule in host.rules for action in rule.actions)
     for limit in dict.fromkeys(limit for action in actions for limit in action.limits):
@@ -61,7 +62,7 @@ def _unsaid(
 
 
 def _of_policy(
-    policy: Policy, condition: Callable[[Condition], object], counter: Callable[[Counter], object]
+    policy: Policy, condition: Callable[[PolicyCondition], object], counter: Callable[[Counter], object]
 ) -> Iterator[Unsupported]:
     for index, one in enumerate(policy.when):
         yield from _try(policy, ("when", index, *_end(one)), condition, one)
@@ -73,7 +74,7 @@ def _of_policy(
             yield from _try(policy, (*field, "counters", index, *_end(each)), counter, each)
 
 
-def _end(part: Condition | Counter) -> Path:
+def _end(part: PolicyCondition | Counter) -> Path:
     """The field that says it, as policies spell it."""
     match part:
         case ExpressionCondition():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import LimitAction
 
 
-class Condition(Struct, frozen=True, gc=False, rename="camel"):
+class PatternCondition(Struct, frozen=True, gc=False, rename="camel"):
     """Patterns that hold together."""
 
     all_of: Row
@@ -27,10 +27,14 @@ class Static(Struct, frozen=True, gc=False):
     key: str
 
 
-class Selector(Struct, frozen=True, gc=False):
-    """An entry with an attribute's value, under its selector; without a value the whole descriptor is dropped."""
+class Selector(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An entry with an attribute's value, under its selector.
+
+    Without a value and a ``default`` the whole descriptor is dropped.
+    """
 
     selector: str
+    default: str | None = None
 
 
 class Datum(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -40,9 +44,9 @@ class Datum(Struct, frozen=True, gc=False, omit_defaults=True):
     selector: Selector | None = None
 
 
-def conditions(rows: Rows) -> tuple[Condition, ...]:
+def conditions(rows: Rows) -> tuple[PatternCondition, ...]:
     """The conditions of which one has to hold; none for rows that always hold."""
-    return () if () in rows else tuple(Condition(row) for row in rows)
+    return () if () in rows else tuple(PatternCondition(row) for row in rows)
 
 
 def data(limits: Iterable[LimitAction]) -> tuple[Datum, ...]:
@@ -55,5 +59,8 @@ def data(limits: Iterable[LimitAction]) -> tuple[Datum, ...]:
     for limit in limits:
         entries[Datum(static=Static("1", limit.key))] = None
         for counter in limit.counters:
-            entries[Datum(selector=Selector(counted(counter)))] = None
+            selector = counted(counter)
+            # An empty query is none there.
+            default = "" if selector == "request.query" else None
+            entries[Datum(selector=Selector(selector, default))] = None
     return tuple(entries)

@@ -1,4 +1,7 @@
-"""Matches and conditions as patterns (selector, operator, value) of the official shims before v0.7, any of several rows of them."""
+"""Matches and conditions as patterns of the official shims before v0.7.
+
+A pattern is a selector, an operator and a value; any of several rows of them has to hold.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.policy.condition import Condition, Counter
+    from kuadrant.policy.condition import Counter, PolicyCondition
     from kuadrant.policy.match import PathMatch, RequestMatch
 
 
@@ -71,11 +74,12 @@ def _path_rows(match: PathMatch) -> Rows:
             return ((Pattern(_PATH, "eq", match.value),), (Pattern(_PATH, "startswith", below),))
 
 
-def condition_rows(condition: Condition, *, has_regex: bool) -> Rows:
+def condition_rows(condition: PolicyCondition, *, has_regex: bool) -> Rows:
     """What a request fulfils for which ``condition`` holds.
 
     Raises:
-        InexpressibleError: It is an expression, or the attribute is none that the shim reads, or cannot be compared so.
+        InexpressibleError: It is an expression, or the attribute is none that the shim reads, or cannot be
+            compared so.
     """
     if isinstance(condition, ExpressionCondition):
         raise InexpressibleError("it knows no expressions in CEL")
@@ -104,13 +108,15 @@ def counted(counter: Counter) -> str:
     """The selector that ``counter`` counts by.
 
     Raises:
-        InexpressibleError: It is an expression, or the attribute is none that the shim reads, or not as it is counted by.
+        InexpressibleError: It is an expression, or the attribute is none that the shim reads, or not as it is
+            counted by.
     """
     if isinstance(counter, ExpressionCounter):
         raise InexpressibleError("it knows no expressions in CEL")
     if attribute(counter.selector) == HOST:
         raise InexpressibleError(
-            f'it takes "{counter.selector}" with the port and in the case that the client chose, and would count each by itself'
+            f'it takes "{counter.selector}" with the port and in the case that the client chose, and would '
+            "count each by itself"
         )
     return counter.selector
 

@@ -1,4 +1,7 @@
-"""The official shim's configuration of v0.6: extensions, and policies of which the first rule that holds is run."""
+"""The official shim's configuration of v0.6.
+
+Extensions, and policies of which the first rule that holds is run.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,8 @@ from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects.dialect import Dialect, InexpressibleError
-from kuadrant.dialects.memo import OfEach
 from kuadrant.dialects.official.judgement import unsupported
-from kuadrant.dialects.official.pattern_rules import Condition, Datum, conditions, data
+from kuadrant.dialects.official.pattern_rules import Datum, PatternCondition, conditions, data
 from kuadrant.dialects.official.patterns import (
     Pattern,
     Rows,
@@ -27,13 +29,14 @@ from kuadrant.dialects.official.patterns import (
 )
 from kuadrant.dialects.official.settled import Complaint, policies_of, settled
 from kuadrant.dialects.relevance import relevant
+from kuadrant.incremental import OfEach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler.program import LimitAction, RuleProgram
     from kuadrant.dialects.service import Service
-    from kuadrant.policy.condition import Condition as PolicyCondition
+    from kuadrant.policy.condition import PolicyCondition
     from kuadrant.policy.match import RequestMatch
 
 _EXTENSION = "limitador"
@@ -56,7 +59,7 @@ class _Action(Struct, frozen=True, gc=False):
 
 class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
     actions: tuple[_Action, ...]
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[PatternCondition, ...] = ()
 
 
 class _Policy(Struct, frozen=True, gc=False):
@@ -104,7 +107,10 @@ def _complaints(host: HostProgram) -> Iterator[Complaint]:
 def _complaints_about_actions(rules: Iterable[RuleProgram]) -> Iterator[Complaint]:
     for rule in rules:
         if len(rule.actions) > 1:
-            reason = f"a request of route {rule.route} has limits of more than one policy or scope, and it asks only once"
+            reason = (
+                f"a request of route {rule.route} has limits of more than one policy or scope, and it "
+                "asks only once"
+            )
             yield Complaint(policies_of(rule.actions), reason)
         elif rule.actions and len(_by_condition(rule.actions[0].limits)) > _MOST_CONDITIONS + 1:
             reason = (
@@ -114,7 +120,10 @@ def _complaints_about_actions(rules: Iterable[RuleProgram]) -> Iterator[Complain
 
 
 def _rules_of(rule: RuleProgram) -> Iterator[_Rule]:
-    """One rule for every set of limits that may apply together, the largest first; the last one keeps others away."""
+    """One rule for every set of limits that may apply together, the largest first.
+
+    The last one keeps others away.
+    """
     matching = match_rows(rule.match)
     if not rule.actions:
         yield _Rule((), conditions(matching))
@@ -132,7 +141,10 @@ def _rules_of(rule: RuleProgram) -> Iterator[_Rule]:
 
 
 def _by_condition(limits: Iterable[LimitAction]) -> dict[Rows, list[LimitAction]]:
-    """The limits by what a request fulfils that they apply to; that the attributes of their counters are there is part of it."""
+    """The limits by what a request fulfils that they apply to.
+
+    That the attributes of their counters are there is part of it.
+    """
     groups: dict[Rows, list[LimitAction]] = {}
     for limit in limits:
         there = tuple(

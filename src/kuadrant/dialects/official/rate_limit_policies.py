@@ -1,8 +1,9 @@
 """The official shim's configurations of v0.4 and v0.5: policies of which all rules that hold are run.
 
-Each rule that holds adds a descriptor, and a rate limit service looks at the first one only. So the rules that are written here
-exclude each other: a request fulfils one of them, which names all of its limits. What a rule needs to exclude a more specific one is
-said by ``neq``, the only opposite that there is; a prefix has none.
+Each rule that holds adds a descriptor, and a rate limit service looks at the first one only. So the rules
+that are written here exclude each other: a request fulfils one of them, which names all of its limits. What a
+rule needs to exclude a more specific one is said by ``neq``, the only opposite that there is; a prefix has
+none.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects.dialect import Dialect, InexpressibleError
-from kuadrant.dialects.memo import OfEach
 from kuadrant.dialects.official import patterns
 from kuadrant.dialects.official.judgement import unsupported
 from kuadrant.dialects.official.overlap import may_meet, method_covers, path_covers
-from kuadrant.dialects.official.pattern_rules import Condition, Datum, conditions, data
+from kuadrant.dialects.official.pattern_rules import Datum, PatternCondition, conditions, data
 from kuadrant.dialects.official.patterns import ALWAYS, Rows, all_of, negated, possible
 from kuadrant.dialects.official.settled import Complaint, policies_of, settled
 from kuadrant.dialects.relevance import relevant
+from kuadrant.incremental import OfEach
 from kuadrant.policy.match import RequestMatch
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _MOST_ROWS = 64
 
 class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
     data: tuple[Datum, ...]
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[PatternCondition, ...] = ()
 
 
 class _Policy(Struct, frozen=True, gc=False):
@@ -77,7 +78,10 @@ def _render(hosts: Iterable[HostProgram], service: Service, *, has_regex: bool) 
 def _policy(
     hostname: str, rules: tuple[RuleProgram, ...], *, has_regex: bool
 ) -> tuple[str, tuple[_Rule, ...]]:
-    """The scope and the rules of a host name; without rules it keeps its requests from those of a wildcard."""
+    """The scope and the rules of a host name.
+
+    Without rules it keeps its requests from those of a wildcard.
+    """
     kept, complaints = settled(rules, partial(patterns.is_exact, has_regex=has_regex))
     written, more = _write(kept, has_regex=has_regex)
     for complaint in (*complaints, *more):
@@ -107,14 +111,20 @@ def _write(rules: Sequence[RuleProgram], *, has_regex: bool) -> tuple[list[_Rule
                 continue
             region, hidden = _region(rule, [one for one in rules[:index] if one.actions != actions])
             if hidden is not None:
-                reason = f"all of its rules are tried, so {_named(rule)} cannot leave out what {_named(hidden)} is for"
+                reason = (
+                    f"all of its rules are tried, so {_named(rule)} cannot leave out what "
+                    f"{_named(hidden)} is for"
+                )
                 complaints.append(Complaint(policies_of(actions), reason))
             regions.append(region)
         (action,) = actions
         rows = possible(row for region in regions for row in region)
         alternatives = _alternatives(action, has_regex=has_regex)
         if alternatives is None:
-            reason = f"limits of {action.scope} apply under conditions or to counters that differ, and it cannot ask for them together"
+            reason = (
+                f"limits of {action.scope} apply under conditions or to counters that differ, and it "
+                "cannot ask for them together"
+            )
             complaints.append(Complaint(policies_of(actions), reason))
             continue
         for limits, holding in alternatives:
@@ -135,7 +145,10 @@ def _named(rule: RuleProgram) -> str:
 
 
 def _region(rule: RuleProgram, earlier: Iterable[RuleProgram]) -> tuple[Rows, RuleProgram | None]:
-    """What a request fulfils that is for ``rule`` and none of ``earlier``, or the first of those that cannot be left out."""
+    """What a request fulfils that is for ``rule`` and none of ``earlier``.
+
+    Or the first of those that cannot be left out.
+    """
     region = patterns.match_rows(rule.match)
     for other in earlier:
         if not may_meet(other.match, rule.match):
@@ -157,7 +170,10 @@ def _region(rule: RuleProgram, earlier: Iterable[RuleProgram]) -> tuple[Rows, Ru
 
 
 def _alternatives(action: Action, *, has_regex: bool) -> list[tuple[list[LimitAction], Rows]] | None:
-    """The sets of limits that may apply together, each with what a request fulfils that exactly they are for."""
+    """The sets of limits that may apply together.
+
+    Each with what a request fulfils that exactly they are for.
+    """
     groups: dict[Rows, list[LimitAction]] = {}
     for limit in action.limits:
         rows = all_of(*(patterns.condition_rows(condition, has_regex=has_regex) for condition in limit.when))

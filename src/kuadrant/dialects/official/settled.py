@@ -1,4 +1,7 @@
-"""Rules without what an official shim cannot match as a router does: the values of a header that came more than once."""
+"""Rules without what an official shim cannot match as a router does.
+
+The values of a header that came more than once.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ def settled(
 ) -> tuple[list[RuleProgram], list[Complaint]]:
     """Return the rules that ``is_exact`` holds for, in their order, and what is lost with the others.
 
-    Nothing is lost with a rule if every request that it may be for has the same actions by the rules behind it.
+    Nothing is lost with a rule if every request that it may be for has the same actions by the rules behind
+    it.
     """
     kept: list[RuleProgram] = []
     complaints: list[Complaint] = []

@@ -6,7 +6,7 @@ from kuadrant.gateways.envoy.clusters import CLUSTER, RATE_LIMIT_CLUSTER, named_
 from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, ready_addresses
 from kuadrant.gateways.envoy.extension import EXTENSION
 from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey, Unserved, unserved
-from kuadrant.gateways.envoy.resources import Settings, resources
+from kuadrant.gateways.envoy.resources import ListenerSettings, resources
 from kuadrant.gateways.envoy.routes import ROUTES
 from kuadrant.gateways.envoy.staging import surviving
 
@@ -20,7 +20,7 @@ __all__ = [
     "Address",
     "BackendKey",
     "ListenerKey",
-    "Settings",
+    "ListenerSettings",
     "Unserved",
     "bootstrap",
     "named_http2_cluster",

@@ -1,4 +1,4 @@
-"""What Envoy is started with: who it is, and where it gets everything else."""
+"""The bootstrap that Envoy is started with: its name, and the server that it gets everything else from."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _XDS_CLUSTER = "xds"
-_CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+_CONNECTIONS = (
+    "type.googleapis.com/envoy.extensions.resource_monitors"
+    ".downstream_connections.v3.DownstreamConnectionsConfig"
+)
 
 _RUNTIME = {
-    # By itself Envoy refuses all routes for one regular expression that compiles to more than 100 instructions; RE2
-    # bounds the memory of an expression on its own, and matches in linear time.
+    # By itself Envoy refuses all routes for one regular expression that compiles to more than 100
+    # instructions; RE2 bounds the memory of an expression on its own, and matches in linear time.
     "re2.max_program_size.error_level": 4294967295,
 }
 

@@ -30,7 +30,8 @@ def cluster_name(backend: Backend) -> str:
 def backend_cluster(name: str) -> dict[str, Any]:
     """Return the cluster of a Service's port, whose endpoints are discovered on their own (EDS).
 
-    It depends on its name alone: Envoy would let a cluster that has changed wait for endpoints that it has already.
+    It depends on its name alone: Envoy would let a cluster that has changed wait for endpoints that it has
+    already.
     """
     return {
         "@type": CLUSTER,
@@ -46,19 +47,21 @@ def backend_cluster(name: str) -> dict[str, Any]:
 def fixed_http2_cluster(name: str, address: Address) -> dict[str, Any]:
     """Return a cluster of one address that speaks gRPC.
 
-    No HTTP/2 pings keep it alive: gRPC servers take more than a few of them for abuse and close the connection, with the
-    calls on it. An address on this machine refuses or resets at once when nobody is there.
+    No HTTP/2 pings keep it alive: gRPC servers take more than a few of them for abuse and close the
+    connection, with the calls on it. An address on this machine refuses or resets at once when nobody is
+    there.
     """
     return {"@type": CLUSTER, **_http2_cluster(name, "STATIC", address)}
 
 
 def named_http2_cluster(name: str, address: Address) -> dict[str, Any]:
-    """Return a cluster of one host name that speaks gRPC, without a type: for objects that hold clusters only.
+    """Return a cluster of one host name that speaks gRPC, without a type, for objects that hold clusters.
 
-    Nobody resets a connection to a machine that is gone, so the kernel asks whether it is still there: for that the other
-    side has no say, as it has for HTTP/2 pings. A connection is for new calls four seconds long: behind the name of a Service is
-    another pod when the one that it leads to is about to end, and a call that meets the end of a connection fails. Not shorter, since a
-    new connection that is slow to come holds up every call.
+    Nobody resets a connection to a machine that is gone, so the kernel asks whether it is still there: for
+    that the other side has no say, as it has for HTTP/2 pings. A connection is for new calls four seconds
+    long: behind the name of a Service is another pod when the one that it leads to is about to end, and a
+    call that meets the end of a connection fails. Not shorter, since a new connection that is slow to come
+    holds up every call.
     """
     return {
         **_http2_cluster(name, "STRICT_DNS", address, {"max_connection_duration": "4s"}),
@@ -77,7 +80,8 @@ def _http2_cluster(
         "type": discovery,
         "connect_timeout": "1s",
         "circuit_breakers": _NO_BREAKER,
-        # Its own each time: protobuf's JSON parser takes "@type" out of what it reads and puts it back at the end.
+        # Its own each time: protobuf's JSON parser takes "@type" out of what it reads and puts it back at the
+        # end.
         "typed_extension_protocol_options": {
             _HTTP_OPTIONS: {
                 "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",

@@ -1,4 +1,4 @@
-"""Where Envoy gets what it is not told at once: the one ADS stream that the bootstrap names."""
+"""The source of what Envoy is not told at once: the one ADS stream that the bootstrap names."""
 
 from __future__ import annotations
 

@@ -24,8 +24,9 @@ def ready_addresses(
 ) -> dict[BackendKey, tuple[Address, ...]]:
     """Return the addresses of the ready endpoints of every port of every Service that has an EndpointSlice.
 
-    A port without a ready endpoint has no addresses; a Service without any EndpointSlice is not in the result. Addresses
-    are sorted, each once. Slices of host names (``FQDN``) and ports other than TCP are left out.
+    A port without a ready endpoint has no addresses; a Service without any EndpointSlice is not in the
+    result. Addresses are sorted, each once. Slices of host names (``FQDN``) and ports other than TCP are left
+    out.
     """
     of_service: dict[tuple[str, str], list[EndpointSlice]] = {}
     for endpoint_slice in slices:
@@ -42,7 +43,7 @@ def ready_addresses(
 
 
 def _addresses(port_name: str, slices: list[EndpointSlice]) -> tuple[Address, ...]:
-    """Return the addresses behind the Service's port of that name; the slices say which number it has for their pods."""
+    """Return the addresses behind the Service's port of that name; its number is the slices'."""
     found = {
         Address(endpoint.addresses[0], port.port)
         for endpoint_slice in slices

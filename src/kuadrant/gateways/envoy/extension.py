@@ -12,7 +12,7 @@ _STRING = "type.googleapis.com/google.protobuf.StringValue"
 
 
 def extension(name: str, module: bytes, configuration: bytes) -> dict[str, Any]:
-    """Return the filter ``name``: the module itself, never an address of it, and the shim's configuration as text."""
+    """Return the filter ``name``, with the module's own bytes and the shim's configuration as text."""
     return {
         "@type": EXTENSION,
         "name": name,
@@ -28,7 +28,8 @@ def extension(name: str, module: bytes, configuration: bytes) -> dict[str, Any]:
                     "allow_precompiled": True,
                 },
                 "configuration": {"@type": _STRING, "value": configuration.decode()},
-                # After a trap the machine is made anew; the other policies answer 503, or let everything pass, for ever.
+                # After a trap the machine is made anew; the other policies answer 503, or let everything
+                # pass, for ever.
                 "failure_policy": "FAIL_RELOAD",
                 "reload_config": {"backoff": {"base_interval": "0.1s", "max_interval": "1s"}},
             },

@@ -76,7 +76,7 @@ def _name(gateway: GatewayProgram, listener: ListenerProgram) -> str:
 
 
 def listener(name: str, address: Address) -> dict[str, Any]:
-    """Return the listener ``name``; its routes and its shim's configuration are resources of the same name."""
+    """Return the listener ``name``; its routes and its shim's configuration have the same name."""
     return {
         "@type": LISTENER,
         "name": name,
@@ -103,7 +103,8 @@ def _manager(name: str) -> dict[str, Any]:
             },
             {"name": "envoy.router", "typed_config": {"@type": _ROUTER, "suppress_envoy_headers": True}},
         ],
-        # The path is made plain before any filter sees it, so that shim, router and backend mean the same one.
+        # The path is made plain before any filter sees it, so that shim, router and backend mean the same
+        # one.
         "normalize_path": True,
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import Backend, GatewayProgram, ListenerProgram
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """What a program does not say.
+class ListenerSettings(Struct, frozen=True, kw_only=True):
+    """Holds for every listener what a program does not say.
 
-    ``configure`` renders the hosts of a listener in the dialect of ``module``, the bytes of the shim. ``addresses`` are where
-    the listeners are bound. ``endpoints`` are the ready addresses of Services (``ready_addresses``); a Service that is not in
-    it is answered by ``echo`` if there is one.
+    ``configure`` renders the hosts of a listener in the dialect of ``module``, the bytes of the shim.
+    ``addresses`` are where the listeners are bound. ``endpoints`` are the ready addresses of Services
+    (``ready_addresses``); a Service that is not in it is answered by ``echo`` if there is one.
     """
 
     module: bytes
@@ -44,7 +44,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     echo: Address | None = None
 
 
-def resources(programs: Iterable[GatewayProgram], settings: Settings) -> dict[str, dict[str, dict[str, Any]]]:
+def resources(
+    programs: Iterable[GatewayProgram], settings: ListenerSettings
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the resources by type URL and name, each in Envoy's JSON form with ``@type``.
 
     All five types are there, with nothing in them if need be. Listeners that ``unserved`` names are left out.
@@ -78,6 +80,6 @@ def _backends(listener: ListenerProgram) -> Iterable[Backend]:
     )
 
 
-def _addresses(backend: Backend, settings: Settings) -> tuple[Address, ...]:
+def _addresses(backend: Backend, settings: ListenerSettings) -> tuple[Address, ...]:
     nobody = () if settings.echo is None else (settings.echo,)
     return settings.endpoints.get((backend.namespace, backend.name, backend.port), nobody)

@@ -1,4 +1,4 @@
-"""What happens to a request that was admitted: forwarded, redirected, or refused because it cannot be carried out."""
+"""The fate of a request that was admitted: forwarded, redirected, or refused as it cannot be carried out."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _STATUS = {
 def action(hostname: str, rule: RuleProgram, port: int) -> dict[str, Any]:
     """Return the fields of a ``Route`` that say what is done; ``port`` is the one that clients see.
 
-    A rule that cannot be carried out, in whole or in part, is answered with 500 (Gateway API: unsupported filters, no
-    backends, backends that may not be referred to).
+    A rule that cannot be carried out, in whole or in part, is answered with 500 (Gateway API: unsupported
+    filters, no backends, backends that may not be referred to).
     """
     forwarding = rule.forwarding
     path = rule.match.path
@@ -49,7 +49,7 @@ def action(hostname: str, rule: RuleProgram, port: int) -> dict[str, Any]:
 
 
 def _feasible(forwarding: Forwarding, path: PathMatch | None) -> bool:
-    """Whether Envoy can do it; what it cannot do would make it refuse the routes of all rules."""
+    """Tell whether Envoy can do it; otherwise it would refuse the routes of all rules."""
     redirect, rewrite = forwarding.redirect, forwarding.rewrite
     paths = (redirect.path if redirect else None, rewrite.path if rewrite else None)
     return (
@@ -117,7 +117,8 @@ def _target(forwarding: Forwarding) -> dict[str, Any] | None:
 
 
 def _timeout(forwarding: Forwarding) -> dict[str, Any]:
-    # Without a limit of its own a request may take as long as something moves; Envoy's 15 s would end long polls.
+    # Without a limit of its own a request may take as long as something moves; Envoy's 15 s would end long
+    # polls.
     return {"timeout": duration(forwarding.timeout_seconds or 0)}
 
 
@@ -144,7 +145,10 @@ def _rewrite(forwarding: Forwarding, path: PathMatch | None) -> dict[str, Any]:
 
 
 def _replace_prefix(change: PathChange, path: PathMatch | None) -> dict[str, Any]:
-    """Return the replacement by whole segments: ``/a`` by ``/b`` makes ``/b/x`` of ``/a/x``, by ``/`` it makes ``/x``."""
+    """Return the replacement by whole segments.
+
+    ``/a`` by ``/b`` makes ``/b/x`` of ``/a/x``, by ``/`` it makes ``/x``.
+    """
     matched = "" if path is None or path.value == "/" else path.value
     value = change.value.rstrip("/")
     if not matched:
@@ -171,8 +175,8 @@ def _redirect(hostname: str, redirect: Redirect, path: PathMatch | None, port: i
 def _redirect_authority(hostname: str, redirect: Redirect, port: int) -> dict[str, Any]:
     """Return host and port of the location (Gateway API: HTTPRequestRedirectFilter).
 
-    The port is the one of the filter, else that of its scheme, else the one that the client used. It is left out where it
-    is the scheme's own; Envoy does so if it is told the host.
+    The port is the one of the filter, else that of its scheme, else the one that the client used. It is left
+    out where it is the scheme's own; Envoy does so if it is told the host.
     """
     if redirect.scheme is None and redirect.hostname is None and redirect.port is None:
         return {}

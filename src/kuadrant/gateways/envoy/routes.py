@@ -16,7 +16,7 @@ ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
 
 def route_configuration(name: str, hosts: Iterable[HostProgram], port: int) -> dict[str, Any]:
-    """Return the routes of the listener ``name`` that is reached by ``port``; what matches nothing is answered with 404."""
+    """Return the routes of the listener ``name`` at ``port``; what matches nothing is answered with 404."""
     return {
         "@type": ROUTES,
         "name": name,

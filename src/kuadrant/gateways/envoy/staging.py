@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def surviving(old: Resources, new: Resources) -> dict[str, dict[str, Any]]:
     """Return the route configurations to serve while the shim changes from the old to the new configuration.
 
-    Both are all route configurations by name. Of one that is in both, the old one's hosts and routes remain whose host,
-    or host and match, the new one has, too; a host of both remains even without routes, so that its requests do not fall
-    to a wildcard. One that is only in the old stays whole, because its listener keeps its shim; one that is only in the
-    new is not there yet.
+    Both are all route configurations by name. Of one that is in both, the old one's hosts and routes remain
+    whose host, or host and match, the new one has, too; a host of both remains even without routes, so that
+    its requests do not fall to a wildcard. One that is only in the old stays whole, because its listener
+    keeps its shim; one that is only in the new is not there yet.
 
-    Served in this order, the router never has a host and match that the shim does not: old routes and old shim; these
-    routes, then the new shim; the new routes.
+    Served in this order, the router never has a host and match that the shim does not: old routes and old
+    shim; these routes, then the new shim; the new routes.
     """
     return {
         name: _reduced(routes, new[name]) if name in new else dict(routes) for name, routes in old.items()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.gateways import ownership
-from kuadrant.gateways.envoy_gateway.objects import (
+from kuadrant.gateways.envoy_gateway.ancestor_status import standing
+from kuadrant.gateways.envoy_gateway.asking_patch_policies import http3_policy_name, push_policy_name
+from kuadrant.gateways.envoy_gateway.gateway_objects import (
     extension_policy_name,
     gateway_objects,
     patch_policy_name,
 )
 from kuadrant.gateways.envoy_gateway.observation import Observation, module_of, observation
-from kuadrant.gateways.envoy_gateway.push import http3_policy_name, push_policy_name
-from kuadrant.gateways.envoy_gateway.report import standing
 from kuadrant.gateways.envoy_gateway.router_order import router_order
 from kuadrant.gateways.provider import ObjectKind
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kuadrant.api.gateway import Gateway
-    from kuadrant.gateways.provider import Surroundings
-    from kuadrant.gateways.push import Token
+    from kuadrant.gateways.delivery_mode import Token
+    from kuadrant.gateways.provider import GatewaySurroundings
 
 __all__ = [
     "CONTROLLERS",
+    "CONTROL_PLANE",
     "DRAIN",
     "KINDS",
     "NAME",
@@ -48,9 +49,13 @@ NAME: Final = "Envoy Gateway"
 CONTROLLERS: Final[tuple[str, ...]] = ("gateway.envoyproxy.io/gatewayclass-controller",)
 TOKEN: Final[Token | None] = None
 """By default its proxies have none: they prove themselves by a certificate that all of them share."""
+CONTROL_PLANE: Final = ""
 DRAIN: Final = 60.0
-"""What Envoy Gateway starts Envoy with (``--drain-time-s``). A plugin's filter is off, and routes turn it on: with the plugin goes what
-turns it on, for connections to the former listener as well, whose filters stay."""
+"""The time with which Envoy Gateway starts Envoy (``--drain-time-s``).
+
+A plugin's filter is off, and routes turn it on: with the plugin goes what turns it on, for connections to the
+former listener as well, whose filters stay.
+"""
 _GROUP: Final = "gateway.envoyproxy.io"
 KINDS: Final = (
     ObjectKind(_GROUP, "v1alpha1", "envoypatchpolicies", "EnvoyPatchPolicy"),
@@ -58,7 +63,7 @@ KINDS: Final = (
 )
 
 
-def observe(_: Gateway, surroundings: Surroundings) -> Observation:
+def observe(_: Gateway, surroundings: GatewaySurroundings) -> Observation:
     """Return what Envoy Gateway says of the objects that are there."""
     return observation(surroundings.existing)
 

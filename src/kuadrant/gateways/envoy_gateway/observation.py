@@ -1,8 +1,9 @@
-"""What a cluster of Envoy Gateway has that the objects of a gateway depend on.
+"""The state of Envoy Gateway that the objects of a gateway depend on.
 
-Envoy Gateway fetches a module itself, once for each new address, and does not try again for an address that failed: it answers
-every request of the gateway with 500 until something changes, and after its eleventh failure it refuses that address for an
-hour. The same bytes under another address are fetched at once. So the number of tries is a part of the address.
+Envoy Gateway fetches a module itself, once for each new address, and does not try again for an address that
+failed: it answers every request of the gateway with 500 until something changes, and after its eleventh
+failure it refuses that address for an hour. The same bytes under another address are fetched at once. So the
+number of tries is a part of the address.
 """
 
 from __future__ import annotations
@@ -12,23 +13,26 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from kuadrant.gateways.envoy_gateway.report import is_programmed, module_failed, unpatched
+from kuadrant.gateways.delivery_mode import asks
+from kuadrant.gateways.envoy_gateway.ancestor_status import is_programmed, module_failed, unpatched
 from kuadrant.gateways.module import try_of
-from kuadrant.gateways.push import asks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kuadrant.gateways.module import Module
+    from kuadrant.gateways.module import ModuleAddress
 
 
 class Observation(Struct, frozen=True, gc=False):
-    """What there is for one gateway already.
+    """Tells what Envoy Gateway has made of one gateway's objects so far.
 
-    ``has_cluster`` tells whether Envoy Gateway has made the cluster of the rate limit service, ``refusal`` are its words where it
-    does not. ``sha256`` and ``number`` are the
-    module and the try that Envoy Gateway was told last, ``failed`` that it could not fetch from there. ``authorizes`` is the
-    EnvoyExtensionPolicy of a former version that guards by authorization, if there is one.
+    Attributes:
+        has_cluster: It has made the cluster of the rate limit service.
+        refusal: Its words if it has not.
+        sha256: The module that it was told last.
+        number: The try that it was told last.
+        failed: It could not fetch the module from there.
+        authorizes: An EnvoyExtensionPolicy of a former version that guards by authorization, if there is one.
     """
 
     has_cluster: bool = False
@@ -44,8 +48,8 @@ class Observation(Struct, frozen=True, gc=False):
             return 0
         return self.number + 1 if self.failed else self.number
 
-    def has_tried(self, module: Module) -> bool:
-        """Whether Envoy Gateway was told the address of ``module`` and nothing else since."""
+    def has_tried(self, module: ModuleAddress) -> bool:
+        """Tell whether Envoy Gateway was told the address of ``module`` and nothing else since."""
         return (module.sha256, try_of(module.url)) == (self.sha256, self.number)
 
 
@@ -53,7 +57,8 @@ def observation(existing: Iterable[Mapping[str, Any]]) -> Observation:
     """Return what ``existing``, the objects of a gateway as the API server has them, say."""
     existing = tuple(existing)
     policies = [one for one in existing if one["kind"] == "EnvoyExtensionPolicy"]
-    # Where ports differ there is a policy for each; they have the same address, unless one could not be written.
+    # Where ports differ there is a policy for each; they have the same address, unless one could not be
+    # written.
     told = max((_told(one) for one in policies), default=("", 0), key=lambda told: told[1])
     clusters = [one for one in existing if one["kind"] == "EnvoyPatchPolicy" and not asks(one)]
     return Observation(
@@ -72,7 +77,7 @@ def module_of(document: Mapping[str, Any]) -> str:
 
 
 def _told(policy: Mapping[str, Any]) -> tuple[str, int]:
-    """The module, by its sha256, and the number of the try that a policy tells; nothing if it is not of this form."""
+    """Return the module's sha256 and the number of the try that a policy tells; nothing in another form."""
     for source in _sources(policy):
         return (source.get("sha256") or "", try_of(source.get("url") or ""))
     return ("", 0)
@@ -86,7 +91,7 @@ def _sources(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _authorizes(policy: Mapping[str, Any]) -> bool:
-    """Whether a policy asks an authorization service, as one of Kuadrant's may: to replace it would open what it guards."""
+    """Tell whether a policy asks an authorization service: to replace it would open what it guards."""
     sources = list(_sources(policy))
     if sources and all(source.get("sha256") for source in sources):
         # One of ours, however large: only we name a module by its bytes.

@@ -16,8 +16,8 @@ _PATHS: Final = {"exact": 0, "regex": 1, "prefix": 2}
 def router_order(rule: RuleProgram) -> tuple[int, int, int, int, int, int]:
     """Return a sort key; rules with equal keys stay as Gateway API orders them.
 
-    The prefix of every path is as good as none. A method counts as one more header with an exact value. Of as many headers or query
-    parameters those with more exact values go first.
+    The prefix of every path is as good as none. A method counts as one more header with an exact value. Of as
+    many headers or query parameters those with more exact values go first.
     """
     match = rule.match
     method = match.method is not None

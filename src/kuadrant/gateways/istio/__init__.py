@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kuadrant.gateways.istio.objects import envoy_filter_name, gateway_objects, wasm_plugin_name
+from kuadrant.gateways.istio.asking_filter import push_filter_name
+from kuadrant.gateways.istio.gateway_objects import envoy_filter_name, gateway_objects, wasm_plugin_name
 from kuadrant.gateways.istio.ownership import is_needed, owner
-from kuadrant.gateways.istio.push import push_filter_name
 from kuadrant.gateways.istio.router_order import router_order
 from kuadrant.gateways.istio.selection import GATEWAY_NAME, TOKEN, NotSelectable, Selection, selection
-from kuadrant.gateways.provider import ObjectKind, Standing
+from kuadrant.gateways.provider import ObjectKind, ObjectVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kuadrant.api.gateway import Gateway
-    from kuadrant.gateways.provider import Surroundings
+    from kuadrant.gateways.provider import GatewaySurroundings
 
 __all__ = [
     "CONTROLLERS",
+    "CONTROL_PLANE",
     "DRAIN",
     "GATEWAY_NAME",
     "KINDS",
@@ -41,6 +42,8 @@ __all__ = [
 
 NAME: Final = "Istio"
 CONTROLLERS: Final[tuple[str, ...]] = ("istio.io/gateway-controller",)
+CONTROL_PLANE: Final = "app=istiod"
+"""The labels of istiod's Service, of every revision; its EndpointSlices have them too."""
 DRAIN: Final = 0.0
 """Connections to a former listener keep its filters, which need nothing else."""
 KINDS: Final = (
@@ -49,7 +52,7 @@ KINDS: Final = (
 )
 
 
-def observe(gateway: Gateway, surroundings: Surroundings) -> Selection | NotSelectable:
+def observe(gateway: Gateway, surroundings: GatewaySurroundings) -> Selection | NotSelectable:
     """Return how the pods of ``gateway`` are found, in a form that this version of Istio has."""
     fields = surroundings.fields.get("WasmPlugin")
     return selection(
@@ -66,6 +69,6 @@ def module_of(document: Mapping[str, Any]) -> str:
     return document.get("spec", {}).get("sha256") or ""
 
 
-def standing(_: Mapping[str, Any], _others: Iterable[Mapping[str, Any]]) -> Standing:
+def standing(_: Mapping[str, Any], _others: Iterable[Mapping[str, Any]]) -> ObjectVerdict:
     """Istio says nothing of its objects: what it reads counts as accepted."""
-    return Standing(accepted=True)
+    return ObjectVerdict(accepted=True)

@@ -1,4 +1,4 @@
-"""Which objects of Istio are ours: what a Gateway controls under a name that this or a former version gives."""
+"""The objects of Istio that are ours: controlled by a Gateway, and named as this or a former version does."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kuadrant.gateways import ownership
-from kuadrant.gateways.istio.objects import envoy_filter_name, wasm_plugin_name
-from kuadrant.gateways.istio.push import push_filter_name
+from kuadrant.gateways.istio.asking_filter import push_filter_name
+from kuadrant.gateways.istio.gateway_objects import envoy_filter_name, wasm_plugin_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 def owner(document: Mapping[str, Any]) -> str | None:
-    """Return the Gateway that a WasmPlugin or EnvoyFilter, as the API server has it, was made for; None if it is not ours."""
+    """Return the Gateway that a WasmPlugin or EnvoyFilter was made for; None if it is not ours."""
     gateway = ownership.owner(document)
     if gateway is None:
         return None
@@ -43,6 +43,6 @@ def is_needed(document: Mapping[str, Any]) -> bool:
 
 
 def _authorizes(document: Mapping[str, Any]) -> bool:
-    """Whether a filter of a former version asks an authorization service: deleting it would open what it guards."""
+    """Tell whether a former filter asks an authorization service: deleting it would open what it guards."""
     text = msgspec.json.encode(document.get("spec", {})).replace(b"\\", b"").replace(b" ", b"")
     return b'"service":"auth-service"' in text

@@ -12,6 +12,6 @@ _WITHOUT_PATH: Final = 3
 
 
 def router_order(rule: RuleProgram) -> tuple[int, int]:
-    """Return a sort key: regular expressions come behind every prefix; rules with equal keys stay as Gateway API orders them."""
+    """Return a sort key: regular expressions go last; equal ones stay as Gateway API orders them."""
     path = rule.match.path
     return (_WITHOUT_PATH, 0) if path is None else (_PATHS[path.type], -len(path.value.encode()))

@@ -1,8 +1,8 @@
-"""By which form an Istio object finds the pods of a Gateway.
+"""The form in which an Istio object finds the pods of a Gateway.
 
-Istio follows ``targetRefs`` only to pods that carry the Gateway's name as a label, as those do that Istio deploys. A gateway
-that was deployed by hand need not carry it: an object with ``targetRefs`` is accepted then and silently means nobody. The
-labels by which the Gateway's Service finds the pods mean them.
+Istio follows ``targetRefs`` only to pods that carry the Gateway's name as a label, as those do that Istio
+deploys. A gateway that was deployed by hand need not carry it: an object with ``targetRefs`` is accepted then
+and silently means nobody. The labels by which the Gateway's Service finds the pods mean them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kuadrant.gateways.push import Token
+from kuadrant.gateways.delivery_mode import Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kuadrant.gateways.provider import SeenPod
 
 TOKEN: Final = Token("/var/run/secrets/tokens/istio-token", "istio-ca")
-"""What Istio gives the pods of its proxies, by which they prove themselves to istiod."""
+"""The token that Istio gives the pods of its proxies, by which they prove themselves to istiod."""
 
 GATEWAY_NAME: Final = "gateway.networking.k8s.io/gateway-name"
 _LEGACY_GATEWAY_NAME: Final = "istio.io/gateway-name"
@@ -31,8 +31,8 @@ _LEGACY_GATEWAY_NAME: Final = "istio.io/gateway-name"
 class Selection(Struct, frozen=True):
     """The labels that the pods of a Gateway have, and whether ``targetRefs`` finds all of them.
 
-    ``pod_ports`` are the pods' ports, by number or name, for the ports of the Gateway's Service as far as it is known. ``token`` is
-    there if every pod has it.
+    ``pod_ports`` are the pods' ports, by number or name, for the ports of the Gateway's Service as far as it
+    is known. ``token`` is there if every pod has it.
     """
 
     labels: dict[str, str]
@@ -42,7 +42,7 @@ class Selection(Struct, frozen=True):
 
 
 class NotSelectable(Struct, frozen=True, gc=False):
-    """Why no form finds the pods, as the end of a sentence."""
+    """Says why no form finds the pods, as the end of a sentence."""
 
     reason: str
 
@@ -54,11 +54,11 @@ def selection(
     *,
     target_refs: bool = True,
 ) -> Selection | NotSelectable:
-    """Decide from the Gateway's Service, if it names one, and from ``pods``, those in the Gateway's namespace.
+    """Decide from the Gateway's Service, if it names one, and from ``pods`` in the Gateway's namespace.
 
-    Services are by namespace and name. Without any pod, those of the Gateway are expected to look as its Service says, and to have
-    what Istio gives them. ``target_refs`` tells whether this version of Istio has them; without, the label that they stand for is as
-    good.
+    Services are by namespace and name. Without any pod, those of the Gateway are expected to look as its
+    Service says, and to have what Istio gives them. ``target_refs`` tells whether this version of Istio has
+    them; without, the label that they stand for is as good.
     """
     pods = tuple(pods)
     found = _found(gateway, services, [pod.labels for pod in pods], target_refs=target_refs)
@@ -87,8 +87,9 @@ def _found(
             f"the Service {'/'.join(address)}, which is the Gateway's address, does not exist"
         )
     if address[0] != gateway.metadata.namespace:
+        own = gateway.metadata.namespace
         return NotSelectable(
-            f"its pods are in the namespace {address[0]}, where no object of {gateway.metadata.namespace} selects any"
+            f"its pods are in the namespace {address[0]}, where no object of {own} selects any"
         )
     labels = service.spec.selector
     if not labels:
@@ -116,7 +117,7 @@ def _pod_ports(service: Service | None) -> dict[int, int | str]:
 
 
 def _service_address(gateway: Gateway) -> tuple[str, str] | None:
-    """Namespace and name of the Service that the Gateway asks for, or else has, as its address (``name[.namespace...]``)."""
+    """Return namespace and name of the Service that is the Gateway's address, asked for or else given."""
     for addresses in (gateway.spec.addresses, gateway.status.addresses):
         for address in addresses:
             if address.type == "Hostname":

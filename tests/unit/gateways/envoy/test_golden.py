@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from kuadrant import envoy_api
 from kuadrant.compiler.program import GatewayProgram
-from kuadrant.dialects import Service, kuadrant
+from kuadrant.dialects import Service
+from kuadrant.dialects.own.configuration import render
 from kuadrant.gateways import envoy
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ class Case(Struct, forbid_unknown_fields=True):
     endpoints: tuple[Found, ...] = ()
     echo: envoy.Address | None = None
 
-    def settings(self) -> envoy.Settings:
+    def settings(self) -> envoy.ListenerSettings:
         service = Service(envoy.RATE_LIMIT_CLUSTER)
-        return envoy.Settings(
+        return envoy.ListenerSettings(
             module=b"module",
-            configure=partial(kuadrant.render, service=service),
+            configure=partial(render, service=service),
             addresses={(bound.gateway, bound.port): bound.to for bound in self.addresses},
             rate_limit=envoy.Address("127.0.0.1", 8081),
             endpoints={found.backend: found.addresses for found in self.endpoints},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from kuadrant.compiler.program import Forwarding, HostProgram, Redirect, RulePro
 from kuadrant.gateways.envoy.routes import route_configuration
 from kuadrant.gateways.envoy.staging import surviving
 from kuadrant.policy.match import PathMatch, RequestMatch
+
+pytestmark = pytest.mark.slow
 
 Routes = dict[str, dict[str, Any]]
 

@@ -1,4 +1,7 @@
-"""What is written for a gateway of Envoy Gateway: one folder of ``tests/golden/envoy-gateway`` for each case."""
+"""What is written for a gateway of Envoy Gateway.
+
+One folder of ``tests/golden/envoy-gateway`` for each case.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from msgspec import Struct
 
 from kuadrant.api import documents
 from kuadrant.compiler import compile_gateways
-from kuadrant.dialects import Service, kuadrant
+from kuadrant.dialects import Service
+from kuadrant.dialects.own.configuration import render
 from kuadrant.gateways import envoy, envoy_gateway
+from kuadrant.gateways.delivery_mode import PushTarget
 from kuadrant.gateways.module import served_module
-from kuadrant.gateways.provider import Settings
-from kuadrant.gateways.push import PushServer
+from kuadrant.gateways.provider import GatewaySettings, Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +35,12 @@ SHA256 = "12879567faee3d2625a4998f6a4e622ded01163133bdef2b539bfa62f921cdd8"
 
 
 def _by_address(hosts: tuple[HostProgram, ...], address: envoy.Address) -> bytes:
-    return kuadrant.render(hosts, Service(google_grpc=f"dns:///{address.host}:{address.port}"))
+    return render(hosts, Service(google_grpc=f"dns:///{address.host}:{address.port}"))
 
 
 class Facts(Struct, forbid_unknown_fields=True):
     existing: tuple[dict[str, Any], ...] = ()
-    push: PushServer | None = None
+    push: PushTarget | None = None
 
 
 @pytest.mark.row(155)
@@ -52,10 +56,9 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
         gateway,
         program,
         envoy_gateway.observation(facts.existing),
-        Settings(
+        GatewaySettings(
             module=served_module(HOST, 8082, SHA256),
-            configure=partial(kuadrant.render, service=by_cluster),
-            configure_by_address=_by_address,
+            rendering=Rendering(partial(render, service=by_cluster), _by_address),
             rate_limit=envoy.Address(LIMITADOR, 8081),
             push=facts.push,
             delivery="pull" if facts.push is None else "push",

@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuadrant.gateways.envoy_gateway import Observation, observation
-from kuadrant.gateways.module import Module, served_module, try_of
+from kuadrant.gateways.module import ModuleAddress, served_module, try_of
 
 OLD, NEW = "ab" * 32, "cd" * 32
 
 
-def _module(sha256: str) -> Module:
+def _module(sha256: str) -> ModuleAddress:
     return served_module("module.example", 8082, sha256)
 
 
-def _policy(module: Module, *, failed: bool = False, generation: int = 1, said_of: int = 1) -> dict[str, Any]:
+def _policy(
+    module: ModuleAddress, *, failed: bool = False, generation: int = 1, said_of: int = 1
+) -> dict[str, Any]:
     condition = {
         "type": "Accepted",
         "status": "False" if failed else "True",

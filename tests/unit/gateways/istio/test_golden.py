@@ -13,11 +13,12 @@ from msgspec import Struct
 
 from kuadrant.api import documents
 from kuadrant.compiler import compile_gateways
-from kuadrant.dialects import Service, kuadrant
+from kuadrant.dialects import Service
+from kuadrant.dialects.own.configuration import render
 from kuadrant.gateways import envoy, istio
+from kuadrant.gateways.delivery_mode import PushTarget
 from kuadrant.gateways.module import served_module
-from kuadrant.gateways.provider import SeenPod, Settings
-from kuadrant.gateways.push import PushServer
+from kuadrant.gateways.provider import GatewaySettings, Rendering, SeenPod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ class Facts(Struct, forbid_unknown_fields=True, rename="camel"):
     token: bool = True
     target_refs: bool = True
     address: Literal["pinned", "plain"] = "pinned"
-    push: PushServer | None = None
+    push: PushTarget | None = None
 
     @property
     def seen(self) -> tuple[SeenPod, ...]:
@@ -54,9 +55,9 @@ def test_the_objects_of_a_gateway(case: Path, golden: Callable[[Path, str], None
         gateway,
         program,
         istio.selection(gateway, services, facts.seen, target_refs=facts.target_refs),
-        Settings(
+        GatewaySettings(
             module=served_module(HOST, 8082, SHA256, facts.address),
-            configure=partial(kuadrant.render, service=Service(envoy.RATE_LIMIT_CLUSTER)),
+            rendering=Rendering(partial(render, service=Service(envoy.RATE_LIMIT_CLUSTER))),
             rate_limit=envoy.Address("limitador-limitador.kuadrant-system.svc.cluster.local", 8081),
             push=facts.push,
             delivery="push" if facts.push else "pull",

@@ -1,4 +1,7 @@
-"""Which pods an Istio object means: a form that matches nobody would leave a gateway unlimited without a word."""
+"""Which pods an Istio object means.
+
+A form that matches nobody would leave a gateway unlimited without a word.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from kuadrant.api.gateway import Gateway, GatewayAddress, GatewaySpec, GatewaySt
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.api.service import Service, ServicePort, ServiceSpec
 from kuadrant.gateways import istio
+from kuadrant.gateways.delivery_mode import Token
 from kuadrant.gateways.istio import GATEWAY_NAME, TOKEN, NotSelectable, Selection
 from kuadrant.gateways.provider import SeenPod
-from kuadrant.gateways.push import Token
 
 NAMED = {GATEWAY_NAME: "gw", "istio": "ingressgateway"}
 UNNAMED = {"istio": "ingressgateway", "version": "1"}

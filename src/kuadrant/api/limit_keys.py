@@ -1,0 +1,43 @@
+"""The descriptor keys that stand for a limit of a policy.
+
+``limit.<name>__<8 hex digits>``, and Kuadrant's ``tokenlimit.``.
+
+Nobody else writes keys of that shape, so a question that has one is known to be about a limit.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+VALUE = "1"
+"""What an entry with such a key says when its limit applies."""
+
+_PREFIXES = ("limit.", "tokenlimit.")
+_KEY = re.compile(r"(?:token)?limit\..*__[0-9a-f]{8}", re.DOTALL)
+_IN_A_TEXT = re.compile(r"""(?:token)?limit\.[^"'\\\s]*?__[0-9a-f]{8}(?![0-9a-zA-Z_])""")
+
+
+def is_limit_key(key: str) -> bool:
+    """Whether ``key`` stands for a limit of a policy (specification G.1)."""
+    return key.startswith(_PREFIXES) and _KEY.fullmatch(key) is not None
+
+
+def counts_hits(key: str) -> bool:
+    """Whether the limit of such a key counts what a request costs, such as tokens, and not requests."""
+    return key.startswith("tokenlimit.")
+
+
+def asked_keys(descriptor: Mapping[str, str]) -> Iterator[str]:
+    """The keys of limits that a request's descriptor asks for."""
+    for key, value in descriptor.items():
+        if value == VALUE and is_limit_key(key):
+            yield key
+
+
+def keys_in(texts: Iterable[str]) -> frozenset[str]:
+    """The keys of limits that stand somewhere in these texts, such as conditions that cannot be read."""
+    return frozenset(key for text in texts for key in _IN_A_TEXT.findall(text))

@@ -1,0 +1,29 @@
+"""The cluster that a command asks, and what is said when it cannot be asked."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import httpx2
+from cyclopts import Parameter
+
+from kuadrant.kube.client import ConfigurationError, RequestError, find_access
+
+_T = TypeVar("_T")
+
+Namespace = Annotated[str, Parameter(env_var="OPERATOR_NAMESPACE")]
+
+
+def ask_cluster(kubeconfig: Path | None, ask: Callable[[httpx2.AsyncClient], Awaitable[_T]]) -> _T:
+    """Return what ``ask`` learns from the API server; end the process with a line of why if it cannot."""
+
+    async def connected() -> _T:
+        async with find_access(str(kubeconfig) if kubeconfig else None).connect() as client:
+            return await ask(client)
+
+    try:
+        return asyncio.run(connected())
+    except (ConfigurationError, RequestError) as error:
+        sys.exit(f"kuadrant: {error}")

@@ -1,0 +1,182 @@
+"""The configuration of the project's own shim, version 1 (``wasm-shim/CONFIGURATION.md``)."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from kuadrant.compiler.program import HostProgram, RuleProgram
+from kuadrant.dialects.relevance import is_relevant, relevant_rules
+from kuadrant.expressions.programs import predicate as predicate_program
+from kuadrant.expressions.programs import value as value_program
+from kuadrant.incremental import OfEach
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kuadrant.compiler.program import Action, LimitAction
+    from kuadrant.dialects.service import Service
+    from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.match import StringMatch
+
+VERSION = 1
+_RATE_LIMIT = "ratelimit"
+
+
+class _Path(Struct, frozen=True, gc=False):
+    type: str
+    value: str
+
+
+class _Named(Struct, frozen=True, gc=False):
+    name: str
+    type: str
+    value: str
+
+
+class _Selected(Struct, frozen=True, gc=False):
+    selector: str
+    operator: str
+    value: str
+
+
+class _Expressed(Struct, frozen=True, gc=False):
+    expression: str
+
+
+class _Programmed(Struct, frozen=True, gc=False):
+    program: str
+
+
+class _Entry(Struct, frozen=True, gc=False, omit_defaults=True):
+    key: str
+    value: str | None = None
+    selector: str | None = None
+    expression: str | None = None
+    program: str | None = None
+
+
+class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
+    entries: tuple[_Entry, ...]
+    when: tuple[_Selected | _Expressed | _Programmed, ...] = ()
+
+
+class _Action(Struct, frozen=True, gc=False):
+    service: str
+    scope: str
+    limits: tuple[_Limit, ...]
+
+
+class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
+    name: str
+    path: _Path | None = None
+    method: str | None = None
+    headers: tuple[_Named, ...] = ()
+    query: tuple[_Named, ...] = ()
+    actions: tuple[_Action, ...] = ()
+
+
+def render(hosts: Iterable[HostProgram], service: Service) -> bytes:
+    """Return the JSON text for the hosts of one listener; the same hosts in any order give the same bytes.
+
+    What cannot change any request's actions is left out, so that the text grows with what is limited and not
+    with what is served.
+    """
+    return Renderer(service).render(hosts)
+
+
+class Renderer:
+    """Renders again and again, for one service, as :func:`render` does.
+
+    What is rendered of hosts and rules is kept while they live.
+
+    It is the same for every service, so that one for each gateway costs no more than one for all. With
+    ``programs`` expressions are what the module evaluates by itself, where it can.
+    """
+
+    def __init__(self, service: Service, *, programs: bool = False) -> None:
+        self._text_of_host = _host_text_with_programs if programs else _host_text
+        self._head = b'{"version":%d,"services":{"%s":%s},"hosts":[' % (
+            VERSION,
+            _RATE_LIMIT.encode(),
+            msgspec.json.encode(service),
+        )
+
+    def render(self, hosts: Iterable[HostProgram]) -> bytes:
+        """Return the JSON text for the hosts of one listener."""
+        hosts = sorted(hosts, key=_hostname)
+        rules = dict(zip(map(_hostname, hosts), map(_relevant_rules, hosts), strict=True))
+        texts = (self._text_of_host(host) for host in hosts if is_relevant(host.hostname, rules))
+        return self._head + b",".join(texts) + b"]}"
+
+
+_hostname = attrgetter("hostname")
+
+
+_relevant_rules = OfEach[HostProgram, tuple[RuleProgram, ...]](lambda host: relevant_rules(host.rules))
+
+
+def _host_texts(rule_text: Callable[[RuleProgram], bytes]) -> OfEach[HostProgram, bytes]:
+    def text(host: HostProgram) -> bytes:
+        rules = b",".join(map(rule_text, _relevant_rules(host)))
+        return b'{"hostname":%s,"rules":[%s]}' % (msgspec.json.encode(host.hostname), rules)
+
+    return OfEach[HostProgram, bytes](text)
+
+
+_rule_text = OfEach[RuleProgram, bytes](lambda rule: msgspec.json.encode(_rule(rule, programs=False)))
+_rule_text_with_programs = OfEach[RuleProgram, bytes](
+    lambda rule: msgspec.json.encode(_rule(rule, programs=True))
+)
+_host_text = _host_texts(_rule_text)
+_host_text_with_programs = _host_texts(_rule_text_with_programs)
+
+
+def _rule(rule: RuleProgram, *, programs: bool) -> _Rule:
+    match = rule.match
+    return _Rule(
+        name=rule.name,
+        path=_Path(match.path.type, match.path.value) if match.path else None,
+        method=match.method,
+        headers=tuple(_named(header) for header in match.headers),
+        query=tuple(_named(parameter) for parameter in match.query),
+        actions=tuple(_action(action, programs=programs) for action in rule.actions),
+    )
+
+
+def _named(match: StringMatch) -> _Named:
+    return _Named(match.name, match.type, match.value)
+
+
+def _action(action: Action, *, programs: bool) -> _Action:
+    limits = tuple(_limit(limit, programs=programs) for limit in action.limits)
+    return _Action(_RATE_LIMIT, action.scope, limits)
+
+
+def _limit(limit: LimitAction, *, programs: bool) -> _Limit:
+    counters = (_entry(counter, programs=programs) for counter in limit.counters)
+    return _Limit(
+        entries=(_Entry(limit.key, value="1"), *counters),
+        when=tuple(_condition(condition, programs=programs) for condition in limit.when),
+    )
+
+
+def _entry(counter: Counter, *, programs: bool) -> _Entry:
+    if not isinstance(counter, ExpressionCounter):
+        return _Entry(counter.selector, selector=counter.selector)
+    if programs and (program := value_program(counter.expression)) is not None:
+        return _Entry(counter.expression, program=program)
+    return _Entry(counter.expression, expression=counter.expression)
+
+
+def _condition(condition: PolicyCondition, *, programs: bool) -> _Selected | _Expressed | _Programmed:
+    if isinstance(condition, ExpressionCondition):
+        if programs and (program := predicate_program(condition.expression)) is not None:
+            return _Programmed(program)
+        return _Expressed(condition.expression)
+    assert isinstance(condition, SelectorCondition)
+    return _Selected(condition.selector, condition.operator, condition.value)

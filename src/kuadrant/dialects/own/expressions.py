@@ -1,0 +1,60 @@
+"""Which expressions of policies the project's own module can be told."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kuadrant.dialects.dialect import InexpressibleError, Unsupported
+from kuadrant.dialects.official.judgement import unsupported
+from kuadrant.expressions import programs
+from kuadrant.incremental import OfEach
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+from kuadrant.policy.model import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kuadrant.compiler.program import HostProgram
+    from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.failure_mode import FailureMode
+
+
+def _check(part: PolicyCondition | Counter, *, by_itself: bool) -> None:
+    """Check that the module can have ``part`` evaluated: ``by_itself``, or by the gateway.
+
+    Raises:
+        InexpressibleError: Neither of them evaluates it.
+    """
+    if not isinstance(part, ExpressionCondition | ExpressionCounter):
+        return
+    reason = programs.why_not_at_host(part.expression)
+    if reason and by_itself:
+        counts = isinstance(part, ExpressionCounter)
+        by_itself = (programs.value if counts else programs.predicate)(part.expression) is not None
+    if reason and not by_itself:
+        raise InexpressibleError(f"the gateway that it asks does not evaluate the expression: {reason}")
+
+
+def _of_each(*, by_itself: bool) -> Callable[..., tuple[Unsupported, ...]]:
+    check = partial(_check, by_itself=by_itself)
+    of_policy = OfEach[Policy, tuple[Unsupported, ...]](
+        lambda policy: unsupported((policy,), (), "deny", condition=check, counter=check, complaints=_nothing)
+    )
+
+    def found(
+        policies: Iterable[Policy], _hosts: Iterable[HostProgram], _failure_mode: FailureMode
+    ) -> tuple[Unsupported, ...]:
+        return tuple(one for policy in policies for one in of_policy(policy))
+
+    return found
+
+
+def _nothing(_host: HostProgram, _failure_mode: FailureMode) -> tuple[()]:
+    return ()
+
+
+unsupported_by_programs = _of_each(by_itself=True)
+"""What neither the module nor the gateway evaluates."""
+unsupported_by_gateways = _of_each(by_itself=False)
+"""What the gateway does not evaluate."""

@@ -1,0 +1,1 @@
+"""Expressions as programs: what the module evaluates by itself (docs/expressions.md)."""

@@ -1,0 +1,349 @@
+"""Decides which form of each policy is in effect.
+
+It is the stored one if that is accepted, or else the last one that was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kuadrant.api import documents
+from kuadrant.api.form import form
+from kuadrant.api.rate_limit_policy import LONGEST_SPEC, RateLimitPolicy
+from kuadrant.incremental import Last, are, kept
+from kuadrant.operator.core import stored_policy as policies
+from kuadrant.operator.core.edit_pace import TOO_FAST, EditPace
+from kuadrant.operator.core.kinds import StoredPolicy
+from kuadrant.operator.core.world import Standing
+from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
+from kuadrant.policy.checks import check
+from kuadrant.policy.conversion import to_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kuadrant.api.objects import Objects
+    from kuadrant.kube.kind import Key
+    from kuadrant.operator.core.world import World
+
+
+_CROWDED: Final = (
+    "gateways may still ask for too many limits that policies of namespace {} had before: "
+    "edits are taken again when some of these are gone, "
+    "about half a minute after gateways have what was edited last"
+)
+
+
+class _Form(Struct, frozen=True, gc=False):
+    """A form of a policy that is accepted by itself, and what it asks for."""
+
+    generation: int
+    policy: RateLimitPolicy
+    usage: Usage
+    spec: str
+
+
+class _Judged(Struct, frozen=True):
+    """Holds the verdict on a policy as it is stored.
+
+    Attributes:
+        stored: the policy, as the API server has it.
+        problem: what is wrong with it; empty if nothing is.
+        wanted: the form that is to be in effect, if nothing is wrong.
+        held: the form that is in effect.
+        remembered: the held form is from the status, and was not looked at beside the others of its namespace
+            yet.
+        waits: the stored form was not looked at yet: it is not its turn.
+    """
+
+    stored: StoredPolicy
+    problem: str = ""
+    wanted: _Form | None = None
+    held: _Form | None = None
+    remembered: bool = False
+    waits: bool = False
+
+
+class AcceptedPolicies:
+    """Judges each policy when it changed; what does not change stays the same instance.
+
+    A policy is accepted if it can be carried out as it is written and is within the budgets of a policy, and
+    together with the others within those of its namespace. Otherwise its last accepted form stays; after a
+    restart its status tells which that was.
+    """
+
+    def __init__(self, budgets: Budgets = DEFAULT) -> None:
+        self._budgets = budgets
+        self._judged: dict[Key, _Judged] = {}
+        self._excess: dict[Key, str] = {}
+        self._crowded: frozenset[str] = frozenset()
+        self._pace: EditPace | None = None
+        self._namespaces: dict[str, Usage] = {}
+        self._policies: tuple[RateLimitPolicy, ...] = ()
+        self._standings: Mapping[Key, Standing] = {}
+        self._join = Last(_joined)
+
+    @property
+    def budgets(self) -> Budgets:
+        """The most that policies and namespaces may ask for."""
+        return self._budgets
+
+    @property
+    def namespaces(self) -> Mapping[str, Usage]:
+        """The sum of what the forms in effect ask for, by namespace."""
+        return self._namespaces
+
+    def due(self, now: float) -> float | None:
+        """Return the time at which it is the turn of an edit that waits; None if none does."""
+        return None if self._pace is None else self._pace.due(now)
+
+    def of(self, world: World, now: float, crowded: frozenset[str] = frozenset()) -> World:
+        """Return the world with the policies in effect among its objects, and how each of them stands.
+
+        Args:
+            world: what there is, with policies as they are stored.
+            now: the time, in seconds of a clock that does not go back.
+            crowded: namespaces of which gateways may still ask for too many former limits. No edit is taken
+                there until some of these are gone.
+        """
+        changed = self._judge_all(world.policies, now) | (crowded ^ self._crowded)
+        self._crowded = crowded
+        # Whoever reads them while this goes on in a thread has the former ones as they were.
+        namespaces = dict(self._namespaces)
+        for namespace in changed:
+            namespaces[namespace] = self._share_out(namespace)
+        self._namespaces = {name: used for name, used in namespaces.items() if used.rates}
+        standings = {
+            key: kept(self._standings.get(key), self._standing(key, one, world.unreadable.get(key, "")))
+            for key, one in self._judged.items()
+        }
+        if (
+            not are((*standings.values(),), (*self._standings.values(),))
+            or standings.keys() != self._standings.keys()
+        ):
+            self._standings = standings
+        in_effect = tuple(one.held.policy for one in self._judged.values() if one.held is not None)
+        if not are(self._policies, in_effect):
+            self._policies = in_effect
+        return replace(world, objects=self._join(world.objects, self._policies), standings=self._standings)
+
+    def _judge_all(self, stored: Mapping[Key, StoredPolicy], now: float) -> set[str]:
+        """Judge the policies that changed; return the namespaces in which that may matter."""
+        changed = {namespace for namespace, name in self._judged.keys() - stored.keys()}
+        judged: dict[Key, _Judged] = {}
+        edited: list[Key] = []
+        keys = sorted(stored)
+        for key in keys:
+            former = self._judged.get(key)
+            if former is None or former.waits or not _say_the_same(former.stored, stored[key]):
+                edited.append(key)
+            else:
+                judged[key] = former if former.stored is stored[key] else replace(former, stored=stored[key])
+        if self._pace is None:
+            # What is there when the operator starts is taken at once.
+            judged |= {key: self._judge(stored[key], None) for key in edited}
+            self._pace = EditPace(self._budgets)
+        else:
+            judged |= self._judge_in_turn(self._pace, {key: stored[key] for key in edited}, now)
+            self._pace.forget_all_but(stored)
+        changed |= {namespace for namespace, _ in edited}
+        self._judged = {key: judged[key] for key in keys}
+        return changed
+
+    def _judge_in_turn(
+        self, pace: EditPace, edited: Mapping[Key, StoredPolicy], now: float
+    ) -> dict[Key, _Judged]:
+        """Judge those whose turn it is; of the others, what was in effect stays."""
+        judged: dict[Key, _Judged] = {}
+        for key in sorted(edited, key=lambda key: (pace.waits_since(key, now), key)):
+            former, stored = self._judged.get(key), edited[key]
+            if former is not None and former.stored.metadata.uid != stored.metadata.uid:
+                former = None
+            if former is not None and former.stored.spec == stored.spec and not former.waits:
+                judged[key] = self._judge(stored, former)
+            elif pace.is_turn(key, now):
+                judged[key] = one = self._judge(stored, former)
+                pace.spend(key[0], _size(one), now)
+            else:
+                held = None if former is None else former.held
+                judged[key] = _Judged(stored, held=held, waits=True)
+        return judged
+
+    def _judge(self, stored: StoredPolicy, former: _Judged | None) -> _Judged:
+        held = None if former is None else former.held
+        if held is not None:
+            held = replace(held, policy=kept(held.policy, _with_metadata(held.policy, stored)))
+        try:
+            wanted = self._form(policies.read(stored), stored)
+        except (msgspec.ValidationError, _RefusedError) as error:
+            problem = str(error)
+            if former is None:
+                held = self._from_status(stored)
+            return _Judged(stored, problem, held=held, remembered=former is None)
+        if held is not None and held.policy == wanted.policy:
+            wanted = replace(wanted, policy=held.policy)
+        if former is None:
+            held = self._from_status(stored, wanted)
+        return _Judged(stored, wanted=wanted, held=held, remembered=former is None)
+
+    def _form(self, policy: RateLimitPolicy, stored: StoredPolicy) -> _Form:
+        checked = check(to_model(policy), self._budgets)
+        if checked.refusal:
+            raise _RefusedError(checked.refusal)
+        spec = msgspec.json.encode(stored.spec, order="deterministic").decode()
+        return _Form(
+            stored.metadata.generation, policy, checked.usage, spec if len(spec) <= LONGEST_SPEC else ""
+        )
+
+    def _from_status(self, stored: StoredPolicy, wanted: _Form | None = None) -> _Form | None:
+        """Return the last accepted form, as the policy's status has it.
+
+        Who can write statuses gets nothing in that way that he could not have as a spec.
+        """
+        match stored.status.get("lastAccepted"):
+            case {"generation": int(generation), "spec": str(spec)} if len(spec) <= LONGEST_SPEC:
+                if wanted is not None and spec == wanted.spec:
+                    return wanted
+                try:
+                    as_it_was = replace(
+                        stored,
+                        metadata=replace(stored.metadata, generation=generation),
+                        spec=msgspec.json.decode(spec, type=dict[str, Any]),
+                    )
+                    policy = policies.read(as_it_was)
+                    _check_rules(as_it_was)
+                    made = self._form(policy, as_it_was)
+                except (msgspec.MsgspecError, RecursionError, _RefusedError):
+                    return None
+                return replace(made, policy=_with_metadata(made.policy, stored))
+        return None
+
+    def _share_out(self, namespace: str) -> Usage:
+        """Decide which forms of a namespace are in effect; return what they ask for together.
+
+        What is in effect stays. What is new gets what is left, the oldest policies first.
+        """
+        own = [(key, one) for key, one in self._judged.items() if key[0] == namespace]
+        own.sort(key=lambda item: (item[1].stored.metadata.creation_timestamp or "", item[0]))
+        used = _sum(one.held.usage for _, one in own if one.held is not None and not one.remembered)
+        held = {key: one.held for key, one in own}
+        for key, one in own:
+            if one.remembered and one.held is not None:
+                used, held[key] = self._fitted(used, Usage(), one.held, None)
+        for key, one in own:
+            self._excess.pop(key, None)
+            former = held[key]
+            if one.wanted is not None and one.wanted is not former:
+                asked = Usage() if former is None else former.usage
+                if namespace in self._crowded:
+                    self._excess[key] = _CROWDED.format(namespace)
+                else:
+                    used, held[key] = self._fitted(used, asked, one.wanted, former)
+                    if held[key] is former:
+                        self._excess[key] = self._told(namespace, used, asked, one.wanted.usage)
+            self._judged[key] = replace(one, held=held[key], remembered=False)
+        for key in [key for key in self._excess if key not in self._judged]:
+            del self._excess[key]
+        return used
+
+    def _fitted(
+        self, used: Usage, former: Usage, form: _Form, otherwise: _Form | None
+    ) -> tuple[Usage, _Form | None]:
+        """Give a form the room that there is; return what is used then, and which form is in effect.
+
+        Args:
+            used: what the namespace uses now.
+            former: what the form that goes asks for.
+            form: the new form.
+            otherwise: the form to keep if there is no room.
+        """
+        now = _exchanged(used, former, form.usage)
+        over = any(
+            asked > most and asked > before
+            for asked, before, most in (
+                (now.rates, used.rates, self._budgets.namespace_rates),
+                (now.bytes, used.bytes, self._budgets.namespace_bytes),
+            )
+        )
+        return (used, otherwise) if over else (now, form)
+
+    def _told(self, namespace: str, used: Usage, former: Usage, wanted: Usage) -> str:
+        now = _exchanged(used, former, wanted)
+        if now.rates > self._budgets.namespace_rates:
+            what, asked, most = "rates", now.rates, self._budgets.namespace_rates
+        else:
+            what, asked, most = "bytes of limits", now.bytes, self._budgets.namespace_bytes
+        name = f"namespace-{'rates' if what == 'rates' else 'bytes'}"
+        return (
+            f"with it the policies of namespace {namespace} ask for {asked} {what}; "
+            f"a namespace may have {most} ({name})"
+        )
+
+    def _standing(self, key: Key, one: _Judged, unreadable: str) -> Standing:
+        held, problem = one.held, one.problem or self._excess.get(key, "")
+        if one.waits:
+            problem = TOO_FAST.format(key[0], self._budgets.namespace_edits, self._budgets.namespace_bytes)
+        return Standing(
+            problem=unreadable or problem,
+            waits=one.waits and not unreadable,
+            generation=None if held is None else held.generation,
+            spec="" if held is None else held.spec,
+        )
+
+
+class _RefusedError(ValueError):
+    """Says why a policy is not accepted."""
+
+
+def _joined(objects: Objects, policies: tuple[RateLimitPolicy, ...]) -> Objects:
+    return replace(objects, rate_limit_policies=policies)
+
+
+def _say_the_same(one: StoredPolicy, other: StoredPolicy) -> bool:
+    """Tell whether two forms differ in nothing but their status."""
+    return one is other or (one.metadata == other.metadata and one.spec == other.spec)
+
+
+def _with_metadata(policy: RateLimitPolicy, stored: StoredPolicy) -> RateLimitPolicy:
+    return replace(policy, metadata=stored.metadata)
+
+
+def _check_rules(stored: StoredPolicy) -> None:
+    """Check what the API server would have checked.
+
+    It looks at specs, not at what a status says that one was.
+    """
+    metadata = {"name": stored.metadata.name, "namespace": stored.metadata.namespace}
+    document = {
+        "apiVersion": form(stored.spec),
+        "kind": "RateLimitPolicy",
+        "metadata": metadata,
+        "spec": stored.spec,
+    }
+    text = msgspec.json.encode(document).decode()
+    found = documents.read([("status.lastAccepted", text)])
+    if found.problems:
+        raise _RefusedError(str(found.problems[0]))
+
+
+def _size(judged: _Judged) -> int:
+    """Return the bytes that an edit has written anew, whether it is accepted or not."""
+    if judged.wanted is None:
+        return len(msgspec.json.encode(judged.stored.spec))
+    return judged.wanted.usage.bytes + judged.wanted.usage.text
+
+
+def _sum(usages: Iterable[Usage]) -> Usage:
+    rates = size = 0
+    for one in usages:
+        rates += one.rates
+        size += one.bytes
+    return Usage(rates=rates, bytes=size)
+
+
+def _exchanged(used: Usage, former: Usage, now: Usage) -> Usage:
+    return Usage(rates=used.rates - former.rates + now.rates, bytes=used.bytes - former.bytes + now.bytes)

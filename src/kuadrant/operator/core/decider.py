@@ -1,0 +1,177 @@
+"""Decides what there has to be in the cluster, from what there is; pure but for what it remembers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.api.limit_packing import FIELD as PACKED
+from kuadrant.api.limitador import Identity, Limit, union
+from kuadrant.compiler import Compilation, Compiler
+from kuadrant.dialects import expressible
+from kuadrant.gateways.envoy import Address
+from kuadrant.gateways.limitador import KIND, NAME, LimitadorObject, limitador
+from kuadrant.gateways.provider import GatewaySettings, GatewaySurroundings
+from kuadrant.incremental import Last, kept
+from kuadrant.operator.core import limits_not_held
+from kuadrant.operator.core.decision import Decision, GatewayDecision
+from kuadrant.operator.core.gateway_decider import GatewayDecider
+from kuadrant.operator.core.gateway_tokens import Keys, marked
+from kuadrant.operator.core.held_limits import NOTHING, HeldLimits, HeldLimitsTracker
+from kuadrant.operator.core.installation import oldest, service_address
+from kuadrant.operator.core.router_order import InRouterOrder
+from kuadrant.status import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kuadrant.api.kuadrant import Kuadrant
+    from kuadrant.api.limitador import Limitador, NotHeld
+    from kuadrant.kube.kind import Key
+    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.world import World
+
+
+class Decider:
+    """Decides what there has to be; what does not change stays the same instance.
+
+    A gateway is told of a limit when the rate limit service has said that it holds it (`Staging`), and when
+    the module's address was proven: before, it would limit nothing, or answer every request with an error. A
+    limit that is held with another value is told: it limits, and gets the new value as soon as gateways get
+    theirs.
+    """
+
+    def __init__(self) -> None:
+        self._compile = InRouterOrder(Compiler().compile)
+        self._limits = Last(_limits)
+        self._limitador = Last(_limitador)
+        self._held = HeldLimitsTracker()
+        self._named: tuple[NotHeld, ...] = ()
+        self._not_held = Last(limits_not_held.by_policy)
+        self._settings: GatewaySettings | None = None
+        self._gateways: dict[Key, GatewayDecider] = {}
+        self._told: tuple[tuple[Limit, ...], ...] = ()
+
+    def decide(self, world: World, known: Known) -> Decision:
+        """Decide what there has to be, now and in the end."""
+        compilation = expressible(
+            world.objects, self._compile, known.module.dialect, known.failure_mode, known.module.name
+        )
+        kuadrant = oldest(world.objects.kuadrants)
+        own = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
+        held = self._held.of(own)
+        present = self._held.present
+        address = None if own is None else service_address(own)
+        settings = GatewaySettings(
+            module=known.module.address,
+            rendering=known.module.rendering,
+            rate_limit=address or Address("", 0),
+            push=known.push.server,
+            delivery=known.delivery,
+            envoy_gateway_namespace=known.envoy_gateway_namespace,
+        )
+        self._settings = kept(self._settings, settings)
+        gateways = self._decide_gateways(
+            world, known, compilation, None if address is None else held, marked(own)
+        )
+        self._told = kept(self._told, _told(gateways, compilation))
+        limits = self._limits(compilation.limits, present, known.retained, self._told)
+        self._named = kept(self._named, limits_not_held.named(own))
+        return Decision(
+            module=known.module,
+            limits=limits,
+            present=present,
+            limitador=self._limitador(
+                kuadrant,
+                limits,
+                may_pack=_may_pack(own, known.fields),
+                mark=marked(own) if known.mark is None else known.mark,
+            ),
+            gateways=gateways,
+            compilation=compilation,
+            installed=kuadrant is not None,
+            mark=marked(own),
+            not_held=self._not_held(self._named, compilation.programs, known.failure_mode),
+            unnamed=limits_not_held.unnamed(own),
+        )
+
+    def _decide_gateways(
+        self, world: World, known: Known, compilation: Compilation, held: HeldLimits | None, mark: str
+    ) -> dict[Key, GatewayDecision]:
+        assert self._settings is not None
+        may_ask = known.keys is not None and not (
+            mark and (known.module.prove is None or not known.keys.held)
+        )
+        classes = {one.metadata.name: one for one in world.objects.gateway_classes}
+        gateways = {(one.metadata.namespace, one.metadata.name): one for one in world.objects.gateways}
+        programs = {(one.namespace, one.name): one for one in compilation.programs}
+        deciders = {key: self._gateways.get(key) or GatewayDecider(key) for key in sorted(gateways)}
+        proofs = ((Part.MODULE, known.module.problem), (Part.PUSH, known.push.problem))
+        unproven = tuple(part for part, problem in proofs if problem)
+        decisions: dict[Key, GatewayDecision] = {}
+        for key, decider in deciders.items():
+            gateway, program = gateways[key], programs[key]
+            existing = world.existing.get(key, ())
+            staged = decider.stage(program, held or NOTHING, bool(existing))
+            is_counted = staged.held and may_ask and bool(self._settings.rate_limit.host)
+            if not existing:
+                is_counted &= held is not None and known.can_be_asked
+            decisions[key] = decider.decide(
+                gateway,
+                class_=classes.get(gateway.spec.gateway_class_name),
+                staged=staged,
+                is_ready=held is not None,
+                limits=program.limits,
+                surroundings=GatewaySurroundings(
+                    services=world.services,
+                    pods=world.pods.get(key[0], ()),
+                    existing=existing,
+                    fields=known.fields,
+                ),
+                settings=decider.settings.of(self._settings, known.keys or Keys(), known.module.prove),
+                awaited=(*(() if is_counted else (Part.LIMITS,)), *unproven),
+            )
+        for key, existing in world.existing.items():
+            if key not in gateways:
+                # Of Gateways that are gone; the API server deletes these by itself, but later.
+                deciders[key] = self._gateways.get(key) or GatewayDecider(key)
+                decisions[key] = deciders[key].without_gateway(key, existing)
+        self._gateways = deciders
+        return decisions
+
+
+def _told(gateways: Mapping[Key, GatewayDecision], compilation: Compilation) -> tuple[tuple[Limit, ...], ...]:
+    """Return the limits of what gateways are to have now, where that is not what is wanted in the end."""
+    wanted = {(one.namespace, one.name): one for one in compilation.programs}
+    return tuple(
+        one.program.limits
+        for key, one in gateways.items()
+        if one.program is not None and one.program is not wanted[key]
+    )
+
+
+def _limits(
+    wanted: tuple[Limit, ...],
+    present: tuple[Limit, ...],
+    retained: frozenset[Identity] | None,
+    told: tuple[tuple[Limit, ...], ...],
+) -> tuple[Limit, ...]:
+    """Return what the rate limit service is to hold.
+
+    What gateways are told by this very decision is among it: nothing else keeps it yet, and a program that
+    waits for limits which nobody wants any more would wait without end.
+    """
+    limits = union(wanted, (one for one in present if retained is None or one.identity in retained))
+    return union(limits, {one.identity: one for part in told for one in part}.values())
+
+
+def _limitador(
+    kuadrant: Kuadrant | None, limits: tuple[Limit, ...], *, may_pack: bool, mark: str
+) -> LimitadorObject:
+    return (
+        LimitadorObject() if kuadrant is None else limitador(kuadrant, limits, may_pack=may_pack, mark=mark)
+    )
+
+
+def _may_pack(own: Limitador | None, fields: Mapping[str, frozenset[str]]) -> bool:
+    """Tell whether limits may be packed: the definition has the field, and the service that runs reads it."""
+    return own is not None and PACKED in own.status.reads and PACKED in fields.get(KIND, ())

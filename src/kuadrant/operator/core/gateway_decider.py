@@ -1,0 +1,210 @@
+"""Decides what there has to be for one gateway; remembers what it was told."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from kuadrant.gateways.obsolete import obsolete
+from kuadrant.gateways.provider import GatewayObjects
+from kuadrant.gateways.providers import PROVIDERS, provider_of
+from kuadrant.gateways.tables import tables
+from kuadrant.incremental import Last, kept
+from kuadrant.operator.core.decision import GatewayDecision
+from kuadrant.operator.core.gateway_parts import GatewayParts, Parted
+from kuadrant.operator.core.gateway_tokens import ProvingSettings
+from kuadrant.operator.core.staged_program import Staged, Staging
+from kuadrant.status import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kuadrant.api.gateway import Gateway, GatewayClass
+    from kuadrant.api.limitador import Limit
+    from kuadrant.compiler.program import GatewayProgram
+    from kuadrant.gateways.provider import GatewaySettings, GatewaySurroundings, Provider
+    from kuadrant.kube.kind import Key
+    from kuadrant.operator.core.held_limits import HeldLimits
+
+
+class GatewayDecider:
+    """Decides about one gateway."""
+
+    def __init__(self, key: Key) -> None:
+        self.settings = ProvingSettings(key)
+        self._staging = Staging()
+        self._parts = GatewayParts()
+        self._withheld: frozenset[str] = frozenset()
+        self._staged: tuple[GatewayProgram, HeldLimits, bool, Staged] | None = None
+        self._objects = Last(self._fitted)
+        self._obsolete = Last(_obsolete)
+        self._observed: Any = None
+        self._wanted: GatewayObjects | None = None
+        self._decision: GatewayDecision | None = None
+
+    def stage(self, program: GatewayProgram, held: HeldLimits, is_told: bool) -> Staged:
+        """Return what the gateway is to have now, on the way to what is wanted."""
+        last = self._staged
+        if last is None or last[0] is not program or last[1] is not held or last[2] != is_told:
+            wanted = self._parts.bounded(program)
+            staged = self._staging.stage(wanted.program, held, is_told=is_told)
+            # With the former state of what is not held it may be more again.
+            bounded = self._parts.bounded(staged.program)
+            self._withheld = wanted.withheld | bounded.withheld
+            staged = replace(staged, program=bounded.program)
+            self._staged = last = (program, held, is_told, staged)
+        return last[3]
+
+    def decide(
+        self,
+        gateway: Gateway,
+        *,
+        class_: GatewayClass | None,
+        staged: Staged,
+        is_ready: bool,
+        limits: tuple[Limit, ...],
+        surroundings: GatewaySurroundings,
+        settings: GatewaySettings,
+        awaited: tuple[Part, ...],
+    ) -> GatewayDecision:
+        """Decide what the gateway is to have now: as much of ``staged`` (from ``stage``) as fits.
+
+        Without ``class_`` nothing of it is touched. The rate limit service answers if it ``is_ready``; of
+        what is ``awaited`` it does with one of module and push server;
+        ``limits`` are those that the gateway is to ask for in the end.
+        """
+        provider = None if class_ is None else provider_of(class_.spec.controller_name)
+        self._observed = (
+            None if provider is None else kept(self._observed, provider.observe(gateway, surroundings))
+        )
+        missing = "" if class_ is not None else gateway.spec.gateway_class_name
+        objects, parted = self._objects(
+            provider,
+            gateway,
+            staged.program,
+            observed=self._observed,
+            settings=settings,
+            missing_class=missing,
+            is_told=bool(surroundings.existing),
+        )
+        self._wanted = wanted = kept(self._wanted, objects)
+        other = Part.MODULE if wanted.pushed else Part.PUSH
+        awaited = tuple(part for part in awaited if part is not other) if wanted.objects else ()
+        if not wanted.too_large and not awaited:
+            self._parts.keep(parted.program)
+        staged = replace(staged, program=parted.program)
+        return self._made(
+            provider,
+            wanted,
+            awaited,
+            surroundings.existing,
+            staged,
+            is_ready=is_ready,
+            limits=limits,
+            withheld=self._withheld | parted.withheld,
+        )
+
+    def _fitted(
+        self,
+        provider: Provider | None,
+        gateway: Gateway,
+        program: GatewayProgram,
+        *,
+        observed: Any,
+        settings: GatewaySettings,
+        missing_class: str,
+        is_told: bool,
+    ) -> tuple[GatewayObjects, Parted]:
+        """Return the objects for as much of a program as fits into them.
+
+        It has to be known what the gateway was told: where an operator before this one has told it more, that
+        stays as it is.
+        """
+        made = partial(
+            _objects, provider, gateway, observed=observed, settings=settings, missing_class=missing_class
+        )
+        wanted = made(program)
+        if not wanted.too_large or (is_told and self._parts.is_new):
+            return wanted, Parted(program)
+        parted = self._parts.fitted(
+            program,
+            lambda one: sum(len(settings.rendering.by_cluster(table.hosts)) for table in tables(one)),
+            lambda one: not made(one).too_large,
+        )
+        return made(parted.program), parted
+
+    def without_gateway(self, key: Key, existing: tuple[Mapping[str, Any], ...]) -> GatewayDecision:
+        """Decide what goes of the objects of a gateway that is gone."""
+        return self._made(None, GatewayObjects(*key), (), existing)
+
+    def _made(
+        self,
+        provider: Provider | None,
+        wanted: GatewayObjects,
+        awaited: tuple[Part, ...],
+        existing: tuple[Mapping[str, Any], ...],
+        staged: Staged | None = None,
+        *,
+        is_ready: bool = True,
+        limits: tuple[Limit, ...] = (),
+        withheld: frozenset[str] = frozenset(),
+    ) -> GatewayDecision:
+        """Return the decision, the former one if it has the same parts.
+
+        To compare whole documents would cost as much as to make them.
+        """
+        made = GatewayDecision(
+            provider=provider,
+            wanted=wanted,
+            program=None if staged is None else staged.program,
+            withheld=withheld,
+            limits=limits,
+            awaited=awaited,
+            waiting=frozenset() if staged is None else staged.waiting,
+            unheld=frozenset() if staged is None else staged.unheld,
+            is_service_ready=is_ready or staged is None or not staged.program.limits,
+            obsolete=self._obsolete(wanted, existing),
+        )
+        former = self._decision
+        if former is None or not _is_same(former, made):
+            self._decision = former = made
+        return former
+
+
+def _is_same(former: GatewayDecision, made: GatewayDecision) -> bool:
+    """Tell whether they have the same parts: to compare documents would cost as much as to make them."""
+    return (
+        former.provider is made.provider
+        and former.wanted is made.wanted
+        and former.program is made.program
+        and former.limits is made.limits
+        and former.obsolete is made.obsolete
+        and (former.awaited, former.waiting, former.unheld, former.withheld, former.is_service_ready)
+        == (made.awaited, made.waiting, made.unheld, made.withheld, made.is_service_ready)
+    )
+
+
+def _objects(
+    provider: Provider | None,
+    gateway: Gateway,
+    program: GatewayProgram,
+    *,
+    observed: Any,
+    settings: GatewaySettings,
+    missing_class: str,
+) -> GatewayObjects:
+    namespace, name = gateway.metadata.namespace, gateway.metadata.name
+    if missing_class:
+        # It is not known whose the gateway is, so nothing of it is touched.
+        return GatewayObjects(namespace, name, problem=f"its GatewayClass {missing_class} does not exist")
+    if provider is None:
+        return GatewayObjects(namespace, name)
+    return provider.gateway_objects(gateway, program, observed, settings)
+
+
+def _obsolete(
+    wanted: GatewayObjects, existing: tuple[Mapping[str, Any], ...]
+) -> tuple[Mapping[str, Any], ...]:
+    return obsolete(existing, (wanted,), PROVIDERS)

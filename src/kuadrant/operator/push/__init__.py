@@ -1,0 +1,1 @@
+"""Pushes modules and configurations to gateways over xDS, and decides who may ask for them."""

@@ -1,0 +1,1 @@
+"""Decides whenever something changed, and writes what is not in place yet."""

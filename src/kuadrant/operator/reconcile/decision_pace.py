@@ -1,0 +1,37 @@
+"""Makes decisions wait when deciding took much of the last seconds; else the next is made at once."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Final
+
+from kuadrant.operator.core.times import LONGEST_PACE_SECONDS, PACE_FREE_SECONDS, PACE_MEMORY_SECONDS
+
+_REST: Final = 4.0
+"""So many times as long as the last decision took is then left to everything else.
+
+That includes the API server on the same machine.
+"""
+
+
+class DecisionPace:
+    """Spaces decisions while thousands of objects come.
+
+    Each decision looks at all objects, and soon there will be more. Times are seconds of a clock that does
+    not go back.
+    """
+
+    def __init__(self) -> None:
+        self._spent = 0.0
+        self._ended = 0.0
+        self._rest = 0.0
+
+    def note(self, ended: float, took: float) -> None:
+        """Note a decision that ended then and took so many seconds, of CPU where that can be told."""
+        self._spent = self._spent * exp((self._ended - ended) / PACE_MEMORY_SECONDS) + took
+        self._ended = ended
+        self._rest = 0.0 if self._spent < PACE_FREE_SECONDS else min(LONGEST_PACE_SECONDS, _REST * took)
+
+    def delay(self, now: float) -> float:
+        """Return the seconds to wait before the next."""
+        return max(0.0, self._ended + self._rest - now)

@@ -1,0 +1,71 @@
+"""Writes the status of the Kuadrant resource."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.incremental import kept
+from kuadrant.kube.apply import Desired
+from kuadrant.operator.core import kinds
+from kuadrant.operator.core.installation import oldest
+from kuadrant.operator.core.times import SETTLE_SECONDS
+from kuadrant.operator.reconcile.queue_keys import Work
+from kuadrant.operator.reconcile.settling import Settling
+from kuadrant.operator.statuses.kuadrant_status import kuadrant_content, kuadrant_status
+
+if TYPE_CHECKING:
+    from kuadrant.api.kuadrant import Kuadrant
+    from kuadrant.api.meta import Condition
+    from kuadrant.kube.kind import StoredObject
+    from kuadrant.operator.core.decision import Decision
+    from kuadrant.operator.core.world import World
+    from kuadrant.operator.reconcile.context import Context
+
+
+class KuadrantReconciler:
+    """Says in the oldest Kuadrant whether all is well.
+
+    Each edit of a limit makes it unready for a moment, which is not said.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._condition: Condition | None = None
+        self._unready = Settling(SETTLE_SECONDS)
+
+    def mark(self, world: World, decision: Decision) -> None:
+        """Marks the Kuadrant if its status has to be written."""
+        kuadrant = oldest(world.objects.kuadrants)
+        if kuadrant is None:
+            return
+        context = self._context
+        failures = context.writer.failures
+        failure = "; ".join(dict.fromkeys(failures[work] for work in sorted(failures, key=str)))
+        self._condition = condition = kept(self._condition, kuadrant_status(world, decision, failure))
+        now = context.clock.seconds()
+        self._unready.note(well=condition.status == "True", now=now)
+        key = (kuadrant.metadata.namespace, kuadrant.metadata.name)
+        work, stored = Work("kuadrant", key), context.store.table(kinds.KUADRANTS).entries.get(key)
+        if stored is None or not context.changed.is_new(work, condition, stored):
+            return
+        if not context.writer.is_in_place(self._desired(condition, stored)):
+            goal = (condition, stored.object.metadata.generation)
+            context.schedule.mark(context.queues.statuses, work, goal, after=self._unready.left(now))
+
+    async def write(self, work: Work) -> None:
+        """Apply the status."""
+        context = self._context
+        stored = context.store.table(kinds.KUADRANTS).entries.get(work.key)
+        if stored is None or self._condition is None:
+            context.writer.forget(work)
+        elif left := self._unready.left(context.clock.seconds()):
+            # It has been ready in the meantime.
+            context.queues.statuses.add_after(work, left)
+        else:
+            await context.writer.apply(work, self._desired(self._condition, stored))
+
+    def _desired(self, condition: Condition, stored: StoredObject[Kuadrant]) -> Desired:
+        generation, former = stored.object.metadata.generation, stored.object.status.conditions
+        now = self._context.clock.timestamp()
+        content = kuadrant_content(former, condition, generation=generation, now=now)
+        return Desired(kinds.KUADRANTS, stored.key, kinds.MANAGER, content, "status", force=True)

@@ -1,0 +1,1 @@
+"""Makes and keeps the operator's own Secrets."""

@@ -1,0 +1,151 @@
+"""A checked CEL expression as messages that can be walked over.
+
+Its tree, the places of its parts, and its bytes again.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.protobuf.message import Message
+
+_FIELD = descriptor_pb2.FieldDescriptorProto
+_PACKAGE = "kuadrant.expression"
+# What is looked at of a checked expression (cel-spec, checked.proto and syntax.proto), by number and type;
+# `*` is a list. Whatever is not named here stays as it is.
+_MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
+    "Checked": {"types": (3, "*Typed"), "expression": (4, "Expression"), "source": (5, "Source")},
+    "Typed": {"id": (1, "int"), "type": (2, "Type")},
+    "Type": {
+        "null": (2, "int"),
+        "primitive": (3, "int"),
+        "moment": (5, "int"),
+        "list": (6, "Other"),
+        "map": (7, "Other"),
+        "message": (9, "text"),
+        "type": (11, "Other"),
+    },
+    "Other": {},
+    "Source": {"positions": (4, "*Position")},
+    "Position": {"id": (1, "int"), "offset": (2, "int")},
+    "Expression": {
+        "id": (2, "int"),
+        "constant": (3, "Constant"),
+        "name": (4, "Name"),
+        "select": (5, "Select"),
+        "call": (6, "Call"),
+        "list": (7, "List"),
+        "struct": (8, "Struct"),
+        "comprehension": (9, "Comprehension"),
+    },
+    "Constant": {
+        "null": (1, "int"),
+        "bool": (2, "int"),
+        "int": (3, "int"),
+        "uint": (4, "int"),
+        "double": (5, "double"),
+        "text": (6, "text"),
+        "bytes": (7, "bytes"),
+    },
+    "Name": {"name": (1, "text")},
+    "Select": {"operand": (1, "Expression"), "field": (2, "text"), "test_only": (3, "int")},
+    "Call": {"target": (1, "Expression"), "function": (2, "text"), "arguments": (3, "*Expression")},
+    "List": {"elements": (1, "*Expression"), "optional": (2, "*int")},
+    "Struct": {"name": (1, "text"), "entries": (2, "*Entry")},
+    "Entry": {"key": (3, "Expression"), "value": (4, "Expression"), "optional": (5, "int")},
+    "Comprehension": {
+        "variable": (1, "text"),
+        "range": (2, "Expression"),
+        "accumulator": (3, "text"),
+        "start": (4, "Expression"),
+        "condition": (5, "Expression"),
+        "step": (6, "Expression"),
+        "result": (7, "Expression"),
+        "second_variable": (8, "text"),
+    },
+}
+_SCALARS: Final = {
+    "text": _FIELD.TYPE_STRING,
+    "int": _FIELD.TYPE_INT64,
+    "bytes": _FIELD.TYPE_BYTES,
+    "double": _FIELD.TYPE_DOUBLE,
+}
+
+
+class TooDeepError(ValueError):
+    """An expression is nested more deeply than its bytes can be read."""
+
+
+def read(expression: bytes) -> Any:
+    """The message for the bytes that the engine has for a checked expression.
+
+    Raises:
+        TooDeepError: It is nested too deeply.
+    """
+    try:
+        return _checked().FromString(any_pb2.Any.FromString(expression).value)
+    except DecodeError:
+        raise TooDeepError("it is nested too deeply") from None
+
+
+def written(checked: Any) -> bytes:
+    """The bytes that the engine reads, for a message of :func:`read`."""
+    packed = any_pb2.Any(type_url="type.googleapis.com/cel.expr.CheckedExpr")
+    packed.value = checked.SerializeToString()
+    return packed.SerializeToString()
+
+
+def parts(message: Message) -> Iterator[Any]:
+    """``message``, an expression or a part of one, and everything in it that is an expression."""
+    if message.DESCRIPTOR.name == "Expression":
+        yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in value if field.is_repeated else (value,):
+                yield from parts(part)
+
+
+def kind(expression: Any) -> str:
+    """What kind an expression is, such as ``call``.
+
+    The kinds are ``constant``, ``name``, ``select``, ``call``, ``list``, ``struct`` and ``comprehension``.
+    """
+    return expression.WhichOneof("kind") or ""
+
+
+def pattern_of(call: Any) -> str | None:
+    """The pattern of a call of ``matches``, if it is written there as a text."""
+    pattern = call.call.arguments[-1].constant
+    return str(pattern.text) if pattern.HasField("text") else None
+
+
+@cache
+def _checked() -> Any:
+    # An empty text is a constant, too: the syntax is the one that tells it from none.
+    file = descriptor_pb2.FileDescriptorProto(
+        name="kuadrant/expression.proto", package=_PACKAGE, syntax="proto2"
+    )
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        if name == "Expression":
+            message.oneof_decl.add(name="kind")
+        for field, (number, form) in fields.items():
+            one = message.field.add(name=field, number=number)
+            one.label = _FIELD.LABEL_REPEATED if form.startswith("*") else _FIELD.LABEL_OPTIONAL
+            of = form.removeprefix("*")
+            one.type = _SCALARS.get(of, _FIELD.TYPE_MESSAGE)
+            if name == "Expression" and field != "id":
+                one.oneof_index = 0
+            if of not in _SCALARS:
+                one.type_name = f".{_PACKAGE}.{of}"
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Checked"))

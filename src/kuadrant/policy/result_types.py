@@ -1,0 +1,69 @@
+"""What an expression gives where its type is hidden: behind ``dyn``, or in a list or map of several types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from kuadrant.policy.checked_expression import kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PRIMITIVES: Final = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
+
+
+class NotOfTypeError(ValueError):
+    """An expression may give what its place has no use for; ``offset`` is where, in characters."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+def check_result(checked: Any, wanted: Literal["predicate", "counter"]) -> None:
+    """Check that nothing which ``checked`` may give is known to be of no use.
+
+    Raises:
+        NotOfTypeError: A predicate may be something else than true or false, or a counter no single value.
+    """
+    types = {one.id: one.type for one in checked.types}
+    for part in results(checked.expression):
+        name = _name(types.get(part.id))
+        if wanted == "predicate":
+            is_wrong, needed = name not in ("", "bool"), "a predicate must be true or false"
+        else:
+            is_wrong = name in ("list", "map", "message", "null", "type")
+            needed = "a counter must have a value that can be written as text"
+        if is_wrong:
+            offsets = {one.id: one.offset for one in checked.source.positions}
+            raise NotOfTypeError(f"{needed}, this is of type {name}", offsets.get(part.id, 0))
+
+
+def results(part: Any) -> Iterator[Any]:
+    """Yield the parts of which ``part`` may have the value."""
+    function, arguments = part.call.function, part.call.arguments
+    if kind(part) == "call" and function == "dyn":
+        yield from results(arguments[0])
+    elif kind(part) == "call" and function == "_?_:_":
+        yield from results(arguments[1])
+        yield from results(arguments[2])
+    elif kind(part) == "call" and function == "_[_]" and kind(arguments[0]) == "list":
+        for element in arguments[0].list.elements:
+            yield from results(element)
+    elif kind(part) == "call" and function == "_[_]" and kind(arguments[0]) == "struct":
+        for entry in arguments[0].struct.entries:
+            yield from results(entry.value)
+    else:
+        yield part
+
+
+def _name(type_: Any) -> str:
+    """The name of a type as far as it matters here; empty where it is not known."""
+    if type_ is None:
+        return ""
+    if type_.HasField("primitive"):
+        return _PRIMITIVES.get(type_.primitive, "")
+    for name in ("list", "map", "message", "null", "type", "moment"):
+        if type_.HasField(name):
+            return name
+    return ""

@@ -1,0 +1,37 @@
+"""What the rate limit service has to hold for a limit of a policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.api.limitador import Limit
+from kuadrant.policy.condition import Counter, SelectorCounter
+from kuadrant.policy.identifiers import descriptor_entry, limit_condition, limit_identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kuadrant.policy.model import PolicyLimit
+
+
+def service_limits(limit: PolicyLimit, *, identity: str, scope: str) -> Iterator[Limit]:
+    """Yield one limit of the service for each rate of ``limit``.
+
+    It is counted under ``identity`` and asked for in ``scope`` (``namespace/name``).
+    """
+    identifier = limit_identifier(identity, limit.name)
+    for rate in limit.rates:
+        yield Limit(
+            namespace=scope,
+            max_value=rate.max_value,
+            # A window of no length would never count anything; the shortest that counts takes its place.
+            seconds=max(rate.seconds, 1),
+            conditions=(limit_condition(identifier),),
+            variables=tuple(dict.fromkeys(descriptor_entry(_text(counter)) for counter in limit.counters)),
+            name=limit.name,
+        )
+
+
+def _text(counter: Counter) -> str:
+    """The descriptor key of a counter: its own text."""
+    return counter.selector if isinstance(counter, SelectorCounter) else counter.expression

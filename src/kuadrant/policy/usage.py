@@ -1,0 +1,77 @@
+"""How much a policy asks for, and whether that is within the budgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import astuple, replace
+
+from kuadrant.policy.budgets import Budgets, Usage
+from kuadrant.policy.service_limits import service_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.cost import Estimate
+    from kuadrant.policy.model import Policy, PolicyLimit
+
+
+def counts(policy: Policy) -> Usage:
+    """How many rates, counters and conditions ``policy`` has."""
+    rates = sum(len(limit.rates) for limit in policy.limits)
+    counted = sum(len(limit.rates) * len(limit.counters) for limit in policy.limits)
+    return Usage(
+        rates=rates,
+        counted=counted,
+        conditions=len(policy.when) + sum(len(limit.when) for limit in policy.limits),
+        text=sum(
+            map(_characters, (*policy.when, *(one for limit in policy.limits for one in _parts(limit))))
+        ),
+    )
+
+
+def _parts(limit: PolicyLimit) -> tuple[PolicyCondition | Counter, ...]:
+    return (*limit.when, *limit.counters)
+
+
+def _characters(part: PolicyCondition | Counter) -> int:
+    return sum(len(value) for value in astuple(part) if isinstance(value, str))
+
+
+def with_bytes(usage: Usage, policy: Policy) -> Usage:
+    """``usage`` with the bytes of the limits that the rate limit service gets, counted once."""
+    return replace(usage, bytes=sum(_bytes(policy, limit) for limit in policy.limits))
+
+
+def _bytes(policy: Policy, limit: PolicyLimit) -> int:
+    """The bytes of a limit as the rate limit service gets it."""
+    return sum(
+        len(msgspec.json.encode(one)) for one in service_limits(limit, identity=policy.key, scope=policy.key)
+    )
+
+
+def with_costs(usage: Usage, costs: Iterable[Estimate]) -> Usage:
+    """Return ``usage`` with what the expressions of the policy cost a gateway.
+
+    That is for a request that all of them look at.
+    """
+    costs = tuple(costs)
+    steps, memory = sum(one.steps for one in costs), sum(one.memory for one in costs)
+    return replace(usage, steps=steps, memory=memory)
+
+
+def over_budget(usage: Usage, budgets: Budgets) -> Iterator[str]:
+    """Yield a sentence for each budget of a policy that ``usage`` is over."""
+    for what, asked, most, name in (
+        ("rates", usage.rates, budgets.policy_rates, "policy-rates"),
+        ("rates times counters", usage.counted, budgets.policy_counted, "policy-counted"),
+        ("characters of conditions and counters", usage.text, budgets.policy_text, "policy-text"),
+        ("conditions", usage.conditions, budgets.policy_conditions, "policy-conditions"),
+        ("bytes of limits", usage.bytes, budgets.policy_bytes, "policy-bytes"),
+        ("steps of expressions", usage.steps, budgets.policy_steps, "policy-steps"),
+        ("bytes of memory for expressions", usage.memory, budgets.policy_memory, "policy-memory"),
+    ):
+        if asked > most:
+            yield f"it asks for {asked} {what}; a policy may have {most} ({name})"

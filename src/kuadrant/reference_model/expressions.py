@@ -1,0 +1,89 @@
+"""CEL that gateways evaluate, evaluated here by Google's own implementation.
+
+Envoy's is one of these, too; the module's own evaluator is held to it by
+tests/unit/expressions/test_differential.py.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from cel_expr_python import cel
+from google.protobuf import timestamp_pb2
+
+from kuadrant.policy.environment import untyped
+from kuadrant.reference_model.header_names import in_lower_case
+
+if TYPE_CHECKING:
+    from kuadrant.reference_model.request import Request, Value
+
+
+class EvaluationError(Exception):
+    """An expression has no value for a request; the text says why."""
+
+
+class Expressions:
+    """The expressions of policies, over one request."""
+
+    def __init__(self, request: Request) -> None:
+        self._activation = {root: readable(value) for root, value in request.activation().items()}
+
+    def holds(self, expression: str) -> bool:
+        """Whether a predicate holds.
+
+        Raises:
+            EvaluationError: It reads what the request does not have, or fails in another way.
+        """
+        return _evaluate(_compiled(f"({expression}\n) ? true : false"), self._activation) is True
+
+    def text(self, expression: str) -> str:
+        """The value of an expression, as text.
+
+        Raises:
+            EvaluationError: As above, or it cannot be written as text.
+        """
+        return str(_evaluate(_compiled(f"string({expression}\n)"), self._activation))
+
+
+def readable(value: Value) -> object:
+    """``value`` as this CEL takes it: inside of maps it knows moments as messages only."""
+    if isinstance(value, dict):
+        return {name: readable(inner) for name, inner in value.items()}
+    if isinstance(value, datetime):
+        moment = timestamp_pb2.Timestamp()
+        moment.FromDatetime(value)
+        return moment
+    return value
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether the whole of ``text`` matches ``pattern`` (RE2)."""
+    return _evaluate(_whole(), {"text": text, "pattern": f"^(?:{pattern})$"}) is True
+
+
+@cache
+def _whole() -> cel.Expression:
+    variables = dict.fromkeys(("text", "pattern"), cel.Type.STRING)
+    return cel.NewEnv(variables=variables).compile("text.matches(pattern)")
+
+
+@lru_cache(maxsize=256)
+def _compiled(expression: str) -> cel.Expression:
+    try:
+        compiled = untyped().compile(expression)
+    except RuntimeError as error:
+        raise EvaluationError(str(error)) from None
+    return untyped().deserialize(in_lower_case(compiled.serialize()))
+
+
+def _evaluate(expression: cel.Expression, data: dict[str, object]) -> object:
+    result = expression.eval(data=data)
+    try:
+        value: object = result.plain_value()
+    except TypeError:
+        raise EvaluationError("an optional value is no result") from None
+    if result.type() == cel.Type.ERROR:
+        raise EvaluationError(str(value))
+    return value

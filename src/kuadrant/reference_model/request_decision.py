@@ -1,0 +1,180 @@
+"""The whole of what a gateway does with one request before it forwards it: :func:`decide`.
+
+* The most specific host name that is served counts, and its first rule that holds, also if that limits
+  nothing.
+* Every condition and counter of all the rule's actions is evaluated before the first question. One that fails
+  is, with the failure mode ``deny``, the end of the request, and nothing is counted; with ``allow`` its limit
+  does not apply. Of a limit's conditions one that is false wins over one that fails.
+* An action whose limits do not apply asks nothing. The questions are asked one after the other; the first
+  that is over a limit ends the request, and what earlier ones have counted stays counted.
+
+Not modelled: the bound on counters, and attributes of gateways that the request does not tell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from kuadrant.compiler.program import RuleProgram
+from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
+from kuadrant.reference_model.conditions import all_hold, counted_by
+from kuadrant.reference_model.counters import Counters, Standing, headers
+from kuadrant.reference_model.expressions import EvaluationError, Expressions
+from kuadrant.reference_model.routing import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.compiler.program import Action, GatewayProgram, LimitAction, ListenerProgram
+    from kuadrant.policy.failure_mode import FailureMode
+    from kuadrant.reference_model.request import Request
+
+_STATUS = {"no-route": 404, "limited": 429, "failed": 500}
+# What Envoy makes of a status for a client that speaks gRPC.
+_GRPC_STATUS = {404: 12, 429: 14, 500: 2}
+
+Entries = tuple[tuple[str, str], ...]
+
+
+class Question(Struct, frozen=True, gc=False):
+    """One question to the rate limit service, and its answer: is a limit without room, and all that apply."""
+
+    scope: str
+    entries: Entries
+    limited: bool
+    standings: tuple[Standing, ...]
+
+
+class RequestDecision(Struct, frozen=True, gc=False):
+    """What becomes of a request, and the counters afterwards.
+
+    Of an ``admitted`` one ``rule.forwarding`` says the rest; ``status`` is None. Else it is what the client
+    gets: with ``grpc_status``, in the manner of gRPC. ``headers`` are added to the response, whoever gives
+    it. ``sources`` are the policies whose limits were asked for.
+    """
+
+    outcome: Literal["no-route", "admitted", "limited", "failed"]
+    counters: Counters
+    rule: RuleProgram | None = None
+    questions: tuple[Question, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    status: int | None = None
+    grpc_status: int | None = None
+    sources: tuple[str, ...] = ()
+
+
+def decide(
+    program: GatewayProgram,
+    request: Request,
+    counters: Counters,
+    now: float,
+    *,
+    failure_mode: FailureMode = DEFAULT_FAILURE_MODE,
+) -> RequestDecision:
+    """Return what the gateway of ``program`` does with ``request`` at ``now``, in seconds of any clock.
+
+    ``counters`` are those of the rate limit service, which answers: that it does not is no subject here.
+
+    Raises:
+        ValueError: The gateway has no listener at the request's port.
+    """
+    rule = chosen(_listener(program, request.port).hosts, request)
+    if rule is None:
+        return _ended("no-route", request, counters)
+    try:
+        wanted = _questions(rule.actions, request, failure_mode)
+    except EvaluationError:
+        return _ended("failed", request, counters, rule=rule)
+    questions: list[Question] = []
+    added: list[tuple[str, str]] = []
+    sources = tuple(sorted({source for _, _, sources in wanted for source in sources}))
+    for scope, entries, _ in wanted:
+        answer, counters = counters.ask(scope, entries, now)
+        questions.append(Question(scope, entries, answer.limited, answer.standings))
+        if answer.limited:
+            return _ended(
+                "limited",
+                request,
+                counters,
+                rule=rule,
+                questions=tuple(questions),
+                headers=headers(answer),
+                sources=sources,
+            )
+        added += headers(answer)
+    return RequestDecision("admitted", counters, rule, tuple(questions), tuple(added), sources=sources)
+
+
+def _listener(program: GatewayProgram, port: int) -> ListenerProgram:
+    listener = next((listener for listener in program.listeners if listener.port == port), None)
+    if listener is None:
+        raise ValueError(f"gateway {program.namespace}/{program.name} has no listener at port {port}")
+    return listener
+
+
+def _ended(
+    outcome: Literal["no-route", "limited", "failed"],
+    request: Request,
+    counters: Counters,
+    *,
+    rule: RuleProgram | None = None,
+    questions: tuple[Question, ...] = (),
+    headers: tuple[tuple[str, str], ...] = (),
+    sources: tuple[str, ...] = (),
+) -> RequestDecision:
+    status = _STATUS[outcome]
+    grpc_status = _GRPC_STATUS[status] if request.is_grpc else None
+    return RequestDecision(
+        outcome,
+        counters,
+        rule,
+        questions,
+        headers,
+        status=status if grpc_status is None else 200,
+        grpc_status=grpc_status,
+        sources=sources,
+    )
+
+
+def _questions(
+    actions: Iterable[Action], request: Request, failure_mode: FailureMode
+) -> list[tuple[str, Entries, tuple[str, ...]]]:
+    """Scope, descriptor and sources of each question that ``actions`` raise.
+
+    Raises:
+        EvaluationError: A condition or a counter fails, and ``failure_mode`` denies.
+    """
+    expressions = Expressions(request)
+    questions = []
+    for action in actions:
+        # In the order of the limits, each entry once.
+        entries: dict[tuple[str, str], None] = {}
+        sources: list[str] = []
+        for limit in action.limits:
+            try:
+                own = _entries(limit, request, expressions)
+            except EvaluationError:
+                if failure_mode == "deny":
+                    raise
+                continue
+            if own is not None:
+                entries.update(dict.fromkeys(own))
+                sources += limit.sources
+        if entries:
+            questions.append((action.scope, tuple(entries), tuple(sources)))
+    return questions
+
+
+def _entries(limit: LimitAction, request: Request, expressions: Expressions) -> Entries | None:
+    """The entries that ``limit`` adds to the descriptor; None if it does not apply."""
+    if not all_hold(limit.when, request, expressions):
+        return None
+    entries = [(limit.key, "1")]
+    for counter in limit.counters:
+        key, value = counted_by(counter, request, expressions)
+        if value is None:
+            return None
+        entries.append((key, value))
+    return tuple(entries)

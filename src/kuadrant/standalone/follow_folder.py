@@ -1,0 +1,136 @@
+"""What becomes of a change of the folder: it is read, checked and made live, or said to be wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kuadrant import log
+from kuadrant.api.problem import Problem
+from kuadrant.compiler import Compiler
+from kuadrant.dialects import UnknownDialectError, chosen
+from kuadrant.standalone import folder as folders
+from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
+from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
+from kuadrant.standalone.plan import Addresses, Mistakes, Plan, PlanSettings, plan
+from kuadrant.wasm import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from kuadrant.settings import RunSettings
+    from kuadrant.standalone.folder import File
+    from kuadrant.standalone.servers import Servers
+    from kuadrant.wasm.module import Module
+
+logger = log.get("kuadrant")
+
+_AGAIN_SECONDS = 5.0
+
+
+class FolderFollower:
+    """Brings what runs to what is in the folder.
+
+    Args:
+        folder: The folder.
+        settings: What ``kuadrant run`` was asked to do.
+        servers: The servers, which have started.
+        files: What was in the folder at the start.
+        surroundings: What a plan has to know of them.
+        look: Has the folder looked at again.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: RunSettings,
+        servers: Servers,
+        *,
+        files: tuple[File, ...],
+        surroundings: PlanSettings,
+        look: Callable[[], object],
+    ) -> None:
+        self._folder = folder
+        self._files = files
+        self._settings = settings
+        self._servers = servers
+        self._surroundings = surroundings
+        self._look = look
+        self._announcements = Announcements()
+        self._compiler = Compiler()
+        self._addresses: Addresses = {}
+        self.live = LiveConfiguration(
+            servers.limits,
+            servers.xds,
+            settings.rate_limit_timeout / 1000 + 1,
+            admit=servers.admit_strangers,
+            proves=surroundings.dialect.proves,
+        )
+
+    async def plan(self, files: Iterable[File], surroundings: PlanSettings) -> Plan | Mistakes:
+        """Return what to have for ``files``; listeners that are there keep their addresses."""
+        return await asyncio.to_thread(plan, files, surroundings, self._addresses, self._compiler.compile)
+
+    async def follow(self) -> None:
+        """Read the folder and the modules again and make them live.
+
+        Or say what is wrong, and leave all as it is.
+        """
+        try:
+            files = await folders.read_settled(self._folder, self._files)
+        except folders.FolderError as error:
+            log_mistakes((Problem(folders.printable(self._folder), 1, 1, "", "", str(error)),))
+            return
+        try:
+            served, surroundings = await asyncio.to_thread(self._modules)
+        except (catalogue.CatalogueError, UnknownDialectError, OSError) as error:
+            logger.error(NOT_APPLIED, module=str(error))  # noqa: TRY400 - it is about the folder, not about our code
+            return
+        if files == self._files and served == self._servers.modules:
+            logger.info("the folder is again as it runs")
+            return
+        emptied = {file.path: file for file in folders.emptied(self._files, files)}
+        wanted = await self.plan((emptied.get(file.path, file) for file in files), surroundings)
+        if isinstance(wanted, Mistakes):
+            log_mistakes(wanted.problems)
+            return
+        refusals = await self.live.roll_out(wanted.target, proves=surroundings.dialect.proves)
+        if refusals:
+            logger.error(NOT_APPLIED, reasons=refusals)
+            if SILENT in refusals:
+                # Not a word against it: Envoy or the machine was busy.
+                asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._look)
+            return
+        self._files = files
+        if served != self._servers.modules:
+            logger.info("wasm-shim", sha256=served[0].sha256)
+            self._surroundings = surroundings
+            self._servers.replace_modules(served)
+        self.take(wanted)
+        self.live.retire_limits(wanted.target.limits)
+
+    def _modules(self) -> tuple[tuple[Module, ...], PlanSettings]:
+        """The modules as they are now, and the surroundings with the first of them.
+
+        Raises:
+            CatalogueError: A module is not what its lock file says.
+            UnknownDialectError: The first one reads nothing that is written here.
+            OSError: One cannot be read.
+        """
+        if self._settings.modules is None:
+            return self._servers.modules, self._surroundings
+        served = catalogue.carried(self._settings.modules)
+        return served, msgspec.structs.replace(
+            self._surroundings,
+            module=served[0].data,
+            module_name=f"{served[0].name} {served[0].version}",
+            dialect=chosen(served[0].dialects),
+        )
+
+    def take(self, live: Plan) -> None:
+        """Note that all of ``live`` has been acknowledged."""
+        self._addresses = live.addresses
+        self._announcements.accepted(live, connected=bool(self._servers.xds.status()))

@@ -1,0 +1,31 @@
+"""The condition of our own by which a policy that is accepted tells what is hardly meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from kuadrant.api.meta import Condition
+
+if TYPE_CHECKING:
+    from kuadrant.compiler import PolicyFacts
+    from kuadrant.status.policy_conditions import PolicyStatus
+
+WARNINGS: Final = "kuadrant.io/Warnings"
+_TOLD: Final = 5
+_LONGEST: Final = 2_000
+
+
+def with_warnings(status: PolicyStatus, facts: PolicyFacts) -> PolicyStatus:
+    """Return ``status`` with what its author ought to look at; as it is if that is nothing.
+
+    Why a policy is not accepted is said by that condition.
+    """
+    if facts.acceptance.reason != "Accepted" or not facts.problems:
+        return status
+    texts = [f"{one.field}: {one.message}"[:_LONGEST] for one in facts.problems[:_TOLD]]
+    if more := len(facts.problems) - len(texts):
+        texts.append(f"and {more} more")
+    condition = Condition(type=WARNINGS, status="True", reason="Warned", message="; ".join(texts))
+    return replace(status, conditions=(*status.conditions, condition))

@@ -1,0 +1,168 @@
+"""What is decided beside what a real Envoy does."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import yaml
+
+from kuadrant.ratelimit.counters import counter_values
+from kuadrant.reference_model import Counters, Request, RequestDecision, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .conftest import Observation, Reality
+    from .generator import Asked, Case
+
+
+def compare(reality: Reality, case: Case, *, in_order: bool = True) -> list[str]:
+    """Ask both sides everything of ``case``; return the outcomes.
+
+    ``in_order`` tells whether the order of entries is looked at.
+    """
+    compilation = reality.configure(case)
+    programs = {program.name: program for program in compilation.programs}
+    counters, now = Counters(compilation.limits), 1000.0
+    outcomes: list[str] = []
+    for (after, asked), observed in zip(case.asked, reality.ask(case.asked), strict=True):
+        now += after
+        if asked.odd and (observed.target is None or observed.status in _REFUSED):
+            # Envoy itself does not take it, so that nobody is asked.
+            assert (observed.questions, observed.counters) == ((), _windows(counters, now))
+            outcomes.append("refused")
+            continue
+        request = _seen(asked, observed, reality.ports[asked.gateway, asked.port])
+        decision = decide(
+            programs[asked.gateway],
+            request,
+            counters,
+            now,
+            failure_mode=case.failure_mode,  # type: ignore[arg-type]
+        )
+        counters = decision.counters
+        expected = _expected(decision, observed, now)
+        seen, wanted = (observed, expected) if in_order else (_sorted(observed), _sorted(expected))
+        assert seen == wanted, _both_sides(case, asked, wanted, seen)
+        unasked = decision.outcome == "admitted" and not decision.questions
+        outcomes.append("admitted unasked" if unasked else decision.outcome)
+    return outcomes
+
+
+def _sorted(observation: Observation) -> Observation:
+    questions = tuple((scope, tuple(sorted(entries))) for scope, entries in observation.questions)
+    return msgspec.structs.replace(observation, questions=questions)
+
+
+# Envoy removes the header `referer` if it has a character that no URL has, before anything looks at it.
+_URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
+
+
+# What a gateway takes from nobody.
+_GIVEN_ANEW = {"host", "x-forwarded-proto", "x-request-id"}
+
+
+# Not a request, or one that is sent elsewhere because of slashes that were written as %2F.
+_REFUSED = {400, 307, 431}
+
+
+def _seen(asked: Asked, observed: Observation, port: int) -> Request:
+    """The request as the gateway's filters see it.
+
+    With what the gateway adds, and without what it takes away.
+    """
+    assert observed.target is not None, (asked, observed)
+    _, in_full, place = asked.target.rpartition("http://")
+    authority = place.partition("/")[0] if in_full else asked.authority
+    client = observed.client
+    headers = [(name.lower(), _text(value.strip(" \t"))) for name, value in asked.headers]
+    # More than one is one, and so nobody's.
+    authority = ",".join((authority, *(value for name, value in headers if name == "host")))
+    headers = [header for header in headers if header[0] not in _GIVEN_ANEW]
+    if any(name == "referer" and not _URL.fullmatch(value) for name, value in headers):
+        headers = [(name, value) for name, value in headers if name != "referer"]
+    added = (("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "http"), ("x-request-id", "any"))
+    return Request(
+        authority=_text(authority),
+        method=asked.method,
+        target=_text(observed.target),
+        headers=(*headers, *added),
+        port=asked.port,
+        attributes={
+            ("request", "time"): datetime.now(UTC),
+            ("request", "total_size"): 100,
+            ("source", "address"): client,
+            ("source", "port"): int(client.rpartition(":")[2]),
+            ("destination", "address"): f"127.0.0.1:{port}",
+            ("destination", "port"): port,
+            ("connection", "mtls"): False,
+            ("connection", "requested_server_name"): "",
+        },
+    )
+
+
+def _text(value: str) -> str:
+    """``value`` with U+FFFD for what is no UTF-8."""
+    return value.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _expected(decision: RequestDecision, observed: Observation, now: float) -> Observation:
+    admitted = decision.outcome == "admitted"
+    status = decision.status
+    grpc = decision.grpc_status
+    if status is None:
+        # The rule has no backend, which is a 500, as a gRPC client hears it.
+        status, grpc = (200, 2) if observed.grpc_status is not None else (500, None)
+    return msgspec.structs.replace(
+        observed,
+        outcome=decision.outcome,
+        status=status,
+        grpc_status=grpc,
+        rule=_marker(decision) if admitted else None,
+        headers=decision.headers,
+        questions=tuple((question.scope, question.entries) for question in decision.questions),
+        counters=_windows(decision.counters, now),
+    )
+
+
+def _marker(decision: RequestDecision) -> str | None:
+    assert decision.rule is not None
+    return dict(decision.rule.forwarding.response_headers.set).get("x-rule")
+
+
+def _key(values: list[str]) -> str | bytes:
+    named = counter_values(values)
+    return b"" if named is None else named.key
+
+
+def _windows(counters: Counters, now: float) -> Mapping[Any, tuple[int, float]]:
+    """The open counters, as the rate limit service names them."""
+    return {
+        (
+            identity[0],
+            identity[1],
+            frozenset(identity[2]),
+            frozenset(identity[3]),
+            _key([value for _, value in values]),
+        ): (window.hits, window.ends)
+        for (identity, values), window in counters.windows.items()
+        if now < window.ends
+    }
+
+
+def _both_sides(case: Case, asked: Asked, expected: Observation, observed: Observation) -> str:
+    differing = [
+        field for field in observed.__struct_fields__ if getattr(expected, field) != getattr(observed, field)
+    ]
+    lines = [yaml.safe_dump_all(case.documents, sort_keys=False, allow_unicode=True)]
+    lines += (f"after {after} s: {one}" for after, one in case.asked)
+    lines.append(f"failure mode {case.failure_mode}; {asked}")
+    for field in differing:
+        lines += (
+            f"{field}: decide says   {getattr(expected, field)}",
+            f"{field}: reality says  {getattr(observed, field)}",
+        )
+    return "\n".join(lines)

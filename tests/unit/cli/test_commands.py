@@ -1,0 +1,61 @@
+"""The commands by themselves: where they are in the table, and what they have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kuadrant.cli import app, serve, status, translate, wasm
+from kuadrant.cli.cluster import ask_cluster
+from kuadrant.cli.output import write
+from kuadrant.cli.standalone import needs_envoy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("run", serve.run),
+        ("ratelimit", serve.ratelimit),
+        ("operator", serve.operator),
+        ("translate", translate.translate),
+        ("status", status.status),
+        ("wasm list", wasm.list_modules),
+        ("wasm inspect", wasm.inspect),
+        ("wasm verify", wasm.verify),
+        ("wasm fetch", wasm.fetch_release),
+        ("wasm gc", wasm.collect),
+        ("wasm who", wasm.who_fetched),
+    ],
+)
+def test_each_command_is_called_by_its_words(words: str, command: Callable[..., int]) -> None:
+    found: Any = app
+    for word in words.split():
+        found = found[word]
+    assert found.default_command is command
+
+
+def test_a_cluster_that_cannot_be_asked_ends_the_command_with_why(tmp_path: Path) -> None:
+    async def never(_client: object) -> None:
+        raise AssertionError
+
+    with pytest.raises(SystemExit, match=r"^kuadrant: "):
+        ask_cluster(tmp_path / "no-kubeconfig", never)
+
+
+def test_people_get_text_and_programs_json(capsys: pytest.CaptureFixture[str]) -> None:
+    write({"a": "ü"}, "a is ü", "text")
+    write({"a": "ü"}, "a is ü", "json")
+    assert capsys.readouterr().out == 'a is ü\n{\n  "a": "ü"\n}\n'
+
+
+def test_a_package_that_is_left_out_is_named() -> None:
+    with (
+        pytest.raises(SystemExit, match=r"^kuadrant run: the package envoy is not installed;"),
+        needs_envoy("kuadrant run"),
+    ):
+        raise ModuleNotFoundError(name="envoy")

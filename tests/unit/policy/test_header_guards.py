@@ -1,0 +1,94 @@
+"""Headers that an expression needs, and that nothing asks for first, are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from kuadrant.policy.cel import headers_of
+from kuadrant.policy.checks import check
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
+from kuadrant.policy.model import Policy, PolicyLimit, Rate, Target
+
+USER = "request.headers['x-user']"
+
+
+def warned(
+    *, policy: tuple[str, ...] = (), limit: tuple[str, ...] = (), counters: tuple[str, ...] = ()
+) -> list[tuple[str, str]]:
+    """The field of each warning, and what it tells to do."""
+    one = PolicyLimit(
+        "a", (Rate(5, 10),), tuple(map(ExpressionCondition, limit)), tuple(map(ExpressionCounter, counters))
+    )
+    found = check(
+        Policy(
+            "ns",
+            "p",
+            Target("HTTPRoute", "ns", "route"),
+            limits=(one,),
+            when=tuple(map(ExpressionCondition, policy)),
+        )
+    )
+    assert {problem.severity for problem in found.problems} <= {"warning"}
+    assert found.refusal == ""
+    return [
+        (one.field, one.message.partition("; with ")[2].partition(" as a predicate")[0])
+        for one in found.problems
+    ]
+
+
+@pytest.mark.parametrize("counter", [USER, "request.headers.user + 'a'", "size(request.headers['X-User'])"])
+def test_a_counter_on_a_header_is_told_with_its_guard(counter: str) -> None:
+    [(field, guard)] = warned(counters=(counter,))
+    assert field == "spec.limits.a.counters[0].expression"
+    assert guard.lower().endswith("user' in request.headers")
+    assert warned(limit=(guard,), counters=(counter,)) == []
+
+
+def test_the_words_say_what_becomes_of_requests() -> None:
+    one = PolicyLimit("a", (Rate(5, 10),), counters=(ExpressionCounter(USER),))
+    [problem] = check(Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(one,))).problems
+    assert problem.message == (
+        "it fails for each request without the header x-user, which is answered with 500 unless the failure "
+        "mode is allow; with 'x-user' in request.headers as a predicate before it, such requests are not "
+        "limited"
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "limit", "counters"),
+    [
+        pytest.param(("'x-user' in request.headers",), (), (USER,), id="of the policy"),
+        pytest.param((), ("'X-User' in request.headers",), (USER,), id="of the limit, in another case"),
+        pytest.param((), ("has(request.headers.user)",), ("request.headers.user",), id="has"),
+        pytest.param((), (), ("'x-user' in request.headers ? request.headers['x-user'] : ''",), id="itself"),
+        pytest.param((), ("'x-user' in request.headers && request.headers['x-user'] != ''",), (), id="and"),
+        pytest.param((), (), ("request.headers[':path']",), id="what every request has"),
+        pytest.param((), ("request.headers.exists(name, request.headers[name] == 'a')",), (), id="any name"),
+        pytest.param((), (), ("request.path",), id="no header"),
+    ],
+)
+def test_what_is_guarded_is_not_told(
+    policy: tuple[str, ...], limit: tuple[str, ...], counters: tuple[str, ...]
+) -> None:
+    assert warned(policy=policy, limit=limit, counters=counters) == []
+
+
+def test_conditions_are_looked_at_in_their_order_and_each_header_is_told_once() -> None:
+    late = (f"{USER} != 'admin'", "'x-user' in request.headers")
+    assert [field for field, _ in warned(limit=late, counters=(USER,))] == ["spec.limits.a.when[0].predicate"]
+    assert [field for field, _ in warned(policy=late)] == ["spec.when[0].predicate"]
+
+
+def test_several_headers_have_one_guard() -> None:
+    [(_, guard)] = warned(counters=("request.headers.b + request.headers.a",))
+    assert guard == "'a' in request.headers && 'b' in request.headers"
+
+
+def test_a_counter_of_v1beta2_does_not_fail() -> None:
+    one = PolicyLimit("a", (Rate(5, 10),), counters=(SelectorCounter("request.headers.x-user"),))
+    assert check(Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(one,))).problems == ()
+
+
+def test_what_is_read_and_what_is_asked_for() -> None:
+    use = headers_of("has(request.headers.a) && 'B' in request.headers && request.headers.C == 'x'")
+    assert (sorted(use.asked), sorted(use.read)) == (["a", "b"], ["c"])

@@ -1,0 +1,53 @@
+"""An expression finds a header in whatever case it names it; the names that it lists are in lower case."""
+
+from __future__ import annotations
+
+import pytest
+from cel_expr_python import cel
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kuadrant.reference_model import EvaluationError, Expressions, Request
+from kuadrant.reference_model.header_names import in_lower_case
+
+REQUEST = Request(authority="a.com", headers=(("x-user", "bob"), ("team", "")))
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        ("request.headers['X-User'] == 'bob'", True),
+        ('request.headers["x-USER"] == "bob"', True),
+        ("'X-User' in request.headers", True),
+        ("'X-Other' in request.headers", False),
+        ("has(request.headers.Team) && request.headers.TEAM == ''", True),
+        ("request.headers['Host'] == 'a.com'", True),
+        ("[1].exists(any, request.headers['X-User'] == 'bob')", True),
+        ("{'A': [request.headers['X-User']]}['A'][0] == 'bob'", True),
+        ("request.headers['X-User'].startsWith('b')", True),
+        # Values, and other maps, are what they are.
+        ("request.headers.exists(name, name == 'X-User')", False),
+        ("request.headers['x-user'] == 'BOB'", False),
+        ("'A' in {'a': 1}", False),
+    ],
+)
+def test_case(expression: str, holds: bool) -> None:
+    assert Expressions(REQUEST).holds(expression) is holds
+
+
+def test_a_header_that_is_not_there_is_not_there() -> None:
+    with pytest.raises(EvaluationError):
+        Expressions(REQUEST).holds("request.headers['X-Other'] == ''")
+
+
+@given(
+    st.sampled_from(
+        ["''", "'a'", "b''", "0", "false", "null", "1.5", "{}", "[]", "{'': ''}", "[1].all(x, x > 0)"]
+    )
+)
+def test_everything_else_stays_as_it_is(text: str) -> None:
+    environment = cel.NewEnv(variables={"request": cel.Type.DYN})
+    compiled = environment.compile(text)
+    again = environment.deserialize(in_lower_case(compiled.serialize()))
+    values = [one.eval(data={}) for one in (compiled, again)]
+    assert len({(str(value.type()), repr(value.value())) for value in values}) == 1

@@ -1,0 +1,145 @@
+"""Whose expressions take too much of a gateway's worker waits for that himself: nobody else does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .examples import action, calls, configuration, configure, limit, request, rule, service
+from .proxy_wasm_host import Host
+
+if TYPE_CHECKING:
+    from .proxy_wasm_host import Header, Program
+
+SMALL, LARGE = request("/hostile"), request("/hostile", x="a" * 5000)
+HONEST = request("/honest", x="a" * 5000)
+
+
+class SlowHost(Host):
+    """A host on which each evaluation of an expression takes ``milliseconds``."""
+
+    milliseconds = 0.0
+
+    def _proxy_call_foreign_function(self, *arguments: int) -> int:
+        if self._text(*arguments[:2]) == "expr_evaluate":
+            self.clock += round(self.milliseconds * 1_000_000)
+        return super()._proxy_call_foreign_function(*arguments)
+
+    def answers(self, headers: list[Header], milliseconds: float = 0.0) -> bool:
+        """Whether a request is looked at, whose expression takes so long; otherwise it is refused."""
+        self.milliseconds = milliseconds
+        if calls(self, headers):
+            return True
+        assert list(self.streams.values())[-1].response.status == 500
+        return False
+
+
+def policies(mode: str = "deny") -> dict[str, Any]:
+    """Two tenants with an expression each on one gateway."""
+
+    def of(tenant: str) -> dict[str, Any]:
+        expression = {"expression": f"request.path == '/{tenant}'"}
+        path = {"type": "exact", "value": f"/{tenant}"}
+        return rule(action(limit(when=[expression]), scope=f"{tenant}/route"), name=tenant, path=path)
+
+    return configuration(of("hostile"), of("honest"), services={"limiter": service(failureMode=mode)})
+
+
+@pytest.fixture(params=["deny", "allow"])
+def host(program: Program, request: pytest.FixtureRequest) -> SlowHost:
+    """A worker with both tenants' policies, whatever the failure mode."""
+    one = SlowHost(program)
+    configure(one, policies(request.param))
+    return one
+
+
+def test_who_has_taken_long_is_refused_until_that_is_made_up_for_and_nobody_else_is(host: SlowHost) -> None:
+    assert host.answers(LARGE, 300)
+    assert not host.answers(LARGE)
+    assert host.answers(HONEST)
+    host.tick(40_000)
+    assert not host.answers(LARGE)
+    host.tick(20_000)
+    assert host.answers(LARGE)
+
+
+def test_what_is_refused_is_not_evaluated(host: SlowHost) -> None:
+    assert host.answers(LARGE, 300)
+    host.host_calls.clear()
+    assert not host.answers(LARGE)
+    assert "proxy_call_foreign_function" not in host.host_calls
+
+
+def test_small_requests_are_not_refused_for_what_large_ones_took(host: SlowHost) -> None:
+    """Large ones are a client's choice: it is not to break the route for others."""
+    assert host.answers(LARGE, 5000)
+    assert all(host.answers(SMALL, 1.9) for _ in range(300))
+
+
+def test_small_requests_that_take_long_are_refused_in_their_turn(host: SlowHost) -> None:
+    assert sum(host.answers(SMALL, 25) for _ in range(200)) < 50
+    assert host.answers(LARGE)
+    host.tick(10_000)
+    assert host.answers(SMALL)
+
+
+def test_an_interruption_now_and_then_is_not_held_against_anybody(host: SlowHost) -> None:
+    """The clock goes on while the worker has no processor.
+
+    50 ms once a second, in a request that costs nothing.
+    """
+    for _ in range(60):
+        assert host.answers(SMALL, 50)
+        assert all(host.answers(SMALL, 0.1) for _ in range(9))
+        host.tick(1000)
+
+
+def test_a_large_request_is_refused_as_soon_as_its_expressions_have_taken_too_long(program: Program) -> None:
+    host = SlowHost(program)
+    conditions = [{"expression": f"request.path != '/{number}'"} for number in range(20)]
+    configure(host, configuration(rule(action(limit(when=conditions)))))
+    assert host.answers(SMALL, 20)
+    host.host_calls.clear()
+    assert not host.answers(LARGE, 20)
+    assert host.host_calls.count("proxy_call_foreign_function") == 3
+
+
+def test_another_configuration_pays_no_debt(host: SlowHost) -> None:
+    assert host.answers(LARGE, 300)
+    configure(host, policies())
+    assert not host.answers(LARGE)
+    host.delete_root(host.root)
+    host.root = host.create_root()
+    configure(host, policies())
+    assert not host.answers(LARGE)
+
+
+def test_it_is_told_once_in_a_minute_whose_expressions_take_too_much(host: SlowHost) -> None:
+    def told() -> list[str]:
+        return [text for level, text in host.logs if level == "warn" and '"hostile"' in text]
+
+    assert host.answers(LARGE, 3000)
+    for _ in range(10):
+        assert not host.answers(LARGE)
+    (line,) = told()
+    assert "have taken too much of this worker's time" in line
+    host.tick(61_000)
+    assert not host.answers(LARGE)
+    assert len(told()) == 2
+
+
+def test_however_many_tenants_there_are_the_accounts_have_an_end(program: Program) -> None:
+    host = SlowHost(program)
+
+    def of(number: int) -> dict[str, Any]:
+        expression = {"expression": "request.method == 'GET'"}
+        path = {"type": "exact", "value": f"/{number}"}
+        return rule(action(limit(when=[expression]), scope=f"t{number}/route"), path=path)
+
+    configure(host, configuration(*map(of, range(1500))))
+    for number in range(1500):
+        assert host.answers(request(f"/{number}"), 2.1)
+    # Those of before have paid by now.
+    assert host.answers(request("/1499", x="a" * 5000), 300)
+    assert not host.answers(request("/1499", x="a" * 5000))

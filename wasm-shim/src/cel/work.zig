@@ -1,0 +1,86 @@
+//! What an evaluation may still take: steps, and bytes of memory. Who has taken all of it ends, whatever else an expression says.
+
+const std = @import("std");
+const Allocator = std.mem.Allocator;
+
+pub const Spent = error{
+    OutOfMemory,
+    /// All steps or all bytes are taken.
+    TooMuch,
+};
+
+pub const Work = struct {
+    /// An arena's: nothing is given back one by one.
+    allocator: Allocator,
+    steps: usize,
+    bytes: usize,
+
+    pub fn take(work: *Work, steps: usize) Spent!void {
+        if (steps > work.steps) return error.TooMuch;
+        work.steps -= steps;
+    }
+
+    /// So many bytes are looked at or copied.
+    pub fn over(work: *Work, length: usize) Spent!void {
+        return work.take(length / bytes_per_step);
+    }
+
+    pub fn allocate(work: *Work, comptime Item: type, count: usize) Spent![]Item {
+        const size = std.math.mul(usize, count, @sizeOf(Item)) catch return error.TooMuch;
+        if (size == 0) return &.{};
+        if (size > work.bytes) return error.TooMuch;
+        work.bytes -= size;
+        try work.over(size);
+        return work.allocator.alloc(Item, count);
+    }
+
+    pub fn create(work: *Work, comptime Item: type, value: Item) Spent!*Item {
+        const items = try work.allocate(Item, 1);
+        items[0] = value;
+        return &items[0];
+    }
+};
+
+const bytes_per_step = 32;
+
+/// A list that grows, on the account of an evaluation.
+pub fn Growing(comptime Item: type) type {
+    return struct {
+        items: []Item = &.{},
+        capacity: usize = 0,
+
+        pub fn append(growing: *@This(), work: *Work, item: Item) Spent!void {
+            const length = growing.items.len;
+            if (length == growing.capacity) try growing.grow(work, @max(4, 2 * length));
+            growing.items = growing.items.ptr[0 .. length + 1];
+            growing.items[length] = item;
+        }
+
+        pub fn appendSlice(growing: *@This(), work: *Work, items: []const Item) Spent!void {
+            const length = growing.items.len;
+            if (items.len > growing.capacity - length) try growing.grow(work, @max(length + items.len, 2 * length));
+            growing.items = growing.items.ptr[0 .. length + items.len];
+            @memcpy(growing.items[length..], items);
+            try work.over(items.len * @sizeOf(Item));
+        }
+
+        fn grow(growing: *@This(), work: *Work, capacity: usize) Spent!void {
+            const larger = try work.allocate(Item, capacity);
+            @memcpy(larger[0..growing.items.len], growing.items);
+            growing.items = larger[0..growing.items.len];
+            growing.capacity = capacity;
+        }
+    };
+}
+
+test "what is taken is gone, and no more than all of it" {
+    var arena: std.heap.ArenaAllocator = .init(std.testing.allocator);
+    defer arena.deinit();
+    var work: Work = .{ .allocator = arena.allocator(), .steps = 10, .bytes = 100 };
+    try work.take(10);
+    try std.testing.expectError(error.TooMuch, work.take(1));
+    work.steps = 100;
+    _ = try work.allocate(u64, 12);
+    try std.testing.expectError(error.TooMuch, work.allocate(u64, 1));
+    try std.testing.expectError(error.TooMuch, work.allocate(u64, std.math.maxInt(usize)));
+}

@@ -1,0 +1,18 @@
+//! The tests beside the code of the parts that need no host.
+
+comptime {
+    _ = @import("authority.zig");
+    _ = @import("cel/conversion.zig");
+    _ = @import("cel/moment.zig");
+    _ = @import("cel/pattern.zig");
+    _ = @import("cel/query.zig");
+    _ = @import("cel/reader.zig");
+    _ = @import("cel/work.zig");
+    _ = @import("glob.zig");
+    _ = @import("json.zig");
+    _ = @import("official/evaluator.zig");
+    _ = @import("pack.zig");
+    _ = @import("protobuf.zig");
+    _ = @import("ratelimit.zig");
+    _ = @import("tree.zig");
+}
