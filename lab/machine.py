@@ -107,7 +107,8 @@ def install(missing: dict[str, str]) -> None:
     """
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update"], [*_install(missing), "--yes"]):
-        subprocess.run([command[0], "--quiet", "--quiet", *command[1:]], check=True, env=environment)
+        quiet = ["--quiet", "--quiet", "--option=Acquire::Retries=5"]
+        subprocess.run([command[0], *quiet, *command[1:]], check=True, env=environment)
 
 
 def _install(missing: dict[str, str]) -> list[str]:

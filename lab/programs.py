@@ -7,6 +7,7 @@ without Go code of our own.
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +23,12 @@ from lab.progress import say
 
 _COMPILE = ("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly")
 _SPEAK_EVERY = 30.0  # seconds
+# What the go tool says when a download broke off; it does not try again by itself.
+_BROKEN_OFF = re.compile(
+    r"dial tcp|unexpected EOF|[Tt]imeout|connection reset|TLS handshake|50[0234] |429 Too Many"
+)
+_ATTEMPTS = 4
+_PAUSE = 5.0  # seconds, longer each time
 
 
 class BuildError(Exception):
@@ -186,7 +193,20 @@ def _toolchain() -> str:
 
 
 def _go(command: Sequence[str], folder: Path) -> str:
-    """Run the go tool, politely, and return what it printed; says now and then how far it is."""
+    """Run the go tool, politely, and return what it printed; again if a download broke off."""
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return _go_once(command, folder)
+        except BuildError as error:
+            if not _BROKEN_OFF.search(str(error)):
+                raise
+            say(f"a download broke off; once more in {_PAUSE * attempt:.0f} s ({str(error).strip()[-300:]})")
+            time.sleep(_PAUSE * attempt)
+    return _go_once(command, folder)
+
+
+def _go_once(command: Sequence[str], folder: Path) -> str:
+    """Run the go tool once; says now and then how far it is."""
     go = machine.find_go()
     if go is None:
         raise BuildError("go is not installed: see https://go.dev/dl/")
