@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]
@@ -18,6 +17,7 @@ from kuadrant.ratelimit.limits import WorkError
 from kuadrant.ratelimit.question import MOST_ENTRIES, InvalidRequestError, domain_of
 from kuadrant.ratelimit.store_queue import Gate
 from kuadrant.ratelimit.turns import MOST_WAITING, BusyError, Turns
+from tests.effort import calls
 
 from .asking import KEY, REQUEST, RESPONSE, asking, code, limit
 
@@ -71,16 +71,11 @@ def test_each_variable_and_each_list_of_values_is_looked_at_once_for_all_rates_a
     assert len({id(ask.values) for ask in asks}) == 1
 
 
-def test_a_large_policy_costs_less_than_a_millisecond_a_call() -> None:
+def test_a_call_of_a_large_policy_costs_some_steps_for_each_of_its_limits() -> None:
+    """It took 0.17 s when each of its 364 limits looked at each of the 24 counters."""
     service = RateLimitService(large_policy())
-    seconds = []
-    for user in range(200):
-        request = large_request(user)
-        began = time.thread_time()
-        code(service, request)
-        seconds.append(time.thread_time() - began)
-    # The best of many: what is slower is the machine.
-    assert min(seconds) < 0.001
+    request = large_request(1)
+    assert calls(lambda: code(service, request)) < 364 * 15
 
 
 @pytest.mark.slow

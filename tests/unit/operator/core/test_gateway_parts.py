@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import string
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.times import TAKE_SECONDS
 from kuadrant.operator.core.world import World
 from kuadrant.operator.statuses.ratelimit_policy_status import PolicyStatuses
+from tests.effort import calls
 from tests.unit.operator.example import GATEWAY, KEY, limitador, objects
 from tests.unit.operator.known import known, module
 from tests.unit.operator.outcomes import of, outcome
@@ -213,6 +213,4 @@ def test_a_decision_takes_no_longer_for_it() -> None:
     world = msgspec.structs.replace(
         cluster.world, objects=objects(yaml.safe_dump_all([*many, *HONEST_ROUTES]))
     )
-    started = time.process_time()
-    cluster.decider.decide(world, KNOWN)
-    assert time.process_time() - started < 4
+    assert calls(lambda: cluster.decider.decide(world, KNOWN)) < 2_000_000  # some tenths of a second
