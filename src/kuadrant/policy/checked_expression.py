@@ -22,7 +22,14 @@ _PACKAGE = "kuadrant.expression"
 # What is looked at of a checked expression (cel-spec, checked.proto and syntax.proto), by number and type;
 # `*` is a list. Whatever is not named here stays as it is.
 _MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
-    "Checked": {"types": (3, "*Typed"), "expression": (4, "Expression"), "source": (5, "Source")},
+    "Checked": {
+        "references": (2, "*Referenced"),
+        "types": (3, "*Typed"),
+        "expression": (4, "Expression"),
+        "source": (5, "Source"),
+    },
+    "Referenced": {"id": (1, "int"), "reference": (2, "Reference")},
+    "Reference": {"name": (1, "text"), "overloads": (3, "*text")},
     "Typed": {"id": (1, "int"), "type": (2, "Type")},
     "Type": {
         "null": (2, "int"),

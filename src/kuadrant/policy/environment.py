@@ -12,7 +12,7 @@ from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from google.protobuf.descriptor_pool import DescriptorPool
 
@@ -20,8 +20,12 @@ NOT_EVALUATED: Final = frozenset({"format"})
 """Functions of the strings extension that are not there."""
 
 
-def environment(variables: Mapping[str, cel.Type], pool: DescriptorPool | None = None) -> cel.Env:
-    """An environment of the whole language with these variables."""
+def environment(
+    variables: Mapping[str, cel.Type],
+    pool: DescriptorPool | None = None,
+    more: Sequence[cel.CelExtension] = (),
+) -> cel.Env:
+    """An environment of the whole language with these variables, and with the functions of ``more``."""
     return cel.NewEnv(
         descriptor_pool=pool,
         variables=variables,
@@ -30,6 +34,7 @@ def environment(variables: Mapping[str, cel.Type], pool: DescriptorPool | None =
             ext_optional.ExtOptional(),
             ext_bindings.ExtBindings(),
             _kuadrant(),
+            *more,
         ],
     )
 

@@ -75,7 +75,7 @@ def _compiled(expression: str) -> cel.Expression:
         compiled = untyped().compile(expression)
     except RuntimeError as error:
         raise EvaluationError(str(error)) from None
-    return untyped().deserialize(in_lower_case(compiled.serialize()))
+    return in_lower_case(compiled)
 
 
 def _evaluate(expression: cel.Expression, data: dict[str, object]) -> object:

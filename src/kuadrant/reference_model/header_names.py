@@ -5,36 +5,70 @@ The gateway finds a header in whatever case an expression names it, and lists it
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, Final
+
+from cel_expr_python import cel
 
 from kuadrant.policy.checked_expression import kind, parts, read, written
+from kuadrant.policy.environment import UNTYPED, environment
+
+_LOWERED: Final = "@headerName"
+"""Nobody can write this name in an expression."""
 
 
-def in_lower_case(expression: bytes) -> bytes:
-    """Return a checked expression, serialized, that names headers in lower case.
+def in_lower_case(expression: cel.Expression) -> cel.Expression:
+    """Return a checked expression that names headers in lower case.
 
     A name that is only known with a request is put in lower case then.
     """
-    checked = read(expression)
-    for one in [*parts(checked.expression)]:
-        _lower(one)
-    return written(checked)
+    checked = read(expression.serialize())
+    # The innermost first: what is around it takes a copy of it.
+    for one in reversed([*parts(checked.expression)]):
+        _lower(one, checked)
+    return _language().deserialize(written(checked))
 
 
-def _lower(expression: Any) -> None:
+@cache
+def _language() -> cel.Env:
+    lowered = cel.Overload("header_name", cel.Type.DYN, [cel.Type.DYN], impl=_header_name)
+    return environment(
+        UNTYPED, more=[cel.CelExtension("header names", [cel.FunctionDecl(_LOWERED, [lowered])])]
+    )
+
+
+def _header_name(name: object) -> object:
+    return _lower_ascii(name) if isinstance(name, str) else name
+
+
+def _lower_ascii(name: str) -> str:
+    # Only ASCII, as gateways do it: the Kelvin sign is no `k`.
+    return name.encode().lower().decode()
+
+
+def _lower(expression: Any, checked: Any) -> None:
     if _is_headers(expression.select.operand):
-        expression.select.field = expression.select.field.lower()
+        expression.select.field = _lower_ascii(expression.select.field)
     match expression.call.function, [*expression.call.arguments]:
         case ("_[_]" | "_[?_]" | "_?._", [headers, name]) | ("@in", [name, headers]) if _is_headers(headers):
             if name.constant.text:
-                name.constant.text = name.constant.text.lower()
+                name.constant.text = _lower_ascii(name.constant.text)
             elif kind(name) != "constant":
-                given = type(name)()
-                given.CopyFrom(name)
-                name.Clear()
-                name.id = given.id
-                name.call.function = "lowerAscii"
-                name.call.target.CopyFrom(given)
+                _lower_with_the_request(name, checked)
+
+
+def _lower_with_the_request(name: Any, checked: Any) -> None:
+    given = type(name)()
+    given.CopyFrom(name)
+    name.Clear()
+    name.id = 1 + max((place.id for place in checked.source.positions), default=0)
+    name.call.function = _LOWERED
+    name.call.arguments.add().CopyFrom(given)
+    # The engine finds what a call is by its number: with that of another it fails, or calls something else.
+    checked.source.positions.add(id=name.id)
+    entry = checked.references.add(id=name.id)
+    entry.reference.name = _LOWERED
+    entry.reference.overloads.append("header_name")
 
 
 def _is_headers(expression: Any) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LANGUAGE = untyped()
 ERROR = "an error"
 UNREADABLE = "a value with an optional in it, which Python does not get to see"
+ENDED = "Google's evaluation ended as a whole, though an error of a part is a value that `||` may make good"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -48,16 +49,15 @@ def attributes(request: Request) -> dict[tuple[str, ...], Any]:
 def compiled(expression: str, *, fold: bool) -> tuple[cel.Expression, bytes]:
     """An expression as both have it."""
     checked = LANGUAGE.compile(expression)
-    lowered = LANGUAGE.deserialize(in_lower_case(checked.serialize()))
-    return lowered, compiler.predicate(read(checked.serialize()), fold=fold)
+    return in_lower_case(checked), compiler.predicate(read(checked.serialize()), fold=fold)
 
 
 def of_google(expression: cel.Expression, activation: Mapping[str, Any]) -> Any:
     """The value by Google's CEL."""
     try:
         result = expression.eval(data=dict(activation))
-    except RuntimeError:
-        return ERROR
+    except RuntimeError as error:
+        return ENDED if "duplicate key in map" in str(error) else ERROR
     if result.type() == cel.Type.ERROR:
         return ERROR
     try:

@@ -11,6 +11,7 @@ const Work = work_.Work;
 pub fn toInt(of: Value) Value {
     return switch (of) {
         .int => of,
+        .bool => |holds| .{ .int = @intFromBool(holds) },
         .uint => |number| .{ .int = std.math.cast(i64, number) orelse return .fail(.overflow) },
         .double => |number| if (number > -0x1p63 and number < 0x1p63) .{ .int = @intFromFloat(number) } else .fail(.overflow),
         .string => |text| .{ .int = parse(i64, text) orelse return .fail(.no_conversion) },
