@@ -1,7 +1,7 @@
 //! Expressions in CEL, compiled and evaluated by the host. They can be evaluated while it shows the request's headers, not later.
 
 const std = @import("std");
-const account = @import("account.zig");
+const account = @import("tenant_account.zig");
 const clock = @import("clock.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");

@@ -7,7 +7,7 @@ const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const stream = @import("stream.zig");
 const table = @import("table.zig");
-const calls = @import("waiting.zig");
+const calls = @import("call_retries.zig");
 
 /// The configuration of each root context, `null` until it has a good one.
 var roots: std.array_hash_map.Auto(u32, ?*front.Configuration) = .empty;

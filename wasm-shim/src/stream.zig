@@ -9,7 +9,7 @@ const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
-const waiting = @import("waiting.zig");
+const waiting = @import("call_retries.zig");
 
 /// What the host does next with the request.
 pub const Action = enum(u32) { proceed = 0, pause = 1 };

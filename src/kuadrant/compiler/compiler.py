@@ -12,8 +12,8 @@ from kuadrant.api.limitador import Limit
 from kuadrant.compiler.gateway_table import GatewayTable, Replacement
 from kuadrant.compiler.limit_table import LimitTable
 from kuadrant.compiler.listener_conflicts import listener_problems
+from kuadrant.compiler.path_counts import PathTable
 from kuadrant.compiler.policy_facts import PolicyFacts, policy_facts
-from kuadrant.compiler.policy_paths import PathTable
 from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.compiler.routes import RouteTable, gateways_of

@@ -16,7 +16,7 @@ from kuadrant.policy.policy_attachment import Acceptance
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from kuadrant.compiler.policy_paths import Paths
+    from kuadrant.compiler.path_counts import Paths
     from kuadrant.policy.checks import CheckedPolicy
 
 

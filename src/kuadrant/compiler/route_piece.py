@@ -16,7 +16,7 @@ from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
 from kuadrant.policy.identifiers import action_set_name, limit_identifier
 from kuadrant.policy.match_precedence import Place, PrecedenceKey, precedence
-from kuadrant.policy.merge import EffectiveLimit, merge
+from kuadrant.policy.policy_precedence import EffectiveLimit, merge
 from kuadrant.policy.selectors import selects
 from kuadrant.policy.service_limits import service_limits
 

@@ -169,7 +169,7 @@ class Provider(Protocol):
         ``observed`` is from :meth:`observe`. No object is larger than ``gateways.size`` allows.
         """
 
-    def router_order(self, rule: RuleProgram, /) -> Any:
+    def match_precedence(self, rule: RuleProgram, /) -> Any:
         """Return a sort key, by which the provider's routers order the rules of a host name.
 
         Those with equal keys stay in the order of ``GatewayProgram``.

@@ -20,7 +20,7 @@ from kuadrant.operator.field_watch import watch_fields
 from kuadrant.operator.known_facts import KnownFacts
 from kuadrant.operator.modules.module_supply import ModuleSupply
 from kuadrant.operator.push.pushing import Pushing
-from kuadrant.operator.rate_limit_watch import RateLimitWatch
+from kuadrant.operator.rate_limit_readiness import RateLimitWatch
 from kuadrant.operator.reconcile.reconciler import Reconciler
 from kuadrant.operator.secrets.caller_key_watch import CallerKeyWatch
 from kuadrant.tasks import PartEndedError, lasting

@@ -10,6 +10,7 @@ from kuadrant.api.limit_validity import problems
 from kuadrant.api.nodes import quoted
 from kuadrant.api.problem import Path, spelled
 from kuadrant.policy.attributes import may_have_value, selector_path
+from kuadrant.policy.budget_check import counts, over_budget, with_bytes, with_costs
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
 from kuadrant.policy.cel import (
     ExpressionError,
@@ -26,7 +27,6 @@ from kuadrant.policy.condition import (
 from kuadrant.policy.header_guards import unguarded
 from kuadrant.policy.model import Policy, PolicyLimit, Problem
 from kuadrant.policy.service_limits import service_limits
-from kuadrant.policy.usage import counts, over_budget, with_bytes, with_costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kuadrant.ratelimit.sparingly import Sparingly
+from kuadrant.ratelimit.log_pace import LogPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,7 +103,7 @@ class Door:
         # held.
         self._known: dict[tuple[int, int], tuple[int, int, int, int]] = {}
         self._numbers = 0
-        self._sparingly = Sparingly()
+        self._sparingly = LogPace()
         self._closed = closed
 
     async def run(self) -> None:

@@ -26,7 +26,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from kuadrant.ratelimit.counters import Standing
-from kuadrant.ratelimit.sparingly import Sparingly
+from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.store_address import AddressError, parse
 from kuadrant.ratelimit.store_queue import Gate
 from kuadrant.tasks import keep
@@ -108,7 +108,7 @@ class RedisStore:
         self._redis = Redis(connection_pool=pool)
         self._script = self._redis.register_script(_SCRIPT)
         self._recovering: asyncio.Task[None] | None = None
-        self._sparingly = Sparingly()
+        self._sparingly = LogPace()
         self.problem: str | None = None
         """Why the store cannot be asked; None as far as is known that it can."""
 

@@ -25,12 +25,12 @@ from kuadrant.ratelimit.limits import (
     compile_namespaces,
     hold_namespaces,
 )
+from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
 from kuadrant.ratelimit.shares import tenant_of
-from kuadrant.ratelimit.sparingly import Sparingly
 from kuadrant.ratelimit.turns import Turns
-from kuadrant.ratelimit.unknown import UnknownLimitError, UnknownLimits
+from kuadrant.ratelimit.unknown_limits import UnknownLimitError, UnknownLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from kuadrant.ratelimit.counters import Ask, Standing
     from kuadrant.ratelimit.limits import CompiledLimits, HeldNamespace
     from kuadrant.ratelimit.redis_store import RedisStore
-    from kuadrant.ratelimit.unknown import UnknownLimit
+    from kuadrant.ratelimit.unknown_limits import UnknownLimit
 
 SERVICE = "envoy.service.ratelimit.v3.RateLimitService"
 
@@ -89,8 +89,8 @@ class RateLimitService:
         self._counters = Counters(counter_bytes)
         self._turns = Turns()
         self._unknown = UnknownLimits()
-        self._sparingly = Sparingly()
-        self._sparingly_of_defects = Sparingly()
+        self._sparingly = LogPace()
+        self._sparingly_of_defects = LogPace()
         self._metrics = Metrics(self._counters, self._turns, self.callers, limit_names=limit_names)
         self._namespaces: dict[str, HeldNamespace] = {}
         self._tenants: dict[bytes, str] = {}

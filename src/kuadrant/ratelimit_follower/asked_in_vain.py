@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kuadrant.ratelimit import RateLimitService
-    from kuadrant.ratelimit.unknown import UnknownLimit
+    from kuadrant.ratelimit.unknown_limits import UnknownLimit
 
 LOOK_SECONDS = 1.0
 """How often it is looked for."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kuadrant.api.limitador import LeftOut, Limitador, LimitadorService
-    from kuadrant.ratelimit.unknown import UnknownLimit
+    from kuadrant.ratelimit.unknown_limits import UnknownLimit
 
 MANAGER: Final = "kuadrant-ratelimit"
 """The field manager of the status."""

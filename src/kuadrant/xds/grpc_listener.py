@@ -11,8 +11,8 @@ from kuadrant.xds.wire import address_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.xds.address_admission import Door
     from kuadrant.xds.certificate import Credentials
+    from kuadrant.xds.stranger_admission import Door
 
 
 class AddressError(Exception):

@@ -10,13 +10,13 @@ import grpc  # type: ignore[import-untyped]
 from msgspec import Struct
 
 from kuadrant.xds import notes
-from kuadrant.xds.address_admission import Door
 from kuadrant.xds.discovery_stream import Refusal, Stream, StreamStatus
 from kuadrant.xds.grpc_listener import GrpcListener
 from kuadrant.xds.grpc_options import options
 from kuadrant.xds.peer import Admission, Denial, Identity, Peer, everyone, nobody
 from kuadrant.xds.peer_bounds import Limits
 from kuadrant.xds.snapshot import EMPTY, EXTENSION, Snapshot
+from kuadrant.xds.stranger_admission import Door
 from kuadrant.xds.stream_life import End, Session
 from kuadrant.xds.stream_quota import StreamQuota
 from kuadrant.xds.wire import InvalidRequestError, read_request, to_bytes, token_of

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from kuadrant.api.limit_validity import MOST_EXPRESSIONS, problems
 from kuadrant.api.limitador import Limit
 from kuadrant.ratelimit import InvalidLimitsError, RateLimitService
-from kuadrant.ratelimit.unknown import UnknownLimitError
+from kuadrant.ratelimit.unknown_limits import UnknownLimitError
 
 from .asking import KEY, asking, code, limit
 

@@ -15,7 +15,7 @@ from kuadrant.envoy_api import message
 from kuadrant.ratelimit import InvalidLimitsError, RateLimitService
 from kuadrant.ratelimit import limits as limits_module
 from kuadrant.ratelimit.question import InvalidRequestError, Questions
-from kuadrant.ratelimit.unknown import UnknownLimitError
+from kuadrant.ratelimit.unknown_limits import UnknownLimitError
 
 REQUEST: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
 RESPONSE: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")

@@ -17,7 +17,7 @@ from kuadrant.policy.identifiers import limit_condition, limit_identifier
 from kuadrant.ratelimit import RateLimitService, make_server
 from kuadrant.ratelimit.question import InvalidRequestError
 from kuadrant.ratelimit.service import SERVICE
-from kuadrant.ratelimit.unknown import MOST, REMEMBERED_SECONDS, UnknownLimitError
+from kuadrant.ratelimit.unknown_limits import MOST, REMEMBERED_SECONDS, UnknownLimitError
 
 from .asking import KEY, REQUEST, Clock, asking, code, limit
 

@@ -10,7 +10,7 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
-from kuadrant.ratelimit import unknown
+from kuadrant.ratelimit import unknown_limits
 from kuadrant.ratelimit_follower import asked_in_vain
 from kuadrant.ratelimit_follower.status import KNOWN, VALID
 
@@ -111,7 +111,7 @@ async def test_a_limit_that_is_asked_for_and_not_held_is_told_for_a_while(
 ) -> None:
     monkeypatch.setattr(asked_in_vain, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(asked_in_vain, "HOLD_SECONDS", 0.05)
-    monkeypatch.setattr(unknown, "REMEMBERED_SECONDS", 0.5)
+    monkeypatch.setattr(unknown_limits, "REMEMBERED_SECONDS", 0.5)
     api.put(ours(3, "limit.held__00000000"))
     replica = await start()
     await until(lambda: api.condition(KNOWN).get("status") == "True")

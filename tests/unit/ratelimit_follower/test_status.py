@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuadrant.api.limitador import LeftOut, Limitador
-from kuadrant.ratelimit.unknown import UnknownLimit
+from kuadrant.ratelimit.unknown_limits import UnknownLimit
 from kuadrant.ratelimit_follower.status import KNOWN, VALID, owner, wanted_status
 from tests.unit.ratelimit_follower.facts import NOW, SERVICE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# What Envoy 1.40 says (tests/e2e/wasm_shim/test_waiting.py sees the most frequent of them).
+# What Envoy 1.40 says (tests/e2e/wasm_shim/test_call_retries.py sees the most frequent of them).
 RESET = "upstream connect error or disconnect/reset before headers. reset reason: "
 
 NOT_SENT = [

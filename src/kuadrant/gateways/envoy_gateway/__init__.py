@@ -12,8 +12,8 @@ from kuadrant.gateways.envoy_gateway.gateway_objects import (
     gateway_objects,
     patch_policy_name,
 )
+from kuadrant.gateways.envoy_gateway.match_precedence import match_precedence
 from kuadrant.gateways.envoy_gateway.observation import Observation, module_of, observation
-from kuadrant.gateways.envoy_gateway.router_order import router_order
 from kuadrant.gateways.provider import ObjectKind
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ __all__ = [
     "gateway_objects",
     "http3_policy_name",
     "is_needed",
+    "match_precedence",
     "module_of",
     "observation",
     "observe",
     "owner",
     "patch_policy_name",
     "push_policy_name",
-    "router_order",
     "standing",
 ]
 

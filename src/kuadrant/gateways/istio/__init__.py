@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.gateways.istio.asking_filter import push_filter_name
 from kuadrant.gateways.istio.gateway_objects import envoy_filter_name, gateway_objects, wasm_plugin_name
+from kuadrant.gateways.istio.match_precedence import match_precedence
 from kuadrant.gateways.istio.ownership import is_needed, owner
-from kuadrant.gateways.istio.router_order import router_order
 from kuadrant.gateways.istio.selection import GATEWAY_NAME, TOKEN, NotSelectable, Selection, selection
 from kuadrant.gateways.provider import ObjectKind, ObjectVerdict
 
@@ -30,11 +30,11 @@ __all__ = [
     "envoy_filter_name",
     "gateway_objects",
     "is_needed",
+    "match_precedence",
     "module_of",
     "observe",
     "owner",
     "push_filter_name",
-    "router_order",
     "selection",
     "standing",
     "wasm_plugin_name",

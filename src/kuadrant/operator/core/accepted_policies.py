@@ -5,7 +5,7 @@ It is the stored one if that is accepted, or else the last one that was.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -18,24 +18,18 @@ from kuadrant.incremental import Last, are, kept
 from kuadrant.operator.core import stored_policy as policies
 from kuadrant.operator.core.edit_pace import TOO_FAST, EditPace
 from kuadrant.operator.core.kinds import StoredPolicy
+from kuadrant.operator.core.namespace_budgets import Asking, share_out
 from kuadrant.operator.core.world import Standing
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
 from kuadrant.policy.checks import check
 from kuadrant.policy.conversion import to_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from kuadrant.api.objects import Objects
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.world import World
-
-
-_CROWDED: Final = (
-    "gateways may still ask for too many limits that policies of namespace {} had before: "
-    "edits are taken again when some of these are gone, "
-    "about half a minute after gateways have what was edited last"
-)
 
 
 class _Form(Struct, frozen=True, gc=False):
@@ -223,65 +217,19 @@ class AcceptedPolicies:
         return None
 
     def _share_out(self, namespace: str) -> Usage:
-        """Decide which forms of a namespace are in effect; return what they ask for together.
-
-        What is in effect stays. What is new gets what is left, the oldest policies first.
-        """
-        own = [(key, one) for key, one in self._judged.items() if key[0] == namespace]
-        own.sort(key=lambda item: (item[1].stored.metadata.creation_timestamp or "", item[0]))
-        used = _sum(one.held.usage for _, one in own if one.held is not None and not one.remembered)
-        held = {key: one.held for key, one in own}
-        for key, one in own:
-            if one.remembered and one.held is not None:
-                used, held[key] = self._fitted(used, Usage(), one.held, None)
-        for key, one in own:
-            self._excess.pop(key, None)
-            former = held[key]
-            if one.wanted is not None and one.wanted is not former:
-                asked = Usage() if former is None else former.usage
-                if namespace in self._crowded:
-                    self._excess[key] = _CROWDED.format(namespace)
-                else:
-                    used, held[key] = self._fitted(used, asked, one.wanted, former)
-                    if held[key] is former:
-                        self._excess[key] = self._told(namespace, used, asked, one.wanted.usage)
-            self._judged[key] = replace(one, held=held[key], remembered=False)
-        for key in [key for key in self._excess if key not in self._judged]:
-            del self._excess[key]
-        return used
-
-    def _fitted(
-        self, used: Usage, former: Usage, form: _Form, otherwise: _Form | None
-    ) -> tuple[Usage, _Form | None]:
-        """Give a form the room that there is; return what is used then, and which form is in effect.
-
-        Args:
-            used: what the namespace uses now.
-            former: what the form that goes asks for.
-            form: the new form.
-            otherwise: the form to keep if there is no room.
-        """
-        now = _exchanged(used, former, form.usage)
-        over = any(
-            asked > most and asked > before
-            for asked, before, most in (
-                (now.rates, used.rates, self._budgets.namespace_rates),
-                (now.bytes, used.bytes, self._budgets.namespace_bytes),
-            )
-        )
-        return (used, otherwise) if over else (now, form)
-
-    def _told(self, namespace: str, used: Usage, former: Usage, wanted: Usage) -> str:
-        now = _exchanged(used, former, wanted)
-        if now.rates > self._budgets.namespace_rates:
-            what, asked, most = "rates", now.rates, self._budgets.namespace_rates
-        else:
-            what, asked, most = "bytes of limits", now.bytes, self._budgets.namespace_bytes
-        name = f"namespace-{'rates' if what == 'rates' else 'bytes'}"
-        return (
-            f"with it the policies of namespace {namespace} ask for {asked} {what}; "
-            f"a namespace may have {most} ({name})"
-        )
+        """Decide which forms of a namespace are in effect; return what they ask for together."""
+        own = {key: one for key, one in self._judged.items() if key[0] == namespace}
+        asking = [
+            Asking(key, one.stored.metadata.creation_timestamp or "", one.held, one.wanted, one.remembered)
+            for key, one in own.items()
+        ]
+        shares = share_out(namespace, asking, self._budgets, crowded=namespace in self._crowded)
+        for key, one in own.items():
+            self._judged[key] = replace(one, held=shares.held[key], remembered=False)
+        self._excess = {
+            key: words for key, words in self._excess.items() if key[0] != namespace and key in self._judged
+        } | shares.excess
+        return shares.used
 
     def _standing(self, key: Key, one: _Judged, unreadable: str) -> Standing:
         held, problem = one.held, one.problem or self._excess.get(key, "")
@@ -335,15 +283,3 @@ def _size(judged: _Judged) -> int:
     if judged.wanted is None:
         return len(msgspec.json.encode(judged.stored.spec))
     return judged.wanted.usage.bytes + judged.wanted.usage.text
-
-
-def _sum(usages: Iterable[Usage]) -> Usage:
-    rates = size = 0
-    for one in usages:
-        rates += one.rates
-        size += one.bytes
-    return Usage(rates=rates, bytes=size)
-
-
-def _exchanged(used: Usage, former: Usage, now: Usage) -> Usage:
-    return Usage(rates=used.rates - former.rates + now.rates, bytes=used.bytes - former.bytes + now.bytes)

@@ -18,7 +18,7 @@ from kuadrant.operator.core.gateway_decider import GatewayDecider
 from kuadrant.operator.core.gateway_tokens import Keys, marked
 from kuadrant.operator.core.held_limits import NOTHING, HeldLimits, HeldLimitsTracker
 from kuadrant.operator.core.installation import oldest, service_address
-from kuadrant.operator.core.router_order import InRouterOrder
+from kuadrant.operator.core.provider_match_precedence import InRouterOrder
 from kuadrant.status import Part
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.gateways.providers import PROVIDERS, provider_of
 from kuadrant.gateways.tables import tables
 from kuadrant.incremental import Last, kept
+from kuadrant.operator.core.configuration_shares import GatewayParts, Parted
 from kuadrant.operator.core.decision import GatewayDecision
-from kuadrant.operator.core.gateway_parts import GatewayParts, Parted
 from kuadrant.operator.core.gateway_tokens import ProvingSettings
 from kuadrant.operator.core.staged_program import Staged, Staging
 from kuadrant.status import Part

@@ -12,7 +12,7 @@ from kuadrant.incremental import are, kept
 from kuadrant.operator.core.arrivals import Arrivals
 from kuadrant.operator.core.times import BEHIND_SECONDS
 from kuadrant.operator.statuses.kuadrant_status import missing_dependencies
-from kuadrant.operator.statuses.limits_not_held import with_limits_not_held
+from kuadrant.operator.statuses.limits_not_held_status import with_limits_not_held
 from kuadrant.status import (
     ACKNOWLEDGED,
     WARNINGS,

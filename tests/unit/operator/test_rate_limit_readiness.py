@@ -12,7 +12,7 @@ from kuadrant.kube.kind import StoredObject
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import REACH_SECONDS
 from kuadrant.operator.known_facts import KnownFacts
-from kuadrant.operator.rate_limit_watch import RateLimitWatch
+from kuadrant.operator.rate_limit_readiness import RateLimitWatch
 from tests.unit.operator.known import known
 from tests.unit.operator.virtual_time import VirtualTimeLoop
 

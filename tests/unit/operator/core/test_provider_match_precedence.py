@@ -13,7 +13,7 @@ from kuadrant.api import documents
 from kuadrant.compiler import Compiler
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.gateways import envoy_gateway, istio
-from kuadrant.operator.core.router_order import InRouterOrder
+from kuadrant.operator.core.provider_match_precedence import InRouterOrder
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 
 if TYPE_CHECKING:
@@ -156,10 +156,10 @@ IN_ENVOY_GATEWAY = (
 def test_the_order_of_a_provider(provider: Provider, rules: tuple[RuleProgram, ...]) -> None:
     shuffled = list(rules)
     random.Random(1).shuffle(shuffled)
-    assert sorted(shuffled, key=provider.router_order) == list(rules)
+    assert sorted(shuffled, key=provider.match_precedence) == list(rules)
 
 
 @pytest.mark.parametrize("provider", [istio, envoy_gateway])
 def test_what_is_equal_to_a_provider_stays_as_gateway_api_orders_it(provider: Provider) -> None:
     rules = [_match(PREFIX), _match(PREFIX), _match(PREFIX)]
-    assert all(a is b for a, b in zip(sorted(rules, key=provider.router_order), rules, strict=True))
+    assert all(a is b for a, b in zip(sorted(rules, key=provider.match_precedence), rules, strict=True))

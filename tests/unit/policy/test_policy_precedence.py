@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuadrant.policy.merge import EffectivePolicy, merge
 from kuadrant.policy.model import Policy, PolicyLimit, Target
+from kuadrant.policy.policy_precedence import EffectivePolicy, merge
 
 Block = Literal["defaults", "overrides"]
 Strategy = Literal["atomic", "merge"]

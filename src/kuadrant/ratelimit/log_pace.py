@@ -7,7 +7,7 @@ from typing import Final
 SECONDS: Final = 60.0
 
 
-class Sparingly:
+class LogPace:
     """Lets one through for each subject in ``SECONDS``, and ``most`` in all.
 
     It remembers no more subjects than that.

@@ -11,7 +11,7 @@ _PATHS: Final = {"exact": 0, "prefix": 1, "regex": 2}
 _WITHOUT_PATH: Final = 3
 
 
-def router_order(rule: RuleProgram) -> tuple[int, int]:
+def match_precedence(rule: RuleProgram) -> tuple[int, int]:
     """Return a sort key: regular expressions go last; equal ones stay as Gateway API orders them."""
     path = rule.match.path
     return (_WITHOUT_PATH, 0) if path is None else (_PATHS[path.type], -len(path.value.encode()))

@@ -80,7 +80,7 @@ def _by(provider: Provider) -> Callable[[HostProgram], HostProgram | None]:
     """
 
     def in_order(host: HostProgram) -> HostProgram | None:
-        rules = tuple(sorted(host.rules, key=provider.router_order))
+        rules = tuple(sorted(host.rules, key=provider.match_precedence))
         return None if are(host.rules, rules) else structs.replace(host, rules=rules)
 
     return in_order

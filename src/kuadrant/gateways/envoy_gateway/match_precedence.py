@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _PATHS: Final = {"exact": 0, "regex": 1, "prefix": 2}
 
 
-def router_order(rule: RuleProgram) -> tuple[int, int, int, int, int, int]:
+def match_precedence(rule: RuleProgram) -> tuple[int, int, int, int, int, int]:
     """Return a sort key; rules with equal keys stay as Gateway API orders them.
 
     The prefix of every path is as good as none. A method counts as one more header with an exact value. Of as

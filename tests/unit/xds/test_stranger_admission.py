@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from kuadrant.xds.address_admission import Door
 from kuadrant.xds.peer_bounds import Limits, Rate
+from kuadrant.xds.stranger_admission import Door
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
