@@ -32,7 +32,8 @@ def translate(
     """
     with needs_envoy("kuadrant translate"):
         from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
-        from kuadrant.standalone.folder import FolderError, printable, read  # noqa: PLC0415
+        from kuadrant.standalone.folder import read  # noqa: PLC0415
+        from kuadrant.standalone.folder_walk import FolderError, printable  # noqa: PLC0415
         from kuadrant.standalone.plan import Mistakes, plan  # noqa: PLC0415
         from kuadrant.standalone.translate import surroundings, translated  # noqa: PLC0415
     module = current(modules)

@@ -13,6 +13,7 @@ from kuadrant.compiler import Compiler
 from kuadrant.dialects import UnknownDialectError, chosen
 from kuadrant.standalone import folder as folders
 from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
+from kuadrant.standalone.folder_walk import FolderError, printable
 from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
 from kuadrant.standalone.plan import Addresses, Mistakes, Plan, PlanSettings, plan
 from kuadrant.wasm import catalogue
@@ -81,8 +82,8 @@ class FolderFollower:
         """
         try:
             files = await folders.read_settled(self._folder, self._files)
-        except folders.FolderError as error:
-            log_mistakes((Problem(folders.printable(self._folder), 1, 1, "", "", str(error)),))
+        except FolderError as error:
+            log_mistakes((Problem(printable(self._folder), 1, 1, "", "", str(error)),))
             return
         try:
             served, surroundings = await asyncio.to_thread(self._modules)
@@ -92,8 +93,11 @@ class FolderFollower:
         if files == self._files and served == self._servers.modules:
             logger.info("the folder is again as it runs")
             return
-        emptied = {file.path: file for file in folders.emptied(self._files, files)}
-        wanted = await self.plan((emptied.get(file.path, file) for file in files), surroundings)
+        emptied = folders.emptied(self._folder, self._files, files)
+        wrong = {file.path for file in emptied}
+        wanted = await self.plan(
+            (*emptied, *(file for file in files if file.path not in wrong)), surroundings
+        )
         if isinstance(wanted, Mistakes):
             log_mistakes(wanted.problems)
             return

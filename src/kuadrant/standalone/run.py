@@ -15,10 +15,12 @@ from kuadrant.envoy_api import InvalidResourceError
 from kuadrant.gateways import envoy
 from kuadrant.process import set_by
 from kuadrant.ratelimit import InvalidLimitsError
-from kuadrant.standalone import folder as folders
 from kuadrant.standalone.announcements import NOT_APPLIED, print_mistakes
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
 from kuadrant.standalone.errors import StartError
+from kuadrant.standalone.folder import read_settled
+from kuadrant.standalone.folder_walk import FolderError, printable
+from kuadrant.standalone.folder_watch import changes
 from kuadrant.standalone.follow_folder import FolderFollower
 from kuadrant.standalone.plan import Mistakes, Plan
 from kuadrant.standalone.ports import listening, require_free
@@ -62,7 +64,7 @@ async def run(folder: Path, settings: RunSettings) -> int:
             with contextlib.suppress(asyncio.CancelledError):
                 return await serving
             return 0
-    except (StartError, EnvoyError, AddressError, folders.FolderError) as error:
+    except (StartError, EnvoyError, AddressError, FolderError) as error:
         print(f"kuadrant: {error}", file=sys.stderr)
         return 1
 
@@ -91,7 +93,7 @@ class Standalone:
         changed = self._changed
         if not settings.once:
             await self._watch(changed, stop)
-        files = await folders.read_settled(self._folder)
+        files = await read_settled(self._folder)
         surroundings = await self._servers.start(self._on_refusal)
         follower = FolderFollower(
             self._folder, settings, self._servers, files=files, surroundings=surroundings, look=changed.set
@@ -120,7 +122,7 @@ class Standalone:
             return  # reading it says so
 
         async def watch() -> None:
-            async for _ in folders.changes(self._folder, stop):
+            async for _ in changes(self._folder, stop):
                 changed.set()
             if not stop.is_set():
                 raise PartEndedError("the folder is not looked at any more")
@@ -186,9 +188,7 @@ class Standalone:
                 f"The module: http://{envoy.Address(settings.address, settings.wasm_port)}/kuadrant-wasm-shim"
             )
         following = (
-            ""
-            if settings.once
-            else f"Changes of {folders.printable(self._folder)} are live when they are saved. "
+            "" if settings.once else f"Changes of {printable(self._folder)} are live when they are saved. "
         )
         print(f"Ready. {following}Ctrl-C ends it.", flush=True)
 

@@ -1,20 +1,26 @@
-"""Reading the folder, and noticing what changed in it."""
+"""Reading the folder: all of it or a word, and nothing that is not meant."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import inspect
 import os
 import stat
 import sys
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from kuadrant.standalone import folder
+from kuadrant.standalone import folder, folder_walk
 from kuadrant.standalone.folder import File
+from kuadrant.standalone.folder_walk import FolderError
+from tests.unit.standalone.names import not_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_yaml_and_json_files_are_read_by_path_order_at_every_depth(tmp_path: Path) -> None:
@@ -40,10 +46,6 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     )
 
 
-def not_utf8(folder: Path, name: bytes) -> Path:
-    return Path(os.fsdecode(os.path.join(os.fsencode(folder), name)))  # noqa: PTH118 - a path of bytes
-
-
 def test_a_name_that_is_no_utf8_is_read_and_named_so_that_it_can_be_printed(tmp_path: Path) -> None:
     below = not_utf8(tmp_path, b"caf\xe9")
     below.mkdir()
@@ -51,7 +53,7 @@ def test_a_name_that_is_no_utf8_is_read_and_named_so_that_it_can_be_printed(tmp_
 
     (file,) = folder.read(tmp_path)
     assert file == File(r"caf\xe9/a\xff.yaml", "a")
-    with pytest.raises(folder.FolderError) as raised:
+    with pytest.raises(FolderError) as raised:
         folder.read(not_utf8(tmp_path, b"gone\xe9"))
     assert r"gone\xe9 does not exist" in str(raised.value)
     str(raised.value).encode()
@@ -76,10 +78,10 @@ def test_a_folder_beyond_its_bounds_says_which_files_are_not_read(
 
 
 def test_a_missing_folder_and_a_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(folder.FolderError, match="nowhere does not exist; give a folder with YAML files"):
+    with pytest.raises(FolderError, match="nowhere does not exist; give a folder with YAML files"):
         folder.read(tmp_path / "nowhere")
     (tmp_path / "file").touch()
-    with pytest.raises(folder.FolderError, match="file is not a folder"):
+    with pytest.raises(FolderError, match="file is not a folder"):
         folder.read(tmp_path / "file")
 
 
@@ -104,11 +106,11 @@ async def test_a_file_that_is_still_being_written_is_awaited(tmp_path: Path) -> 
     assert await reader == (File("a.yaml", "whole"),)
 
 
-def test_a_file_that_became_empty_is_an_error_and_a_removed_one_is_not() -> None:
+def test_a_file_that_became_empty_is_an_error_and_a_removed_one_is_not(tmp_path: Path) -> None:
     before = (File("a.yaml", "kind: X"), File("b.yaml", "kind: Y"), File("c.yaml", ""))
     after = (File("a.yaml", " \n"), File("c.yaml", ""), File("d.yaml", ""))
 
-    assert folder.emptied(before, after) == (
+    assert folder.emptied(tmp_path, before, after) == (
         File("a.yaml", error="has become empty; remove the file to remove its objects"),
     )
 
@@ -130,14 +132,14 @@ def test_a_folder_below_that_may_not_be_listed_is_an_error(
     (tmp_path / "a.yaml").write_text("a")
     scandir = os.scandir
 
-    def refuse(path: Path) -> object:  # root, whom these tests may run as, may list everything
-        if path.name == "closed":
+    def refuse(path: str) -> object:  # root, whom these tests may run as, may list everything
+        if path.endswith("closed"):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
 
-    with pytest.raises(folder.FolderError, match="closed cannot be listed: Permission denied"):
+    with pytest.raises(FolderError, match="closed cannot be listed: Permission denied"):
         folder.read(tmp_path)
 
 
@@ -186,122 +188,151 @@ async def test_a_file_that_is_gone_or_cut_short_for_a_moment_is_awaited(
     assert await reader == (File("a.yaml", "whole again"),)
 
 
-class Follower:
-    """Counts the changes of a folder that were noticed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stop = asyncio.Event()
-        self._noticed = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._follow())
-        await asyncio.sleep(0)
-        return self
-
-    async def _follow(self) -> None:
-        async for _ in folder.changes(self._path, self._stop):
-            self._noticed.set()
-
-    async def next(self) -> None:
-        await self._noticed.wait()
-        self._noticed.clear()
-
-    async def __aexit__(self, *exception: object) -> None:
-        self._stop.set()
-        await self._task
-
-
-async def test_a_folder_that_is_made_anew_is_followed_on(tmp_path: Path) -> None:
-    path = tmp_path / "folder"
-    path.mkdir()
-    async with Follower(path) as follower:
-        path.rmdir()
-        await follower.next()
-        path.mkdir()
-        await follower.next()
-        (path / "a.yaml").write_text("new")
-        await follower.next()
-
-
-async def test_a_folder_that_takes_the_place_of_another_is_followed_on(tmp_path: Path) -> None:
-    path = tmp_path / "current"
-    for version in ("1", "2"):
-        (tmp_path / version).mkdir()
-    path.symlink_to("1")
-    async with Follower(path) as follower:
-        (tmp_path / "next").symlink_to("2")
-        (tmp_path / "next").rename(path)
-        await follower.next()
-        (path / "a.yaml").write_text("new")
-        await follower.next()
-
-
-async def test_a_change_of_what_a_link_leads_to_is_noticed(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "elsewhere.yaml").write_text("old")
-    (tmp_path / "folder" / "a.yaml").symlink_to(tmp_path / "elsewhere.yaml")
-    async with Follower(tmp_path / "folder") as follower:
-        (tmp_path / "elsewhere.yaml").write_text("changed")
-        await follower.next()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [b"caf\xe9.txt", b"caf\xe9.yaml", b"caf\xe9/a.yaml", b"\x80\n\x1b[31m"])
-@pytest.mark.parametrize("first", [True, False], ids=["at the start", "while it runs"])
-async def test_beside_a_name_that_is_no_utf8_changes_are_noticed(
-    tmp_path: Path, name: bytes, first: bool
+@pytest.mark.parametrize("leads_to", ["nowhere", "itself", "closed/below"])
+def test_a_link_that_may_lead_to_a_folder_and_cannot_be_followed_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leads_to: str
 ) -> None:
-    strange = not_utf8(tmp_path, name)
+    """What is there would be missed, and its routes be without their limits."""
+    (tmp_path / "policies").symlink_to(tmp_path / ("policies" if leads_to == "itself" else leads_to))
+    if leads_to == "closed/below":
+        close(monkeypatch, tmp_path / "policies")
 
-    def write(text: str) -> None:
-        strange.parent.mkdir(exist_ok=True)
-        strange.write_text(text)
+    (file,) = folder.read(tmp_path)
 
-    if first:
-        write("x")
-    async with Follower(tmp_path) as follower:
-        write("y")
-        for text in ("1", "22", "333"):
-            (tmp_path / "a.yaml").write_text(text)
-            await follower.next()
-            write(text)
+    assert file.path == "policies"
+    assert file.error is not None
+    assert file.error.startswith("leads to what cannot be looked at (")
+    assert file.error.endswith("); bring that back, or remove the link")
 
 
-async def test_a_folder_whose_own_name_is_no_utf8_is_followed(tmp_path: Path) -> None:
-    path = not_utf8(tmp_path, b"caf\xe9")
-    path.mkdir()
-    async with Follower(path) as follower:
-        (path / "a.yaml").write_text("new")
-        await follower.next()
+def close(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:
+    """Have ``closed`` lead to what may not be looked at, also by root."""
+    scandir = os.scandir
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path = entry.name, entry.path
+
+        def is_dir(self) -> bool:
+            raise PermissionError(errno.EACCES, "Permission denied", self.path)
+
+    @contextlib.contextmanager
+    def listed(path: str) -> Iterator[Iterator[object]]:
+        with scandir(path) as entries:
+            yield (Entry(entry) if entry.path == str(closed) else entry for entry in entries)
+
+    monkeypatch.setattr(os, "scandir", listed)
 
 
-async def test_without_watches_changes_are_noticed_all_the_same(
+def test_a_link_that_leads_out_to_where_the_folder_is_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "a.yaml").write_text("a")
+    (tmp_path / "here" / "all").symlink_to("/")
+
+    with pytest.raises(FolderError, match="here/all leads to a folder that this one is in"):
+        folder.read(tmp_path / "here")
+
+
+def test_a_folder_with_more_than_a_folder_of_yaml_has_is_an_error_and_no_endless_walk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none_left(*_: object, **__: object) -> NoReturn:
-        raise OSError(errno.ENOSPC, "OS file watch limit reached")
+    monkeypatch.setattr(folder_walk, "_MOST_ENTRIES", 10)
+    for place in ("here", "disk"):
+        (tmp_path / place).mkdir()
+    for count in range(20):
+        (tmp_path / "disk" / str(count)).touch()
+    (tmp_path / "here" / "linked").symlink_to(tmp_path / "disk")
+    opened = scanned(monkeypatch)
 
-    monkeypatch.setattr(folder, "awatch", none_left)
-    async with Follower(tmp_path) as follower:
-        (tmp_path / "a.yaml").write_text("new")
-        await follower.next()
+    with pytest.raises(FolderError, match=r"more than 10 files and folders, the last in .*linked; remove"):
+        folder.read(tmp_path / "here")
+
+    assert opened == [str(tmp_path / "here"), str(tmp_path / "here" / "linked")]
 
 
-async def test_a_change_is_noticed_until_told_to_stop(tmp_path: Path) -> None:
-    stop = asyncio.Event()
-    seen: asyncio.Queue[None] = asyncio.Queue()
+def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders that are listed from now on."""
+    paths: list[str] = []
+    scandir = os.scandir
 
-    async def watch() -> None:
-        async for _ in folder.changes(tmp_path, stop):
-            seen.put_nowait(None)
+    def noted(path: str) -> object:
+        paths.append(path)
+        return scandir(path)
 
-    watcher = asyncio.create_task(watch())
-    # The watcher reports nothing when it is in place, so the file is written until it was noticed.
-    count = 0
-    while seen.empty():
-        count += 1
-        (tmp_path / "a.yaml").write_text(str(count))
-        await asyncio.sleep(0.01)
-    stop.set()
-    await watcher
+    monkeypatch.setattr(os, "scandir", noted)
+    return paths
+
+
+def test_a_folder_that_may_not_be_reached_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+
+    with pytest.raises(FolderError, match="cannot be listed: Permission denied"):
+        folder.read(tmp_path)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred sparse ones of 10 GB took as many reads of what may be read at most."""
+    with (tmp_path / "a.yaml").open("wb") as sparse:
+        sparse.truncate(10 << 30)
+    monkeypatch.setattr(folder, "_without_waiting", lambda *_: pytest.fail("it is read"))
+
+    assert folder.read(tmp_path) == (File("a.yaml", error="is larger than 16 MiB"),)
+
+
+HELD = (File("a.yaml", "kind: X"), File("sub/deep/b.yaml", "kind: Y"))
+
+
+def test_a_folder_that_became_empty_is_an_error(tmp_path: Path) -> None:
+    """As one that was unmounted does; what it held ran a moment ago."""
+    assert folder.emptied(tmp_path, HELD, ()) == (
+        File(".", error="has become empty; to remove all objects, put an empty file there"),
+    )
+
+
+@pytest.mark.parametrize("empty", ["sub", "sub/deep", "sub/deep/b.yaml"])
+def test_a_folder_below_or_in_place_of_a_file_that_is_empty_is_an_error(tmp_path: Path, empty: str) -> None:
+    (tmp_path / empty).mkdir(parents=True)
+
+    wrong = folder.emptied(tmp_path, HELD, HELD[:1])
+
+    assert {file.error for file in wrong} == {
+        "has become an empty folder; remove the folder to remove its objects"
+    }
+    assert empty in {file.path for file in wrong}
+
+
+def test_what_was_removed_or_moved_is_no_error(tmp_path: Path) -> None:
+    assert folder.emptied(tmp_path, HELD, HELD[:1]) == ()
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    assert folder.emptied(tmp_path, HELD, (*HELD[:1], File("c.yaml", HELD[1].text))) == ()
+    assert folder.emptied(tmp_path, HELD, (*HELD[:1], File("sub/deep/c.yaml", "kind: Z"))) == ()
+
+
+def test_what_was_lost_may_be_where_nobody_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dark = File("sub", error="leads to what cannot be looked at")
+
+    def refuse(path: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+
+    assert folder.emptied(tmp_path, HELD, (*HELD[:1], dark)) == ()
+
+
+async def test_it_is_said_which_files_do_not_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[object] = []
+    texts = iter("12345")
+
+    def read(_: Path) -> tuple[File, ...]:
+        return (File("still.yaml", "x"), File("log.json", next(texts, "done")))
+
+    monkeypatch.setattr(folder, "read", read)
+    monkeypatch.setattr(folder, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(folder.logger, "warning", lambda text, **values: said.append((text, values)))
+
+    assert (await folder.read_settled(tmp_path))[1].text == "done"
+
+    assert set(map(str, said)) == {"('the folder is taken when its files rest', {'files': ['log.json']})"}
