@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 
 def main() -> None:
@@ -10,11 +11,24 @@ def main() -> None:
     Until a command handles it, Ctrl-C ends the process at once and without a traceback.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _open_standard_streams()
     # gRPC has lines of its own for every client that breaks off a handshake, and they are none of our log.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from kuadrant import cli  # noqa: PLC0415 - importing all of it takes long enough to be interrupted
 
     cli.main()
+
+
+def _open_standard_streams() -> None:
+    """Have what was closed before the start lead nowhere.
+
+    Else the first sockets would be the standard streams, and all that is written there go to whoever is at
+    the other end.
+    """
+    for stream, mode in (("stdin", os.O_RDONLY), ("stdout", os.O_WRONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, stream) is None:
+            number = os.open(os.devnull, mode)  # the lowest one that is free
+            setattr(sys, stream, os.fdopen(number, "r" if mode == os.O_RDONLY else "w"))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kuadrant import log
@@ -53,6 +55,19 @@ class Announcements:
                     )
         self._said = statuses
         logger.info("the configuration is live", policies=len(statuses), limits=len(live.target.limits))
+
+
+def show(text: str) -> None:
+    """Tell on stdout what there is to try; that nobody can read it ends nothing."""
+    try:
+        print(text, flush=True)
+    except OSError as error:  # a full disk, a reader that left
+        logger.warning("what there is to try cannot be shown", problem=str(error))
+        # What is left of it would be tried again at the end, and be an error of that.
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    except UnicodeEncodeError as error:
+        logger.warning("what there is to try cannot be shown", problem=str(error))
 
 
 def print_mistakes(problems: Iterable[Problem]) -> None:

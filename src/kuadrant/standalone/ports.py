@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from typing import TYPE_CHECKING, Final
@@ -45,6 +46,11 @@ def require_free(*wanted: tuple[str, Address]) -> None:
 
 def taken(option: str, host: str, port: int, error: OSError) -> StartError:
     """Return the error of a port that ``option`` asks for and the system does not give."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return StartError(
+            f"port {port} of {host} cannot be opened: there are too many open files; "
+            "let the process have more (ulimit -n)"
+        )
     # asyncio's own text names the address once more.
     why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return StartError(f"port {port} of {host} cannot be had ({why}); choose another with {option}")

@@ -15,7 +15,7 @@ from kuadrant.envoy_api import InvalidResourceError
 from kuadrant.gateways import envoy
 from kuadrant.process import set_by
 from kuadrant.ratelimit import InvalidLimitsError
-from kuadrant.standalone.announcements import NOT_APPLIED, print_mistakes
+from kuadrant.standalone.announcements import NOT_APPLIED, print_mistakes, show
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
 from kuadrant.standalone.errors import StartError
 from kuadrant.standalone.folder import read_settled
@@ -179,18 +179,20 @@ class Standalone:
         self._show(first)
 
     def _show(self, live: Plan) -> None:
-        """Show a person what there is to try."""
+        """Show a person what there is to try; that nobody can read it ends nothing."""
         settings = self._settings
-        print(summary(live.compilation.programs, live.addresses))
-        print(f"\nEnvoy's admin page: http://{LOOPBACK}:{settings.admin_port}")
+        lines = [
+            summary(live.compilation.programs, live.addresses),
+            f"\nEnvoy's admin page: http://{LOOPBACK}:{settings.admin_port}",
+        ]
         if settings.wasm_port:
-            print(
-                f"The module: http://{envoy.Address(settings.address, settings.wasm_port)}/kuadrant-wasm-shim"
-            )
+            module = envoy.Address(settings.address, settings.wasm_port)
+            lines.append(f"The module: http://{module}/kuadrant-wasm-shim")
         following = (
             "" if settings.once else f"Changes of {printable(self._folder)} are live when they are saved. "
         )
-        print(f"Ready. {following}Ctrl-C ends it.", flush=True)
+        lines.append(f"Ready. {following}Ctrl-C ends it.")
+        show("\n".join(lines))
 
     async def _serving(self, addresses: Iterable[envoy.Address]) -> None:
         """Return when Envoy has taken all listeners and connections to them are taken.

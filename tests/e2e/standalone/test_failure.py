@@ -53,6 +53,28 @@ def test_a_log_that_cannot_be_written_keeps_nothing_from_going_on(start: Callabl
     assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 5 + [429]
 
 
+def answers(kuadrant: Kuadrant) -> bool:
+    try:
+        return kuadrant.request().status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("streams", [">/dev/full", ">&- 2>&-", "<&- >&- 2>&-", "> >(exec >&-)"])
+def test_standard_streams_that_take_nothing_keep_nothing_from_running(
+    start: Callable[..., Kuadrant], streams: str
+) -> None:
+    away = f'{shlex.quote(sys.executable)} -m kuadrant "$@" {streams} & trap "kill $!" TERM; wait $!; wait $!'
+    kuadrant = start(EXAMPLES / "toystore", "--echo", command=["bash", "-c", away, "kuadrant"], ready=False)
+
+    while not answers(kuadrant):  # the port is tried before it is opened
+        assert kuadrant.process.poll() is None
+        time.sleep(0.1)
+    assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 5 + [429]
+    kuadrant.process.terminate()
+    assert kuadrant.process.wait(30) == 0
+
+
 @pytest.mark.parametrize(("mode", "status"), [("deny", 500), ("allow", 200)])
 def test_an_unreachable_rate_limit_service_follows_the_failure_mode(
     start: Callable[..., Kuadrant], mode: str, status: int
