@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import logging
 from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -29,6 +30,7 @@ from kuadrant.ratelimit.counters import Standing
 from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.store_address import AddressError, parse
 from kuadrant.ratelimit.store_queue import Gate
+from kuadrant.ratelimit.turns import BusyError
 from kuadrant.tasks import keep
 
 if TYPE_CHECKING:
@@ -44,14 +46,21 @@ _RECOVERY_SECONDS: Final = 0.1
 _MOST: Final = 2**53
 _LONGEST_MILLISECONDS: Final = 100 * 366 * 24 * 3600 * 1000
 
-# KEYS are the counters; ARGV has the most, the hits and the window in milliseconds for each of them. Returns
-# the position of the first counter that has no room (0 if all have), then hits and milliseconds left of each.
+# KEYS are the counters; ARGV has the most, the hits and the window in milliseconds for each of them, and a
+# number to know the answer by. Returns the position of the first counter that has no room (0 if all have),
+# then hits and milliseconds left of each, then that number. A counter that would outlive its window (the
+# store's clock went back, or somebody took its end away) is over a window from now.
 _SCRIPT: Final = """
 local denied = 0
 local hits, left = {}, {}
 for i, key in ipairs(KEYS) do
   hits[i] = tonumber(redis.call('GET', key) or 0)
   left[i] = redis.call('PTTL', key)
+  local window = tonumber(ARGV[3 * i])
+  if window > 0 and (left[i] > window or left[i] == -1) then
+    redis.call('PEXPIRE', key, ARGV[3 * i])
+    left[i] = window
+  end
   if denied == 0 and hits[i] + tonumber(ARGV[3 * i - 1]) > tonumber(ARGV[3 * i - 2]) then denied = i end
 end
 local answer = {denied}
@@ -69,6 +78,7 @@ for i, key in ipairs(KEYS) do
   if left[i] <= 0 then left[i] = window end
   answer[2 * i], answer[2 * i + 1] = hits[i], left[i]
 end
+answer[2 * #KEYS + 2] = tonumber(ARGV[3 * #KEYS + 1])
 return answer
 """
 
@@ -109,6 +119,7 @@ class RedisStore:
         self._script = self._redis.register_script(_SCRIPT)
         self._recovering: asyncio.Task[None] | None = None
         self._sparingly = LogPace()
+        self._numbers = count(1)
         self.problem: str | None = None
         """Why the store cannot be asked; None as far as is known that it can."""
 
@@ -140,20 +151,38 @@ class RedisStore:
         for ask in asks:
             milliseconds = min(ask.counters.seconds * 1000, _LONGEST_MILLISECONDS)
             numbers += (min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), milliseconds)
+        number = next(self._numbers)
         try:
             async with self._gate.through(tenant):
-                answer = await self._script(keys=[_key(ask) for ask in asks], args=numbers)
+                answer = await self._script(keys=[_key(ask) for ask in asks], args=[*numbers, number])
+        except BusyError:
+            raise
         except ResponseError as error:
             self._tell_refusal(_text(error))
             raise StoreError(_text(error)) from None
         except (RedisError, OSError, TimeoutError) as error:
             self._fail(_text(error))
             raise StoreError(_text(error)) from None
+        except Exception:  # noqa: BLE001 - what is no answer of a store fails in the library in many ways
+            raise await self._strange() from None
+        if not _is_answer(answer, len(asks), number):
+            raise await self._strange()
         standings = [
-            Standing(ask, max(0, ask.max_value - int(hits)), int(left) / 1000)
-            for ask, hits, left in zip(asks, answer[1::2], answer[2::2], strict=True)
+            Standing(ask, max(0, ask.max_value - hits), left / 1000)
+            for ask, hits, left in zip(asks, answer[1:-1:2], answer[2::2], strict=True)
         ]
         return (asks[answer[0] - 1] if answer[0] else None), standings
+
+    async def _strange(self) -> StoreError:
+        """Return the error of an answer that is none to our question.
+
+        Where it came from there may be more: no connection from before is used again.
+        """
+        problem = "the store of the counters: its answer is none to what was asked; is it a Redis or Valkey?"
+        self._tell_refusal(problem)
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
+        return StoreError(problem)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -189,6 +218,17 @@ class RedisStore:
                 break
         self.problem = None
         _LOGGER.warning("the store answers again")
+
+
+def _is_answer(answer: object, counters: int, number: int) -> bool:
+    """Whether this is what the script answers to the question ``number`` about so many counters."""
+    return (
+        isinstance(answer, list)
+        and len(answer) == 2 * counters + 2
+        and all(type(one) is int and one >= 0 for one in answer)
+        and answer[0] <= counters
+        and answer[-1] == number
+    )
 
 
 def _text(error: Exception) -> str:

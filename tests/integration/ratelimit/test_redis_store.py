@@ -205,6 +205,22 @@ async def test_a_store_that_answers_and_does_not_count_admits_nothing_and_tells_
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize("ends", ["never", "in a year"])
+async def test_a_counter_ends_a_window_from_now_at_the_latest(redis: RedisServer, ends: str) -> None:
+    """When the store's clock goes back, its counters would otherwise deny for as long as it went."""
+    async with replica(redis.url, limit(1, 60)) as one:
+        assert await one.codes(encoded()) == "O"
+        (key,) = await one.store._redis.keys("*")
+        if ends == "never":
+            await one.store._redis.persist(key)
+        else:
+            await one.store._redis.pexpire(key, 366 * 24 * 3600 * 1000)
+
+        assert await one.codes(encoded()) == "L"
+
+        assert 0 < await one.store._redis.pttl(key) <= 60_000
+
+
 async def _until_it_answers(one: Replica) -> None:
     async with asyncio.timeout(30):
         while True:
