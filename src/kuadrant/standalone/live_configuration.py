@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.envoy_api import InvalidResourceError
+from kuadrant.gateways import envoy
 from kuadrant.ratelimit import InvalidLimitsError
 from kuadrant.standalone.stages import Target, stages
 from kuadrant.xds import EMPTY, Snapshot
@@ -51,6 +52,15 @@ class LiveConfiguration:
         self._snapshot = EMPTY
         self._retiring: asyncio.TimerHandle | None = None
         self._closing: asyncio.TimerHandle | None = None
+
+    @property
+    def listeners(self) -> Iterable[str]:
+        """The names of the listeners that Envoy is told of."""
+        return self._now.resources.get(envoy.LISTENER, {}).keys()
+
+    def listen_again(self) -> None:
+        """Have Envoy try again to open its listeners."""
+        self._xds.again(envoy.LISTENER)
 
     async def roll_out(self, wanted: Target, *, proves: bool) -> tuple[str, ...]:
         """Bring the rate limit service and Envoy to ``wanted``; on a refusal, back to where they were.

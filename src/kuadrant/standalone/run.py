@@ -22,6 +22,7 @@ from kuadrant.standalone.folder import read_settled
 from kuadrant.standalone.folder_walk import FolderError, printable
 from kuadrant.standalone.folder_watch import changes
 from kuadrant.standalone.follow_folder import FolderFollower
+from kuadrant.standalone.open_listeners import KeptOpen, open_listeners, opened
 from kuadrant.standalone.plan import Mistakes, Plan
 from kuadrant.standalone.ports import listening, require_free
 from kuadrant.standalone.servers import LOOPBACK, Servers
@@ -31,7 +32,7 @@ from kuadrant.wasm import catalogue
 from kuadrant.xds import AddressError, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine
     from pathlib import Path
 
     from kuadrant.settings import RunSettings
@@ -41,6 +42,7 @@ logger = log.get("kuadrant")
 # Envoy's "info" is what a developer of Envoy wants to know.
 _ENVOY_LEVELS = {"debug": "info", "info": "warning", "warn": "warning", "error": "error"}
 _READY_SECONDS = 60.0
+_OPEN_SECONDS = 10.0
 _SWITCH_SECONDS = 0.0002
 
 
@@ -75,6 +77,7 @@ class Standalone:
     def __init__(self, folder: Path, settings: RunSettings) -> None:
         self._folder = folder
         self._settings = settings
+        self._admin = envoy.Address(LOOPBACK, settings.admin_port)
         self._stack = AsyncExitStack()
         self._servers = Servers(settings, self._stack)
         self._changed = asyncio.Event()
@@ -103,7 +106,7 @@ class Standalone:
             print_mistakes(first.problems)
             return 1
         require_free(
-            ("--admin-port", envoy.Address(LOOPBACK, settings.admin_port)),
+            ("--admin-port", self._admin),
             *(("--port", address) for address in first.addresses.values()),
         )
         await self._start_envoy(path, first, follower)
@@ -149,7 +152,7 @@ class Standalone:
             raise StartError(str(error)) from error
         bootstrap = envoy.bootstrap(
             "kuadrant-standalone",
-            admin=envoy.Address(LOOPBACK, settings.admin_port),
+            admin=self._admin,
             xds=self._servers.xds_address,
         )
         process = EnvoyProcess(path, bootstrap, level=_ENVOY_LEVELS[settings.log_level])
@@ -163,9 +166,7 @@ class Standalone:
         self._stack.push_async_callback(end)
         try:
             async with asyncio.timeout(_READY_SECONDS):
-                await _first(
-                    self._serving(first.addresses.values()), process.failed.wait(), self._refused.wait()
-                )
+                await _first(self._serving(first, follower), process.failed.wait(), self._refused.wait())
         except TimeoutError:
             raise StartError(
                 f"Envoy has not opened its listeners within {_READY_SECONDS:.0f} s; LOG_LEVEL=debug "
@@ -177,6 +178,11 @@ class Standalone:
             raise StartError("Envoy refuses the configuration; its own words are above")
         follower.take(first)
         self._show(first)
+        kept = KeptOpen(
+            lambda: follower.live.listeners, partial(open_listeners, self._admin), follower.live.listen_again
+        )
+        looking = asyncio.create_task(keep("the look at Envoy's ports", kept.run))
+        self._stack.callback(looking.cancel)
 
     def _show(self, live: Plan) -> None:
         """Show a person what there is to try; that nobody can read it ends nothing."""
@@ -194,14 +200,25 @@ class Standalone:
         lines.append(f"Ready. {following}Ctrl-C ends it.")
         show("\n".join(lines))
 
-    async def _serving(self, addresses: Iterable[envoy.Address]) -> None:
-        """Return when Envoy has taken all listeners and connections to them are taken.
+    async def _serving(self, first: Plan, follower: FolderFollower) -> None:
+        """Return when Envoy has taken all listeners and has opened them.
 
         That something takes connections there says nothing by itself: it may be another program.
+
+        Raises:
+            StartError: it is another program.
         """
         await self._servers.xds.taken(envoy.CLUSTER, envoy.LISTENER)
-        for address in addresses:
+        for address in first.addresses.values():
             await listening(address)
+        try:
+            async with asyncio.timeout(_OPEN_SECONDS):
+                await opened(self._admin, frozenset(follower.live.listeners))
+        except TimeoutError:
+            raise StartError(
+                "Envoy could not open all its ports, its own words are above: another program has taken one; "
+                "choose others with --port"
+            ) from None
 
     def _on_refusal(self, refusal: Refusal) -> None:
         self._refused.set()

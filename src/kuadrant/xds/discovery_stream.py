@@ -279,6 +279,16 @@ class Stream:
         self._snapshot = snapshot
         return list(self._send())
 
+    def again(self, type_url: str) -> list[Response]:
+        """The client lost or could not use what it has of a type: what comes out is to be sent."""
+        subscription = self._subscriptions.get(type_url)
+        if subscription is None or subscription.outstanding is not None:
+            return []
+        subscription.forget()
+        subscription.refused.clear()
+        subscription.refusal = None
+        return list(self._send())
+
     def state(self, type_url: str) -> State:
         """How the client stands to what it asked for of a type."""
         subscription = self._subscriptions.get(type_url)

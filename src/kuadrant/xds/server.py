@@ -126,6 +126,12 @@ class Server:
                 session.put(session.stream.set(snapshot))
         self._notify()
 
+    def again(self, type_url: str) -> None:
+        """Send what every Envoy ought to have of a type once more, also what it has taken or refused."""
+        for session in self._sessions:
+            session.put(session.stream.again(type_url))
+        self._notify()
+
     def drop(self, group: str) -> None:
         """From now on nothing is sent to Envoys of ``group``; they keep what they have."""
         self._snapshots.pop(group, None)

@@ -53,6 +53,29 @@ def test_a_log_that_cannot_be_written_keeps_nothing_from_going_on(start: Callabl
     assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 5 + [429]
 
 
+def test_a_port_that_another_program_took_meanwhile_is_opened_as_soon_as_it_is_free(
+    start: Callable[..., Kuadrant],
+) -> None:
+    kuadrant = start(EXAMPLES / "toystore", "--echo")
+    (envoy,) = kuadrant.children()
+
+    os.kill(envoy, signal.SIGKILL)
+    with hold(kuadrant.port):
+        kuadrant.wait(lambda: kuadrant.messages("a port cannot be opened, it is tried again"))
+
+    kuadrant.wait_listening()
+    assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 5 + [429]
+
+
+def hold(port: int) -> socket.socket:
+    """Take a port as soon as it is free."""
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            time.sleep(0.001)
+
+
 def answers(kuadrant: Kuadrant) -> bool:
     try:
         return kuadrant.request().status == 200

@@ -509,3 +509,17 @@ def test_what_runs_is_what_was_taken_last_also_when_the_next_is_refused(client: 
 def test_a_resource_is_versioned_by_its_bytes() -> None:
     assert resource("a", b"x").version == resource("b", b"x").version != resource("a", b"y").version
     assert isinstance(resource("a", b"x"), Resource)
+
+
+@pytest.mark.parametrize("verdict", ["taken", "refused"])
+def test_listeners_are_sent_once_more_when_envoy_could_not_use_them(client: Client, verdict: str) -> None:
+    client.set(snapshot(listeners={"a": "1"}))
+    client.ask(LISTENER)
+    assert client._seen(client.stream.again(LISTENER)) == []  # one is on its way
+    _ = client.ack(LISTENER) if verdict == "taken" else client.nack(LISTENER)
+
+    assert client._seen(client.stream.again(LISTENER)) == [(LISTENER, {"a": "1"})]
+    assert client.stream.state(LISTENER) == "waiting"
+    client.ack(LISTENER)
+    assert client.stream.state(LISTENER) == "taken"
+    assert client.stream.again(ROUTE) == []
