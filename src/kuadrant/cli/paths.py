@@ -9,8 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-MOST_BYTES = 64 << 20
-"""Of a file that is read as a whole: a module has a few MiB."""
+from kuadrant.wasm.whole_file import MOST_BYTES
 
 
 def is_folder(_: object, path: Path | None) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from kuadrant.cli.paths import Folder, ModulesFolder
-from kuadrant.cli.standalone import needs_envoy
 from kuadrant.wasm.catalogue import current
 
 
@@ -30,12 +29,12 @@ def translate(
             module for each listener, limits what the rate limit service holds (Limitador reads the same
             file).
     """
-    with needs_envoy("kuadrant translate"):
-        from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
-        from kuadrant.standalone.folder import read  # noqa: PLC0415
-        from kuadrant.standalone.folder_walk import FolderError, printable  # noqa: PLC0415
-        from kuadrant.standalone.plan import Mistakes, plan  # noqa: PLC0415
-        from kuadrant.standalone.translate import surroundings, translated  # noqa: PLC0415
+    from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
+    from kuadrant.standalone.folder import read  # noqa: PLC0415
+    from kuadrant.standalone.folder_walk import FolderError, printable  # noqa: PLC0415
+    from kuadrant.standalone.plan import Mistakes, plan  # noqa: PLC0415
+    from kuadrant.standalone.translate import surroundings, translated  # noqa: PLC0415
+
     module = current(modules)
     try:
         files = read(folder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kuadrant.wasm import lock
 from kuadrant.wasm.module import Module
+from kuadrant.wasm.whole_file import UnreadableError, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,8 +37,7 @@ def carried(folder: Path | None = None) -> tuple[Module, ...]:
     older object gets the bytes that it names.
 
     Raises:
-        CatalogueError: a module is not there or not what its lock file says.
-        OSError: something cannot be read.
+        CatalogueError: a module is not there, cannot be read, or is not what its lock file says.
     """
     own = embedded()
     if folder is None:
@@ -50,8 +50,7 @@ def embedded() -> tuple[Module, ...]:
     """Read the modules of the package; the one that new configuration is written for comes first.
 
     Raises:
-        CatalogueError: a module is not there or not what the lock file says.
-        OSError: a module cannot be read.
+        CatalogueError: a module is not there, cannot be read, or is not what the lock file says.
     """
     modules = _locked(resources.files("kuadrant.wasm").joinpath("modules"))
     if not modules:
@@ -68,12 +67,11 @@ def entries(folder: Traversable) -> tuple[lock.LockedModule, ...]:
     """Return what the lock file of ``folder`` names, without a look at the modules; nothing without one.
 
     Raises:
-        CatalogueError: it is no lock file.
-        OSError: it cannot be read.
+        CatalogueError: it is no lock file, or cannot be read.
     """
     file = folder.joinpath(lock.NAME)
     try:
-        return lock.parse(file.read_text(encoding="utf-8"))
+        return lock.parse(_whole(file).decode())
     except FileNotFoundError:
         return ()
     except ValueError as error:
@@ -110,7 +108,7 @@ def _chosen(folder: Path, known: tuple[Module, ...]) -> tuple[Module, ...]:
     """Return which of ``known`` was chosen in ``folder``; nothing if none was."""
     file = folder / CHOSEN
     try:
-        chosen = Module(CHOSEN, file.read_bytes())
+        chosen = Module(CHOSEN, _whole(file))
     except FileNotFoundError:
         return ()
     for module in known:
@@ -129,7 +127,7 @@ def _locked(folder: Traversable) -> tuple[Module, ...]:
 def _read(folder: Traversable, entry: lock.LockedModule) -> Module:
     file = folder.joinpath(entry.file)
     try:
-        data = file.read_bytes()
+        data = _whole(file)
     except FileNotFoundError:
         raise CatalogueError(
             f"{folder.joinpath(lock.NAME)} names {entry.file}, which is not there; build or fetch it again"
@@ -143,6 +141,19 @@ def _read(folder: Traversable, entry: lock.LockedModule) -> Module:
             f" {module.sha256}, not {entry.size} of {entry.sha256}; build or fetch it again"
         )
     return module
+
+
+def _whole(file: Traversable) -> bytes:
+    """Read a file of a folder of modules.
+
+    Raises:
+        FileNotFoundError: there is none.
+        CatalogueError: it cannot be read.
+    """
+    try:
+        return read_whole(file)
+    except UnreadableError as error:
+        raise CatalogueError(f"{file} {error}; remove it, or have it readable") from None
 
 
 def _distinct(*modules: Module) -> tuple[Module, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -199,3 +200,35 @@ async def test_files_beside_the_modules_are_no_change(folder: Path) -> None:
 
     assert catalogue.state(folder) == before
     assert catalogue.state(folder / "nowhere") == ()
+
+
+@pytest.mark.parametrize("name", [catalogue.CHOSEN, lock.NAME, "module"])
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("folder", "is a folder"),
+        ("pipe", "is not a regular file"),
+        ("sparse", "is larger than 64 MiB"),
+        ("loop", "cannot be read: Too many levels of symbolic links"),
+    ],
+)
+def test_what_cannot_be_read_whole_is_named_and_not_waited_for(
+    tmp_path: Path, name: str, what: str, words: str
+) -> None:
+    add(tmp_path, "v1.0.0", b"module")
+    file = tmp_path / ("kuadrant-wasm-shim@v1.0.0" if name == "module" else name)
+    file.unlink(missing_ok=True)
+    if what == "folder":
+        file.mkdir()
+    elif what == "pipe":
+        os.mkfifo(file)
+    elif what == "loop":
+        file.symlink_to(file)
+    else:
+        with file.open("wb") as sparse:
+            sparse.truncate(3 << 30)
+
+    with pytest.raises(CatalogueError) as told:
+        carried(tmp_path)
+
+    assert str(told.value) == f"{file} {words}; remove it, or have it readable"
