@@ -102,6 +102,8 @@ class GatewayObjects(Struct, frozen=True):
         objects: The objects.
         problem: A sentence if not everything is decided; what there is beside ``objects`` stays then.
         too_large: The objects would be larger than may be written; ``problem`` says so.
+        inseparable: Why the gateway cannot be told its ports apart, where they limit a host name in different
+            ways; ``problem`` says so, too.
         prove: A module whose address has to give its bytes right before the objects are written, since the
             gateway failed to get them a moment ago.
         pushed: The shim's configuration by the name of the resource, for a gateway that asks us.
@@ -113,6 +115,7 @@ class GatewayObjects(Struct, frozen=True):
     objects: tuple[dict[str, Any], ...] = ()
     problem: str | None = None
     too_large: bool = False
+    inseparable: str = ""
     prove: ModuleAddress | None = None
     pushed: Mapping[str, bytes] = field(default_factory=dict)
     pods: PodSelector | None = None

@@ -15,7 +15,7 @@ from kuadrant.compiler.program import HostProgram
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kuadrant.compiler.program import GatewayProgram, RuleProgram
 
@@ -37,37 +37,53 @@ def tables(program: GatewayProgram) -> tuple[Table, ...]:
     limiting = [
         Table(listener.hosts, listener.port)
         for listener in program.listeners
-        if any(_is_limited(host.rules) for host in listener.hosts)
+        if any(is_limited(host.rules) for host in listener.hosts)
     ]
     if not limiting:
         return ()
-    common = _of_all_ports(program)
+    common = common_hosts(program, lambda _hostname, _ports: None)
     return tuple(limiting) if common is None else (Table(common),)
 
 
-def _of_all_ports(program: GatewayProgram) -> tuple[HostProgram, ...] | None:
-    """Return the hosts for all ports, in lexicographic order; None if two limit a host name differently."""
+def common_hosts(
+    program: GatewayProgram,
+    settle: Callable[[str, Mapping[int, HostProgram]], tuple[RuleProgram, ...] | None],
+) -> tuple[HostProgram, ...] | None:
+    """Return the hosts for all ports, in lexicographic order; None if there cannot be such hosts.
+
+    Args:
+        program: what is wanted of each port.
+        settle: is given a host name that ports limit in different ways, and what each port has for it;
+            returns its rules for all ports, or None if there are none.
+    """
     if len(program.listeners) == 1:
         return program.listeners[0].hosts
-    ports = [{host.hostname: host for host in listener.hosts} for listener in program.listeners]
+    ports = {one.port: {host.hostname: host for host in one.hosts} for one in program.listeners}
     hosts: list[HostProgram] = []
-    for hostname in sorted({hostname for port in ports for hostname in port}):
-        serving = [host for port in ports if (host := _host(hostname, port)) is not None]
-        limiting = [host for host in serving if _is_limited(host.rules)]
-        if any(not _mean_the_same(limiting[0].rules, other.rules) for other in limiting[1:]):
-            return None
-        chosen = limiting[-1] if limiting else serving[0]
+    for hostname in sorted({hostname for port in ports.values() for hostname in port}):
+        serving = {
+            number: host for number, port in ports.items() if (host := host_of(hostname, port)) is not None
+        }
+        limiting = [host for host in serving.values() if is_limited(host.rules)]
+        if any(not mean_the_same(limiting[0].rules, other.rules) for other in limiting[1:]):
+            rules = settle(hostname, serving)
+            if rules is None:
+                return None
+            hosts.append(HostProgram(hostname, rules))
+            continue
+        chosen = limiting[-1] if limiting else next(iter(serving.values()))
         # The same instance where that is right, so that what was made of it can be found again.
         hosts.append(chosen if chosen.hostname == hostname else HostProgram(hostname, chosen.rules))
     return tuple(hosts)
 
 
-def _is_limited(rules: Iterable[RuleProgram]) -> bool:
+def is_limited(rules: Iterable[RuleProgram]) -> bool:
+    """Tell whether any of the rules has a limit."""
     return any(rule.actions for rule in rules)
 
 
-def _host(hostname: str, port: Mapping[str, HostProgram]) -> HostProgram | None:
-    """The host that a port has for requests to ``hostname``; None if it does not serve them."""
+def host_of(hostname: str, port: Mapping[str, HostProgram]) -> HostProgram | None:
+    """Return the host that a port has for requests to ``hostname``; None if it does not serve them."""
     return next((port[owner] for owner in _owners(hostname) if owner in port), None)
 
 
@@ -81,7 +97,7 @@ def _owners(hostname: str) -> Iterator[str]:
     yield EVERY_HOSTNAME
 
 
-def _mean_the_same(rules: tuple[RuleProgram, ...], others: tuple[RuleProgram, ...]) -> bool:
+def mean_the_same(rules: tuple[RuleProgram, ...], others: tuple[RuleProgram, ...]) -> bool:
     """Tell whether they are the same for the shim; their names tell listeners apart and nothing else."""
     return rules is others or (
         len(rules) == len(others)

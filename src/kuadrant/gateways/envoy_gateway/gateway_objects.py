@@ -93,7 +93,11 @@ def _told(
         return GatewayObjects(namespace, name, (cluster,), problem=lack)
     for table in wanted:
         if len(_listeners(gateway, table)) > _MOST_TARGETS:
-            return GatewayObjects(namespace, name, problem=_too_many(gateway, table))
+            unclear = _too_many(gateway, table)
+            lack = (
+                f"the ports of Gateway {namespace}/{name} limit a host name in different ways, and {unclear}"
+            )
+            return GatewayObjects(namespace, name, problem=lack, inseparable=unclear)
     number = observed.next_try(settings.module.sha256)
     module = settings.module.at_try(number)
     policies = (
@@ -223,7 +227,6 @@ def _in_its_words(observed: Observation) -> str:
 def _too_many(gateway: Gateway, table: Table) -> str:
     count = len(_listeners(gateway, table))
     return (
-        f"the ports of Gateway {gateway.metadata.namespace}/{gateway.metadata.name} limit a host name in "
-        f"different ways, and port {table.port} has {count} listeners, more than the {_MOST_TARGETS} that an "
+        f"port {table.port} has {count} listeners, more than the {_MOST_TARGETS} that an "
         "EnvoyExtensionPolicy can name"
     )

@@ -43,10 +43,12 @@ def gateway_objects(
     )
     if not wanted:
         return GatewayObjects(namespace, name, pushed=served, pods=selector)
-    reason = pods.reason if isinstance(pods, NotSelectable) else _unclear_ports(pods, wanted)
-    if isinstance(pods, NotSelectable) or reason is not None:
-        problem = f"the pods of Gateway {namespace}/{name} cannot be selected: {reason}"
-        return GatewayObjects(namespace, name, problem=problem)
+    unselectable = f"the pods of Gateway {namespace}/{name} cannot be selected: "
+    if isinstance(pods, NotSelectable):
+        return GatewayObjects(namespace, name, problem=unselectable + pods.reason)
+    if unclear := _unclear_ports(pods, wanted):
+        problem = f"{unselectable}its ports limit a host name in different ways, and {unclear}"
+        return GatewayObjects(namespace, name, problem=problem, inseparable=unclear)
     objects = (
         _envoy_filter(gateway, pods, settings.rate_limit),
         *(
@@ -68,22 +70,21 @@ def _push_filter(
     return push_filter(gateway, pods, wanted, server, plugins)
 
 
-def _unclear_ports(pods: Selection, wanted: tuple[Table, ...]) -> str | None:
-    """Return why Istio cannot be told a plugin's port as the pods have it; None if it can.
+def _unclear_ports(pods: Selection, wanted: tuple[Table, ...]) -> str:
+    """Return why Istio cannot be told a plugin's port as the pods have it; empty if it can.
 
     Istio matches the port that the pods listen on. One that they do not listen on is no port at all to it,
     without a word.
     """
     ports = {table.port: pods.pod_ports.get(table.port) for table in wanted if table.port is not None}
-    differ = "its ports limit a host name in different ways, and"
     for port, pod_port in ports.items():
         if pod_port is None:
-            return f"{differ} no Service is known that leads port {port} to them"
+            return f"no Service is known that leads port {port} to them"
         if isinstance(pod_port, str):
-            return f"{differ} its Service leads port {port} to a name ({pod_port}) instead of a number"
+            return f"its Service leads port {port} to a name ({pod_port}) instead of a number"
         if [*ports.values()].count(pod_port) > 1:
-            return f"{differ} its Service leads several of them to port {pod_port}"
-    return None
+            return f"its Service leads several of them to port {pod_port}"
+    return ""
 
 
 def wasm_plugin_name(gateway: str, port: int | None = None) -> str:

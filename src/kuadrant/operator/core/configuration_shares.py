@@ -14,12 +14,14 @@ from msgspec.structs import astuple, replace
 from kuadrant.compiler.program import Action, GatewayProgram, HostProgram, LimitAction, RuleProgram
 from kuadrant.compiler.route_piece import without_clashes
 from kuadrant.incremental import OfEach
+from kuadrant.operator.core.seniority import KEPT_BACK
 from kuadrant.operator.core.staged_program import asked_for, asks, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from kuadrant.api.limitador import Limit
+    from kuadrant.operator.core.seniority import Seniority
     from kuadrant.policy.match import RequestMatch
 
 MOST_TEXT: Final = 4 << 20
@@ -33,6 +35,11 @@ _OF_PATTERN: Final = 16
 The module has it compiled for each request, which takes some 18 times what a gateway takes for it alone
 (2,048 of 300 characters: 180 ms).
 """
+NO_ROOM: Final = (
+    "the limits of this namespace's routes, again for each of their host names and matches, "
+    f"are more than there is room for; {KEPT_BACK} has no limits of this namespace"
+)
+"""What is said of a policy that there is no room for."""
 _OF_LIMIT: Final = 64
 """A limit, a condition, a counter or a match takes this besides."""
 
@@ -74,33 +81,50 @@ class GatewayParts:
             made = self._without(program, over, dropped=still)
         return made
 
-    @property
-    def is_new(self) -> bool:
-        """Tell whether it is not known yet what the gateway was told."""
-        return self._former is None
-
     def fitted(
         self,
         program: GatewayProgram,
         size: Callable[[GatewayProgram], int],
         fits: Callable[[GatewayProgram], bool],
+        seniority: Seniority,
     ) -> Parted:
         """Make a program fit by leaving out what is new of the namespaces that would take the most.
+
+        Where nothing is known from before, the limits of as few routes as possible are left out.
 
         Args:
             program: a program that does not fit.
             size: tells how much a program takes.
             fits: tells whether a program fits.
+            seniority: tells whose limits had no room before; these go first.
         """
         sizes = {namespace: size(_only(program, namespace)) for namespace in _namespaces(program)}
+        late = {rule.route for rule in rules_of(program) if not seniority.late.isdisjoint(own_policies(rule))}
+        are_late = {namespace_of(route) for route in late}
+        order = sorted(sizes, key=lambda name: (name not in are_late, -sizes[name], name))
         for drop in (False, True):
-            over: set[str] = set()
-            for namespace in sorted(sizes, key=lambda name: (-sizes[name], name)):
-                over |= {rule.route for rule in rules_of(program) if _namespace(rule.route) == namespace}
-                made = self._without(program, over, dropped=over if drop else ())
+
+            def without(routes: Collection[str], *, drop: bool = drop) -> Parted:
+                return self._without(program, routes, dropped=routes if drop else ())
+
+            over: list[str] = []
+            for namespace in order:
+                own = {rule.route for rule in rules_of(program) if namespace_of(rule.route) == namespace}
+                before, over = len(over), [*over, *self._largest_first(program, own, late)]
+                made = without(over)
                 if fits(made.program):
-                    return made
+                    return made if self._former is not None else _with_fewest(over, before, without, fits)
         return Parted(program)
+
+    def _largest_first(self, program: GatewayProgram, routes: Collection[str], late: set[str]) -> list[str]:
+        """Return routes in the order in which they lose their limits, where nothing is known from before."""
+        sizes = dict.fromkeys(routes, 0)
+        for listener in program.listeners:
+            for host in listener.hosts:
+                for route, taken in self._sizes(host).items():
+                    if route in sizes:
+                        sizes[route] += taken
+        return sorted(routes, key=lambda route: (route not in late, -sizes[route], route))
 
     def keep(self, program: GatewayProgram) -> None:
         """Remember what the gateway is told."""
@@ -112,7 +136,7 @@ class GatewayParts:
         for listener in program.listeners:
             for host in listener.hosts:
                 for route, size in self._sizes(host).items():
-                    routes = namespaces.setdefault(_namespace(route), {})
+                    routes = namespaces.setdefault(namespace_of(route), {})
                     routes[route] = routes.get(route, 0) + size
         over: set[str] = set()
         for routes in namespaces.values():
@@ -128,13 +152,13 @@ class GatewayParts:
         made: dict[tuple[int, ...], tuple[Action, ...]] = {}
         withheld: set[str] = set()
 
-        def as_before(rule: RuleProgram, before: RuleProgram | None) -> RuleProgram:
+        def kept_back(rule: RuleProgram, before: RuleProgram | None) -> RuleProgram:
             old = before.actions if before is not None else ()
             key = (*map(id, rule.actions), 0, *map(id, old))
             if key not in made:
-                made[key] = _as_before(_namespace(rule.route), rule.actions, old)
+                made[key] = as_before(namespace_of(rule.route), rule.actions, old)
                 if made[key] != rule.actions:
-                    withheld.update(_own(rule))
+                    withheld.update(own_policies(rule))
             return rule if made[key] == rule.actions else replace(rule, actions=made[key])
 
         def hosts(port: int, hosts: tuple[HostProgram, ...]) -> Iterator[HostProgram]:
@@ -145,9 +169,9 @@ class GatewayParts:
                     if rule.route not in over:
                         rules.append(rule)
                     elif rule.route not in dropped or before is not None:
-                        rules.append(as_before(rule, before))
+                        rules.append(kept_back(rule, before))
                     else:
-                        withheld.update(_own(rule))
+                        withheld.update(own_policies(rule))
                 yield host if rules == [*host.rules] else HostProgram(host.hostname, tuple(rules))
 
         listeners = tuple(
@@ -155,10 +179,10 @@ class GatewayParts:
             for listener in program.listeners
         )
         cut = replace(program, listeners=listeners)
-        return Parted(replace(cut, limits=_limits(cut, self._former)), frozenset(withheld))
+        return Parted(replace(cut, limits=asked_limits(cut, self._former)), frozenset(withheld))
 
 
-def _as_before(namespace: str, wanted: tuple[Action, ...], before: tuple[Action, ...]) -> tuple[Action, ...]:
+def as_before(namespace: str, wanted: tuple[Action, ...], before: tuple[Action, ...]) -> tuple[Action, ...]:
     """Return a rule's limits: those of a namespace's own policies as before, those of others as wanted."""
     limits: dict[str, dict[str, LimitAction]] = {}
     for actions, is_own in ((wanted, False), (before, True)):
@@ -174,7 +198,7 @@ def _as_before(namespace: str, wanted: tuple[Action, ...], before: tuple[Action,
     return wanted if made == wanted else made
 
 
-def _limits(program: GatewayProgram, former: GatewayProgram | None) -> tuple[Limit, ...]:
+def asked_limits(program: GatewayProgram, former: GatewayProgram | None) -> tuple[Limit, ...]:
     """Return the limits that the program asks for, former ones that nobody wants any more included."""
     asked = frozenset(what for rule in rules_of(program) for what, _ in asks(rule))
     wanted = tuple(one for one in program.limits if not asked.isdisjoint(asked_for([one])))
@@ -196,8 +220,23 @@ def _rules(program: GatewayProgram | None) -> dict[_Place, RuleProgram]:
     }
 
 
-def _namespace(route: str) -> str:
+def namespace_of(route: str) -> str:
+    """Return the namespace of a route."""
     return route.partition("/")[0]
+
+
+def _with_fewest(
+    over: Sequence[str],
+    least: int,
+    without: Callable[[Sequence[str]], Parted],
+    fits: Callable[[GatewayProgram], bool],
+) -> Parted:
+    """Return what fits without the fewest of ``over``; without all of them it does."""
+    most = len(over)
+    while least < most:
+        middle = (least + most) // 2
+        least, most = (least, middle) if fits(without(over[:middle]).program) else (middle + 1, most)
+    return without(over[:most])
 
 
 def _beyond(routes: Mapping[str, int], room: int) -> set[str]:
@@ -211,13 +250,13 @@ def _beyond(routes: Mapping[str, int], room: int) -> set[str]:
 
 
 def _namespaces(program: GatewayProgram) -> frozenset[str]:
-    return frozenset(_namespace(rule.route) for rule in rules_of(program))
+    return frozenset(namespace_of(rule.route) for rule in rules_of(program))
 
 
-def _own(rule: RuleProgram) -> Iterator[str]:
+def own_policies(rule: RuleProgram) -> Iterator[str]:
     """Yield the policies of a rule that are in the namespace of its route."""
     sources = (source for action in rule.actions for limit in action.limits for source in limit.sources)
-    return (source for source in sources if source.startswith(f"{_namespace(rule.route)}/"))
+    return (source for source in sources if source.startswith(f"{namespace_of(rule.route)}/"))
 
 
 def _only(program: GatewayProgram, namespace: str) -> GatewayProgram:
@@ -230,7 +269,7 @@ def _only(program: GatewayProgram, namespace: str) -> GatewayProgram:
                 hosts=tuple(
                     HostProgram(host.hostname, rules)
                     for host in listener.hosts
-                    if (rules := tuple(rule for rule in host.rules if _namespace(rule.route) == namespace))
+                    if (rules := tuple(rule for rule in host.rules if namespace_of(rule.route) == namespace))
                 ),
             )
             for listener in program.listeners

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kuadrant.api.limit_packing import FIELD as PACKED
@@ -19,6 +20,7 @@ from kuadrant.operator.core.gateway_tokens import Keys, marked
 from kuadrant.operator.core.held_limits import NOTHING, HeldLimits, HeldLimitsTracker
 from kuadrant.operator.core.installation import oldest, service_address
 from kuadrant.operator.core.provider_match_precedence import InRouterOrder
+from kuadrant.operator.core.seniority import seniority
 from kuadrant.status import Part
 
 if TYPE_CHECKING:
@@ -129,6 +131,7 @@ class Decider:
                 ),
                 settings=decider.settings.of(self._settings, known.keys or Keys(), known.module.prove),
                 awaited=(*(() if is_counted else (Part.LIMITS,)), *unproven),
+                seniority=partial(seniority, world),
             )
         for key, existing in world.existing.items():
             if key not in gateways:

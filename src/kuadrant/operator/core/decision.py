@@ -23,7 +23,7 @@ class GatewayDecision(Struct, frozen=True, kw_only=True):
     As long as anything is ``awaited``, its objects may not be written; what there is of them stays.
     ``program`` is what ``wanted`` is rendered from, ``limits`` are those that it is to ask for in the end.
     ``waiting`` are the policies, as ``namespace/name``, whose former state is in it (as is that of those that
-    are ``withheld``: their namespaces take too much of the gateway), because the rate limit service does not
+    are ``withheld``, each with what is to be said of it), because the rate limit service does not
     hold their limits; None if all of it may be of former policies. ``unheld`` are those that have a limit
     which is not held with its value. ``is_service_ready`` tells whether the rate limit service answers, where
     it is needed. A gateway without ``provider`` is none that can be made to limit anything.
@@ -32,7 +32,7 @@ class GatewayDecision(Struct, frozen=True, kw_only=True):
     provider: Provider | None
     wanted: GatewayObjects
     program: GatewayProgram | None = None
-    withheld: frozenset[str] = frozenset()
+    withheld: Mapping[str, str] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
     awaited: tuple[Part, ...] = ()
     waiting: frozenset[str] | None = frozenset()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kuadrant.gateways.obsolete import obsolete
@@ -12,14 +14,16 @@ from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.gateways.providers import PROVIDERS, provider_of
 from kuadrant.gateways.tables import tables
 from kuadrant.incremental import Last, kept
-from kuadrant.operator.core.configuration_shares import GatewayParts, Parted
+from kuadrant.operator.core.configuration_shares import NO_ROOM, GatewayParts
 from kuadrant.operator.core.decision import GatewayDecision
 from kuadrant.operator.core.gateway_tokens import ProvingSettings
+from kuadrant.operator.core.port_conflicts import OnePort, PortConflicts
+from kuadrant.operator.core.seniority import Seniority
 from kuadrant.operator.core.staged_program import Staged, Staging
 from kuadrant.status import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from kuadrant.api.gateway import Gateway, GatewayClass
     from kuadrant.api.limitador import Limit
@@ -29,6 +33,13 @@ if TYPE_CHECKING:
     from kuadrant.operator.core.held_limits import HeldLimits
 
 
+class _Fitted(Struct, frozen=True):
+    """Holds what a gateway can be told, and what to say of the policies of which that is not all."""
+
+    ports: OnePort
+    withheld: Mapping[str, str]
+
+
 class GatewayDecider:
     """Decides about one gateway."""
 
@@ -36,6 +47,8 @@ class GatewayDecider:
         self.settings = ProvingSettings(key)
         self._staging = Staging()
         self._parts = GatewayParts()
+        self._ports = PortConflicts()
+        self._seniority: Callable[[], Seniority] = Seniority
         self._withheld: frozenset[str] = frozenset()
         self._staged: tuple[GatewayProgram, HeldLimits, bool, Staged] | None = None
         self._objects = Last(self._fitted)
@@ -68,33 +81,35 @@ class GatewayDecider:
         surroundings: GatewaySurroundings,
         settings: GatewaySettings,
         awaited: tuple[Part, ...],
+        seniority: Callable[[], Seniority],
     ) -> GatewayDecision:
         """Decide what the gateway is to have now: as much of ``staged`` (from ``stage``) as fits.
 
         Without ``class_`` nothing of it is touched. The rate limit service answers if it ``is_ready``; of
         what is ``awaited`` it does with one of module and push server;
-        ``limits`` are those that the gateway is to ask for in the end.
+        ``limits`` are those that the gateway is to ask for in the end. ``seniority`` tells who was there
+        before, if what the gateway was told is not known.
         """
+        self._seniority = seniority
         provider = None if class_ is None else provider_of(class_.spec.controller_name)
-        self._observed = (
-            None if provider is None else kept(self._observed, provider.observe(gateway, surroundings))
-        )
+        observed = None if provider is None else provider.observe(gateway, surroundings)
+        self._observed = kept(self._observed, observed)
         missing = "" if class_ is not None else gateway.spec.gateway_class_name
-        objects, parted = self._objects(
+        objects, fitted = self._objects(
             provider,
             gateway,
             staged.program,
             observed=self._observed,
             settings=settings,
             missing_class=missing,
-            is_told=bool(surroundings.existing),
         )
         self._wanted = wanted = kept(self._wanted, objects)
         other = Part.MODULE if wanted.pushed else Part.PUSH
         awaited = tuple(part for part in awaited if part is not other) if wanted.objects else ()
         if not wanted.too_large and not awaited:
-            self._parts.keep(parted.program)
-        staged = replace(staged, program=parted.program)
+            self._parts.keep(fitted.ports.program)
+            self._ports.keep(fitted.ports)
+        staged = replace(staged, program=fitted.ports.program)
         return self._made(
             provider,
             wanted,
@@ -103,7 +118,7 @@ class GatewayDecider:
             staged,
             is_ready=is_ready,
             limits=limits,
-            withheld=self._withheld | parted.withheld,
+            withheld={**dict.fromkeys(self._withheld, NO_ROOM), **fitted.withheld},
         )
 
     def _fitted(
@@ -115,25 +130,34 @@ class GatewayDecider:
         observed: Any,
         settings: GatewaySettings,
         missing_class: str,
-        is_told: bool,
-    ) -> tuple[GatewayObjects, Parted]:
-        """Return the objects for as much of a program as fits into them.
-
-        It has to be known what the gateway was told: where an operator before this one has told it more, that
-        stays as it is.
-        """
+    ) -> tuple[GatewayObjects, _Fitted]:
+        """Return the objects for as much of a program as the gateway can be told."""
         made = partial(
             _objects, provider, gateway, observed=observed, settings=settings, missing_class=missing_class
         )
-        wanted = made(program)
-        if not wanted.too_large or (is_told and self._parts.is_new):
-            return wanted, Parted(program)
+        reasons: dict[str, str] = {}
+
+        def told(one: GatewayProgram) -> tuple[GatewayObjects, OnePort]:
+            """Return the objects for a program, and what they tell of it."""
+            objects = made(one)
+            if not objects.inseparable:
+                return objects, OnePort(one, one)
+            ports = self._ports.settled(one, self._seniority)
+            reasons.update(ports.words(objects.inseparable))
+            return made(ports.program), ports
+
+        objects, ports = told(program)
+        if not objects.too_large:
+            return objects, _Fitted(ports, reasons)
         parted = self._parts.fitted(
             program,
             lambda one: sum(len(settings.rendering.by_cluster(table.hosts)) for table in tables(one)),
-            lambda one: not made(one).too_large,
+            lambda one: not told(one)[0].too_large,
+            self._seniority(),
         )
-        return made(parted.program), parted
+        reasons.clear()
+        objects, ports = told(parted.program)
+        return objects, _Fitted(ports, reasons | dict.fromkeys(parted.withheld, NO_ROOM))
 
     def without_gateway(self, key: Key, existing: tuple[Mapping[str, Any], ...]) -> GatewayDecision:
         """Decide what goes of the objects of a gateway that is gone."""
@@ -149,7 +173,7 @@ class GatewayDecider:
         *,
         is_ready: bool = True,
         limits: tuple[Limit, ...] = (),
-        withheld: frozenset[str] = frozenset(),
+        withheld: Mapping[str, str] | None = None,
     ) -> GatewayDecision:
         """Return the decision, the former one if it has the same parts.
 
@@ -159,7 +183,7 @@ class GatewayDecider:
             provider=provider,
             wanted=wanted,
             program=None if staged is None else staged.program,
-            withheld=withheld,
+            withheld=withheld or {},
             limits=limits,
             awaited=awaited,
             waiting=frozenset() if staged is None else staged.waiting,

@@ -99,10 +99,11 @@ class PolicyStatuses:
                 )
                 for name in facts.gateways
             )
-            proof = _proof(facts.gateways, everything, silent, has)
+            words = tuple(withheld.get(name, {}).get(facts.policy.key, "") for name in facts.gateways)
+            proof = (*_proof(facts.gateways, everything, silent, has), words)
             last = self._statuses.get(key)
             if last is None or last[0] is not facts or last[1] != proof:
-                known = _about(facts.gateways, everything, has)
+                known = _about(facts.gateways, everything, has, words)
                 status = with_acknowledgement(policy_status(facts, known), facts, silent)
                 last = (facts, proof, kept(last[2] if last else None, with_warnings(status, facts)))
             statuses[key] = last
@@ -171,13 +172,8 @@ _Proof = tuple[object, ...]
 _Has = Literal["yes", "no", "limits", "part"]
 """An answer to whether a gateway has what a policy asks for.
 
-``limits`` are missing before anything else can be, or its namespace has its ``part``.
+``limits`` are missing before anything else can be, or it gets only a ``part``.
 """
-_NO_PART: Final = (
-    "the limits of this namespace's routes, again for each of their host names and matches, "
-    "are more than there is room for; "
-    "what was in effect stays, and what is new has no limits of this namespace"
-)
 
 
 def _has(since: int | None, taken: int, *, is_behind: bool, is_unheld: bool, is_lost: bool) -> _Has:
@@ -236,15 +232,20 @@ def _proof(
     )
 
 
-def _about(gateways: tuple[str, ...], everything: Evidence, has: tuple[_Has, ...]) -> Evidence:
-    """Return the evidence for one policy, which its gateways have or do not have."""
+def _about(
+    gateways: tuple[str, ...], everything: Evidence, has: tuple[_Has, ...], words: tuple[str, ...]
+) -> Evidence:
+    """Return the evidence for one policy, which its gateways have or do not have.
+
+    ``words`` say of each gateway why it gets only a part.
+    """
     awaited: dict[str, tuple[str, ...]] = {}
     acknowledged: set[str] = set()
     refused = dict(everything.refused)
-    for name, it in zip(gateways, has, strict=True):
+    for name, it, why in zip(gateways, has, words, strict=True):
         parts = everything.awaited.get(name, ())
         if it == "part":
-            refused.setdefault(name, _NO_PART)
+            refused.setdefault(name, why)
         elif it == "yes" and name not in everything.refused:
             acknowledged.add(name)
         elif it == "limits" and Part.LIMITS not in parts:

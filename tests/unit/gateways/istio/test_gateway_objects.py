@@ -138,5 +138,5 @@ def test_a_port_that_no_plugin_can_mean_is_said(pod_ports: dict[int, int | str],
         "the pods of Gateway ns/gw cannot be selected: "
         f"its ports limit a host name in different ways, and {reason}"
     )
-    assert _objects(_differing(), pods) == GatewayObjects("ns", "gw", problem=problem)
+    assert _objects(_differing(), pods) == GatewayObjects("ns", "gw", problem=problem, inseparable=reason)
     assert _objects(_program("a.com"), pods).problem is None
