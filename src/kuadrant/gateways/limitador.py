@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from kuadrant.api.caller_token import ANNOTATION
 from kuadrant.api.limit_packing import FIELD, pack
+from kuadrant.api.limitador import Limit
 from kuadrant.gateways.ownership import MANAGED
 from kuadrant.gateways.size import too_large
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.api.kuadrant import Kuadrant
-    from kuadrant.api.limitador import Limit
 
 NAME: Final = "limitador"
 KIND: Final = "Limitador"
@@ -25,10 +25,14 @@ _PACKED_FROM: Final = 16 << 10
 
 
 class LimitadorObject(Struct, frozen=True):
-    """The fields of the resource that are ours; with a ``problem``, a sentence, all of it stays as it is."""
+    """The fields of the resource that are ours; with a ``problem``, a sentence, all of it stays as it is.
+
+    ``left_out`` are the limits that there is no room for.
+    """
 
     document: dict[str, Any] | None = None
     problem: str | None = None
+    left_out: tuple[Limit, ...] = ()
 
 
 def limitador(

@@ -13,7 +13,7 @@ from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.limitador import KIND, NAME, LimitadorObject, limitador
 from kuadrant.gateways.provider import GatewaySettings, GatewaySurroundings
 from kuadrant.incremental import Last, kept
-from kuadrant.operator.core import limits_not_held
+from kuadrant.operator.core import limits_not_held, service_room
 from kuadrant.operator.core.decision import Decision, GatewayDecision
 from kuadrant.operator.core.gateway_decider import GatewayDecider
 from kuadrant.operator.core.gateway_tokens import Keys, marked
@@ -21,6 +21,7 @@ from kuadrant.operator.core.held_limits import NOTHING, HeldLimits, HeldLimitsTr
 from kuadrant.operator.core.installation import oldest, service_address
 from kuadrant.operator.core.provider_match_precedence import InRouterOrder
 from kuadrant.operator.core.seniority import seniority
+from kuadrant.operator.core.staged_program import asked_for
 from kuadrant.status import Part
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from kuadrant.api.limitador import Limitador, NotHeld
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.staged_program import Asked
     from kuadrant.operator.core.world import World
 
 
@@ -49,6 +51,8 @@ class Decider:
         self._held = HeldLimitsTracker()
         self._named: tuple[NotHeld, ...] = ()
         self._not_held = Last(limits_not_held.by_policy)
+        self._no_room = Last(service_room.words)
+        self._hopeless: Asked = frozenset()
         self._settings: GatewaySettings | None = None
         self._gateways: dict[Key, GatewayDecider] = {}
         self._told: tuple[tuple[Limit, ...], ...] = ()
@@ -72,27 +76,35 @@ class Decider:
             envoy_gateway_namespace=known.envoy_gateway_namespace,
         )
         self._settings = kept(self._settings, settings)
+        make = partial(
+            self._limitador,
+            kuadrant,
+            present=present,
+            may_pack=_may_pack(own, known.fields),
+            mark=marked(own) if known.mark is None else known.mark,
+        )
+        limits = self._limits(compilation.limits, present, known.retained, self._told)
+        self._hopeless = kept(self._hopeless, asked_for(make(limits).left_out))
         gateways = self._decide_gateways(
             world, known, compilation, None if address is None else held, marked(own)
         )
         self._told = kept(self._told, _told(gateways, compilation))
         limits = self._limits(compilation.limits, present, known.retained, self._told)
+        resource = make(limits)
         self._named = kept(self._named, limits_not_held.named(own))
         return Decision(
             module=known.module,
             limits=limits,
             present=present,
-            limitador=self._limitador(
-                kuadrant,
-                limits,
-                may_pack=_may_pack(own, known.fields),
-                mark=marked(own) if known.mark is None else known.mark,
-            ),
+            limitador=resource,
             gateways=gateways,
             compilation=compilation,
             installed=kuadrant is not None,
             mark=marked(own),
-            not_held=self._not_held(self._named, compilation.programs, known.failure_mode),
+            not_held={
+                **self._no_room(resource.left_out, compilation.programs),
+                **self._not_held(self._named, compilation.programs, known.failure_mode),
+            },
             unnamed=limits_not_held.unnamed(own),
         )
 
@@ -113,7 +125,7 @@ class Decider:
         for key, decider in deciders.items():
             gateway, program = gateways[key], programs[key]
             existing = world.existing.get(key, ())
-            staged = decider.stage(program, held or NOTHING, bool(existing))
+            staged = decider.stage(program, held or NOTHING, bool(existing), self._hopeless)
             is_counted = staged.held and may_ask and bool(self._settings.rate_limit.host)
             if not existing:
                 is_counted &= held is not None and known.can_be_asked
@@ -168,10 +180,17 @@ def _limits(
 
 
 def _limitador(
-    kuadrant: Kuadrant | None, limits: tuple[Limit, ...], *, may_pack: bool, mark: str
+    kuadrant: Kuadrant | None,
+    limits: tuple[Limit, ...],
+    *,
+    present: tuple[Limit, ...],
+    may_pack: bool,
+    mark: str,
 ) -> LimitadorObject:
-    return (
-        LimitadorObject() if kuadrant is None else limitador(kuadrant, limits, may_pack=may_pack, mark=mark)
+    if kuadrant is None:
+        return LimitadorObject()
+    return service_room.fitted(
+        lambda some: limitador(kuadrant, some, may_pack=may_pack, mark=mark), limits, present
     )
 
 

@@ -13,7 +13,7 @@ from kuadrant.gateways.obsolete import obsolete
 from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.gateways.providers import PROVIDERS, provider_of
 from kuadrant.gateways.tables import tables
-from kuadrant.incremental import Last, kept
+from kuadrant.incremental import Last, are, kept
 from kuadrant.operator.core.configuration_shares import NO_ROOM, GatewayParts
 from kuadrant.operator.core.decision import GatewayDecision
 from kuadrant.operator.core.gateway_tokens import ProvingSettings
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kuadrant.gateways.provider import GatewaySettings, GatewaySurroundings, Provider
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.held_limits import HeldLimits
+    from kuadrant.operator.core.staged_program import Asked
 
 
 class _Fitted(Struct, frozen=True):
@@ -50,25 +51,31 @@ class GatewayDecider:
         self._ports = PortConflicts()
         self._seniority: Callable[[], Seniority] = Seniority
         self._withheld: frozenset[str] = frozenset()
-        self._staged: tuple[GatewayProgram, HeldLimits, bool, Staged] | None = None
+        self._staged: tuple[tuple[object, ...], Staged] | None = None
         self._objects = Last(self._fitted)
         self._obsolete = Last(_obsolete)
         self._observed: Any = None
         self._wanted: GatewayObjects | None = None
         self._decision: GatewayDecision | None = None
 
-    def stage(self, program: GatewayProgram, held: HeldLimits, is_told: bool) -> Staged:
-        """Return what the gateway is to have now, on the way to what is wanted."""
+    def stage(
+        self, program: GatewayProgram, held: HeldLimits, is_told: bool, hopeless: Asked = frozenset()
+    ) -> Staged:
+        """Return what the gateway is to have now, on the way to what is wanted.
+
+        ``hopeless`` is what there is no room for in the rate limit service.
+        """
         last = self._staged
-        if last is None or last[0] is not program or last[1] is not held or last[2] != is_told:
+        made_from = (program, held, is_told, hopeless)
+        if last is None or not are(last[0], made_from):
             wanted = self._parts.bounded(program)
-            staged = self._staging.stage(wanted.program, held, is_told=is_told)
+            staged = self._staging.stage(wanted.program, held, is_told=is_told, hopeless=hopeless)
             # With the former state of what is not held it may be more again.
             bounded = self._parts.bounded(staged.program)
             self._withheld = wanted.withheld | bounded.withheld
             staged = replace(staged, program=bounded.program)
-            self._staged = last = (program, held, is_told, staged)
-        return last[3]
+            self._staged = last = (made_from, staged)
+        return last[1]
 
     def decide(
         self,

@@ -61,19 +61,25 @@ class Staging:
         self._first: GatewayProgram | None = None
         self._former: GatewayProgram | None = None
 
-    def stage(self, wanted: GatewayProgram, held: HeldLimits, *, is_told: bool) -> Staged:
+    def stage(
+        self, wanted: GatewayProgram, held: HeldLimits, *, is_told: bool, hopeless: Asked = frozenset()
+    ) -> Staged:
         """Return what the gateway is to have now, on the way to what is wanted.
 
         Args:
             wanted: the program in the end.
             held: the limits that the rate limit service holds.
             is_told: the gateway has been told something already, perhaps by an operator before this one.
+            hopeless: what there is no room for in the rate limit service: nothing waits for that.
         """
-        unheld = _policies(wanted, asked_for(one for one in wanted.limits if one not in held.limits))
+        unheld = policies_that_ask(wanted, asked_for(one for one in wanted.limits if one not in held.limits))
         missing = _not_held(wanted, held)
         former = self._former
         if missing and former is None and is_told:
-            former = self._first = self._first or wanted
+            first = self._first or wanted
+            if lost := hopeless & _not_held(first, held):
+                first = _mixed(first, replace(first, listeners=(), limits=()), lost)[0]
+            former = self._first = first
             if _not_held(former, held):
                 return Staged(former, held=False, waiting=_all_but(former, wanted), unheld=unheld)
         self._first = None
@@ -91,16 +97,16 @@ def _all_but(program: GatewayProgram, wanted: GatewayProgram) -> frozenset[str] 
     return frozenset() if program == wanted else None
 
 
-_Asked = frozenset[tuple[str, str]]
+Asked = frozenset[tuple[str, str]]
 """The scopes that a gateway asks for, with the conditions by which the service knows a limit."""
 
 
-def asked_for(limits: Iterable[Limit]) -> _Asked:
+def asked_for(limits: Iterable[Limit]) -> Asked:
     """Return what a gateway asks for that asks for these limits."""
     return frozenset((limit.namespace, condition) for limit in limits for condition in limit.conditions)
 
 
-def _not_held(program: GatewayProgram, held: HeldLimits) -> _Asked:
+def _not_held(program: GatewayProgram, held: HeldLimits) -> Asked:
     return asked_for(limit for limit in program.limits if limit.identity not in held.identities)
 
 
@@ -119,7 +125,7 @@ def asks(rule: RuleProgram) -> Iterator[tuple[tuple[str, str], LimitAction]]:
             yield (action.scope, limit_condition(limit.key)), limit
 
 
-def _policies(program: GatewayProgram, asked: _Asked) -> frozenset[str]:
+def policies_that_ask(program: GatewayProgram, asked: Asked) -> frozenset[str]:
     """Return the policies that ask for any of these."""
     if not asked:
         return frozenset()
@@ -131,7 +137,7 @@ def _sources(rule: RuleProgram, asked: Container[tuple[str, str]]) -> Iterator[s
 
 
 def _mixed(
-    wanted: GatewayProgram, former: GatewayProgram, missing: _Asked
+    wanted: GatewayProgram, former: GatewayProgram, missing: Asked
 ) -> tuple[GatewayProgram, frozenset[str]]:
     """Return the program with the former state of what asks for something missing, and who waits."""
     before = _Former(former)
@@ -216,7 +222,7 @@ def _covers(former: RequestMatch, match: RequestMatch) -> bool:
 
 
 def _hosts(
-    wanted: ListenerProgram, former: _Former, missing: _Asked, waiting: set[str]
+    wanted: ListenerProgram, former: _Former, missing: Asked, waiting: set[str]
 ) -> Iterator[HostProgram]:
     """Yield the hosts of a port, with the former limits where one is missing.
 

@@ -95,9 +95,12 @@ class Cluster:
             services={(one.metadata.namespace, one.metadata.name): one for one in there.services},
             existing={self.gateway: self.existing} if self.existing else {},
             policies=dict(self._stored(documents)),
+            limitadors=self.world.limitadors,
         )
-        limits = self.decider.decide(self.world, KNOWN).limits
-        self.world = msgspec.structs.replace(self.world, limitadors={KEY: limitador(limits)})
+        first = self.decider.decide(self.world, KNOWN)
+        limits = tuple(one for one in first.limits if one not in first.limitador.left_out)
+        if first.limitador.problem is None:
+            self.world = msgspec.structs.replace(self.world, limitadors={KEY: limitador(limits)})
         decision = self.decider.decide(self.world, KNOWN)
         self.existing = decision.gateways[self.gateway].objects or self.existing
         self.conditions = {
