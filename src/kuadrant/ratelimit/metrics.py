@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from kuadrant.ratelimit.caller_tokens import Callers
     from kuadrant.ratelimit.counters import Counters
+    from kuadrant.ratelimit.store_room import StoreRoom
     from kuadrant.ratelimit.turns import Turns
 
 
@@ -48,7 +50,9 @@ class Metrics(Collector):
     Limitador's names lack the suffix that Prometheus wants of a counter, so those are exposed without a type.
     """
 
-    def __init__(self, counters: Counters, turns: Turns, callers: Callers, *, limit_names: bool) -> None:
+    def __init__(
+        self, counters: Counters, store: StoreRoom, turns: Turns, callers: Callers, *, limit_names: bool
+    ) -> None:
         self.namespaces: dict[str, Calls] = {}
         self.unlimited = Calls()
         self.errors: Counter[str] = Counter()
@@ -56,6 +60,7 @@ class Metrics(Collector):
         self.closed = 0
         self.seconds = 0.0
         self._counters = counters
+        self._store = store
         self._turns = turns
         self._callers = callers
         self._limit_names = limit_names
@@ -80,6 +85,7 @@ class Metrics(Collector):
         yield from self._of_service()
         yield from self._of_callers()
         yield from self._of_counters()
+        yield from self._of_store()
 
     def _of_calls(self) -> Iterator[Metric]:
         label = ["limitador_namespace"]
@@ -196,4 +202,28 @@ class Metrics(Collector):
             "kuadrant_ratelimit_counters_shared",
             "Counters that new values had to share because the bound was reached",
             value=self._counters.shared,
+        )
+
+    def _of_store(self) -> Iterator[Metric]:
+        used = self._store.used(time.monotonic())
+        use = GaugeMetricFamily(
+            "kuadrant_ratelimit_store_share_used_ratio",
+            (
+                "How much of the store's memory that it may have a tenant's limit has, of which this process "
+                "opened a counter last: at 1 its new values share a counter"
+            ),
+            labels=["tenant"],
+        )
+        for name, ratio in used.items():
+            use.add_metric([name], ratio)
+        yield use
+        yield GaugeMetricFamily(
+            "kuadrant_ratelimit_store_shares_nearly_used",
+            "Tenants of whom that is more than 80 %",
+            value=sum(ratio >= NEARLY for ratio in used.values()),
+        )
+        yield CounterMetricFamily(
+            "kuadrant_ratelimit_store_counters_shared",
+            "Counters in the store that this process opened for new values to share",
+            value=self._store.shared,
         )

@@ -1,11 +1,11 @@
 """Counters in a Redis or Valkey, which several processes share.
 
-The rule of ``kuadrant.ratelimit.counters`` in one script.
+The rule of ``kuadrant.ratelimit.counters`` in one script (``kuadrant.ratelimit.store_script``).
 
-A script runs alone, so nothing comes between the check of all counters of a request and their increase. A
-counter is a number that the store forgets when its window is over; which requests it counts is in its name,
+A counter is a number that the store forgets when its window is over; which requests it counts is in its name,
 so that every process finds the same ones. The store has to keep what it holds (``maxmemory-policy
-noeviction``): a counter that it throws away begins anew.
+noeviction``): a counter that it throws away begins anew. Counters with values have a bound, which is divided
+among tenants and limits: half of the memory that the store may take, if it says so.
 
 Without an answer nothing is decided (``StoreError``): the caller's failure mode decides. Whether such a
 request was counted is not known. It is not asked again, since it could be counted twice.
@@ -30,6 +30,7 @@ from kuadrant.ratelimit.counters import Standing
 from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.store_address import AddressError, parse
 from kuadrant.ratelimit.store_queue import Gate
+from kuadrant.ratelimit.store_script import SCRIPT
 from kuadrant.ratelimit.turns import BusyError
 from kuadrant.tasks import keep
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kuadrant.ratelimit.counters import Ask, LimitCounters
+    from kuadrant.ratelimit.store_room import StoreRoom
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,42 +47,6 @@ _RECOVERY_SECONDS: Final = 0.1
 # The script's numbers are floating point: exact up to here, which is beyond any use.
 _MOST: Final = 2**53
 _LONGEST_MILLISECONDS: Final = 100 * 366 * 24 * 3600 * 1000
-
-# KEYS are the counters; ARGV has the most, the hits and the window in milliseconds for each of them, and a
-# number to know the answer by. Returns the position of the first counter that has no room (0 if all have),
-# then hits and milliseconds left of each, then that number. A counter that would outlive its window (the
-# store's clock went back, or somebody took its end away) is over a window from now.
-_SCRIPT: Final = """
-local denied = 0
-local hits, left = {}, {}
-for i, key in ipairs(KEYS) do
-  hits[i] = tonumber(redis.call('GET', key) or 0)
-  left[i] = redis.call('PTTL', key)
-  local window = tonumber(ARGV[3 * i])
-  if window > 0 and (left[i] > window or left[i] == -1) then
-    redis.call('PEXPIRE', key, ARGV[3 * i])
-    left[i] = window
-  end
-  if denied == 0 and hits[i] + tonumber(ARGV[3 * i - 1]) > tonumber(ARGV[3 * i - 2]) then denied = i end
-end
-local answer = {denied}
-for i, key in ipairs(KEYS) do
-  local add, window = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
-  if denied == 0 and add > 0 and window > 0 then
-    hits[i] = hits[i] + add
-    if left[i] > 0 then
-      redis.call('INCRBY', key, ARGV[3 * i - 1])
-    else
-      redis.call('SET', key, ARGV[3 * i - 1], 'PX', ARGV[3 * i])
-      hits[i], left[i] = add, window
-    end
-  end
-  if left[i] <= 0 then left[i] = window end
-  answer[2 * i], answer[2 * i + 1] = hits[i], left[i]
-end
-answer[2 * #KEYS + 2] = tonumber(ARGV[3 * #KEYS + 1])
-return answer
-"""
 
 
 class StoreError(Exception):
@@ -116,30 +82,47 @@ class RedisStore:
         )
         self._gate = Gate(_CONNECTIONS, timeout)
         self._redis = Redis(connection_pool=pool)
-        self._script = self._redis.register_script(_SCRIPT)
+        self._script = self._redis.register_script(SCRIPT)
         self._recovering: asyncio.Task[None] | None = None
         self._sparingly = LogPace()
         self._numbers = count(1)
+        self._bound: int | None = None
         self.problem: str | None = None
         """Why the store cannot be asked; None as far as is known that it can."""
 
     async def check(self) -> None:
-        """Ask whether the store is there.
+        """Ask whether the store is there, and how much memory it may take.
 
         Raises:
             StoreError: it is not, or does not let us in.
         """
         try:
             await self._redis.ping()
+            self._bound = await self._half_of_memory()
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreError(_text(error)) from None
 
-    async def check_and_add(self, asks: Sequence[Ask], tenant: str = "") -> tuple[Ask | None, list[Standing]]:
+    async def _half_of_memory(self) -> int | None:
+        """Return half of what the store may take; None if it has no bound or does not say."""
+        try:
+            most = (await self._redis.info("memory")).get("maxmemory")
+        except ResponseError:  # a proxy, or a user who may not ask
+            return None
+        except (RedisError, OSError, TimeoutError):
+            raise
+        except Exception:  # noqa: BLE001 - what is no answer of a store fails in the library in many ways
+            return None
+        return most // 2 if isinstance(most, int) and most > 0 else None
+
+    async def check_and_add(
+        self, asks: Sequence[Ask], tenant: str, room: StoreRoom
+    ) -> tuple[Ask | None, list[Standing]]:
         """Count the hits of all ``asks``, or none of them.
 
         Return the first without room and where all stand afterwards.
 
-        Where more want to ask than there are connections, tenants take turns.
+        Where more want to ask than there are connections, tenants take turns. A new value of a limit that has
+        no ``room`` in the store shares a counter.
 
         Raises:
             StoreError: it is not known.
@@ -147,14 +130,19 @@ class RedisStore:
         """
         if self.problem is not None:
             raise StoreError(self.problem)
-        numbers: list[int] = []
-        for ask in asks:
-            milliseconds = min(ask.counters.seconds * 1000, _LONGEST_MILLISECONDS)
-            numbers += (min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), milliseconds)
+        reserve, common, guaranteed = room.parts(asks, tenant, self._bound)
+        keys: list[bytes] = []
         number = next(self._numbers)
+        arguments: list[str | int] = [tenant, reserve, common, number]
+        for ask, own in zip(asks, guaranteed, strict=True):
+            name = ask.counters.store_name or _name(ask.counters)
+            keys.append((name if ask.values is None else name + ask.values.text).encode())
+            milliseconds = min(ask.counters.seconds * 1000, _LONGEST_MILLISECONDS)
+            length = 0 if ask.values is None else len(name.encode())
+            arguments += (min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), milliseconds, length, own)
         try:
             async with self._gate.through(tenant):
-                answer = await self._script(keys=[_key(ask) for ask in asks], args=[*numbers, number])
+                answer = await self._script(keys=keys, args=arguments)
         except BusyError:
             raise
         except ResponseError as error:
@@ -165,11 +153,12 @@ class RedisStore:
             raise StoreError(_text(error)) from None
         except Exception:  # noqa: BLE001 - what is no answer of a store fails in the library in many ways
             raise await self._strange() from None
-        if not _is_answer(answer, len(asks), number):
+        if not _is_answer(answer, asks, number):
             raise await self._strange()
+        _note_opened(answer[1 + 2 * len(asks) : -1], asks, tenant, room)
         standings = [
-            Standing(ask, max(0, ask.max_value - hits), left / 1000)
-            for ask, hits, left in zip(asks, answer[1:-1:2], answer[2::2], strict=True)
+            Standing(ask, max(0, ask.max_value - answer[2 * index + 1]), answer[2 * index + 2] / 1000)
+            for index, ask in enumerate(asks)
         ]
         return (asks[answer[0] - 1] if answer[0] else None), standings
 
@@ -220,25 +209,34 @@ class RedisStore:
         _LOGGER.warning("the store answers again")
 
 
-def _is_answer(answer: object, counters: int, number: int) -> bool:
-    """Whether this is what the script answers to the question ``number`` about so many counters."""
+def _is_answer(answer: object, asks: Sequence[Ask], number: int) -> bool:
+    """Whether this is what the script answers to the question ``number`` about these counters."""
+    counters = len(asks)
+    least = 2 * counters + 2
     return (
         isinstance(answer, list)
-        and len(answer) == 2 * counters + 2
+        and least <= len(answer) <= least + 2 * counters
+        and len(answer) % 2 == 0
         and all(type(one) is int and one >= 0 for one in answer)
         and answer[0] <= counters
+        and all(
+            0 < position <= counters and asks[position - 1].values is not None
+            for position in answer[least - 1 : -1 : 2]
+        )
         and answer[-1] == number
     )
 
 
+def _note_opened(opened: Sequence[int], asks: Sequence[Ask], tenant: str, room: StoreRoom) -> None:
+    """Tell ``room`` of the counters that were opened: positions, each with the use of its limit."""
+    if opened:
+        now = asyncio.get_running_loop().time()
+        for position, used in zip(opened[::2], opened[1::2], strict=True):
+            room.note(asks[position - 1], tenant, used, now)
+
+
 def _text(error: Exception) -> str:
     return f"the store of the counters: {str(error) or type(error).__name__}"
-
-
-def _key(ask: Ask) -> str:
-    counters = ask.counters
-    name = counters.store_name or _name(counters)
-    return name if ask.values is None else name + ask.values.text
 
 
 def _name(counters: LimitCounters) -> str:

@@ -28,7 +28,9 @@ from kuadrant.ratelimit.limits import (
 from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
+from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
 from kuadrant.ratelimit.shares import tenant_of
+from kuadrant.ratelimit.store_room import StoreRoom
 from kuadrant.ratelimit.turns import Turns
 from kuadrant.ratelimit.unknown_limits import UnknownLimitError, UnknownLimits
 
@@ -87,11 +89,14 @@ class RateLimitService:
         self._left_out = LeftOutLimits()
         self._expressions = Expressions()
         self._counters = Counters(counter_bytes)
+        self._store_room = StoreRoom(self._counters.shares)
         self._turns = Turns()
         self._unknown = UnknownLimits()
         self._sparingly = LogPace()
         self._sparingly_of_defects = LogPace()
-        self._metrics = Metrics(self._counters, self._turns, self.callers, limit_names=limit_names)
+        self._metrics = Metrics(
+            self._counters, self._store_room, self._turns, self.callers, limit_names=limit_names
+        )
         self._namespaces: dict[str, HeldNamespace] = {}
         self._tenants: dict[bytes, str] = {}
         self._questions = Questions()
@@ -182,7 +187,9 @@ class RateLimitService:
         denied = None
         found: Sequence[Standing] = ()
         if question.asks:
-            denied, found = await store.check_and_add(question.asks, question.tenant)
+            denied, found = await store.check_and_add(question.asks, question.tenant, self._store_room)
+            if self._store_room.notes:
+                tell_of_store(self._store_room.notes)
         self._count(question, denied)
         if self.headers and found:
             ordered = most_restrictive_first(found, limited=denied is not None)
@@ -257,25 +264,7 @@ class RateLimitService:
         self._metrics.seconds += ended - began
         self._turns.spent(tenant, ended - began, ended)
         if self._counters.notes:
-            self._tell_of_shares()
-
-    def _tell_of_shares(self) -> None:
-        while self._counters.notes:
-            tenant, identity, is_full = self._counters.notes.popleft()
-            _LOGGER.warning(
-                (
-                    "counters of %.300r take %d KiB, %s; last one in %.300r, of a limit of %d s with the "
-                    "variables %.600r"
-                ),
-                tenant.name,
-                tenant.held // 1024,
-                "all that they may: new values share a counter"
-                if is_full
-                else "more than 80 % of what they may",
-                identity[0],
-                identity[1],
-                sorted(identity[3]),
-            )
+            tell_of_memory(self._counters.notes)
 
     async def ShouldRateLimit(self, request: bytes, context: grpc.aio.ServicerContext) -> bytes:  # noqa: N802 - the method's name in Envoy's API
         """Answer one call. What cannot be decided is an error, so that the caller's failure mode decides.

@@ -68,12 +68,16 @@ class Holding:
 
 
 class Shares:
-    """The bound of ``bound`` bytes, and what tenants and their limits have of it."""
+    """The bound of ``bound`` bytes, and what tenants and their limits have of it.
+
+    ``common`` is the part that is guaranteed to nobody.
+    """
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self.held = 0
         self.tenants: dict[str, Tenant] = {}
+        self.common = bound
         self._free = bound
 
     def divide(self, holdings: Iterable[tuple[str, Holding]]) -> None:
@@ -96,7 +100,8 @@ class Shares:
             tenant.excess = sum(holding.excess for holding in members)
         self.tenants = tenants
         self.held = sum(tenant.held for tenant in tenants.values())
-        self._free = self.bound - each * len(tenants) - sum(tenant.borrowed for tenant in tenants.values())
+        self.common = self.bound - each * len(tenants)
+        self._free = self.common - sum(tenant.borrowed for tenant in tenants.values())
 
     def take(self, holding: Holding, size: int) -> bool:
         """Hold one more counter of that size, if it may be held."""

@@ -97,7 +97,8 @@ class Cluster:
             policies=dict(self._stored(documents)),
             limitadors=self.world.limitadors,
         )
-        first = self.decider.decide(self.world, KNOWN)
+        # The service has taken the limits before the operator looks at the world again.
+        first = Decider().decide(self.world, KNOWN)
         limits = tuple(one for one in first.limits if one not in first.limitador.left_out)
         if first.limitador.problem is None:
             self.world = msgspec.structs.replace(self.world, limitadors={KEY: limitador(limits)})
