@@ -83,6 +83,7 @@ class Cluster:
     def __init__(self, gateway: Key = GATEWAY, *there: str) -> None:
         self.decider = Decider()
         self.gateway = gateway
+        self.known = KNOWN
         self.there = there
         self.world = World(objects=objects(*there))
         self.existing: tuple[dict[str, Any], ...] = ()
@@ -98,11 +99,11 @@ class Cluster:
             limitadors=self.world.limitadors,
         )
         # The service has taken the limits before the operator looks at the world again.
-        first = Decider().decide(self.world, KNOWN)
+        first = Decider().decide(self.world, self.known)
         limits = tuple(one for one in first.limits if one not in first.limitador.left_out)
         if first.limitador.problem is None:
             self.world = msgspec.structs.replace(self.world, limitadors={KEY: limitador(limits)})
-        decision = self.decider.decide(self.world, KNOWN)
+        decision = self.decider.decide(self.world, self.known)
         self.existing = decision.gateways[self.gateway].objects or self.existing
         self.conditions = {
             key: msgspec.to_builtins(status.conditions) for key, status in self._statuses(decision).items()

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from tests.unit.operator.core.shared_gateway import HONEST, HOSTILE, Cluster, policy, route
+from tests.unit.operator.example import ENVOY_GATEWAY
+from tests.unit.operator.known import BY_ADDRESS, known, module
 
 SHARED: Final = ("istio-system", "shared")
 HOST: Final = "shop.example"
-GATEWAY = {
+GATEWAY: Final[dict[str, Any]] = {
     "apiVersion": "gateway.networking.k8s.io/v1",
     "kind": "Gateway",
     "metadata": {"name": SHARED[1], "namespace": SHARED[0]},
@@ -205,3 +207,21 @@ def test_limits_of_policies_of_listeners_hold_on_all_ports_and_their_statuses_sa
         status, message = it.enforced(SHARED[0], name)
         assert status == "False"
         assert "the limits of each of them hold on all" in message
+
+
+def test_more_listeners_than_envoy_gateway_can_be_told_of_are_no_problem_either() -> None:
+    listeners = [
+        {**GATEWAY["spec"]["listeners"][1], "name": f"l{number}", "hostname": f"h{number}.example"}
+        for number in range(16)
+    ]
+    gateway = {
+        **GATEWAY,
+        "spec": {"gatewayClassName": "eg", "listeners": [*GATEWAY["spec"]["listeners"], *listeners]},
+    }
+    it = Cluster(SHARED, yaml.safe_dump_all([gateway]), ENVOY_GATEWAY.replace("name: istio", "name: eg"))
+    it.known = known(module=module(rendering=BY_ADDRESS))
+    it.put(VICTIM)
+    decision = it.put([*VICTIM, *OFFENDER])
+    assert decision.gateways[SHARED].wanted.problem is None
+    assert "an EnvoyExtensionPolicy can name" in it.enforced(HOSTILE, "offender")[1]
+    assert it.enforced(HONEST, "victim")[0] == "True"
