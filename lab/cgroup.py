@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
-# A node's processors are its pods' first: the control plane, and clients, have machines of their own elsewhere.
-# Otherwise each thread of the API server weighs ten times as much as a gateway. Version 1 and 2 of the same.
+# A node's processors are its pods' first: elsewhere the control plane and clients have machines of their own.
+# Otherwise each thread of the API server weighs ten times as much as a gateway. For versions 1 and 2.
 _WEIGHTS = {"cpu.shares": "16384", "cpu.weight": "1600"}
 
 
