@@ -4,6 +4,7 @@ const std = @import("std");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const authority = @import("authority.zig");
+const request_headers = @import("request_headers.zig");
 const Allocator = std.mem.Allocator;
 
 pub const Attribute = union(enum) {
@@ -14,8 +15,14 @@ pub const Attribute = union(enum) {
     query,
     /// Lower case, without the port.
     host,
+    /// As the client sent it.
+    authority,
     /// The client's address without the port.
     remote_address,
+    /// All values of a header, joined with `,`; of the path of its name the host has it at.
+    header: []const u8,
+    /// What no request has.
+    nothing,
     /// The others are read from the host by their path, segments parted by NUL, and differ in how it writes their values.
     text: []const u8,
     integer: []const u8,
@@ -34,16 +41,18 @@ pub const Attribute = union(enum) {
             .integer => .{ .integer = path },
             .boolean => .{ .boolean = path },
             .time => .{ .time = path },
-        } else .{ .text = path };
+        } else if (isHeader(path)) .{ .header = path } else .{ .text = path };
     }
 
     /// The attribute as expressions see it: as the host has it, but for those texts that are as quickly read from the headers.
     pub fn asHostHas(path: []const u8) Attribute {
+        if (path.len == 0) return .nothing;
         return switch (named.get(path) orelse return .{ .text = path }) {
             .method => .method,
             .path => .path,
             .url_path => .url_path,
             .query => .query,
+            .host => .authority,
             else => .{ .text = path },
         };
     }
@@ -51,10 +60,13 @@ pub const Attribute = union(enum) {
     /// The attribute's text in the request that is being looked at, or `null` when it has none.
     pub fn read(attribute: Attribute) error{OutOfMemory}!?[]const u8 {
         switch (attribute) {
-            .method => return host.firstRequestHeader(":method"),
-            .path => return host.firstRequestHeader(":path"),
-            .url_path => return urlPath(try host.firstRequestHeader(":path") orelse return null),
-            .query => return query(try host.firstRequestHeader(":path") orelse return null),
+            .method => return request_headers.first(.method),
+            .path => return request_headers.first(.path),
+            .url_path => return urlPath(try request_headers.first(.path) orelse return null),
+            .query => return query(try request_headers.first(.path) orelse return null),
+            .authority => return request_headers.first(.authority),
+            .header => |path| return request_headers.joined(path),
+            .nothing => return null,
             .host => return try hostname(),
             .remote_address => return authority.addressOnly(try host.property("source\x00address") orelse return null),
             .text => |path| return host.property(path),
@@ -124,7 +136,13 @@ pub fn parseSelector(allocator: Allocator, selector: []const u8) error{ OutOfMem
 }
 
 /// The path of all values of a request header, joined with `,`, but for the header's name.
-pub const header_prefix = "request\x00headers\x00";
+pub const header_prefix = request_headers.prefix;
+
+/// Whether a request can have a header at this path: the host would take the path of another one for something else.
+pub fn isHeader(path: []const u8) bool {
+    if (!std.mem.startsWith(u8, path, header_prefix) or path.len == header_prefix.len) return false;
+    return std.mem.findScalarPos(u8, path, header_prefix.len, 0) == null;
+}
 
 /// The path without query and fragment.
 pub fn urlPath(path: []const u8) []const u8 {
@@ -139,7 +157,7 @@ pub fn query(path: []const u8) []const u8 {
 
 /// The request's host in lower case without its port; empty when it names none.
 pub fn hostname() error{OutOfMemory}![]const u8 {
-    const text = authority.withoutPort(try host.firstRequestHeader(":authority") orelse return "");
+    const text = authority.withoutPort(try request_headers.first(.authority) orelse return "");
     for (text) |byte| {
         if (std.ascii.isUpper(byte)) return std.ascii.allocLowerString(memory.scratch, text);
     }

@@ -2,8 +2,9 @@
 
 const std = @import("std");
 const Attribute = @import("attribute.zig").Attribute;
-const Map = @import("cel/value.zig").Map;
+const Form = @import("known_attribute.zig").Form;
 const TextTable = @import("table.zig").TextTable;
+const Value = @import("cel/value.zig").Value;
 const Allocator = std.mem.Allocator;
 
 pub const Attributes = struct {
@@ -11,11 +12,16 @@ pub const Attributes = struct {
     slots: std.ArrayList(Slot) = .empty,
     /// Slots of an earlier request hold nothing.
     request: u64 = 0,
-    /// All headers of the request `headers_request`, for programs.
-    headers: ?*const Map = null,
-    headers_request: u64 = 0,
 
-    const Slot = struct { attribute: Attribute, request: u64 = 0, value: ?[]const u8 = null };
+    pub const Slot = struct {
+        attribute: Attribute,
+        request: u64 = 0,
+        text: ?[]const u8 = null,
+        /// What programs see in place of the text.
+        form: Form = .text,
+        made: ?Value = null,
+        made_request: u64 = 0,
+    };
 
     /// The number of the attribute at `path`.
     pub fn number(attributes: *Attributes, allocator: Allocator, path: []const u8) error{OutOfMemory}!u32 {
@@ -46,9 +52,9 @@ pub const Attributes = struct {
     pub fn get(attributes: *Attributes, attribute: u32) error{OutOfMemory}!?[]const u8 {
         const slot = &attributes.slots.items[attribute];
         if (slot.request != attributes.request) {
-            slot.value = try slot.attribute.read();
+            slot.text = try slot.attribute.read();
             slot.request = attributes.request;
         }
-        return slot.value;
+        return slot.text;
     }
 };

@@ -10,7 +10,7 @@ const Glob = @import("glob.zig").Glob;
 pub const Condition = union(enum) {
     comparison: Comparison,
     expression: Expression,
-    own: *const Own,
+    own: *Own,
 
     pub fn holds(condition: Condition, attributes: *Attributes) error{ OutOfMemory, TooMuch, Failed }!bool {
         return switch (condition) {

@@ -47,7 +47,7 @@ const Compiler = struct {
     allocator: Allocator,
     configuration: *Configuration,
     services: TextTable(*ratelimit.Service) = .empty,
-    programs: TextTable(*const Own) = .empty,
+    programs: TextTable(*Own) = .empty,
 
     fn compile(compiler: *Compiler, source: document.Document) Error!void {
         const root: Path = .{};
@@ -293,7 +293,7 @@ const Compiler = struct {
         return compiler.configuration.content.attributes.number(compiler.allocator, attribute_path);
     }
 
-    fn readProgram(compiler: *Compiler, text: []const u8, path: *const Path) Error!*const Own {
+    fn readProgram(compiler: *Compiler, text: []const u8, path: *const Path) Error!*Own {
         const entry = try compiler.programs.getOrPut(memory.scratch, text);
         if (entry.found_existing) return entry.value_ptr.*;
         const own = try compiler.allocator.create(Own);

@@ -5,6 +5,7 @@ const account = @import("tenant_account.zig");
 const clock = @import("clock.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
+const request_headers = @import("request_headers.zig");
 const TextTable = @import("table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
@@ -12,16 +13,14 @@ const Allocator = std.mem.Allocator;
 /// expressions cost for a request as large as this.
 const largest_headers = 64 * 1024;
 
-/// The size of the present request's headers; `null` until the first expression asks.
-var size: ?usize = null;
-
 /// Whose expressions are evaluated, and since when; `null` until the first of them asks.
 var tenant: ?[]const u8 = null;
 var began: ?u64 = null;
 
-pub fn beginRequest() void {
-    size = null;
-}
+/// Steps of programs that were evaluated before the clock was asked, and what they are put down as.
+var untimed: u64 = 0;
+const most_untimed = 5000;
+const step_nanoseconds = 10;
 
 /// What is evaluated up to `end` is on the account of the owner of `scope`.
 pub fn begin(scope: []const u8) void {
@@ -31,18 +30,25 @@ pub fn begin(scope: []const u8) void {
 pub fn end() void {
     if (began) |start| {
         const now = clock.nanoseconds();
-        account.took(tenant.?, account.classOf(size.?), now - start, now);
+        account.took(tenant.?, account.classOf(request_headers.size()), now - start + untimed * step_nanoseconds, now);
     }
     tenant = null;
     began = null;
+    untimed = 0;
+}
+
+/// A program has taken so many steps.
+pub fn stepped(steps: usize) void {
+    if (began == null) untimed += steps;
 }
 
 /// Whether the present request may have expressions evaluated.
 fn check(owner: []const u8) error{TooMuch}!void {
     const now = clock.nanoseconds();
-    if (!account.may(owner, account.classOf(size.?), now)) {
+    const class = account.classOf(request_headers.size());
+    if (!account.may(owner, class, now)) {
         const minute = 60 * std.time.ns_per_s;
-        if (account.mayTell(owner, minute, now)) host.log(.warn, "expressions of {f} have taken too much of this worker's time: requests of {s} headers are refused until it is made up for; more of this within a minute is not logged", .{ host.quoted(owner), @tagName(account.classOf(size.?)) });
+        if (account.mayTell(owner, minute, now)) host.log(.warn, "expressions of {f} have taken too much of this worker's time: requests of {s} headers are refused until it is made up for; more of this within a minute is not logged", .{ host.quoted(owner), @tagName(class) });
         return error.TooMuch;
     }
     began = now;
@@ -50,11 +56,19 @@ fn check(owner: []const u8) error{TooMuch}!void {
 
 /// Whether another expression may be evaluated for the present request.
 pub fn allow() error{TooMuch}!void {
-    if (size == null) size = host.requestHeadersSize() orelse largest_headers + 1;
-    if (size.? > largest_headers) return error.TooMuch;
+    const size = request_headers.size();
+    if (size > largest_headers) return error.TooMuch;
     const owner = tenant orelse return;
     const start = began orelse return check(owner);
-    if (!account.mayGoOn(account.classOf(size.?), start)) return error.TooMuch;
+    if (!account.mayGoOn(account.classOf(size), start)) return error.TooMuch;
+}
+
+/// The same for a program. The clock is not asked for those that take a few microseconds all together.
+pub fn allowProgram() error{TooMuch}!void {
+    if (began == null and untimed <= most_untimed and request_headers.size() <= largest_headers) {
+        if (!account.has(tenant orelse return)) return;
+    }
+    return allow();
 }
 
 pub const EvaluationError = error{

@@ -233,6 +233,12 @@ pub const Pairs = struct {
         return .{ .name = name, .value = value };
     }
 
+    /// The bytes of all names and values of what the host has written.
+    pub fn size(bytes: []const u8) usize {
+        const pairs: Pairs = .init(bytes);
+        return pairs.bytes.len -| (4 + 10 * pairs.count);
+    }
+
     fn text(pairs: *Pairs, length_at: usize) ?[]const u8 {
         if (length_at + 4 > pairs.bytes.len) return null;
         const length = std.mem.readInt(u32, pairs.bytes[length_at..][0..4], .little);

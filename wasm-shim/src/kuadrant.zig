@@ -7,6 +7,7 @@ const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
+const request_headers = @import("request_headers.zig");
 const routing = @import("routing.zig");
 
 pub const Configuration = configuration.Configuration;
@@ -18,11 +19,12 @@ pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
     const table = current.content.hosts.find(try attribute.hostname()) orelse return null;
     const attributes = &current.content.attributes;
     attributes.beginRequest();
+    if (table.has_programs) _ = try request_headers.all();
     var request: routing.Request = .{
         .attributes = attributes,
         .headers = &current.content.headers,
         .parameters = &current.content.parameters,
-        .path = try host.firstRequestHeader(":path") orelse "",
+        .path = try attribute.Attribute.read(.path) orelse "",
     };
     const rule = switch (try table.select(&request)) {
         .none => return null,

@@ -7,23 +7,29 @@ const expression = @import("expression.zig");
 const host = @import("host.zig");
 const known_attribute = @import("known_attribute.zig");
 const memory = @import("memory.zig");
+const request_headers = @import("request_headers.zig");
 const program = @import("cel/program.zig");
 const text = @import("cel/text.zig");
 const value = @import("cel/value.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Moment = @import("cel/moment.zig").Moment;
+const Places = @import("cel/places.zig").Places;
 const Growing = @import("cel/work.zig").Growing;
 const Spent = @import("cel/work.zig").Spent;
+const Truth = @import("cel/truth.zig").Truth;
 const Value = value.Value;
 const Work = @import("cel/work.zig").Work;
 const Allocator = std.mem.Allocator;
 
-/// Some milliseconds at worst (benchmarks/expressions.py), and the memory that goes with it.
+/// A millisecond (`cel/work.zig`), and the memory that goes with it.
 const most_steps = 100_000;
 const most_bytes = 1024 * 1024;
 
 pub const Own = struct {
     program: program.Program,
+    /// What it came to in the request that was looked at last: several limits may ask for the same.
+    condition: Found(Truth) = .{},
+    value: Found(Value) = .{},
 
     /// What `encoded`, a program as base64, stands for.
     pub fn read(allocator: Allocator, attributes: *Attributes, encoded: []const u8) program.Error!Own {
@@ -35,48 +41,94 @@ pub const Own = struct {
         return .{ .program = found };
     }
 
-    pub fn holds(own: *const Own, attributes: *Attributes) expression.EvaluationError!bool {
-        return switch (try own.evaluate(attributes)) {
-            .bool => |truth| truth,
+    pub fn holds(own: *Own, attributes: *Attributes) expression.EvaluationError!bool {
+        const found = own.condition.of(attributes) orelse blk: {
+            var work = try begin();
+            defer end(work);
+            break :blk own.condition.keep(attributes, try evaluator.condition(&own.program, seen(attributes), &work));
+        };
+        return switch (found) {
+            .yes => true,
+            .no => false,
             else => error.Failed,
         };
     }
 
-    pub fn asText(own: *const Own, attributes: *Attributes) expression.EvaluationError![]const u8 {
-        return switch (try own.evaluate(attributes)) {
-            .string => |found| found,
+    pub fn asText(own: *Own, attributes: *Attributes) expression.EvaluationError![]const u8 {
+        const found = own.value.of(attributes) orelse blk: {
+            var work = try begin();
+            defer end(work);
+            break :blk own.value.keep(attributes, try evaluator.evaluate(&own.program, seen(attributes), &work));
+        };
+        return switch (found) {
+            .string => |string| string,
             else => error.Failed,
         };
-    }
-
-    fn evaluate(own: *const Own, attributes: *Attributes) expression.EvaluationError!Value {
-        try expression.allow();
-        var work: Work = .{ .allocator = memory.scratch, .steps = most_steps, .bytes = most_bytes };
-        return evaluator.evaluate(&own.program, .{ .context = attributes, .read = read_ }, &work);
     }
 };
 
-fn slotOf(allocator: Allocator, attributes: *Attributes, one: *const program.Attribute) program.Error!u32 {
-    if (one.kind == .header and !isPossible(one.name)) return 0;
-    if (one.kind == .header) return attributes.number(allocator, try std.mem.concat(allocator, u8, &.{ attribute.header_prefix, one.name }));
-    // A number that is none of these is of a module that knows more.
-    const known = known_attribute.known(one.number) orelse return error.Newer;
-    return switch (known.form) {
-        .headers => 0,
-        // As the host has it, not as selectors have it.
-        else => attributes.raw(allocator, known.path),
+fn Found(comptime Result: type) type {
+    return struct {
+        request: u64 = 0,
+        result: Result = undefined,
+
+        fn of(found: *const @This(), attributes: *const Attributes) ?Result {
+            return if (found.request == attributes.request) found.result else null;
+        }
+
+        fn keep(found: *@This(), attributes: *const Attributes, result: Result) Result {
+            found.* = .{ .request = attributes.request, .result = result };
+            return result;
+        }
     };
 }
 
-fn read_(context: *anyopaque, work: *Work, one: *const program.Attribute) Spent!?Value {
+fn begin() error{TooMuch}!Work {
+    try expression.allowProgram();
+    return .{ .allocator = memory.scratch, .steps = most_steps, .bytes = most_bytes };
+}
+
+fn end(work: Work) void {
+    expression.stepped(most_steps - work.steps);
+}
+
+fn seen(attributes: *Attributes) evaluator.Attributes {
+    return .{ .context = attributes, .read = read_ };
+}
+
+fn slotOf(allocator: Allocator, attributes: *Attributes, one: *const program.Attribute) program.Error!u32 {
+    if (one.kind == .header) {
+        const path = try std.mem.concat(allocator, u8, &.{ attribute.header_prefix, one.name });
+        return if (attribute.isHeader(path)) attributes.number(allocator, path) else attributes.raw(allocator, "");
+    }
+    // A number that is none of these is of a module that knows more.
+    const known = known_attribute.known(one.number) orelse return error.Newer;
+    // As the host has it, not as selectors have it.
+    const number = try attributes.raw(allocator, known.path);
+    attributes.slots.items[number].form = known.form;
+    return number;
+}
+
+fn read_(context: *anyopaque, work: *Work, one: *const program.Attribute) Spent!?*const Value {
     const attributes: *Attributes = @ptrCast(@alignCast(context));
-    if (one.kind == .header and !isPossible(one.name)) return null;
-    const form = if (one.kind == .header) known_attribute.Form.text else known_attribute.known(one.number).?.form;
-    if (form == .headers) return .{ .map = try headers(attributes, work) };
-    const bytes = try attributes.get(one.slot) orelse return null;
+    const slot = &attributes.slots.items[one.slot];
+    if (slot.made_request != attributes.request) {
+        slot.made = try made(attributes, work, one.slot, slot.form);
+        slot.made_request = attributes.request;
+    }
+    const found = if (slot.made) |*found| found else return null;
+    // It is charged each time, so that an expression takes as much whatever was evaluated before.
+    if (found.* == .string) try work.over(found.string.len);
+    return found;
+}
+
+/// An attribute as programs see it.
+fn made(attributes: *Attributes, work: *Work, slot: u32, form: known_attribute.Form) Spent!?Value {
+    if (form == .headers) return .{ .map = try headers(work) };
+    const bytes = try attributes.get(slot) orelse return null;
     switch (form) {
         .text => {
-            try work.over(bytes.len);
+            try work.through(bytes.len);
             return .{ .string = try text.valid(work, bytes) };
         },
         .boolean => return if (bytes.len == 1) .{ .bool = bytes[0] != 0 } else null,
@@ -91,31 +143,26 @@ fn read_(context: *anyopaque, work: *Work, one: *const program.Attribute) Spent!
     };
 }
 
-/// Whether a request can have a header of this name: the host would take the path of another one for something else.
-fn isPossible(name: []const u8) bool {
-    return name.len > 0 and std.mem.findScalar(u8, name, 0) == null;
-}
-
 /// All headers of the request, each with all of its values.
-fn headers(attributes: *Attributes, work: *Work) Spent!*const value.Map {
-    if (attributes.headers_request == attributes.request) return attributes.headers.?;
-    var places: std.StringHashMapUnmanaged(usize) = .empty;
+fn headers(work: *Work) Spent!*const value.Map {
+    var places: Places = .{};
     var entries: Growing(value.Entry) = .{};
-    var each: host.Pairs = .init(try host.requestHeaders() orelse "");
+    var each: host.Pairs = .init(try request_headers.all() orelse "");
     while (each.next()) |header| {
-        try work.over(64 + header.name.len + header.value.len);
-        const place = try places.getOrPut(work.allocator, header.name);
-        if (!place.found_existing) {
-            place.value_ptr.* = entries.items.len;
-            try entries.append(work, .{ .key = .{ .string = header.name }, .value = .{ .string = header.value } });
-            if (std.mem.eql(u8, header.name, ":authority")) try entries.append(work, .{ .key = .{ .string = "host" }, .value = .{ .string = header.value } });
-        } else {
-            const before = entries.items[place.value_ptr.*].value.string;
+        try work.through(64 + header.name.len + header.value.len);
+        if (try places.find(work, entries.items, header.name)) |number| {
+            const before = entries.items[number].value.string;
             const joined = try work.allocate(u8, before.len + 1 + header.value.len);
             @memcpy(joined[0..before.len], before);
             joined[before.len] = ',';
             @memcpy(joined[before.len + 1 ..], header.value);
-            entries.items[place.value_ptr.*].value = .{ .string = joined };
+            entries.items[number].value = .{ .string = joined };
+        } else {
+            try entries.append(work, .{ .key = .{ .string = header.name }, .value = .{ .string = header.value } });
+            try places.added(work, entries.items);
+            if (!std.mem.eql(u8, header.name, ":authority")) continue;
+            try entries.append(work, .{ .key = .{ .string = "host" }, .value = .{ .string = header.value } });
+            try places.added(work, entries.items);
         }
     }
     for (entries.items) |*entry| {
@@ -123,7 +170,5 @@ fn headers(attributes: *Attributes, work: *Work) Spent!*const value.Map {
         const name = try text.valid(work, entry.key.string);
         entry.* = .{ .key = .{ .string = name }, .value = .{ .string = found } };
     }
-    attributes.headers = try work.create(value.Map, .{ .entries = entries.items, .headers = true });
-    attributes.headers_request = attributes.request;
-    return attributes.headers.?;
+    return work.create(value.Map, .{ .entries = entries.items, .headers = true });
 }

@@ -2,13 +2,13 @@
 
 const std = @import("std");
 const attribute = @import("attribute.zig");
-const expression = @import("expression.zig");
 const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
+const request_headers = @import("request_headers.zig");
 const waiting = @import("call_retries.zig");
 
 /// What the host does next with the request.
@@ -45,7 +45,8 @@ const most_tracing_bytes = 4096;
 
 /// The request's headers have come. Most requests end here: nothing is allocated for one that no rule has an action for.
 pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
-    expression.beginRequest();
+    request_headers.forget();
+    defer request_headers.forget();
     return decide(id, root, configuration) catch |reason| {
         host.log(.debug, "request refused: {s}", .{@errorName(reason)});
         return refuse();
@@ -96,7 +97,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
 fn tracingHeaders(buffer: *[tracing_headers.len]host.Header) error{OutOfMemory}![]const host.Header {
     var count: usize = 0;
     var room: usize = most_tracing_bytes;
-    inline for (tracing_headers) |name| if (try host.property(attribute.header_prefix ++ name)) |value| {
+    inline for (tracing_headers) |name| if (try request_headers.joined(attribute.header_prefix ++ name)) |value| {
         if (value.len <= room and host.isPlain(value)) {
             buffer[count] = .{ .name = name, .value = value };
             count += 1;

@@ -66,6 +66,11 @@ pub fn tenantOf(scope: []const u8) []const u8 {
     return scope[0 .. std.mem.findScalar(u8, scope, '/') orelse scope.len];
 }
 
+/// Whether there is an account of the tenant: of one who owes nothing nothing has to be known.
+pub fn has(tenant: []const u8) bool {
+    return accounts.count() > 0 and accounts.contains(tenant);
+}
+
 /// Whether expressions of the tenant may be evaluated for a request now.
 pub fn may(tenant: []const u8, class: Class, now: u64) bool {
     const account = accounts.getPtr(tenant) orelse return true;

@@ -5,6 +5,7 @@ comptime {
     _ = @import("cel/conversion.zig");
     _ = @import("cel/moment.zig");
     _ = @import("cel/pattern.zig");
+    _ = @import("cel/places.zig");
     _ = @import("cel/query.zig");
     _ = @import("cel/reader.zig");
     _ = @import("cel/work.zig");

@@ -5,6 +5,7 @@ const std = @import("std");
 const attribute = @import("attribute.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
+const request_headers = @import("request_headers.zig");
 const TextTable = @import("table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
@@ -74,7 +75,7 @@ pub const Headers = struct {
     /// In scratch memory.
     pub fn get(headers: *Headers, request: u64, of: u32) error{ OutOfMemory, Failed }![]const []const u8 {
         if (headers.named.request != request) {
-            var each: host.Pairs = .init(try host.requestHeaders() orelse return error.Failed);
+            var each: host.Pairs = .init(try request_headers.all() orelse return error.Failed);
             headers.named.request = request;
             // What was begun and not ended is nothing that anybody may read.
             errdefer headers.named.request = 0;

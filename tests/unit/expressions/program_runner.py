@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Path = tuple[str, ...]
+FUEL = 1 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -74,11 +75,15 @@ class Optional:
 
 
 class Runner:
-    """One instance of the evaluator."""
+    """One instance of the evaluator. ``counting``: it counts the instructions that it carries out."""
 
-    def __init__(self, code: bytes) -> None:
-        engine = wasmtime.Engine()
+    def __init__(self, code: bytes, *, counting: bool = False) -> None:
+        settings = wasmtime.Config()
+        settings.consume_fuel = counting
+        engine = wasmtime.Engine(settings)
         self._store = wasmtime.Store(engine)
+        if counting:
+            self._store.set_fuel(FUEL)
         exports = wasmtime.Instance(self._store, wasmtime.Module(engine, code), []).exports(self._store)
         self._exports: dict[str, Any] = {str(name): exports[str(name)] for name in exports}
         self._memory: wasmtime.Memory = self._exports["memory"]
@@ -110,6 +115,11 @@ class Runner:
         value, end = _read(bytes(self._memory.read(self._store, place, place + length)), 0)
         assert end == length
         return value
+
+    @property
+    def instructions(self) -> int:
+        """All that were carried out."""
+        return FUEL - self._store.get_fuel()
 
     @property
     def taken(self) -> tuple[int, int]:

@@ -54,7 +54,7 @@ def counted(host: Host, expression: str, attributes: dict[str, bytes] | None = N
         ("queryMap(request.query)['a']", "A"),
         ("request.?referer.orValue('none')", "none"),
         ("has(request.useragent)", "false"),
-        ("request.host", "api.x"),
+        ("request.host", "api.x:80"),
         ("source.port + 1", "8001"),
         ("connection.id", "18446744073709551615"),
         ("connection.mtls ? 'm' : 'p'", "m"),
@@ -67,7 +67,6 @@ def counted(host: Host, expression: str, attributes: dict[str, bytes] | None = N
 )
 def test_what_it_reads_of_a_request(host: Host, expression: str, value: str) -> None:
     attributes = {
-        "request\0host": b"api.x",
         "source\0port": struct.pack("<q", 8000),
         "connection\0id": b"\xff" * 8,
         "connection\0mtls": b"\x01",
@@ -96,6 +95,39 @@ def test_an_attribute_is_read_once_for_all_expressions_of_a_request(host: Host) 
         return host.host_calls.count("proxy_get_property")
 
     assert reads(20) == reads(1)
+
+
+def test_programs_ask_the_host_for_all_headers_at_once_and_for_no_time(host: Host) -> None:
+    """What a question costs is mostly that it is one: by far more than a usual condition."""
+    usual = [
+        condition(
+            f"request.headers['x'] == '1' && request.method == 'GET' && request.path.startsWith('/{n}')"
+        )
+        for n in range(10)
+    ]
+
+    def asked(*limits: Json) -> list[str]:
+        configure(host, configuration(rule(action(*limits))))
+        host.host_calls.clear()
+        host.end(host.request(request("/x", x="1")))
+        return [name for name in host.host_calls if name.startswith("proxy_get_")]
+
+    without = asked(limit(when=[{"selector": "request.path", "operator": "eq", "value": "-"}]))
+    with_ten = asked(*[limit(when=[one]) for one in usual])
+    assert len(with_ten) == len(without)
+    assert with_ten.count("proxy_get_header_map_pairs") == 1
+
+
+def test_the_clock_is_asked_when_programs_have_taken_many_steps(host: Host) -> None:
+    def asked(path: str) -> int:
+        long = [limit(when=[condition(f"request.path.matches('(a?){{9}}{n}')")]) for n in range(5)]
+        configure(host, configuration(rule(action(*long))))
+        host.host_calls.clear()
+        host.end(host.request(request(path)))
+        return host.host_calls.count("proxy_get_current_time_nanoseconds")
+
+    assert asked("/a") == 0
+    assert asked("/" + "a" * 1000) > 0
 
 
 def test_an_attribute_is_read_again_for_the_next_request(host: Host) -> None:

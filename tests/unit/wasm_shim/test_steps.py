@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
+from kuadrant.expressions import programs
+
 from .conftest import PACKAGED
 from .examples import action, configuration, configure, entry, limit, request, rule, service
 from .proxy_wasm_host import Host, Program
@@ -102,6 +104,18 @@ def test_a_request_costs_as_much_as_it_is_large(counting: Program, case: str) ->
     small, large = headers(300), headers(300 * LARGER)
     cost(host, large)
     assert cost(host, large) <= AT_MOST * cost(host, small)
+
+
+def test_a_condition_of_several_limits_is_evaluated_once(counting: Program) -> None:
+    when = [{"program": programs.predicate("request.path.split('/').exists(x, x == 'b')")}]
+
+    def steps(count: int) -> int:
+        host = Host(counting)
+        configure(host, configuration(rule(action(*[limit(entry(str(n)), when=when) for n in range(count)]))))
+        cost(host, request("/a" * 1000))
+        return cost(host, request("/a" * 1000))
+
+    assert steps(8) < 1.2 * steps(1)
 
 
 def queries(count: int) -> Json:

@@ -9,27 +9,33 @@ const value = @import("value.zig");
 const work_ = @import("work.zig");
 const Growing = work_.Growing;
 const Program = program_.Program;
+const Range = @import("range.zig").Range;
 const Reference = program_.Reference;
 const Spent = work_.Spent;
+const Truth = @import("truth.zig").Truth;
 const Value = value.Value;
 const Work = work_.Work;
 
 /// What a request has.
 pub const Attributes = struct {
     context: *anyopaque,
-    /// The value of an attribute; `null` if there is none.
-    read: *const fn (context: *anyopaque, work: *Work, attribute: *const program_.Attribute) Spent!?Value,
+    /// The value of an attribute, which stays where it is for as long as the evaluation; `null` if there is none.
+    read: *const fn (context: *anyopaque, work: *Work, attribute: *const program_.Attribute) Spent!?*const Value,
 };
 
 /// The value of `program`, which may be a failure.
 pub fn evaluate(program: *const Program, attributes: Attributes, work: *Work) Spent!Value {
-    const kept = try work.allocate(?Value, program.kept);
-    @memset(kept, null);
-    const locals = try work.allocate(Value, program.locals);
-    @memset(locals, .fail(.no_value));
-    var evaluation: Evaluation = .{ .program = program, .attributes = attributes, .work = work, .kept = kept, .locals = locals };
-    return evaluation.of(@intCast(program.nodes.len - 1));
+    var run: Evaluation = try .begin(program, attributes, work);
+    return run.of(@intCast(program.nodes.len - 1));
 }
+
+/// What `program` says as a condition, without the way over its value.
+pub fn condition(program: *const Program, attributes: Attributes, work: *Work) Spent!Truth {
+    var run: Evaluation = try .begin(program, attributes, work);
+    return run.truthOf(@intCast(program.nodes.len - 1));
+}
+
+const steps_of_node = 2;
 
 const Evaluation = struct {
     program: *const Program,
@@ -38,19 +44,51 @@ const Evaluation = struct {
     kept: []?Value,
     locals: []Value,
 
+    fn begin(program: *const Program, attributes: Attributes, work: *Work) Spent!Evaluation {
+        const kept = try work.allocate(?Value, program.kept);
+        @memset(kept, null);
+        const locals = try work.allocate(Value, program.locals);
+        @memset(locals, .fail(.no_value));
+        return .{ .program = program, .attributes = attributes, .work = work, .kept = kept, .locals = locals };
+    }
+
+    /// As `of`, where only a condition is asked for.
+    fn truthOf(run: *Evaluation, reference: Reference) Spent!Truth {
+        const node = &run.program.nodes[reference];
+        switch (node.*) {
+            .both => |sides| return run.logic(sides, .no),
+            .either => |sides| return run.logic(sides, .yes),
+            .comparison => |*one| return run.comparison(one),
+            .call => |one| if (one.function == .not) {
+                try run.work.take(steps_of_node);
+                return switch (try run.truthOf(one.arguments[0])) {
+                    .no => .yes,
+                    .yes => .no,
+                    .neither => .fail(.no_overload),
+                    else => |failed| failed,
+                };
+            },
+            else => {},
+        }
+        return .ofValue(try run.of(reference));
+    }
+
     fn of(run: *Evaluation, reference: Reference) Spent!Value {
-        try run.work.take(1);
+        switch (run.program.nodes[reference]) {
+            .both, .either, .comparison => return (try run.truthOf(reference)).asValue(),
+            else => {},
+        }
+        try run.work.take(steps_of_node);
         return switch (run.program.nodes[reference]) {
             .constant => |constant| constant,
-            .attribute => |number| try run.attribute(number) orelse .fail(.no_attribute),
+            .attribute => |number| if (try run.attribute(number)) |found| found.* else .fail(.no_attribute),
             .attribute_present => |number| .{ .bool = try run.attribute(number) != null },
-            .attribute_optional => |number| .{ .optional = if (try run.attribute(number)) |found| try run.work.create(Value, found) else null },
+            .attribute_optional => |number| .{ .optional = if (try run.attribute(number)) |found| try run.work.create(Value, found.*) else null },
             .local => |slot| run.locals[slot],
             .select => |named| run.select(named),
             .present => |named| run.present(named),
             .select_optional => |named| run.selectOptional(named),
-            .both => |sides| run.logic(sides, false),
-            .either => |sides| run.logic(sides, true),
+            .both, .either, .comparison => unreachable,
             .choice => |ways| run.choice(ways),
             .list => |items| run.list(items),
             .map => |pairs| run.map(pairs),
@@ -68,7 +106,7 @@ const Evaluation = struct {
         };
     }
 
-    fn attribute(run: *Evaluation, number: u32) Spent!?Value {
+    fn attribute(run: *Evaluation, number: u32) Spent!?*const Value {
         return run.attributes.read(run.attributes.context, run.work, &run.program.attributes[number]);
     }
 
@@ -107,22 +145,54 @@ const Evaluation = struct {
     }
 
     /// `||`, which is `decisive` when one side is true, or `&&` when one is false, whatever the other is.
-    fn logic(run: *Evaluation, sides: [2]Reference, decisive: bool) Spent!Value {
-        const left = try run.of(sides[0]);
-        if (left == .bool and left.bool == decisive) return left;
-        const right = try run.of(sides[1]);
-        if (right == .bool and right.bool == decisive) return right;
-        if (left == .failure) return left;
-        if (right == .failure) return right;
-        return if (left == .bool and right == .bool) right else .fail(.no_overload);
+    fn logic(run: *Evaluation, sides: [2]Reference, decisive: Truth) Spent!Truth {
+        try run.work.take(steps_of_node);
+        const left = try run.truthOf(sides[0]);
+        if (left == decisive) return left;
+        const right = try run.truthOf(sides[1]);
+        if (right == decisive) return right;
+        if (@backingInt(left) >= Truth.first_failure) return left;
+        if (@backingInt(right) >= Truth.first_failure) return right;
+        return if (left == .neither or right == .neither) .fail(.no_overload) else right;
+    }
+
+    /// A value and a text that stands in the program: most conditions are no more than that. It takes as many steps as if it were a call.
+    fn comparison(run: *Evaluation, one: *const program_.Comparison) Spent!Truth {
+        try run.work.take(2 * steps_of_node);
+        var room: Value = undefined;
+        const found: *const Value = switch (run.program.nodes[one.of]) {
+            .attribute => |number| blk: {
+                try run.work.take(steps_of_node);
+                break :blk try run.attribute(number) orelse return .fail(.no_attribute);
+            },
+            else => blk: {
+                room = try run.of(one.of);
+                break :blk &room;
+            },
+        };
+        return switch (found.*) {
+            .string => |string| .of(switch (one.function) {
+                .equal => try value.equalTexts(run.work, string, one.text),
+                .not_equal => !try value.equalTexts(run.work, string, one.text),
+                .starts_with => try text.startsWith(run.work, string, one.text),
+                .ends_with => try text.endsWith(run.work, string, one.text),
+                else => try text.find(run.work, string, one.text, 0) != null,
+            }),
+            .failure => |reason| .fail(reason),
+            else => switch (one.function) {
+                .equal => .no,
+                .not_equal => .yes,
+                else => .fail(.no_overload),
+            },
+        };
     }
 
     fn choice(run: *Evaluation, ways: [3]Reference) Spent!Value {
-        const condition = try run.of(ways[0]);
-        return switch (condition) {
-            .failure => condition,
-            .bool => |truth| run.of(ways[if (truth) 1 else 2]),
-            else => .fail(.no_overload),
+        return switch (try run.truthOf(ways[0])) {
+            .yes => run.of(ways[1]),
+            .no => run.of(ways[2]),
+            .neither => .fail(.no_overload),
+            else => |failed| failed.asValue(),
         };
     }
 
@@ -175,15 +245,15 @@ const Evaluation = struct {
     fn search(run: *Evaluation, loop: program_.Loop, decisive: bool) Spent!Value {
         var range = try run.rangeOf(loop);
         if (range.failure) |reason| return .fail(reason);
-        var result: Value = .{ .bool = !decisive };
+        const undecided: Truth = .of(!decisive);
+        var result = undecided;
         while (range.next()) |item| {
             run.locals[loop.slot] = item;
-            const found = try run.of(loop.body);
-            if (found == .bool and found.bool == decisive) return found;
-            if (result == .failure) continue;
-            if (found != .bool) result = if (found == .failure) found else .fail(.no_overload);
+            const found = try run.truthOf(loop.body);
+            if (found == Truth.of(decisive)) return .{ .bool = decisive };
+            if (result == undecided and found != undecided) result = if (found == .neither) .fail(.no_overload) else found;
         }
-        return result;
+        return result.asValue();
     }
 
     fn existsOne(run: *Evaluation, loop: program_.Loop) Spent!Value {
@@ -192,10 +262,12 @@ const Evaluation = struct {
         var count: usize = 0;
         while (range.next()) |item| {
             run.locals[loop.slot] = item;
-            const found = try run.of(loop.body);
-            if (found == .failure) return found;
-            if (found != .bool) return .fail(.no_overload);
-            count += @intFromBool(found.bool);
+            switch (try run.truthOf(loop.body)) {
+                .yes => count += 1,
+                .no => {},
+                .neither => return .fail(.no_overload),
+                else => |failed| return failed.asValue(),
+            }
         }
         return .{ .bool = count == 1 };
     }
@@ -206,12 +278,12 @@ const Evaluation = struct {
         var result: Growing(Value) = .{};
         while (range.next()) |item| {
             run.locals[loop.slot] = item;
-            if (where) {
-                const wanted = try run.of(loop.where);
-                if (wanted == .failure) return wanted;
-                if (wanted != .bool) return .fail(.no_overload);
-                if (!wanted.bool) continue;
-            }
+            if (where) switch (try run.truthOf(loop.where)) {
+                .yes => {},
+                .no => continue,
+                .neither => return .fail(.no_overload),
+                else => |failed| return failed.asValue(),
+            };
             const found = try run.of(loop.body);
             if (found == .failure) return found;
             try result.append(run.work, found);
@@ -232,12 +304,20 @@ const Evaluation = struct {
     }
 
     fn call(run: *Evaluation, called: function.Function, references: []const Reference) Spent!Value {
-        var arguments: [function.most_arguments]Value = undefined;
-        for (references, arguments[0..references.len]) |reference, *argument| {
-            argument.* = try run.of(reference);
-        }
-        for (arguments[0..references.len]) |argument| if (argument == .failure) return argument;
-        return function.call(run.work, called, arguments[0..references.len]);
+        return switch (references.len) {
+            0 => function.call(run.work, called, &.{}),
+            1 => run.callWith(1, called, references),
+            2 => run.callWith(2, called, references),
+            3 => run.callWith(3, called, references),
+            else => run.callWith(function.most_arguments, called, references),
+        };
+    }
+
+    fn callWith(run: *Evaluation, comptime count: usize, called: function.Function, references: []const Reference) Spent!Value {
+        var arguments: [count]Value = undefined;
+        for (references[0..count], &arguments) |reference, *argument| argument.* = try run.of(reference);
+        for (&arguments) |*argument| if (argument.* == .failure) return argument.*;
+        return function.call(run.work, called, &arguments);
     }
 
     fn matches(run: *Evaluation, reference: Reference, one: *const @import("pattern.zig").Pattern) Spent!Value {
@@ -258,19 +338,5 @@ const Evaluation = struct {
         const second = try run.of(sides[1]);
         if (second != .failure and !whole and second != .optional) return .fail(.no_overload);
         return second;
-    }
-};
-
-/// What a repetition goes through: the items of a list, the keys of a map.
-const Range = struct {
-    items: []const Value = &.{},
-    entries: []const value.Entry = &.{},
-    failure: ?value.Failure = null,
-    index: usize = 0,
-
-    fn next(range: *Range) ?Value {
-        defer range.index += 1;
-        if (range.index < range.items.len) return range.items[range.index];
-        return if (range.index < range.entries.len) range.entries[range.index].key else null;
     }
 };

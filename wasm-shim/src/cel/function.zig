@@ -209,7 +209,7 @@ fn contained(work: *Work, item: Value, among: Value) Spent!Value {
 fn size(work: *Work, of: Value) Spent!Value {
     return .{ .int = @intCast(switch (of) {
         .string => |string| blk: {
-            try work.over(string.len);
+            try work.through(string.len);
             break :blk text.characters(string);
         },
         .bytes => |bytes| bytes.len,
@@ -273,14 +273,8 @@ fn ofText(work: *Work, function: Function, given: []const Value) Spent!Value {
     const third: ?Value = if (given.len > 2) given[2] else null;
     switch (function) {
         .contains => return .{ .bool = try text.find(work, of, other, 0) != null },
-        .starts_with => {
-            try work.over(other.len);
-            return .{ .bool = std.mem.startsWith(u8, of, other) };
-        },
-        .ends_with => {
-            try work.over(other.len);
-            return .{ .bool = std.mem.endsWith(u8, of, other) };
-        },
+        .starts_with => return .{ .bool = try text.startsWith(work, of, other) },
+        .ends_with => return .{ .bool = try text.endsWith(work, of, other) },
         .replace => {
             if (third.? != .string) return .fail(.no_overload);
             const most: Value = if (given.len > 3) given[3] else .{ .int = -1 };

@@ -31,6 +31,8 @@ pub const Reference = u32;
 pub const Named = struct { of: Reference, name: []const u8 };
 pub const Item = struct { node: Reference, optional: bool };
 pub const Pair = struct { key: Reference, value: Reference, optional: bool };
+/// A node and a text: `equal`, `not_equal`, `starts_with`, `ends_with` or `contains`.
+pub const Comparison = struct { of: Reference, function: Function, text: []const u8 };
 pub const Loop = struct { slot: u8, range: Reference, where: Reference, body: Reference };
 
 pub const Node = union(enum) {
@@ -56,6 +58,8 @@ pub const Node = union(enum) {
     /// A value that is needed more than once, and the place where it is kept.
     keep: struct { of: Reference, place: u32 },
     call: struct { function: Function, arguments: []const Reference },
+    /// A call of which one argument is a text that stands in the program.
+    comparison: Comparison,
     matches: struct { of: Reference, pattern: *const pattern.Pattern },
     or_optional: [2]Reference,
     or_value: [2]Reference,
@@ -244,7 +248,24 @@ const Decoder = struct {
         if (count < fewest or count > most) return error.Malformed;
         const arguments = try decoder.allocator.alloc(Reference, count);
         for (arguments) |*argument| argument.* = try decoder.reference();
+        if (decoder.comparison(called, arguments)) |found| return .{ .comparison = found };
         return .{ .call = .{ .function = called, .arguments = arguments } };
+    }
+
+    fn comparison(decoder: *Decoder, called: Function, arguments: []const Reference) ?Comparison {
+        const symmetrical = switch (called) {
+            .equal, .not_equal => true,
+            .starts_with, .ends_with, .contains => false,
+            else => return null,
+        };
+        if (decoder.textAt(arguments[1])) |found| return .{ .of = arguments[0], .function = called, .text = found };
+        if (!symmetrical) return null;
+        return .{ .of = arguments[1], .function = called, .text = decoder.textAt(arguments[0]) orelse return null };
+    }
+
+    fn textAt(decoder: *Decoder, reference_: Reference) ?[]const u8 {
+        const node = decoder.nodes.items[reference_];
+        return if (node == .constant and node.constant == .string) node.constant.string else null;
     }
 
     fn readPattern(decoder: *Decoder) Error!*const pattern.Pattern {

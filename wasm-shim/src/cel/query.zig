@@ -1,6 +1,7 @@
 //! The parameters of a query as a map, as Kuadrant's own filter makes it: `queryMap(request.query)`.
 
 const std = @import("std");
+const Places = @import("places.zig").Places;
 const value = @import("value.zig");
 const work_ = @import("work.zig");
 const Growing = work_.Growing;
@@ -11,20 +12,20 @@ const Work = work_.Work;
 /// Of a name that comes more than once the first value counts; with `repeats` its values are a list.
 pub fn queryMap(work: *Work, query: []const u8, repeats: bool) Spent!Value {
     var entries: Growing(value.Entry) = .{};
-    var places: std.StringHashMapUnmanaged(usize) = .empty;
+    var places: Places = .{};
     var parameters = std.mem.splitScalar(u8, query, '&');
     while (parameters.next()) |parameter| {
         var pieces = std.mem.splitScalar(u8, parameter, '=');
         const name = try decoded(work, pieces.first());
         // What a second `=` parts from the value is lost there, too.
         const text = try decoded(work, pieces.next() orelse "");
-        try work.take(4);
-        const place = try places.getOrPut(work.allocator, name);
-        if (!place.found_existing) {
-            place.value_ptr.* = entries.items.len;
+        try work.take(8);
+        const place = try places.find(work, entries.items, name);
+        if (place == null) {
             try entries.append(work, .{ .key = .{ .string = name }, .value = .{ .string = text } });
+            try places.added(work, entries.items);
         } else if (repeats) {
-            const number = place.value_ptr.*;
+            const number = place.?;
             const longer = try extended(work, entries.items[number].value, text);
             entries.items[number].value = .{ .list = longer };
         }
@@ -42,9 +43,10 @@ fn extended(work: *Work, before: Value, text: []const u8) Spent![]const Value {
 
 /// `text` with each `%41` as its byte; as it is if that gives no UTF-8.
 fn decoded(work: *Work, text: []const u8) Spent![]const u8 {
-    try work.over(text.len);
+    try work.through(text.len);
     if (std.mem.findScalar(u8, text, '%') == null) return text;
     const result = try work.allocate(u8, text.len);
+    try work.take(text.len / 2);
     var length: usize = 0;
     var index: usize = 0;
     while (index < text.len) : (length += 1) {

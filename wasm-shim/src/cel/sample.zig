@@ -32,11 +32,11 @@ pub const Given = struct {
         return .{ .context = given, .read = find };
     }
 
-    fn find(context: *anyopaque, work: *Work, attribute: *const program_.Attribute) Spent!?Value {
+    fn find(context: *anyopaque, work: *Work, attribute: *const program_.Attribute) Spent!?*const Value {
         const given: *const Given = @ptrCast(@alignCast(context));
         try work.take(1);
-        for (given.items) |item| {
-            if (item.kind == @backingInt(attribute.kind) and item.number == attribute.number and std.mem.eql(u8, item.name, attribute.name)) return item.value;
+        for (given.items) |*item| {
+            if (item.kind == @backingInt(attribute.kind) and item.number == attribute.number and std.mem.eql(u8, item.name, attribute.name)) return &item.value;
         }
         return null;
     }

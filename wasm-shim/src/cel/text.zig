@@ -35,68 +35,94 @@ fn lengthAt(text: []const u8, index: usize) usize {
 }
 
 pub fn charAt(work: *Work, text: []const u8, position: i64) Spent!Value {
-    try work.over(text.len);
+    try work.through(text.len);
     const start = offset(text, position) orelse return .fail(.out_of_range);
     return string(if (start == text.len) "" else text[start..][0..lengthAt(text, start)]);
 }
 
 pub fn substring(work: *Work, text: []const u8, first: i64, last: ?i64) Spent!Value {
-    try work.over(2 * text.len);
+    try work.through(2 * text.len);
     const start = offset(text, first) orelse return .fail(.out_of_range);
     const end = if (last) |position| offset(text, position) orelse return .fail(.out_of_range) else text.len;
     return if (end < start) .fail(.out_of_range) else string(text[start..end]);
 }
 
 pub fn indexOf(work: *Work, text: []const u8, wanted: []const u8, from: i64) Spent!Value {
+    try work.through(2 * text.len);
     const start = offset(text, from) orelse return .fail(.out_of_range);
     const index = try find(work, text, wanted, start) orelse return .{ .int = -1 };
     return .{ .int = @intCast(characters(text[0..index])) };
 }
 
 pub fn lastIndexOf(work: *Work, text: []const u8, wanted: []const u8, from: ?i64) Spent!Value {
-    try work.over(text.len);
+    try work.through(2 * text.len);
     const start = if (from) |position| offset(text, position) orelse return .fail(.out_of_range) else text.len;
     if (wanted.len > text.len) return .{ .int = -1 };
-    try searched(work, text.len, wanted.len);
-    const index = std.mem.findLast(u8, text[0..@min(text.len, start + wanted.len)], wanted) orelse return .{ .int = -1 };
+    var index = @min(start, text.len - wanted.len);
+    while (!try isAt(work, text, wanted, index)) : (index -= 1) {
+        if (index == 0) return .{ .int = -1 };
+        if (index % 2 == 0) try work.take(1);
+    }
     return .{ .int = @intCast(characters(text[0..index])) };
 }
 
-/// The place of `wanted` at or after `start`.
-pub fn find(work: *Work, text: []const u8, wanted: []const u8, start: usize) Spent!?usize {
-    if (start + wanted.len > text.len) return null;
-    try searched(work, text.len - start, wanted.len);
-    return std.mem.findPos(u8, text, start, wanted);
+pub fn startsWith(work: *Work, text: []const u8, start: []const u8) Spent!bool {
+    try work.over(start.len);
+    return std.mem.startsWith(u8, text, start);
 }
 
-/// At worst each place is compared with all of what is looked for.
-fn searched(work: *Work, length: usize, wanted: usize) Spent!void {
-    try work.over(length);
-    if (wanted > 1) try work.over((length - @min(length, wanted)) *| wanted / 8);
+pub fn endsWith(work: *Work, text: []const u8, end: []const u8) Spent!bool {
+    try work.over(end.len);
+    return std.mem.endsWith(u8, text, end);
+}
+
+/// The place of `wanted` at or after `start`. It is charged as far as one has to look.
+pub fn find(work: *Work, text: []const u8, wanted: []const u8, start: usize) Spent!?usize {
+    if (start + wanted.len > text.len) return null;
+    if (wanted.len == 0) return start;
+    const first = text[0 .. text.len - wanted.len + 1];
+    var index = start;
+    while (std.mem.findScalarPos(u8, first, index, wanted[0])) |found| : (index = found + 1) {
+        try work.take(1 + (found - index) / 8);
+        if (try isAt(work, text, wanted, found)) return found;
+    }
+    try work.through(first.len - index);
+    return null;
+}
+
+/// Whether `wanted` is there. Texts that are alike nearly to the end take their time.
+fn isAt(work: *Work, text: []const u8, wanted: []const u8, index: usize) Spent!bool {
+    for (wanted, text[index..][0..wanted.len], 0..) |one, other, length| if (one != other) {
+        try work.through(length);
+        return false;
+    };
+    try work.through(wanted.len);
+    return true;
 }
 
 pub fn lower(work: *Work, text: []const u8) Spent!Value {
-    try work.over(text.len);
+    try work.through(2 * text.len);
     for (text) |byte| if (std.ascii.isUpper(byte)) return string(std.ascii.lowerString(try work.allocate(u8, text.len), text));
     return string(text);
 }
 
 pub fn upper(work: *Work, text: []const u8) Spent!Value {
-    try work.over(text.len);
+    try work.through(2 * text.len);
     for (text) |byte| if (std.ascii.isLower(byte)) return string(std.ascii.upperString(try work.allocate(u8, text.len), text));
     return string(text);
 }
 
 pub fn trim(work: *Work, text: []const u8) Spent!Value {
-    try work.over(text.len);
     var start: usize = 0;
     while (start < text.len) {
+        try work.take(2);
         const length = lengthAt(text, start);
         if (!isSpace(text[start..][0..length])) break;
         start += length;
     }
     var end = text.len;
     while (end > start) {
+        try work.take(2);
         var begin = end - 1;
         while (begin > start and text[begin] & 0xc0 == 0x80) begin -= 1;
         if (!isSpace(text[begin..end])) break;
@@ -113,6 +139,7 @@ fn isSpace(character: []const u8) bool {
 }
 
 pub fn reverse(work: *Work, text: []const u8) Spent!Value {
+    try work.take(text.len);
     const result = try work.allocate(u8, text.len);
     var index: usize = 0;
     while (index < text.len) {
@@ -125,6 +152,7 @@ pub fn reverse(work: *Work, text: []const u8) Spent!Value {
 
 pub fn quote(work: *Work, text: []const u8) Spent!Value {
     var result: Growing(u8) = .{};
+    try work.take(text.len);
     try result.append(work, '"');
     for (text) |byte| switch (byte) {
         7...13 => try result.appendSlice(work, &.{ '\\', "abtnvfr"[byte - 7] }),
@@ -137,6 +165,7 @@ pub fn quote(work: *Work, text: []const u8) Spent!Value {
 
 pub fn join(work: *Work, items: []const Value, separator: []const u8) Spent!Value {
     var length: usize = 0;
+    try work.take(3 * items.len);
     for (items, 0..) |item, index| {
         if (item != .string) return .fail(.no_overload);
         length +|= item.string.len +| (if (index > 0) separator.len else 0);
@@ -161,6 +190,7 @@ pub fn split(work: *Work, text: []const u8, separator: []const u8, most: i64) Sp
             if (rest.len == 0 or lengthAt(rest, 0) == rest.len) break;
             break :blk lengthAt(rest, 0);
         };
+        try work.take(3);
         try pieces.append(work, string(rest[0..index]));
         rest = rest[index + separator.len ..];
     }

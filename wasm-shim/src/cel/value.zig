@@ -100,11 +100,11 @@ pub const Map = struct {
     }
 
     fn exactly(map: *const Map, work: *Work, key: Value) Spent!?Value {
-        try work.take(map.entries.len / 4);
+        try work.take(map.entries.len / 2);
         for (map.entries) |entry| {
             const same = switch (key) {
                 .string => |text| entry.key == .string and entry.key.string.len == text.len and blk: {
-                    try work.over(text.len);
+                    try work.take(1 + text.len / @as(usize, if (map.headers) 4 else 32));
                     break :blk if (map.headers) std.ascii.eqlIgnoreCase(entry.key.string, text) else std.mem.eql(u8, entry.key.string, text);
                 },
                 .int => |number| entry.key == .int and entry.key.int == number,
@@ -168,6 +168,12 @@ pub fn equal(work: *Work, a: Value, b: Value) Spent!bool {
     }
 }
 
+/// Whether two texts are equal, for as many steps as two values take.
+pub fn equalTexts(work: *Work, a: []const u8, b: []const u8) Spent!bool {
+    try work.take(1);
+    return equalBytes(work, a, b);
+}
+
 fn equalBytes(work: *Work, a: []const u8, b: []const u8) Spent!bool {
     if (a.len != b.len) return false;
     try work.over(a.len);
@@ -212,6 +218,6 @@ pub fn compare(work: *Work, a: Value, b: Value) Spent!union(enum) { order: std.m
 }
 
 fn compareBytes(work: *Work, a: []const u8, b: []const u8) Spent!std.math.Order {
-    try work.over(@min(a.len, b.len));
+    try work.through(@min(a.len, b.len));
     return std.mem.order(u8, a, b);
 }

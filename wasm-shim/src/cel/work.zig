@@ -1,4 +1,6 @@
 //! What an evaluation may still take: steps, and bytes of memory. Who has taken all of it ends, whatever else an expression says.
+//!
+//! A step is what takes 10 nanoseconds at most. What takes longer is more than one (benchmarks/expressions.py looks for what is not).
 
 const std = @import("std");
 const Allocator = std.mem.Allocator;
@@ -20,9 +22,14 @@ pub const Work = struct {
         work.steps -= steps;
     }
 
-    /// So many bytes are looked at or copied.
+    /// So many bytes are compared or copied, several at once.
     pub fn over(work: *Work, length: usize) Spent!void {
-        return work.take(length / bytes_per_step);
+        return work.take(length / 32);
+    }
+
+    /// So many bytes are looked at one by one.
+    pub fn through(work: *Work, length: usize) Spent!void {
+        return work.take(length / 8);
     }
 
     pub fn allocate(work: *Work, comptime Item: type, count: usize) Spent![]Item {
@@ -30,7 +37,8 @@ pub const Work = struct {
         if (size == 0) return &.{};
         if (size > work.bytes) return error.TooMuch;
         work.bytes -= size;
-        try work.over(size);
+        // What is made is written twice, the first time by the allocator.
+        try work.take(3 + size / 16);
         return work.allocator.alloc(Item, count);
     }
 
@@ -40,8 +48,6 @@ pub const Work = struct {
         return &items[0];
     }
 };
-
-const bytes_per_step = 32;
 
 /// A list that grows, on the account of an evaluation.
 pub fn Growing(comptime Item: type) type {
@@ -61,7 +67,7 @@ pub fn Growing(comptime Item: type) type {
             if (items.len > growing.capacity - length) try growing.grow(work, @max(length + items.len, 2 * length));
             growing.items = growing.items.ptr[0 .. length + items.len];
             @memcpy(growing.items[length..], items);
-            try work.over(items.len * @sizeOf(Item));
+            try work.take(1 + items.len * @sizeOf(Item) / 32);
         }
 
         fn grow(growing: *@This(), work: *Work, capacity: usize) Spent!void {
