@@ -31,6 +31,7 @@ pub const Configuration = Kept(struct {
     attributes: Attributes = .{},
     headers: values.Headers = .{},
     parameters: values.Parameters = .{},
+    has_programs: bool = false,
 });
 
 /// The configuration in `text`; the caller holds its one reference. Refused, a log line has said why and nothing is left.
@@ -303,6 +304,7 @@ const Compiler = struct {
             error.Malformed => return refuse(path, "is no program", .{}),
         };
         entry.value_ptr.* = own;
+        compiler.configuration.content.has_programs = true;
         return own;
     }
 

@@ -16,10 +16,11 @@ pub const read = configuration.read;
 
 /// The calls that the request asks for, in scratch memory and in their order; `null` when its rule has no action, or none is its.
 pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
+    // Programs need more of a request's headers than host and path.
+    if (current.content.has_programs) _ = try request_headers.all();
     const table = current.content.hosts.find(try attribute.hostname()) orelse return null;
     const attributes = &current.content.attributes;
     attributes.beginRequest();
-    if (table.has_programs) _ = try request_headers.all();
     var request: routing.Request = .{
         .attributes = attributes,
         .headers = &current.content.headers,

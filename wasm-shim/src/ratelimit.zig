@@ -116,14 +116,6 @@ pub const Action = struct {
     scope: []const u8,
     limits: []const Limit,
 
-    pub fn hasPrograms(action: *const Action) bool {
-        for (action.limits) |limit| {
-            for (limit.when) |condition| if (condition == .own) return true;
-            for (limit.entries) |entry| if (entry.value == .own) return true;
-        }
-        return false;
-    }
-
     /// The serialized request, in scratch memory, or `null` when no limit applies. For a service that allows, a limit that cannot be
     /// evaluated is left out.
     pub fn request(action: Action, attributes: *Attributes) Error!?[]const u8 {

@@ -126,8 +126,6 @@ pub const Host = struct {
     others: Numbers = .empty,
     /// Room for the lists that one request's rule may be in.
     candidates: [][]const u32 = &.{},
-    /// Whether programs are evaluated for some rule: of a request's headers they need more than the path.
-    has_programs: bool = false,
 
     /// Rule numbers, ascending.
     pub const Numbers = std.ArrayList(u32);
@@ -135,9 +133,6 @@ pub const Host = struct {
     /// To be called once, after the last rule was added.
     pub fn finish(table: *Host, allocator: Allocator) error{OutOfMemory}!void {
         table.candidates = try allocator.alloc([]const u32, table.prefixes.depth + 3);
-        for (table.rules) |*rule| for (rule.actions) |*action| {
-            table.has_programs = table.has_programs or action.hasPrograms();
-        };
     }
 
     /// The first rule, in the order of the configuration, of which all parts hold.

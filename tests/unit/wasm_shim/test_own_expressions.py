@@ -114,7 +114,7 @@ def test_programs_ask_the_host_for_all_headers_at_once_and_for_no_time(host: Hos
 
     without = asked(limit(when=[{"selector": "request.path", "operator": "eq", "value": "-"}]))
     with_ten = asked(*[limit(when=[one]) for one in usual])
-    assert len(with_ten) == len(without)
+    assert len(with_ten) < len(without)
     assert with_ten.count("proxy_get_header_map_pairs") == 1
 
 

@@ -35,6 +35,7 @@ pub fn queryMap(work: *Work, query: []const u8, repeats: bool) Spent!Value {
 
 fn extended(work: *Work, before: Value, text: []const u8) Spent![]const Value {
     const count = if (before == .list) before.list.len else 1;
+    try work.take(count);
     const result = try work.allocate(Value, count + 1);
     if (before == .list) @memcpy(result[0..count], before.list) else result[0] = before;
     result[count] = .{ .string = text };
