@@ -299,7 +299,8 @@ class RateLimitPolicyV1(Object, frozen=True, gc=False, kw_only=True):
     """Rate limits for a Gateway, an HTTPRoute or a GRPCRoute, or a section of one (``kuadrant.io/v1``)."""
 
     kind: ClassVar[str] = "RateLimitPolicy"
-    api_versions: ClassVar[tuple[str, ...]] = ("kuadrant.io/v1",)
+    # The second is what it was called before its release: guides have it, no API server does.
+    api_versions: ClassVar[tuple[str, ...]] = ("kuadrant.io/v1", "kuadrant.io/v1beta3")
 
     spec: RateLimitPolicySpecV1
     status: RateLimitPolicyStatus = RateLimitPolicyStatus()

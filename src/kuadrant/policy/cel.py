@@ -235,6 +235,8 @@ def _compile(expression: str, environment: cel.Env) -> cel.Expression:
 
 _ERROR = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<text>.*)")
 _NO_NAME = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
+_NO_IDENTITY = re.compile(r"undeclared reference to '(?P<name>auth(\.[^']*)?)'")
+_NOT_A_FIELD = "has() argument must be a field selection"
 _REMOTE_ADDRESS = re.compile(rf"undefined field 'remote_address' .*{re.escape(_PACKAGE)}\.source")
 _NO_FIELD = re.compile(
     rf"undefined field '(?P<field>[^']*)' not found in struct '{re.escape(_PACKAGE)}\.(?P<root>\w+)'"
@@ -254,6 +256,13 @@ def _readable(text: str, expression: str) -> str:
         complaint = (
             f"{field['root']} has no attribute '{field['field']}' while the gateway looks at a request"
         )
+    elif complaint == _NOT_A_FIELD:
+        complaint = (
+            "has() asks for a field, such as has(request.referer); "
+            "for a header, write 'x-user' in request.headers"
+        )
+    elif found := _NO_IDENTITY.match(complaint):
+        complaint = f"there is no '{found['name']}': nothing here authenticates requests"
     elif (name := _NO_NAME.match(complaint)) and expression.split("\n")[line - 1][column - 1 : column] == "(":
         complaint = f"the gateway has no function '{name['name']}'"
     return f"line {line}, column {column}: {complaint}"

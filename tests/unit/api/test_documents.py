@@ -200,11 +200,11 @@ def test_kinds_of_others_are_left_out_with_a_note() -> None:
     ("version", "kind", "message"),
     [
         (
-            "kuadrant.io/v1beta3",
+            "kuadrant.io/v1alpha1",
             "RateLimitPolicy",
             (
-                'apiVersion: is "kuadrant.io/v1beta3", RateLimitPolicy is read as kuadrant.io/v1 or '
-                "kuadrant.io/v1beta2"
+                'apiVersion: is "kuadrant.io/v1alpha1", RateLimitPolicy is read as kuadrant.io/v1 or '
+                "kuadrant.io/v1beta3 or kuadrant.io/v1beta2"
             ),
         ),
         (

@@ -47,6 +47,7 @@ def test_kinds_have_their_versions() -> None:
         ("kuadrant.io/v1", "RateLimitPolicy"),
         ("kuadrant.io/v1beta1", "Kuadrant"),
         ("kuadrant.io/v1beta2", "RateLimitPolicy"),
+        ("kuadrant.io/v1beta3", "RateLimitPolicy"),
         ("v1", "Namespace"),
         ("v1", "Service"),
     ]

@@ -56,6 +56,18 @@ def test_a_counter_with_a_value_that_can_be_written_is_taken(expression: str) ->
             "line 1, column 8: request has no attribute 'metod' while the gateway looks at a request",
         ),
         ("nope", "line 1, column 1: undeclared reference to 'nope'"),
+        (
+            "auth.identity.user == 'a'",
+            "line 1, column 14: there is no 'auth.identity.user': nothing here authenticates requests",
+        ),
+        ("author == 'a'", "line 1, column 1: undeclared reference to 'author'"),
+        (
+            "has(request.headers['x-user'])",
+            (
+                "line 1, column 20: has() asks for a field, such as has(request.referer); "
+                "for a header, write 'x-user' in request.headers"
+            ),
+        ),
         ("true &&\n  nope", "line 2, column 3: undeclared reference to 'nope'"),
         ("'é' == nope", "line 1, column 8: undeclared reference to 'nope'"),
         ("request.method = 'POST'", "line 1, column 16: Syntax error: token recognition error at: '= '"),

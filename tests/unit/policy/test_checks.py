@@ -61,7 +61,10 @@ def test_one_limit_that_cannot_be_evaluated_is_a_refusal_of_the_policy_with_ever
         )
     )
     reasons = (
-        "spec.defaults.limits.a.when[1].predicate: line 1, column 5: undeclared reference to 'auth.identity'",
+        (
+            "spec.defaults.limits.a.when[1].predicate: line 1, column 5: "
+            "there is no 'auth.identity': nothing here authenticates requests"
+        ),
         (
             "spec.defaults.limits.b.counters[0].expression: line 1, column 8: "
             "request has no attribute 'nope' while the gateway looks at a request"
