@@ -160,9 +160,6 @@ fn headers(work: *Work) Spent!*const value.Map {
         } else {
             try entries.append(work, .{ .key = .{ .string = header.name }, .value = .{ .string = header.value } });
             try places.added(work, entries.items);
-            if (!std.mem.eql(u8, header.name, ":authority")) continue;
-            try entries.append(work, .{ .key = .{ .string = "host" }, .value = .{ .string = header.value } });
-            try places.added(work, entries.items);
         }
     }
     for (entries.items) |*entry| {

@@ -53,7 +53,11 @@ class Folding:
         alone = type(self._checked)()
         alone.CopyFrom(self._checked)
         alone.expression.CopyFrom(part)
-        result = _language().deserialize(written(alone)).eval(data={})
+        try:
+            result = _language().deserialize(written(alone)).eval(data={})
+        except RuntimeError:
+            # A key that a map has twice ends the engine's evaluation, where a failure is a value elsewhere.
+            return None
         return _folded(result.type().name(), result)
 
 

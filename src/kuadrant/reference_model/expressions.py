@@ -79,7 +79,11 @@ def _compiled(expression: str) -> cel.Expression:
 
 
 def _evaluate(expression: cel.Expression, data: dict[str, object]) -> object:
-    result = expression.eval(data=data)
+    try:
+        result = expression.eval(data=data)
+    except RuntimeError as error:
+        # Of a map with a key twice there is no value, not even a failed one.
+        raise EvaluationError(str(error)) from None
     try:
         value: object = result.plain_value()
     except TypeError:

@@ -1,6 +1,7 @@
 """Names of headers in expressions.
 
-The gateway finds a header in whatever case an expression names it, and lists it in lower case.
+The gateway finds a header in whatever case an expression names it, and lists it in lower case. ``host`` is
+``:authority``, which is listed by that name only.
 """
 
 from __future__ import annotations
@@ -38,21 +39,22 @@ def _language() -> cel.Env:
 
 
 def _header_name(name: object) -> object:
-    return _lower_ascii(name) if isinstance(name, str) else name
+    return _listed(name) if isinstance(name, str) else name
 
 
-def _lower_ascii(name: str) -> str:
+def _listed(name: str) -> str:
     # Only ASCII, as gateways do it: the Kelvin sign is no `k`.
-    return name.encode().lower().decode()
+    lower = name.encode().lower().decode()
+    return ":authority" if lower == "host" else lower
 
 
 def _lower(expression: Any, checked: Any) -> None:
     if _is_headers(expression.select.operand):
-        expression.select.field = _lower_ascii(expression.select.field)
+        expression.select.field = _listed(expression.select.field)
     match expression.call.function, [*expression.call.arguments]:
         case ("_[_]" | "_[?_]" | "_?._", [headers, name]) | ("@in", [name, headers]) if _is_headers(headers):
             if name.constant.text:
-                name.constant.text = _lower_ascii(name.constant.text)
+                name.constant.text = _listed(name.constant.text)
             elif kind(name) != "constant":
                 _lower_with_the_request(name, checked)
 

@@ -111,7 +111,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
             attributes[name] = value
         request = roots["request"]
         assert isinstance(request, dict)
-        request["headers"] = {**self._joined()}
+        # By that name it is found, and not listed.
+        request["headers"] = {name: value for name, value in self._joined().items() if name != "host"}
         return roots
 
     def _attributes(self) -> dict[tuple[str, str], Scalar]:

@@ -58,7 +58,7 @@ def _sorted(observation: Observation) -> Observation:
 
 
 # Envoy removes the header `referer` if it has a character that no URL has, before anything looks at it.
-_URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
+URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 
 
 # What a gateway takes from nobody.
@@ -82,7 +82,7 @@ def _seen(asked: Asked, observed: Observation, port: int) -> Request:
     # More than one is one, and so nobody's.
     authority = ",".join((authority, *(value for name, value in headers if name == "host")))
     headers = [header for header in headers if header[0] not in _GIVEN_ANEW]
-    if any(name == "referer" and not _URL.fullmatch(value) for name, value in headers):
+    if any(name == "referer" and not URL.fullmatch(value) for name, value in headers):
         headers = [(name, value) for name, value in headers if name != "referer"]
     added = (("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "http"), ("x-request-id", "any"))
     return Request(

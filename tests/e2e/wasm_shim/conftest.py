@@ -298,7 +298,7 @@ class Envoy:
         """What the admin interface answers."""
         if self.process.poll() is not None:
             raise RuntimeError(f"Envoy ended: {self.log[-2000:]}")
-        connection = http.client.HTTPConnection(LOOPBACK, self._admin, timeout=10)
+        connection = http.client.HTTPConnection(LOOPBACK, self._admin, timeout=READY_SECONDS)
         try:
             connection.request("GET", path)
             return connection.getresponse().read().decode()

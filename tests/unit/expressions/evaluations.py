@@ -28,6 +28,7 @@ LANGUAGE = untyped()
 ERROR = "an error"
 UNREADABLE = "a value with an optional in it, which Python does not get to see"
 ENDED = "Google's evaluation ended as a whole, though an error of a part is a value that `||` may make good"
+_ENDS = ("duplicate key in map", "Applying SELECT to non-message type")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -39,7 +40,7 @@ def attributes(request: Request) -> dict[tuple[str, ...], Any]:
     for root, fields in activation.items():
         assert isinstance(fields, dict)
         found |= {(root, name): value for name, value in fields.items()}
-    headers = found["request", "headers"]
+    headers = {**found["request", "headers"], "host": request.authority}
     found |= {("request", "headers", name): value for name, value in headers.items()}
     if ("connection", "id") in found:
         found["connection", "id"] = Uint(found["connection", "id"])
@@ -57,7 +58,7 @@ def of_google(expression: cel.Expression, activation: Mapping[str, Any]) -> Any:
     try:
         result = expression.eval(data=dict(activation))
     except RuntimeError as error:
-        return ENDED if "duplicate key in map" in str(error) else ERROR
+        return ENDED if any(words in str(error) for words in _ENDS) else ERROR
     if result.type() == cel.Type.ERROR:
         return ERROR
     try:

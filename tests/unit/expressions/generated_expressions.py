@@ -83,28 +83,44 @@ def literal(text: str) -> str:
 
 
 class Expressions:
-    """Makes one expression after the other."""
+    """Makes one expression after the other.
 
-    def __init__(self, source: random.Random) -> None:
+    With ``host_only``, of what a gateway's own evaluator has.
+    """
+
+    def __init__(self, source: random.Random, *, host_only: bool = False) -> None:
         self._random = source
         self._names: list[tuple[str, str]] = []
+        self._host_only = host_only
+        self._binds = False
+        self._kinds = _KINDS[:-1] if host_only else _KINDS
 
     def make(self) -> str:
         """An expression."""
-        self._names = []
-        kind = self._random.choice(
-            ["bool", "bool", "bool", "string", "string", "int", "uint", "double", "list", "bytes"]
+        return self.make_of(
+            self._one(["bool", "bool", "bool", "string", "string", "int", "uint", "double", "list", "bytes"])
         )
+
+    def make_of(self, kind: str) -> str:
+        """An expression whose value, if it has one, is of this kind."""
+        self._names = []
+        # Behind an `all` or `exists` that ended before its last item Google's implementation takes that item
+        # for what is bound. So no expression has both.
+        self._binds = not self._host_only and self._random.random() < 0.3
         return self._of(kind, self._random.randint(1, 5))
 
     def _one(self, among: list[str]) -> str:
         return self._random.choice(among)
 
+    def _any(self, everywhere: list[Callable[[], str]], here: list[Callable[[], str]]) -> str:
+        """One of these; ``here`` is what no gateway's own evaluator has."""
+        return self._random.choice(everywhere if self._host_only else [*everywhere, *here])()
+
     def _of(self, kind: str, depth: int) -> str:
         if self._random.random() < 0.03:
             # Of another kind: most functions fail with it.
             return (
-                f"dyn({self._of(self._one(_KINDS), depth - 1)})"
+                f"dyn({self._of(self._one(self._kinds), depth - 1)})"
                 if depth > 0
                 else self._leaf(self._one(["string", "int"]))
             )
@@ -114,14 +130,14 @@ class Expressions:
             return (
                 f"({self._of('bool', depth - 1)} ? {self._of(kind, depth - 1)} : {self._of(kind, depth - 1)})"
             )
-        if self._random.random() < 0.05:
+        if not self._host_only and self._random.random() < 0.05:
             return self._from_optional(kind, depth - 1)
-        if self._random.random() < 0.04:
+        if self._binds and self._random.random() < 0.1:
             name = f"v{len(self._names)}"
             bound = self._one(["string", "int", "list"])
             value = self._of(bound, depth - 1)
             return f"cel.bind({name}, {value}, {self._within(name, bound, kind, depth - 1)})"
-        made: str = _MAKERS[kind](self, depth - 1)
+        made: str = getattr(self, f"_{kind}")(depth - 1)
         return made
 
     def _within(self, name: str, form: str, kind: str, depth: int) -> str:
@@ -207,42 +223,42 @@ class Expressions:
             lambda: f"({self._of('string', depth)} in {self._of(self._one(['list', 'map']), depth)})",
             lambda: "({} {} {})".format(self._of("list", depth), self._one(["==", "!="]), self._of("list", depth)),
             lambda: self._search(depth),
-            lambda: f"{self._of('optional', depth)}.hasValue()",
-            lambda: f"bool({self._of('string', depth)})",
             lambda: "(dyn({}) {} dyn({}))".format(self._of(self._one(["int", "uint", "double"]), depth), self._one(["==", "<", ">="]), self._of(self._one(["int", "uint", "double"]), depth)),
             lambda: f"(type(dyn({self._of(kind, depth)})) == {self._one(['int', 'string', 'bool', 'double'])})",
             lambda: f"has({{'a': {self._of('string', depth)}}}.{self._one(['a', 'b'])})",
+            lambda: f"bool({self._of('string', depth)})",
         ]  # fmt: skip
-        return self._random.choice(choices)()
+        return self._any(choices, [lambda: f"{self._of('optional', depth)}.hasValue()"])
 
     def _search(self, depth: int) -> str:
         name = f"v{len(self._names)}"
         among = self._of(self._one(["list", "list", "map"]), depth)
-        return f"{among}.{self._one(['all', 'exists', 'exists_one'])}({name}, {self._within(name, 'string', 'bool', depth)})"
+        macro = "exists_one" if self._binds else self._one(["all", "exists", "exists_one"])
+        return f"{among}.{macro}({name}, {self._within(name, 'string', 'bool', depth)})"
 
     def _string(self, depth: int) -> str:
         subject = self._of("string", depth)
-        choices: list[Callable[[], str]] = [
+        everywhere: list[Callable[[], str]] = [
             lambda: f"({subject} + {self._of('string', depth)})",
+            lambda: (
+                f"string({self._of(self._one(['int', 'uint', 'double', 'bool', 'bytes', 'duration', 'timestamp']), depth)})"
+            ),
+            lambda: f"{self._of('list', depth)}[{self._one(['0', '1', self._of('int', depth)])}]",
+            lambda: f"{self._of('map', depth)}[{self._of('string', depth)}]",
+            lambda: f"string({self._of('map', depth)}.a)",
+        ]
+        here: list[Callable[[], str]] = [
             lambda: f"{subject}.{self._one(['lowerAscii', 'upperAscii', 'trim', 'reverse'])}()",
             lambda: f"strings.quote({subject})",
             lambda: f"{subject}.charAt({self._of('int', depth)})",
             lambda: f"{subject}.substring({self._one(['0', '1', '2'])})",
             lambda: f"{subject}.substring({self._of('int', depth)}, {self._of('int', depth)})",
             lambda: f"{subject}.replace({self._of('string', depth)}, {self._of('string', depth)})",
-            lambda: (
-                f"{subject}.replace({self._of('string', depth)}, {self._of('string', depth)}, {self._of('int', depth)})"
-            ),
+            lambda: f"{subject}.replace({self._of('string', depth)}, {self._of('string', depth)}, {self._of('int', depth)})",
             lambda: f"{self._of('list', depth)}.join({self._one(['', literal(','), subject])})",
-            lambda: (
-                f"string({self._of(self._one(['int', 'uint', 'double', 'bool', 'bytes', 'duration', 'timestamp']), depth)})"
-            ),
-            lambda: f"{self._of('list', depth)}[{self._one(['0', '1', self._of('int', depth)])}]",
-            lambda: f"{self._of('map', depth)}[{self._of('string', depth)}]",
             lambda: f"queryMap(request.query)[{subject}]",
-            lambda: f"string({self._of('map', depth)}.a)",
-        ]
-        return self._random.choice(choices)()
+        ]  # fmt: skip
+        return self._any(everywhere, here)
 
     def _int(self, depth: int) -> str:
         choices: list[Callable[[], str]] = [
@@ -251,11 +267,13 @@ class Expressions:
             lambda: f"int({self._of(self._one(['string', 'uint', 'double', 'timestamp']), depth)})",
             lambda: f"{self._of('timestamp', depth)}.get{self._one(_PARTS)}({self._one(_ZONES)})",
             lambda: f"{self._of('duration', depth)}.get{self._one(_PARTS[6:])}()",
-            lambda: "{}.{}({})".format(self._of("string", depth), self._one(["indexOf", "lastIndexOf"]), self._of("string", depth)),
-            lambda: "{}.{}({}, {})".format(self._of("string", depth), self._one(["indexOf", "lastIndexOf"]), self._of("string", depth), self._of("int", depth)),
             lambda: f"-({self._of('int', depth)})",
         ]  # fmt: skip
-        return self._random.choice(choices)()
+        here: list[Callable[[], str]] = [
+            lambda: "{}.{}({})".format(self._of("string", depth), self._one(["indexOf", "lastIndexOf"]), self._of("string", depth)),
+            lambda: "{}.{}({}, {})".format(self._of("string", depth), self._one(["indexOf", "lastIndexOf"]), self._of("string", depth), self._of("int", depth)),
+        ]  # fmt: skip
+        return self._any(choices, here)
 
     def _uint(self, depth: int) -> str:
         if self._random.random() < 0.5:
@@ -294,13 +312,8 @@ class Expressions:
 
     def _list(self, depth: int) -> str:
         name = f"v{len(self._names)}"
-        choices: list[Callable[[], str]] = [
+        everywhere: list[Callable[[], str]] = [
             lambda: f"[{', '.join(self._of('string', depth) for _ in range(self._random.randint(1, 3)))}]",
-            lambda: f"[?{self._of('optional', depth)}, {self._of('string', depth)}]",
-            lambda: f"{self._of('string', depth)}.split({self._of('string', depth)})",
-            lambda: (
-                f"{self._of('string', depth)}.split({literal(self._one(['', ',', '&', '/']))}, {self._of('int', depth)})"
-            ),
             lambda: f"({self._of('list', depth)} + {self._of('list', depth)})",
             lambda: f"{self._of('list', depth)}.map({name}, {self._within(name, 'string', 'string', depth)})",
             lambda: (
@@ -310,14 +323,25 @@ class Expressions:
                 f"{self._of('list', depth)}.map({name}, {self._within(name, 'string', 'bool', depth)}, {self._within(name, 'string', 'string', depth)})"
             ),
         ]
-        return self._random.choice(choices)()
+        here: list[Callable[[], str]] = [
+            lambda: f"[?{self._of('optional', depth)}, {self._of('string', depth)}]",
+            lambda: f"{self._of('string', depth)}.split({self._of('string', depth)})",
+            lambda: f"{self._of('string', depth)}.split({literal(self._one(['', ',', '&', '/']))}, {self._of('int', depth)})",
+        ]  # fmt: skip
+        return self._any(everywhere, here)
 
     def _map(self, depth: int) -> str:
-        return self._one([
-            f"{{'a': {self._of('string', depth)}, {self._of('string', depth)}: {self._of('string', depth)}}}",
-            f"{{?'a': {self._of('optional', depth)}}}",
-            f"queryMap({self._of('string', depth)})",
-        ])  # fmt: skip
+        return self._any(
+            [
+                lambda: (
+                    f"{{'a': {self._of('string', depth)}, {self._of('string', depth)}: {self._of('string', depth)}}}"
+                )
+            ],
+            [
+                lambda: f"{{?'a': {self._of('optional', depth)}}}",
+                lambda: f"queryMap({self._of('string', depth)})",
+            ],
+        )
 
     def _optional(self, depth: int) -> str:
         return self._one([
@@ -329,7 +353,7 @@ class Expressions:
             f"{self._of('list', depth)}[?{self._of('int', depth)}]",
             f"{self._of('list', depth)}.first()",
             f"optional.of({self._of('map', depth)}).a",
-            self._mapped(depth),
+            *([self._mapped(depth)] if self._binds else []),
         ])  # fmt: skip
 
     def _mapped(self, depth: int) -> str:
@@ -337,11 +361,6 @@ class Expressions:
         return (
             f"{self._of('optional', depth)}.optMap({name}, {self._within(name, 'string', 'string', depth)})"
         )
-
-
-_MAKERS: dict[str, Any] = {
-    kind: getattr(Expressions, f"_{kind}") for kind in _KINDS
-}  # fmt: skip
 
 
 def request(source: random.Random) -> Request:

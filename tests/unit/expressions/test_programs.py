@@ -43,6 +43,24 @@ def test_constants_are_folded() -> None:
     assert folded == compiled("request.size > 3600", fold=True)[1]
 
 
+def test_what_always_fails_is_left_to_the_module(runner: Runner) -> None:
+    """Google's evaluation ends at a key that a map has twice, where nothing but a failure is at stake."""
+    text = "[1].exists(x, x == 1 || {'a': 'b', 'a': 'c'} == {'a': 'd'}) && request.path == '/'"
+    assert runner.evaluate(compiled(text, fold=True)[1], {("request", "path"): "/"}) is True
+
+
+def test_the_host_is_found_and_not_listed_among_the_headers(runner: Runner) -> None:
+    """As in Envoy."""
+    headers = {("request", "headers"): {":authority": "a", "x": "b"}}
+    for text, value in (
+        ("['Host'].map(name, request.headers[name])", ["a"]),
+        ("['HOST'].all(name, name in request.headers)", True),
+        ("size(request.headers)", 2),
+        ("request.headers.exists(name, name == 'host')", False),
+    ):
+        assert runner.evaluate(compiled(text, fold=True)[1], headers) == value
+
+
 def test_what_stands_there_twice_is_there_once() -> None:
     once = compiled("request.path.split('/')[1] == 'a'", fold=True)[1]
     twice = compiled("request.path.split('/')[1] == 'a' || request.path.split('/')[1] == 'b'", fold=True)[1]

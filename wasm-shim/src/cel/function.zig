@@ -175,6 +175,8 @@ pub fn optionalIndex(work: *Work, of: Value, key: Value) Spent!Value {
         const inner = of.optional orelse return of;
         return optionalIndex(work, inner.*, key);
     }
+    // What can be no key is not there, as Google's implementation has it.
+    if (of == .map and !value.isKey(key) and key != .double) return .{ .optional = null };
     const found = try index(work, of, key);
     if (found != .failure) return .{ .optional = try work.create(Value, found) };
     return switch (found.failure) {

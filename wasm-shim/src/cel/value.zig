@@ -75,7 +75,7 @@ pub const Entry = struct { key: Value, value: Value };
 /// No two of its keys are the same.
 pub const Map = struct {
     entries: []const Entry,
-    /// Keys are in lower case and are found in any.
+    /// Keys are in lower case and are found in any; `:authority` is found as `host`, too.
     headers: bool = false,
 
     /// What is there under `key`, which is one that a map can have.
@@ -99,8 +99,10 @@ pub const Map = struct {
         return try map.exactly(work, key) != null;
     }
 
-    fn exactly(map: *const Map, work: *Work, key: Value) Spent!?Value {
+    fn exactly(map: *const Map, work: *Work, asked: Value) Spent!?Value {
         try work.take(map.entries.len / 2);
+        const is_host = map.headers and asked == .string and std.ascii.eqlIgnoreCase(asked.string, "host");
+        const key: Value = if (is_host) .{ .string = ":authority" } else asked;
         for (map.entries) |entry| {
             const same = switch (key) {
                 .string => |text| entry.key == .string and entry.key.string.len == text.len and blk: {
