@@ -80,8 +80,12 @@ test-fast: $(VENV)/.dev ## Format, lint, types, contracts, bounds and the quick 
 	@$(BIN)/python scripts/run_tests.py --fast $(TESTS)
 
 .PHONY: test
-test: $(if $(ON_CLUSTER),machine) $(VENV)/.dev ## Set up and run every check and test, as root (TESTS=... for some of them)
+test: $(if $(ON_CLUSTER),machine) $(VENV)/.dev ## Set up and run every check, and every test that is not long, as root (TESTS=... for some of them)
 	@$(BIN)/python scripts/run_tests.py $(TESTS)
+
+.PHONY: test-long
+test-long: machine $(VENV)/.dev ## Run the tests that take half a minute or more each, which `make test` leaves out: before a release, as root
+	@$(BIN)/python scripts/run_tests.py --long
 
 .PHONY: test-unit
 test-unit: ## Run the checks and those tests that need neither root nor a cluster

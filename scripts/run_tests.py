@@ -7,7 +7,9 @@
               one after the other
 
 With ``--fast`` only the checks that take seconds and the unit tests that are not marked slow (`make
-test-fast`).
+test-fast`). With ``--long`` the tests that are marked long, and nothing else (`make test-long`); the usual
+run leaves these out, so that it ends within 40 minutes on two processors. A test that is named is run,
+whatever its marks.
 
 The programs of the cluster are built while the first stages run. Given words go to pytest; paths among them
 choose the stages. The last thing printed is what pytest says of the last stage, or what failed.
@@ -40,6 +42,7 @@ FAST_CHECKS = (
     ("python", "scripts/bounds.py"),
 )
 CHECKS = (*FAST_CHECKS, ("python", "wasm-shim/build.py", "--check"))
+LONG = "--long"
 # More than processors: many tests wait for something.
 FAST_TESTS = ("--numprocesses=4", "-m", "not slow", "tests/unit")
 _STARTED = time.monotonic()
@@ -56,6 +59,7 @@ def stages(words: Sequence[str]) -> tuple[list[str], list[str]]:
     on_machine = [path for path in paths if path not in on_cluster]
     if not paths:
         on_machine, on_cluster = list(MACHINE), list(CLUSTER)
+        options = ["-m", "long" if LONG in options else "not long", *(one for one in options if one != LONG)]
     return (
         ["--numprocesses=2", *on_machine, *options] if on_machine else [],
         ["--durations=10", *on_cluster, *options] if on_cluster else [],

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.lab.conftest import ROOT
 from tests.lab.walk import wait
 
@@ -33,6 +35,7 @@ spec:
 """
 
 
+@pytest.mark.long
 def test_an_edit_holds_within_half_a_second_and_nothing_is_unlimited(walk: Walk) -> None:
     walk.apply(POLICY)
     wait(lambda: walk.enforced() == "True")

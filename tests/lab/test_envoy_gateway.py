@@ -105,7 +105,10 @@ def told(faults: EnvoyGateway) -> Callable[[], bool]:
     return is_told
 
 
-@pytest.mark.parametrize("fault", [DOWN, "answers 503", "answers 404", "gives other bytes", "hangs"])
+@pytest.mark.parametrize(
+    "fault",
+    [DOWN, "answers 503", "answers 404", "gives other bytes", pytest.param("hangs", marks=pytest.mark.long)],
+)
 def test_a_gateway_is_limited_again_soon_after_the_module_server_works(
     walk: Walk, faults: EnvoyGateway, fault: str
 ) -> None:

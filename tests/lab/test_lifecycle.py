@@ -70,6 +70,7 @@ def sharing(namespaces: list[int]) -> list[int]:
     return found
 
 
+@pytest.mark.long
 def test_a_second_lab_comes_and_goes_beside_the_first_and_leaves_nothing(lab: Lab) -> None:
     second = Lab(f"{lab.name}-b")
     before = trace(second)

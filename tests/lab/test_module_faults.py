@@ -70,6 +70,7 @@ def said(walk: Walk) -> str:
     return "".join(one["message"] for one in conditions if (one["type"], one["status"]) == ("Ready", "False"))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_module_that_cannot_be_fetched_leaves_the_former_limiting_and_takes_over_when_it_can(

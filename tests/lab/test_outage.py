@@ -72,6 +72,7 @@ def watches(walk: Walk) -> Counter[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_after_an_outage_everything_goes_on_and_nothing_is_written_for_nothing(walk: Walk) -> None:
     walk.apply(strict(1))

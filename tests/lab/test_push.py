@@ -127,6 +127,7 @@ def test_edits_under_load_are_not_noticed_and_no_request_escapes(counting: Walk)
     assert result["closed"] == 0
 
 
+@pytest.mark.long
 def test_to_pull_and_back_every_request_is_asked_for_once(counting: Walk) -> None:
     gateway, cluster = counting.provided.gateway, counting.provided.cluster
     with Load(counting) as load:

@@ -45,6 +45,7 @@ def writes(walk: Walk) -> Counter[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(SECONDS + 300)
 @pytest.mark.parametrize("walk", [(ISTIO,), (ENVOY_GATEWAY,)], ids=["istio", "envoy-gateway"], indirect=True)
 def test_at_rest_nothing_is_written(walk: Walk) -> None:

@@ -54,6 +54,7 @@ def fetching(lab: Lab, *digests: str) -> Iterator[dict[str, dict[str, int]]]:
             process.wait()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_while_both_replicas_are_replaced_every_answer_is_the_right_module_or_later(
     lab: Lab, tmp_path: Path

@@ -96,6 +96,7 @@ def test_another_key_is_made_under_load_and_nobody_notices(walk: Walk) -> None:
     assert ask(walk.lab) == {"UNAUTHENTICATED": 20}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_module_that_knows_no_tokens_is_served_and_so_is_everybody(walk: Walk, tmp_path: Path) -> None:
     walk.apply(POLICY)

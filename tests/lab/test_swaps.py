@@ -48,6 +48,7 @@ def fetched(walk: Walk) -> set[str]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_modules_are_swapped_under_load_and_every_request_is_answered_and_counted(
     walk: Walk, modules: Modules

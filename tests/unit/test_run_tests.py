@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.run_tests import CHECKS, FAST_CHECKS, fast, stages
+from scripts.run_tests import CHECKS, CLUSTER, FAST_CHECKS, MACHINE, fast, stages
 
 
 @pytest.mark.parametrize(
     ("words", "on_machine", "on_cluster"),
     [
-        ([], ["tests/unit", "tests/e2e"], ["tests/integration", "tests/lab"]),
-        (["-x"], ["tests/unit", "tests/e2e", "-x"], ["tests/integration", "tests/lab", "-x"]),
+        ([], [*MACHINE, "-m", "not long"], [*CLUSTER, "-m", "not long"]),
+        (["-x"], [*MACHINE, "-m", "not long", "-x"], [*CLUSTER, "-m", "not long", "-x"]),
+        (["--long", "-x"], [*MACHINE, "-m", "long", "-x"], [*CLUSTER, "-m", "long", "-x"]),
         (["tests/unit/policy"], ["tests/unit/policy"], []),
         (["tests/lab/test_walk.py", "-x"], [], ["tests/lab/test_walk.py", "-x"]),
         (["tests/e2e", "tests/integration/kube"], ["tests/e2e"], ["tests/integration/kube"]),

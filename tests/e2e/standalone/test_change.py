@@ -44,6 +44,7 @@ def test_exactly_the_limit_is_admitted_of_a_hundred_thousand(
     assert kuadrant.calls() == 100_000
 
 
+@pytest.mark.long
 def test_a_policy_is_edited_a_hundred_times_in_thirty_seconds_under_load(
     start: Callable[..., Kuadrant], toystore: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_who_has_no_token_is_refused_and_uses_up_nothing(start: Callable[..., Ku
     assert len(kuadrant.messages("no gateway of this installation")) == 1
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_with_a_module_that_knows_no_tokens_everybody_is_served(
     start: Callable[..., Kuadrant], toystore: Path, tmp_path: Path

@@ -198,6 +198,7 @@ async def test_refused_credentials_are_told(api: Api, follow: Callable[..., Foll
     assert "does not accept our credentials" in (following.follower.status.problem or "")
 
 
+@pytest.mark.long
 async def test_ten_thousand_objects(
     api: Api,
     cluster: Cluster,

@@ -19,7 +19,7 @@ from kuadrant.operator.core.decider import Decider
 from tests.unit.operator.core.observed import filled, policy
 from tests.unit.operator.known import known, module
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 EDITS = 5000
 MIB = 1 << 20
