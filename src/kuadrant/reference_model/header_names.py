@@ -32,14 +32,24 @@ def in_lower_case(expression: cel.Expression) -> cel.Expression:
 
 @cache
 def _language() -> cel.Env:
-    lowered = cel.Overload("header_name", cel.Type.DYN, [cel.Type.DYN], impl=_header_name)
-    return environment(
-        UNTYPED, more=[cel.CelExtension("header names", [cel.FunctionDecl(_LOWERED, [lowered])])]
-    )
+    lowered = cel.Overload("header_name", cel.Type.STRING, [cel.Type.STRING], impl=_listed)
+    # Of these none is a name. The engine cannot hand over optionals and types: with them the call fails.
+    others = [
+        cel.Overload(f"no_header_name_{number}", cel.Type.INT, [form], impl=_no_name)
+        for number, form in enumerate(_NO_NAMES)
+    ]
+    declared = cel.FunctionDecl(_LOWERED, [lowered, *others])
+    return environment(UNTYPED, more=[cel.CelExtension("header names", [declared])])
 
 
-def _header_name(name: object) -> object:
-    return _listed(name) if isinstance(name, str) else name
+_NO_NAMES: Final = (
+    *(cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE, cel.Type.BOOL, cel.Type.BYTES, cel.Type.NULL),
+    *(cel.Type.LIST, cel.Type.MAP, cel.Type.DURATION, cel.Type.TIMESTAMP),
+)
+
+
+def _no_name(_: object) -> int:
+    return 0
 
 
 def _listed(name: str) -> str:
@@ -70,7 +80,7 @@ def _lower_with_the_request(name: Any, checked: Any) -> None:
     checked.source.positions.add(id=name.id)
     entry = checked.references.add(id=name.id)
     entry.reference.name = _LOWERED
-    entry.reference.overloads.append("header_name")
+    entry.reference.overloads.extend(["header_name", *(f"no_header_name_{n}" for n in range(len(_NO_NAMES)))])
 
 
 def _is_headers(expression: Any) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import random
 import socket
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -126,16 +125,17 @@ class Gateway:
         self._envoy = Envoy(folder, listeners, [cluster("limiter", self._limiter.port, http2=True)])
         self._connection = self._connected()
 
-    def ask(self, number: int, one: Request) -> dict[str, str]:
+    def ask(self, number: int, one: Request) -> dict[str, str] | None:
         """What rule ``number`` makes of a request, by the keys of its limits.
 
-        On a busy machine an owner may have taken too much time before, which passes.
+        None if its owner has taken too much time before, as can be where the machine has none for Envoy.
         """
-        deadline = time.monotonic() + READY_SECONDS
-        while (status := self._exchange(number, one)) != 200:
-            assert (status, time.monotonic() < deadline) == (500, True), (one, self._envoy.log[-2000:])
+        status = self._exchange(number, one)
+        if status == 500 and f'"owner-{number}" have taken too much of this worker' in self._envoy.log:
             self._connection.close()
             self._connection = self._connected()
+            return None
+        assert status == 200, (one, self._envoy.log[-2000:])
         if not self._limiter.requests:
             return {}
         asked = message("envoy.service.ratelimit.v3.RateLimitRequest").FromString(self._limiter.requests[-1])
@@ -246,6 +246,8 @@ def test_the_module_evaluates_as_envoy_does(tmp_path: Path, fuzz: Fuzz) -> None:
                 for _ in range(REQUESTS):
                     one = taken(request(source))
                     found = gateway.ask(number, one)
+                    if found is None:
+                        break
                     differing = list(differences(batch, found, one))
                     assert not differing, "\n".join([*differing, str(one), f"FUZZ_SEED={fuzz.seed}"])
                     values = sum(f"module {place}" in found for place in range(len(batch)))

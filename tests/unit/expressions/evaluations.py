@@ -71,8 +71,8 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
     match value:
         case float() if math.isnan(value):
             return "not a number"
-        case bytearray():
-            return bytes(value)
+        case bytearray() | bytes():
+            return bytes(value).replace(b"-nan", b"nan")
         case list():
             return [_plain(one) for one in value]
         case dict():

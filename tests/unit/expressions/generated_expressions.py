@@ -71,7 +71,6 @@ _KINDS = [
     "timestamp",
     "list",
     "map",
-    "optional",
 ]
 
 
@@ -93,7 +92,6 @@ class Expressions:
         self._names: list[tuple[str, str]] = []
         self._host_only = host_only
         self._binds = False
-        self._kinds = _KINDS[:-1] if host_only else _KINDS
 
     def make(self) -> str:
         """An expression."""
@@ -120,7 +118,7 @@ class Expressions:
         if self._random.random() < 0.03:
             # Of another kind: most functions fail with it.
             return (
-                f"dyn({self._of(self._one(self._kinds), depth - 1)})"
+                f"dyn({self._of(self._one(_KINDS), depth - 1)})"
                 if depth > 0
                 else self._leaf(self._one(["string", "int"]))
             )
