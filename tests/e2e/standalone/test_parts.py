@@ -27,6 +27,7 @@ TASKS = {
     "following the folder",
     "following the modules",
     "running Envoy",
+    "the look at Envoy's ports",
     "the look at connections",
 }
 

@@ -523,7 +523,8 @@ def test_a_policy_that_cannot_be_carried_out_as_it_is_written_takes_no_part(comp
     assert [limit.when for limit in _rule(compilation).actions[0].limits] == [()]
     (facts,) = (facts for facts in compilation.policies if facts.policy.name == "p")
     assert facts.acceptance.reason == "Invalid"
-    assert "spec.limits.bad.when[0].predicate: line 1, column 14: undeclared" in facts.acceptance.message
+    place = "spec.limits.bad.when[0].predicate: line 1, column 14"
+    assert f"{place}: there is no 'auth.identity.admin'" in facts.acceptance.message
     assert [problem.severity for problem in facts.problems] == ["error"]
 
 

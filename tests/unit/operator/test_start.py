@@ -83,7 +83,7 @@ def _empty(file: Path) -> None:
     ("harm", "reason"),
     [
         (_gone, "which is not there"),
-        (_unreadable, "Is a directory"),
+        (_unreadable, "is a folder"),
         (_cut_short, "it has 1000 bytes"),
         (_empty, "it has 0 bytes"),
     ],

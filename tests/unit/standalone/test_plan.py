@@ -96,7 +96,7 @@ def test_a_policy_without_its_target_is_a_mistake() -> None:
         (
             "counters: [{expression: auth.identity.userid}]",
             66,
-            "spec.limits.a.counters[0].expression: line 1, column 14: undeclared reference to 'auth.identity.userid'",  # noqa: E501 - to be read as one
+            "spec.limits.a.counters[0].expression: line 1, column 14: there is no 'auth.identity.userid': nothing here authenticates requests",  # noqa: E501 - to be read as one
         ),
     ],
 )

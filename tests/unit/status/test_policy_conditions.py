@@ -220,7 +220,7 @@ def test_a_policy_with_an_expression_that_cannot_be_evaluated_says_where_and_why
             (
                 "RateLimitPolicy cannot be carried out: spec.defaults.limits.x.when[0].predicate: line 1, "
                 "column 14: "
-                "undeclared reference to 'auth.identity.admin'"
+                "there is no 'auth.identity.admin': nothing here authenticates requests"
             ),
         )
     }
