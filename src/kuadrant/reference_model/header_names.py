@@ -14,8 +14,15 @@ from cel_expr_python import cel
 from kuadrant.policy.checked_expression import kind, parts, read, written
 from kuadrant.policy.environment import UNTYPED, environment
 
-_LOWERED: Final = "@headerName"
-"""Nobody can write this name in an expression."""
+_ITEM_KINDS: Final = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE, cel.Type.BOOL)
+_PLACE_KINDS: Final = (
+    *(*_ITEM_KINDS, cel.Type.BYTES, cel.Type.NULL),
+    *(cel.Type.LIST, cel.Type.MAP, cel.Type.DURATION, cel.Type.TIMESTAMP),
+)
+_LOWERED: Final = {"@headerPlace": _PLACE_KINDS, "@headerItem": _ITEM_KINDS}
+"""What puts the name in ``headers[name]`` and in ``name in headers`` in lower case.
+
+With the kinds of what is no name and not found there; with all else it fails. Nobody can write these."""
 
 
 def in_lower_case(expression: cel.Expression) -> cel.Expression:
@@ -32,20 +39,20 @@ def in_lower_case(expression: cel.Expression) -> cel.Expression:
 
 @cache
 def _language() -> cel.Env:
-    lowered = cel.Overload("header_name", cel.Type.STRING, [cel.Type.STRING], impl=_listed)
-    # Of these none is a name. The engine cannot hand over optionals and types: with them the call fails.
-    others = [
-        cel.Overload(f"no_header_name_{number}", cel.Type.INT, [form], impl=_no_name)
-        for number, form in enumerate(_NO_NAMES)
+    functions = [
+        cel.FunctionDecl(
+            function,
+            [
+                cel.Overload(f"{function}_0", cel.Type.STRING, [cel.Type.STRING], impl=_listed),
+                *(
+                    cel.Overload(f"{function}_{number}", cel.Type.INT, [form], impl=_no_name)
+                    for number, form in enumerate(kinds, start=1)
+                ),
+            ],
+        )
+        for function, kinds in _LOWERED.items()
     ]
-    declared = cel.FunctionDecl(_LOWERED, [lowered, *others])
-    return environment(UNTYPED, more=[cel.CelExtension("header names", [declared])])
-
-
-_NO_NAMES: Final = (
-    *(cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE, cel.Type.BOOL, cel.Type.BYTES, cel.Type.NULL),
-    *(cel.Type.LIST, cel.Type.MAP, cel.Type.DURATION, cel.Type.TIMESTAMP),
-)
+    return environment(UNTYPED, more=[cel.CelExtension("header names", functions)])
 
 
 def _no_name(_: object) -> int:
@@ -66,21 +73,22 @@ def _lower(expression: Any, checked: Any) -> None:
             if name.constant.text:
                 name.constant.text = _listed(name.constant.text)
             elif kind(name) != "constant":
-                _lower_with_the_request(name, checked)
+                is_item = expression.call.function == "@in"
+                _lower_with_the_request(name, checked, "@headerItem" if is_item else "@headerPlace")
 
 
-def _lower_with_the_request(name: Any, checked: Any) -> None:
+def _lower_with_the_request(name: Any, checked: Any, function: str) -> None:
     given = type(name)()
     given.CopyFrom(name)
     name.Clear()
     name.id = 1 + max((place.id for place in checked.source.positions), default=0)
-    name.call.function = _LOWERED
+    name.call.function = function
     name.call.arguments.add().CopyFrom(given)
     # The engine finds what a call is by its number: with that of another it fails, or calls something else.
     checked.source.positions.add(id=name.id)
     entry = checked.references.add(id=name.id)
-    entry.reference.name = _LOWERED
-    entry.reference.overloads.extend(["header_name", *(f"no_header_name_{n}" for n in range(len(_NO_NAMES)))])
+    entry.reference.name = function
+    entry.reference.overloads.extend(f"{function}_{number}" for number in range(1 + len(_LOWERED[function])))
 
 
 def _is_headers(expression: Any) -> bool:

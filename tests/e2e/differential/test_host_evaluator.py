@@ -56,7 +56,7 @@ ENVOY_TAKES = {"a": "PUT", "/é?x": "/%C3%A9?x"}
 """In place of what no gateway takes."""
 KINDS = (*("bool", "string") * 3, "int", "uint", "double", "bytes", "duration", "timestamp")
 FAILS = (None, False)
-CALCULATIONS = frozenset({"_+_", "_-_"})
+CALCULATIONS = frozenset({"_+_", "_-_", "timestamp"})
 VARIABLES = tuple(f"v{number}" for number in range(10))
 LANGUAGE = environment(UNTYPED | dict.fromkeys(VARIABLES, cel.Type.DYN))
 BEYOND = ("OUT_OF_RANGE: integer overflow", "OUT_OF_RANGE: timestamp overflow")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import random
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from kuadrant import wasm
 from kuadrant.expressions.outside import OutsideError
 
 from .evaluations import ENDED, ERROR, UNREADABLE, attributes, compiled, of_activation, of_google, of_module
@@ -19,17 +24,30 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+PACKAGED = Path(wasm.__file__).parent / "modules" / "kuadrant-wasm-shim.wasm"
 PAIRS = 10_000
+HEADERS_ELSEWHERE = re.compile(r"(orValue\(|optional\.of\w*\(|[?:,] |[\[{])request\.headers(?![\[.\w])")
+"""Google's finds a header in any case only where `request.headers` itself is asked, not what it became."""
 REQUESTS = 5
 """So many for each expression."""
 
 
+def of_the_module() -> int:
+    """The seed of the usual run: other pairs for each module, and for the same one the same.
+
+    So that what turns it red is a change. `make prove-expressions` has others each time.
+    """
+    return int.from_bytes(hashlib.sha256(PACKAGED.read_bytes()).digest()[:4])
+
+
 def test_fuzz_expressions_and_requests(runner: Runner, fuzz: Fuzz) -> None:
-    source = random.Random(fuzz.seed)
+    source = random.Random(fuzz.seed if fuzz.scale > 1 or "FUZZ_SEED" in os.environ else of_the_module())
     expressions = Expressions(source)
     done = 0
     while done < PAIRS * fuzz.scale:
         text = expressions.make()
+        if HEADERS_ELSEWHERE.search(text):
+            continue
         try:
             google, program = compiled(text, fold=source.random() < 0.3)
         except (OutsideError, RuntimeError):

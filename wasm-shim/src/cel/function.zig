@@ -177,6 +177,8 @@ pub fn optionalIndex(work: *Work, of: Value, key: Value) Spent!Value {
     }
     // What can be no key is not there, as Google's implementation has it.
     if (of == .map and !value.isKey(key) and key != .double) return .{ .optional = null };
+    // A list's place is an integer here, and nothing that is equal to one.
+    if (of == .list and key != .int) return .fail(.no_overload);
     const found = try index(work, of, key);
     if (found != .failure) return .{ .optional = try work.create(Value, found) };
     return switch (found.failure) {
