@@ -79,7 +79,8 @@ def test_packages_are_installed_from_a_fresh_list_and_without_questions(
 
     machine.install({"runc": "runc", "nft": "nftables"})
 
+    quiet = "noninteractive --quiet --quiet --option=Acquire::Retries=5"
     assert log.read_text().splitlines() == [
-        "noninteractive --quiet --quiet update",
-        "noninteractive --quiet --quiet install --no-install-recommends nftables runc --yes",
+        f"{quiet} update",
+        f"{quiet} install --no-install-recommends nftables runc --yes",
     ]
