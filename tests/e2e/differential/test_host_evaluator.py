@@ -200,6 +200,8 @@ def failures(text: str, asked: Request, functions: frozenset[str]) -> Iterator[s
         ("source", "port"): 40_000,
     }
     given = of_activation(structs.replace(asked, attributes=known)) | dict.fromkeys(VARIABLES, "a")
+    headers: dict[str, str] = given["request"]["headers"]
+    headers |= {"host": asked.authority, **{name.upper(): value for name, value in headers.items()}}
     # Python has no unsigned numbers.
     checked = read(LANGUAGE.compile(text.replace("connection.id", "1u")).serialize())
     for part in parts(checked.expression):

@@ -74,6 +74,10 @@ _KINDS = [
 ]
 
 
+_OTHERS = {"list": [kind for kind in _KINDS if kind != "map"]}
+"""What comes in place of a kind. The keys of a map have no order that anybody could compare."""
+
+
 def literal(text: str) -> str:
     """A text as a literal of CEL."""
     for character, escaped in (("\\", "\\\\"), ("'", "\\'"), ("\n", "\\n"), ("\t", "\\t")):
@@ -118,7 +122,7 @@ class Expressions:
         if self._random.random() < 0.03:
             # Of another kind: most functions fail with it.
             return (
-                f"dyn({self._of(self._one(_KINDS), depth - 1)})"
+                f"dyn({self._of(self._one(_OTHERS.get(kind, _KINDS)), depth - 1)})"
                 if depth > 0
                 else self._leaf(self._one(["string", "int"]))
             )
