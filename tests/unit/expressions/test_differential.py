@@ -40,6 +40,7 @@ def of_the_module() -> int:
     return int.from_bytes(hashlib.sha256(PACKAGED.read_bytes()).digest()[:4])
 
 
+@pytest.mark.timeout(14400)
 def test_fuzz_expressions_and_requests(runner: Runner, fuzz: Fuzz) -> None:
     source = random.Random(fuzz.seed if fuzz.scale > 1 or "FUZZ_SEED" in os.environ else of_the_module())
     expressions = Expressions(source)
