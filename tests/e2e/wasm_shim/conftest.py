@@ -316,6 +316,17 @@ class Envoy:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
+    @property
+    def log_size(self) -> int:
+        """How many bytes the log has."""
+        return self._log.stat().st_size
+
+    def log_from(self, start: int) -> str:
+        """The log without its first ``start`` bytes."""
+        with self._log.open("rb") as file:
+            file.seek(start)
+            return file.read().decode(errors="replace")
+
     def stop(self) -> None:
         self.process.terminate()
         try:
