@@ -42,7 +42,8 @@ def of_the_module() -> int:
 
 @pytest.mark.timeout(14400)
 def test_fuzz_expressions_and_requests(runner: Runner, fuzz: Fuzz) -> None:
-    source = random.Random(fuzz.seed if fuzz.scale > 1 or "FUZZ_SEED" in os.environ else of_the_module())
+    seed = fuzz.seed if fuzz.scale > 1 or "FUZZ_SEED" in os.environ else of_the_module()
+    source = random.Random(seed)
     expressions = Expressions(source)
     done = 0
     while done < PAIRS * fuzz.scale:
@@ -60,6 +61,6 @@ def test_fuzz_expressions_and_requests(runner: Runner, fuzz: Fuzz) -> None:
             if wanted in (UNREADABLE, ENDED) or (wanted == ERROR and "substring(" in text):
                 # Google's fails, as no definition says, where a part ends with its text.
                 continue
-            assert repr(found) == repr(wanted), f"{text}\n{one}\nFUZZ_SEED={fuzz.seed}"
+            assert repr(found) == repr(wanted), f"{text}\n{one}\nFUZZ_SEED={seed}"
             done += 1
-    fuzz.done("pairs of an expression and a request", done)
+    fuzz.done(f"pairs of an expression and a request (from {seed})", done)
