@@ -175,23 +175,13 @@ class Metrics(Collector):
             "The most memory of counters with values",
             value=shares.bound,
         )
-        use = GaugeMetricFamily(
+        yield from _use(
             "kuadrant_ratelimit_share_used_ratio",
-            (
-                "How much of the memory that it may have a tenant's fullest limit has: at 1 its new "
-                "values share "
-                "a counter"
-            ),
-            labels=["tenant"],
-        )
-        used = {name: shares.tenants_use(tenant) for name, tenant in shares.tenants.items()}
-        for name, ratio in used.items():
-            use.add_metric([name], ratio)
-        yield use
-        yield GaugeMetricFamily(
+            "How much of the memory that it may have a tenant's fullest limit has: at 1 its new values share "
+            "a counter",
             "kuadrant_ratelimit_shares_nearly_used",
             "Tenants with a limit whose counters take more than 80 % of what they may",
-            value=sum(ratio >= NEARLY for ratio in used.values()),
+            {name: shares.tenants_use(tenant) for name, tenant in shares.tenants.items()},
         )
         yield CounterMetricFamily(
             "kuadrant_ratelimit_counters_expired",
@@ -205,25 +195,27 @@ class Metrics(Collector):
         )
 
     def _of_store(self) -> Iterator[Metric]:
-        used = self._store.used(time.monotonic())
-        use = GaugeMetricFamily(
+        yield from _use(
             "kuadrant_ratelimit_store_share_used_ratio",
-            (
-                "How much of the store's memory that it may have a tenant's limit has, of which this process "
-                "opened a counter last: at 1 its new values share a counter"
-            ),
-            labels=["tenant"],
-        )
-        for name, ratio in used.items():
-            use.add_metric([name], ratio)
-        yield use
-        yield GaugeMetricFamily(
+            "How much of the store's memory that it may have a tenant's limit has, of which this process "
+            "opened a counter last: at 1 its new values share a counter",
             "kuadrant_ratelimit_store_shares_nearly_used",
             "Tenants of whom that is more than 80 %",
-            value=sum(ratio >= NEARLY for ratio in used.values()),
+            self._store.used(time.monotonic()),
         )
         yield CounterMetricFamily(
             "kuadrant_ratelimit_store_counters_shared",
             "Counters in the store that this process opened for new values to share",
             value=self._store.shared,
         )
+
+
+def _use(
+    of_each: str, words_of_each: str, of_all: str, words_of_all: str, used: Mapping[str, float]
+) -> Iterator[Metric]:
+    """Yield how much of its share each tenant uses, and how many use nearly all, under these names."""
+    use = GaugeMetricFamily(of_each, words_of_each, labels=["tenant"])
+    for tenant, ratio in used.items():
+        use.add_metric([tenant], ratio)
+    yield use
+    yield GaugeMetricFamily(of_all, words_of_all, value=sum(ratio >= NEARLY for ratio in used.values()))

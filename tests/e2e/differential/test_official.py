@@ -20,6 +20,7 @@ from kuadrant.dialects import DIALECTS
 from ...stand_ins import stand_in  # noqa: TID252  (tests are no package)
 from .comparison import compare
 from .conftest import Reality
+from .gateways import GATEWAYS
 from .generator import Asked, Case
 
 if TYPE_CHECKING:
@@ -27,21 +28,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-WORLD = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {namespace: gw, name: g0}
-spec:
-  gatewayClassName: any
-  listeners:
-  - {name: l0, port: 80, protocol: HTTP}
-  - {name: l1, port: 81, protocol: HTTP, hostname: "*.x"}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {namespace: gw, name: g1}
-spec: {gatewayClassName: any, listeners: [{name: l0, port: 80, protocol: HTTP}]}
----
+WORLD = (
+    GATEWAYS
+    + """
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {namespace: gw, name: toys}
@@ -67,6 +56,7 @@ spec:
     filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: x-rule, value: free}]}}]
 ---
 """
+)
 
 _BETA = "apiVersion: kuadrant.io/v1beta2\nkind: RateLimitPolicy\nmetadata: {namespace: gw, name: p}\nspec:\n"
 _V1 = "apiVersion: kuadrant.io/v1\nkind: RateLimitPolicy\nmetadata: {namespace: gw, name: p}\nspec:\n"

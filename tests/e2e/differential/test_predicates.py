@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from .comparison import compare
+from .gateways import GATEWAYS
 from .generator import Asked, Case
 
 if TYPE_CHECKING:
@@ -17,19 +18,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-WORLD = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {namespace: gw, name: g0}
-spec:
-  gatewayClassName: any
-  listeners: [{name: l0, port: 80, protocol: HTTP}, {name: l1, port: 81, protocol: HTTP, hostname: "*.x"}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {namespace: gw, name: g1}
-spec: {gatewayClassName: any, listeners: [{name: l0, port: 80, protocol: HTTP}]}
----
+WORLD = (
+    GATEWAYS
+    + """
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {namespace: gw, name: toys}
@@ -48,6 +39,7 @@ spec:
       rates: [{limit: 1, window: 10s}]
       when: []
 """
+)
 FAILS, FALSE, TRUE = (
     "request.headers['x-none'] == 'x'",
     "request.method == 'POST'",

@@ -52,6 +52,7 @@ class _Judged(Struct, frozen=True):
         remembered: the held form is from the status, and was not looked at beside the others of its namespace
             yet.
         waits: the stored form was not looked at yet: it is not its turn.
+        excess: why there is no room for the wanted form in its namespace; empty if there is.
     """
 
     stored: StoredPolicy
@@ -60,6 +61,7 @@ class _Judged(Struct, frozen=True):
     held: _Form | None = None
     remembered: bool = False
     waits: bool = False
+    excess: str = ""
 
 
 class AcceptedPolicies:
@@ -73,7 +75,6 @@ class AcceptedPolicies:
     def __init__(self, budgets: Budgets = DEFAULT) -> None:
         self._budgets = budgets
         self._judged: dict[Key, _Judged] = {}
-        self._excess: dict[Key, str] = {}
         self._crowded: frozenset[str] = frozenset()
         self._pace: EditPace | None = None
         self._namespaces: dict[str, Usage] = {}
@@ -225,14 +226,12 @@ class AcceptedPolicies:
         ]
         shares = share_out(namespace, asking, self._budgets, crowded=namespace in self._crowded)
         for key, one in own.items():
-            self._judged[key] = replace(one, held=shares.held[key], remembered=False)
-        self._excess = {
-            key: words for key, words in self._excess.items() if key[0] != namespace and key in self._judged
-        } | shares.excess
+            excess = shares.excess.get(key, "")
+            self._judged[key] = replace(one, held=shares.held[key], remembered=False, excess=excess)
         return shares.used
 
     def _standing(self, key: Key, one: _Judged, unreadable: str) -> Standing:
-        held, problem = one.held, one.problem or self._excess.get(key, "")
+        held, problem = one.held, one.problem or one.excess
         if one.waits:
             problem = TOO_FAST.format(key[0], self._budgets.namespace_edits, self._budgets.namespace_bytes)
         return Standing(
