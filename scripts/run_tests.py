@@ -11,12 +11,17 @@ test-fast`). With ``--long`` the tests that are marked long, and nothing else (`
 run leaves these out, so that it ends within 40 minutes on two processors. A test that is named is run,
 whatever its marks.
 
+With ``CI=true`` at most three tests that failed are run once more, alone: what starts hundreds of other
+people's processes on two processors fails now and then for no reason of ours, and one run in CI decides. A
+test that fails twice fails the run; one that then passes is named at the end, and is a defect to be found.
+
 The programs of the cluster are built while the first stages run. Given words go to pytest; paths among them
 choose the stages. The last thing printed is what pytest says of the last stage, or what failed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -45,6 +50,9 @@ CHECKS = (*FAST_CHECKS, ("python", "wasm-shim/build.py", "--check"))
 LONG = "--long"
 # More than processors: many tests wait for something.
 FAST_TESTS = ("--numprocesses=4", "-m", "not slow", "tests/unit")
+# More than these did not fail by chance.
+MOST_RUN_AGAIN = 3
+_TESTS_FAILED = 1
 _STARTED = time.monotonic()
 
 
@@ -89,7 +97,7 @@ def main(words: Sequence[str]) -> None:
                 _run(*command)
             if on_machine:
                 _say("tests on this machine")
-                _run("python", "-m", "pytest", *on_machine)
+                _run_tests(on_machine)
             if build is not None:
                 _say("what the cluster is made of: since the start, beside the tests")
                 while build.poll() is None:
@@ -99,7 +107,7 @@ def main(words: Sequence[str]) -> None:
                 if build.returncode:
                     sys.exit(build.returncode)
                 _say("tests on a cluster")
-                _run("python", "-m", "pytest", *on_cluster)
+                _run_tests(on_cluster)
         finally:
             if build is not None and build.poll() is None:
                 os.killpg(build.pid, signal.SIGTERM)  # and the compilers that it started
@@ -121,6 +129,35 @@ def _build(log: str) -> subprocess.Popen[bytes]:
 def _say(stage: str) -> None:
     seconds = round(time.monotonic() - _STARTED)
     print(f"\n==> {seconds // 60:2}:{seconds % 60:02}  {stage}", flush=True)
+
+
+def _run_tests(words: Sequence[str]) -> None:
+    """Run pytest; in CI what failed once more, if that is little.
+
+    Raises:
+        SystemExit: a test failed, and not only once in CI.
+    """
+    pytest = ("python", "-m", "pytest", *words)
+    if os.environ.get("CI") != "true":
+        _run(*pytest)
+        return
+    with tempfile.TemporaryDirectory() as memory:
+        pytest += ("-p", "cacheprovider", "--override-ini", f"cache_dir={memory}")
+        done = subprocess.run(_program(pytest), cwd=ROOT, check=False)
+        failed = failed_tests(Path(memory))
+        if done.returncode != _TESTS_FAILED or not 0 < len(failed) <= MOST_RUN_AGAIN:
+            if done.returncode:
+                sys.exit(done.returncode)
+            return
+        _say(f"once more, alone: {', '.join(failed)}")
+        _run(*pytest, "--last-failed")
+        _say(f"failed once and passed alone, a defect to be found: {', '.join(failed)}")
+
+
+def failed_tests(memory: Path) -> list[str]:
+    """Return the tests that failed, by what pytest keeps in the folder ``memory`` of its cache."""
+    file = memory / "v" / "cache" / "lastfailed"
+    return sorted(json.loads(file.read_text())) if file.exists() else []
 
 
 def _run(*command: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,45 @@ def test_a_commit_runs_the_checks_of_the_fast_lane() -> None:
     text = (Path(__file__).parents[2] / ".pre-commit-config.yaml").read_text()
     entries = {hook["entry"].split()[:2][-1] for hook in yaml.safe_load(text)["repos"][0]["hooks"]}
     assert entries == {command[1] if len(command) > 1 else ".venv/bin/mypy" for command in FAST_CHECKS}
+
+
+# Each test of it passes from its second run on, but for those that are named "never".
+_SOMETIMES = """
+import pathlib, pytest
+
+@pytest.mark.parametrize("name", {names})
+def test_(name, request):
+    seen = pathlib.Path(__file__).parent / name
+    passes = seen.exists() and not name.startswith("never")
+    seen.touch()
+    assert passes
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "ci", "code", "runs"),
+    [
+        (["a", "b", "c"], "true", 0, 2),
+        (["a", "never"], "true", 1, 2),
+        (["a", "b", "c", "d"], "true", 1, 1),
+        (["a"], "", 1, 1),
+    ],
+    ids=["three that pass then", "one that fails twice", "four", "not in CI"],
+)
+def test_what_failed_is_run_once_more_in_ci_if_it_is_little(
+    names: list[str], ci: str, code: int, runs: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "test_sometimes.py"
+    file.write_text(_SOMETIMES.format(names=json.dumps(names)))
+    call = f"from scripts.run_tests import _run_tests; _run_tests([{str(file)!r}, '-p', 'no:xdist'])"
+    done = subprocess.run(
+        [sys.executable, "-c", call],
+        cwd=Path(__file__).parents[2],
+        env={"PATH": "", "CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stdout.count("test session starts") == runs
+    assert ("failed once and passed alone, a defect to be found" in done.stdout) is (code == 0)
