@@ -14,8 +14,8 @@ from kuadrant.api.limitador import Limit
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
 from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
+from kuadrant.policy.gateway_api_match_order import Place, PrecedenceKey, precedence
 from kuadrant.policy.identifiers import action_set_name, limit_identifier
-from kuadrant.policy.match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.policy_precedence import EffectiveLimit, merge
 from kuadrant.policy.selectors import selects
 from kuadrant.policy.service_limits import service_limits

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kuadrant.policy.gateway_api_match_order import Place, precedence
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
-from kuadrant.policy.match_precedence import Place, precedence
 
 if TYPE_CHECKING:
     import random
