@@ -1,13 +1,15 @@
 """The statuses of policies, and of the objects that they affect.
 
-:func:`policy_status` gives the conditions of a policy, :class:`AffectedObjects` finds what it affects,
-:func:`kuadrant_condition` tells whether there is anything to enforce it, :func:`with_acknowledgement` how it
-is known; :func:`merged_conditions` puts conditions into what others have written.
+:class:`EnforcementEvidence` decides when a policy may be called enforced, :func:`policy_status` gives its
+conditions, :class:`AffectedObjects` finds what it affects, :func:`kuadrant_condition` tells whether there is
+anything to enforce it, :func:`with_acknowledgement` how it is known; :func:`merged_conditions` puts
+conditions into what others have written.
 """
 
 from kuadrant.status.acknowledged_condition import ACKNOWLEDGED, with_acknowledgement
 from kuadrant.status.affected import Affected, AffectedObjects, gateway_status, route_status
 from kuadrant.status.conditions import merged_conditions
+from kuadrant.status.enforcement_evidence import AskedSince, Behind, EnforcementEvidence, Lost
 from kuadrant.status.gateway_evidence import (
     Content,
     Evidence,
@@ -39,12 +41,16 @@ __all__ = [
     "WARNINGS",
     "Affected",
     "AffectedObjects",
+    "AskedSince",
+    "Behind",
     "Content",
+    "EnforcementEvidence",
     "Evidence",
     "FilterState",
     "GatewayReport",
     "GatewayState",
     "Installation",
+    "Lost",
     "Part",
     "PodState",
     "PolicyReport",
