@@ -1,4 +1,4 @@
-"""How much a policy asks for, and whether that is within the budgets."""
+"""How much a policy and its expressions ask for, and whether that is within the budgets."""
 
 from __future__ import annotations
 
@@ -75,3 +75,15 @@ def over_budget(usage: Usage, budgets: Budgets) -> Iterator[str]:
     ):
         if asked > most:
             yield f"it asks for {asked} {what}; a policy may have {most} ({name})"
+
+
+def over_expression_budget(cost: Estimate, budgets: Budgets) -> Iterator[tuple[int, str]]:
+    """Yield an offset and a sentence about it for each budget of an expression that ``cost`` is over."""
+    most_memory, most_steps = budgets.expression_memory, budgets.expression_steps
+    for what, asked, most, name, offset in (
+        ("bytes of a gateway's memory", cost.memory, most_memory, "expression-memory", cost.largest),
+        ("steps of a gateway", cost.steps, most_steps, "expression-steps", cost.slowest),
+    ):
+        if asked > most:
+            sentence = f"it may take {asked} {what}, most of them here; at most {most} are possible ({name})"
+            yield offset, sentence

@@ -19,6 +19,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, times
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, REMOTE_ADDRESS
+from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
 from kuadrant.policy.cost import Estimate, estimate
@@ -166,18 +167,8 @@ def _weighed(
             raise ExpressionError(f"{place}: the gateway has no function '{part.call.function}'")
     cost = estimate(checked)
     # Before anything of it is evaluated here.
-    if cost.memory > budgets.expression_memory:
-        raise ExpressionError(
-            f"{_place(expression, cost.largest)}: it may take {cost.memory} bytes of a gateway's memory, "
-            "most of them here; "
-            f"at most {budgets.expression_memory} are possible (expression-memory)"
-        )
-    if cost.steps > budgets.expression_steps:
-        raise ExpressionError(
-            f"{_place(expression, cost.slowest)}: it may take {cost.steps} steps of a gateway, most of "
-            "them here; "
-            f"at most {budgets.expression_steps} are possible (expression-steps)"
-        )
+    for offset, message in over_expression_budget(cost, budgets):
+        raise ExpressionError(f"{_place(expression, offset)}: {message}")
     for one in faults(checked, lambda part: _failure(checked, part)):
         offsets = {position.id: position.offset for position in checked.source.positions}
         raise ExpressionError(f"{_place(expression, offsets.get(one.id, 0))}: {one.message}")
