@@ -2,9 +2,9 @@
 
 const std = @import("std");
 const attribute = @import("attribute.zig");
+const envoy_version = @import("envoy_version.zig");
 const expression = @import("expression.zig");
 const host = @import("host.zig");
-const router = @import("router.zig");
 const ratelimit = @import("ratelimit.zig");
 const values = @import("values.zig");
 const Attributes = @import("attributes.zig").Attributes;
@@ -76,7 +76,7 @@ pub const HeaderMatch = struct {
     /// Without a comma there is one value.
     fn holds(match: HeaderMatch, request: *Request) Error!bool {
         const joined = try request.attributes.get(match.attribute) orelse return false;
-        if (std.mem.findScalar(u8, joined, ',') == null or router.joinsHeaderValues()) return match.value.holds(joined);
+        if (std.mem.findScalar(u8, joined, ',') == null or envoy_version.joinsHeaderValues()) return match.value.holds(joined);
         for (try request.headers.get(request.attributes.request, match.number)) |value| {
             if (try match.value.holds(value)) return true;
         }

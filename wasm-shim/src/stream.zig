@@ -231,10 +231,10 @@ pub fn receive(token: u32, length: usize) void {
 
 /// The call ended without an answer.
 pub fn close(token: u32, status: u32) void {
-    const message = if (status == ratelimit.unavailable) host.grpcStatusMessage() else "";
+    const message = if (status == failure_mode.unavailable) host.grpcStatusMessage() else "";
     const stream = receiver(token) orelse return;
     stream.member.leave();
-    if (ratelimit.wasNotSent(message)) return waitAgain(stream);
+    if (failure_mode.wasNotSent(message)) return waitAgain(stream);
     var buffer: [64]u8 = undefined;
     goOn(stream, std.fmt.bufPrint(&buffer, "the call ended with gRPC status {d}", .{status}) catch unreachable);
 }

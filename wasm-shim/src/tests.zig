@@ -9,11 +9,11 @@ comptime {
     _ = @import("cel/query.zig");
     _ = @import("cel/reader.zig");
     _ = @import("cel/work.zig");
+    _ = @import("failure_mode.zig");
     _ = @import("glob.zig");
     _ = @import("json.zig");
     _ = @import("official/evaluator.zig");
     _ = @import("pack.zig");
     _ = @import("protobuf.zig");
-    _ = @import("ratelimit.zig");
     _ = @import("tree.zig");
 }
