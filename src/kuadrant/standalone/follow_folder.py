@@ -11,8 +11,8 @@ from kuadrant import log
 from kuadrant.api.problem import Problem
 from kuadrant.compiler import Compiler
 from kuadrant.dialects import UnknownDialectError, chosen
-from kuadrant.standalone import folder as folders
 from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
+from kuadrant.standalone.folder_changes import emptied, read_settled
 from kuadrant.standalone.folder_walk import FolderError, printable
 from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
 from kuadrant.standalone.plan import Addresses, Mistakes, Plan, PlanSettings, plan
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kuadrant.settings import RunSettings
-    from kuadrant.standalone.folder import File
+    from kuadrant.standalone.folder_files import File
     from kuadrant.standalone.servers import Servers
     from kuadrant.wasm.module import Module
 
@@ -81,7 +81,7 @@ class FolderFollower:
         Or say what is wrong, and leave all as it is.
         """
         try:
-            files = await folders.read_settled(self._folder, self._files)
+            files = await read_settled(self._folder, self._files)
         except FolderError as error:
             log_mistakes((Problem(printable(self._folder), 1, 1, "", "", str(error)),))
             return
@@ -93,10 +93,10 @@ class FolderFollower:
         if files == self._files and served == self._servers.modules:
             logger.info("the folder is again as it runs")
             return
-        emptied = folders.emptied(self._folder, self._files, files)
-        wrong = {file.path for file in emptied}
+        wrongly_empty = emptied(self._folder, self._files, files)
+        wrong = {file.path for file in wrongly_empty}
         wanted = await self.plan(
-            (*emptied, *(file for file in files if file.path not in wrong)), surroundings
+            (*wrongly_empty, *(file for file in files if file.path not in wrong)), surroundings
         )
         if isinstance(wanted, Mistakes):
             log_mistakes(wanted.problems)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kuadrant.api.objects import Objects
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.policy.model import Problem as ObjectProblem
-    from kuadrant.standalone.folder import File
+    from kuadrant.standalone.folder_files import File
 
 Addresses = dict[envoy.ListenerKey, envoy.Address]
 

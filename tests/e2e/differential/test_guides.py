@@ -12,7 +12,7 @@ import yaml
 from msgspec import structs
 
 from kuadrant import wasm
-from kuadrant.standalone.folder import read
+from kuadrant.standalone.folder_files import read
 from kuadrant.standalone.plan import Mistakes, plan
 from kuadrant.standalone.translate import surroundings
 

@@ -9,8 +9,7 @@ import pytest
 from kuadrant.compiler import Compiler
 from kuadrant.dialects import UnknownDialectError
 from kuadrant.gateways import envoy
-from kuadrant.standalone import folder
-from kuadrant.standalone.folder import File
+from kuadrant.standalone.folder_files import File, read
 from kuadrant.standalone.plan import Mistakes, Plan, assign, plan
 from kuadrant.standalone.summary import summary
 from kuadrant.standalone.translate import surroundings, translated
@@ -59,7 +58,7 @@ def mistakes(*files: File) -> list[str]:
 
 @pytest.mark.parametrize("example", ["toystore", "toystore-v1"])
 def test_both_versions_of_the_example_hold_one_limit(example: str) -> None:
-    (limit,) = planned(*folder.read(EXAMPLES / example)).target.limits
+    (limit,) = planned(*read(EXAMPLES / example)).target.limits
 
     assert (limit.namespace, limit.max_value, limit.seconds) == ("default/toystore", 5, 10)
     assert limit.conditions == ('descriptors[0]["limit.create_toy__fb82c51a"] == "1"',)
@@ -146,7 +145,7 @@ def test_there_may_be_no_port_left() -> None:
 
 
 def test_the_order_of_files_does_not_matter() -> None:
-    files = folder.read(EXAMPLES / "toystore")
+    files = read(EXAMPLES / "toystore")
 
     assert planned(*files).target == planned(*reversed(files)).target
 
@@ -159,7 +158,7 @@ def test_what_a_change_does_not_touch_is_not_worked_out_again() -> None:
         assert isinstance(result, Plan)
         return result
 
-    example = folder.read(EXAMPLES / "toystore")
+    example = read(EXAMPLES / "toystore")
     before, after = again(*example, gateway("b", 80)), again(*example, gateway("b", 81))
     assert after.target == planned(*example, gateway("b", 81)).target
     (_, theirs), (other, ours) = before.compilation.programs, after.compilation.programs
@@ -173,7 +172,7 @@ def test_what_a_change_does_not_touch_is_not_worked_out_again() -> None:
 
 
 def test_a_translation_to_limits_is_what_limitador_reads() -> None:
-    assert translated(planned(*folder.read(EXAMPLES / "toystore")), "limits", MODULE) == (
+    assert translated(planned(*read(EXAMPLES / "toystore")), "limits", MODULE) == (
         "- namespace: default/toystore\n"
         "  max_value: 5\n"
         "  seconds: 10\n"
@@ -185,21 +184,21 @@ def test_a_translation_to_limits_is_what_limitador_reads() -> None:
 
 
 def test_a_translation_to_envoy_shows_the_module_by_its_digest() -> None:
-    text = translated(planned(*folder.read(EXAMPLES / "toystore")), "envoy", MODULE)
+    text = translated(planned(*read(EXAMPLES / "toystore")), "envoy", MODULE)
 
     assert f"inline_bytes: <the 4 bytes of the module with sha256 {MODULE.sha256}>" in text
     assert "name: istio-system/istio-ingressgateway/80" in text
 
 
 def test_a_translation_to_the_shim_shows_its_configuration_by_listener() -> None:
-    text = translated(planned(*folder.read(EXAMPLES / "toystore")), "shim", MODULE)
+    text = translated(planned(*read(EXAMPLES / "toystore")), "shim", MODULE)
 
     assert text.startswith("istio-system/istio-ingressgateway/80:\n  version: 1\n")
     assert "limit.create_toy__fb82c51a" in text
 
 
 def test_the_summary_says_what_is_limited_and_what_to_try() -> None:
-    result = planned(*folder.read(EXAMPLES / "toystore"))
+    result = planned(*read(EXAMPLES / "toystore"))
 
     assert summary(result.compilation.programs, result.addresses) == (
         "Gateway istio-system/istio-ingressgateway, listener http: http://127.0.0.1:8000\n"
@@ -251,7 +250,7 @@ spec:
 
 
 def test_the_module_s_dialect_is_what_is_written() -> None:
-    files = folder.read(EXAMPLES / "toystore")
+    files = read(EXAMPLES / "toystore")
     result = plan(files, surroundings(OFFICIAL), {})
     assert isinstance(result, Plan), result
     assert "rateLimitPolicies:" in translated(result, "shim", OFFICIAL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import inspect
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from kuadrant.standalone import folder, folder_walk
-from kuadrant.standalone.folder import File
+from kuadrant.standalone import folder_files, folder_walk
+from kuadrant.standalone.folder_files import File, read
 from kuadrant.standalone.folder_walk import FolderError
 from tests.unit.standalone.names import not_utf8
 
@@ -33,14 +32,14 @@ def test_yaml_and_json_files_are_read_by_path_order_at_every_depth(tmp_path: Pat
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "d.yaml").write_text("no")
 
-    assert folder.read(tmp_path) == (File("a.yaml", "a"), File("b.yml", "b"), File("deep/c.json", "{}"))
+    assert read(tmp_path) == (File("a.yaml", "a"), File("b.yml", "b"), File("deep/c.json", "{}"))
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").symlink_to(tmp_path / "nowhere")
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
 
-    assert folder.read(tmp_path) == (
+    assert read(tmp_path) == (
         File("broken.yaml", error="cannot be read: No such file or directory"),
         File("latin.yaml", error="is not UTF-8 text (byte 9)"),
     )
@@ -51,10 +50,10 @@ def test_a_name_that_is_no_utf8_is_read_and_named_so_that_it_can_be_printed(tmp_
     below.mkdir()
     not_utf8(below, b"a\xff.yaml").write_text("a")
 
-    (file,) = folder.read(tmp_path)
+    (file,) = read(tmp_path)
     assert file == File(r"caf\xe9/a\xff.yaml", "a")
     with pytest.raises(FolderError) as raised:
-        folder.read(not_utf8(tmp_path, b"gone\xe9"))
+        read(not_utf8(tmp_path, b"gone\xe9"))
     assert r"gone\xe9 does not exist" in str(raised.value)
     str(raised.value).encode()
 
@@ -62,14 +61,14 @@ def test_a_name_that_is_no_utf8_is_read_and_named_so_that_it_can_be_printed(tmp_
 def test_a_folder_beyond_its_bounds_says_which_files_are_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "_MAX_FILE_BYTES", 2 * 2**20)
-    monkeypatch.setattr(folder, "_MAX_FOLDER_BYTES", 3 * 2**20)
+    monkeypatch.setattr(folder_files, "_MAX_FILE_BYTES", 2 * 2**20)
+    monkeypatch.setattr(folder_files, "_MAX_FOLDER_BYTES", 3 * 2**20)
     (tmp_path / "a.yaml").write_bytes(b"#" * (2 * 2**20 + 1))
     (tmp_path / "b.yaml").write_bytes(b"#" * 2**20)
     (tmp_path / "c.yaml").write_bytes(b"#" * 2 * 2**20)
     (tmp_path / "d.yaml").write_bytes(b"#")
 
-    assert [(file.path, file.error) for file in folder.read(tmp_path)] == [
+    assert [(file.path, file.error) for file in read(tmp_path)] == [
         ("a.yaml", "is larger than 2 MiB"),
         ("b.yaml", None),
         ("c.yaml", None),
@@ -79,40 +78,10 @@ def test_a_folder_beyond_its_bounds_says_which_files_are_not_read(
 
 def test_a_missing_folder_and_a_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="nowhere does not exist; give a folder with YAML files"):
-        folder.read(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")
     (tmp_path / "file").touch()
     with pytest.raises(FolderError, match="file is not a folder"):
-        folder.read(tmp_path / "file")
-
-
-async def test_a_file_that_is_still_being_written_is_awaited(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text("0")
-    writing = True
-
-    async def write() -> None:
-        count = 0
-        while writing and count < 50:
-            count += 1
-            path.write_text(str(count))
-            await asyncio.sleep(0)
-            await asyncio.to_thread(lambda: None)
-        path.write_text("whole")
-
-    writer = asyncio.create_task(write())
-    reader = asyncio.create_task(folder.read_settled(tmp_path))
-    writing = False
-    await writer
-    assert await reader == (File("a.yaml", "whole"),)
-
-
-def test_a_file_that_became_empty_is_an_error_and_a_removed_one_is_not(tmp_path: Path) -> None:
-    before = (File("a.yaml", "kind: X"), File("b.yaml", "kind: Y"), File("c.yaml", ""))
-    after = (File("a.yaml", " \n"), File("c.yaml", ""), File("d.yaml", ""))
-
-    assert folder.emptied(tmp_path, before, after) == (
-        File("a.yaml", error="has become empty; remove the file to remove its objects"),
-    )
+        read(tmp_path / "file")
 
 
 def test_a_linked_folder_is_read_and_a_link_back_is_not_followed_again(tmp_path: Path) -> None:
@@ -122,7 +91,7 @@ def test_a_linked_folder_is_read_and_a_link_back_is_not_followed_again(tmp_path:
     (tmp_path / "here" / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "here" / "again").symlink_to(tmp_path / "here")
 
-    assert folder.read(tmp_path / "here") == (File("linked/a.yaml", "a"),)
+    assert read(tmp_path / "here") == (File("linked/a.yaml", "a"),)
 
 
 def test_a_folder_below_that_may_not_be_listed_is_an_error(
@@ -140,13 +109,13 @@ def test_a_folder_below_that_may_not_be_listed_is_an_error(
     monkeypatch.setattr(os, "scandir", refuse)
 
     with pytest.raises(FolderError, match="closed cannot be listed: Permission denied"):
-        folder.read(tmp_path)
+        read(tmp_path)
 
 
 def test_a_pipe_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.yaml")
 
-    assert folder.read(tmp_path) == (File("a.yaml", error="is not a regular file"),)
+    assert read(tmp_path) == (File("a.yaml", error="is not a regular file"),)
 
 
 def test_a_pipe_that_took_the_place_of_a_file_is_not_waited_for(
@@ -156,7 +125,7 @@ def test_a_pipe_that_took_the_place_of_a_file_is_not_waited_for(
     os.mkfifo(tmp_path / "a.yaml")
     monkeypatch.setattr(stat, "S_ISREG", lambda _: True)  # it was one when it was looked at
 
-    assert folder.read(tmp_path) == (File("a.yaml"),)
+    assert read(tmp_path) == (File("a.yaml"),)
 
 
 def test_folders_below_folders_are_read_however_many_there_are(tmp_path: Path) -> None:
@@ -166,26 +135,9 @@ def test_folders_below_folders_are_read_however_many_there_are(tmp_path: Path) -
     former = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 120)
     try:
-        assert [file.text for file in folder.read(tmp_path)] == ["text"]
+        assert [file.text for file in read(tmp_path)] == ["text"]
     finally:
         sys.setrecursionlimit(former)
-
-
-@pytest.mark.parametrize("meanwhile", [None, "who"], ids=["gone", "cut short"])
-async def test_a_file_that_is_gone_or_cut_short_for_a_moment_is_awaited(
-    tmp_path: Path, meanwhile: str | None
-) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text("whole")
-    known = folder.read(tmp_path)
-    path.unlink()
-    if meanwhile is not None:
-        path.write_text(meanwhile)
-
-    reader = asyncio.create_task(folder.read_settled(tmp_path, known))
-    asyncio.get_running_loop().call_later(0.1, path.write_text, "whole again")
-
-    assert await reader == (File("a.yaml", "whole again"),)
 
 
 @pytest.mark.parametrize("leads_to", ["nowhere", "itself", "closed/below"])
@@ -197,7 +149,7 @@ def test_a_link_that_may_lead_to_a_folder_and_cannot_be_followed_is_an_error(
     if leads_to == "closed/below":
         close(monkeypatch, tmp_path / "policies")
 
-    (file,) = folder.read(tmp_path)
+    (file,) = read(tmp_path)
 
     assert file.path == "policies"
     assert file.error is not None
@@ -230,7 +182,7 @@ def test_a_link_that_leads_out_to_where_the_folder_is_is_an_error(tmp_path: Path
     (tmp_path / "here" / "all").symlink_to("/")
 
     with pytest.raises(FolderError, match="here/all leads to a folder that this one is in"):
-        folder.read(tmp_path / "here")
+        read(tmp_path / "here")
 
 
 def test_a_folder_with_more_than_a_folder_of_yaml_has_is_an_error_and_no_endless_walk(
@@ -245,7 +197,7 @@ def test_a_folder_with_more_than_a_folder_of_yaml_has_is_an_error_and_no_endless
     opened = scanned(monkeypatch)
 
     with pytest.raises(FolderError, match=r"more than 10 files and folders, the last in .*linked; remove"):
-        folder.read(tmp_path / "here")
+        read(tmp_path / "here")
 
     assert opened == [str(tmp_path / "here"), str(tmp_path / "here" / "linked")]
 
@@ -270,69 +222,13 @@ def test_a_folder_that_may_not_be_reached_says_so(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Path, "stat", refuse)
 
     with pytest.raises(FolderError, match="cannot be listed: Permission denied"):
-        folder.read(tmp_path)
+        read(tmp_path)
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred sparse ones of 10 GB took as many reads of what may be read at most."""
     with (tmp_path / "a.yaml").open("wb") as sparse:
         sparse.truncate(10 << 30)
-    monkeypatch.setattr(folder, "_without_waiting", lambda *_: pytest.fail("it is read"))
+    monkeypatch.setattr(folder_files, "_without_waiting", lambda *_: pytest.fail("it is read"))
 
-    assert folder.read(tmp_path) == (File("a.yaml", error="is larger than 16 MiB"),)
-
-
-HELD = (File("a.yaml", "kind: X"), File("sub/deep/b.yaml", "kind: Y"))
-
-
-def test_a_folder_that_became_empty_is_an_error(tmp_path: Path) -> None:
-    """As one that was unmounted does; what it held ran a moment ago."""
-    assert folder.emptied(tmp_path, HELD, ()) == (
-        File(".", error="has become empty; to remove all objects, put an empty file there"),
-    )
-
-
-@pytest.mark.parametrize("empty", ["sub", "sub/deep", "sub/deep/b.yaml"])
-def test_a_folder_below_or_in_place_of_a_file_that_is_empty_is_an_error(tmp_path: Path, empty: str) -> None:
-    (tmp_path / empty).mkdir(parents=True)
-
-    wrong = folder.emptied(tmp_path, HELD, HELD[:1])
-
-    assert {file.error for file in wrong} == {
-        "has become an empty folder; remove the folder to remove its objects"
-    }
-    assert empty in {file.path for file in wrong}
-
-
-def test_what_was_removed_or_moved_is_no_error(tmp_path: Path) -> None:
-    assert folder.emptied(tmp_path, HELD, HELD[:1]) == ()
-    (tmp_path / "sub" / "deep").mkdir(parents=True)
-    assert folder.emptied(tmp_path, HELD, (*HELD[:1], File("c.yaml", HELD[1].text))) == ()
-    assert folder.emptied(tmp_path, HELD, (*HELD[:1], File("sub/deep/c.yaml", "kind: Z"))) == ()
-
-
-def test_what_was_lost_may_be_where_nobody_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dark = File("sub", error="leads to what cannot be looked at")
-
-    def refuse(path: Path) -> NoReturn:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "is_dir", refuse)
-
-    assert folder.emptied(tmp_path, HELD, (*HELD[:1], dark)) == ()
-
-
-async def test_it_is_said_which_files_do_not_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[object] = []
-    texts = iter("12345")
-
-    def read(_: Path) -> tuple[File, ...]:
-        return (File("still.yaml", "x"), File("log.json", next(texts, "done")))
-
-    monkeypatch.setattr(folder, "read", read)
-    monkeypatch.setattr(folder, "_PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(folder.logger, "warning", lambda text, **values: said.append((text, values)))
-
-    assert (await folder.read_settled(tmp_path))[1].text == "done"
-
-    assert set(map(str, said)) == {"('the folder is taken when its files rest', {'files': ['log.json']})"}
+    assert read(tmp_path) == (File("a.yaml", error="is larger than 16 MiB"),)

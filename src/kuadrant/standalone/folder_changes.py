@@ -1,16 +1,12 @@
-"""The folder of YAML, read whole when it rests."""
+"""Decides when a change of the folder is meant: it rests, and nothing in it has merely become empty."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from kuadrant import log
-from kuadrant.standalone.folder_walk import printable, walk
+from kuadrant.standalone.folder_files import File, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,78 +17,6 @@ _SETTLE_SECONDS = 0.02
 _DOUBTFUL_SECONDS = 0.3
 _PATIENCE_SECONDS = 5.0
 _TOLD = 5
-_MIB = 1024 * 1024
-_MAX_FILE_BYTES = 16 * _MIB
-_MAX_FOLDER_BYTES = 64 * _MIB
-"""Of all files together: a cluster's store of everything holds a few times that."""
-
-
-class File(Struct, frozen=True):
-    """One file of the folder: its path relative to the folder, as `printable`, and its text.
-
-    ``error`` says why there is none.
-    """
-
-    path: str
-    text: str = ""
-    error: str | None = None
-
-
-def read(folder: Path) -> tuple[File, ...]:
-    """Return the YAML and JSON files below ``folder``, sorted by path.
-
-    Hidden ones are left out, links are followed.
-
-    What goes beyond ``_MAX_FOLDER_BYTES`` is not read and says so; so does a link that may lead to a folder
-    and cannot be followed, since what it holds would be missed.
-
-    Raises:
-        FolderError: it cannot be read (``kuadrant.standalone.folder_walk``).
-    """
-    found = walk(folder)
-    start = len(found.folders[0].rstrip(os.sep)) + 1
-    files = [
-        File(
-            printable(path[start:]),
-            error=f"leads to what cannot be looked at ({why}); bring that back, or remove the link",
-        )
-        for path, why in found.dark
-    ]
-    left = _MAX_FOLDER_BYTES
-    for entry in found.files:
-        file, size = _read_file(entry, printable(entry.path[start:]), left)
-        left -= size
-        files.append(file)
-    return tuple(files)
-
-
-def _read_file(entry: os.DirEntry[str], name: str, left: int) -> tuple[File, int]:
-    """Return a file and how many bytes of the ``left`` ones it takes."""
-    try:
-        status = entry.stat()
-        if not stat.S_ISREG(status.st_mode):  # reading a pipe would not end
-            return File(name, error="is not a regular file"), 0
-        data = b""
-        if status.st_size <= _MAX_FILE_BYTES:
-            # It may be another by now, and have grown.
-            with open(entry.path, "rb", opener=_without_waiting) as opened:
-                data = opened.read(min(_MAX_FILE_BYTES, left) + 1)
-        if max(status.st_size, len(data)) > _MAX_FILE_BYTES:
-            return File(name, error=f"is larger than {_MAX_FILE_BYTES // _MIB} MiB"), 0
-        if len(data) > left:
-            return File(
-                name, error=f"is not read: the folder has more than {_MAX_FOLDER_BYTES // _MIB} MiB"
-            ), 0
-        return File(name, data.decode("utf-8-sig")), len(data)
-    except OSError as error:
-        return File(name, error=f"cannot be read: {error.strerror}"), 0
-    except UnicodeDecodeError as error:
-        return File(name, error=f"is not UTF-8 text (byte {error.start})"), 0
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe, too, without waiting for who writes to it."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 async def read_settled(folder: Path, known: tuple[File, ...] = ()) -> tuple[File, ...]:
