@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.policy.condition import Counter, PolicyCondition
-    from kuadrant.policy.cost import Estimate
+    from kuadrant.policy.expression_cost import Estimate
     from kuadrant.policy.model import Policy, PolicyLimit
 
 

@@ -22,8 +22,8 @@ from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, REMOTE_ADDRESS
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
-from kuadrant.policy.cost import Estimate, estimate
 from kuadrant.policy.environment import NOT_EVALUATED, environment, untyped
+from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.folding import faults
 from kuadrant.policy.header_use import HeaderUse, header_use
 from kuadrant.policy.result_types import NotOfTypeError, check_result

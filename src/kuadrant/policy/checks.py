@@ -31,7 +31,7 @@ from kuadrant.policy.service_limits import service_limits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kuadrant.policy.cost import Estimate
+    from kuadrant.policy.expression_cost import Estimate
 
 
 class Finding(Struct, frozen=True, gc=False):

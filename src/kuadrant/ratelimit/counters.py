@@ -8,10 +8,10 @@
   are held as their digest, lists longer than 128 likewise, so that a counter's size has a bound.
 
 **The bound.** No live counter is ever forgotten. Where a limit has no room for one more counter with values
-(``kuadrant.ratelimit.shares``), its new values share one more counter of that limit, until its window is
-over: they are limited together instead of not at all, and values that already have a counter notice nothing.
-While a limit's shared counter lives, its new values go there, so that no value is ever admitted more often
-than its limit says.
+(``kuadrant.ratelimit.counter_shares``), its new values share one more counter of that limit, until its window
+is over: they are limited together instead of not at all, and values that already have a counter notice
+nothing. While a limit's shared counter lives, its new values go there, so that no value is ever admitted more
+often than its limit says.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from kuadrant.ratelimit.shares import Holding, Shares, Tenant, tenant_of
+from kuadrant.ratelimit.counter_shares import Holding, Shares, Tenant, tenant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

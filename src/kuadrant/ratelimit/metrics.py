@@ -15,17 +15,17 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from kuadrant.ratelimit.shares import NEARLY
+from kuadrant.ratelimit.counter_shares import NEARLY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from prometheus_client import Metric
 
+    from kuadrant.ratelimit.call_turns import Turns
     from kuadrant.ratelimit.caller_tokens import Callers
     from kuadrant.ratelimit.counters import Counters
     from kuadrant.ratelimit.store_room import StoreRoom
-    from kuadrant.ratelimit.turns import Turns
 
 
 class Calls:

@@ -26,12 +26,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from kuadrant.ratelimit.call_turns import BusyError
 from kuadrant.ratelimit.counters import Standing
 from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.store_address import AddressError, parse
 from kuadrant.ratelimit.store_queue import Gate
 from kuadrant.ratelimit.store_script import SCRIPT
-from kuadrant.ratelimit.turns import BusyError
 from kuadrant.tasks import keep
 
 if TYPE_CHECKING:

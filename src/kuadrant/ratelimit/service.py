@@ -15,7 +15,9 @@ from prometheus_client import generate_latest
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
 from kuadrant.ratelimit.answers import INTERNAL, OK, OVER_LIMIT, error_answer, with_headers
+from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
+from kuadrant.ratelimit.counter_shares import tenant_of
 from kuadrant.ratelimit.counters import Counters, most_restrictive_first, standings
 from kuadrant.ratelimit.left_out_limits import LeftOutLimits
 from kuadrant.ratelimit.limits import (
@@ -29,9 +31,7 @@ from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
 from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
-from kuadrant.ratelimit.shares import tenant_of
 from kuadrant.ratelimit.store_room import StoreRoom
-from kuadrant.ratelimit.turns import Turns
 from kuadrant.ratelimit.unknown_limits import UnknownLimitError, UnknownLimits
 
 if TYPE_CHECKING:

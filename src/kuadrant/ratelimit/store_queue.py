@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from kuadrant.ratelimit.turns import BusyError
+from kuadrant.ratelimit.call_turns import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kuadrant.ratelimit.shares import NEARLY
+from kuadrant.ratelimit.counter_shares import NEARLY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kuadrant.api.limitador import Identity
+    from kuadrant.ratelimit.counter_shares import Shares
     from kuadrant.ratelimit.counters import Ask
-    from kuadrant.ratelimit.shares import Shares
 
 _NOTE_SECONDS: Final = 60.0
 

@@ -2,12 +2,12 @@
 
 A script runs alone, so nothing comes between the check of all counters of a request and their increase.
 
-**The bound.** As in memory (``kuadrant.ratelimit.shares``): a part for each limit, what its tenant's limits
-have beyond theirs, and what tenants have beyond that of the part for everybody. What is held is not known
-exactly, since the store forgets counters by itself. It is known how much was opened in this span of time and
-in the one before. Spans are as long as the window at least, so all that lives is among it: never is less
-counted than there is. That is two numbers for a limit, and few for each tenant and for all, which the store
-forgets, too. Processes have nothing to agree on.
+**The bound.** As in memory (``kuadrant.ratelimit.counter_shares``): a part for each limit, what its tenant's
+limits have beyond theirs, and what tenants have beyond that of the part for everybody. What is held is not
+known exactly, since the store forgets counters by itself. It is known how much was opened in this span of
+time and in the one before. Spans are as long as the window at least, so all that lives is among it: never is
+less counted than there is. That is two numbers for a limit, and few for each tenant and for all, which the
+store forgets, too. Processes have nothing to agree on.
 
 Only a counter that is opened costs more for it: one that is there is found at once.
 """

@@ -22,7 +22,7 @@ from kuadrant.status.gateway_evidence import (
     undelivered,
 )
 from kuadrant.status.kuadrant_condition import Installation, kuadrant_condition
-from kuadrant.status.policy_conditions import PolicyStatus, policy_status
+from kuadrant.status.policy_status import PolicyStatus, policy_status
 from kuadrant.status.report import (
     STATES,
     GatewayReport,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from kuadrant.compiler import PolicyFacts
-    from kuadrant.status.policy_conditions import PolicyStatus
+    from kuadrant.status.policy_status import PolicyStatus
 
 ACKNOWLEDGED: Final = "kuadrant.io/Acknowledged"
 

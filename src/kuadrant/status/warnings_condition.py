@@ -10,7 +10,7 @@ from kuadrant.api.meta import Condition
 
 if TYPE_CHECKING:
     from kuadrant.compiler import PolicyFacts
-    from kuadrant.status.policy_conditions import PolicyStatus
+    from kuadrant.status.policy_status import PolicyStatus
 
 WARNINGS: Final = "kuadrant.io/Warnings"
 _TOLD: Final = 5

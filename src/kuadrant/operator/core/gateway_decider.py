@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuadrant.gateways.obsolete import obsolete
+from kuadrant.gateways.obsolete_objects import obsolete
 from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.gateways.providers import PROVIDERS, provider_of
 from kuadrant.gateways.tables import tables

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.decision import GatewayDecision
     from kuadrant.operator.core.world import World
-    from kuadrant.operator.modules.retries import ModuleRetries
+    from kuadrant.operator.modules.module_retries import ModuleRetries
     from kuadrant.operator.push.decision_delivery import Delivery
 
 _Written = tuple["GatewayObjects", tuple["Desired", ...]]

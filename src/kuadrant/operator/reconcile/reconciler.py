@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.limit_retention import Retention
-from kuadrant.operator.modules.retries import ModuleRetries
+from kuadrant.operator.modules.module_retries import ModuleRetries
 from kuadrant.operator.push.decision_delivery import Delivery
 from kuadrant.operator.reconcile.affected import AffectedReconciler
 from kuadrant.operator.reconcile.changed_since import ChangedSince

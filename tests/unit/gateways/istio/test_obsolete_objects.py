@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kuadrant.gateways import istio
-from kuadrant.gateways.obsolete import obsolete
+from kuadrant.gateways.obsolete_objects import obsolete
 from kuadrant.gateways.provider import GatewayObjects
 
 

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from kuadrant.api.limitador import Limit
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 from kuadrant.ratelimit import RateLimitService
+from kuadrant.ratelimit.call_turns import MOST_WAITING, BusyError, Turns
 from kuadrant.ratelimit.limits import WorkError
 from kuadrant.ratelimit.question import MOST_ENTRIES, InvalidRequestError, domain_of
 from kuadrant.ratelimit.store_queue import Gate
-from kuadrant.ratelimit.turns import MOST_WAITING, BusyError, Turns
 from tests.effort import calls
 
 from .asking import KEY, REQUEST, RESPONSE, asking, code, limit

@@ -9,7 +9,7 @@ import pytest
 
 from kuadrant.gateways.module import served_module
 from kuadrant.operator.core.times import LONGEST_RETRY_SECONDS, UNPROVEN_SECONDS
-from kuadrant.operator.modules.retries import ModuleRetries
+from kuadrant.operator.modules.module_retries import ModuleRetries
 from tests.unit.operator.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:

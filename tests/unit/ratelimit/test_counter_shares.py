@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kuadrant.ratelimit import RateLimitService
+from kuadrant.ratelimit.counter_shares import Holding, Shares, Tenant, tenant_of
 from kuadrant.ratelimit.counters import LimitCounters, counter_values
-from kuadrant.ratelimit.shares import Holding, Shares, Tenant, tenant_of
 
 from .asking import KEY, Clock, asking, code, limit
 
