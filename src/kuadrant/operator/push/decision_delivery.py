@@ -78,28 +78,30 @@ class Delivery:
         return pod_states(self._pods, key, self._said)
 
     def may_go(
-        self, key: Key, decision: GatewayDecision, *, in_place: bool, now: float
+        self, key: Key, decision: GatewayDecision, *, written: bool, accepted: bool, now: float
     ) -> tuple[tuple[Mapping[str, Any], ...], float]:
         """Return the objects that may be deleted now, and the seconds until asking again (0: no need).
 
-        One way to the module goes when the other is known to be in use: everything is in place, accepted by
-        the provider. For a plugin, too, every pod that gets requests has said that it runs what it asked for,
-        and after that the provider's pods have had the time to close the connections for which only the
-        plugin is there. What makes pods ask stays until the provider has heard of the plugin: it hears of
-        what comes and of what goes by streams of their own.
+        What something takes the place of goes when that is written, not before: until then it is all that
+        limits. One way to the module goes when the other is known to be in use: everything is written, and
+        accepted by the provider. For a plugin, too, every pod that gets requests has said that it runs what
+        it asked for, and after that the provider's pods have had the time to close the connections for which
+        only the plugin is there. What makes pods ask stays until the provider has heard of the plugin: it
+        hears of what comes and of what goes by streams of their own.
 
         Args:
             key: the gateway.
             decision: what was decided for it.
-            in_place: its objects are as they are wanted, and accepted.
+            written: its objects are as they are wanted.
+            accepted: they are, by its provider.
             now: seconds of a clock that does not go back.
         """
         gone = decision.obsolete
         wanted, pods = self.of(key, decision)
         if not decision.wanted.objects or (wanted is None and not any(map(asks, gone))):
             self._in_use_since.pop(key, None)
-            return gone, 0.0
-        if not gone or not in_place:
+            return gone if written or not decision.wanted.objects else (), 0.0
+        if not gone or not (written and accepted):
             self._in_use_since.pop(key, None)
             return (), 0.0
         if wanted is not None and undelivered(wanted, pods):

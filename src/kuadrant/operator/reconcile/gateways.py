@@ -131,10 +131,10 @@ class GatewayReconciler:
 
     def _may_go(self, key: Key, decision: GatewayDecision) -> tuple[Mapping[str, Any], ...]:
         wanted, context = self._wanted_of(key, decision), self._context
-        in_place = not decision.awaited and all(map(context.writer.is_in_place, wanted))
-        in_place = in_place and all(one.accepted for one in self._standings(decision, wanted))
+        written = not decision.awaited and all(map(context.writer.is_in_place, wanted))
+        accepted = all(one.accepted for one in self._standings(decision, wanted))
         now = context.clock.seconds()
-        gone, after = self._deliveries.may_go(key, decision, in_place=in_place, now=now)
+        gone, after = self._deliveries.may_go(key, decision, written=written, accepted=accepted, now=now)
         if after:
             context.queues.objects.add_after(DECISION, after)
         return gone

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from kuadrant.gateways import envoy_gateway, istio
 from kuadrant.gateways.delivery_mode import ASKS
 from kuadrant.gateways.module import served_module
@@ -56,7 +54,7 @@ class Gateway:
         return FilterState(filter="filter", running=content_of(MODULE, self.running))
 
     async def may_go(
-        self, one: GatewayDecision, now: float, *, in_place: bool = True
+        self, one: GatewayDecision, now: float, *, written: bool = True, accepted: bool = True
     ) -> tuple[tuple[Mapping[str, Any], ...], float]:
         nothing: Any = None
         decision = Decision(
@@ -69,7 +67,7 @@ class Gateway:
             installed=True,
         )
         await self._deliveries.take(decision, lambda: [pod("a", "10.0.0.1")])
-        return self._deliveries.may_go(KEY, one, in_place=in_place, now=now)
+        return self._deliveries.may_go(KEY, one, written=written, accepted=accepted, now=now)
 
 
 async def test_a_plugin_of_istio_goes_when_the_pods_run_what_they_asked_for() -> None:
@@ -78,7 +76,7 @@ async def test_a_plugin_of_istio_goes_when_the_pods_run_what_they_asked_for() ->
     gateway.running = OLD
     assert await gateway.may_go(decision, 0.0) == ((), 0.0)
     gateway.running = NEW
-    assert await gateway.may_go(decision, 1.0, in_place=False) == ((), 0.0)
+    assert await gateway.may_go(decision, 1.0, accepted=False) == ((), 0.0)
     assert await gateway.may_go(decision, 2.0) == ((PLUGIN,), 0.0)
 
 
@@ -101,18 +99,26 @@ async def test_the_time_begins_anew_when_what_makes_pods_ask_was_away() -> None:
     gateway, decision = Gateway(), to_push(envoy_gateway, PLUGIN)
 
     assert await gateway.may_go(decision, 0.0) == ((), 60.0)
-    assert await gateway.may_go(decision, 30.0, in_place=False) == ((), 0.0)
+    assert await gateway.may_go(decision, 30.0, written=False) == ((), 0.0)
     assert await gateway.may_go(decision, 40.0) == ((), 60.0)
 
 
 async def test_what_makes_pods_ask_goes_when_the_provider_has_heard_of_the_plugin() -> None:
     gateway, decision = Gateway(), to_pull(ASKING)
 
-    assert await gateway.may_go(decision, 0.0, in_place=False) == ((), 0.0)
+    assert await gateway.may_go(decision, 0.0, accepted=False) == ((), 0.0)
     assert await gateway.may_go(decision, 10.0) == ((), PROVIDER_HEARD_SECONDS)
     assert await gateway.may_go(decision, 10.0 + PROVIDER_HEARD_SECONDS) == ((ASKING,), 0.0)
 
 
-@pytest.mark.parametrize("decision", [to_pull(PLUGIN), to_pull(ASKING, PLUGIN, objects=())])
-async def test_what_nothing_takes_the_place_of_goes_at_once(decision: GatewayDecision) -> None:
-    assert await Gateway().may_go(decision, 0.0, in_place=False) == (decision.obsolete, 0.0)
+async def test_a_plugin_in_whose_place_others_come_goes_when_they_are_written() -> None:
+    """Whether the provider accepts them or not: a plugin may be what keeps it from that."""
+    gateway, decision = Gateway(), to_pull(PLUGIN)
+
+    assert await gateway.may_go(decision, 0.0, written=False, accepted=False) == ((), 0.0)
+    assert await gateway.may_go(decision, 1.0, accepted=False) == ((PLUGIN,), 0.0)
+
+
+async def test_what_nothing_takes_the_place_of_goes_at_once() -> None:
+    decision = to_pull(ASKING, PLUGIN, objects=())
+    assert await Gateway().may_go(decision, 0.0, written=False) == (decision.obsolete, 0.0)

@@ -327,3 +327,24 @@ async def test_who_edits_without_end_keeps_nobody_elses_edit_from_its_gateway() 
         assert before.isdisjoint(_asked(run))
         assert any("renamed" in key for key in _asked(run))
         await run.until(run.is_enforced)
+
+
+async def test_a_plugin_of_another_name_stays_until_those_that_come_in_its_place_are_written() -> None:
+    """It is all that limits the gateway's requests, whatever the others wait for."""
+    kind = kinds.OF_PROVIDERS["WasmPlugin"]
+    one_port = (PLUGIN[0], f"{PLUGIN[1]}-port-80")
+    async with enforcing() as run:
+        former = json.loads(json.dumps(run.api.get(kind, PLUGIN)))
+        former["metadata"]["name"] = one_port[1]
+        run.known = replace(run.known, module=module(problem="its address answers 503"))
+        run.api.put(former)
+        run.api.delete(kind, PLUGIN)
+        await run.quiet()
+        await asyncio.sleep(10 * RETENTION_SECONDS)
+        assert ("wasmplugins", one_port) in run.api.documents
+
+        run.known = replace(run.known, module=module())
+        run.reconciler.look()
+        await run.until(lambda: ("wasmplugins", one_port) not in run.api.documents)
+        objects = [write for write in run.api.writes if "WasmPlugin" in write]
+        assert objects == ["PATCH WasmPlugin", "DELETE WasmPlugin"]
