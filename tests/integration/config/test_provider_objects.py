@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from tests.unit.gateways.every_name import of_envoy_gateway, of_istio
+
 if TYPE_CHECKING:
     from tests.integration.config.conftest import Server
 
@@ -36,3 +38,19 @@ def test_the_provider_s_kinds_take_the_objects(server: Server, case: Path) -> No
         answer = server.apply(path, document, trial=True)
         assert answer.status_code == 201, answer.text
         assert answer.json()["spec"] == document["spec"]
+
+
+@pytest.mark.parametrize("gateway", ["x" * 253, "x" * 250 + ".ab", "a.b-port-80", "a-http3"])
+def test_names_for_any_gateway_are_taken(server: Server, gateway: str) -> None:
+    samples = {
+        document["kind"]: document
+        for case in CASES
+        for document in yaml.safe_load(case.read_text())["objects"]
+    }
+    for kind, name in (*of_istio(gateway, [65535]), *of_envoy_gateway(gateway, [65535])):
+        sample = samples[kind]
+        owner = {**sample["metadata"]["ownerReferences"][0], "name": gateway}
+        metadata = {**sample["metadata"], "name": name, "namespace": "default", "ownerReferences": [owner]}
+        path = f"{sample['apiVersion']}/namespaces/default/{PLURALS[kind]}"
+        answer = server.apply(path, {**sample, "metadata": metadata}, trial=True)
+        assert answer.status_code == 201, answer.text

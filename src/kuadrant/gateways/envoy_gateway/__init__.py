@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.gateways import ownership
 from kuadrant.gateways.envoy_gateway.ancestor_status import standing
-from kuadrant.gateways.envoy_gateway.asking_patch_policies import http3_policy_name, push_policy_name
+from kuadrant.gateways.envoy_gateway.asking_patch_policies import (
+    PUSH_NAMES,
+    http3_policy_name,
+    push_policy_name,
+)
 from kuadrant.gateways.envoy_gateway.gateway_objects import (
+    CLUSTER_NAMES,
+    PLUGIN_NAMES,
     extension_policy_name,
     gateway_objects,
     patch_policy_name,
@@ -74,15 +80,8 @@ def owner(document: Mapping[str, Any]) -> str | None:
     if gateway is None:
         return None
     kind, name = document["kind"], document["metadata"]["name"]
-    port = name.removeprefix(extension_policy_name(gateway)).removeprefix("-port-")
-    ours = {
-        ("EnvoyExtensionPolicy", extension_policy_name(gateway)),
-        ("EnvoyExtensionPolicy", extension_policy_name(gateway, int(port) if port.isdecimal() else None)),
-        ("EnvoyPatchPolicy", patch_policy_name(gateway)),
-        ("EnvoyPatchPolicy", push_policy_name(gateway)),
-        ("EnvoyPatchPolicy", http3_policy_name(gateway)),
-    }
-    return gateway if (kind, name) in ours else None
+    ours = (PLUGIN_NAMES,) if kind == "EnvoyExtensionPolicy" else (CLUSTER_NAMES, PUSH_NAMES)
+    return gateway if any(names.is_for(name, gateway) for names in ours) else None
 
 
 def is_needed(document: Mapping[str, Any]) -> bool:

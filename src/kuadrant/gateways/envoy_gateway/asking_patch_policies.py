@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.gateways.delivery_mode import ASKS, PushTarget, asking_filter, resource_name
 from kuadrant.gateways.envoy import LISTENER
+from kuadrant.gateways.object_names import ObjectNames
 from kuadrant.gateways.ownership import metadata
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway
     from kuadrant.gateways.tables import Table
 
+PUSH_NAMES: Final = ObjectNames("push", parts="http3")
+"""The names of the EnvoyPatchPolicies that make gateways ask us."""
 _ROUTER: Final = "envoy.filters.http.router"
 _PLUGIN_FILTER: Final = "envoy.filters.http.wasm/envoyextensionpolicy/{}/{}/wasm/0"
 """The name that Envoy Gateway gives the filter of an EnvoyExtensionPolicy's module."""
@@ -32,12 +35,12 @@ _NOTHING: Final = {
 
 def push_policy_name(gateway: str) -> str:
     """Return the name of the EnvoyPatchPolicy that makes the Gateway of that name ask us."""
-    return f"kuadrant-push-{gateway}"
+    return PUSH_NAMES.of(gateway)
 
 
 def http3_policy_name(gateway: str) -> str:
     """Return the name of the EnvoyPatchPolicy that makes the Gateway's listeners of HTTP/3 ask us."""
-    return f"kuadrant-push-{gateway}-http3"
+    return PUSH_NAMES.of(gateway, "http3")
 
 
 def push_policies(

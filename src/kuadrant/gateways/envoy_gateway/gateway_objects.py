@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from kuadrant.gateways.delivery_mode import delivery, pushed, undeliverable
 from kuadrant.gateways.envoy import CLUSTER, RATE_LIMIT_CLUSTER, Address, named_http2_cluster
 from kuadrant.gateways.envoy_gateway.asking_patch_policies import push_policies
+from kuadrant.gateways.object_names import PORTS, ObjectNames, port_part
 from kuadrant.gateways.ownership import metadata
 from kuadrant.gateways.provider import GatewayObjects, PodSelector
 from kuadrant.gateways.size import too_large
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from kuadrant.gateways.provider import GatewaySettings
     from kuadrant.gateways.tables import Table
 
+PLUGIN_NAMES: Final = ObjectNames(parts=PORTS)
+"""The names of EnvoyExtensionPolicies."""
+CLUSTER_NAMES: Final = ObjectNames("ratelimiting")
+"""The names of the EnvoyPatchPolicies with the rate limit service."""
 _API_VERSION: Final = "gateway.envoyproxy.io/v1alpha1"
 _GATEWAY_API: Final = "gateway.networking.k8s.io"
 _MOST_TARGETS: Final = 16
@@ -112,12 +117,12 @@ def _told(
 
 def extension_policy_name(gateway: str, port: int | None = None) -> str:
     """Return the name of the EnvoyExtensionPolicy for the Gateway of that name, or for one port of it."""
-    return f"kuadrant-{gateway}" if port is None else f"kuadrant-{gateway}-port-{port}"
+    return PLUGIN_NAMES.of(gateway, port_part(port))
 
 
 def patch_policy_name(gateway: str) -> str:
     """Return the name of the EnvoyPatchPolicy for the Gateway of that name; Kuadrant's."""
-    return f"kuadrant-ratelimiting-{gateway}"
+    return CLUSTER_NAMES.of(gateway)
 
 
 def _configuration(hosts: tuple[HostProgram, ...], observed: Observation, settings: GatewaySettings) -> bytes:

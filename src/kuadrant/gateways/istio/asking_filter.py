@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.gateways.delivery_mode import ASKS, PushTarget, asking_filter, resource_name
+from kuadrant.gateways.object_names import ObjectNames
 from kuadrant.gateways.ownership import metadata
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from kuadrant.gateways.istio.selection import Selection
     from kuadrant.gateways.tables import Table
 
+PUSH_NAMES: Final = ObjectNames("push")
+"""The names of the EnvoyFilters that make gateways ask us."""
 _MANAGER: Final = "envoy.filters.network.http_connection_manager"
 _ROUTER: Final = "envoy.filters.http.router"
 
@@ -28,7 +31,7 @@ _PLUGIN_FILTERS: Final = (
 
 def push_filter_name(gateway: str) -> str:
     """Return the name of the EnvoyFilter that makes the Gateway of that name ask us."""
-    return f"kuadrant-push-{gateway}"
+    return PUSH_NAMES.of(gateway)
 
 
 def push_filter(

@@ -6,7 +6,7 @@ for the module.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -14,6 +14,7 @@ from kuadrant.gateways.delivery_mode import delivery, pushed, undeliverable
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address, named_http2_cluster
 from kuadrant.gateways.istio.asking_filter import push_filter
 from kuadrant.gateways.istio.selection import NotSelectable, Selection
+from kuadrant.gateways.object_names import PORTS, ObjectNames, port_part
 from kuadrant.gateways.ownership import metadata
 from kuadrant.gateways.provider import GatewayObjects, GatewaySettings, PodSelector
 from kuadrant.gateways.size import too_large
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.gateways.delivery_mode import PushTarget
+
+PLUGIN_NAMES: Final = ObjectNames(parts=PORTS)
+"""The names of WasmPlugins."""
+CLUSTER_NAMES: Final = ObjectNames("ratelimiting-cluster")
+"""The names of the EnvoyFilters with the rate limit service."""
 
 
 def gateway_objects(
@@ -89,12 +95,12 @@ def _unclear_ports(pods: Selection, wanted: tuple[Table, ...]) -> str:
 
 def wasm_plugin_name(gateway: str, port: int | None = None) -> str:
     """Return the name of the WasmPlugin for the Gateway of that name, or for one port of it."""
-    return f"kuadrant-{gateway}" if port is None else f"kuadrant-{gateway}-port-{port}"
+    return PLUGIN_NAMES.of(gateway, port_part(port))
 
 
 def envoy_filter_name(gateway: str) -> str:
     """Return the name of the EnvoyFilter for the Gateway of that name."""
-    return f"kuadrant-ratelimiting-cluster-{gateway}"
+    return CLUSTER_NAMES.of(gateway)
 
 
 def _wasm_plugin(

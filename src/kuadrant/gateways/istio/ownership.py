@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from kuadrant.gateways import ownership
-from kuadrant.gateways.istio.asking_filter import push_filter_name
-from kuadrant.gateways.istio.gateway_objects import envoy_filter_name, wasm_plugin_name
+from kuadrant.gateways.istio.asking_filter import PUSH_NAMES
+from kuadrant.gateways.istio.gateway_objects import CLUSTER_NAMES, PLUGIN_NAMES, envoy_filter_name
+from kuadrant.gateways.object_names import ObjectNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_NAMES: Final = {
+    "WasmPlugin": (PLUGIN_NAMES,),
+    # The last are those of Kuadrant 1.0 and later.
+    "EnvoyFilter": (CLUSTER_NAMES, PUSH_NAMES, ObjectNames("ratelimiting")),
+}
 
 
 def owner(document: Mapping[str, Any]) -> str | None:
@@ -20,16 +27,7 @@ def owner(document: Mapping[str, Any]) -> str | None:
     if gateway is None:
         return None
     kind, name = document["kind"], document["metadata"]["name"]
-    port = name.removeprefix(wasm_plugin_name(gateway)).removeprefix("-port-")
-    names = {
-        ("WasmPlugin", wasm_plugin_name(gateway)),
-        ("WasmPlugin", wasm_plugin_name(gateway, int(port) if port.isdecimal() else None)),
-        ("EnvoyFilter", envoy_filter_name(gateway)),
-        ("EnvoyFilter", push_filter_name(gateway)),
-        # Kuadrant 1.0 and later.
-        ("EnvoyFilter", f"kuadrant-ratelimiting-{gateway}"),
-    }
-    if (kind, name) in names:
+    if any(names.is_for(name, gateway) for names in _NAMES[kind]):
         return gateway
     # Kuadrant 1.5 and later: the module in an EnvoyFilter.
     former = (kind, name) == ("EnvoyFilter", f"kuadrant-{gateway}")
