@@ -104,7 +104,7 @@ class Aggregator:
             return Request("PATCH", series.path, "application/merge-patch+json", _encode(body))
         if not self._may_speak(event.regarding.uid, now):
             return None
-        name = f"{event.regarding.key[1][:200]}.{uuid.uuid4().hex[:16]}"
+        name = f"{event.regarding.key[1][:200].rstrip('-.')}.{uuid.uuid4().hex[:16]}"
         # Events of objects without a namespace are kept in "default".
         namespace = event.regarding.key[0] or "default"
         self._series[event] = series = _Series(EVENTS.path((namespace, name)), now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from typing import Any
 
 import httpx2
@@ -102,6 +103,16 @@ def test_an_object_of_the_whole_cluster_has_its_events_in_default(aggregator: Ag
     assert request is not None
     assert request.path == "/apis/events.k8s.io/v1/namespaces/default/events"
     assert "namespace" not in json.loads(request.body)["regarding"]
+
+
+@pytest.mark.parametrize("ends", ["x" * 253, "x" * 199 + "-" + "x" * 53, "x" * 199 + "." + "x" * 53])
+def test_a_long_name_is_cut_so_that_what_is_left_is_a_name(aggregator: Aggregator, ends: str) -> None:
+    request = aggregator.record(event(key=("ns", ends)), 0, WALL)
+    assert request is not None
+    body = json.loads(request.body)
+    label = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+    assert re.fullmatch(rf"{label}(\.{label})*", body["metadata"]["name"])
+    assert body["regarding"]["name"] == ends
 
 
 def test_long_notes_are_cut_between_characters(aggregator: Aggregator) -> None:
