@@ -104,11 +104,15 @@ Outcome = Unchanged | Written | Conflict | Refused | Gone
 
 
 class _Last(Struct, frozen=True):
-    """What an apply left behind: the digest of what was wanted, and the version that the object then had."""
+    """What an apply left behind: the digest of what was wanted, and the version that the object then had.
+
+    ``returns`` is that of the table then: where it went back since, nothing of it need be there any more.
+    """
 
     digest: bytes
     uid: str
     resource_version: str
+    returns: int
 
 
 def is_needed(desired: Desired, table: Table[Any], last: _Last | None) -> bool:
@@ -119,6 +123,8 @@ def is_needed(desired: Desired, table: Table[Any], last: _Last | None) -> bool:
     our own change yet.
     """
     observed = table.entries.get(desired.key)
+    if last is not None and last.returns != table.returns:
+        last = None
     applied = last is not None and last.digest == desired.digest
     if observed is None:
         return last is None or not applied or not is_before(table.resource_version, last.resource_version)
@@ -204,7 +210,9 @@ class Applier:
         """
         observed, last = table.entries.get(desired.key), self._last.get(_identity(desired))
         return observed is not None and (
-            last is None or not is_before(observed.resource_version, last.resource_version)
+            last is None
+            or last.returns != table.returns
+            or not is_before(observed.resource_version, last.resource_version)
         )
 
     async def apply(self, desired: Desired, table: Table[Any]) -> Outcome:
@@ -228,7 +236,7 @@ class Applier:
         path, parameters, body = request_of(desired, strict=strict)
         outcome = await self._patch(path, parameters, body, _APPLY)
         if isinstance(outcome, Written):
-            self._last[identity] = _Last(desired.digest, outcome.uid, outcome.resource_version)
+            self._last[identity] = _Last(desired.digest, outcome.uid, outcome.resource_version, table.returns)
             self._taken[identity] = desired.digest
         return outcome
 

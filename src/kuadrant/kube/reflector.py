@@ -7,9 +7,9 @@ bytes and its end; objects come out. The rules:
   watched from the version of the list on.
 * A watch that ends, whatever way, is resumed from the last version that was seen; bookmarks keep that version
   young. Half a line is dropped: the server sends it again.
-* A version that the server no longer has (410), or an ERROR event, means a new list. A list comes out whole,
-  so that what is missing in it is gone: no deletion is lost. If a page's token expires, the list is asked for
-  in one piece.
+* A version that the server no longer has (410), an ERROR event, or a step back means a new list. A list comes
+  out whole, so that what is missing in it is gone: no deletion is lost. If a page's token expires, the list
+  is asked for in one piece.
 * A watch in which nothing is heard for ``SILENCE`` is given up: bookmarks come every minute. The second time
   in a row everything is listed anew, since a server that was restored from a backup never gets to the version
   that we wait for.
@@ -27,10 +27,22 @@ from typing import TYPE_CHECKING, Generic, Literal
 from msgspec import Struct
 
 from kuadrant.kube.answer import Answer
-from kuadrant.kube.kind import Deleted, Key, Kind, Labelled, Listing, Output, StoredObject, T, Unreadable
+from kuadrant.kube.kind import (
+    Deleted,
+    Key,
+    Kind,
+    Labelled,
+    Listing,
+    Output,
+    StoredObject,
+    T,
+    Unreadable,
+    is_before,
+)
 from kuadrant.kube.list_watch import ListWatch
 from kuadrant.kube.object_list import ObjectList
 from kuadrant.kube.reflector_backoff import Backoff
+from kuadrant.kube.refusal_text import refusal_text
 from kuadrant.kube.wire import (
     ERRORS,
     ApiStatus,
@@ -235,15 +247,15 @@ class Reflector(Generic[T]):
             self._backoff.failures = self._silences = 0
             self._problem = None
         if event.type == "BOOKMARK":
-            return self._take_bookmark(event.object)
+            return self._take_bookmark(event.object, now)
         if self._asked.goal == "stream":
             return self._list.gather(event.object, event.type)
-        return [self._take_change(event.type, event.object)]
+        return self._take_change(event.type, event.object, now)
 
-    def _take_bookmark(self, raw: Raw) -> list[Output[T]]:
+    def _take_bookmark(self, raw: Raw, now: float) -> list[Output[T]]:
         metadata = decode_partial(raw).metadata
         if self._asked.goal == "watch":
-            self._asked.version = metadata.resource_version or self._asked.version
+            self._go_on(metadata.resource_version, now)
             return []
         if (metadata.annotations or {}).get("k8s.io/initial-events-end") != "true":
             return []
@@ -252,15 +264,25 @@ class Reflector(Generic[T]):
         self._answer.heard = False
         return [snapshot]
 
-    def _take_change(self, event_type: str, raw: Raw) -> Output[T]:
+    def _take_change(self, event_type: str, raw: Raw, now: float) -> list[Output[T]]:
         try:
             metadata = decode_partial(raw).metadata
         except ERRORS as error:
-            return Unreadable(None, "", "", str(error))
-        self._asked.version = metadata.resource_version or self._asked.version
+            return [Unreadable(None, "", "", str(error))]
+        if not self._go_on(metadata.resource_version, now):
+            return []
         if event_type == "DELETED":
-            return Deleted((metadata.namespace, metadata.name), metadata.resource_version)
-        return self._reader.read_rest(metadata, raw)
+            return [Deleted((metadata.namespace, metadata.name), metadata.resource_version)]
+        return [self._reader.read_rest(metadata, raw)]
+
+    def _go_on(self, version: str, now: float) -> bool:
+        """Note a version of the watch; return whether it is not older than what was seen."""
+        if is_before(version, self._asked.version):
+            self._fail("the watch goes back to what was before; everything is listed anew", now)
+            self._asked.start_list()
+            return False
+        self._asked.version = version or self._asked.version
+        return True
 
     def _take_cut(self, error: str | None, now: float) -> None:
         if self._asked.goal == "stream" and self._answer.code == 200:
@@ -287,7 +309,8 @@ class Reflector(Generic[T]):
             else:
                 self._asked.start_list()
             return []
-        self._fail(self._explain(status), now)
+        verb = "watch" if self._asked.goal == "watch" else "list"
+        self._fail(refusal_text(status, verb, self.kind.resource, self._asked.namespace), now)
         if self._asked.goal == "stream":
             if code in {400, 422}:
                 # Servers from before streaming lists, or with them switched off.
@@ -317,21 +340,6 @@ class Reflector(Generic[T]):
         self._problem = f"the API server does not serve {served}: if it is needed, install its CRD"
         self._backoff.until = now + self._backoff.about(ABSENT_INTERVAL)
         return [] if known else [Listing("", {}, {})]
-
-    def _explain(self, status: ApiStatus) -> str:
-        verb = "watch" if self._asked.goal == "watch" else "list"
-        if status.code == 401:
-            return (
-                "the API server does not accept our credentials: renew the token or the client certificate "
-                f"({status.message})"
-            )
-        if status.code == 403:
-            role = "ClusterRole" if not self._asked.namespace else f"Role in {self._asked.namespace}"
-            return (
-                f"not allowed to {verb} {self.kind.resource}: grant the verbs list and watch on it in a "
-                f"{role} that is bound to this service account ({status.message})"
-            )
-        return f"the API server answered {status.code} to {verb} {self.kind.resource}: {status.message}"
 
     def _fail(self, problem: str | None, now: float) -> None:
         """Wait before the next request; the cut of a watch, no ``problem``, is told if it happens again."""

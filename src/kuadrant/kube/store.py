@@ -8,7 +8,7 @@ from typing import Any, Generic, cast
 
 from msgspec import Struct
 
-from kuadrant.kube.kind import Deleted, Key, Kind, Listing, StoredObject, T, Unreadable
+from kuadrant.kube.kind import Deleted, Key, Kind, Listing, StoredObject, T, Unreadable, is_before
 
 IndexFunction = Callable[[StoredObject[T]], Iterable[Hashable]]
 """The values under which an object is found in an index."""
@@ -36,12 +36,15 @@ class Table(Generic[T]):
     ``synced`` is True from the first snapshot on and stays so: what is known stays while the API server
     cannot be reached. ``resource_version`` is that of the newest event or snapshot, empty before the first.
     An object that cannot be read keeps the last readable form that it had, and is named in ``unreadable``.
+    ``returns`` is how often the whole of it went back to an older version, as when the API server was
+    restored from a backup: what was written meanwhile may be gone, and versions are given a second time.
     """
 
     def __init__(self, kind: Kind[T], indexes: Mapping[str, IndexFunction[T]] | None = None) -> None:
         self.kind = kind
         self.synced = False
         self.resource_version = ""
+        self.returns = 0
         self._entries: dict[Key, StoredObject[T]] = {}
         self._unreadable: dict[Key, Unreadable] = {}
         self._functions = dict(indexes or {})
@@ -80,6 +83,7 @@ class Table(Generic[T]):
         events += wanted.values()
         changes = [change for event in events if (change := self._set(event)) is not None]
         self._unreadable = dict(snapshot.unreadable)
+        self.returns += is_before(snapshot.resource_version, self.resource_version)
         self.resource_version = snapshot.resource_version
         self.synced = True
         return tuple(changes)

@@ -139,6 +139,13 @@ class Cluster(RuleBasedStateMachine):
         assert self.answer.follows is not None
         self.wire += bookmark(self.answer.follows)
 
+    @precondition(lambda self: self.answer is not None and self.answer.follows is not None)
+    @rule(back=st.integers(1, 10))
+    def say_again(self, back: int) -> None:
+        assert self.answer is not None
+        for _, type_, item in self.server.history[-back:]:
+            self.wire += event(type_, item)
+
     @precondition(lambda self: self.answer is not None)
     @rule()
     def cut(self) -> None:

@@ -207,6 +207,18 @@ class TestWhenNothingIsWritten:
         await applier.apply(desired(), table())
         assert await applier.apply(desired(), table(version=21)) == Written("u", "20")
 
+    @pytest.mark.parametrize("left", [(), (entry(5, None),)], ids=["nothing", "what was before"])
+    async def test_what_a_restored_server_has_no_more_is_written_again(
+        self, applier: Applier, left: tuple[StoredObject[dict[str, Any]], ...]
+    ) -> None:
+        seen = table(entry(5, None))
+        await applier.apply(desired(), seen)
+        seen.apply(entry(20, SPEC))
+        seen.replace(Listing("8", {item.key: item for item in left}, {}))
+        assert not applier.is_in_place(desired(), seen)
+        assert applier.is_seen(desired(), seen) == bool(left)
+        assert await applier.apply(desired(), seen) == Written("u", "20")
+
     async def test_another_object_of_the_same_name_is_written(self, applier: Applier) -> None:
         await applier.apply(desired(), table())
         assert await applier.apply(desired(), table(entry(12, None, uid="other"))) == Written("u", "20")

@@ -285,6 +285,26 @@ class TestWatch:
         watching.end()
         assert watching.ask()["resourceVersion"] == "500"
 
+    @pytest.mark.parametrize(
+        "older",
+        [
+            event("MODIFIED", item("a", 12)),
+            event("ADDED", item("z", 12)),
+            event("DELETED", item("a", 12)),
+            bookmark(12),
+        ],
+        ids=["modified", "added", "deleted", "bookmark"],
+    )
+    def test_a_watch_that_goes_back_is_not_followed_and_everything_is_listed_anew(
+        self, watching: Play, older: bytes
+    ) -> None:
+        assert watching.feed(event("MODIFIED", item("a", 20))) == [("put", "a")]
+        assert watching.feed(older + event("MODIFIED", item("b", 21))) == []
+        assert not watching.reflector.reading
+        assert "goes back" in watching.problem
+        assert watching.ask() == {"limit": "500"}
+        assert watching.waited
+
     def test_an_end_of_the_server_is_resumed_at_once(self, watching: Play) -> None:
         watching.feed(bookmark(11))
         watching.end()

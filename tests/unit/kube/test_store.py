@@ -53,6 +53,12 @@ class TestReplace:
     def test_the_same_again_changes_nothing(self, table: Table[Thing]) -> None:
         assert table.replace(snapshot(20, entry("a", 1), entry("b", 2))) == ()
 
+    def test_that_all_of_it_is_older_than_before_is_counted(self, table: Table[Thing]) -> None:
+        table.replace(snapshot(20, entry("a", 12)))
+        assert table.returns == 0
+        assert briefly(*table.replace(snapshot(15, entry("a", 1)))) == [("a", "12", "1")]
+        assert (table.returns, table.resource_version) == (1, "15")
+
     def test_another_object_of_the_same_name_and_version_is_a_change(self, table: Table[Thing]) -> None:
         assert briefly(*table.replace(snapshot(20, entry("a", 1, uid="new"), entry("b", 2)))) == [
             ("a", "1", "1")

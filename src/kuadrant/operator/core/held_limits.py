@@ -53,8 +53,7 @@ class HeldLimitsTracker:
         """
         if resource is self._resource:
             return self._held
-        if resource is None or (self._resource and resource.metadata.uid != self._resource.metadata.uid):
-            # Of a resource that was made anew the generations are counted anew.
+        if resource is None or (self._resource and _is_anew(resource, self._resource)):
             self._since = {}
         self._resource = resource
         if resource is None:
@@ -74,6 +73,16 @@ class HeldLimitsTracker:
         elif self._held is None or self._held.limits != limits:
             self._held = HeldLimits(limits, frozenset(limit.identity for limit in limits))
         return self._held
+
+
+def _is_anew(resource: Limitador, former: Limitador) -> bool:
+    """Tell whether generations are counted anew.
+
+    That is so if the resource was made anew, or is again as it was: the API server was restored from a
+    backup.
+    """
+    one, other = resource.metadata, former.metadata
+    return one.uid != other.uid or one.generation < other.generation
 
 
 def says_ready(resource: Limitador) -> bool:

@@ -59,6 +59,16 @@ def test_of_a_resource_that_was_made_anew_generations_are_counted_anew() -> None
     assert held(tracker, A, B, generation=2, observed=2, uid="2") == {A, B}
 
 
+def test_of_a_resource_that_is_again_as_it_was_they_are_counted_anew_too() -> None:
+    """The API server was restored from a backup; the service has what is there now."""
+    tracker = HeldLimitsTracker()
+    held(tracker, A, generation=6, observed=6)
+    held(tracker, A, B, generation=7, observed=7)
+
+    assert held(tracker, A, B, generation=3, observed=2) == set()
+    assert held(tracker, A, B, generation=3, observed=3) == {A, B}
+
+
 def test_another_value_is_another_limit_that_counts_the_same() -> None:
     tracker = HeldLimitsTracker()
     held(tracker, A, generation=1, observed=1)
