@@ -7,6 +7,7 @@ say in the same status stays.
 
 from __future__ import annotations
 
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 CONTROLLER: Final = "kuadrant.io/policy-controller"
 TYPE: Final = "kuadrant.io/RateLimitPolicyAffected"
+_MOST_PARENTS: Final = 32
+"""As many entries a route's status may have, its controllers' among them."""
+_NAMED: Final = 4_096
+"""Characters of names in a message: a Gateway has as many messages as listeners, and all have to fit."""
 
 _K = TypeVar("_K")
 
@@ -182,7 +187,8 @@ def gateway_status(document: Mapping[str, Any], affected: Affected, now: str) ->
 def route_status(document: Mapping[str, Any], affected: Affected, now: str) -> dict[str, Any] | None:
     """Return the status that a route, given as the API server has it, is to have; None if it has it already.
 
-    Ours are the entries of our controller, one for each Gateway. ``now`` is an RFC 3339 text in UTC.
+    Ours are the entries of our controller, one for each Gateway for which there is room. ``now`` is an RFC
+    3339 text in UTC.
     """
     key = f"{document['metadata']['namespace']}/{document['metadata']['name']}"
     wanted = dict(affected.routes.get((document["kind"], key), {}))
@@ -199,7 +205,8 @@ def route_status(document: Mapping[str, Any], affected: Affected, now: str) -> d
             if not parent.get("conditions"):
                 continue
         parents.append(parent)
-    for gateway, policies in wanted.items():
+    room = max(0, _MOST_PARENTS - len(parents))
+    for gateway, policies in islice(wanted.items(), room):
         namespace, _, name = gateway.partition("/")
         reference = {"group": GATEWAY_API, "kind": "Gateway", "namespace": namespace, "name": name}
         parent = {"parentRef": reference, "controllerName": CONTROLLER}
@@ -220,5 +227,8 @@ def _tell(part: dict[str, Any], policies: Policies | None, generation: int, now:
 
 
 def _condition(policies: Policies) -> Condition:
-    message = f"Object affected by RateLimitPolicy [{' '.join(policies)}]"
+    ends = accumulate(len(name) + 1 for name in policies)
+    shown = [name for name, end in zip(policies, ends, strict=True) if end <= _NAMED]
+    more = f" and {len(policies) - len(shown)} more" if len(shown) < len(policies) else ""
+    message = f"Object affected by RateLimitPolicy [{' '.join(shown)}]{more}"
     return Condition(type=TYPE, status="True", reason="Accepted", message=message)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from kuadrant.api.meta import Condition
+
+LONGEST_MESSAGE: Final = 32_768
+"""The most characters that Kubernetes takes for the message of a condition."""
+_LONGEST_END: Final = 1_000
 
 
 def merged_conditions(
@@ -23,7 +27,7 @@ def merged_conditions(
     ``ours`` are the types that nobody else writes: one that is not wanted any more is left out. A condition
     keeps its time of transition as long as its status stays; otherwise ``now``, an RFC 3339 text in UTC, is
     the time. ``generation`` is that of the object that was looked at. If nothing is to be said anew, the
-    result equals ``existing``.
+    result equals ``existing``. Of a message that is longer than is taken the middle is left out.
     """
     missing = {condition.type: condition for condition in wanted}
     result: list[dict[str, Any]] = []
@@ -42,7 +46,14 @@ def _written(condition: Condition, generation: int, since: str) -> dict[str, Any
         "type": condition.type,
         "status": condition.status,
         "reason": condition.reason,
-        "message": condition.message,
+        "message": _fitting(condition.message),
         "observedGeneration": generation,
         "lastTransitionTime": since,
     }
+
+
+def _fitting(message: str) -> str:
+    """Return a message of a length that is taken: what follows from it stands at its end."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    return f"{message[: LONGEST_MESSAGE - _LONGEST_END - 3]}...{message[-_LONGEST_END:]}"

@@ -162,6 +162,20 @@ def test_gateway_and_listeners_are_told_beside_what_others_say() -> None:
 
 
 @pytest.mark.row(170)
+def test_of_more_policies_than_a_message_has_room_for_the_first_are_named_and_the_rest_counted() -> None:
+    names = tuple(f"ns/{'x' * 245}{number:03}" for number in range(200))
+    listeners: list[dict[str, Any]] = [{"name": str(number), "conditions": []} for number in range(64)]
+    document = {"metadata": {"namespace": "ns", "name": "gw"}, "status": {"listeners": listeners}}
+    every = {("ns/gw", listener["name"]): names for listener in listeners}
+    told = gateway_status(document, Affected({"ns/gw": names}, every, {}), NOW)
+
+    assert told is not None
+    assert len(msgspec.json.encode(told)) < 512 << 10
+    message = told["conditions"][0]["message"]
+    assert message.startswith(f"Object affected by RateLimitPolicy [{names[0]} {names[1]} ")
+    assert message.endswith("] and 184 more")
+
+
 def test_a_gateway_that_was_told_is_not_told_again() -> None:
     everybody = _affected(ON_GATEWAY, ON_LISTENER)
     told = _gateway() | {"status": gateway_status(_gateway(), everybody, NOW)}
@@ -215,6 +229,18 @@ def test_a_route_gets_an_entry_for_each_gateway_beside_those_of_others() -> None
     assert route_status(_route(ISTIO), _affected(ON_GATEWAY, ON_ROUTE), NOW) == {
         "parents": [ISTIO, _entry("gw", "ns/on-gateway ns/on-route"), _entry("other", "ns/on-route")]
     }
+
+
+def test_entries_of_controllers_leave_no_room_for_more_than_a_status_may_have() -> None:
+    theirs = [{"parentRef": {"name": f"gw-{number}"}, "controllerName": "x"} for number in range(31)]
+    document = {"kind": "HTTPRoute", "metadata": {"namespace": "ns", "name": "r"}}
+    affected = Affected({}, {}, {("HTTPRoute", "ns/r"): {"ns/a": ("ns/p",), "ns/b": ("ns/p",)}})
+    told = route_status({**document, "status": {"parents": theirs}}, affected, NOW)
+
+    assert told is not None
+    assert told["parents"][:31] == theirs
+    assert [one["parentRef"]["name"] for one in told["parents"][31:]] == ["a"]
+    assert route_status({**document, "status": {"parents": [*theirs, *theirs]}}, affected, NOW) is None
 
 
 def test_a_route_that_was_told_is_not_told_again() -> None:

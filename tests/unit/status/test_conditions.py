@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kuadrant.api.meta import Condition
 from kuadrant.status import merged_conditions
+from kuadrant.status.conditions import LONGEST_MESSAGE
 
 BEFORE, NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
 OURS = ("Accepted", "Enforced")
@@ -42,6 +43,15 @@ def test_the_same_again_is_the_same() -> None:
 def test_a_new_message_keeps_the_time() -> None:
     renewed = Condition(type="Accepted", status="True", reason="Accepted", message="still")
     assert _merged([WRITTEN], renewed, now=LATER) == [WRITTEN | {"message": "still"}]
+
+
+def test_of_a_message_that_would_be_refused_the_beginning_and_the_end_are_said() -> None:
+    long = Condition(type="Accepted", status="False", message="a" * 40_000 + "; generation 3 stays")
+    (condition,) = _merged([], long)
+    assert len(condition["message"]) == LONGEST_MESSAGE
+    assert condition["message"].startswith("aaa")
+    assert condition["message"].endswith("; generation 3 stays")
+    assert _merged([condition], long, now=LATER) == [condition]
 
 
 def test_a_new_generation_keeps_the_time() -> None:
