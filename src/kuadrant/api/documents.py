@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from kuadrant.api import yaml_documents
 from kuadrant.api.kinds import KINDS
 from kuadrant.api.meta import Object, ObjectMeta
-from kuadrant.api.nodes import Node, find, quoted, shown
+from kuadrant.api.nodes import Node, find, place_of_key, quoted, shown
 from kuadrant.api.objects import Objects
 from kuadrant.api.problem import Path, Problem, read_spelled, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
@@ -45,6 +45,10 @@ class Source(Struct, frozen=True, gc=False):
             return self.line, 1
         place = find(self.node, read_spelled(field))
         return place.line, place.column
+
+    def place_of_key(self, field: str) -> tuple[int, int]:
+        """Line and column of the name of a field, where its value may begin on the next line."""
+        return (self.line, 1) if self.node is None else place_of_key(self.node, read_spelled(field))
 
 
 class Folder(Struct, frozen=True, gc=False, kw_only=True):

@@ -57,6 +57,16 @@ def find(node: Node, path: Path) -> Node:
     return node
 
 
+def place_of_key(node: Node, path: Path) -> tuple[int, int]:
+    """Return line and column of the last key of ``path``, or of the nearest node above it."""
+    above = find(node, path[:-1])
+    last = path[-1] if path else None
+    if isinstance(last, str) and last in above.keys:
+        return above.keys[last]
+    below = find(node, path)
+    return below.line, below.column
+
+
 def shown(node: Node) -> str:
     """Return the value of ``node`` for a message."""
     value = node.value

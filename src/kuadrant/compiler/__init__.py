@@ -5,5 +5,6 @@
 
 from kuadrant.compiler.compiler import Compilation, Compiler, compile_gateways
 from kuadrant.compiler.policy_facts import PolicyFacts
+from kuadrant.compiler.rule_origin import RuleOrigin
 
-__all__ = ["Compilation", "Compiler", "PolicyFacts", "compile_gateways"]
+__all__ = ["Compilation", "Compiler", "PolicyFacts", "RuleOrigin", "compile_gateways"]

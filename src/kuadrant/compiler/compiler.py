@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from kuadrant.api.limitador import Limit
-from kuadrant.compiler.gateway_table import GatewayTable, Replacement
+from kuadrant.compiler.gateway_table import GatewayTable, Replacement, policies_of_rules
 from kuadrant.compiler.limit_table import LimitTable
 from kuadrant.compiler.listener_conflicts import listener_problems
 from kuadrant.compiler.path_counts import PathTable
@@ -17,16 +17,18 @@ from kuadrant.compiler.policy_facts import PolicyFacts, policy_facts
 from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.compiler.routes import RouteTable, gateways_of
+from kuadrant.compiler.rule_origin import RuleOrigin
 from kuadrant.incremental import InOrder, Tracked, are
 from kuadrant.policy.model import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.api.objects import Objects
     from kuadrant.api.service import Namespace
+    from kuadrant.compiler.program import RuleProgram
 
 
 class Compilation(Struct, frozen=True, gc=False):
@@ -75,6 +77,10 @@ class Compiler:
             self._tables = _Tables()
             raise
 
+    def origins(self, gateway: str, port: int, hostname: str) -> tuple[tuple[RuleProgram, RuleOrigin], ...]:
+        """Where each rule that was last compiled for a host name of ``gateway`` comes from, in no order."""
+        return tuple(self._tables.origins(gateway, port, hostname))
+
 
 class _Tables:
     """What was compiled, in pieces that can be replaced."""
@@ -119,6 +125,19 @@ class _Tables:
         for policy in policies | self._paths.settle():
             self._tell(policy)
         return self._collected()
+
+    def origins(self, gateway: str, port: int, hostname: str) -> Iterator[tuple[RuleProgram, RuleOrigin]]:
+        """Yield the rules of a host name, each with where it comes from."""
+        if (table := self._tables.get(gateway)) is None:
+            return
+        for listener, rule in table.rules(port, hostname):
+            *_, key, kind, index, match = rule.rank
+            route = self._routes.prepared[kind, key].route
+            on_path = policies_of_rules(self._policies, gateway, listener, route)[index]
+            yield (
+                rule.program,
+                RuleOrigin(listener, kind, key, route.rules[index].name, index, match, on_path),
+            )
 
     def _todo(
         self,

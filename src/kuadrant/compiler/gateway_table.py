@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway, Listener
     from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
     from kuadrant.compiler.program import HostProgram
+    from kuadrant.compiler.route_piece import HostRule
     from kuadrant.compiler.routes import PreparedRoute
+    from kuadrant.policy.model import Policy
+    from kuadrant.policy.route import Route
 
     _Place = tuple[str, int]
     """The name of a listener, and how many before it on its port have the same."""
@@ -114,6 +117,12 @@ class GatewayTable:
             )
         return self._program
 
+    def rules(self, port: int, hostname: str) -> Iterator[tuple[str, HostRule]]:
+        """Yield the rules of a host name at ``port``, each with the listener that serves it."""
+        for (own, (listener, _), _), piece in self._pieces.items():
+            if own == port:
+                yield from ((listener, rule) for rule in piece.rules if rule.hostname == hostname)
+
     def _replace(self, pieces: Mapping[_PieceKey, RoutePiece | None]) -> Iterator[Replacement]:
         for key, found in pieces.items():
             old = self._pieces.get(key)
@@ -146,18 +155,25 @@ def _piece(
     if not hostnames:
         return None
     key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
-    on_path = (
-        *policies.on("Gateway", key),
-        *policies.on("Gateway", key, listener.name),
-        *policies.on(route.kind, route.key),
-    )
     return route_piece(
         route,
         place=ListenerPlace(gateway.spec.gateway_class_name, key, listener.name),
         hostnames=hostnames,
         forwardings=prepared.forwardings,
-        policies=[(*on_path, *policies.on(route.kind, route.key, rule.name)) for rule in route.rules],
+        policies=policies_of_rules(policies, key, listener.name, route),
     )
+
+
+def policies_of_rules(
+    policies: PolicyTable, gateway: str, listener: str, route: Route
+) -> list[tuple[Policy, ...]]:
+    """The policies on the path to each rule of ``route``, from the least to the most specific."""
+    on_path = (
+        *policies.on("Gateway", gateway),
+        *policies.on("Gateway", gateway, listener),
+        *policies.on(route.kind, route.key),
+    )
+    return [(*on_path, *policies.on(route.kind, route.key, rule.name)) for rule in route.rules]
 
 
 def _listener(

@@ -10,7 +10,7 @@ from kuadrant.reference_model.counters import Counters
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
 from kuadrant.reference_model.request import Request
 from kuadrant.reference_model.request_decision import RequestDecision, decide
-from kuadrant.reference_model.routing import chosen
+from kuadrant.reference_model.routing import chosen, owner_of
 
 __all__ = [
     "Counters",
@@ -20,4 +20,5 @@ __all__ = [
     "RequestDecision",
     "chosen",
     "decide",
+    "owner_of",
 ]

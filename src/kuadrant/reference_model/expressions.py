@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cel_expr_python import cel
 from google.protobuf import timestamp_pb2
 
+from kuadrant.policy.checked_expression import read
 from kuadrant.policy.environment import untyped
-from kuadrant.reference_model.header_names import in_lower_case
+from kuadrant.reference_model.header_names import alone, in_lower_case
 
 if TYPE_CHECKING:
     from kuadrant.reference_model.request import Request, Value
@@ -46,11 +47,31 @@ class Expressions:
         """
         return str(_evaluate(_compiled(f"string({expression}\n)"), self._activation))
 
+    def value(self, checked: Any, part: Any) -> object:
+        """The value of a part of an expression that :func:`tree` has read.
+
+        Raises:
+            EvaluationError: It fails by itself, whatever becomes of what is around it.
+        """
+        return _evaluate(alone(checked, part), self._activation)
+
+
+def tree(expression: str) -> Any:
+    """An expression as it is evaluated: its parts and their places, headers named in lower case.
+
+    Raises:
+        EvaluationError: It is none.
+        TooDeepError: It is nested too deeply.
+    """
+    return read(_compiled(expression).serialize())
+
 
 def readable(value: Value) -> object:
     """``value`` as this CEL takes it: inside of maps it knows moments as messages only."""
     if isinstance(value, dict):
         return {name: readable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [readable(inner) for inner in value]
     if isinstance(value, datetime):
         moment = timestamp_pb2.Timestamp()
         moment.FromDatetime(value)

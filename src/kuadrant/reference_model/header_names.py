@@ -37,6 +37,19 @@ def in_lower_case(expression: cel.Expression) -> cel.Expression:
     return _language().deserialize(written(checked))
 
 
+def alone(checked: Any, part: Any) -> cel.Expression:
+    """Return a part of a checked expression, which names headers in lower case, as one by itself."""
+    message = type(checked)()
+    message.CopyFrom(checked)
+    message.expression.CopyFrom(part)
+    return _language().deserialize(written(message))
+
+
+def is_lowering(expression: Any) -> bool:
+    """Whether a part is none that anybody wrote: it puts its argument in lower case."""
+    return expression.call.function in _LOWERED
+
+
 @cache
 def _language() -> cel.Env:
     functions = [

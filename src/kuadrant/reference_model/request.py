@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from kuadrant.policy.attributes import OPEN_ROOTS, selector_path
 
-Scalar = str | int | bool | datetime
-Value = Scalar | dict[str, "Value"]
+Scalar = str | int | float | bool | datetime | None
+Value = Scalar | list["Value"] | dict[str, "Value"]
 
 
 # Envoy knows one value of these: what came more than once is one, joined.
@@ -26,8 +26,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 
     ``target`` is the path with its query. ``headers`` are in their order, names in lower case, without pseudo
     headers and ``host``. Everything is text; a byte that is no UTF-8 is U+FFFD. ``attributes`` are those that
-    only the gateway knows (``source.address``, ``request.id``, ``connection.mtls``), by their path; one that
-    is not there has no value.
+    only the gateway knows (``source.address``, ``request.id``, ``connection.mtls``,
+    ``metadata.filter_metadata``), by their path; one that is not there has no value.
     """
 
     authority: str
@@ -37,7 +37,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     port: int = 80
     scheme: str = "http"
     protocol: str = "HTTP/1.1"
-    attributes: Mapping[tuple[str, str], Scalar] = MappingProxyType({})
+    attributes: Mapping[tuple[str, str], Value] = MappingProxyType({})
 
     @property
     def path(self) -> str:
@@ -95,8 +95,11 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
                 return None if address is None else _without_port(str(address))
             case ("request", "headers", name):
                 return self._joined().get(name.lower())
-            case (root, name):
-                return _as_text(self._attributes().get((root, name)))
+            case (root, name, *more):
+                value = self._attributes().get((root, name))
+                for step in more:
+                    value = value.get(step) if isinstance(value, dict) else None
+                return _as_text(value)
             case _:
                 return None
 
@@ -115,8 +118,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
         request["headers"] = {name: value for name, value in self._joined().items() if name != "host"}
         return roots
 
-    def _attributes(self) -> dict[tuple[str, str], Scalar]:
-        known: dict[tuple[str, str], Scalar] = {
+    def _attributes(self) -> dict[tuple[str, str], Value]:
+        known: dict[tuple[str, str], Value] = {
             ("request", "path"): self.target,
             ("request", "url_path"): self.path,
             ("request", "host"): self.authority,
@@ -159,9 +162,9 @@ def _without_port(address: str) -> str:
     return (host if colon and "]" not in port else address).removeprefix("[").removesuffix("]")
 
 
-def _as_text(value: Scalar | None) -> str | None:
+def _as_text(value: Value) -> str | None:
     match value:
-        case None | str():
+        case str():
             return value
         case bool():
             return "true" if value else "false"
@@ -170,3 +173,5 @@ def _as_text(value: Scalar | None) -> str | None:
         case datetime():
             text = value.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
             return f"{text}Z"
+        case _:
+            return None

@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 
 def chosen(hosts: Iterable[HostProgram], request: Request) -> RuleProgram | None:
     """Return the first rule whose parts all hold, of the most specific host; no other host is looked at."""
-    fitting = [host for host in hosts if _host_holds(host.hostname, request.host)]
-    if not fitting:
+    owner = owner_of(hosts, request)
+    if owner is None:
         return None
-    owner = max(fitting, key=lambda host: (not host.hostname.startswith("*"), len(host.hostname)))
     return next((rule for rule in owner.rules if _match_holds(rule.match, request)), None)
 
 
-def _host_holds(hostname: str, name: str) -> bool:
+def owner_of(hosts: Iterable[HostProgram], request: Request) -> HostProgram | None:
+    """Return the most specific of the hosts that the request's name is one of."""
+    fitting = [host for host in hosts if host_holds(host.hostname, request.host)]
+    return max(
+        fitting, key=lambda host: (not host.hostname.startswith("*"), len(host.hostname)), default=None
+    )
+
+
+def host_holds(hostname: str, name: str) -> bool:
+    """Whether the host name of a request is one that ``hostname`` stands for."""
     if hostname == "*":
         return True
     if hostname.startswith("*"):
@@ -34,17 +42,15 @@ def _host_holds(hostname: str, name: str) -> bool:
 
 def _match_holds(match: RequestMatch, request: Request) -> bool:
     return (
-        (match.path is None or _path_holds(match.path, request.path))
+        (match.path is None or path_holds(match.path, request.path))
         and match.method in (None, request.method)
-        and all(
-            any(_string_holds(header, value) for value in request.values(header.name))
-            for header in match.headers
-        )
-        and all(_parameter_holds(parameter, request) for parameter in match.query)
+        and all(header_holds(header, request) for header in match.headers)
+        and all(parameter_holds(parameter, request) for parameter in match.query)
     )
 
 
-def _path_holds(match: PathMatch, path: str) -> bool:
+def path_holds(match: PathMatch, path: str) -> bool:
+    """Whether a path is as ``match`` says."""
     match match.type:
         case "exact":
             return path == match.value
@@ -54,7 +60,13 @@ def _path_holds(match: PathMatch, path: str) -> bool:
             return matches(match.value, path)
 
 
-def _parameter_holds(match: StringMatch, request: Request) -> bool:
+def header_holds(match: StringMatch, request: Request) -> bool:
+    """Whether a value of the header is as ``match`` says."""
+    return any(_string_holds(match, value) for value in request.values(match.name))
+
+
+def parameter_holds(match: StringMatch, request: Request) -> bool:
+    """Whether the query parameter is as ``match`` says."""
     value = request.parameter(match.name)
     return value is not None and _string_holds(match, value)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api import documents
+from kuadrant.api.documents import Folder
 from kuadrant.api.problem import Problem
 from kuadrant.compiler import Compilation, compile_gateways
 from kuadrant.dialects import Dialect, Service, expressible
@@ -16,7 +17,6 @@ from kuadrant.standalone.stages import Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from kuadrant.api.documents import Folder
     from kuadrant.api.objects import Objects
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.policy.model import Problem as ObjectProblem
@@ -52,6 +52,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     notes: tuple[Problem, ...]
 
 
+class Compiled(Struct, frozen=True):
+    """What the files of a folder without mistakes say, and what a person ought to know of it."""
+
+    folder: Folder
+    compilation: Compilation
+    notes: tuple[Problem, ...]
+
+
 class Mistakes(Struct, frozen=True):
     """Why a folder is not acted upon: every mistake in it, in the order of files and lines."""
 
@@ -72,6 +80,25 @@ def plan(
     missing, another policy has it) is a mistake here: the folder is the whole world, so nothing can come that
     would make it right.
     """
+    compiled = compile_files(files, surroundings, compile_objects)
+    if isinstance(compiled, Mistakes):
+        return compiled
+    folder, compilation = compiled.folder, compiled.compilation
+    own = assign(compilation.programs, surroundings.first, addresses)
+    return Plan(
+        target=Target(compilation.limits, _resources(folder, compilation, surroundings, own)),
+        compilation=compilation,
+        addresses=own,
+        notes=tuple(sorted((*compiled.notes, *_unserved(compilation.programs, own, folder)))),
+    )
+
+
+def compile_files(
+    files: Iterable[File],
+    surroundings: PlanSettings,
+    compile_objects: Callable[[Objects], Compilation] = compile_gateways,
+) -> Compiled | Mistakes:
+    """Return what ``files`` say, or all their mistakes; else as :func:`plan`."""
     files = tuple(files)
     folder = documents.read((file.path, file.text) for file in files if file.error is None)
     unreadable = [Problem(file.path, 1, 1, "", "", file.error) for file in files if file.error is not None]
@@ -92,14 +119,7 @@ def plan(
         (mistakes if problem.severity == "error" or is_idle else notes).append(_placed(problem, folder))
     if mistakes:
         return Mistakes(tuple(sorted(mistakes)))
-    own = assign(compilation.programs, surroundings.first, addresses)
-    notes += _unserved(compilation.programs, own, folder)
-    return Plan(
-        target=Target(compilation.limits, _resources(folder, compilation, surroundings, own)),
-        compilation=compilation,
-        addresses=own,
-        notes=tuple(sorted(notes)),
-    )
+    return Compiled(folder, compilation, tuple(sorted(notes)))
 
 
 def _resources(

@@ -9,12 +9,14 @@ import yaml
 
 from kuadrant.dialects import Service, chosen, unpacked
 from kuadrant.gateways import envoy
+from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.standalone.plan import PlanSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kuadrant.api.limitador import Limit
+    from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.standalone.plan import Plan
     from kuadrant.wasm.module import Module
 
@@ -27,7 +29,7 @@ _TYPES = {
 }
 
 
-def surroundings(module: Module) -> PlanSettings:
+def surroundings(module: Module, failure_mode: FailureMode = DEFAULT_FAILURE_MODE) -> PlanSettings:
     """Return the surroundings that a translation is made for: the default ports of ``kuadrant run``.
 
     Raises:
@@ -37,7 +39,7 @@ def surroundings(module: Module) -> PlanSettings:
         module=module.data,
         module_name=f"{module.name} {module.version}",
         dialect=chosen(module.dialects),
-        service=Service(cluster=envoy.RATE_LIMIT_CLUSTER),
+        service=Service(cluster=envoy.RATE_LIMIT_CLUSTER, failure_mode=failure_mode),
         rate_limit=envoy.Address("127.0.0.1", 8081),
         echo=None,
         first=envoy.Address("127.0.0.1", 8000),

@@ -31,7 +31,7 @@ def action(hostname: str, rule: RuleProgram, port: int) -> dict[str, Any]:
     """
     forwarding = rule.forwarding
     path = rule.match.path
-    if not _feasible(forwarding, path):
+    if not feasible(forwarding, path):
         return {"direct_response": {"status": 500}}
     changes = {
         **_header_changes("request", forwarding.request_headers),
@@ -48,7 +48,7 @@ def action(hostname: str, rule: RuleProgram, port: int) -> dict[str, Any]:
     return {"route": {**target, **_rewrite(forwarding, path), **_timeout(forwarding)}, **changes}
 
 
-def _feasible(forwarding: Forwarding, path: PathMatch | None) -> bool:
+def feasible(forwarding: Forwarding, path: PathMatch | None) -> bool:
     """Tell whether Envoy can do it; otherwise it would refuse the routes of all rules."""
     redirect, rewrite = forwarding.redirect, forwarding.rewrite
     paths = (redirect.path if redirect else None, rewrite.path if rewrite else None)

@@ -1,0 +1,70 @@
+"""What the client gets for a decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.explanation.record import Client
+from kuadrant.gateways.envoy.route_actions import feasible
+
+if TYPE_CHECKING:
+    from kuadrant.compiler.program import Backend, RuleProgram
+    from kuadrant.reference_model import RequestDecision
+
+_BODIES = {429: "Too Many Requests\n", 500: "Internal Server Error.\n"}
+_BECAUSE = {
+    "no-route": "no rule is for this request",
+    "limited": "a limit is reached",
+    "failed": "an expression of a limit has no value for this request, and the failure mode is deny",
+}
+
+
+def client(decision: RequestDecision) -> Client:
+    """What the client gets; of a request that is admitted, what the rule does with it."""
+    if decision.status is not None:
+        body = None if decision.grpc_status is not None or decision.outcome == "no-route" else decision.status
+        return Client(
+            status=decision.status,
+            because=_BECAUSE[decision.outcome],
+            grpc_status=decision.grpc_status,
+            rate_limit_headers=decision.headers,
+            body=None if body is None else _BODIES.get(body),
+        )
+    assert decision.rule is not None
+    return _admitted(decision.rule, decision.headers)
+
+
+def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...]) -> Client:
+    forwarding = rule.forwarding
+    added = (*forwarding.response_headers.set, *forwarding.response_headers.add)
+    if not feasible(forwarding, rule.match.path):
+        filters = ", ".join(forwarding.unsupported)
+        because = f"the rule's filters cannot be carried out{f': {filters}' if filters else ''}"
+        return Client(status=500, because=because, rate_limit_headers=headers)
+    if forwarding.redirect is not None:
+        return Client(
+            status=forwarding.redirect.status,
+            because="the rule redirects",
+            headers=added,
+            rate_limit_headers=headers,
+        )
+    backends = [backend for backend in forwarding.backends if backend.weight > 0]
+    if not any(backend.allowed for backend in backends):
+        because = (
+            "no ReferenceGrant allows the rule's backend, or it is no Service with a port"
+            if backends
+            else "the rule has no backend"
+        )
+        return Client(status=500, because=because, headers=added, rate_limit_headers=headers)
+    return Client(
+        status=None,
+        because="a backend answers",
+        headers=added,
+        rate_limit_headers=headers,
+        backends=tuple(map(_named, backends)),
+    )
+
+
+def _named(backend: Backend) -> str:
+    name = f"{backend.namespace}/{backend.name}:{backend.port}"
+    return name if backend.allowed else f"{name} (500: not allowed)"

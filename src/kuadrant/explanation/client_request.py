@@ -1,0 +1,277 @@
+"""A request as a client sends it, and as the filters of a gateway see it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from ipaddress import IPv6Address, ip_address
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
+
+from kuadrant.explanation.claims import CLAIMS
+from kuadrant.explanation.knowledge import Knowledge
+from kuadrant.explanation.plain_path import plain_target
+from kuadrant.explanation.record import Fact
+from kuadrant.reference_model import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kuadrant.explanation.knowledge import Path
+    from kuadrant.reference_model.request import Value
+
+
+class RequestError(ValueError):
+    """A request that cannot be asked for; the text says what is wrong with it and what to do."""
+
+
+class ClientRequest(Struct, frozen=True, kw_only=True, gc=False):
+    """What a client asks for, in curl's words.
+
+    Attributes:
+        url: With or without scheme; its port is the gateway's, or the one at which `kuadrant run` serves it.
+        method: The method.
+        headers: In their order, names in any case. ``Host`` takes the place of the URL's.
+        port: The gateway's port, whatever the URL says.
+        gateway: The gateway, as ``name`` or ``namespace/name``, where several could be meant.
+        source: The client's address, with the port if that is to be known.
+        claims: Of the client's token, if it is known who he is.
+        time: When the request is made; without it that is not known.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    port: int | None = None
+    gateway: str | None = None
+    source: str | None = None
+    claims: Mapping[str, Any] | None = None
+    time: datetime | None = None
+
+
+class Address(Struct, frozen=True, gc=False):
+    """What a URL says: the scheme, what the header ``host`` is to be, the port, and path with query."""
+
+    scheme: str
+    authority: str
+    port: int
+    target: str
+    credentials: str = ""
+
+
+_URL: Final = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?:(?P<user>[^/?#@]*)@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#:@\[\]]*)(?::(?P<port>[^/?#]*))?(?P<target>[/?][^#]*)?(?:#.*)?",
+    re.DOTALL,
+)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PORTS: Final = {"http": 80, "https": 443}
+_REFERRER: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
+
+
+def address_of(url: str) -> Address:
+    """Read a URL as curl does.
+
+    Raises:
+        RequestError: It is none.
+    """
+    found = _URL.fullmatch(url)
+    if found is None or not found["host"]:
+        raise RequestError(f"{_quoted(url)} is no URL; write http://HOST/PATH")
+    scheme = (found["scheme"] or "http").lower()
+    if scheme not in _PORTS:
+        raise RequestError(f"{_quoted(url)}: the scheme is {scheme}, a gateway takes http and https")
+    port = found["port"]
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise RequestError(f"{_quoted(url)}: {_quoted(port)} is no port, write a number from 1 to 65535")
+    own = _PORTS[scheme]
+    number = int(port) if port else own
+    if re.search(r"[\x00-\x20\x7f]", url):
+        raise RequestError(f"{_quoted(url)} has a space or a control character; write %20 and the like")
+    target = found["target"] or "/"
+    return Address(
+        scheme=scheme,
+        authority=found["host"] if number == own else f"{found['host']}:{number}",
+        port=number,
+        target=target if target.startswith("/") else f"/{target}",
+        credentials=found["user"] or "",
+    )
+
+
+def header_of(text: str) -> tuple[str, str] | None:
+    """Read a header as curl does; None is one that is not to be sent (``name:``).
+
+    Raises:
+        RequestError: It is none.
+    """
+    name, colon, value = text.partition(":")
+    if not colon and text.endswith(";"):
+        name, value, colon = text.removesuffix(";"), "", ";"
+    if not colon or not _TOKEN.fullmatch(name.strip()):
+        raise RequestError(f"{_quoted(name)} is no header; write 'name: value'")
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        raise RequestError(f"header {name.strip()} has a control character, which no gateway takes")
+    value = value.strip(" \t")
+    return None if colon == ":" and not value else (name.strip().lower(), value)
+
+
+def authority_of(asked: ClientRequest, address: Address) -> str:
+    """The host that ``asked`` is for, with the port if it is written there."""
+    hosts = [value for name, value in asked.headers if name.lower() == "host"]
+    return hosts[-1] if hosts else address.authority
+
+
+def seen_by_filters(
+    asked: ClientRequest, address: Address, port: int, claim_keys: Iterable[str] = ("payload",)
+) -> Request:
+    """``asked`` at the port ``port`` of a gateway.
+
+    With what gateways add to it, and without what they take from nobody. Claims are below each of
+    ``claim_keys``.
+
+    Raises:
+        RequestError: No gateway would take it.
+    """
+    if not _TOKEN.fullmatch(asked.method):
+        raise RequestError(f"{_quoted(asked.method)} is no method; write one such as GET")
+    target = plain_target(address.target)
+    if target is None:
+        raise RequestError(
+            f"{address.target}: the gateway redirects a path with %2F or %5C to the one with a slash; "
+            "ask for that"
+        )
+    host, source_port = _source(asked.source)
+    attributes = _attributes(asked, address, host, source_port)
+    if asked.claims is not None:
+        claims = _as_metadata(asked.claims)
+        attributes[CLAIMS[0], CLAIMS[1]] = {CLAIMS[2]: dict.fromkeys(sorted(claim_keys), claims)}
+    return Request(
+        authority=authority_of(asked, address),
+        method=asked.method,
+        target=target,
+        headers=tuple(_headers(asked, address, host)),
+        port=port,
+        scheme=address.scheme,
+        attributes=attributes,
+    )
+
+
+def knowledge_of(asked: ClientRequest, address: Address, *, show_values: bool) -> Knowledge:
+    """What is not known of ``asked``, which :func:`seen_by_filters` has taken."""
+    host, port = _source(asked.source)
+    unknown = dict(_UNKNOWN)
+    if asked.time is not None:
+        del unknown["request", "time"]
+    if host:
+        del unknown["source", "remote_address"], unknown["request", "headers", "x-forwarded-for"]
+    if port:
+        del unknown["source", "address"], unknown["source", "port"]
+    if address.scheme == "https":
+        unknown["connection",] = Fact(name="connection", give="")
+    told = frozenset({CLAIMS}) if asked.claims is not None else frozenset[tuple[str, ...]]()
+    return Knowledge(MappingProxyType(unknown), told, show_values)
+
+
+def _fact(name: str, give: str = "") -> tuple[Path, Fact]:
+    return tuple(name.split(".")), Fact(name=name, give=give)
+
+
+_UNKNOWN: Final[Mapping[Path, Fact]] = dict(
+    (
+        _fact("source.remote_address", "--from ADDRESS"),
+        _fact("source.address", "--from ADDRESS:PORT"),
+        _fact("source.port", "--from ADDRESS:PORT"),
+        _fact("request.headers.x-forwarded-for", "--from ADDRESS"),
+        _fact("request.headers.x-request-id"),
+        _fact("request.id"),
+        _fact("request.time", "--at MOMENT"),
+        _fact("request.total_size"),
+        _fact("destination.address"),
+        _fact("destination.port"),
+        _fact("connection.id"),
+        _fact("metadata", "--jwt CLAIMS"),
+        _fact("filter_state"),
+        _fact("xds"),
+        _fact("plugin_name"),
+    )
+)
+"""What a request in curl's words does not tell, with the word of the command that does."""
+
+
+def _headers(asked: ClientRequest, address: Address, source: str) -> Iterator[tuple[str, str]]:
+    given = [(name.lower(), value) for name, value in asked.headers]
+    if address.credentials and not any(name == "authorization" for name, _ in given):
+        word = base64.b64encode(unquote_to_bytes(address.credentials)).decode()
+        given.append(("authorization", f"Basic {word}"))
+    for name, value in given:
+        if name in ("host", "x-forwarded-proto", "x-request-id"):
+            continue
+        if name == "referer" and not _REFERRER.fullmatch(value):
+            continue
+        yield name, value
+    if source:
+        yield "x-forwarded-for", source
+    yield "x-forwarded-proto", address.scheme
+
+
+def _attributes(
+    asked: ClientRequest, address: Address, source: str, port: int | None
+) -> dict[tuple[str, str], Value]:
+    known: dict[tuple[str, str], Value] = {}
+    if asked.time is not None:
+        known["request", "time"] = asked.time
+    if source:
+        # Without the port nobody looks at it but `source.remote_address`.
+        bracketed = f"[{source}]" if isinstance(ip_address(source), IPv6Address) else source
+        known["source", "address"] = f"{bracketed}:{port or 0}"
+    if port:
+        known["source", "port"] = port
+    if address.scheme == "http":
+        known["connection", "mtls"] = False
+        known["connection", "requested_server_name"] = ""
+    return known
+
+
+def _as_metadata(value: Any) -> Any:
+    """As a gateway has them: every number is a fraction."""
+    if isinstance(value, Mapping):
+        return {str(name): _as_metadata(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_metadata(inner) for inner in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def _source(text: str | None) -> tuple[str, int | None]:
+    """Address and port of a client; empty where they are not told.
+
+    Raises:
+        RequestError: It is no address.
+    """
+    if text is None:
+        return "", None
+    for host, port in _readings(text):
+        try:
+            address = ip_address(host.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            continue
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            break
+        return str(address), int(port) if port else None
+    raise RequestError(f"{_quoted(text)} is no address; write one such as 10.0.0.7 or 10.0.0.7:4711")
+
+
+def _readings(text: str) -> Iterable[tuple[str, str]]:
+    host, colon, port = text.rpartition(":")
+    return ((text, ""), (host, port)) if colon else ((text, ""),)
+
+
+def _quoted(text: str) -> str:
+    shown = text if len(text) <= 80 else f"{text[:80]}..."
+    return '"' + "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown) + '"'

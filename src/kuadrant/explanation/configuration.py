@@ -1,0 +1,164 @@
+"""Gateways, routes and policies as they are at one moment, to be asked what becomes of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, structs
+
+from kuadrant.compiler import Compilation
+from kuadrant.explanation.claims import claim_keys
+from kuadrant.explanation.client_request import (
+    ClientRequest,
+    RequestError,
+    address_of,
+    authority_of,
+    knowledge_of,
+    seen_by_filters,
+)
+from kuadrant.explanation.decision_trace import Explained, Trace
+from kuadrant.explanation.origins import Origins
+from kuadrant.explanation.record import Run
+from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
+from kuadrant.reference_model import Counters, Request, owner_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kuadrant.compiler.program import GatewayProgram, ListenerProgram
+    from kuadrant.explanation.client_request import Address
+    from kuadrant.reference_model import RequestDecision
+
+MOST_TIMES: Final = 10_000
+"""So often a request can be repeated at most."""
+
+
+class Configuration(Struct, frozen=True, gc=False):
+    """What was compiled, where it is written, and how the gateways were told to fail.
+
+    ``served_at`` are ports of this machine by which listeners (gateway and port) can be meant, too.
+    """
+
+    compilation: Compilation
+    origins: Origins
+    failure_mode: FailureMode = DEFAULT_FAILURE_MODE
+    served_at: Mapping[int, tuple[str, int]] = MappingProxyType({})
+
+    def explain(
+        self,
+        request: ClientRequest,
+        *,
+        times: int = 1,
+        after: float = 0.0,
+        counters: Counters | None = None,
+        show_values: bool = False,
+    ) -> Explained:
+        """Return what becomes of ``request``, sent so many ``times``, and why: of the last one.
+
+        All are sent at once, the last one ``after`` so many seconds. ``counters`` are those that the rate
+        limit service has before, by default none. Values of headers are masked unless ``show_values``.
+
+        Raises:
+            RequestError: It is no request that one of the gateways would get.
+        """
+        if not 1 <= times <= MOST_TIMES:
+            raise RequestError(f"times is {times}, it must be from 1 to {MOST_TIMES}")
+        address = address_of(request.url)
+        program, listener, because = self._meant(request, address)
+        seen = seen_by_filters(
+            request, address, listener.port, claim_keys(one.policy for one in self.compilation.policies)
+        )
+        trace = Trace(program, seen, self.origins, knowledge_of(request, address, show_values=show_values))
+        held = counters or Counters(self.compilation.limits)
+        before: list[RequestDecision | None] = []
+        for _ in range(times - 1):
+            before.append(trace.decided(held, 0.0, self.failure_mode))
+            held = before[-1].counters if before[-1] else held
+        explained = trace.explained(held, after, self.failure_mode)
+        record = structs.replace(
+            explained.explanation,
+            before=tuple(_runs(before, unknown=explained.explanation.outcome == "unknown")),
+            listener=structs.replace(explained.explanation.listener, because=because),
+        )
+        return structs.replace(explained, explanation=record)
+
+    def _meant(self, request: ClientRequest, address: Address) -> tuple[GatewayProgram, ListenerProgram, str]:
+        """The listener that ``request`` comes to, and why that one."""
+        port, because = request.port or address.port, ""
+        found = self._listeners(request.gateway, port)
+        if not found and request.port is None and (meant := self.served_at.get(port)) is not None:
+            found = [one for one in self._listeners(request.gateway, meant[1]) if _key(one[0]) == meant[0]]
+            because = f"kuadrant run serves it at port {port}"
+        if not found:
+            raise RequestError(self._no_listener(request, port))
+        if len(found) > 1:
+            found, because = _serving(found, request, address, port)
+        program, listener = found[0]
+        if listener.protocol.lower() != address.scheme:
+            raise RequestError(
+                f"{request.url}: the listener at port {listener.port} of gateway {_key(program)} speaks "
+                f"{listener.protocol}; write {listener.protocol.lower()}://"
+            )
+        return program, listener, because
+
+    def _listeners(self, gateway: str | None, port: int) -> list[tuple[GatewayProgram, ListenerProgram]]:
+        return [
+            (program, listener)
+            for program in self.compilation.programs
+            if gateway in (None, program.name, _key(program))
+            for listener in program.listeners
+            if listener.port == port
+        ]
+
+    def _no_listener(self, request: ClientRequest, port: int) -> str:
+        programs = self.compilation.programs
+        if not programs:
+            return "there is no Gateway; add one, or the folder that it is in"
+        named = [one for one in programs if request.gateway in (None, one.name, _key(one))]
+        if not named:
+            return f"there is no gateway {request.gateway}; there is {_some(map(_key, programs))}"
+        ports = [f"{listener.port} of {_key(one)}" for one in named for listener in one.listeners]
+        there = f"there is {_some(ports)}" if ports else "none has a listener for HTTP"
+        return f"no gateway listens at port {port}; {there}: name it in the URL or with --port"
+
+
+def _serving(
+    found: list[tuple[GatewayProgram, ListenerProgram]], request: ClientRequest, address: Address, port: int
+) -> tuple[list[tuple[GatewayProgram, ListenerProgram]], str]:
+    """Of several gateways with the port, the one that serves the request's host."""
+    host = authority_of(request, address)
+    serving = [one for one in found if owner_of(one[1].hosts, Request(authority=host))]
+    if len(serving) > 1:
+        names = " and ".join(_key(program) for program, _ in serving)
+        raise RequestError(f"{names} serve {host} at port {port}; say which is meant with --gateway")
+    if serving:
+        return serving, f"no other gateway serves {host} at port {port}"
+    return found[:1], f"none of {len(found)} gateways serves {host} at port {port}"
+
+
+_TOLD = 5
+
+
+def _some(names: Iterable[str]) -> str:
+    (*all_names,) = names
+    more = len(all_names) - _TOLD
+    return ", ".join(all_names[:_TOLD]) + (f" and {more} more" if more > 0 else "")
+
+
+def _key(program: GatewayProgram) -> str:
+    return f"{program.namespace}/{program.name}"
+
+
+def _runs(decisions: Iterable[RequestDecision | None], *, unknown: bool) -> Iterator[Run]:
+    """Decisions in a row that are alike, together."""
+    for alike, group in groupby(
+        decisions, key=lambda one: None if one is None else (one.outcome, one.status)
+    ):
+        count = len([*group])
+        if alike is None or unknown:
+            yield Run(count=count, outcome="unknown", status=None)
+        else:
+            yield Run(count=count, outcome=alike[0], status=alike[1])

@@ -1,0 +1,254 @@
+"""A decision with everything that it came from: :func:`explain`.
+
+The decision itself is that of :func:`kuadrant.reference_model.decide`; what is told of the way to it is found
+with the same primitives, and held to it by tests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
+
+from kuadrant.compiler.program import HostProgram, ListenerProgram
+from kuadrant.explanation.client import client
+from kuadrant.explanation.knowledge import MASK, Knowledge
+from kuadrant.explanation.limit_trace import LimitTracer
+from kuadrant.explanation.origins import Origins
+from kuadrant.explanation.policies_on_path import idle, on_path
+from kuadrant.explanation.record import Asked, CounterStanding, Explanation, Listener, Seen
+from kuadrant.explanation.routing_trace import hosts, looked_at
+from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
+from kuadrant.policy.identifiers import descriptor_entry, limit_condition
+from kuadrant.policy.policy_precedence import merge
+from kuadrant.reference_model import Counters, Expressions, Request, RequestDecision, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kuadrant.compiler.program import GatewayProgram, RuleProgram
+    from kuadrant.explanation.record import Fact, Limit, OnPath, Rule
+    from kuadrant.policy.failure_mode import FailureMode
+    from kuadrant.reference_model.counters import Standing
+
+
+class Explained(Struct, frozen=True, gc=False):
+    """A decision, and how it came about.
+
+    Of an unknown outcome the decision is the one that there is if the limits that are not known do not
+    apply; where not even the rule is known, there is none.
+    """
+
+    explanation: Explanation
+    decision: RequestDecision | None
+    counters: Counters
+
+
+def explain(
+    program: GatewayProgram,
+    request: Request,
+    counters: Counters,
+    now: float,
+    *,
+    origins: Origins | None = None,
+    knowledge: Knowledge | None = None,
+    failure_mode: FailureMode = DEFAULT_FAILURE_MODE,
+) -> Explained:
+    """Return what the gateway of ``program`` does with ``request``, and why; else as ``decide``.
+
+    ``origins`` tell where things are written, ``knowledge`` what is not known of the request and what is
+    not to be shown.
+
+    Raises:
+        ValueError: The gateway has no listener at the request's port.
+    """
+    trace = Trace(program, request, origins or Origins(), knowledge or Knowledge())
+    return trace.explained(counters, now, failure_mode)
+
+
+class Trace:
+    """What one request meets on its way, before anybody is asked."""
+
+    def __init__(
+        self, program: GatewayProgram, request: Request, origins: Origins, knowledge: Knowledge
+    ) -> None:
+        self._program, self._request = program, request
+        self._origins, self._knowledge = origins, knowledge
+        self._listener = _listener(program, request.port)
+        self._host, self._hosts = hosts(self._listener, request)
+        self._looked_at: tuple[Rule, ...] = ()
+        self._rule: RuleProgram | None = None
+        self._limits: tuple[Limit, ...] = ()
+        self._policies: tuple[OnPath, ...] = ()
+        self._missing: dict[Fact, None] = {}
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._host is None:
+            return
+        gateway = f"{self._program.namespace}/{self._program.name}"
+        known = self._origins.of_rules(gateway, self._listener.port, self._host.hostname)
+        tried = [*looked_at(self._host, self._request, self._knowledge, known, self._origins)]
+        self._looked_at = tuple(rule for _, rule in tried)
+        if not tried or (failing := tried[-1][1].failing) is not None:
+            if tried and failing is not None and failing.unknown:
+                header = failing.part.removeprefix("header ")
+                self._missing.update(dict.fromkeys(self._knowledge.missing([("request", "headers", header)])))
+            return
+        self._rule = tried[-1][0]
+        origin = known.get(id(self._rule))
+        tracer = LimitTracer(self._request, Expressions(self._request), self._knowledge, self._origins)
+        policies = origin.policies if origin else ()
+        effective = merge(policies)
+        entries = effective.limits if effective else ()
+        self._limits = tuple(tracer.limits(self._rule, entries, policies))
+        self._policies = (
+            *on_path(policies, entries, self._origins),
+            *idle(self._origins, gateway, origin),
+        )
+        self._missing.update(tracer.missing)
+
+    def decided(self, counters: Counters, now: float, failure_mode: FailureMode) -> RequestDecision | None:
+        """What is decided; None if not even the rule is known."""
+        if self._missing and self._rule is None:
+            return None
+        program = self._without_unknown() if self._is_unknown(failure_mode) else self._program
+        return decide(program, self._request, counters, now, failure_mode=failure_mode)
+
+    def explained(self, counters: Counters, now: float, failure_mode: FailureMode) -> Explained:
+        """What is decided, and all that leads to it."""
+        decision = self.decided(counters, now, failure_mode)
+        if decision is None:
+            return Explained(self._record(now), None, counters)
+        unknown = self._is_unknown(failure_mode)
+        explanation = structs.replace(
+            self._record(now),
+            outcome="unknown" if unknown else decision.outcome,
+            otherwise=decision.outcome if unknown else None,
+            limits=tuple(self._with_standings(decision)),
+            limited_by=self._limited_by(decision),
+            questions=tuple(self._asked(decision)),
+            client=client(decision),
+            unknown=tuple(self._missing) if unknown else (),
+        )
+        return Explained(explanation, decision, decision.counters)
+
+    def _is_unknown(self, failure_mode: FailureMode) -> bool:
+        """Whether facts are missing that matter: where a limit fails, the others do not."""
+        fails = failure_mode == "deny" and any(limit.applies == "fails" for limit in self._limits)
+        return bool(self._missing) and not fails
+
+    def _record(self, now: float) -> Explanation:
+        listener = self._listener
+        request = self._request
+        key = f"{self._program.namespace}/{self._program.name}"
+        headers = (
+            (name, MASK if self._knowledge.hides([("request", "headers", name)]) else value)
+            for name, value in request.headers
+        )
+        return Explanation(
+            request=Seen(
+                method=request.method,
+                scheme=request.scheme,
+                authority=request.authority,
+                target=request.target,
+                headers=tuple(headers),
+            ),
+            at=now,
+            outcome="unknown",
+            listener=Listener(
+                gateway=key,
+                port=listener.port,
+                protocol=listener.protocol,
+                names=listener.names,
+                origin=self._origins.of("Gateway", key),
+            ),
+            hosts=self._hosts,
+            host=self._host.hostname if self._host else None,
+            looked_at=self._looked_at,
+            rule=self._looked_at[-1] if self._rule else None,
+            policies=self._policies,
+            limits=self._limits,
+            unknown=tuple(self._missing),
+        )
+
+    def _without_unknown(self) -> GatewayProgram:
+        """The program with the rule of the request alone, without limits that are not known to apply."""
+        assert self._rule is not None
+        assert self._host is not None
+        left_out = {limit.key for limit in self._limits if limit.applies == "unknown"}
+        actions = tuple(
+            structs.replace(
+                action, limits=tuple(limit for limit in action.limits if limit.key not in left_out)
+            )
+            for action in self._rule.actions
+        )
+        host = HostProgram(self._host.hostname, (structs.replace(self._rule, actions=actions),))
+        listener = structs.replace(self._listener, hosts=(host,))
+        return structs.replace(self._program, listeners=(listener,))
+
+    def _with_standings(self, decision: RequestDecision) -> Iterable[Limit]:
+        by_condition: dict[str, list[tuple[Standing, bool]]] = {}
+        for question in decision.questions:
+            for standing in question.standings:
+                for condition in standing.limit.conditions:
+                    by_condition.setdefault(condition, []).append((standing, question.limited))
+        for limit in self._limits:
+            stands = by_condition.get(limit_condition(limit.key), ()) if limit.applies == "yes" else ()
+            yield structs.replace(
+                limit,
+                standings=tuple(
+                    _standing(standing, limit, limited=limited)
+                    for standing, limited in stands
+                    if standing.limit.namespace == limit.scope
+                ),
+            )
+
+    def _limited_by(self, decision: RequestDecision) -> tuple[str, ...]:
+        if decision.outcome != "limited":
+            return ()
+        full = {
+            condition
+            for standing in decision.questions[-1].standings
+            if standing.remaining < 1
+            for condition in standing.limit.conditions
+        }
+        return tuple(limit.name for limit in self._limits if limit_condition(limit.key) in full)
+
+    def _asked(self, decision: RequestDecision) -> Iterable[Asked]:
+        shown = _shown_values(self._limits)
+        for question in decision.questions:
+            entries = tuple((key, shown.get(key, value)) for key, value in question.entries)
+            yield Asked(scope=question.scope, entries=entries, limited=question.limited)
+
+
+def _listener(program: GatewayProgram, port: int) -> ListenerProgram:
+    listener = next((listener for listener in program.listeners if listener.port == port), None)
+    if listener is None:
+        raise ValueError(f"gateway {program.namespace}/{program.name} has no listener at port {port}")
+    return listener
+
+
+def _shown_values(limits: Sequence[Limit]) -> dict[str, str]:
+    """The values of counters, by their texts, as they may be shown."""
+    return {
+        counter.text: counter.value
+        for limit in limits
+        for counter in limit.counters
+        if counter.value is not None
+    }
+
+
+def _standing(standing: Standing, limit: Limit, *, limited: bool) -> CounterStanding:
+    texts = {descriptor_entry(counter.text): counter for counter in limit.counters}
+    return CounterStanding(
+        limit=standing.limit.max_value,
+        seconds=standing.limit.seconds,
+        key=tuple(
+            (texts[entry].text, texts[entry].value or "") if entry in texts else (entry, MASK)
+            for entry, _ in standing.counter[1]
+        ),
+        remaining=standing.remaining,
+        resets_in=round(standing.reset, 3),
+        denies=limited and standing.remaining < 1,
+    )

@@ -1,0 +1,271 @@
+"""What each part of an expression is for a request."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from kuadrant.explanation.knowledge import MASK, attribute, children, read_by
+from kuadrant.explanation.record import Fact, Part
+from kuadrant.explanation.source_text import SourceText
+from kuadrant.policy.checked_expression import TooDeepError, kind
+from kuadrant.reference_model.expressions import EvaluationError, tree
+from kuadrant.reference_model.header_names import is_lowering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kuadrant.explanation.knowledge import Knowledge
+    from kuadrant.reference_model.expressions import Expressions
+
+_MOST_PARTS: Final = 64
+"""So many parts of an expression are told; who reads more reads the expression."""
+_LONGEST_VALUE: Final = 200
+
+
+class Unknown(Exception):  # noqa: N818 - nothing is wrong, it is only not known
+    """What an expression is depends on facts that are not known."""
+
+    def __init__(self, facts: tuple[Fact, ...]) -> None:
+        super().__init__(", ".join(fact.name for fact in facts))
+        self.facts = facts
+
+
+class Traced(Struct, frozen=True, gc=False):
+    """The value of an expression for a request, or why there is none, and what its parts are.
+
+    ``missing`` are facts that are not known and would be needed. ``error`` and ``shown`` tell nothing that is
+    masked.
+    """
+
+    value: object = None
+    shown: str | None = None
+    error: str | None = None
+    missing: tuple[Fact, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+
+def traced_predicate(expression: str, expressions: Expressions, knowledge: Knowledge) -> Traced:
+    """Evaluate a predicate and its parts."""
+    return _traced(expression, expressions, knowledge, lambda: expressions.holds(expression))
+
+
+def traced_counter(expression: str, expressions: Expressions, knowledge: Knowledge) -> Traced:
+    """Evaluate what a limit counts by, as a text, and its parts."""
+    return _traced(expression, expressions, knowledge, lambda: expressions.text(expression))
+
+
+def _traced(expression: str, expressions: Expressions, knowledge: Knowledge, whole: Any) -> Traced:
+    try:
+        checked = tree(expression)
+    except (EvaluationError, TooDeepError):
+        # Its parts cannot be looked at; what it is as a whole is known all the same.
+        return _outcome(whole, (), shown_errors={}, hidden=not knowledge.show_values)
+    tracer = _Tracer(expression, checked, expressions, knowledge)
+    parts = tuple(tracer.parts())
+    missing = knowledge.missing(read_by(checked.expression))
+    if missing:
+        try:
+            known = tracer.value(checked.expression)
+        except Unknown as unknown:
+            return Traced(missing=unknown.facts, parts=parts)
+        except EvaluationError:
+            return Traced(missing=missing, parts=parts)
+        if not isinstance(known, bool):
+            return Traced(missing=missing, parts=parts)
+        # Decided by what is known.
+        return Traced(known, _shown(known), parts=parts)
+    hidden = knowledge.hides(read_by(checked.expression))
+    return _outcome(whole, parts, shown_errors=tracer.errors, hidden=hidden)
+
+
+def _outcome(whole: Any, parts: tuple[Part, ...], *, shown_errors: dict[str, str], hidden: bool) -> Traced:
+    try:
+        value = whole()
+    except EvaluationError as error:
+        text = str(error)
+        return Traced(error=shown_errors.get(text, MASK) if hidden else _words(text), parts=parts)
+    shown = MASK if hidden and not isinstance(value, bool) else _cut(str(value))
+    return Traced(value, shown, parts=parts)
+
+
+class _Tracer:
+    """The parts of one expression, each evaluated once.
+
+    ``errors`` are those that tell no value of a header, with the words for them.
+    """
+
+    def __init__(self, text: str, checked: Any, expressions: Expressions, knowledge: Knowledge) -> None:
+        self._checked = checked
+        self._expressions = expressions
+        self._knowledge = knowledge
+        self._source = SourceText(text, checked)
+        self._found: dict[int, object] = {}
+        self._missing: dict[int, tuple[Fact, ...]] = {}
+        self.errors: dict[str, str] = {}
+
+    def parts(self) -> Iterator[Part]:
+        """What is told of the parts, the outermost first, each text once."""
+        told: set[tuple[int, str]] = set()
+        collected: list[Part] = []
+        for part, needed in self._worth_telling(self._checked.expression, needed=True):
+            offset, text = self._source.of(part)
+            if text and (offset, text) not in told:
+                told.add((offset, text))
+                one = self._told(part, offset, text, needed=needed)
+                if one is not None:
+                    collected.append(one)
+            if len(collected) == _MOST_PARTS:
+                break
+        yield from collected
+
+    def value(self, part: Any) -> Any:
+        """What a part is, also if some of what it reads is not known, where the rest decides.
+
+        Raises:
+            Unknown: The rest does not.
+            EvaluationError: It fails.
+        """
+        missing = self._missing_for(part)
+        if not missing:
+            return self._evaluated(part)
+        operands = [*part.call.arguments]
+        match part.call.function:
+            case "_&&_":
+                return self._decided_by(operands, missing, decisive=False)
+            case "_||_":
+                return self._decided_by(operands, missing, decisive=True)
+            case "!_":
+                return self._negated(operands[0], missing)
+            case "_?_:_":
+                return self.value(operands[1] if self.value(operands[0]) is True else operands[2])
+            case _:
+                raise Unknown(missing)
+
+    def _decided_by(self, operands: list[Any], missing: tuple[Fact, ...], *, decisive: bool) -> bool:
+        for operand in operands:
+            try:
+                value: object = self.value(operand)
+            except (Unknown, EvaluationError):
+                continue
+            if value is decisive:
+                return decisive
+        raise Unknown(missing)
+
+    def _negated(self, operand: Any, missing: tuple[Fact, ...]) -> bool:
+        value: object = self.value(operand)
+        if isinstance(value, bool):
+            return not value
+        raise Unknown(missing)
+
+    def _missing_for(self, part: Any) -> tuple[Fact, ...]:
+        if part.id not in self._missing:
+            self._missing[part.id] = self._knowledge.missing(read_by(part)) if self._knowledge.unknown else ()
+        return self._missing[part.id]
+
+    def _evaluated(self, part: Any) -> object:
+        if part.id not in self._found:
+            try:
+                self._found[part.id] = self._expressions.value(self._checked, part)
+            except EvaluationError as error:
+                self._found[part.id] = error
+        found = self._found[part.id]
+        if isinstance(found, EvaluationError):
+            raise found
+        return found
+
+    def _worth_telling(self, part: Any, *, needed: bool) -> Iterator[tuple[Any, bool]]:
+        """Yield parts that have a value by themselves, with whether it had a say."""
+        if is_lowering(part):
+            part = part.call.arguments[0]
+        path = attribute(part)
+        if path is not None:
+            yield part, needed
+            return
+        below = children(part)
+        if kind(part) in ("select", "call", "comprehension"):
+            yield part, needed
+        if kind(part) == "comprehension":
+            # What is in the loop has another value each time. With `cel.bind` there is none to go over.
+            loop = part.comprehension
+            below = [
+                loop.start if kind(loop.range) == "list" and not loop.range.list.elements else loop.range
+            ]
+        decisive = {"_&&_": False, "_||_": True}.get(part.call.function)
+        settled = decisive is not None and any(self._known(one) is decisive for one in below)
+        for number, one in enumerate(below):
+            had_a_say = needed
+            if settled:
+                had_a_say = needed and self._known(one) is decisive
+            elif part.call.function == "_?_:_" and number:
+                had_a_say = needed and self._known(below[0]) is (number == 1)
+            yield from self._worth_telling(one, needed=had_a_say)
+
+    def _known(self, part: Any) -> object:
+        try:
+            return self.value(part)
+        except (Unknown, EvaluationError):
+            return None
+
+    def _told(self, part: Any, offset: int, text: str, *, needed: bool) -> Part | None:
+        paths = read_by(part)
+        reads = attribute(part) is not None
+        hidden = self._knowledge.hides(paths)
+        try:
+            value = self.value(part)
+        except Unknown as unknown:
+            why = str(unknown)
+            return Part(text=text, offset=offset, unknown=why, needed=needed, reads=reads)
+        except EvaluationError as error:
+            words = self._error(part, str(error), hidden=hidden)
+            return Part(text=text, offset=offset, error=words, needed=needed, reads=reads)
+        if reads and isinstance(value, dict):
+            return None
+        shown = MASK if hidden and not isinstance(value, bool) else _shown(value)
+        return Part(text=text, offset=offset, value=shown, needed=needed, reads=reads)
+
+    def _error(self, part: Any, text: str, *, hidden: bool) -> str:
+        """The words for a failure.
+
+        They tell what is masked only if it is in them: an attribute that is not there is named as it is
+        written.
+        """
+        if hidden and attribute(part) is None:
+            # Where a part of it fails in this way, these words are its, too.
+            for below in children(part):
+                if text in self.errors:
+                    break
+                self._note(below)
+            return self.errors.get(text, MASK)
+        words = _words(text)
+        self.errors[text] = words
+        return words
+
+    def _note(self, part: Any) -> None:
+        try:
+            self.value(part)
+        except EvaluationError as error:
+            self._error(part, str(error), hidden=self._knowledge.hides(read_by(part)))
+        except Unknown:
+            return
+
+
+def _words(text: str) -> str:
+    """The engine's complaint without its code and its notes."""
+    return _cut(text.removeprefix("INVALID_ARGUMENT: ").removeprefix("NOT_FOUND: ").partition(" [")[0])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return _cut(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    return _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

@@ -1,0 +1,126 @@
+"""What is known of a request here, and what of it may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec import Struct
+
+from kuadrant.explanation.record import Fact
+from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, TABLE, selector_path
+from kuadrant.policy.checked_expression import kind
+
+Path = tuple[str, ...]
+
+MASK: Final = "(masked)"
+
+_FROM_HEADERS: Final = frozenset(one.path for one in TABLE if one.header) | {("request", "headers")}
+_OF_THE_ADDRESS: Final = frozenset({":authority", ":path", ":method", ":scheme", "host", "x-forwarded-proto"})
+"""What is asked for is no secret, by whichever name it is read."""
+
+
+class Knowledge(Struct, frozen=True, gc=False):
+    """Which attributes are not known, and whether values of headers are shown.
+
+    ``unknown`` has them by their paths, and all below these but what is below one of ``told``.
+    """
+
+    unknown: Mapping[Path, Fact] = MappingProxyType({})
+    told: frozenset[Path] = frozenset()
+    show_values: bool = False
+
+    def missing(self, paths: Iterable[Path]) -> tuple[Fact, ...]:
+        """The facts that would be needed to know what is at ``paths``."""
+        found: dict[Fact, None] = {}
+        for path in paths:
+            if any(path[: len(told)] == told for told in self.told):
+                continue
+            for place, fact in self.unknown.items():
+                common = min(len(place), len(path))
+                if place[:common] == path[:common]:
+                    found[fact] = None
+        return tuple(found)
+
+    def hides(self, paths: Iterable[Path]) -> bool:
+        """Whether what is made of the attributes at ``paths`` may tell the value of a header."""
+        return not self.show_values and any(map(_is_of_headers, paths))
+
+
+def _is_of_headers(path: Path) -> bool:
+    if len(path) < 2:  # the whole of a root
+        return path == ("request",)
+    if path[:2] not in _FROM_HEADERS:
+        return False
+    return len(path) < 3 or path[2] not in _OF_THE_ADDRESS
+
+
+def selected(selector: str) -> Path:
+    """The path of what a selector of v1beta2 reads; empty if it is none."""
+    path = selector_path(selector) or ()
+    if path[:2] == ("request", "headers"):
+        path = (*path[:2], *(name.lower() for name in path[2:]))
+    return path
+
+
+def read_by(part: Any) -> frozenset[Path]:
+    """The paths of all attributes that a part of an expression reads, as far as they are written there."""
+    found: set[Path] = set()
+    _collect(part, found)
+    return frozenset(found)
+
+
+def attribute(part: Any) -> Path | None:
+    """The path of the attribute that a part of an expression is; None if it is something else."""
+    match kind(part):
+        case "name":
+            name = part.name.name
+            return (name,) if name in ATTRIBUTES or name in OPEN_ROOTS else None
+        case "select":
+            above = attribute(part.select.operand)
+            return None if above is None else (*above, part.select.field)
+        case "call" if part.call.function in ("_[_]", "_[?_]", "_?._"):
+            container, key = part.call.arguments
+            above = attribute(container)
+            return (*above, key.constant.text) if above is not None and _is_text(key) else None
+        case _:
+            return None
+
+
+def _collect(part: Any, found: set[Path]) -> None:
+    path = attribute(part)
+    if path is not None:
+        found.add(path)
+        return
+    if part.call.function == "@in":
+        key, container = part.call.arguments
+        above = attribute(container)
+        if above is not None and _is_text(key):
+            found.add((*above, key.constant.text))
+            return
+    for below in children(part):
+        _collect(below, found)
+
+
+def _is_text(part: Any) -> bool:
+    return bool(part.constant.HasField("text"))
+
+
+def children(part: Any) -> list[Any]:
+    """The expressions that a part consists of."""
+    match kind(part):
+        case "select":
+            return [part.select.operand]
+        case "call":
+            target = [part.call.target] if part.call.HasField("target") else []
+            return [*target, *part.call.arguments]
+        case "list":
+            return [*part.list.elements]
+        case "struct":
+            return [one for entry in part.struct.entries for one in (entry.key, entry.value) if kind(one)]
+        case "comprehension":
+            loop = part.comprehension
+            return [loop.range, loop.start, loop.condition, loop.step, loop.result]
+        case _:
+            return []

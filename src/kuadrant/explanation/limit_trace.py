@@ -1,0 +1,243 @@
+"""What each limit of a rule did with a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from kuadrant.explanation.expression_trace import traced_counter, traced_predicate
+from kuadrant.explanation.knowledge import MASK, selected
+from kuadrant.explanation.origins import section_of
+from kuadrant.explanation.record import Condition, CounterValue, Limit, Part, Replaced
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
+from kuadrant.policy.identifiers import limit_identifier
+from kuadrant.reference_model.conditions import holds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kuadrant.api.problem import Path
+    from kuadrant.compiler.program import Action, LimitAction, RuleProgram
+    from kuadrant.explanation.knowledge import Knowledge
+    from kuadrant.explanation.origins import Origins
+    from kuadrant.explanation.record import Fact, Origin
+    from kuadrant.policy.condition import Counter, PolicyCondition, SelectorCondition
+    from kuadrant.policy.model import Policy, PolicyLimit
+    from kuadrant.policy.policy_precedence import EffectiveLimit
+    from kuadrant.reference_model.expressions import Expressions
+    from kuadrant.reference_model.request import Request
+
+Applies = Literal["yes", "no", "fails", "unknown", "unselected", "unlimited"]
+
+
+class _Traced(Struct, frozen=True, gc=False):
+    """What a limit did: whether it applies, why not, and all that was looked at."""
+
+    applies: Applies
+    because: str = ""
+    when: tuple[Condition, ...] = ()
+    counters: tuple[CounterValue, ...] = ()
+
+
+class LimitTracer:
+    """Traces the limits of one rule for one request."""
+
+    def __init__(
+        self, request: Request, expressions: Expressions, knowledge: Knowledge, origins: Origins
+    ) -> None:
+        self._request = request
+        self._expressions = expressions
+        self._knowledge = knowledge
+        self._origins = origins
+        self._needed: dict[Fact, None] = {}
+        self.missing: dict[Fact, None] = {}
+
+    def limits(
+        self, rule: RuleProgram, effective: Sequence[EffectiveLimit], on_path: Sequence[Policy]
+    ) -> Iterator[Limit]:
+        """Yield the limits of the rule's effective policy by name, then those that no policy is known of."""
+        actions = {limit.key: (action, limit) for action in rule.actions for limit in action.limits}
+        for entry in effective:
+            key = limit_identifier(entry.identity, entry.limit.name)
+            yield self._effective(entry, key, actions.pop(key, None), on_path)
+        for action, limit in actions.values():
+            yield self._of_unknown_policy(action, limit)
+
+    def _effective(
+        self,
+        entry: EffectiveLimit,
+        key: str,
+        action: tuple[Action, LimitAction] | None,
+        on_path: Sequence[Policy],
+    ) -> Limit:
+        policy, limit = entry.source, entry.limit
+        place = (*policy.field, "limits", limit.name)
+        traced = self._traced(action[1], policy, place, limit) if action else None
+        if traced is None:
+            traced = _Traced(
+                *(
+                    ("unselected", "its routeSelectors do not select this rule")
+                    if limit.rates
+                    else ("unlimited", "it has no rates")
+                )
+            )
+        return Limit(
+            name=limit.name,
+            key=key,
+            policy=policy.key,
+            section=section_of(policy),
+            strategy=policy.strategy,
+            origin=self._of_limit(policy, limit.name),
+            replaced=tuple(self._replaced(limit.name, policy, on_path)),
+            rates=tuple((rate.max_value, max(rate.seconds, 1)) for rate in limit.rates),
+            scope=action[0].scope if action else "",
+            applies=traced.applies,
+            because=traced.because,
+            when=traced.when,
+            counters=traced.counters,
+        )
+
+    def _of_unknown_policy(self, action: Action, limit: LimitAction) -> Limit:
+        policy = limit.sources[0] if limit.sources else ""
+        origin = self._origins.of("RateLimitPolicy", policy)
+        traced = self._verdict(
+            tuple(self._condition(condition, origin) for condition in limit.when),
+            tuple(self._counter(counter, origin) for counter in limit.counters),
+        )
+        return Limit(
+            name=limit.key,
+            key=limit.key,
+            policy=policy,
+            section="limits",
+            strategy="atomic",
+            origin=origin,
+            scope=action.scope,
+            applies=traced.applies,
+            because=traced.because,
+            when=traced.when,
+            counters=traced.counters,
+        )
+
+    def _traced(self, action: LimitAction, policy: Policy, place: Path, limit: PolicyLimit) -> _Traced:
+        own = len(policy.when)
+        when = []
+        for number, condition in enumerate(action.when):
+            path: Path = (*policy.field, "when", number) if number < own else (*place, "when", number - own)
+            what = "predicate" if isinstance(condition, ExpressionCondition) else "selector"
+            when.append(self._condition(condition, self._place(policy, (*path, what))))
+        counters = []
+        for counter in action.counters:
+            path = (*place, "counters", limit.counters.index(counter))
+            if isinstance(counter, ExpressionCounter):
+                path = (*path, "expression")
+            counters.append(self._counter(counter, self._place(policy, path)))
+        return self._verdict(tuple(when), tuple(counters))
+
+    def _verdict(self, when: tuple[Condition, ...], counters: tuple[CounterValue, ...]) -> _Traced:
+        applies, because = _applies(when, counters)
+        if applies == "unknown":
+            self.missing.update(self._needed)
+        self._needed.clear()
+        return _Traced(applies, because, when, counters)
+
+    def _place(self, policy: Policy, path: Path) -> Origin:
+        return self._origins.of("RateLimitPolicy", policy.key, path)
+
+    def _of_limit(self, policy: Policy, name: str) -> Origin:
+        path = (*policy.field, "limits", name)
+        return self._origins.of("RateLimitPolicy", policy.key, path, by_name=True)
+
+    def _replaced(self, name: str, winner: Policy, on_path: Iterable[Policy]) -> Iterator[Replaced]:
+        for policy in on_path:
+            if policy.key != winner.key and any(limit.name == name for limit in policy.limits):
+                yield Replaced(policy=policy.key, limit=name, origin=self._of_limit(policy, name))
+
+    def _condition(self, condition: PolicyCondition, origin: Origin) -> Condition:
+        if isinstance(condition, ExpressionCondition):
+            traced = traced_predicate(condition.expression, self._expressions, self._knowledge)
+            self._needed.update(dict.fromkeys(traced.missing))
+            result: Literal["true", "false", "fails", "unknown"]
+            if traced.missing:
+                result = "unknown"
+            elif traced.error is not None:
+                result = "fails"
+            else:
+                result = "true" if traced.value is True else "false"
+            return Condition(
+                text=condition.expression,
+                origin=origin,
+                result=result,
+                error=traced.error,
+                parts=traced.parts,
+            )
+        return self._comparison(condition, origin)
+
+    def _comparison(self, condition: SelectorCondition, origin: Origin) -> Condition:
+        text = f"{condition.selector} {condition.operator} {condition.value}"
+        path = selected(condition.selector)
+        missing = self._knowledge.missing([path])
+        self._needed.update(dict.fromkeys(missing))
+        if missing:
+            part = Part(
+                text=condition.selector, offset=0, unknown=", ".join(one.name for one in missing), reads=True
+            )
+            return Condition(text=text, origin=origin, result="unknown", parts=(part,))
+        value = self._request.text(condition.selector)
+        part = Part(
+            text=condition.selector,
+            offset=0,
+            value=None if value is None else self._shown(path, value),
+            error="it is not there, and compared as if it were empty" if value is None else None,
+            reads=True,
+        )
+        held = holds(condition, self._request, self._expressions)
+        return Condition(text=text, origin=origin, result="true" if held else "false", parts=(part,))
+
+    def _counter(self, counter: Counter, origin: Origin) -> CounterValue:
+        if isinstance(counter, SelectorCounter):
+            path = selected(counter.selector)
+            missing = self._knowledge.missing([path])
+            self._needed.update(dict.fromkeys(missing))
+            value = None if missing else self._request.text(counter.selector)
+            return CounterValue(
+                text=counter.selector,
+                origin=origin,
+                value=None if value is None else self._shown(path, value),
+                unknown=", ".join(one.name for one in missing) or None,
+            )
+        traced = traced_counter(counter.expression, self._expressions, self._knowledge)
+        self._needed.update(dict.fromkeys(traced.missing))
+        return CounterValue(
+            text=counter.expression,
+            origin=origin,
+            value=traced.shown,
+            error=traced.error,
+            unknown=", ".join(one.name for one in traced.missing) or None,
+            parts=traced.parts,
+        )
+
+    def _shown(self, path: tuple[str, ...], value: str) -> str:
+        return MASK if self._knowledge.hides([path]) else value
+
+
+def _applies(when: Sequence[Condition], counters: Sequence[CounterValue]) -> tuple[Applies, str]:
+    """Whether a limit applies: one condition that is false wins, then what is not known, then what fails."""
+    by_result = {condition.result: condition for condition in reversed(when)}
+    if found := by_result.get("false"):
+        return "no", f"{found.text} is false"
+    if found := by_result.get("unknown"):
+        return "unknown", f"{found.text} is not known"
+    if found := by_result.get("fails"):
+        return "fails", f"{found.text} fails: {found.error}"
+    # Counters are looked at one after the other.
+    settled = next((one for one in counters if one.value is None), None)
+    return ("yes", "") if settled is None else _applies_without(settled)
+
+
+def _applies_without(counter: CounterValue) -> tuple[Applies, str]:
+    if counter.unknown is not None:
+        return "unknown", f"{counter.text} is not known"
+    if counter.error is not None:
+        return "fails", f"{counter.text} fails: {counter.error}"
+    return "no", f"the request has no {counter.text} to count by"

@@ -1,0 +1,66 @@
+"""Where rules, policies and limits are written, and which policies a rule is under."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from kuadrant.api.documents import Identity, Source
+from kuadrant.api.problem import Path, spelled
+from kuadrant.compiler import PolicyFacts
+from kuadrant.explanation.record import Origin
+
+if TYPE_CHECKING:
+    from kuadrant.compiler import RuleOrigin
+    from kuadrant.compiler.program import RuleProgram
+    from kuadrant.policy.model import Policy
+
+RulesOf = Callable[[str, int, str], "tuple[tuple[RuleProgram, RuleOrigin], ...]"]
+"""``Compiler.origins``."""
+
+
+def _nowhere(_gateway: str, _port: int, _hostname: str) -> tuple[tuple[RuleProgram, RuleOrigin], ...]:
+    return ()
+
+
+class Origins(Struct, frozen=True, gc=False):
+    """What a program does not tell.
+
+    ``rules`` gives where the rules of a host name come from, ``facts`` are those of all policies, ``sources``
+    has the files; what came from none is named by its object.
+    """
+
+    rules: RulesOf = _nowhere
+    facts: tuple[PolicyFacts, ...] = ()
+    sources: Mapping[Identity, Source] = MappingProxyType({})
+
+    def of(self, kind: str, key: str, path: Path = (), *, by_name: bool = False) -> Origin:
+        """Where the field at ``path`` of an object (``namespace/name``) is written, or its name is."""
+        namespace, _, name = key.partition("/")
+        field = spelled(path)
+        source = self.sources.get((kind, namespace, name))
+        if source is None:
+            return Origin(object=f"{kind} {key}", field=field)
+        line, column = source.place_of_key(field) if by_name else source.place(field)
+        return Origin(object=f"{kind} {key}", field=field, file=source.file, line=line, column=column)
+
+    def of_rules(self, gateway: str, port: int, hostname: str) -> dict[int, RuleOrigin]:
+        """Where the rules of a host name come from, by the identity of their programs."""
+        found: dict[int, RuleOrigin] = {}
+        for program, origin in self.rules(gateway, port, hostname):
+            found.setdefault(id(program), origin)
+        return found
+
+
+def section_of(policy: Policy) -> Literal["limits", "defaults", "overrides"]:
+    """The block that a policy's limits are in."""
+    match policy.field:
+        case (_, "defaults"):
+            return "defaults"
+        case (_, "overrides"):
+            return "overrides"
+        case _:
+            return "limits"

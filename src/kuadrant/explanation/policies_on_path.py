@@ -1,0 +1,66 @@
+"""What became of each policy on the path to a rule, and of those that would be there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.explanation.origins import section_of
+from kuadrant.explanation.record import OnPath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kuadrant.compiler import RuleOrigin
+    from kuadrant.explanation.origins import Origins
+    from kuadrant.policy.model import Policy
+    from kuadrant.policy.policy_precedence import EffectiveLimit
+
+
+def on_path(
+    policies: Sequence[Policy], effective: Sequence[EffectiveLimit], origins: Origins
+) -> Iterator[OnPath]:
+    """Yield the policies of a path with the names of their limits that are in effect, and of the others."""
+    winners = sorted({entry.source.key for entry in effective})
+    for policy in policies:
+        kept = {entry.limit.name for entry in effective if entry.source.key == policy.key}
+        gone = tuple(limit.name for limit in policy.limits if limit.name not in kept)
+        others = [winner for winner in winners if winner != policy.key]
+        because = "it has no limits" if not policy.limits else ""
+        if gone and others:
+            because = f"{' and '.join(others)} took {'their' if len(gone) > 1 else 'its'} place"
+        yield _on_path(policy, origins, because=because, kept=tuple(sorted(kept)), gone=gone)
+
+
+def idle(origins: Origins, gateway: str, origin: RuleOrigin | None) -> Iterator[OnPath]:
+    """Yield the policies for a rule's gateway or route that are not accepted, with why."""
+    targets = {("Gateway", gateway)}
+    if origin is not None:
+        targets.add((origin.kind, origin.route))
+    for facts in origins.facts:
+        policy, acceptance = facts.policy, facts.acceptance
+        if acceptance.reason != "Accepted" and (policy.target.kind, policy.target.key) in targets:
+            gone = tuple(limit.name for limit in policy.limits)
+            yield _on_path(policy, origins, accepted=False, because=acceptance.message, gone=gone)
+
+
+def _on_path(
+    policy: Policy,
+    origins: Origins,
+    *,
+    because: str,
+    accepted: bool = True,
+    kept: tuple[str, ...] = (),
+    gone: tuple[str, ...] = (),
+) -> OnPath:
+    section = f", section {policy.target.section}" if policy.target.section else ""
+    return OnPath(
+        policy=policy.key,
+        target=f"{policy.target.kind} {policy.target.key}{section}",
+        section=section_of(policy),
+        strategy=policy.strategy,
+        origin=origins.of("RateLimitPolicy", policy.key, policy.field),
+        accepted=accepted,
+        because=because,
+        kept=kept,
+        gone=gone,
+    )

@@ -1,0 +1,279 @@
+"""One decision, written down: what was looked at, what it was, and what came of it.
+
+The text, the JSON and whoever else shows a decision show this record. ``None`` is what there is not; what is
+not known is named as that.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Truth = Literal["true", "false", "fails", "unknown"]
+"""Of a condition. One that fails has no value for the request."""
+
+
+class Origin(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Where something is written: the object and the field, and the place if it came from a file.
+
+    ``object`` is as ``RateLimitPolicy default/toystore``; ``line`` and ``column`` count from 1.
+    """
+
+    object: str
+    field: str = ""
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        """Return the place for a person: the file's, else the object's."""
+        return f"{self.file}:{self.line}:{self.column}" if self.file else self.object
+
+
+class Fact(Struct, frozen=True, kw_only=True, gc=False):
+    """What is not known here: its name, and how it can be told."""
+
+    name: str
+    give: str
+
+
+class Part(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A part of an expression, as it is written there, and what it was.
+
+    It has a ``value``, or an ``error``, or is ``unknown`` with why. ``offset`` is its place in the
+    expression. One that is not ``needed`` had no say in what the whole is. ``reads`` tells that it is an
+    attribute of the request.
+    """
+
+    text: str
+    offset: int
+    value: str | None = None
+    error: str | None = None
+    unknown: str | None = None
+    needed: bool = True
+    reads: bool = False
+
+
+class Condition(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A predicate, or a condition of v1beta2, and what it was; ``error`` says why it fails."""
+
+    text: str
+    origin: Origin
+    result: Truth
+    error: str | None = None
+    parts: tuple[Part, ...] = ()
+
+
+class CounterValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What a limit's counters are qualified by, and its value; without one the limit does not apply."""
+
+    text: str
+    origin: Origin
+    value: str | None = None
+    error: str | None = None
+    unknown: str | None = None
+    parts: tuple[Part, ...] = ()
+
+
+class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
+    """Where a counter stands after the request: what is left of ``limit`` in ``seconds``.
+
+    ``key`` has each text that it is counted by and the value. ``resets_in`` are the seconds until it is whole
+    again. ``denies`` tells that it had no room for the request.
+    """
+
+    limit: int
+    seconds: int
+    key: tuple[tuple[str, str], ...]
+    remaining: int
+    resets_in: float
+    denies: bool
+
+
+class Replaced(Struct, frozen=True, kw_only=True, gc=False):
+    """A limit of a policy on the path that another took the place of."""
+
+    policy: str
+    limit: str
+    origin: Origin
+
+
+class Limit(Struct, frozen=True, kw_only=True, gc=False):
+    """A limit of the rule's effective policy, where it comes from, and what it did.
+
+    Attributes:
+        name: As the policy has it.
+        key: By which the gateway and the rate limit service know it.
+        policy: The policy that it comes from, as ``namespace/name``.
+        section: The block of the policy that it is in.
+        strategy: How that block meets other policies.
+        origin: Where it is written.
+        replaced: Limits of the same name, of other policies on the path, that it took the place of.
+        rates: How many requests in how many seconds.
+        scope: The domain under which it is asked for.
+        applies: Whether the request counts; ``unselected`` is a limit that is for other rules,
+            ``unlimited`` one without rates.
+        because: Why it does not, in words.
+        when: Its conditions, those of the policy first; all that are there, also after one that is false.
+        counters: What its counters are qualified by.
+        standings: Where its counters stand, one for each rate; none if nobody was asked.
+    """
+
+    name: str
+    key: str
+    policy: str
+    section: Literal["limits", "defaults", "overrides"]
+    strategy: Literal["atomic", "merge"]
+    origin: Origin
+    replaced: tuple[Replaced, ...] = ()
+    rates: tuple[tuple[int, int], ...] = ()
+    scope: str = ""
+    applies: Literal["yes", "no", "fails", "unknown", "unselected", "unlimited"]
+    because: str = ""
+    when: tuple[Condition, ...] = ()
+    counters: tuple[CounterValue, ...] = ()
+    standings: tuple[CounterStanding, ...] = ()
+
+
+class OnPath(Struct, frozen=True, kw_only=True, gc=False):
+    """A policy on the path to the rule, or one that would be if it were accepted, and what became of it.
+
+    ``kept`` are the names of its limits that are in effect, ``gone`` of those that others took the place of.
+    """
+
+    policy: str
+    target: str
+    section: Literal["limits", "defaults", "overrides"]
+    strategy: Literal["atomic", "merge"]
+    origin: Origin
+    accepted: bool = True
+    because: str = ""
+    kept: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+class Host(Struct, frozen=True, kw_only=True, gc=False):
+    """A host name that the port serves, whether it is the request's, and why not."""
+
+    hostname: str
+    chosen: bool
+    because: str = ""
+
+
+class Failing(Struct, frozen=True, kw_only=True, gc=False):
+    """The part of a match that a request does not have: what it must be and what it is."""
+
+    part: str
+    wanted: str
+    found: str
+    unknown: bool = False
+
+
+class Rule(Struct, frozen=True, kw_only=True, gc=False):
+    """A rule that was looked at: what it is for, and the first part that did not hold.
+
+    ``id`` is the name by which the gateway knows it (one for each match and host name).
+    """
+
+    id: str
+    rule: str
+    route: str
+    origin: Origin
+    match: str
+    failing: Failing | None = None
+
+
+class Listener(Struct, frozen=True, kw_only=True, gc=False):
+    """Where the request came in. ``names`` are the listeners that share the port."""
+
+    gateway: str
+    port: int
+    protocol: str
+    names: tuple[str, ...]
+    origin: Origin
+    because: str = ""
+
+
+class Asked(Struct, frozen=True, kw_only=True, gc=False):
+    """One question to the rate limit service: scope and entries; and whether it said that a limit is full."""
+
+    scope: str
+    entries: tuple[tuple[str, str], ...]
+    limited: bool
+
+
+class Client(Struct, frozen=True, kw_only=True, gc=False):
+    """What the client gets.
+
+    ``status`` is None where a backend answers. ``headers`` are added, whoever answers; the gateway adds those
+    of ``rate_limit_headers`` only if it is set to.
+    """
+
+    status: int | None
+    because: str
+    grpc_status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    rate_limit_headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    backends: tuple[str, ...] = ()
+
+
+class Seen(Struct, frozen=True, kw_only=True, gc=False):
+    """The request as the gateway's filters see it."""
+
+    method: str
+    scheme: str
+    authority: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+
+
+class Run(Struct, frozen=True, kw_only=True, gc=False):
+    """Requests in a row that had the same outcome."""
+
+    count: int
+    outcome: Literal["no-route", "admitted", "limited", "failed", "unknown"]
+    status: int | None
+
+
+class Explanation(Struct, frozen=True, kw_only=True, gc=False):
+    """One decision.
+
+    Attributes:
+        request: What was asked.
+        at: When, in seconds of the clock that the counters have.
+        before: What became of the same request before, if it was sent more than once.
+        outcome: ``no-route`` (404), ``admitted``, ``limited`` (429), ``failed`` (500), or ``unknown`` with
+            what is not known in ``unknown``.
+        otherwise: Of an unknown outcome, what it is if the limits that are not known do not apply.
+        listener: Where the request came in.
+        hosts: The host names of the port.
+        host: The one that the request is for.
+        looked_at: The rules of the host in the order in which they were tried, up to the one that holds.
+        rule: The rule that the request belongs to.
+        policies: Those on the path to the rule, from the least to the most specific; then those that are for
+            the rule's gateway or route and not accepted.
+        limits: The rule's effective policy.
+        limited_by: The names of the limits that had no room.
+        questions: What the rate limit service was asked.
+        client: What the client gets.
+        unknown: The facts that would have been needed.
+    """
+
+    request: Seen
+    at: float
+    before: tuple[Run, ...] = ()
+    outcome: Literal["no-route", "admitted", "limited", "failed", "unknown"]
+    otherwise: Literal["no-route", "admitted", "limited", "failed"] | None = None
+    listener: Listener
+    hosts: tuple[Host, ...]
+    host: str | None = None
+    looked_at: tuple[Rule, ...] = ()
+    rule: Rule | None = None
+    policies: tuple[OnPath, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    limited_by: tuple[str, ...] = ()
+    questions: tuple[Asked, ...] = ()
+    client: Client | None = None
+    unknown: tuple[Fact, ...] = ()

@@ -1,0 +1,61 @@
+"""A folder of YAML, to be asked what becomes of requests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kuadrant.compiler import Compiler
+from kuadrant.explanation import Configuration, Origins
+from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
+from kuadrant.standalone.folder_files import read
+from kuadrant.standalone.plan import Mistakes, assign, compile_files
+from kuadrant.standalone.translate import surroundings
+from kuadrant.wasm.catalogue import current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.api.problem import Problem
+    from kuadrant.standalone.folder_files import File
+    from kuadrant.wasm.module import Module
+
+
+class MistakesError(ValueError):
+    """A folder that is not acted upon; ``problems`` are all its mistakes, each with its place."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def load(folder: Path | str, *, failure_mode: FailureMode = DEFAULT_FAILURE_MODE) -> Configuration:
+    """Read a folder as ``kuadrant run`` does.
+
+    Raises:
+        MistakesError: It has mistakes.
+        FolderError: It cannot be read.
+    """
+    return configured(read(Path(folder)), current(None), failure_mode)
+
+
+def configured(files: Iterable[File], module: Module, failure_mode: FailureMode) -> Configuration:
+    """What ``files`` say to gateways that run ``module``.
+
+    Raises:
+        MistakesError: They have mistakes.
+        UnknownDialectError: This build does not write what the module reads.
+    """
+    made_for = surroundings(module, failure_mode)
+    compiler = Compiler()
+    compiled = compile_files(files, made_for, compiler.compile)
+    if isinstance(compiled, Mistakes):
+        raise MistakesError(compiled.problems)
+    compilation = compiled.compilation
+    addresses = assign(compilation.programs, made_for.first, {})
+    return Configuration(
+        compilation,
+        Origins(compiler.origins, compilation.policies, compiled.folder.sources),
+        failure_mode,
+        {address.port: key for key, address in addresses.items()},
+    )

@@ -1,0 +1,116 @@
+"""What each limit of the rule did: where it comes from, what it saw, where its counters stand."""
+
+from __future__ import annotations
+
+from .asking import asked, policy
+
+_GATEWAY = "Gateway, name: gw"
+_TEN = "all: {rates: [{limit: 10, window: 1m}]}"
+
+
+def test_a_limit_that_is_reached_is_named_with_the_line_it_is_written_in() -> None:
+    found = asked(policy("few: {rates: [{limit: 2, window: 10s}]}"), times=3, after=4)
+    limit = found.limits[0]
+    assert (found.outcome, found.limited_by) == ("limited", ("few",))
+    assert [(run.count, run.outcome) for run in found.before] == [(2, "admitted")]
+    assert (str(limit.origin), limit.origin.field) == ("all.yaml:26:5", "spec.limits.few")
+    assert [(one.limit, one.seconds, one.remaining, one.resets_in) for one in limit.standings] == [
+        (2, 10, 0, 6.0)
+    ]
+
+
+def test_an_override_tells_what_it_took_the_place_of() -> None:
+    override = policy(
+        "{}",
+        name="top",
+        target=_GATEWAY,
+        spec="overrides: {limits: {all: {rates: [{limit: 1, window: 1s}]}}}\n",
+    ).replace("  limits:\n    {}", "")
+    found = asked(policy(_TEN), override)
+    (limit,) = found.limits
+    assert (limit.policy, limit.section, limit.rates) == ("default/top", "overrides", ((1, 1),))
+    assert [(one.policy, str(one.origin)) for one in limit.replaced] == [("default/p", "all.yaml:26:5")]
+    assert [(one.policy, one.kept, one.gone) for one in found.policies] == [
+        ("default/top", ("all",), ()),
+        ("default/p", (), ("all",)),
+    ]
+    assert found.policies[1].because == "default/top took its place"
+
+
+def test_a_predicate_tells_what_each_part_of_it_was() -> None:
+    found = asked(
+        policy(
+            """
+            some:
+              rates: [{limit: 2, window: 10s}]
+              when: [{predicate: "request.method == 'POST' || request.url_path == '/other'"}]
+            """
+        )
+    )
+    (limit,) = found.limits
+    (condition,) = limit.when
+    assert (limit.applies, condition.result) == ("no", "false")
+    assert [(part.text, part.value) for part in condition.parts] == [
+        ("request.method == 'POST' || request.url_path == '/other'", "false"),
+        ("request.method == 'POST'", "false"),
+        ("request.method", '"GET"'),
+        ("request.url_path == '/other'", "false"),
+        ("request.url_path", '"/toys"'),
+    ]
+    assert found.questions == ()
+
+
+def test_what_has_no_say_is_marked() -> None:
+    found = asked(
+        policy(
+            """
+            some:
+              rates: [{limit: 2, window: 10s}]
+              when: [{predicate: "'x' in request.headers && request.headers['x'] == 'a'"}]
+            """
+        )
+    )
+    parts = {part.text: part for part in found.limits[0].when[0].parts}
+    assert parts["'x' in request.headers"].needed
+    assert not parts["request.headers['x']"].needed
+    assert parts["request.headers['x']"].error == 'Key not found in map : "x"'
+
+
+def test_an_expression_that_fails_is_the_reason_of_a_500_and_says_where() -> None:
+    found = asked(
+        policy(
+            """
+            per-user:
+              rates: [{limit: 2, window: 10s}]
+              counters: [{expression: "request.headers['x-user']"}]
+            """
+        )
+    )
+    assert found.client is not None
+    assert (found.outcome, found.client.status) == ("failed", 500)
+    (counter,) = found.limits[0].counters
+    assert (str(counter.origin), counter.error) == ("all.yaml:28:31", 'Key not found in map : "x-user"')
+
+
+def test_a_limit_of_v1beta2_says_what_its_selector_read() -> None:
+    beta = """\
+apiVersion: kuadrant.io/v1beta2
+kind: RateLimitPolicy
+metadata: {name: p}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toys}
+  limits:
+    some:
+      rates: [{limit: 1, duration: 1, unit: minute}]
+      when: [{selector: request.method, operator: eq, value: POST}]
+    posts:
+      rates: [{limit: 1, duration: 1, unit: minute}]
+      routeSelectors: [{matches: [{method: POST}]}]
+"""
+    some, posts = sorted(asked(beta).limits, key=lambda limit: limit.name, reverse=True)
+    assert (some.applies, some.when[0].parts[0].value, str(some.when[0].origin)) == (
+        "no",
+        "GET",
+        "all.yaml:28:25",
+    )
+    assert (posts.applies, posts.because) == ("unselected", "its routeSelectors do not select this rule")
