@@ -11,9 +11,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kuadrant.api import yaml_documents
+from kuadrant.api.gateway import Gateway
+from kuadrant.api.grpc_route import GRPCRoute
+from kuadrant.api.http_route import HTTPRoute
 from kuadrant.api.kinds import KINDS
 from kuadrant.api.meta import Object, ObjectMeta
-from kuadrant.api.nodes import Node, find, place_of_key, quoted, shown
+from kuadrant.api.nodes import Node, find, quoted, shown
 from kuadrant.api.objects import Objects
 from kuadrant.api.problem import Path, Problem, read_spelled, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
@@ -29,7 +32,7 @@ Identity = tuple[str, str, str]
 class Source(Struct, frozen=True, gc=False):
     """Where an object is written.
 
-    ``node`` is kept for policies only, since it takes far more memory than the object.
+    ``node`` is kept for policies, routes and Gateways. It takes far more memory than the object.
     """
 
     file: str
@@ -45,10 +48,6 @@ class Source(Struct, frozen=True, gc=False):
             return self.line, 1
         place = find(self.node, read_spelled(field))
         return place.line, place.column
-
-    def place_of_key(self, field: str) -> tuple[int, int]:
-        """Line and column of the name of a field, where its value may begin on the next line."""
-        return (self.line, 1) if self.node is None else place_of_key(self.node, read_spelled(field))
 
 
 class Folder(Struct, frozen=True, gc=False, kw_only=True):
@@ -128,6 +127,8 @@ _UNREAD_KINDS: Final = {
     ),
 }
 """Kinds of the groups whose policies and routes decide what is limited; any other kind there is a mistake."""
+_KNOWN_BY_FIELD: Final = (Gateway, GRPCRoute, HTTPRoute, RateLimitPolicyV1, RateLimitPolicyV1Beta2)
+"""The kinds whose fields are known by their places also after they were read."""
 
 
 class _Reader:
@@ -226,8 +227,8 @@ class _Reader:
             message = f"is given twice, first in {first.file}:{first.line}; leave one of them out"
             self._wrong(file, subject, node, message)
             return
-        is_policy = isinstance(value, (RateLimitPolicyV1Beta2, RateLimitPolicyV1))
-        self.sources[identity] = Source(file, node.line, node if is_policy else None)
+        kept = node if isinstance(value, _KNOWN_BY_FIELD) else None
+        self.sources[identity] = Source(file, node.line, kept)
         if not sound:
             return
         self.objects[identity] = replace(value, metadata=replace(value.metadata, namespace=namespace))

@@ -57,14 +57,20 @@ def find(node: Node, path: Path) -> Node:
     return node
 
 
-def place_of_key(node: Node, path: Path) -> tuple[int, int]:
-    """Return line and column of the last key of ``path``, or of the nearest node above it."""
-    above = find(node, path[:-1])
-    last = path[-1] if path else None
-    if isinstance(last, str) and last in above.keys:
-        return above.keys[last]
-    below = find(node, path)
-    return below.line, below.column
+def place_of(node: Node, path: Path) -> tuple[int, int]:
+    """Return line and column of the field at ``path``, or of the nearest one above it.
+
+    That is where its value begins; where it begins below its key, the place of the key.
+    """
+    key: tuple[int, int] | None = None
+    for step in path:
+        below = find(node, (step,))
+        if below is node:
+            break
+        key = node.keys.get(step) if isinstance(step, str) else None
+        node = below
+    is_below_its_key = key is not None and isinstance(node.value, (dict, list)) and node.line > key[0]
+    return key if key is not None and is_below_its_key else (node.line, node.column)
 
 
 def shown(node: Node) -> str:

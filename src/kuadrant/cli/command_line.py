@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from kuadrant import __version__
+from kuadrant.cli.explain import explain
 from kuadrant.cli.serve import operator, ratelimit, run
 from kuadrant.cli.status import status
 from kuadrant.cli.translate import translate
@@ -26,6 +27,7 @@ app.command(_wasm)
 app.command(run)
 app.command(ratelimit)
 app.command(translate)
+app.command(explain)
 app.command(operator)
 app.command(status)
 _wasm.command(list_modules, name="list")

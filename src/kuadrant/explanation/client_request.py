@@ -184,8 +184,8 @@ def _fact(name: str, give: str = "") -> tuple[Path, Fact]:
 _UNKNOWN: Final[Mapping[Path, Fact]] = dict(
     (
         _fact("source.remote_address", "--from ADDRESS"),
-        _fact("source.address", "--from ADDRESS:PORT"),
-        _fact("source.port", "--from ADDRESS:PORT"),
+        _fact("source.address", "--from ADDRESS:PORT, other in each connection"),
+        _fact("source.port", "--from ADDRESS:PORT, other in each connection"),
         _fact("request.headers.x-forwarded-for", "--from ADDRESS"),
         _fact("request.headers.x-request-id"),
         _fact("request.id"),

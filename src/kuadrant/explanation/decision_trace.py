@@ -15,7 +15,7 @@ from kuadrant.explanation.client import client
 from kuadrant.explanation.knowledge import MASK, Knowledge
 from kuadrant.explanation.limit_trace import LimitTracer
 from kuadrant.explanation.origins import Origins
-from kuadrant.explanation.policies_on_path import idle, on_path
+from kuadrant.explanation.policies_on_path import elsewhere, on_path
 from kuadrant.explanation.record import Asked, CounterStanding, Explanation, Listener, Seen
 from kuadrant.explanation.routing_trace import hosts, looked_at
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
@@ -76,6 +76,7 @@ class Trace:
         self._origins, self._knowledge = origins, knowledge
         self._listener = _listener(program, request.port)
         self._host, self._hosts = hosts(self._listener, request)
+        self._serving = self._listener.names[0]
         self._looked_at: tuple[Rule, ...] = ()
         self._rule: RuleProgram | None = None
         self._limits: tuple[Limit, ...] = ()
@@ -97,6 +98,7 @@ class Trace:
             return
         self._rule = tried[-1][0]
         origin = known.get(id(self._rule))
+        self._serving = origin.listener if origin else self._serving
         tracer = LimitTracer(self._request, Expressions(self._request), self._knowledge, self._origins)
         policies = origin.policies if origin else ()
         effective = merge(policies)
@@ -104,7 +106,7 @@ class Trace:
         self._limits = tuple(tracer.limits(self._rule, entries, policies))
         self._policies = (
             *on_path(policies, entries, self._origins),
-            *idle(self._origins, gateway, origin),
+            *elsewhere(self._origins, gateway, origin),
         )
         self._missing.update(tracer.missing)
 
@@ -161,7 +163,7 @@ class Trace:
                 port=listener.port,
                 protocol=listener.protocol,
                 names=listener.names,
-                origin=self._origins.of("Gateway", key),
+                origin=self._origins.of_listener(key, self._serving),
             ),
             hosts=self._hosts,
             host=self._host.hostname if self._host else None,

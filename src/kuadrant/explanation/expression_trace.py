@@ -86,7 +86,7 @@ def _outcome(whole: Any, parts: tuple[Part, ...], *, shown_errors: dict[str, str
         value = whole()
     except EvaluationError as error:
         text = str(error)
-        return Traced(error=shown_errors.get(text, MASK) if hidden else _words(text), parts=parts)
+        return Traced(error=shown_errors.get(text, MASK if hidden else _words(text)), parts=parts)
     shown = MASK if hidden and not isinstance(value, bool) else _cut(str(value))
     return Traced(value, shown, parts=parts)
 
@@ -239,7 +239,9 @@ class _Tracer:
                     break
                 self._note(below)
             return self.errors.get(text, MASK)
-        words = _words(text)
+        path = attribute(part)
+        is_header = path is not None and path[:2] == ("request", "headers") and len(path) == 3
+        words = f"the request has no header {path[2]}" if path and is_header else _words(text)
         self.errors[text] = words
         return words
 

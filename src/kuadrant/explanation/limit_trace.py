@@ -145,8 +145,7 @@ class LimitTracer:
         return self._origins.of("RateLimitPolicy", policy.key, path)
 
     def _of_limit(self, policy: Policy, name: str) -> Origin:
-        path = (*policy.field, "limits", name)
-        return self._origins.of("RateLimitPolicy", policy.key, path, by_name=True)
+        return self._place(policy, (*policy.field, "limits", name))
 
     def _replaced(self, name: str, winner: Policy, on_path: Iterable[Policy]) -> Iterator[Replaced]:
         for policy in on_path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from kuadrant.api.documents import Identity, Source
+from kuadrant.api.nodes import find, place_of
 from kuadrant.api.problem import Path, spelled
 from kuadrant.compiler import PolicyFacts
 from kuadrant.explanation.record import Origin
@@ -37,15 +38,25 @@ class Origins(Struct, frozen=True, gc=False):
     facts: tuple[PolicyFacts, ...] = ()
     sources: Mapping[Identity, Source] = MappingProxyType({})
 
-    def of(self, kind: str, key: str, path: Path = (), *, by_name: bool = False) -> Origin:
-        """Where the field at ``path`` of an object (``namespace/name``) is written, or its name is."""
+    def of(self, kind: str, key: str, path: Path = ()) -> Origin:
+        """Where the field at ``path`` of an object (``namespace/name``) is written."""
         namespace, _, name = key.partition("/")
         field = spelled(path)
         source = self.sources.get((kind, namespace, name))
         if source is None:
             return Origin(object=f"{kind} {key}", field=field)
-        line, column = source.place_of_key(field) if by_name else source.place(field)
+        line, column = place_of(source.node, path) if source.node else (source.line, 1)
         return Origin(object=f"{kind} {key}", field=field, file=source.file, line=line, column=column)
+
+    def of_listener(self, gateway: str, name: str) -> Origin:
+        """Where the listener ``name`` of a Gateway (``namespace/name``) is written."""
+        namespace, _, own = gateway.partition("/")
+        source = self.sources.get(("Gateway", namespace, own))
+        listeners = find(source.node, ("spec", "listeners")).value if source and source.node else []
+        for number, node in enumerate(listeners if isinstance(listeners, list) else []):
+            if find(node, ("name",)).value == name:
+                return self.of("Gateway", gateway, ("spec", "listeners", number))
+        return self.of("Gateway", gateway, ("spec", "listeners"))
 
     def of_rules(self, gateway: str, port: int, hostname: str) -> dict[int, RuleOrigin]:
         """Where the rules of a host name come from, by the identity of their programs."""

@@ -1,4 +1,4 @@
-"""What became of each policy on the path to a rule, and of those that would be there."""
+"""What became of each policy on the path to a rule, and of those that could be there."""
 
 from __future__ import annotations
 
@@ -31,16 +31,26 @@ def on_path(
         yield _on_path(policy, origins, because=because, kept=tuple(sorted(kept)), gone=gone)
 
 
-def idle(origins: Origins, gateway: str, origin: RuleOrigin | None) -> Iterator[OnPath]:
-    """Yield the policies for a rule's gateway or route that are not accepted, with why."""
+def elsewhere(origins: Origins, gateway: str, origin: RuleOrigin | None) -> Iterator[OnPath]:
+    """Yield the policies for a rule's gateway or route that have no say in it, with why."""
     targets = {("Gateway", gateway)}
+    on_the_path: set[str] = set()
     if origin is not None:
         targets.add((origin.kind, origin.route))
+        on_the_path.update(policy.key for policy in origin.policies)
     for facts in origins.facts:
         policy, acceptance = facts.policy, facts.acceptance
-        if acceptance.reason != "Accepted" and (policy.target.kind, policy.target.key) in targets:
-            gone = tuple(limit.name for limit in policy.limits)
-            yield _on_path(policy, origins, accepted=False, because=acceptance.message, gone=gone)
+        if (policy.target.kind, policy.target.key) not in targets or policy.key in on_the_path:
+            continue
+        accepted = acceptance.reason == "Accepted"
+        yield _on_path(
+            policy,
+            origins,
+            accepted=accepted,
+            because=f"it is for {policy.target.section} alone" if accepted else acceptance.message,
+            gone=tuple(limit.name for limit in policy.limits),
+            applies=False,
+        )
 
 
 def _on_path(
@@ -49,6 +59,7 @@ def _on_path(
     *,
     because: str,
     accepted: bool = True,
+    applies: bool = True,
     kept: tuple[str, ...] = (),
     gone: tuple[str, ...] = (),
 ) -> OnPath:
@@ -58,8 +69,9 @@ def _on_path(
         target=f"{policy.target.kind} {policy.target.key}{section}",
         section=section_of(policy),
         strategy=policy.strategy,
-        origin=origins.of("RateLimitPolicy", policy.key, policy.field),
+        origin=origins.of("RateLimitPolicy", policy.key, policy.field if applies else ("spec", "targetRef")),
         accepted=accepted,
+        on_path=applies,
         because=because,
         kept=kept,
         gone=gone,

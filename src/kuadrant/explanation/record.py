@@ -137,9 +137,11 @@ class Limit(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class OnPath(Struct, frozen=True, kw_only=True, gc=False):
-    """A policy on the path to the rule, or one that would be if it were accepted, and what became of it.
+    """A policy on the path to the rule, or one that could be, and what became of it.
 
-    ``kept`` are the names of its limits that are in effect, ``gone`` of those that others took the place of.
+    One that is not ``on_path`` is for the rule's gateway or route, and not ``accepted`` or for another
+    section. ``kept`` are the names of its limits that are in effect, ``gone`` of those that others took the
+    place of.
     """
 
     policy: str
@@ -148,6 +150,7 @@ class OnPath(Struct, frozen=True, kw_only=True, gc=False):
     strategy: Literal["atomic", "merge"]
     origin: Origin
     accepted: bool = True
+    on_path: bool = True
     because: str = ""
     kept: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
@@ -253,7 +256,7 @@ class Explanation(Struct, frozen=True, kw_only=True, gc=False):
         looked_at: The rules of the host in the order in which they were tried, up to the one that holds.
         rule: The rule that the request belongs to.
         policies: Those on the path to the rule, from the least to the most specific; then those that are for
-            the rule's gateway or route and not accepted.
+            the rule's gateway or route and have no say in it.
         limits: The rule's effective policy.
         limited_by: The names of the limits that had no room.
         questions: What the rate limit service was asked.

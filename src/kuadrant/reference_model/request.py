@@ -5,7 +5,7 @@ Its path is made plain, and the gateway's own headers are there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kuadrant.policy.attributes import OPEN_ROOTS, selector_path
 
-Scalar = str | int | float | bool | datetime | None
+Scalar = str | int | float | bool | datetime
 Value = Scalar | list["Value"] | dict[str, "Value"]
 
 
@@ -26,8 +26,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 
     ``target`` is the path with its query. ``headers`` are in their order, names in lower case, without pseudo
     headers and ``host``. Everything is text; a byte that is no UTF-8 is U+FFFD. ``attributes`` are those that
-    only the gateway knows (``source.address``, ``request.id``, ``connection.mtls``,
-    ``metadata.filter_metadata``), by their path; one that is not there has no value.
+    only the gateway knows (``source.address``, ``request.id``, ``connection.mtls``), by their path; one that
+    is not there has no value. What other filters say (``metadata.filter_metadata``) has parts below it.
     """
 
     authority: str
@@ -95,11 +95,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
                 return None if address is None else _without_port(str(address))
             case ("request", "headers", name):
                 return self._joined().get(name.lower())
-            case (root, name, *more):
-                value = self._attributes().get((root, name))
-                for step in more:
-                    value = value.get(step) if isinstance(value, dict) else None
-                return _as_text(value)
+            case (root, name, *below):
+                return _as_text(_part(self._attributes().get((root, name)), below))
             case _:
                 return None
 
@@ -162,7 +159,13 @@ def _without_port(address: str) -> str:
     return (host if colon and "]" not in port else address).removeprefix("[").removesuffix("]")
 
 
-def _as_text(value: Value) -> str | None:
+def _part(value: Value | None, below: Iterable[str]) -> Value | None:
+    for name in below:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _as_text(value: Value | None) -> str | None:
     match value:
         case str():
             return value
@@ -173,5 +176,5 @@ def _as_text(value: Value) -> str | None:
         case datetime():
             text = value.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
             return f"{text}Z"
-        case _:
+        case _:  # not there, or no text to the gateway either
             return None

@@ -9,7 +9,7 @@ from kuadrant.compiler import Compiler
 from kuadrant.explanation import Configuration, Origins
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.standalone.folder_files import read
-from kuadrant.standalone.plan import Mistakes, assign, compile_files
+from kuadrant.standalone.plan import Mistakes, assign, compiled
 from kuadrant.standalone.translate import surroundings
 from kuadrant.wasm.catalogue import current
 
@@ -48,14 +48,14 @@ def configured(files: Iterable[File], module: Module, failure_mode: FailureMode)
     """
     made_for = surroundings(module, failure_mode)
     compiler = Compiler()
-    compiled = compile_files(files, made_for, compiler.compile)
-    if isinstance(compiled, Mistakes):
-        raise MistakesError(compiled.problems)
-    compilation = compiled.compilation
+    made = compiled(files, made_for, compiler.compile)
+    if isinstance(made, Mistakes):
+        raise MistakesError(made.problems)
+    compilation = made.compilation
     addresses = assign(compilation.programs, made_for.first, {})
     return Configuration(
         compilation,
-        Origins(compiler.origins, compilation.policies, compiled.folder.sources),
+        Origins(compiler.origins, compilation.policies, made.folder.sources),
         failure_mode,
         {address.port: key for key, address in addresses.items()},
     )

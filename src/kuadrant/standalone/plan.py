@@ -52,8 +52,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     notes: tuple[Problem, ...]
 
 
-class Compiled(Struct, frozen=True):
-    """What the files of a folder without mistakes say, and what a person ought to know of it."""
+class Compiled(Struct, frozen=True, kw_only=True):
+    """The objects of a folder without mistakes, what they compile to, and what a person ought to know."""
 
     folder: Folder
     compilation: Compilation
@@ -76,29 +76,32 @@ def plan(
 
     ``compile_objects`` may know what was compiled before.
 
-    Listeners that are in ``addresses`` keep theirs. A policy that would not be in effect (its target is
-    missing, another policy has it) is a mistake here: the folder is the whole world, so nothing can come that
-    would make it right.
+    Listeners that are in ``addresses`` keep theirs.
     """
-    compiled = compile_files(files, surroundings, compile_objects)
-    if isinstance(compiled, Mistakes):
-        return compiled
-    folder, compilation = compiled.folder, compiled.compilation
+    made = compiled(files, surroundings, compile_objects)
+    if isinstance(made, Mistakes):
+        return made
+    folder, compilation = made.folder, made.compilation
     own = assign(compilation.programs, surroundings.first, addresses)
+    notes = (*made.notes, *_unserved(compilation.programs, own, folder))
     return Plan(
         target=Target(compilation.limits, _resources(folder, compilation, surroundings, own)),
         compilation=compilation,
         addresses=own,
-        notes=tuple(sorted((*compiled.notes, *_unserved(compilation.programs, own, folder)))),
+        notes=tuple(sorted(notes)),
     )
 
 
-def compile_files(
+def compiled(
     files: Iterable[File],
     surroundings: PlanSettings,
     compile_objects: Callable[[Objects], Compilation] = compile_gateways,
 ) -> Compiled | Mistakes:
-    """Return what ``files`` say, or all their mistakes; else as :func:`plan`."""
+    """Return what ``files`` compile to, or all their mistakes.
+
+    A policy that would not be in effect (its target is missing, another policy has it) is a mistake here: the
+    folder is the whole world, so nothing can come that would make it right.
+    """
     files = tuple(files)
     folder = documents.read((file.path, file.text) for file in files if file.error is None)
     unreadable = [Problem(file.path, 1, 1, "", "", file.error) for file in files if file.error is not None]
@@ -119,7 +122,7 @@ def compile_files(
         (mistakes if problem.severity == "error" or is_idle else notes).append(_placed(problem, folder))
     if mistakes:
         return Mistakes(tuple(sorted(mistakes)))
-    return Compiled(folder, compilation, tuple(sorted(notes)))
+    return Compiled(folder=folder, compilation=compilation, notes=tuple(notes))
 
 
 def _resources(

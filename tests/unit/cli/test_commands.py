@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.cli import app, serve, status, translate, wasm
+from kuadrant.cli import app, explain, serve, status, translate, wasm
 from kuadrant.cli.cluster import ask_cluster
 from kuadrant.cli.output import write
 from kuadrant.cli.standalone import needs_envoy
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ("ratelimit", serve.ratelimit),
         ("operator", serve.operator),
         ("translate", translate.translate),
+        ("explain", explain.explain),
         ("status", status.status),
         ("wasm list", wasm.list_modules),
         ("wasm inspect", wasm.inspect),

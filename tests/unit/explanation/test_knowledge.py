@@ -48,7 +48,9 @@ def test_what_is_given_is_known(counter: str, request_: dict[str, Any]) -> None:
 
 def test_an_address_without_a_port_does_not_tell_the_attribute_that_has_one() -> None:
     found = asked(_limit(counter="source.address"), source="10.0.0.7")
-    assert [(fact.name, fact.give) for fact in found.unknown] == [("source.address", "--from ADDRESS:PORT")]
+    assert [(fact.name, fact.give) for fact in found.unknown] == [
+        ("source.address", "--from ADDRESS:PORT, other in each connection")
+    ]
 
 
 @pytest.mark.parametrize(

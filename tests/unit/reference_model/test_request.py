@@ -21,6 +21,7 @@ REQUEST = Request(
         ("source", "port"): 4000,
         ("connection", "mtls"): False,
         ("request", "time"): datetime(2024, 6, 12, 8, 0, 0, 500000, tzinfo=UTC),
+        ("metadata", "filter_metadata"): {"jwt.authn": {"sub": "alice", "level": 3.0, "groups": ["a", "b"]}},
     },
 )
 
@@ -45,6 +46,10 @@ REQUEST = Request(
         ("request.time", "2024-06-12T08:00:00.5Z"),
         ("auth.identity.username", None),
         ("request..method", None),
+        (r"metadata.filter_metadata.jwt\.authn.sub", "alice"),
+        (r"metadata.filter_metadata.jwt\.authn.sub.more", None),
+        (r"metadata.filter_metadata.jwt\.authn.level", None),
+        ("metadata.filter_metadata.other.sub", None),
     ],
 )
 def test_a_selector_gives_text_or_nothing(selector: str, text: str | None) -> None:
@@ -57,6 +62,9 @@ def test_a_selector_gives_text_or_nothing(selector: str, text: str | None) -> No
         ("request.host == 'A.x:8080'", True),
         ("request.headers['x-list'] == '1, 2'", True),
         ("request.time < timestamp('2024-06-12T08:00:01Z')", True),
+        ("'b' in metadata.filter_metadata['jwt.authn'].groups", True),
+        ("metadata.filter_metadata['jwt.authn'].level == 3.0", True),
+        ("metadata.filter_metadata['jwt.authn'].absent == ''", None),
         ("has(request.referer)", False),
         ("request.referer == ''", None),
         ("request.headers['absent'] == ''", None),

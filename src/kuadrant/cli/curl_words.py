@@ -1,0 +1,69 @@
+"""A request in curl's words, as commands take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+if TYPE_CHECKING:
+    from kuadrant.cli.curl_values import When
+    from kuadrant.explanation import ClientRequest
+
+_FORM: Final = ("content-type", "application/x-www-form-urlencoded")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CurlWords:
+    """What of a request stands beside its URL.
+
+    Attributes:
+        request: The method, by default GET, with --data POST.
+        header: A header, as 'name: value'; may be given more than once.
+        data: A body; it is not looked at.
+        times: How often the request is sent; told is the last one.
+        at: When the last request comes, after the first one: seconds, or a duration such as 1m30s. Or a
+            moment, such as 2026-01-02T03:04:05Z, which is what request.time is then.
+        port: The Gateway's port, whatever the URL says.
+        gateway: The Gateway, as name or namespace/name, where several are meant.
+        source: The client's IP address, with :PORT if policies look at it.
+        jwt: The claims of the client's token as a JSON object, as the gateway's JWT filter has them.
+    """
+
+    request: Annotated[str | None, Parameter(name=["--request", "-X"])] = None
+    header: Annotated[tuple[str, ...], Parameter(name=["--header", "-H"])] = ()
+    data: Annotated[tuple[str, ...], Parameter(name=["--data", "-d"])] = ()
+    times: Annotated[int, Parameter(validator=Number(gte=1))] = 1
+    at: str | None = None
+    port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65535))] = None
+    gateway: str | None = None
+    source: Annotated[str | None, Parameter(name="--from")] = None
+    jwt: str | None = None
+
+    def of(self, url: str) -> tuple[ClientRequest, When]:
+        """The request that curl would send to ``url``, and when.
+
+        Raises:
+            RequestError: One of the words is not what it has to be.
+        """
+        from kuadrant.cli.curl_values import claims_of, when_of  # noqa: PLC0415
+        from kuadrant.explanation import ClientRequest, header_of  # noqa: PLC0415
+
+        when = when_of(self.at)
+        given = [header for text in self.header if (header := header_of(text)) is not None]
+        if self.data and not any(name == _FORM[0] for name, _ in given):
+            given.append(_FORM)
+        asked = ClientRequest(
+            url=url,
+            method=self.request or ("POST" if self.data else "GET"),
+            headers=tuple(given),
+            port=self.port,
+            gateway=self.gateway,
+            source=self.source,
+            claims=claims_of(self.jwt),
+            time=when.moment,
+        )
+        return asked, when

@@ -1,0 +1,164 @@
+"""A record in ten lines or less: the answer, then the places that it comes from, the nearest first."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct
+
+from kuadrant.explanation import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from kuadrant.explanation.record import Explanation, Limit, Origin
+
+Style = Literal["good", "bad", "doubtful", "place"]
+"""What a text is shown as, where there are colours."""
+
+WIDTH: Final = 80
+MOST_LINES: Final = 10
+_LINES_OF_ONE: Final = 2
+_ORDER: Final = {"fails": 0, "unknown": 1, "yes": 3, "no": 4, "unselected": 5, "unlimited": 5}
+
+
+class Line(Struct, frozen=True, gc=False):
+    """What is said, and of which place; what is ``below`` another line is indented."""
+
+    text: str
+    place: str = ""
+    below: bool = False
+
+
+def plain(_style: Style, text: str) -> str:
+    """Show a text without colours."""
+    return text
+
+
+def short_text(record: Explanation, paint: Callable[[Style, str], str] = plain) -> str:
+    """Return what a person reads first; ``paint`` colours a text."""
+    head = _wrapped(Line(words.verdict(record)))
+    surroundings = [line for one in _surroundings(record) for line in _wrapped(one)]
+    room = MOST_LINES - len(head) - len(surroundings)
+    limits: list[str] = []
+    left = [*_limits(record)]
+    while left:
+        shown = [line for one in left[0] for line in _wrapped(one)]
+        needed = len(shown) + (len(left) > 1)
+        if len(limits) + needed > room:
+            limits.append(f"and {len(left)} more; --verbose tells all")
+            break
+        limits += shown
+        left.pop(0)
+    lines = [paint(_style(record), line) for line in head]
+    places = {place for place in _places(record) if place}
+    lines += [_painted(line, places, paint) for line in (*limits, *surroundings)]
+    return "\n".join(lines)
+
+
+def _style(record: Explanation) -> Style:
+    match record.outcome:
+        case "admitted":
+            return "good" if record.client is not None and record.client.status is None else "doubtful"
+        case "unknown":
+            return "doubtful"
+        case _:
+            return "bad"
+
+
+def _painted(line: str, places: Iterable[str], paint: Callable[[Style, str], str]) -> str:
+    for place in places:
+        if line.startswith(f"{place}: "):
+            return paint("place", place) + line.removeprefix(place)
+    return line
+
+
+def _limits(record: Explanation) -> Iterator[list[Line]]:
+    """What is told of each limit, and of each policy that is not in effect, the decisive ones first."""
+    denying = {limit.key for limit in record.limits if any(one.denies for one in limit.standings)}
+
+    def order(limit: Limit) -> int:
+        return 2 if limit.key in denying else _ORDER[limit.applies]
+
+    for limit in sorted(record.limits, key=order):
+        if record.outcome != "limited" or limit.key in denying or limit.applies != "yes":
+            yield [*_limit(limit)]
+    for policy in record.policies:
+        if policy.gone or not policy.accepted:
+            yield [Line(words.policy_line(policy), str(policy.origin))]
+
+
+def _limit(limit: Limit) -> Iterator[Line]:
+    line = words.limit_line(limit)
+    if limit.applies == "yes":
+        yield Line(line, str(limit.origin))
+        standings = sorted(limit.standings, key=lambda one: not one.denies)
+        yield from (Line(words.standing_line(one), below=True) for one in standings[:1])
+        return
+    origin, because = _reason(limit)
+    verb = {"fails": "fails", "unknown": "may apply"}.get(limit.applies, "does not apply")
+    yield Line(f"{line} {verb}", str(origin))
+    yield Line(because, below=True)
+
+
+def _reason(limit: Limit) -> tuple[Origin, str]:
+    """Where and why a limit does not apply; why with the values that were seen."""
+    result = {"no": "false", "fails": "fails", "unknown": "unknown"}.get(limit.applies)
+    for condition in limit.when:
+        if condition.result == result:
+            seen = [
+                f"{part.text} = {part.value}"
+                for part in condition.parts
+                if part.reads and part.needed and part.value is not None
+            ]
+            return condition.origin, limit.because + (f" ({', '.join(seen)})" if seen else "")
+    for counter in limit.counters:
+        if counter.value is None and result is not None:
+            return counter.origin, limit.because
+    return limit.origin, limit.because
+
+
+def _surroundings(record: Explanation) -> Iterator[Line]:
+    if record.rule is not None:
+        if not record.policies:
+            yield Line("no RateLimitPolicy is for this rule, its route, its listener or its Gateway")
+        yield Line(words.rule_line(record.rule), str(record.rule.origin))
+    elif not record.looked_at:
+        yield Line(words.served_line(record))
+    else:
+        for rule in record.looked_at[:_LINES_OF_ONE]:
+            if rule.failing is not None:
+                told = f"{rule.rule or rule.id} of {rule.route}: {words.failing_line(rule.failing)}"
+                yield Line(told, str(rule.origin))
+        more = len(record.looked_at) - _LINES_OF_ONE
+        if more > 0:
+            yield Line(f"and {more} more rules; --verbose tells all")
+    yield Line(words.listener_line(record), str(record.listener.origin))
+    yield from (Line(words.fact_line(fact)) for fact in record.unknown[:_LINES_OF_ONE])
+
+
+def _places(record: Explanation) -> Iterator[str]:
+    yield str(record.listener.origin)
+    yield from (str(rule.origin) for rule in record.looked_at)
+    yield from (str(policy.origin) for policy in record.policies)
+    yield from (str(limit.origin) for limit in record.limits)
+    for limit in record.limits:
+        yield from (str(one.origin) for one in limit.when)
+        yield from (str(one.origin) for one in limit.counters)
+
+
+def _wrapped(line: Line) -> list[str]:
+    """``line`` in at most two lines of the page, with its place in front."""
+    text = words.printable(f"{line.place}: {line.text}" if line.place else line.text)
+    indent = "  " if line.below else ""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        max_lines=_LINES_OF_ONE,
+        placeholder=" ...",
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]

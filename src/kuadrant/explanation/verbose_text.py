@@ -1,0 +1,112 @@
+"""A record with every step, in the order in which a request meets them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kuadrant.explanation import words
+from kuadrant.explanation.short_text import plain, short_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from kuadrant.explanation.record import Client, Condition, CounterValue, Explanation, Limit, Part
+    from kuadrant.explanation.short_text import Style
+
+_HOSTS: Final = 20
+
+
+def verbose_text(record: Explanation, paint: Callable[[Style, str], str] = plain) -> str:
+    """Return the short text, and all that is behind it."""
+    return "\n".join((short_text(record, paint), "", *map(_printable, _steps(record))))
+
+
+def _printable(line: str) -> str:
+    indent = len(line) - len(line.lstrip(" "))
+    return line[:indent] + words.printable(line)
+
+
+def _steps(record: Explanation) -> Iterator[str]:
+    request = record.request
+    yield f"request: {request.method} {request.scheme}://{request.authority}{request.target}"
+    yield from (f"  {name}: {value}" for name, value in request.headers)
+    yield f"{record.listener.origin}: {words.listener_line(record)}"
+    yield "host names of the port:"
+    for host in record.hosts[:_HOSTS]:
+        yield f"  {host.hostname}" + (": the request's" if host.chosen else f": {host.because}")
+    if len(record.hosts) > _HOSTS:
+        yield f"  and {len(record.hosts) - _HOSTS} more; -o json has all"
+    yield "rules, in the order in which they are tried:"
+    for rule in record.looked_at:
+        yield f"  {rule.origin}: {words.rule_line(rule)}"
+        yield "    " + (
+            "this is the one" if rule.failing is None else f"no: {words.failing_line(rule.failing)}"
+        )
+    yield "policies on the path to the rule, from the least to the most specific:"
+    yield from (f"  {policy.origin}: {words.policy_line(policy)}" for policy in record.policies)
+    yield "limits of the rule:"
+    for limit in record.limits:
+        yield from (f"  {line}" for line in _limit(limit))
+    for question in record.questions:
+        yield f"the rate limit service is asked for {question.scope}" + (
+            ": over a limit" if question.limited else ": within the limits"
+        )
+        yield from (f"  {key} = {value}" for key, value in question.entries)
+    if record.client is not None:
+        yield from _client(record.client)
+    yield from (words.fact_line(fact) for fact in record.unknown)
+    yield "not known: what a running rate limit service has counted; here it begins with nothing"
+
+
+def _limit(limit: Limit) -> Iterator[str]:
+    yield f"{limit.origin}: {words.limit_line(limit)}"
+    yield f"  {', '.join(words.rate(*one) for one in limit.rates) or 'no rates'}, counted under {limit.scope}"
+    for one in limit.replaced:
+        yield f"  {one.origin}: in place of limit {one.limit} of RateLimitPolicy {one.policy}"
+    for condition in limit.when:
+        yield from (f"  {line}" for line in _condition(condition))
+    for counter in limit.counters:
+        yield from (f"  {line}" for line in _counter(counter))
+    applies = {"yes": "it applies", "unknown": "whether it applies is not known"}
+    yield "  " + applies.get(limit.applies, f"it does not apply: {limit.because}")
+    for standing in limit.standings:
+        yield f"  {words.standing_line(standing)}" + (" (no room)" if standing.denies else "")
+
+
+def _condition(condition: Condition) -> Iterator[str]:
+    error = f": {condition.error}" if condition.error else ""
+    yield f"{condition.origin}: when {condition.text} is {condition.result}{error}"
+    yield from _parts(condition.parts)
+
+
+def _counter(counter: CounterValue) -> Iterator[str]:
+    if counter.unknown is not None:
+        found = f"not known ({counter.unknown})"
+    elif counter.error is not None:
+        found = f"failing: {counter.error}"
+    else:
+        found = "absent" if counter.value is None else counter.value
+    yield f"{counter.origin}: counted by {counter.text}, which is {found}"
+    yield from _parts(counter.parts)
+
+
+def _parts(parts: Iterable[Part]) -> Iterator[str]:
+    for part in parts:
+        if part.unknown is not None:
+            found = f"not known ({part.unknown})"
+        elif part.error is not None:
+            found = f"fails: {part.error}"
+        else:
+            found = f"{part.value}"
+        yield f"  {part.text} -> {found}" + ("" if part.needed else " (has no say)")
+
+
+def _client(client: Client) -> Iterator[str]:
+    status = "the backend's status" if client.status is None else str(client.status)
+    grpc = "" if client.grpc_status is None else f", grpc-status {client.grpc_status}"
+    yield f"the client gets {status}{grpc}: {client.because}"
+    yield from (f"  backend {backend}" for backend in client.backends)
+    yield from (f"  {name}: {value}" for name, value in client.headers)
+    yield from (f"  {name}: {value} (if headers are on)" for name, value in client.rate_limit_headers)
+    if client.body is not None:
+        yield f"  {client.body.rstrip()}"

@@ -1,0 +1,183 @@
+"""The words in which a record is told to people."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from kuadrant.policy.hostnames import EVERY_HOSTNAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kuadrant.explanation.record import (
+        Client,
+        CounterStanding,
+        Explanation,
+        Fact,
+        Failing,
+        Limit,
+        OnPath,
+        Rule,
+        Run,
+    )
+
+_NAMES: Final = 3
+_OF_A_CONNECTION: Final = ("source.address", "source.port", "connection.id")
+_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def verdict(record: Explanation) -> str:
+    """The answer in a line: what the client gets, and why."""
+    if record.outcome == "unknown":
+        needed = ", ".join(fact.name for fact in record.unknown)
+        return f"not known: it depends on {needed}"
+    assert record.client is not None
+    before = f" ({ran(record.before)} before)" if record.before else ""
+    return f"{_answer(record.client)}: {_why(record)}{before}"
+
+
+def _why(record: Explanation) -> str:
+    assert record.client is not None
+    match record.outcome:
+        case "limited":
+            return _of(record.limited_by, "is reached", "are reached")
+        case "failed":
+            fail = [limit.name for limit in record.limits if limit.applies == "fails"]
+            return f"{_of(fail, 'has', 'have')} no value for this request"
+        case "no-route" if not record.looked_at:
+            return f"no route serves host {record.request.authority} at port {record.listener.port}"
+        case "no-route":
+            return f"no rule of host {record.host} is for this request"
+        case _:
+            return f"{_counted(record.limits)}{_then(record.client)}"
+
+
+def _counted(limits: Iterable[Limit]) -> str:
+    names = [limit.name for limit in limits if limit.applies == "yes"]
+    return _of(names, "has room", "have room") if names else "no limit applies"
+
+
+def _of(names: Sequence[str], one: str, more: str) -> str:
+    if len(names) == 1:
+        return f"limit {names[0]} {one}"
+    told = f"{len(names)} limits" if len(names) > _NAMES else f"limits {', '.join(names)}"
+    return f"{told} {more}"
+
+
+def _then(client: Client) -> str:
+    return "" if client.status is None else f", and {client.because}"
+
+
+def _answer(client: Client) -> str:
+    if client.grpc_status is not None:
+        return f"grpc-status {client.grpc_status}"
+    if client.status is None:
+        return "admitted"
+    return f"{client.status} {HTTPStatus(client.status).phrase}"
+
+
+def ran(runs: Iterable[Run]) -> str:
+    """Requests that came before, such as ``5 x admitted, 1 x limited``."""
+    return ", ".join(f"{run.count} x {run.outcome}" for run in runs)
+
+
+def limit_line(limit: Limit) -> str:
+    """Which limit it is, and of which policy."""
+    section = "" if limit.section == "limits" else f" ({limit.section})"
+    replaced = " and ".join(f"that of {one.policy}" for one in limit.replaced)
+    return f"limit {limit.name} of RateLimitPolicy {limit.policy}{section}" + (
+        f", in place of {replaced}" if replaced else ""
+    )
+
+
+def standing_line(standing: CounterStanding) -> str:
+    """Where a counter stands."""
+    per = f" for each {', '.join(key for key, _ in standing.key)}" if standing.key else ""
+    left = "none left" if standing.remaining == 0 else f"{standing.remaining} left"
+    values = ", ".join(value for _, value in standing.key)
+    return (
+        f"{rate(standing.limit, standing.seconds)}{per}: {left}{f' for {values}' if values else ''}, "
+        f"whole again in {standing.resets_in:g} s{_alone(standing)}"
+    )
+
+
+def _alone(standing: CounterStanding) -> str:
+    is_of_a_connection = any(word in key for key, _ in standing.key for word in _OF_A_CONNECTION)
+    return "; each new connection begins anew" if is_of_a_connection else ""
+
+
+def served_line(record: Explanation) -> str:
+    """Which host names there would be, where the request's has no rule."""
+    names = [host.hostname for host in record.hosts if not host.chosen and host.hostname != EVERY_HOSTNAME]
+    told = ", ".join(names[:_NAMES])
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return f"served there: {told or 'nothing'}{more}" + ("; give one with -H 'Host: NAME'" if names else "")
+
+
+def rate(most: int, seconds: int) -> str:
+    """A rate, such as ``5 in 10 s``."""
+    for size, unit in _UNITS:
+        if seconds % size == 0:
+            return f"{most} in {seconds // size} {unit}"
+    return f"{most} in {seconds} s"
+
+
+def rule_line(rule: Rule) -> str:
+    """Which rule it is, and which requests are its."""
+    return f"{rule.rule or rule.id} of {rule.route}: {rule.match}"
+
+
+def failing_line(failing: Failing) -> str:
+    """Why a rule is not the request's."""
+    if failing.unknown:
+        return f"{failing.part} {failing.wanted}? {failing.found}"
+    return f"{failing.part} is {failing.found}, but it {_must(failing.wanted)}"
+
+
+def _must(wanted: str) -> str:
+    for word, told in (
+        ("is ", "must be "),
+        ("begins with ", "must begin with "),
+        ("matches ", "must match "),
+    ):
+        if wanted.startswith(word):
+            return told + wanted.removeprefix(word)
+    return f"must be {wanted}"
+
+
+def policy_line(policy: OnPath) -> str:
+    """What became of a policy."""
+    if not policy.accepted:
+        return f"RateLimitPolicy {policy.policy} is not in effect: {policy.because}"
+    if policy.gone and policy.kept:
+        gone = ", ".join(policy.gone)
+        return f"of RateLimitPolicy {policy.policy} limit {gone} is not in effect: {policy.because}"
+    if not policy.on_path:
+        return f"RateLimitPolicy {policy.policy} is not for this rule: {policy.because}"
+    if policy.gone:
+        return f"RateLimitPolicy {policy.policy} is not in effect here: {policy.because}"
+    return f"RateLimitPolicy {policy.policy} ({policy.section}, {policy.strategy}) for {policy.target}" + (
+        f": {policy.because}" if policy.because else ""
+    )
+
+
+def fact_line(fact: Fact) -> str:
+    """What is not known, and how it can be told."""
+    return f"not known: {fact.name}" + (f"; give {fact.give}" if fact.give else "; only a gateway knows it")
+
+
+def listener_line(record: Explanation) -> str:
+    """Where the request came in, and for which host."""
+    listener = record.listener
+    host = f", host {record.host}" if record.host else ""
+    because = f" ({listener.because})" if listener.because else ""
+    return (
+        f"Gateway {listener.gateway}, listener {', '.join(listener.names)}, port {listener.port}"
+        f"{because}{host}"
+    )
+
+
+def printable(text: str) -> str:
+    """Return ``text`` on one line, with what cannot be printed escaped."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split()))

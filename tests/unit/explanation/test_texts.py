@@ -1,0 +1,77 @@
+"""What people read: at most ten lines of 80 columns, the answer first, then the places that it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kuadrant.explanation.short_text import MOST_LINES, WIDTH, short_text
+from kuadrant.explanation.verbose_text import verbose_text
+
+from .asking import asked, policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "explain"
+
+_PER_USER = policy(
+    """
+    per-user:
+      rates: [{limit: 2, window: 10s}]
+      when: [{predicate: "request.method == 'GET'"}]
+      counters: [{expression: "request.headers['x-user']"}]
+    """
+)
+_OVERRIDE = policy("all: {rates: [{limit: 3, window: 1m}]}", name="top", target="Gateway, name: gw").replace(
+    "  limits:\n    all", "  overrides:\n    limits:\n      all"
+)
+_FEW = policy("all: {rates: [{limit: 2, window: 10s}]}")
+_OF_ONE_RULE = policy(
+    "all: {rates: [{limit: 2, window: 10s}]}", target="HTTPRoute, name: toys, sectionName: rule-1"
+)
+_PER_CONNECTION = policy("all: {rates: [{limit: 2, window: 10s}], counters: [{expression: source.address}]}")
+_MANY = policy("\n".join(f"limit-{n}: {{rates: [{{limit: {n + 1}, window: 10s}}]}}" for n in range(12)))
+_USER = {"headers": (("x-user", "alice"),)}
+
+CASES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "limited": ((_PER_USER,), {**_USER, "times": 3, "after": 2.5}),
+    "limited-shown": ((_PER_USER,), {**_USER, "times": 3, "show_values": True}),
+    "failed": ((_PER_USER,), {}),
+    "not-applying": ((_PER_USER,), {**_USER, "method": "POST"}),
+    "admitted": ((_FEW,), {}),
+    "overridden": ((_FEW, _OVERRIDE), {}),
+    "of-another-rule": ((_OF_ONE_RULE,), {}),
+    "per-connection": ((_PER_CONNECTION,), {"times": 5}),
+    "of-one-connection": ((_PER_CONNECTION,), {"times": 3, "source": "10.0.0.7:4711"}),
+    "no-policy": ((), {}),
+    "no-rule": ((_FEW,), {"url": "http://toys.x/"}),
+    "no-host": ((_FEW,), {"url": "http://other.x/toys"}),
+    "many-limits": ((_MANY,), {}),
+    "grpc": ((_FEW,), {"headers": (("content-type", "application/grpc"),), "times": 3}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_person_reads(name: str, golden: Callable[[Path, str], None]) -> None:
+    policies, request = CASES[name]
+    record = asked(*policies, **request)
+    short = short_text(record)
+    assert len(short.splitlines()) <= MOST_LINES
+    assert all(len(line) <= WIDTH for line in short.splitlines())
+    golden(GOLDEN / f"{name}.txt", f"{verbose_text(record)}\n")
+    assert verbose_text(record).startswith(f"{short}\n")
+
+
+def test_colours_are_around_the_answer_and_the_places() -> None:
+    text = short_text(asked(_FEW, times=3), lambda style, text: f"<{style}>{text}</>")
+    assert text.splitlines()[0] == "<bad>429 Too Many Requests: limit all is reached (2 x admitted before)</>"
+    assert text.splitlines()[1].startswith("<place>all.yaml:26:10</>: limit all")
+
+
+def test_what_cannot_be_printed_is_escaped() -> None:
+    text = verbose_text(asked(_FEW, url="http://toys.x/toys?\u009b[31m"))
+    assert "/toys?\\x9b[31m" in text
+    assert all(line.isprintable() for line in text.splitlines())
