@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from kuadrant.explanation.record import Client
 from kuadrant.gateways.envoy.route_actions import feasible
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import Backend, RuleProgram
     from kuadrant.reference_model import RequestDecision
 
+_UNKNOWN = 2
+"""The status that a 500 is to a client of gRPC."""
 _BODIES = {429: "Too Many Requests\n", 500: "Internal Server Error.\n"}
 _BECAUSE = {
     "no-route": "no rule is for this request",
@@ -19,8 +23,11 @@ _BECAUSE = {
 }
 
 
-def client(decision: RequestDecision) -> Client:
-    """What the client gets; of a request that is admitted, what the rule does with it."""
+def client(decision: RequestDecision, *, is_grpc: bool) -> Client:
+    """What the client gets; of a request that is admitted, what the rule does with it.
+
+    A client that speaks gRPC (``is_grpc``) gets failures in its own manner.
+    """
     if decision.status is not None:
         body = None if decision.grpc_status is not None or decision.outcome == "no-route" else decision.status
         return Client(
@@ -31,7 +38,10 @@ def client(decision: RequestDecision) -> Client:
             body=None if body is None else _BODIES.get(body),
         )
     assert decision.rule is not None
-    return _admitted(decision.rule, decision.headers)
+    admitted = _admitted(decision.rule, decision.headers)
+    if is_grpc and admitted.status == 500:
+        return structs.replace(admitted, status=200, grpc_status=_UNKNOWN)
+    return admitted
 
 
 def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...]) -> Client:

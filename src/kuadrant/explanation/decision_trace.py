@@ -130,7 +130,7 @@ class Trace:
             limits=tuple(self._with_standings(decision)),
             limited_by=self._limited_by(decision),
             questions=tuple(self._asked(decision)),
-            client=client(decision),
+            client=client(decision, is_grpc=self._request.is_grpc),
             unknown=tuple(self._missing) if unknown else (),
         )
         return Explained(explanation, decision, decision.counters)

@@ -1,4 +1,4 @@
-"""What is decided beside what a real Envoy does."""
+"""What is decided, and what is told of the way to it, beside what a real Envoy does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
+from kuadrant.compiler import Compiler
+from kuadrant.explanation import Explanation, Knowledge, Origins, explain
+from kuadrant.explanation.verbose_text import verbose_text
 from kuadrant.ratelimit.counters import counter_values
 from kuadrant.reference_model import Counters, Request, RequestDecision, decide
+
+from .traces import check_seen, check_way
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +29,9 @@ def compare(reality: Reality, case: Case, *, in_order: bool = True) -> list[str]
 
     ``in_order`` tells whether the order of entries is looked at.
     """
-    compilation = reality.configure(case)
+    compiler = Compiler()
+    compilation = reality.configure(case, compiler.compile)
+    origins = Origins(compiler.origins, compilation.policies)
     programs = {program.name: program for program in compilation.programs}
     counters, now = Counters(compilation.limits), 1000.0
     outcomes: list[str] = []
@@ -36,20 +43,40 @@ def compare(reality: Reality, case: Case, *, in_order: bool = True) -> list[str]
             outcomes.append("refused")
             continue
         request = _seen(asked, observed, reality.ports[asked.gateway, asked.port])
-        decision = decide(
+        mode: Any = case.failure_mode
+        explained = explain(
             programs[asked.gateway],
             request,
             counters,
             now,
-            failure_mode=case.failure_mode,  # type: ignore[arg-type]
+            origins=origins,
+            knowledge=Knowledge(show_values=True),
+            failure_mode=mode,
         )
+        decision = decide(programs[asked.gateway], request, counters, now, failure_mode=mode)
         counters = decision.counters
         expected = _expected(decision, observed, now)
         seen, wanted = (observed, expected) if in_order else (_sorted(observed), _sorted(expected))
         assert seen == wanted, _both_sides(case, asked, wanted, seen)
+        try:
+            _check_trace(explained.explanation, decision, observed)
+        except AssertionError as error:
+            error.add_note(_both_sides(case, asked, wanted, seen))
+            error.add_note(verbose_text(explained.explanation))
+            raise
         unasked = decision.outcome == "admitted" and not decision.questions
         outcomes.append("admitted unasked" if unasked else decision.outcome)
     return outcomes
+
+
+def _check_trace(record: Explanation, decision: RequestDecision, observed: Observation) -> None:
+    """What is told of the way: the rule, the limits that were asked for, the answer and the headers of it."""
+    check_way(record, decision)
+    check_seen(record, observed.outcome, observed.questions)
+    assert record.client is not None
+    assert (record.client.status, record.client.grpc_status) == (observed.status, observed.grpc_status)
+    assert record.client.rate_limit_headers == observed.headers
+    assert dict(record.client.headers).get("x-rule") == observed.rule
 
 
 def _sorted(observation: Observation) -> Observation:

@@ -39,7 +39,7 @@ from tests.ports import free_port
 from .generator import GATEWAYS, Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from kuadrant.dialects import Dialect
@@ -157,13 +157,15 @@ class Reality:
     def log(self) -> str:
         return (self._folder / "envoy.log").read_text()
 
-    def configure(self, case: Case) -> Compilation:
+    def configure(
+        self, case: Case, compile_objects: Callable[[Objects], Compilation] = compile_gateways
+    ) -> Compilation:
         """Have everything do what ``case`` says, as far as the dialect can.
 
         No counter is open then, and it is 1000 s.
         """
         objects, mode = Objects.of(case.objects), case.failure_mode
-        compilation = expressible(objects, compile_gateways, self._dialect, mode, "the shim")  # type: ignore[arg-type]
+        compilation = expressible(objects, compile_objects, self._dialect, mode, "the shim")  # type: ignore[arg-type]
         self._run(self._configure(compilation, case.failure_mode))
         return compilation
 

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compiler
 from kuadrant.explanation import Explanation, Knowledge, Origins, explain
-from kuadrant.reference_model import Counters, Request, RequestDecision, decide
+from kuadrant.reference_model import Counters, Request, decide
 from tests.e2e.differential.generator import Asked, Case, cases
+from tests.e2e.differential.traces import check_seen, check_way
 
 if TYPE_CHECKING:
     from tests.conftest import Fuzz
@@ -40,40 +41,6 @@ def _request(asked: Asked) -> Request:
 
 def _text(value: str) -> str:
     return value.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def check_trace(explanation: Explanation, decision: RequestDecision) -> None:
-    """Check that what is told of the way leads to ``decision``."""
-    assert explanation.outcome == decision.outcome
-    assert (explanation.rule.id if explanation.rule else None) == (
-        decision.rule.name if decision.rule else None
-    )
-    if explanation.rule is not None:
-        assert [rule.failing is None for rule in explanation.looked_at] == [
-            *[False] * (len(explanation.looked_at) - 1),
-            True,
-        ]
-    applying = {limit.key: limit for limit in explanation.limits if limit.applies == "yes"}
-    fails = any(limit.applies == "fails" for limit in explanation.limits)
-    if decision.outcome == "failed":
-        assert fails
-        return
-    asked = {question.scope for question in decision.questions}
-    wanted = {
-        (limit.scope, key, value)
-        for limit in applying.values()
-        for key, value in ((limit.key, "1"), *((one.text, one.value) for one in limit.counters))
-        if limit.scope in asked or decision.outcome == "admitted"
-    }
-    questions = {(one.scope, *entry) for one in decision.questions for entry in one.entries}
-    if decision.outcome == "admitted":
-        assert questions == wanted
-        assert tuple(sorted({limit.policy for limit in applying.values()})) == decision.sources
-    else:
-        assert questions <= wanted or not decision.questions
-    full = [limit.name for limit in explanation.limits if any(one.denies for one in limit.standings)]
-    assert bool(full) is (decision.outcome == "limited")
-    assert set(full) <= set(explanation.limited_by)
 
 
 @pytest.mark.slow
@@ -110,7 +77,9 @@ def test_fuzz_the_way_leads_to_the_decision(fuzz: Fuzz) -> None:
                 failure_mode=mode,  # type: ignore[arg-type]
             )
             assert explained.decision == decision
-            check_trace(explained.explanation, decision)
+            check_way(explained.explanation, decision)
+            questions = [(question.scope, question.entries) for question in decision.questions]
+            check_seen(explained.explanation, decision.outcome, questions)
             counters = decision.counters
             pairs += 1
 
