@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from kuadrant.cli.curl_words import CurlWords
 from kuadrant.cli.output import Output, painter, write
-from kuadrant.cli.paths import ModulesFolder, is_folder
-from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
-from kuadrant.wasm.catalogue import current
+from kuadrant.cli.where import Where
 
 _CURL = CurlWords()
-FailureModeWord = Annotated[FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")]
+_FOLDER = Where()
 
 if TYPE_CHECKING:
-    from kuadrant.explanation import Configuration, Explanation
+    from kuadrant.explanation import Explanation
 
 
 def explain(
-    folder: Path,
-    url: str,
+    folder: str,
+    url: str | None = None,
     /,
     *,
     words: CurlWords = _CURL,
+    where: Where = _FOLDER,
     show_values: bool = False,
     verbose: Annotated[bool, Parameter(name=["--verbose", "-v"])] = False,
-    failure_mode: FailureModeWord = DEFAULT_FAILURE_MODE,
-    modules: ModulesFolder = None,
     output: Output = "text",
 ) -> int:
     """Tell what becomes of a request to the Gateways of a folder of YAML, and why, without running anything.
@@ -38,16 +34,17 @@ def explain(
     The request is written as for curl. It gets what policies of the folder say, with counters that begin at
     nothing. What is not known without a gateway is said, and how to give it.
 
-    Exit code: 0 when it is told, 2 when the folder has mistakes or the request is none.
+    Exit code: 0 when it is told, 1 when the cluster cannot be asked, 2 when the folder has mistakes or the
+    request is none.
 
     Args:
-        folder: The folder to read, with all folders below it (*.yaml, *.yml, *.json).
+        folder: The folder to read, with all folders below it (*.yaml, *.yml, *.json). There is none with
+            --cluster.
         url: The URL; its port is the Gateway's, or the one at which kuadrant run serves it.
         words: What stands beside the URL.
+        where: Where the objects are.
         show_values: Show values of headers, which are masked otherwise.
         verbose: Tell every step.
-        failure_mode: What happens to a request for which an expression has no value: deny is 500.
-        modules: A folder of fetched modules; the current one of them is what gateways run.
         output: text for people, json for programs.
     """
     from kuadrant.explanation import RequestError  # noqa: PLC0415
@@ -55,8 +52,8 @@ def explain(
     from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
 
     try:
-        asked, when = words.of(url)
-        configuration = _configuration(folder, modules, failure_mode)
+        asked, when = words.of(_url(folder, url, cluster=where.cluster))
+        configuration = where.configuration(folder)
         explained = configuration.explain(asked, times=words.times, after=when.after, show_values=show_values)
     except MistakesError as error:
         return _refused(*map(str, error.problems))
@@ -66,20 +63,14 @@ def explain(
     return 0
 
 
-def _configuration(folder: Path, modules: Path | None, failure_mode: FailureMode) -> Configuration:
-    from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
+def _url(folder: str, url: str | None, *, cluster: bool) -> str:
     from kuadrant.explanation import RequestError  # noqa: PLC0415
-    from kuadrant.standalone.folder_files import read  # noqa: PLC0415
-    from kuadrant.standalone.loading import configured  # noqa: PLC0415
 
-    try:
-        is_folder(None, folder)
-    except ValueError as error:
-        raise RequestError(str(error)) from None
-    try:
-        return configured(read(folder), current(modules), failure_mode)
-    except UnknownDialectError as error:
-        sys.exit(f"kuadrant: {error}")
+    if cluster and url is not None:
+        raise RequestError("with --cluster there is no folder; write kuadrant explain --cluster URL")
+    if not cluster and url is None:
+        raise RequestError("a folder and a URL are needed; write kuadrant explain DIR URL")
+    return folder if url is None else url
 
 
 def _refused(*lines: str) -> int:

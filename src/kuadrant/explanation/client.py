@@ -23,10 +23,11 @@ _BECAUSE = {
 }
 
 
-def client(decision: RequestDecision, *, is_grpc: bool) -> Client:
+def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True) -> Client:
     """What the client gets; of a request that is admitted, what the rule does with it.
 
-    A client that speaks gRPC (``is_grpc``) gets failures in its own manner.
+    A client that speaks gRPC (``is_grpc``) gets failures in its own manner. Without ``own_router`` a
+    provider's router carries out the rule, which may do more than ours.
     """
     if decision.status is not None:
         body = None if decision.grpc_status is not None or decision.outcome == "no-route" else decision.status
@@ -38,16 +39,16 @@ def client(decision: RequestDecision, *, is_grpc: bool) -> Client:
             body=None if body is None else _BODIES.get(body),
         )
     assert decision.rule is not None
-    admitted = _admitted(decision.rule, decision.headers)
+    admitted = _admitted(decision.rule, decision.headers, own_router=own_router)
     if is_grpc and admitted.status == 500:
         return structs.replace(admitted, status=200, grpc_status=_UNKNOWN)
     return admitted
 
 
-def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...]) -> Client:
+def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...], *, own_router: bool) -> Client:
     forwarding = rule.forwarding
     added = (*forwarding.response_headers.set, *forwarding.response_headers.add)
-    if not feasible(forwarding, rule.match.path):
+    if own_router and not feasible(forwarding, rule.match.path):
         filters = ", ".join(forwarding.unsupported)
         because = f"the rule's filters cannot be carried out{f': {filters}' if filters else ''}"
         return Client(status=500, because=because, rate_limit_headers=headers)

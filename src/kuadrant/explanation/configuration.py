@@ -22,8 +22,9 @@ from kuadrant.explanation.client_request import (
 from kuadrant.explanation.decision_trace import Explained, Trace
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Run
+from kuadrant.gateways.tables import tables
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
-from kuadrant.reference_model import Counters, Request, owner_of
+from kuadrant.reference_model import Counters, Request, chosen, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,13 +40,17 @@ MOST_TIMES: Final = 10_000
 class Configuration(Struct, frozen=True, gc=False):
     """What was compiled, where it is written, and how the gateways were told to fail.
 
-    ``served_at`` are ports of this machine by which listeners (gateway and port) can be meant, too.
+    ``served_at`` are ports of this machine by which listeners (gateway and port) can be meant, too. With
+    ``own_router`` we configure the whole of Envoy; else a provider does, who may carry out more than we do,
+    and may give its filter one table of limits for all ports. ``notes`` go with every answer.
     """
 
     compilation: Compilation
     origins: Origins
     failure_mode: FailureMode = DEFAULT_FAILURE_MODE
     served_at: Mapping[int, tuple[str, int]] = MappingProxyType({})
+    own_router: bool = True
+    notes: tuple[str, ...] = ()
 
     def explain(
         self,
@@ -71,7 +76,8 @@ class Configuration(Struct, frozen=True, gc=False):
         seen = seen_by_filters(
             request, address, listener.port, claim_keys(one.policy for one in self.compilation.policies)
         )
-        trace = Trace(program, seen, self.origins, knowledge_of(request, address, show_values=show_values))
+        knowledge = knowledge_of(request, address, show_values=show_values)
+        trace = Trace(program, seen, self.origins, knowledge, own_router=self.own_router)
         held = counters or Counters(self.compilation.limits)
         before: list[RequestDecision | None] = []
         for _ in range(times - 1):
@@ -82,6 +88,7 @@ class Configuration(Struct, frozen=True, gc=False):
             explained.explanation,
             before=tuple(_runs(before, unknown=explained.explanation.outcome == "unknown")),
             listener=structs.replace(explained.explanation.listener, because=because),
+            notes=(*self.notes, *(() if self.own_router else _of_other_ports(program, seen, listener))),
         )
         return structs.replace(explained, explanation=record)
 
@@ -123,6 +130,19 @@ class Configuration(Struct, frozen=True, gc=False):
         ports = [f"{listener.port} of {_key(one)}" for one in named for listener in one.listeners]
         there = f"there is {_some(ports)}" if ports else "none has a listener for HTTP"
         return f"no gateway listens at port {port}; {there}: name it in the URL or with --port"
+
+
+def _of_other_ports(program: GatewayProgram, request: Request, listener: ListenerProgram) -> Iterator[str]:
+    """Tell of limits that hold because another port has them."""
+    every_port = tables(program)
+    if len(program.listeners) == 1 or len(every_port) != 1 or every_port[0].port is not None:
+        return
+    own, told = chosen(listener.hosts, request), chosen(every_port[0].hosts, request)
+    if (own.actions if own else ()) != (told.actions if told else ()):
+        yield (
+            "the filter has one table of limits for all ports of this Gateway: "
+            "what another port limits is limited here, too"
+        )
 
 
 def _serving(

@@ -70,9 +70,15 @@ class Trace:
     """What one request meets on its way, before anybody is asked."""
 
     def __init__(
-        self, program: GatewayProgram, request: Request, origins: Origins, knowledge: Knowledge
+        self,
+        program: GatewayProgram,
+        request: Request,
+        origins: Origins,
+        knowledge: Knowledge,
+        *,
+        own_router: bool = True,
     ) -> None:
-        self._program, self._request = program, request
+        self._program, self._request, self._own_router = program, request, own_router
         self._origins, self._knowledge = origins, knowledge
         self._listener = _listener(program, request.port)
         self._host, self._hosts = hosts(self._listener, request)
@@ -121,16 +127,16 @@ class Trace:
         """What is decided, and all that leads to it."""
         decision = self.decided(counters, now, failure_mode)
         if decision is None:
-            return Explained(self._record(now), None, counters)
+            return Explained(self._record(), None, counters)
         unknown = self._is_unknown(failure_mode)
         explanation = structs.replace(
-            self._record(now),
+            self._record(),
             outcome="unknown" if unknown else decision.outcome,
             otherwise=decision.outcome if unknown else None,
             limits=tuple(self._with_standings(decision)),
             limited_by=self._limited_by(decision),
             questions=tuple(self._asked(decision)),
-            client=client(decision, is_grpc=self._request.is_grpc),
+            client=client(decision, is_grpc=self._request.is_grpc, own_router=self._own_router),
             unknown=tuple(self._missing) if unknown else (),
         )
         return Explained(explanation, decision, decision.counters)
@@ -140,7 +146,7 @@ class Trace:
         fails = failure_mode == "deny" and any(limit.applies == "fails" for limit in self._limits)
         return bool(self._missing) and not fails
 
-    def _record(self, now: float) -> Explanation:
+    def _record(self) -> Explanation:
         listener = self._listener
         request = self._request
         key = f"{self._program.namespace}/{self._program.name}"
@@ -156,7 +162,6 @@ class Trace:
                 target=request.target,
                 headers=tuple(headers),
             ),
-            at=now,
             outcome="unknown",
             listener=Listener(
                 gateway=key,

@@ -245,7 +245,6 @@ class Explanation(Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         request: What was asked.
-        at: When, in seconds of the clock that the counters have.
         before: What became of the same request before, if it was sent more than once.
         outcome: ``no-route`` (404), ``admitted``, ``limited`` (429), ``failed`` (500), or ``unknown`` with
             what is not known in ``unknown``.
@@ -262,10 +261,10 @@ class Explanation(Struct, frozen=True, kw_only=True, gc=False):
         questions: What the rate limit service was asked.
         client: What the client gets.
         unknown: The facts that would have been needed.
+        notes: What else has to be known of the gateways that were asked.
     """
 
     request: Seen
-    at: float
     before: tuple[Run, ...] = ()
     outcome: Literal["no-route", "admitted", "limited", "failed", "unknown"]
     otherwise: Literal["no-route", "admitted", "limited", "failed"] | None = None
@@ -280,3 +279,4 @@ class Explanation(Struct, frozen=True, kw_only=True, gc=False):
     questions: tuple[Asked, ...] = ()
     client: Client | None = None
     unknown: tuple[Fact, ...] = ()
+    notes: tuple[str, ...] = ()

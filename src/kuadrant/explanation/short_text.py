@@ -136,6 +136,7 @@ def _surroundings(record: Explanation) -> Iterator[Line]:
             yield Line(f"and {more} more rules; --verbose tells all")
     yield Line(words.listener_line(record), str(record.listener.origin))
     yield from (Line(words.fact_line(fact)) for fact in record.unknown[:_LINES_OF_ONE])
+    yield from (Line(f"note: {note}") for note in record.notes[:1])
 
 
 def _places(record: Explanation) -> Iterator[str]:

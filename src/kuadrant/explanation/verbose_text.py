@@ -55,6 +55,7 @@ def _steps(record: Explanation) -> Iterator[str]:
     if record.client is not None:
         yield from _client(record.client)
     yield from (words.fact_line(fact) for fact in record.unknown)
+    yield from (f"note: {note}" for note in record.notes)
     yield "not known: what a running rate limit service has counted; here it begins with nothing"
 
 

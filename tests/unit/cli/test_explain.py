@@ -33,7 +33,10 @@ def run(
         with pytest.raises(SystemExit) as exit_:
             cli.main(["explain", *map(str, arguments)])
         output = capsys.readouterr()
-        return int(exit_.value.code or 0), output.out, output.err
+        code = exit_.value.code
+        if isinstance(code, str):
+            return 1, output.out, output.err + code
+        return int(code or 0), output.out, output.err
 
     return run
 
@@ -147,3 +150,21 @@ def test_colours_are_for_terminals_without_no_color(monkeypatch: pytest.MonkeyPa
     assert painter(_Terminal())("bad", "429") == "\x1b[1;31m429\x1b[0m"  # type: ignore[arg-type]
     monkeypatch.setenv("NO_COLOR", "1")
     assert painter(_Terminal())("bad", "429") == "429"  # type: ignore[arg-type]
+
+
+def test_a_cluster_takes_the_place_of_the_folder(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "c"}}
+    config = {"clusters": [cluster], "contexts": [context], "users": [{"name": "c", "user": {}}]}
+    (tmp_path / "config").write_text(json.dumps({**config, "current-context": "c"}))
+    code, _, err = run("--cluster", "--kubeconfig", tmp_path / "config", TOYS)
+    assert (code, err.startswith("kuadrant: GET /apis/gateway.networking.k8s.io/v1/gatewayclasses")) == (
+        1,
+        True,
+    )
+    code, _, err = run("--cluster", "examples/toystore", TOYS)
+    assert (code, "there is no folder; write kuadrant explain --cluster URL" in err) == (2, True)
+    code, _, err = run("examples/toystore")
+    assert (code, "write kuadrant explain DIR URL" in err) == (2, True)

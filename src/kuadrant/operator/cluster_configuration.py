@@ -1,0 +1,107 @@
+"""What the objects of a cluster say, as the operator would decide it, to be asked what becomes of requests.
+
+Nothing has to be installed, and nothing is followed: it takes the right to list the kinds of ``READ``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
+
+from kuadrant.api.reference_grant import ReferenceGrant
+from kuadrant.compiler import Compiler, PolicyFacts
+from kuadrant.dialects import chosen, expressible
+from kuadrant.explanation import Configuration, Origins
+from kuadrant.kube.kind import Kind
+from kuadrant.kube.read_list import read_list
+from kuadrant.kube.store import Store
+from kuadrant.operator.core import kinds
+from kuadrant.operator.core.accepted_policies import AcceptedPolicies
+from kuadrant.operator.core.provider_match_precedence import InRouterOrder
+from kuadrant.operator.core.world import Observer
+from kuadrant.policy.model import GATEWAY_API, Policy, Target
+from kuadrant.policy.policy_attachment import Acceptance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx2
+
+    from kuadrant.api.objects import Objects
+    from kuadrant.operator.core.world import World
+    from kuadrant.policy.failure_mode import FailureMode
+    from kuadrant.wasm.module import Module
+
+REFERENCE_GRANTS: Final = Kind(GATEWAY_API, "v1beta1", "referencegrants", "ReferenceGrant", ReferenceGrant)
+READ: Final[tuple[Kind[Any], ...]] = (
+    kinds.GATEWAY_CLASSES,
+    kinds.GATEWAYS,
+    kinds.HTTP_ROUTES,
+    kinds.GRPC_ROUTES,
+    kinds.NAMESPACES,
+    kinds.KUADRANTS,
+    kinds.POLICIES,
+)
+NO_KUADRANT: Final = "there is no Kuadrant resource: nothing is enforced before there is one"
+
+
+async def read_cluster(client: httpx2.AsyncClient) -> World:
+    """What there is in the cluster, of the kinds that decide what becomes of a request.
+
+    Raises:
+        RequestError: One of them may not be listed, or the API server cannot be asked.
+    """
+    store = Store()
+    for kind in kinds.ALL:
+        store.add(kind)
+    observer = Observer(store)
+    for kind in READ:
+        store.receive(kind, [await read_list(client, kind)])
+    grants = await read_list(client, REFERENCE_GRANTS)
+    world = observer.world()
+    granted = tuple(entry.object for _, entry in sorted(grants.entries.items()))
+    return replace(world, objects=replace(world.objects, reference_grants=granted))
+
+
+def configured(world: World, module: Module, failure_mode: FailureMode) -> Configuration:
+    """What the cluster says to gateways that run ``module``.
+
+    Policies whose stored form is refused have their last accepted one, as the operator has it.
+
+    Raises:
+        UnknownDialectError: This build does not write what the module reads.
+    """
+    accepted = AcceptedPolicies().of(world, 0.0)
+    compiler = Compiler()
+    compilation = expressible(
+        accepted.objects,
+        InRouterOrder(compiler.compile),
+        chosen(module.dialects),
+        failure_mode,
+        f"{module.name} {module.version}",
+    )
+    facts = (*compilation.policies, *_refused(accepted))
+    return Configuration(
+        compilation,
+        Origins(compiler.origins, facts),
+        failure_mode,
+        own_router=False,
+        notes=_notes(accepted.objects),
+    )
+
+
+def _refused(world: World) -> Iterator[PolicyFacts]:
+    """Yield the policies of which no form is in effect, with why."""
+    for (namespace, name), standing in world.standings.items():
+        stored = world.policies.get((namespace, name))
+        if standing.generation is not None or not standing.problem or stored is None:
+            continue
+        reference = stored.spec.get("targetRef")
+        fields = reference if isinstance(reference, dict) else {}
+        target = Target(str(fields.get("kind", "")), namespace, str(fields.get("name", "")))
+        yield PolicyFacts(Policy(namespace, name, target), Acceptance("Invalid", standing.problem))
+
+
+def _notes(objects: Objects) -> tuple[str, ...]:
+    return () if objects.kuadrants else (NO_KUADRANT,)
