@@ -9,7 +9,7 @@ from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from msgspec import Struct
 
@@ -71,6 +71,7 @@ _URL: Final = re.compile(
 )
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PORTS: Final = {"http": 80, "https": 443}
+_ODD: Final = re.compile(r"[^\x21-\x7e]")
 _REFERRER: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 
 
@@ -91,8 +92,9 @@ def address_of(url: str) -> Address:
         raise RequestError(f"{_quoted(url)}: {_quoted(port)} is no port, write a number from 1 to 65535")
     own = _PORTS[scheme]
     number = int(port) if port else own
-    if re.search(r"[\x00-\x20\x7f]", url):
-        raise RequestError(f"{_quoted(url)} has a space or a control character; write %20 and the like")
+    if odd := _ODD.search(url):
+        escaped = quote(odd[0], safe="", errors="replace")
+        raise RequestError(f"{_quoted(url)} has a character that no gateway takes there; write {escaped}")
     target = found["target"] or "/"
     return Address(
         scheme=scheme,

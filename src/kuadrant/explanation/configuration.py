@@ -57,14 +57,16 @@ class Configuration(Struct, frozen=True, gc=False):
         request: ClientRequest,
         *,
         times: int = 1,
+        now: float = 0.0,
         after: float = 0.0,
         counters: Counters | None = None,
         show_values: bool = False,
     ) -> Explained:
         """Return what becomes of ``request``, sent so many ``times``, and why: of the last one.
 
-        All are sent at once, the last one ``after`` so many seconds. ``counters`` are those that the rate
-        limit service has before, by default none. Values of headers are masked unless ``show_values``.
+        All are sent at ``now``, in seconds of any clock, the last one ``after`` so many more. ``counters``
+        are those that the rate limit service has before, by default none. Values of headers are masked
+        unless ``show_values``.
 
         Raises:
             RequestError: It is no request that one of the gateways would get.
@@ -78,19 +80,25 @@ class Configuration(Struct, frozen=True, gc=False):
         )
         knowledge = knowledge_of(request, address, show_values=show_values)
         trace = Trace(program, seen, self.origins, knowledge, own_router=self.own_router)
-        held = counters or Counters(self.compilation.limits)
+        all_counters = counters or Counters(self.compilation.limits)
+        # Each question looks at every limit: those that the rule cannot ask for are left out.
+        held = Counters(
+            tuple(limit for limit in all_counters.limits if limit.namespace in trace.scopes),
+            all_counters.windows,
+        )
         before: list[RequestDecision | None] = []
         for _ in range(times - 1):
-            before.append(trace.decided(held, 0.0, self.failure_mode))
+            before.append(trace.decided(held, now, self.failure_mode))
             held = before[-1].counters if before[-1] else held
-        explained = trace.explained(held, after, self.failure_mode)
+        explained = trace.explained(held, now + after, self.failure_mode)
         record = structs.replace(
             explained.explanation,
             before=tuple(_runs(before, unknown=explained.explanation.outcome == "unknown")),
             listener=structs.replace(explained.explanation.listener, because=because),
-            notes=(*self.notes, *(() if self.own_router else _of_other_ports(program, seen, listener))),
+            notes=(*self.notes, *self._notes(program, seen, listener)),
         )
-        return structs.replace(explained, explanation=record)
+        after_it = Counters(all_counters.limits, explained.counters.windows)
+        return structs.replace(explained, explanation=record, counters=after_it)
 
     def _meant(self, request: ClientRequest, address: Address) -> tuple[GatewayProgram, ListenerProgram, str]:
         """The listener that ``request`` comes to, and why that one."""
@@ -110,6 +118,12 @@ class Configuration(Struct, frozen=True, gc=False):
                 f"{listener.protocol}; write {listener.protocol.lower()}://"
             )
         return program, listener, because
+
+    def _notes(self, program: GatewayProgram, request: Request, listener: ListenerProgram) -> Iterator[str]:
+        if not self.own_router:
+            yield from _of_other_ports(program, request, listener)
+        elif listener.protocol != "HTTP":
+            yield f"kuadrant run serves no {listener.protocol}; a gateway in a cluster does"
 
     def _listeners(self, gateway: str | None, port: int) -> list[tuple[GatewayProgram, ListenerProgram]]:
         return [

@@ -16,7 +16,7 @@ from kuadrant.explanation.knowledge import MASK, Knowledge
 from kuadrant.explanation.limit_trace import LimitTracer
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.policies_on_path import elsewhere, on_path
-from kuadrant.explanation.record import Asked, CounterStanding, Explanation, Listener, Seen
+from kuadrant.explanation.record import Asked, CounterStanding, Explanation, Seen, TracedListener
 from kuadrant.explanation.routing_trace import hosts, looked_at
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kuadrant.compiler.program import GatewayProgram, RuleProgram
-    from kuadrant.explanation.record import Fact, Limit, OnPath, Rule
+    from kuadrant.explanation.record import Fact, OnPath, TracedLimit, TracedRule
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.reference_model.counters import Standing
 
@@ -83,9 +83,9 @@ class Trace:
         self._listener = _listener(program, request.port)
         self._host, self._hosts = hosts(self._listener, request)
         self._serving = self._listener.names[0]
-        self._looked_at: tuple[Rule, ...] = ()
+        self._looked_at: tuple[TracedRule, ...] = ()
         self._rule: RuleProgram | None = None
-        self._limits: tuple[Limit, ...] = ()
+        self._limits: tuple[TracedLimit, ...] = ()
         self._policies: tuple[OnPath, ...] = ()
         self._missing: dict[Fact, None] = {}
         self._follow()
@@ -115,6 +115,11 @@ class Trace:
             *elsewhere(self._origins, gateway, origin),
         )
         self._missing.update(tracer.missing)
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes that the rate limit service may be asked for."""
+        return frozenset(action.scope for action in self._rule.actions) if self._rule else frozenset()
 
     def decided(self, counters: Counters, now: float, failure_mode: FailureMode) -> RequestDecision | None:
         """What is decided; None if not even the rule is known."""
@@ -163,7 +168,7 @@ class Trace:
                 headers=tuple(headers),
             ),
             outcome="unknown",
-            listener=Listener(
+            listener=TracedListener(
                 gateway=key,
                 port=listener.port,
                 protocol=listener.protocol,
@@ -194,7 +199,7 @@ class Trace:
         listener = structs.replace(self._listener, hosts=(host,))
         return structs.replace(self._program, listeners=(listener,))
 
-    def _with_standings(self, decision: RequestDecision) -> Iterable[Limit]:
+    def _with_standings(self, decision: RequestDecision) -> Iterable[TracedLimit]:
         by_condition: dict[str, list[tuple[Standing, bool]]] = {}
         for question in decision.questions:
             for standing in question.standings:
@@ -236,7 +241,7 @@ def _listener(program: GatewayProgram, port: int) -> ListenerProgram:
     return listener
 
 
-def _shown_values(limits: Sequence[Limit]) -> dict[str, str]:
+def _shown_values(limits: Sequence[TracedLimit]) -> dict[str, str]:
     """The values of counters, by their texts, as they may be shown."""
     return {
         counter.text: counter.value
@@ -246,7 +251,7 @@ def _shown_values(limits: Sequence[Limit]) -> dict[str, str]:
     }
 
 
-def _standing(standing: Standing, limit: Limit, *, limited: bool) -> CounterStanding:
+def _standing(standing: Standing, limit: TracedLimit, *, limited: bool) -> CounterStanding:
     texts = {descriptor_entry(counter.text): counter for counter in limit.counters}
     return CounterStanding(
         limit=standing.limit.max_value,

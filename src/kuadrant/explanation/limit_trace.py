@@ -9,7 +9,7 @@ from msgspec import Struct
 from kuadrant.explanation.expression_trace import traced_counter, traced_predicate
 from kuadrant.explanation.knowledge import MASK, selected
 from kuadrant.explanation.origins import section_of
-from kuadrant.explanation.record import Condition, CounterValue, Limit, Part, Replaced
+from kuadrant.explanation.record import CounterValue, Part, Replaced, TracedCondition, TracedLimit
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
 from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.reference_model.conditions import holds
@@ -36,7 +36,7 @@ class _Traced(Struct, frozen=True, gc=False):
 
     applies: Applies
     because: str = ""
-    when: tuple[Condition, ...] = ()
+    when: tuple[TracedCondition, ...] = ()
     counters: tuple[CounterValue, ...] = ()
 
 
@@ -55,7 +55,7 @@ class LimitTracer:
 
     def limits(
         self, rule: RuleProgram, effective: Sequence[EffectiveLimit], on_path: Sequence[Policy]
-    ) -> Iterator[Limit]:
+    ) -> Iterator[TracedLimit]:
         """Yield the limits of the rule's effective policy by name, then those that no policy is known of."""
         actions = {limit.key: (action, limit) for action in rule.actions for limit in action.limits}
         for entry in effective:
@@ -70,7 +70,7 @@ class LimitTracer:
         key: str,
         action: tuple[Action, LimitAction] | None,
         on_path: Sequence[Policy],
-    ) -> Limit:
+    ) -> TracedLimit:
         policy, limit = entry.source, entry.limit
         place = (*policy.field, "limits", limit.name)
         traced = self._traced(action[1], policy, place, limit) if action else None
@@ -82,7 +82,7 @@ class LimitTracer:
                     else ("unlimited", "it has no rates")
                 )
             )
-        return Limit(
+        return TracedLimit(
             name=limit.name,
             key=key,
             policy=policy.key,
@@ -98,14 +98,14 @@ class LimitTracer:
             counters=traced.counters,
         )
 
-    def _of_unknown_policy(self, action: Action, limit: LimitAction) -> Limit:
+    def _of_unknown_policy(self, action: Action, limit: LimitAction) -> TracedLimit:
         policy = limit.sources[0] if limit.sources else ""
         origin = self._origins.of("RateLimitPolicy", policy)
         traced = self._verdict(
             tuple(self._condition(condition, origin) for condition in limit.when),
             tuple(self._counter(counter, origin) for counter in limit.counters),
         )
-        return Limit(
+        return TracedLimit(
             name=limit.key,
             key=limit.key,
             policy=policy,
@@ -134,7 +134,7 @@ class LimitTracer:
             counters.append(self._counter(counter, self._place(policy, path)))
         return self._verdict(tuple(when), tuple(counters))
 
-    def _verdict(self, when: tuple[Condition, ...], counters: tuple[CounterValue, ...]) -> _Traced:
+    def _verdict(self, when: tuple[TracedCondition, ...], counters: tuple[CounterValue, ...]) -> _Traced:
         applies, because = _applies(when, counters)
         if applies == "unknown":
             self.missing.update(self._needed)
@@ -152,7 +152,7 @@ class LimitTracer:
             if policy.key != winner.key and any(limit.name == name for limit in policy.limits):
                 yield Replaced(policy=policy.key, limit=name, origin=self._of_limit(policy, name))
 
-    def _condition(self, condition: PolicyCondition, origin: Origin) -> Condition:
+    def _condition(self, condition: PolicyCondition, origin: Origin) -> TracedCondition:
         if isinstance(condition, ExpressionCondition):
             traced = traced_predicate(condition.expression, self._expressions, self._knowledge)
             self._needed.update(dict.fromkeys(traced.missing))
@@ -163,7 +163,7 @@ class LimitTracer:
                 result = "fails"
             else:
                 result = "true" if traced.value is True else "false"
-            return Condition(
+            return TracedCondition(
                 text=condition.expression,
                 origin=origin,
                 result=result,
@@ -172,7 +172,7 @@ class LimitTracer:
             )
         return self._comparison(condition, origin)
 
-    def _comparison(self, condition: SelectorCondition, origin: Origin) -> Condition:
+    def _comparison(self, condition: SelectorCondition, origin: Origin) -> TracedCondition:
         text = f"{condition.selector} {condition.operator} {condition.value}"
         path = selected(condition.selector)
         missing = self._knowledge.missing([path])
@@ -181,7 +181,7 @@ class LimitTracer:
             part = Part(
                 text=condition.selector, offset=0, unknown=", ".join(one.name for one in missing), reads=True
             )
-            return Condition(text=text, origin=origin, result="unknown", parts=(part,))
+            return TracedCondition(text=text, origin=origin, result="unknown", parts=(part,))
         value = self._request.text(condition.selector)
         part = Part(
             text=condition.selector,
@@ -191,7 +191,7 @@ class LimitTracer:
             reads=True,
         )
         held = holds(condition, self._request, self._expressions)
-        return Condition(text=text, origin=origin, result="true" if held else "false", parts=(part,))
+        return TracedCondition(text=text, origin=origin, result="true" if held else "false", parts=(part,))
 
     def _counter(self, counter: Counter, origin: Origin) -> CounterValue:
         if isinstance(counter, SelectorCounter):
@@ -220,7 +220,7 @@ class LimitTracer:
         return MASK if self._knowledge.hides([path]) else value
 
 
-def _applies(when: Sequence[Condition], counters: Sequence[CounterValue]) -> tuple[Applies, str]:
+def _applies(when: Sequence[TracedCondition], counters: Sequence[CounterValue]) -> tuple[Applies, str]:
     """Whether a limit applies: one condition that is false wins, then what is not known, then what fails."""
     by_result = {condition.result: condition for condition in reversed(when)}
     if found := by_result.get("false"):
@@ -239,4 +239,6 @@ def _applies_without(counter: CounterValue) -> tuple[Applies, str]:
         return "unknown", f"{counter.text} is not known"
     if counter.error is not None:
         return "fails", f"{counter.text} fails: {counter.error}"
+    if counter.text.startswith("auth."):
+        return "no", f"there is no {counter.text}: nothing here authenticates requests"
     return "no", f"the request has no {counter.text} to count by"

@@ -55,7 +55,7 @@ class Part(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     reads: bool = False
 
 
-class Condition(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+class TracedCondition(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A predicate, or a condition of v1beta2, and what it was; ``error`` says why it fails."""
 
     text: str
@@ -99,7 +99,7 @@ class Replaced(Struct, frozen=True, kw_only=True, gc=False):
     origin: Origin
 
 
-class Limit(Struct, frozen=True, kw_only=True, gc=False):
+class TracedLimit(Struct, frozen=True, kw_only=True, gc=False):
     """A limit of the rule's effective policy, where it comes from, and what it did.
 
     Attributes:
@@ -131,7 +131,7 @@ class Limit(Struct, frozen=True, kw_only=True, gc=False):
     scope: str = ""
     applies: Literal["yes", "no", "fails", "unknown", "unselected", "unlimited"]
     because: str = ""
-    when: tuple[Condition, ...] = ()
+    when: tuple[TracedCondition, ...] = ()
     counters: tuple[CounterValue, ...] = ()
     standings: tuple[CounterStanding, ...] = ()
 
@@ -156,7 +156,7 @@ class OnPath(Struct, frozen=True, kw_only=True, gc=False):
     gone: tuple[str, ...] = ()
 
 
-class Host(Struct, frozen=True, kw_only=True, gc=False):
+class TracedHost(Struct, frozen=True, kw_only=True, gc=False):
     """A host name that the port serves, whether it is the request's, and why not."""
 
     hostname: str
@@ -173,7 +173,7 @@ class Failing(Struct, frozen=True, kw_only=True, gc=False):
     unknown: bool = False
 
 
-class Rule(Struct, frozen=True, kw_only=True, gc=False):
+class TracedRule(Struct, frozen=True, kw_only=True, gc=False):
     """A rule that was looked at: what it is for, and the first part that did not hold.
 
     ``id`` is the name by which the gateway knows it (one for each match and host name).
@@ -187,7 +187,7 @@ class Rule(Struct, frozen=True, kw_only=True, gc=False):
     failing: Failing | None = None
 
 
-class Listener(Struct, frozen=True, kw_only=True, gc=False):
+class TracedListener(Struct, frozen=True, kw_only=True, gc=False):
     """Where the request came in. ``names`` are the listeners that share the port."""
 
     gateway: str
@@ -268,13 +268,13 @@ class Explanation(Struct, frozen=True, kw_only=True, gc=False):
     before: tuple[Run, ...] = ()
     outcome: Literal["no-route", "admitted", "limited", "failed", "unknown"]
     otherwise: Literal["no-route", "admitted", "limited", "failed"] | None = None
-    listener: Listener
-    hosts: tuple[Host, ...]
+    listener: TracedListener
+    hosts: tuple[TracedHost, ...]
     host: str | None = None
-    looked_at: tuple[Rule, ...] = ()
-    rule: Rule | None = None
+    looked_at: tuple[TracedRule, ...] = ()
+    rule: TracedRule | None = None
     policies: tuple[OnPath, ...] = ()
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[TracedLimit, ...] = ()
     limited_by: tuple[str, ...] = ()
     questions: tuple[Asked, ...] = ()
     client: Client | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.explanation.knowledge import MASK, selected
-from kuadrant.explanation.record import Failing, Host, Rule
+from kuadrant.explanation.record import Failing, TracedHost, TracedRule
 from kuadrant.reference_model.routing import (
     header_holds,
     host_holds,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kuadrant.reference_model.request import Request
 
 
-def hosts(listener: ListenerProgram, request: Request) -> tuple[HostProgram | None, tuple[Host, ...]]:
+def hosts(listener: ListenerProgram, request: Request) -> tuple[HostProgram | None, tuple[TracedHost, ...]]:
     """The host that the request is for, and every host of the port with why it is not."""
     owner = owner_of(listener.hosts, request)
 
@@ -37,7 +37,8 @@ def hosts(listener: ListenerProgram, request: Request) -> tuple[HostProgram | No
         return f"is not the name of {request.host}"
 
     return owner, tuple(
-        Host(hostname=host.hostname, chosen=host is owner, because=why_not(host)) for host in listener.hosts
+        TracedHost(hostname=host.hostname, chosen=host is owner, because=why_not(host))
+        for host in listener.hosts
     )
 
 
@@ -47,7 +48,7 @@ def looked_at(
     knowledge: Knowledge,
     known: dict[int, RuleOrigin],
     origins: Origins,
-) -> Iterator[tuple[RuleProgram, Rule]]:
+) -> Iterator[tuple[RuleProgram, TracedRule]]:
     """Yield the rules of a host as they are tried, up to the one that holds or cannot be judged."""
     for program in host.rules:
         failing = _failing(program.match, request, knowledge)
@@ -56,10 +57,12 @@ def looked_at(
             return
 
 
-def _rule(program: RuleProgram, origin: RuleOrigin | None, origins: Origins, failing: Failing | None) -> Rule:
+def _rule(
+    program: RuleProgram, origin: RuleOrigin | None, origins: Origins, failing: Failing | None
+) -> TracedRule:
     kind = origin.kind if origin else "HTTPRoute"
     path = ("spec", "rules", origin.rule_index, "matches", origin.match_index) if origin else ()
-    return Rule(
+    return TracedRule(
         id=program.name,
         rule=origin.rule if origin else "",
         route=f"{kind} {program.route}",

@@ -12,7 +12,7 @@ from kuadrant.explanation import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kuadrant.explanation.record import Explanation, Limit, Origin
+    from kuadrant.explanation.record import Explanation, Origin, TracedLimit
 
 Style = Literal["good", "bad", "doubtful", "place"]
 """What a text is shown as, where there are colours."""
@@ -78,7 +78,7 @@ def _limits(record: Explanation) -> Iterator[list[Line]]:
     """What is told of each limit, and of each policy that is not in effect, the decisive ones first."""
     denying = {limit.key for limit in record.limits if any(one.denies for one in limit.standings)}
 
-    def order(limit: Limit) -> int:
+    def order(limit: TracedLimit) -> int:
         return 2 if limit.key in denying else _ORDER[limit.applies]
 
     for limit in sorted(record.limits, key=order):
@@ -89,7 +89,7 @@ def _limits(record: Explanation) -> Iterator[list[Line]]:
             yield [Line(words.policy_line(policy), str(policy.origin))]
 
 
-def _limit(limit: Limit) -> Iterator[Line]:
+def _limit(limit: TracedLimit) -> Iterator[Line]:
     line = words.limit_line(limit)
     if limit.applies == "yes":
         yield Line(line, str(limit.origin))
@@ -102,7 +102,7 @@ def _limit(limit: Limit) -> Iterator[Line]:
     yield Line(because, below=True)
 
 
-def _reason(limit: Limit) -> tuple[Origin, str]:
+def _reason(limit: TracedLimit) -> tuple[Origin, str]:
     """Where and why a limit does not apply; why with the values that were seen."""
     result = {"no": "false", "fails": "fails", "unknown": "unknown"}.get(limit.applies)
     for condition in limit.when:

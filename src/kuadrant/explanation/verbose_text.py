@@ -10,7 +10,14 @@ from kuadrant.explanation.short_text import plain, short_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kuadrant.explanation.record import Client, Condition, CounterValue, Explanation, Limit, Part
+    from kuadrant.explanation.record import (
+        Client,
+        CounterValue,
+        Explanation,
+        Part,
+        TracedCondition,
+        TracedLimit,
+    )
     from kuadrant.explanation.short_text import Style
 
 _HOSTS: Final = 20
@@ -59,7 +66,7 @@ def _steps(record: Explanation) -> Iterator[str]:
     yield "not known: what a running rate limit service has counted; here it begins with nothing"
 
 
-def _limit(limit: Limit) -> Iterator[str]:
+def _limit(limit: TracedLimit) -> Iterator[str]:
     yield f"{limit.origin}: {words.limit_line(limit)}"
     yield f"  {', '.join(words.rate(*one) for one in limit.rates) or 'no rates'}, counted under {limit.scope}"
     for one in limit.replaced:
@@ -74,7 +81,7 @@ def _limit(limit: Limit) -> Iterator[str]:
         yield f"  {words.standing_line(standing)}" + (" (no room)" if standing.denies else "")
 
 
-def _condition(condition: Condition) -> Iterator[str]:
+def _condition(condition: TracedCondition) -> Iterator[str]:
     error = f": {condition.error}" if condition.error else ""
     yield f"{condition.origin}: when {condition.text} is {condition.result}{error}"
     yield from _parts(condition.parts)

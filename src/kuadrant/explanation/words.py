@@ -16,10 +16,10 @@ if TYPE_CHECKING:
         Explanation,
         Fact,
         Failing,
-        Limit,
         OnPath,
-        Rule,
         Run,
+        TracedLimit,
+        TracedRule,
     )
 
 _NAMES: Final = 3
@@ -53,7 +53,7 @@ def _why(record: Explanation) -> str:
             return f"{_counted(record.limits)}{_then(record.client)}"
 
 
-def _counted(limits: Iterable[Limit]) -> str:
+def _counted(limits: Iterable[TracedLimit]) -> str:
     names = [limit.name for limit in limits if limit.applies == "yes"]
     return _of(names, "has room", "have room") if names else "no limit applies"
 
@@ -82,7 +82,7 @@ def ran(runs: Iterable[Run]) -> str:
     return ", ".join(f"{run.count} x {run.outcome}" for run in runs)
 
 
-def limit_line(limit: Limit) -> str:
+def limit_line(limit: TracedLimit) -> str:
     """Which limit it is, and of which policy."""
     section = "" if limit.section == "limits" else f" ({limit.section})"
     replaced = " and ".join(f"that of {one.policy}" for one in limit.replaced)
@@ -123,7 +123,7 @@ def rate(most: int, seconds: int) -> str:
     return f"{most} in {seconds} s"
 
 
-def rule_line(rule: Rule) -> str:
+def rule_line(rule: TracedRule) -> str:
     """Which rule it is, and which requests are its."""
     return f"{rule.rule or rule.id} of {rule.route}: {rule.match}"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .asking import asked, policy
+from kuadrant.explanation import ClientRequest
+
+from .asking import asked, configuration, policy
 
 _GATEWAY = "Gateway, name: gw"
 _TEN = "all: {rates: [{limit: 10, window: 1m}]}"
@@ -106,11 +108,32 @@ spec:
     posts:
       rates: [{limit: 1, duration: 1, unit: minute}]
       routeSelectors: [{matches: [{method: POST}]}]
+    mine:
+      rates: [{limit: 1, duration: 1, unit: minute}]
+      counters: [auth.identity.username]
 """
-    some, posts = sorted(asked(beta).limits, key=lambda limit: limit.name, reverse=True)
+    some, posts, mine = sorted(asked(beta).limits, key=lambda limit: limit.name, reverse=True)
+    assert mine.because == "there is no auth.identity.username: nothing here authenticates requests"
     assert (some.applies, some.when[0].parts[0].value, str(some.when[0].origin)) == (
         "no",
         "GET",
         "all.yaml:28:25",
     )
     assert (posts.applies, posts.because) == ("unselected", "its routeSelectors do not select this rule")
+
+
+def test_counters_go_on_from_one_question_to_the_next() -> None:
+    config = configuration(
+        policy("few: {rates: [{limit: 2, window: 10s}]}"),
+        policy(
+            "all: {rates: [{limit: 9, window: 10s}]}",
+            name="q",
+            target="HTTPRoute, name: toys, sectionName: rule-1",
+        ),
+    )
+    toys = ClientRequest(url="http://toys.x/toys")
+    first = config.explain(toys, times=2)
+    other = config.explain(ClientRequest(url="http://toys.x/toys", method="POST"), counters=first.counters)
+    assert other.explanation.outcome == "admitted"
+    assert config.explain(toys, counters=other.counters).explanation.outcome == "limited"
+    assert config.explain(toys, counters=other.counters, now=10).explanation.outcome == "admitted"

@@ -58,6 +58,14 @@ def test_of_two_gateways_it_is_the_one_that_serves_the_host() -> None:
         config.explain(ClientRequest(url="http://toys.x/toys"))
 
 
+def test_a_listener_that_kuadrant_run_does_not_serve_is_told() -> None:
+    found = asked(
+        world=WORLD.replace("port: 80, protocol: HTTP}", "port: 443, protocol: HTTPS}"),
+        url="https://toys.x/toys",
+    )
+    assert found.notes == ("kuadrant run serves no HTTPS; a gateway in a cluster does",)
+
+
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
@@ -70,7 +78,9 @@ def test_of_two_gateways_it_is_the_one_that_serves_the_host() -> None:
         (ClientRequest(url="https://toys.x/", port=80), "speaks HTTP; write http://"),
         (ClientRequest(url="http:///"), "is no URL"),
         (ClientRequest(url="http://toys.x:0/"), '"0" is no port'),
-        (ClientRequest(url="http://toys.x/a b"), "has a space"),
+        (ClientRequest(url="http://toys.x/a b"), "a character that no gateway takes there; write %20"),
+        (ClientRequest(url="http://toys.x/é"), "a character that no gateway takes there; write %C3%A9"),
+        (ClientRequest(url="http://toys.x/\ud800"), "a character that no gateway takes there"),
         (ClientRequest(url="http://toys.x/", method="G T"), '"G T" is no method'),
         (ClientRequest(url="http://toys.x/a%2Fb"), "redirects a path with %2F"),
         (ClientRequest(url="http://toys.x/", source="here"), '"here" is no address'),
