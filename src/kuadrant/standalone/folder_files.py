@@ -52,22 +52,27 @@ def read(folder: Path) -> tuple[File, ...]:
     ]
     left = _MAX_FOLDER_BYTES
     for entry in found.files:
-        file, size = _read_file(entry, printable(entry.path[start:]), left)
+        file, size = _read_file(entry.path, printable(entry.path[start:]), left)
         left -= size
         files.append(file)
     return tuple(files)
 
 
-def _read_file(entry: os.DirEntry[str], name: str, left: int) -> tuple[File, int]:
+def read_file(path: Path, name: str) -> File:
+    """Return one file, which is called ``name`` where people are told of it."""
+    return _read_file(str(path), name, _MAX_FOLDER_BYTES)[0]
+
+
+def _read_file(path: str, name: str, left: int) -> tuple[File, int]:
     """Return a file and how many bytes of the ``left`` ones it takes."""
     try:
-        status = entry.stat()
+        status = os.stat(path)  # noqa: PTH116 - a name that is no UTF-8 stays as it is
         if not stat.S_ISREG(status.st_mode):  # reading a pipe would not end
             return File(name, error="is not a regular file"), 0
         data = b""
         if status.st_size <= _MAX_FILE_BYTES:
             # It may be another by now, and have grown.
-            with open(entry.path, "rb", opener=_without_waiting) as opened:
+            with open(path, "rb", opener=_without_waiting) as opened:
                 data = opened.read(min(_MAX_FILE_BYTES, left) + 1)
         if max(status.st_size, len(data)) > _MAX_FILE_BYTES:
             return File(name, error=f"is larger than {_MAX_FILE_BYTES // _MIB} MiB"), 0

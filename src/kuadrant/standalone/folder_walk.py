@@ -9,6 +9,8 @@ from typing import Final
 from msgspec import Struct
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
+TEST_SUFFIXES: Final = tuple(f".kuadrant-test{suffix}" for suffix in SUFFIXES)
+"""Of files that hold tests of policies: they may lie beside the policies, and are no part of them."""
 _MOST_ENTRIES: Final = 50_000
 """Files and folders that are looked at: a folder of YAML is smaller, a link to a whole disk is not."""
 
@@ -22,11 +24,13 @@ class Walk(Struct, frozen=True):
 
     ``files`` are ours, in the order of their paths. ``folders`` are all that were looked into, the folder
     itself first. ``dark`` are links of which nobody can tell whether they lead to a folder, and why.
+    ``tests`` are files with tests of policies, which are not among the ``files``.
     """
 
     files: tuple[os.DirEntry[str], ...]
     folders: tuple[str, ...]
     dark: tuple[tuple[str, str], ...]
+    tests: tuple[os.DirEntry[str], ...] = ()
 
 
 def printable(path: Path | str) -> str:
@@ -64,6 +68,7 @@ class _Walker:
         self._entered: set[tuple[int, int]] = set()
         self._count = 0
         self._files: list[os.DirEntry[str]] = []
+        self._tests: list[os.DirEntry[str]] = []
         self._folders: list[str] = []
         self._dark: list[tuple[str, str]] = []
 
@@ -73,8 +78,9 @@ class _Walker:
             if self._enters(path):
                 self._folders.append(path)
                 self._list(path)
-        self._files.sort(key=lambda entry: entry.path.split("/"))
-        return Walk(tuple(self._files), tuple(self._folders), tuple(self._dark))
+        for entries in (self._files, self._tests):
+            entries.sort(key=lambda entry: entry.path.split("/"))
+        return Walk(tuple(self._files), tuple(self._folders), tuple(self._dark), tuple(self._tests))
 
     def _enters(self, path: str) -> bool:
         identity = _identity(Path(path).stat())
@@ -114,7 +120,7 @@ class _Walker:
             if not is_ours:  # else reading it says so
                 self._dark.append((entry.path, error.strerror or str(error)))
         if is_ours:
-            self._files.append(entry)
+            (self._tests if entry.name.endswith(TEST_SUFFIXES) else self._files).append(entry)
         return False
 
 

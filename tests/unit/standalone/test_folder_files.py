@@ -35,6 +35,24 @@ def test_yaml_and_json_files_are_read_by_path_order_at_every_depth(tmp_path: Pat
     assert read(tmp_path) == (File("a.yaml", "a"), File("b.yml", "b"), File("deep/c.json", "{}"))
 
 
+def test_tests_of_policies_are_no_part_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("a.yaml", "a.kuadrant-test.yaml", "b.kuadrant-test.yml", "deep/c.kuadrant-test.json"):
+        (tmp_path / name).write_text("tests: []")
+
+    assert folder.read(tmp_path) == (File("a.yaml", "tests: []"),)
+    found = [Path(entry.path).relative_to(tmp_path) for entry in folder_walk.walk(tmp_path).tests]
+    assert [*map(str, found)] == ["a.kuadrant-test.yaml", "b.kuadrant-test.yml", "deep/c.kuadrant-test.json"]
+
+
+def test_a_single_file_is_read_under_any_name(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a")
+
+    assert folder.read_file(tmp_path / "a.yaml", "b") == File("b", "a")
+    assert folder.read_file(tmp_path, "b") == File("b", error="is not a regular file")
+    assert folder.read_file(tmp_path / "no", "b").error == "cannot be read: No such file or directory"
+
+
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").symlink_to(tmp_path / "nowhere")
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
