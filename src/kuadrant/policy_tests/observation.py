@@ -1,0 +1,85 @@
+"""What is known of a request that was answered: from outside always, from inside where it was simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from msgspec import Struct
+
+from kuadrant.policy_tests.inventory import KnownLimit, KnownRule
+from kuadrant.policy_tests.moments import spelled_time
+from kuadrant.reference_model.counters import CounterKey
+
+
+class Stand(Struct, frozen=True, gc=False):
+    """Where a counter of a limit stands after a request."""
+
+    limit: KnownLimit
+    counter: CounterKey
+    most: int
+    remaining: int
+    reset: float
+
+
+class Inside(Struct, frozen=True, gc=False):
+    """What a client does not see.
+
+    ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
+    """
+
+    outcome: Literal["no-route", "admitted", "limited", "failed"]
+    rule: KnownRule | None
+    policies: tuple[str, ...]
+    asked: bool
+    refused: tuple[KnownLimit, ...]
+    stands: tuple[Stand, ...]
+
+    @property
+    def remaining(self) -> int | None:
+        """What the most restrictive counter has left; None where nothing was asked."""
+        return min((stand.remaining for stand in self.stands), default=None)
+
+    @property
+    def reached(self) -> Iterator[KnownLimit | KnownRule]:
+        """The limits and the rule that the request came to."""
+        yield from (stand.limit for stand in self.stands)
+        if self.rule is not None:
+            yield self.rule
+
+    def __str__(self) -> str:
+        """What happened, in a sentence."""
+        match self.outcome:
+            case "no-route":
+                return "no rule of a route matches it"
+            case "failed":
+                return (
+                    "an expression of a limit has no value for it, such as one of a header that is not there"
+                )
+            case "limited":
+                least = max((one.reset for one in self.stands if one.remaining == 0), default=0.0)
+                limits = " and ".join(map(str, self.refused))
+                return f"limited by {limits}, free again in {spelled_time(round(least * 1000))}"
+            case "admitted":
+                left = (f"{one.limit.name} has {one.remaining} of {one.most} left" for one in self.stands)
+                return ", ".join(left) or "no limit applies to it"
+
+
+class Observation(Struct, frozen=True, gc=False):
+    """What became of a request.
+
+    ``headers`` are those of the response, in lower case. ``inside`` is None for one of a real gateway, and
+    ``failure`` says why there is no ``status``.
+    """
+
+    status: int | None
+    headers: Mapping[str, str] = MappingProxyType({})
+    inside: Inside | None = None
+    failure: str = ""
+
+    def __str__(self) -> str:
+        """What happened, in a sentence."""
+        return self.failure or (
+            f"{self.status}: {self.inside}" if self.inside is not None else str(self.status)
+        )

@@ -1,0 +1,112 @@
+"""What a run against a real gateway has to go by: what cannot be asked there, and when counters are free.
+
+The rest is as in a simulation, with the same judge.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from kuadrant.policy_tests.judgement import Judge
+from kuadrant.policy_tests.moments import spelled_time
+from kuadrant.policy_tests.schedule import schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kuadrant.policy_tests.file_format import AskedRequest, PolicyTestFile
+    from kuadrant.policy_tests.observation import Observation
+    from kuadrant.policy_tests.results import CaseResult, Miss
+    from kuadrant.policy_tests.schedule import Turn
+    from kuadrant.policy_tests.simulation import Simulated
+    from kuadrant.reference_model.counters import CounterKey
+
+MOST_BODY: Final = 1 << 20
+"""The most bytes that are sent for a ``content-length``."""
+MARGIN_MILLISECONDS: Final = 50
+"""How much longer is waited than a test says: the clock of the rate limit service is another one."""
+
+
+class RealRun:
+    """A run against a real gateway, where what one test has counted is there for the next one, too."""
+
+    def __init__(self, longest_wait: int) -> None:
+        self._longest_wait = longest_wait
+        self._free_at: dict[CounterKey, float] = {}
+
+    def obstacle(self, turns: Sequence[Turn], simulated: Simulated, now: float) -> str:
+        """Say why a test cannot be asked at ``now``, in seconds; nothing if it can be.
+
+        ``simulated`` is what becomes of it by itself.
+        """
+        for turn in turns:
+            if missing := _missing(turn.request):
+                return f"steps[{turn.step}].{missing}"
+        longest = max(self.wait(simulated, now), *(turn.wait for turn in turns))
+        if longest > self._longest_wait:
+            bound = spelled_time(self._longest_wait)
+            return f"takes a wait of {spelled_time(longest)}; --longest-wait is {bound}"
+        return ""
+
+    def wait(self, simulated: Simulated, now: float) -> int:
+        """How many milliseconds there are until the counters of a test are as fresh as it expects them."""
+        free = max((self._free_at.get(key, now) for key in simulated.counters), default=now)
+        return max(0, round((free - now) * 1000))
+
+    def counted(self, simulated: Simulated, now: float) -> None:
+        """Note that a test has ended at ``now``."""
+        margin = MARGIN_MILLISECONDS / 1000
+        self._free_at.update((key, now + left + margin) for key, left in simulated.open_for.items())
+
+
+def turns_of(file: PolicyTestFile, case: int) -> tuple[Turn, ...]:
+    """Return what a test sends."""
+    return tuple(schedule(file.tests.tests[case]))
+
+
+def judged(
+    file: PolicyTestFile,
+    case: int,
+    simulated: CaseResult,
+    observations: Mapping[int, Sequence[Observation]],
+    scheme: str,
+) -> CaseResult:
+    """Return what became of a test of which this was observed, by step, over ``scheme``.
+
+    What a client does not see is not compared.
+    """
+    misses: list[Miss] = []
+    not_compared: dict[str, None] = {}
+    for turn in turns_of(file, case):
+        if turn.step in observations:
+            judge = Judge(file, case, turn, scheme)
+            misses += judge.misses(observations[turn.step])
+            not_compared.update(dict.fromkeys(judge.not_compared()))
+    return replace(
+        simulated,
+        requests=sum(map(len, observations.values())),
+        misses=tuple(misses),
+        not_compared=tuple(not_compared),
+    )
+
+
+def _missing(request: AskedRequest) -> str:
+    if request.source is not None:
+        return "request.source: a real gateway sees where we are"
+    if request.jwt is not None:
+        return "request.jwt: a real gateway takes only a token that its issuer has signed"
+    length = body_length(request)
+    if length is None or length > MOST_BODY:
+        return f"request.headers.content-length: a body of 0 to {MOST_BODY} bytes can be sent"
+    return ""
+
+
+def body_length(request: AskedRequest) -> int | None:
+    """Return how long a body the request has by its ``content-length``; None if that is no number."""
+    for name, value in request.headers.items():
+        if name.lower() == "content-length":
+            text = value.strip()
+            return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+    return 0

@@ -1,0 +1,163 @@
+"""A gateway without a gateway: what :func:`decide` says of each request, as it would be seen from outside.
+
+The part of a program that can hold for a host name is found once: a request is decided by that part alone,
+and so takes as long with a thousand policies as with one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.api.limitador import Limit
+from kuadrant.compiler.program import GatewayProgram, HostProgram, ListenerProgram
+from kuadrant.gateways.envoy.route_actions import action
+from kuadrant.policy_tests.observation import Inside, Observation, Stand
+from kuadrant.reference_model import Counters, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kuadrant.compiler.program import HeaderChange, RuleProgram
+    from kuadrant.policy.failure_mode import FailureMode
+    from kuadrant.policy_tests.inventory import Inventory, KnownLimit
+    from kuadrant.reference_model import Request, RequestDecision
+    from kuadrant.reference_model.counters import CounterKey, Standing, Window
+    from kuadrant.reference_model.request_decision import Question
+
+    Windows = Mapping[CounterKey, Window]
+
+_ADMITTED = 200
+_ERROR = 500
+_GRPC_UNKNOWN = "2"
+
+
+class _Part(Struct, frozen=True):
+    """What of a program, and of all limits, can matter to one host name."""
+
+    program: GatewayProgram
+    limits: tuple[Limit, ...]
+
+
+class SimulatedGateway:
+    """One port of a gateway with the rate limit service behind it; what is kept only saves time."""
+
+    def __init__(
+        self,
+        program: GatewayProgram,
+        port: int,
+        limits: Iterable[Limit],
+        inventory: Inventory,
+        failure_mode: FailureMode,
+    ) -> None:
+        self.port = port
+        self.inventory = inventory
+        self._program = program
+        self._listener = next(one for one in program.listeners if one.port == port)
+        self._failure_mode = failure_mode
+        self._hosts = {host.hostname: host for host in self._listener.hosts}
+        self._limits: dict[str, list[Limit]] = {}
+        for limit in limits:
+            self._limits.setdefault(limit.namespace, []).append(limit)
+        self._parts: dict[str, _Part] = {}
+        self._statuses: dict[int, int] = {}
+
+    @property
+    def scheme(self) -> str:
+        """The scheme by which clients ask it."""
+        return "https" if self._listener.protocol in ("HTTPS", "TLS") else "http"
+
+    def ask(self, request: Request, windows: Windows, now: float) -> tuple[Observation, Windows]:
+        """Return what becomes of ``request`` at ``now``, and the windows that are open then."""
+        name = request.host
+        part = self._parts.get(name)
+        if part is None:
+            part = self._parts[name] = self._part(name)
+        counters = Counters(part.limits, windows)
+        decision = decide(part.program, request, counters, now, failure_mode=self._failure_mode)
+        return self._seen(decision, request), decision.counters.windows
+
+    def _part(self, name: str) -> _Part:
+        hosts = tuple(self._fitting(name))
+        scopes = sorted({act.scope for host in hosts for rule in host.rules for act in rule.actions})
+        own = self._listener
+        listener = ListenerProgram(own.names, own.port, own.protocol, hosts)
+        limits = tuple(limit for scope in scopes for limit in self._limits.get(scope, ()))
+        return _Part(GatewayProgram(self._program.namespace, self._program.name, (listener,), limits), limits)
+
+    def _fitting(self, name: str) -> Iterator[HostProgram]:
+        """Yield the hosts that hold for a host name."""
+        parents = (f"*{name[place:]}" for place in range(1, len(name)) if name[place] == ".")
+        for hostname in dict.fromkeys((name, *parents, "*")):
+            if hostname in self._hosts:
+                yield self._hosts[hostname]
+
+    def _seen(self, decision: RequestDecision, request: Request) -> Observation:
+        headers = dict(decision.headers)
+        status, grpc_status = decision.status, decision.grpc_status
+        if decision.outcome == "admitted":
+            assert decision.rule is not None
+            status = self._status(decision.rule)
+            if status == _ERROR and request.is_grpc:
+                status, headers["grpc-status"] = _ADMITTED, _GRPC_UNKNOWN
+            _change(headers, decision.rule.forwarding.response_headers)
+        if grpc_status is not None:
+            headers["grpc-status"] = str(grpc_status)
+        return Observation(status=status, headers=headers, inside=self._inside(decision))
+
+    def _status(self, rule: RuleProgram) -> int:
+        """What a client gets of an admitted request: the backend is taken to answer 200."""
+        known = self._statuses.get(id(rule))
+        if known is None:
+            done = action("*", rule, self.port)
+            redirect = rule.forwarding.redirect
+            if "direct_response" in done:
+                known = int(done["direct_response"]["status"])
+            else:
+                known = redirect.status if redirect is not None else _ADMITTED
+            self._statuses[id(rule)] = known
+        return known
+
+    def _inside(self, decision: RequestDecision) -> Inside:
+        stands = tuple(self._stand(one) for question in decision.questions for one in question.standings)
+        return Inside(
+            outcome=decision.outcome,
+            rule=self.inventory.rules[decision.rule.name] if decision.rule is not None else None,
+            policies=decision.sources,
+            asked=bool(decision.questions),
+            refused=tuple(self._refused(decision.questions)),
+            stands=stands,
+        )
+
+    def _refused(self, questions: Iterable[Question]) -> Iterator[KnownLimit]:
+        """Yield the limits that had no room, each once."""
+        found = {
+            self._known(standing.limit): None
+            for question in questions
+            if question.limited
+            for standing in question.standings
+            if standing.remaining == 0
+        }
+        yield from found
+
+    def _stand(self, standing: Standing) -> Stand:
+        return Stand(
+            limit=self._known(standing.limit),
+            counter=standing.counter,
+            most=standing.limit.max_value,
+            remaining=standing.remaining,
+            reset=standing.reset,
+        )
+
+    def _known(self, limit: Limit) -> KnownLimit:
+        return self.inventory.conditions[limit.namespace, limit.conditions[0]]
+
+
+def _change(headers: dict[str, str], change: HeaderChange) -> None:
+    """Change a response as a route's filter does; headers of the backend are not known."""
+    for name in change.remove:
+        headers.pop(name, None)
+    headers.update(change.set)
+    for name, value in change.add:
+        headers[name] = f"{headers[name]},{value}" if name in headers else value

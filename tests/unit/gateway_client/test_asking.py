@@ -1,0 +1,196 @@
+"""Tests at a real server: what it is sent, what is compared, and how it may fail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from kuadrant.gateway_client import Against, GatewayAwayError, ask_gateway
+from tests.unit.policy_tests.examples import GATEWAY, POLICY, gateway, loaded, read_tests
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from kuadrant.policy_tests import CaseResult
+
+OK = b"HTTP/1.1 200 OK\r\nX-Rule: toys\r\nX-Rule: cars\r\ncontent-length: 2\r\n\r\nok"
+LIMITED = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n"
+SILENT = b""
+
+
+class Server:
+    """Answers one request of each connection with the next of ``answers``; with nothing, it stays silent."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self._answers = list(answers)
+        self.requests: list[bytes] = []
+        self.open = self.most_open = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        self.idle.clear()
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
+        )
+        self.requests.append(head + await reader.readexactly(length))
+        answer = self._answers.pop(0) if self._answers else OK
+        writer.write(answer if answer != b"closed" else b"")
+        if answer != b"closed":
+            await writer.drain()
+            await reader.read()
+        writer.close()
+        self.open -= 1
+        if not self.open:
+            self.idle.set()
+
+
+@contextlib.asynccontextmanager
+async def listening(server: Server) -> AsyncIterator[httpx2.URL]:
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    try:
+        yield httpx2.URL(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
+    finally:
+        listener.close()
+        await server.idle.wait()
+
+
+async def asked(server: Server, text: str, *, timeout_ms: int = 10_000) -> tuple[list[CaseResult], list[int]]:
+    """What becomes of the tests of ``text`` at ``server``, and the waits, during which the time passes."""
+    file = read_tests(text)
+    waits: list[int] = []
+
+    async def wait(left: int) -> None:
+        waits.append(left)
+
+    async with listening(server) as url:
+        against = Against(url, timeout_ms, 60_000, lambda: sum(waits) / 1000, wait)
+        (result,) = await ask_gateway([(file, gateway(loaded(GATEWAY, POLICY), file))], against)
+    return [*result.cases], waits
+
+
+def _one(step: str) -> str:
+    return f"tests: [{{name: a, steps: [{step}]}}]"
+
+
+async def test_a_request_is_sent_as_the_test_says_and_with_no_other_headers() -> None:
+    server = Server()
+    fields = "method: POST, host: 'toys.example.com:80', path: '/a;b/%25?x=%zz', query: {a b: c&d}"
+    await asked(server, _one(f"{{request: {{{fields}, headers: {{X-User: Zoë, content-length: '3'}}}}}}"))
+
+    (request,) = server.requests
+    assert request == (
+        b"POST /a;b/%25?x=%zz&a%20b=c%26d HTTP/1.1\r\nhost: toys.example.com:80\r\n"
+        b"X-User: Zo\xc3\xab\r\ncontent-length: 3\r\n\r\n\0\0\0"
+    )
+
+
+async def test_statuses_and_headers_are_compared_and_the_rest_is_named() -> None:
+    server = Server(OK, OK, LIMITED)
+    step = "request: {method: POST, host: toys.example.com, path: /toys}, times: 3"
+    expect = "status: 200x2 then 429, limitedBy: a, rule: a, policies: [a], remaining: 9, asked: true"
+
+    (case,), _ = await asked(server, _one(f"{{{step}, expect: {{{expect}}}}}"))
+
+    assert (case.outcome, case.misses, case.requests) == ("passed", (), 3)
+    assert case.not_compared == ("limitedBy", "rule", "policies", "remaining", "asked")
+
+
+async def test_what_is_missed_is_told_with_both_sides() -> None:
+    step = "request: {host: toys.example.com, path: /toys}, times: 2"
+    expect = "status: 200, headers: {x-rule: 'toys,cars', x-no: a}"
+
+    (case,), _ = await asked(Server(LIMITED, OK), _one(f"{{{step}, expect: {{{expect}}}}}"))
+
+    assert [(miss.field, miss.expected, miss.got, miss.why) for miss in case.misses] == [
+        ("steps[0].expect.status", "200x2", "429 then 200", "429"),
+        ("steps[0].expect.headers.x-no", '"a"', "no such header", "200"),
+    ]
+
+
+async def test_one_request_is_on_its_way_at_a_time_each_by_a_connection_of_its_own() -> None:
+    server = Server()
+    await asked(server, _one("{request: {host: toys.example.com}, times: 5}"))
+
+    assert len(server.requests) == 5
+    assert server.most_open <= 2  # the server may hear of the next one before the end of the last
+
+
+async def test_time_passes_as_the_test_says() -> None:
+    server = Server()
+    text = _one(
+        "{request: {host: a.x}}, {advance: 20ms}, {request: {host: a.x}}, {at: 1s, request: {host: a.x}}"
+    )
+
+    _, waits = await asked(server, text)
+
+    assert waits == [20 + 50, 980 + 50]
+    assert len(server.requests) == 3
+
+
+async def test_a_test_waits_for_the_counters_that_the_one_before_has_used() -> None:
+    step = "{request: {method: POST, host: toys.example.com, path: /toys}}"
+    text = (
+        f"tests: [{{name: a, steps: [{step}]}}, {{name: b, steps: [{step}]}}, {{name: c, steps: [{step}]}}]"
+    )
+
+    _, waits = await asked(Server(), text)
+
+    assert waits == [10_050, 10_050]
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [(SILENT, "no answer within 50ms"), (b"closed", "no answer: "), (b"SSH-2.0\r\n\r\n", "no answer: ")],
+)
+async def test_without_an_answer_a_test_has_failed_and_ends(answer: bytes, got: str) -> None:
+    server = Server(OK, answer)
+    text = _one("{request: {host: a.x}, times: 9, expect: {status: 200}}, {request: {host: b.x}}")
+
+    (case,), _ = await asked(server, text, timeout_ms=50)
+
+    (miss,) = case.misses
+    assert (miss.expected, miss.got) == ("200x9", "200 then no answer")
+    assert miss.why.startswith(got)
+    assert len(server.requests) == case.requests == 2
+
+
+async def test_without_an_answer_a_test_has_failed_also_where_it_expects_nothing() -> None:
+    (case,), _ = await asked(Server(b"closed"), _one("request: {host: a.x}"))
+
+    (miss,) = case.misses
+    assert (miss.field, miss.expected) == ("steps[0].expect", "an answer")
+    assert miss.got.startswith("no answer: ")
+
+
+async def test_what_cannot_be_asked_is_left_out_with_why() -> None:
+    server = Server()
+    text = """\
+        tests:
+        - {name: a, steps: [request: {host: a.x, source: 10.0.0.7}]}
+        - {name: b, steps: [request: {host: a.x}]}
+        """
+
+    (first, second), _ = await asked(server, text)
+
+    assert (first.outcome, first.requests) == ("skipped", 0)
+    assert first.not_asked == "steps[0].request.source: a real gateway sees where we are"
+    assert second.outcome == "passed"
+    assert len(server.requests) == 1
+
+
+async def test_a_gateway_that_is_not_there_is_no_missed_expectation() -> None:
+    async with listening(Server()) as url:
+        pass
+    file = read_tests(_one("request: {host: a.x}"))
+    against = Against(url, 1000, 1000, lambda: 0.0, asyncio.sleep)
+
+    with pytest.raises(GatewayAwayError, match=r"^http://127\.0\.0\.1:\d+ cannot be asked: "):
+        await ask_gateway([(file, gateway(loaded(GATEWAY, POLICY), file))], against)

@@ -1,0 +1,223 @@
+"""What becomes of tests: simulated time, counters of their own, and what is compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kuadrant.policy_tests.moments import seconds, spelled_time
+from tests.unit.policy_tests.examples import POLICY, missed, results
+
+if TYPE_CHECKING:
+    from kuadrant.policy.failure_mode import FailureMode
+
+POST = "request: {method: POST, host: toys.example.com, path: /toys}"
+GET = "request: {host: toys.example.com, path: /toys}"
+OF_ALICE = "request: {host: toys.example.com, path: /toys, headers: {X-User: alice}}"
+ASKED, UNASKED = "the rate limit service is asked", "nothing is asked"
+
+
+def test_what_is_expected_is_met() -> None:
+    cases = results(f"""\
+        tests:
+        - name: five, and five again when the window is over
+          steps:
+          - {{{POST}, times: 7, expect: {{status: 200x5 then 429, limitedBy: all, rule: toys}}}}
+          - advance: 9999ms
+          - {{{POST}, expect: {{status: 429, remaining: 0}}}}
+          - advance: 1ms
+          - {{{POST}, times: 2, expect: {{status: 200, remaining: 3, policies: [toys]}}}}
+        - name: each test begins anew
+          steps:
+          - {{{POST}, expect: {{status: 200, remaining: 4}}}}
+        - name: at a time
+          steps:
+          - {{at: 1500ms, {POST}, times: 5}}
+          - {{at: 11s, {POST}, expect: {{status: 429}}}}
+          - {{at: 11500ms, {POST}, expect: {{status: 200}}}}
+        """)
+    assert [(case.name, case.misses) for case in cases] == [
+        ("five, and five again when the window is over", ()),
+        ("each test begins anew", ()),
+        ("at a time", ()),
+    ]
+    assert [case.requests for case in cases] == [10, 1, 7]
+
+
+@pytest.mark.parametrize(
+    ("step", "misses"),
+    [
+        (
+            f"{{{POST}, times: 6, expect: {{status: 200}}}}",
+            [("status", "200x6", "200x5 then 429")],
+        ),
+        (f"{{{POST}, expect: {{limitedBy: all}}}}", [("limitedBy", "all", "no request is limited")]),
+        (f"{{{POST}, times: 6, expect: {{limitedBy: al}}}}", [("limitedBy", "al", "all")]),
+        (f"{{{GET}, expect: {{rule: moved}}}}", [("rule", "moved", "default/toys/toys")]),
+        (f"{{{GET}, expect: {{rule: ys}}}}", [("rule", "ys", "default/toys/toys")]),
+        (f"{{{GET}, expect: {{rule: default/toys/toys}}}}", []),
+        (f"{{{GET}, expect: {{policies: [toys]}}}}", [("policies", "default/toys", "none")]),
+        (f"{{{POST}, expect: {{policies: []}}}}", [("policies", "none", "default/toys")]),
+        (f"{{{POST}, expect: {{policies: [other/toys]}}}}", [("policies", "other/toys", "default/toys")]),
+        (f"{{{POST}, times: 2, expect: {{remaining: 4}}}}", [("remaining", "4", "3")]),
+        (f"{{{GET}, expect: {{remaining: 4}}}}", [("remaining", "4", "nothing was asked")]),
+        (f"{{{GET}, expect: {{asked: true}}}}", [("asked", ASKED, UNASKED)]),
+        (f"{{{POST}, expect: {{asked: false}}}}", [("asked", UNASKED, ASKED)]),
+        (f"{{{GET}, expect: {{headers: {{X-RULE: toys}}}}}}", []),
+        (f"{{{GET}, expect: {{headers: {{x-rule: cars}}}}}}", [("headers.x-rule", '"cars"', '"toys"')]),
+        (f"{{{GET}, expect: {{headers: {{x-no: a}}}}}}", [("headers.x-no", '"a"', "no such header")]),
+        (f'{{{POST}, times: 2, expect: {{headers: {{x-ratelimit-remaining: "3"}}}}}}', []),
+        ("{request: {host: other.example.com}, expect: {rule: toys}}", [("rule", "toys", "no rule")]),
+    ],
+)  # fmt: skip
+def test_what_is_missed_is_told_with_both_sides(step: str, misses: list[tuple[str, str, str]]) -> None:
+    assert missed(step) == misses
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("host: toys.example.com, path: /toys", 200),
+        ("host: TOYS.example.com:80, path: /toys/1", 200),
+        ("host: other.example.com, path: /toys", 404),
+        ("host: toys.example.com, path: /cars", 404),
+        ("host: toys.example.com, path: /moved", 301),
+        ("host: toys.example.com, path: /nowhere", 500),
+        ("host: toys.example.com, path: /nowhere, headers: {content-type: application/grpc}", 200),
+    ],
+)
+def test_an_admitted_request_gets_what_its_rule_says_and_200_from_a_backend(
+    request_: str, status: int
+) -> None:
+    assert missed(f"{{request: {{{request_}}}, expect: {{status: {status}}}}}") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "times", "status", "grpc_status"),
+    [("/toys", 6, "200x6", "14"), ("/cars", 1, "200", "12"), ("/nowhere", 1, "200", "2")],
+)
+def test_a_client_of_grpc_gets_the_status_in_a_header(
+    path: str, times: int, status: str, grpc_status: str
+) -> None:
+    fields = (
+        f"method: POST, host: toys.example.com, path: {path}, headers: {{content-type: application/grpc}}"
+    )
+    expect = f'status: {status}, headers: {{grpc-status: "{grpc_status}"}}'
+    assert missed(f"{{request: {{{fields}}}, times: {times}, expect: {{{expect}}}}}") == []
+
+
+def test_the_first_request_that_missed_is_told_with_what_happened_to_it() -> None:
+    (case,) = results(f"""\
+        tests:
+        - name: a
+          steps:
+          - {{at: 3s, {POST}, times: 8, expect: {{status: 200x7 then 429}}}}
+        """)
+    (miss,) = case.misses
+    assert (miss.line, miss.field) == (4, "steps[0].expect.status")
+    assert miss.request == "request 6 of 8, POST http://toys.example.com/toys at 3s"
+    assert miss.why == "429: limited by all of default/toys (5 in 10s), free again in 10s"
+
+
+def test_values_have_counters_of_their_own_and_every_limit_without_room_is_one_that_limits() -> None:
+    alice, bob = OF_ALICE, OF_ALICE.replace("alice", "bob")
+    (case,) = results(f"""\
+        tests:
+        - name: a
+          steps:
+          - {{{alice}, times: 3, expect: {{status: 200x2 then 429, limitedBy: per-user}}}}
+          - {{{bob}, expect: {{status: 200, remaining: 1}}}}
+          - advance: 10s
+          - {{{alice}, times: 2, expect: {{status: [200, 429], limitedBy: per-user, remaining: 0}}}}
+        """)
+    assert case.misses == ()
+    assert case.outcome == "passed"
+
+
+BY = """\
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {{name: toys}}
+spec:
+  targetRef: {{group: gateway.networking.k8s.io, kind: HTTPRoute, name: toys}}
+  limits: {{by: {{rates: [{{limit: 1, window: 10s}}], counters: [{{expression: "{counter}"}}]}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("counter", "fields", "status"),
+    [
+        # A connection of its own for each request: what a limit by source.address really counts.
+        ("source.address", "", "200x2"),
+        ("source.address", "source: '10.0.0.7:4711'", "[200, 429]"),
+        ("source.remote_address", "", "[200, 429]"),
+        ("source.remote_address", "source: 10.0.0.7", "[200, 429]"),
+        ("request.headers['x-forwarded-for']", "source: 10.0.0.7", "[200, 429]"),
+        ("request.id", "", "200x2"),
+        ("request.query", "query: {page: a b}", "[200, 429]"),
+        ("request.headers['x-user']", "", "500x2"),
+        ("request.time", "", "[200, 429]"),
+        ("string(request.total_size)", "", "[200, 429]"),
+        (
+            "metadata.filter_metadata['envoy.filters.http.jwt_authn'].payload.sub",
+            "jwt: {sub: a}",
+            "[200, 429]",
+        ),
+        ("metadata.filter_metadata['envoy.filters.http.jwt_authn'].payload.sub", "", "500x2"),
+        (
+            "metadata.filter_metadata['envoy.filters.http.jwt_authn'].keycloak.level",
+            "jwt: {level: 3, groups: [a]}, jwtProvider: keycloak",
+            "[200, 429]",
+        ),
+    ],
+)
+def test_what_a_request_is_counted_by(counter: str, fields: str, status: str) -> None:
+    request = f"{{host: toys.example.com, path: /toys, {fields}}}"
+    step = f"{{request: {request}, times: 2, expect: {{status: {status}}}}}"
+    assert missed(step, BY.format(counter=counter)) == []
+
+
+def test_a_claim_is_selected_by_v1beta2_too() -> None:
+    policy = """\
+apiVersion: kuadrant.io/v1beta2
+kind: RateLimitPolicy
+metadata: {name: toys}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toys}
+  limits:
+    by:
+      rates: [{limit: 1, duration: 10, unit: second}]
+      counters: ['metadata.filter_metadata.envoy\\.filters\\.http\\.jwt_authn.payload.sub']
+"""
+    of_alice = "request: {host: toys.example.com, path: /toys, jwt: {sub: alice}}"
+    assert missed(f"{{{of_alice}, times: 2, expect: {{status: [200, 429]}}}}", policy) == []
+    assert missed(f"{{{GET}, times: 2, expect: {{status: 200, asked: false}}}}", policy) == []
+
+
+@pytest.mark.parametrize(("failure_mode", "status"), [("deny", 500), ("allow", 200)])
+def test_the_failure_mode_decides_where_an_expression_fails(failure_mode: FailureMode, status: int) -> None:
+    policy = BY.format(counter="request.headers['x-user']")
+    assert missed(f"{{{GET}, expect: {{status: {status}}}}}", policy, failure_mode=failure_mode) == []
+
+
+def test_what_was_reached_is_known() -> None:
+    reads, posts = results(
+        f"tests: [{{name: a, steps: [{{{GET}}}]}}, {{name: b, steps: [{{{POST}}}]}}]", POLICY
+    )
+    assert {str(one) for one in reads.reached} == {"default/toys/toys"}
+    assert {str(one) for one in posts.reached} == {"default/toys/toys", "all of default/toys (5 in 10s)"}
+
+
+@pytest.mark.parametrize("began", [0, 1, 99, 100, 333, 1500, 999_999_999])
+@pytest.mark.parametrize("window", [1, 10, 60, 86_400])
+def test_a_window_ends_after_exactly_its_length(began: int, window: int) -> None:
+    ends = seconds(began) + window
+    assert seconds(began + window * 1000 - 1) < ends == seconds(began + window * 1000)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"), [(0, "0s"), (10_000, "10s"), (5_400_000, "1h30m"), (1500, "1s500ms")]
+)
+def test_times_are_spelled_as_durations_are_written(moment: int, text: str) -> None:
+    assert spelled_time(moment) == text
