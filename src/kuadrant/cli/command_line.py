@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from kuadrant import __version__
 from kuadrant.cli.explain import explain
+from kuadrant.cli.policy_tests import run_tests
 from kuadrant.cli.serve import operator, ratelimit, run
 from kuadrant.cli.status import status
 from kuadrant.cli.translate import translate
@@ -28,6 +29,7 @@ app.command(run)
 app.command(ratelimit)
 app.command(translate)
 app.command(explain)
+app.command(run_tests, name="test")
 app.command(operator)
 app.command(status)
 _wasm.command(list_modules, name="list")

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kuadrant.api import nodes, yaml_documents
+from kuadrant.standalone.folder_files import read
 
 if TYPE_CHECKING:
     import random
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-CORPUS = [path.read_text() for path in sorted(EXAMPLES.glob("toystore*/*.yaml"))]
+CORPUS = [file.text for name in ("toystore", "toystore-v1") for file in read(EXAMPLES / name)]
 CORPUS.append(
     """
 apiVersion: gateway.networking.k8s.io/v1

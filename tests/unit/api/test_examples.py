@@ -8,20 +8,21 @@ import pytest
 
 from kuadrant.api.documents import Folder, read
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
+from kuadrant.standalone import folder
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def example(name: str) -> Folder:
-    return read((path.name, path.read_text()) for path in sorted((EXAMPLES / name).iterdir()))
+    return read((file.path, file.text) for file in folder.read(EXAMPLES / name))
 
 
 @pytest.mark.parametrize("name", ["toystore", "toystore-v1"])
 def test_an_example_is_read_whole(name: str) -> None:
-    folder = example(name)
-    assert not folder.problems
-    assert [note.subject for note in folder.notes] == ["Deployment toystore"]
-    assert set(folder.sources) == {
+    found = example(name)
+    assert not found.problems
+    assert [note.subject for note in found.notes] == ["Deployment toystore"]
+    assert set(found.sources) == {
         ("Gateway", "istio-system", "istio-ingressgateway"),
         ("HTTPRoute", "default", "toystore"),
         ("Kuadrant", "kuadrant-system", "kuadrant"),

@@ -54,6 +54,7 @@ def test_help_names_every_command_and_says_what_it_does(run: Callable[..., tuple
         ("run",),
         ("ratelimit",),
         ("translate",),
+        ("test",),
         ("wasm",),
         ("wasm", "list"),
         ("wasm", "inspect"),
@@ -259,7 +260,7 @@ def test_ctrl_c_is_settled_before_anything_large_is_imported() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", [("run", "."), ("translate", "."), ("wasm", "list")])
+@pytest.mark.parametrize("command", [("run", "."), ("translate", "."), ("test", "."), ("wasm", "list")])
 def test_a_build_whose_module_was_changed_does_not_start_and_says_why(
     run: Callable[..., tuple[int, str, str]],
     tmp_path: Path,
@@ -289,6 +290,7 @@ def test_a_build_whose_module_was_changed_does_not_start_and_says_why(
         ("ratelimit", "--help"),
         ("wasm", "list"),
         ("translate", str(EXAMPLES / "toystore")),
+        ("test", str(EXAMPLES / "toystore")),
     ],
 )
 def test_other_commands_need_nothing_of_standalone_mode(command: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.cli import app, explain, serve, status, translate, wasm
+from kuadrant.cli import app, explain, policy_tests, serve, status, translate, wasm
 from kuadrant.cli.cluster import ask_cluster
 from kuadrant.cli.output import write
 from kuadrant.cli.standalone import needs_envoy
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ("operator", serve.operator),
         ("translate", translate.translate),
         ("explain", explain.explain),
+        ("test", policy_tests.run_tests),
         ("status", status.status),
         ("wasm list", wasm.list_modules),
         ("wasm inspect", wasm.inspect),

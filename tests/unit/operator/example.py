@@ -11,6 +11,7 @@ from kuadrant.api import documents
 from kuadrant.api.limitador import Limit, Limitador
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.world import World
+from kuadrant.standalone import folder
 from tests.unit.operator.known import known
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ ENVOY_GATEWAY = CLASS.replace("istio.io/gateway-controller", "gateway.envoyproxy
 
 
 def objects(*extra: str) -> Objects:
-    texts = [(path.name, path.read_text()) for path in sorted(EXAMPLE.glob("*.yaml"))]
-    folder = documents.read([*texts, *(("extra.yaml", text) for text in (CLASS, *extra))])
-    assert not folder.problems
-    return folder.objects
+    texts = [(file.path, file.text) for file in folder.read(EXAMPLE)]
+    found = documents.read([*texts, *(("extra.yaml", text) for text in (CLASS, *extra))])
+    assert not found.problems
+    return found.objects
 
 
 def limitador(
