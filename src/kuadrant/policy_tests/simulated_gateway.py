@@ -33,7 +33,7 @@ _ERROR = 500
 _GRPC_UNKNOWN = "2"
 
 
-class _Part(Struct, frozen=True):
+class Part(Struct, frozen=True):
     """What of a program, and of all limits, can matter to one host name."""
 
     program: GatewayProgram
@@ -60,7 +60,7 @@ class SimulatedGateway:
         self._limits: dict[str, list[Limit]] = {}
         for limit in limits:
             self._limits.setdefault(limit.namespace, []).append(limit)
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, Part] = {}
         self._statuses: dict[int, int] = {}
 
     @property
@@ -70,21 +70,24 @@ class SimulatedGateway:
 
     def ask(self, request: Request, windows: Windows, now: float) -> tuple[Observation, Windows]:
         """Return what becomes of ``request`` at ``now``, and the windows that are open then."""
-        name = request.host
-        part = self._parts.get(name)
-        if part is None:
-            part = self._parts[name] = self._part(name)
+        part = self.part(request.host)
         counters = Counters(part.limits, windows)
         decision = decide(part.program, request, counters, now, failure_mode=self._failure_mode)
         return self._seen(decision, request), decision.counters.windows
 
-    def _part(self, name: str) -> _Part:
+    def part(self, name: str) -> Part:
+        """Return what of the program can matter to a host name, and of the limits."""
+        if name not in self._parts:
+            self._parts[name] = self._made_part(name)
+        return self._parts[name]
+
+    def _made_part(self, name: str) -> Part:
         hosts = tuple(self._fitting(name))
         scopes = sorted({act.scope for host in hosts for rule in host.rules for act in rule.actions})
         own = self._listener
         listener = ListenerProgram(own.names, own.port, own.protocol, hosts)
         limits = tuple(limit for scope in scopes for limit in self._limits.get(scope, ()))
-        return _Part(GatewayProgram(self._program.namespace, self._program.name, (listener,), limits), limits)
+        return Part(GatewayProgram(self._program.namespace, self._program.name, (listener,), limits), limits)
 
     def _fitting(self, name: str) -> Iterator[HostProgram]:
         """Yield the hosts that hold for a host name."""

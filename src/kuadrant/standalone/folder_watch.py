@@ -11,7 +11,7 @@ from msgspec import Struct
 from watchfiles import awatch
 
 from kuadrant import log
-from kuadrant.standalone.folder_walk import FolderError, walk
+from kuadrant.standalone.folder_walk import TEST_SUFFIXES, FolderError, walk
 
 if TYPE_CHECKING:
     import os
@@ -73,6 +73,8 @@ class _Said:
 async def _ticks(folders: tuple[str, ...], stop: asyncio.Event, said: _Said) -> AsyncGenerator[bool, None]:
     """Yield True for each change in ``folders`` that the system tells of, and False each second.
 
+    A change of a file that only holds tests is none.
+
     End when it tells nothing any more.
     """
     milliseconds = round(_LOOK_SECONDS * 1000)
@@ -88,7 +90,7 @@ async def _ticks(folders: tuple[str, ...], stop: asyncio.Event, said: _Said) -> 
             yield_on_timeout=True,
             recursive=False,
         ):
-            yield bool(told)
+            yield any(not path.endswith(TEST_SUFFIXES) for _, path in told)
     except Exception as error:  # noqa: BLE001 - see below
         # There is no folder, the system has no watches left, or it has told of a name that the library cannot
         # read. Whatever it is, changes are seen without it.

@@ -118,6 +118,21 @@ async def test_without_watches_changes_are_noticed_all_the_same(
         await follower.next()
 
 
+async def test_a_change_of_a_test_of_policies_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{tmp_path}/a.kuadrant-test.yaml"
+    told: list[set[tuple[int, str]]] = [{(2, path)}, set(), {(2, path), (2, f"{tmp_path}/a.yaml")}]
+
+    async def watched(*_: object, **__: object) -> AsyncIterator[set[tuple[int, str]]]:
+        for one in told:
+            yield one
+
+    monkeypatch.setattr(folder_watch, "awatch", watched)
+    ticks = folder_watch._ticks((str(tmp_path),), asyncio.Event(), folder_watch._Said())
+    assert [tick async for tick in ticks] == [False, False, True]
+
+
 async def test_a_change_is_noticed_until_told_to_stop(tmp_path: Path) -> None:
     stop = asyncio.Event()
     seen: asyncio.Queue[None] = asyncio.Queue()
@@ -159,7 +174,7 @@ async def test_the_system_is_asked_for_what_is_read_and_not_for_all_that_a_link_
     async def awatch(*folders: str, **options: object) -> AsyncIterator[set[object]]:
         asked.append(folders)
         recursive.append(options["recursive"])
-        yield {"something"}
+        yield {(2, "something")}
 
     monkeypatch.setattr(folder_watch, "awatch", awatch)
     async with Follower(tmp_path) as follower:
