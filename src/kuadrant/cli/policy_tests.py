@@ -95,7 +95,16 @@ def run_tests(
     results = _results(tests, against, timeout, longest_wait, coverage=coverage)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     print(report(results, output, colour=colour), end="")
-    return 1 if results.count("failed") else 0
+    return _exit_code(results)
+
+
+def _exit_code(results: Results) -> int:
+    if results.count("failed"):
+        return 1
+    if results.count("passed"):
+        return 0
+    print(f"kuadrant: no test could be asked of {results.against}", file=sys.stderr)
+    return 2
 
 
 def _results(

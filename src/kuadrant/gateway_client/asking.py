@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,8 @@ async def ask_gateway(
     found = []
     # No connection is used twice, as in the simulation; and nothing stands between us and the gateway.
     limits = httpx2.Limits(max_keepalive_connections=0)
-    async with httpx2.AsyncClient(trust_env=False, limits=limits, timeout=None) as client:
+    authorities = ssl.create_default_context()
+    async with httpx2.AsyncClient(trust_env=False, limits=limits, timeout=None, verify=authorities) as client:
         for file, gateway in tests:
             cases = []
             for case in range(len(file.tests.tests)):

@@ -89,8 +89,3 @@ def spelled(statuses: Iterable[int | None]) -> str:
         count = len([*same])
         parts.append(("no answer" if status is None else str(status)) + (f"x{count}" if count > 1 else ""))
     return " then ".join(parts)
-
-
-def spelled_run(run: StatusRun, requests: int) -> str:
-    """Return what ``run`` expects of so many requests, in the words of :func:`spelled`."""
-    return spelled(run.of(requests))

@@ -215,6 +215,18 @@ def test_a_gateway_that_is_away_is_exit_code_2_in_one_line(
     assert err.count("\n") == 1
 
 
+def test_where_no_test_can_be_asked_of_a_gateway_nothing_passes(
+    run: Callable[..., tuple[int, str, str]], toystore: Path
+) -> None:
+    step = "request: {host: a.x, source: 10.0.0.7}"
+    (toystore / FILE).write_text(f"tests: [{{name: a, steps: [{step}]}}]\n")
+
+    code, out, err = run("toystore", "--against", "http://127.0.0.1:1")
+
+    assert (code, err) == (2, "kuadrant: no test could be asked of http://127.0.0.1:1\n")
+    assert "  skip  a (steps[0].request.source: a real gateway sees where we are)\n" in out
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

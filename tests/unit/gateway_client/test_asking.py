@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
+import ssl
 from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
 from kuadrant.gateway_client import Against, GatewayAwayError, ask_gateway
+from kuadrant.operator.push.certificate import made
 from tests.unit.policy_tests.examples import GATEWAY, POLICY, gateway, loaded, read_tests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from kuadrant.policy_tests import CaseResult
 
 OK = b"HTTP/1.1 200 OK\r\nX-Rule: toys\r\nX-Rule: cars\r\ncontent-length: 2\r\n\r\nok"
 LIMITED = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n"
-SILENT = b""
+SILENT, CLOSED = b"", b"closed"
 
 
 class Server:
@@ -36,33 +40,42 @@ class Server:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         self.idle.clear()
+        try:
+            await self._answer(reader, writer)
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # a client that had no more patience
+        finally:
+            writer.close()
+            self.open -= 1
+            if not self.open:
+                self.idle.set()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
-        )
+        lines = head.lower().split(b"\r\n")
+        length = next((int(line[15:]) for line in lines if line[:15] == b"content-length:"), 0)
         self.requests.append(head + await reader.readexactly(length))
         answer = self._answers.pop(0) if self._answers else OK
-        writer.write(answer if answer != b"closed" else b"")
-        if answer != b"closed":
+        if answer != CLOSED:
+            writer.write(answer)
             await writer.drain()
             await reader.read()
-        writer.close()
-        self.open -= 1
-        if not self.open:
-            self.idle.set()
 
 
 @contextlib.asynccontextmanager
-async def listening(server: Server) -> AsyncIterator[httpx2.URL]:
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+async def listening(server: Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[httpx2.URL]:
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
     try:
-        yield httpx2.URL(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
+        scheme = "https" if tls else "http"
+        yield httpx2.URL(f"{scheme}://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
     finally:
         listener.close()
         await server.idle.wait()
 
 
-async def asked(server: Server, text: str, *, timeout_ms: int = 10_000) -> tuple[list[CaseResult], list[int]]:
+async def asked(
+    server: Server, text: str, *, timeout_ms: int = 10_000, tls: ssl.SSLContext | None = None
+) -> tuple[list[CaseResult], list[int]]:
     """What becomes of the tests of ``text`` at ``server``, and the waits, during which the time passes."""
     file = read_tests(text)
     waits: list[int] = []
@@ -70,7 +83,7 @@ async def asked(server: Server, text: str, *, timeout_ms: int = 10_000) -> tuple
     async def wait(left: int) -> None:
         waits.append(left)
 
-    async with listening(server) as url:
+    async with listening(server, tls) as url:
         against = Against(url, timeout_ms, 60_000, lambda: sum(waits) / 1000, wait)
         (result,) = await ask_gateway([(file, gateway(loaded(GATEWAY, POLICY), file))], against)
     return [*result.cases], waits
@@ -146,24 +159,30 @@ async def test_a_test_waits_for_the_counters_that_the_one_before_has_used() -> N
     assert waits == [10_050, 10_050]
 
 
-@pytest.mark.parametrize(
-    ("answer", "got"),
-    [(SILENT, "no answer within 50ms"), (b"closed", "no answer: "), (b"SSH-2.0\r\n\r\n", "no answer: ")],
-)
-async def test_without_an_answer_a_test_has_failed_and_ends(answer: bytes, got: str) -> None:
+@pytest.mark.parametrize("answer", [CLOSED, b"SSH-2.0\r\n\r\n"])
+async def test_without_an_answer_a_test_has_failed_and_ends(answer: bytes) -> None:
     server = Server(OK, answer)
     text = _one("{request: {host: a.x}, times: 9, expect: {status: 200}}, {request: {host: b.x}}")
 
-    (case,), _ = await asked(server, text, timeout_ms=50)
+    (case,), _ = await asked(server, text)
 
     (miss,) = case.misses
     assert (miss.expected, miss.got) == ("200x9", "200 then no answer")
-    assert miss.why.startswith(got)
+    assert miss.why.startswith("no answer: ")
     assert len(server.requests) == case.requests == 2
 
 
+async def test_an_answer_that_takes_too_long_is_none() -> None:
+    server = Server(SILENT)
+
+    (case,), _ = await asked(server, _one("{request: {host: a.x}, expect: {status: 200}}"), timeout_ms=50)
+
+    (miss,) = case.misses
+    assert (miss.got, miss.why) == ("no answer", "no answer within 50ms")
+
+
 async def test_without_an_answer_a_test_has_failed_also_where_it_expects_nothing() -> None:
-    (case,), _ = await asked(Server(b"closed"), _one("request: {host: a.x}"))
+    (case,), _ = await asked(Server(CLOSED), _one("request: {host: a.x}"))
 
     (miss,) = case.misses
     assert (miss.field, miss.expected) == ("steps[0].expect", "an answer")
@@ -194,3 +213,22 @@ async def test_a_gateway_that_is_not_there_is_no_missed_expectation() -> None:
 
     with pytest.raises(GatewayAwayError, match=r"^http://127\.0\.0\.1:\d+ cannot be asked: "):
         await ask_gateway([(file, gateway(loaded(GATEWAY, POLICY), file))], against)
+
+
+@pytest.mark.parametrize("host", ["toys.example.com", "cars.example.com"])
+async def test_a_gateway_with_tls_shows_a_certificate_for_the_host_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    shown = made("toys.example.com", dt.datetime.now(dt.UTC))
+    (tmp_path / "authority").write_text(shown.authority)
+    (tmp_path / "chain").write_bytes(shown.certificate.chain + shown.certificate.key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority"))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "chain")
+    text = _one(f"{{request: {{host: {host}}}, expect: {{status: 200}}}}")
+
+    if host == "toys.example.com":
+        assert (await asked(Server(), text, tls=tls))[0][0].outcome == "passed"
+    else:
+        with pytest.raises(GatewayAwayError, match="certificate verify failed"):
+            await asked(Server(), text, tls=tls)
