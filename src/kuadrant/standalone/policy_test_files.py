@@ -13,14 +13,14 @@ from kuadrant.api.problem import Problem
 from kuadrant.policy_tests import LoadedPolicies, PolicyTestFile
 from kuadrant.policy_tests import read as read_tests
 from kuadrant.policy_tests.simulated_gateway import SimulatedGateway
-from kuadrant.standalone import folder
+from kuadrant.standalone import folder_files
 from kuadrant.standalone.folder_walk import TEST_SUFFIXES, FolderError, printable, walk
 from kuadrant.standalone.plan import Mistakes, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kuadrant.standalone.folder import File
+    from kuadrant.standalone.folder_files import File
     from kuadrant.standalone.plan import PlanSettings
 
 
@@ -76,7 +76,7 @@ class PolicyTestFiles:
                 problems[_problem(str(path), f"cannot be looked at: {error}")] = None
 
     def _read_one(self, path: str) -> FileToRun | tuple[Problem, ...]:
-        text = folder.read_file(Path(path), printable(path))
+        text = folder_files.read_file(Path(path), printable(path))
         if text.error is not None:
             return (_problem(path, text.error),)
         file = read_tests(text.path, text.text)
@@ -117,9 +117,9 @@ class PolicyTestFiles:
 def _read_root(root: str) -> Iterator[File]:
     """Yield the files of a folder, or the one file, by their paths from here."""
     if not Path(root).is_dir():
-        yield folder.read_file(Path(root), printable(root))
+        yield folder_files.read_file(Path(root), printable(root))
         return
-    for file in folder.read(Path(root)):
+    for file in folder_files.read(Path(root)):
         yield msgspec.structs.replace(file, path=os.path.normpath(f"{printable(root)}/{file.path}"))
 
 

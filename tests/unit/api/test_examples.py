@@ -8,13 +8,13 @@ import pytest
 
 from kuadrant.api.documents import Folder, read
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
-from kuadrant.standalone import folder
+from kuadrant.standalone import folder_files
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def example(name: str) -> Folder:
-    return read((file.path, file.text) for file in folder.read(EXAMPLES / name))
+    return read((file.path, file.text) for file in folder_files.read(EXAMPLES / name))
 
 
 @pytest.mark.parametrize("name", ["toystore", "toystore-v1"])

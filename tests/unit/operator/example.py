@@ -11,7 +11,7 @@ from kuadrant.api import documents
 from kuadrant.api.limitador import Limit, Limitador
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.world import World
-from kuadrant.standalone import folder
+from kuadrant.standalone import folder_files
 from tests.unit.operator.known import known
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ENVOY_GATEWAY = CLASS.replace("istio.io/gateway-controller", "gateway.envoyproxy
 
 
 def objects(*extra: str) -> Objects:
-    texts = [(file.path, file.text) for file in folder.read(EXAMPLE)]
+    texts = [(file.path, file.text) for file in folder_files.read(EXAMPLE)]
     found = documents.read([*texts, *(("extra.yaml", text) for text in (CLASS, *extra))])
     assert not found.problems
     return found.objects

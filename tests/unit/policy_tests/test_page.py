@@ -12,7 +12,7 @@ import pytest
 from kuadrant.policy_tests import LoadedPolicies, Results, simulate_file
 from kuadrant.policy_tests.file_format import AskedRequest, Case, Expectation, PolicyTests, Step
 from kuadrant.policy_tests.reports import report
-from kuadrant.standalone.folder import read
+from kuadrant.standalone.folder_files import read
 from tests.unit.policy_tests.examples import gateway, loaded, read_tests
 
 ROOT = Path(__file__).parents[3]

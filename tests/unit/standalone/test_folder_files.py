@@ -40,7 +40,7 @@ def test_tests_of_policies_are_no_part_of_the_folder(tmp_path: Path) -> None:
     for name in ("a.yaml", "a.kuadrant-test.yaml", "b.kuadrant-test.yml", "deep/c.kuadrant-test.json"):
         (tmp_path / name).write_text("tests: []")
 
-    assert folder.read(tmp_path) == (File("a.yaml", "tests: []"),)
+    assert read(tmp_path) == (File("a.yaml", "tests: []"),)
     found = [Path(entry.path).relative_to(tmp_path) for entry in folder_walk.walk(tmp_path).tests]
     assert [*map(str, found)] == ["a.kuadrant-test.yaml", "b.kuadrant-test.yml", "deep/c.kuadrant-test.json"]
 
@@ -48,9 +48,9 @@ def test_tests_of_policies_are_no_part_of_the_folder(tmp_path: Path) -> None:
 def test_a_single_file_is_read_under_any_name(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a")
 
-    assert folder.read_file(tmp_path / "a.yaml", "b") == File("b", "a")
-    assert folder.read_file(tmp_path, "b") == File("b", error="is not a regular file")
-    assert folder.read_file(tmp_path / "no", "b").error == "cannot be read: No such file or directory"
+    assert folder_files.read_file(tmp_path / "a.yaml", "b") == File("b", "a")
+    assert folder_files.read_file(tmp_path, "b") == File("b", error="is not a regular file")
+    assert folder_files.read_file(tmp_path / "no", "b").error == "cannot be read: No such file or directory"
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
