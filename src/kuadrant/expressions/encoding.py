@@ -29,8 +29,3 @@ def text(value: str | bytes) -> bytes:
 def double(number: float) -> bytes:
     """Eight bytes, the lowest first."""
     return struct.pack("<d", number)
-
-
-def moment(nanoseconds: int) -> bytes:
-    """Seconds, and the nanoseconds that are added to them."""
-    return signed(nanoseconds // 1_000_000_000) + integer(nanoseconds % 1_000_000_000)

@@ -1,4 +1,4 @@
-"""How the API server is reached: who we are and where it is, and what it is."""
+"""How the API server is reached: who we are and where it is."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
     from lightkube.config.models import UserExec
-
-    from kuadrant.kube.kind import Kind, T
 
 FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ConfigError, OSError)
 """All that a request can raise besides a bug: the network, TLS, and whatever gives us credentials."""
@@ -198,60 +196,6 @@ class _PluginAuth(httpx2.Auth):
 def describe(error: BaseException) -> str:
     """A failed request in words; the class stands for errors that have none."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-class Version(Struct, frozen=True):
-    """The API server's version, such as (1, 36) and ``v1.36.3``."""
-
-    number: tuple[int, int]
-    text: str
-
-
-class _VersionInfo(Struct, rename="camel"):
-    major: str
-    minor: str
-    git_version: str = ""
-
-
-async def server_version(client: httpx2.AsyncClient) -> Version:
-    """Ask the API server for its version.
-
-    Raises:
-        RequestError: It gave none.
-    """
-    body = await get(client, "/version")
-    try:
-        info = msgspec.json.decode(body, type=_VersionInfo)
-        # Providers add a "+" to the minor version.
-        number = int(info.major), int(info.minor.rstrip("+"))
-    except ERRORS as error:
-        raise RequestError(f"GET /version: this is not a Kubernetes API server ({error})") from error
-    return Version(number, info.git_version)
-
-
-class _Resource(Struct):
-    name: str
-
-
-class _ResourceList(Struct):
-    resources: list[_Resource]
-
-
-async def serves(client: httpx2.AsyncClient, kind: Kind[T]) -> bool:
-    """Whether the API server serves a kind in this version.
-
-    Raises:
-        RequestError: It did not say.
-    """
-    path = kind.path().rpartition("/")[0]
-    try:
-        body = await get(client, path)
-        listed = msgspec.json.decode(body, type=_ResourceList)
-    except AbsentError:
-        return False
-    except ERRORS as error:
-        raise RequestError(f"GET {path}: no list of resources came ({error})") from error
-    return any(resource.name == kind.plural for resource in listed.resources)
 
 
 class AbsentError(RequestError):

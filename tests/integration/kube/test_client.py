@@ -5,19 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 import yaml
 
-from kuadrant.kube.client import RequestError, find_access, server_version, serves
-from kuadrant.kube.kind import Kind
+from kuadrant.kube.client import RequestError, find_access, get
 
-from .conftest import THINGS, TOKEN, access
+from .conftest import TOKEN, access
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .conftest import Api, Cluster
+    from .conftest import Cluster
 
 PLUGIN = """
 import json, os
@@ -94,17 +92,7 @@ async def test_a_token_in_a_file_is_read_again_when_it_is_refused(tmp_path: Path
         assert (await client.get("/api/v1/namespaces")).status_code == 200
 
 
-async def test_the_version_and_what_is_served(api: Api) -> None:
-    version = await server_version(api.client)
-    assert version.number >= (1, 36)
-    assert version.text.startswith("v1.")
-    assert await serves(api.client, THINGS)
-    assert not await serves(api.client, msgspec.structs.replace(THINGS, version="v2"))
-    assert not await serves(api.client, Kind("nowhere.example.com", "v1", "things", "Thing", dict))
-    assert await serves(api.client, Kind("", "v1", "pods", "Pod", dict))
-
-
 async def test_who_may_not_ask_is_told(cluster: Cluster) -> None:
     async with access(cluster.url, "wrong").connect() as client:
         with pytest.raises(RequestError, match="GET /version: 401"):
-            await server_version(client)
+            await get(client, "/version")

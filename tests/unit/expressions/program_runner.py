@@ -163,10 +163,14 @@ def _written(value: Any, *, headers: bool = False) -> bytes:  # noqa: PLR0911 - 
             entries = b"".join(_written(one) for pair in value.items() for one in pair)
             return bytes([8, headers]) + encoding.integer(len(value)) + entries
         case timedelta():
-            return b"\x09" + encoding.moment(value // timedelta(microseconds=1) * 1000)
+            return b"\x09" + _moment(value // timedelta(microseconds=1) * 1000)
         case datetime():
-            return b"\x0a" + encoding.moment((value - _EPOCH) // timedelta(microseconds=1) * 1000)
+            return b"\x0a" + _moment((value - _EPOCH) // timedelta(microseconds=1) * 1000)
     raise TypeError(value)
+
+
+def _moment(nanoseconds: int) -> bytes:
+    return encoding.signed(nanoseconds // 1_000_000_000) + encoding.integer(nanoseconds % 1_000_000_000)
 
 
 def _integer(data: bytes, at: int) -> tuple[int, int]:

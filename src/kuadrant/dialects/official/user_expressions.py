@@ -229,10 +229,6 @@ def _call(tree: Any) -> Part:
     raise InexpressibleError(f"it may not know the function {function}")
 
 
-def _method(name: str, parts: list[Part]) -> Part:
-    return strict("truth", parts, lambda text, other: Said(f"{text.within(WHOLE)}.{name}({other.text})"))
-
-
 def _operands(tree: Any, chain: str) -> Iterator[Any]:
     """What ``chain`` joins (``_&&_`` or ``_||_``), however it is nested; ``tree`` itself if it is none."""
     if tree.call.function != chain:
