@@ -37,89 +37,55 @@ def by_key(field: str) -> dict[str, object]:
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 
-DnsLabel = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=63,
-        pattern=rf"^{_LABEL}$",
-        extra={
-            "rule": "lower case letters, digits and '-', with a letter or digit at both ends (DNS-1123 label)"
-        },
-    ),
-]
-OptionalDnsLabel = Annotated[
-    str,
-    Meta(
-        max_length=63,
-        pattern=rf"^$|^{_LABEL}$",
-        extra={
-            "rule": "lower case letters, digits and '-', with a letter or digit at both ends (DNS-1123 label)"
-        },
-    ),
-]
+
+def _text(longest: int, pattern: str, rule: str, *, shortest: int | None = 1) -> Meta:
+    return Meta(min_length=shortest, max_length=longest, pattern=pattern, extra={"rule": rule})
+
+
+_LABEL_RULE = "lower case letters, digits and '-', with a letter or digit at both ends (DNS-1123 label)"
+DnsLabel = Annotated[str, _text(63, rf"^{_LABEL}$", _LABEL_RULE)]
+OptionalDnsLabel = Annotated[str, _text(63, rf"^$|^{_LABEL}$", _LABEL_RULE, shortest=None)]
 DnsSubdomain = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=253,
-        pattern=rf"^{_SUBDOMAIN}$",
-        extra={
-            "rule": "lower case letters, digits, '-' and '.', with a letter or digit at both ends of "
-            "every part "
-            "(DNS-1123 subdomain)"
-        },
+    _text(
+        253,
+        rf"^{_SUBDOMAIN}$",
+        "lower case letters, digits, '-' and '.', with a letter or digit at both ends of every part "
+        "(DNS-1123 subdomain)",
     ),
 ]
 Group = Annotated[
     str,
-    Meta(
-        max_length=253,
-        pattern=rf"^$|^{_SUBDOMAIN}$",
-        extra={"rule": "an API group such as gateway.networking.k8s.io, or empty for the core group"},
+    _text(
+        253,
+        rf"^$|^{_SUBDOMAIN}$",
+        "an API group such as gateway.networking.k8s.io, or empty for the core group",
+        shortest=None,
     ),
 ]
-Kind = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=63,
-        pattern=r"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$",
-        extra={"rule": "a kind such as HTTPRoute"},
-    ),
-]
+Kind = Annotated[str, _text(63, r"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$", "a kind such as HTTPRoute")]
 ObjectName = Annotated[str, Meta(min_length=1, max_length=253)]
 Hostname = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=253,
-        pattern=rf"^(\*\.)?{_SUBDOMAIN}$",
-        extra={
-            "rule": "a host name in lower case, such as api.example.com or *.example.com (the '*' only as "
-            "the whole "
-            "first part)"
-        },
+    _text(
+        253,
+        rf"^(\*\.)?{_SUBDOMAIN}$",
+        "a host name in lower case, such as api.example.com or *.example.com (the '*' only as the whole "
+        "first part)",
     ),
 ]
 PreciseHostname = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=253,
-        pattern=rf"^{_SUBDOMAIN}$",
-        extra={"rule": "a host name in lower case without wildcard, such as api.example.com"},
-    ),
+    _text(253, rf"^{_SUBDOMAIN}$", "a host name in lower case without wildcard, such as api.example.com"),
 ]
 SectionName = DnsSubdomain
 PortNumber = Annotated[int, Meta(ge=1, le=65535)]
 HeaderName = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=256,
-        pattern=r"^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$",
-        extra={"rule": "a header name: letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 token)"},
+    _text(
+        256,
+        r"^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$",
+        "a header name: letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 token)",
     ),
 ]
 Duration = Annotated[
@@ -129,8 +95,7 @@ Duration = Annotated[
         pattern=r"^([0-9]{1,5}(h|m|s|ms)){1,4}$",
         extra={
             "rule": "a duration of one to four parts, each a number of at most five digits and h, m, s or "
-            "ms, such as "
-            "10s or 1h30m"
+            "ms, such as 10s or 1h30m"
         },
     ),
 ]

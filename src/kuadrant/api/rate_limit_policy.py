@@ -34,6 +34,7 @@ MaxValue = Annotated[
 
 LONGEST_EXPRESSION: Final = 4096
 """The most characters of an expression: what reads it is not to be kept busy."""
+Expression = Annotated[str, Meta(min_length=1, max_length=LONGEST_EXPRESSION)]
 LONGEST_VALUE: Final = 1024
 """The most characters that an attribute is compared with."""
 LONGEST_SPEC: Final = 128 << 10
@@ -226,27 +227,13 @@ class RateV1(Fields, frozen=True, gc=False, kw_only=True):
 class Predicate(Fields, frozen=True, gc=False, kw_only=True):
     """A CEL predicate over the attributes of the request."""
 
-    predicate: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_EXPRESSION,
-            description="A CEL expression that gives true or false.",
-        ),
-    ]
+    predicate: Annotated[Expression, Meta(description="A CEL expression that gives true or false.")]
 
 
 class CounterV1(Fields, frozen=True, gc=False, kw_only=True):
     """What requests are counted apart by."""
 
-    expression: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_EXPRESSION,
-            description="A CEL expression that gives a text or a number.",
-        ),
-    ]
+    expression: Annotated[Expression, Meta(description="A CEL expression that gives a text or a number.")]
 
 
 class LimitV1(Fields, frozen=True, gc=False, kw_only=True):
@@ -262,6 +249,9 @@ class LimitV1(Fields, frozen=True, gc=False, kw_only=True):
     ] = ()
 
 
+CommonConditions = Annotated[
+    tuple[Predicate, ...], Meta(max_length=64, description="Holds in front of every limit's own conditions.")
+]
 LimitsV1 = Annotated[dict[str, LimitV1], Meta(max_length=1024, description="Limits by name.")]
 
 
@@ -272,10 +262,7 @@ class MergeableLimits(Fields, frozen=True, gc=False, kw_only=True):
         Literal["atomic", "merge"],
         Meta(description="Whether whole policies replace each other, or limits by name."),
     ] = "atomic"
-    when: Annotated[
-        tuple[Predicate, ...],
-        Meta(max_length=64, description="Holds in front of every limit's own conditions."),
-    ] = ()
+    when: CommonConditions = ()
     limits: LimitsV1 = field(default_factory=dict)
 
 
@@ -286,10 +273,7 @@ class RateLimitPolicySpecV1(Fields, frozen=True, gc=False, kw_only=True):
     """
 
     target_ref: PolicyTargetReferenceV1
-    when: Annotated[
-        tuple[Predicate, ...],
-        Meta(max_length=64, description="Holds in front of every limit's own conditions."),
-    ] = ()
+    when: CommonConditions = ()
     limits: LimitsV1 | None = None
     defaults: MergeableLimits | None = None
     overrides: MergeableLimits | None = None

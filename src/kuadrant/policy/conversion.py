@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from kuadrant.api.duration import milliseconds
-from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2
+from kuadrant.api.rate_limit_policy import MergeableLimits, RateLimitPolicyV1Beta2
 from kuadrant.policy.attributes import REMOTE_ADDRESS
 from kuadrant.policy.condition import (
     Counter,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         LimitV1Beta2,
         Predicate,
         RateLimitPolicy,
+        RateLimitPolicySpecV1,
+        RateLimitPolicySpecV1Beta2,
         RateLimitPolicyV1,
         RateV1,
         RateV1Beta2,
@@ -45,16 +47,15 @@ def to_model(policy: RateLimitPolicy) -> Policy:
     return _from_v1beta2(policy) if isinstance(policy, RateLimitPolicyV1Beta2) else _from_v1(policy)
 
 
+def _block(spec: RateLimitPolicySpecV1Beta2 | RateLimitPolicySpecV1) -> Literal["defaults", "overrides"]:
+    return "overrides" if spec.defaults is None and spec.overrides is not None else "defaults"
+
+
 def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
     spec = policy.spec
-    block: Literal["defaults", "overrides"] = "defaults"
-    field: tuple[str, ...]
-    if spec.defaults is not None:
-        limits, field = spec.defaults.limits, ("spec", "defaults")
-    elif spec.overrides is not None:
-        limits, field, block = spec.overrides.limits, ("spec", "overrides"), "overrides"
-    else:
-        limits, field = spec.limits or {}, ("spec",)
+    block = _block(spec)
+    rules = spec.overrides if block == "overrides" else spec.defaults
+    limits = (spec.limits or {}) if rules is None else rules.limits
     reference = spec.target_ref
     return Policy(
         namespace=policy.metadata.namespace,
@@ -62,7 +63,7 @@ def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
         target=Target(reference.kind, reference.namespace or policy.metadata.namespace, reference.name),
         created=policy.metadata.creation_timestamp or "",
         block=block,
-        field=field,
+        field=("spec",) if rules is None else ("spec", block),
         limits=tuple(_limit_v1beta2(name, limit) for name, limit in sorted(limits.items())),
         counted_under="policy",
         exclusive=True,
@@ -71,26 +72,9 @@ def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
 
 def _from_v1(policy: RateLimitPolicyV1) -> Policy:
     spec = policy.spec
-    block: Literal["defaults", "overrides"] = "defaults"
-    field: tuple[str, ...]
-    strategy: Literal["atomic", "merge"] = "atomic"
-    if spec.defaults is not None:
-        when, limits, strategy, field = (
-            spec.defaults.when,
-            spec.defaults.limits,
-            spec.defaults.strategy,
-            ("spec", "defaults"),
-        )
-    elif spec.overrides is not None:
-        when, limits, strategy, field = (
-            spec.overrides.when,
-            spec.overrides.limits,
-            spec.overrides.strategy,
-            ("spec", "overrides"),
-        )
-        block = "overrides"
-    else:
-        when, limits, field = spec.when, spec.limits or {}, ("spec",)
+    block = _block(spec)
+    rules = spec.overrides if block == "overrides" else spec.defaults
+    applied = rules if rules is not None else MergeableLimits(when=spec.when, limits=spec.limits or {})
     reference = spec.target_ref
     counters = policy.metadata.annotations.get(COUNTERS_ANNOTATION, "per-route")
     return Policy(
@@ -99,10 +83,10 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
         target=Target(reference.kind, policy.metadata.namespace, reference.name, reference.section_name),
         created=policy.metadata.creation_timestamp or "",
         block=block,
-        strategy=strategy,
-        field=field,
-        when=_predicates(when),
-        limits=tuple(_limit_v1(name, limit) for name, limit in sorted(limits.items())),
+        strategy=applied.strategy,
+        field=("spec",) if rules is None else ("spec", block),
+        when=_predicates(applied.when),
+        limits=tuple(_limit_v1(name, limit) for name, limit in sorted(applied.limits.items())),
         # One counter for all routes is the stricter of the two: so it is what a word that is neither gets.
         counted_under=_COUNTED_UNDER.get(counters, "policy"),
         mistakes=() if counters in _COUNTED_UNDER else (_counters_mistake(counters),),

@@ -79,8 +79,7 @@ class AttachedPolicies:
             return Acceptance(
                 "Conflicted",
                 f"RateLimitPolicy is conflicted by {holder.key}: the {GATEWAY_API}/v1, Kind={target.kind} "
-                f"target {target.key} "
-                f"is already referenced by policy {holder.key}",
+                f"target {target.key} is already referenced by policy {holder.key}",
             )
         return Acceptance("Accepted", "RateLimitPolicy has been accepted")
 

@@ -134,8 +134,7 @@ class Door:
             if self._sparingly.may(one.address, now):
                 _LOGGER.warning(
                     "a connection of %s is closed: it held %d KiB, and of %d connections %d are too many, or "
-                    "hold memory"
-                    " that is short",
+                    "hold memory that is short",
                     *(one.address, one.held // 1024, len(found), len(closing)),
                 )
         if closing:

@@ -233,8 +233,7 @@ class _Lookup:
         if self._left < 0:
             raise WorkError(
                 f"the request meets more limits, rates and counters of its domain than one may ({MOST_WORK} "
-                "units of"
-                " work): a policy of that domain has to have fewer of them"
+                "units of work): a policy of that domain has to have fewer of them"
             )
 
     def hold(self, conditions: Sequence[LimitCondition]) -> bool:

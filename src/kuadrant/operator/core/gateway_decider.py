@@ -53,7 +53,7 @@ class GatewayDecider:
         self._withheld: frozenset[str] = frozenset()
         self._staged: tuple[tuple[object, ...], Staged] | None = None
         self._objects = Last(self._fitted)
-        self._obsolete = Last(_obsolete)
+        self._obsolete = Last(lambda wanted, existing: obsolete(existing, (wanted,), PROVIDERS))
         self._observed: Any = None
         self._wanted: GatewayObjects | None = None
         self._decision: GatewayDecision | None = None
@@ -233,9 +233,3 @@ def _objects(
     if provider is None:
         return GatewayObjects(namespace, name)
     return provider.gateway_objects(gateway, program, observed, settings)
-
-
-def _obsolete(
-    wanted: GatewayObjects, existing: tuple[Mapping[str, Any], ...]
-) -> tuple[Mapping[str, Any], ...]:
-    return obsolete(existing, (wanted,), PROVIDERS)

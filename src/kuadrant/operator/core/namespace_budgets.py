@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _CROWDED: Final = (
-    "gateways may still ask for too many limits that policies of namespace {} had before: "
-    "edits are taken again when some of these are gone, "
-    "about half a minute after gateways have what was edited last"
+    "gateways may still ask for too many limits that policies of namespace {} had before: edits are taken "
+    "again when some of these are gone, about half a minute after gateways have what was edited last"
 )
 
 
