@@ -31,7 +31,7 @@ def built(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         if path.is_dir():
             yield from built(path)
         else:
-            yield from ((path, document) for document in yaml.safe_load_all(path.read_text()))
+            yield from ((path, document) for document in yaml.load_all(path.read_text(), yaml.CSafeLoader))
 
 
 class _Dumper(yaml.SafeDumper):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def place(file: str) -> Path:
     return ROOT / file if file.startswith("wasm-shim/") else SOURCE / file
 
 
+@cache
 def defined(file: Path) -> set[str]:
     """The names at the top of a file."""
     if file.suffix == ".zig":

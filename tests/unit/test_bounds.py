@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow  # `make test-fast` has it among its checks
 def test_the_source_is_within_its_bounds() -> None:
     assert complaints(beyond(SOURCE), EXCEPTIONS) == []
 

@@ -32,7 +32,7 @@ def test_paths_choose_the_stages(words: list[str], on_machine: list[str], on_clu
     ("words", "paths"), [([], ["tests/unit"]), (["tests/unit/policy", "-x"], ["tests/unit/policy", "-x"])]
 )
 def test_the_fast_lane_leaves_out_what_is_slow(words: list[str], paths: list[str]) -> None:
-    assert fast(words) == ["--numprocesses=4", "-m", "not slow", *paths]
+    assert fast(words) == ["--numprocesses=3", "-m", "not slow", *paths]
 
 
 def test_every_check_of_the_fast_lane_is_one_of_all() -> None:

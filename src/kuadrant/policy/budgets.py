@@ -11,9 +11,7 @@ from msgspec import Struct
 
 
 class Budgets(Struct, frozen=True, gc=False, kw_only=True):
-    """The bounds that an installation can set. What each is for, and how its default came about.
-
-    Docs/budgets.md.
+    """The bounds that an installation can set; docs/budgets.md says why they are what they are.
 
     Steps are about 0.1 microseconds of a gateway at worst; memory and bytes are in bytes. ``rates`` are the
     limits that the rate limit service gets: a limit with three rates is three. ``counted`` are these times

@@ -276,6 +276,7 @@ def test_the_native_form_says_what_cel_says(
         assert native.holds(found) == cel.holds(found)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30) | st.text("descriptors[0]\"'=!.a1 ()&|+", max_size=40))
 def test_any_text_is_an_expression_or_an_error(source: str) -> None:
     for compile_one in (compile_condition, compile_variable):

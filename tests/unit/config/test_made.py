@@ -12,18 +12,19 @@ from scripts.generate_bundle import BUNDLE
 from scripts.generate_chart import CHART
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     Installation = Any
 
 
 @pytest.mark.parametrize(
-    ("folder", "wanted"),
-    [(CHART, generate_chart.files()), (BUNDLE, generate_bundle.files())],
+    ("folder", "files"),
+    [(CHART, generate_chart.files), (BUNDLE, generate_bundle.files)],
     ids=["chart", "bundle"],
 )
-def test_what_is_checked_in_is_what_config_gives(folder: Path, wanted: dict[Path, str]) -> None:
-    assert {path: path.read_text() for path in folder.rglob("*") if path.is_file()} == wanted
+def test_what_is_checked_in_is_what_config_gives(folder: Path, files: Callable[[], dict[Path, str]]) -> None:
+    assert {path: path.read_text() for path in folder.rglob("*") if path.is_file()} == files()
 
 
 @pytest.fixture(scope="module")

@@ -164,6 +164,7 @@ def test_every_request_asks_what_the_program_asks_or_the_policy_is_not_expressib
             assert reader(configuration, request) == _asked(hosts, request), request
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OFFICIAL)
 @settings(max_examples=50)
 @given(hosts=_programs())

@@ -74,6 +74,7 @@ class TestObjects:
         assert reader.read(raw(name="a", uid="v", resourceVersion="7")) is not held
         assert reader.read(raw(name="a", uid="u", resourceVersion="8")) is not held
 
+    @pytest.mark.slow
     @given(
         st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner))
     )

@@ -163,6 +163,7 @@ def test_how_much_there_is_to_read_is_bounded() -> None:
     assert "characters of conditions and counters; a policy may have 65536 (policy-text)" in checked.refusal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "condition",
     [

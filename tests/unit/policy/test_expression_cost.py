@@ -220,6 +220,7 @@ _SMALL = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(_SMALL)
 def test_what_is_taken_makes_no_text_that_is_larger_than_its_estimate(expression: str) -> None:

@@ -82,6 +82,7 @@ def channel(server: Server) -> grpc.aio.Channel:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", ["native", "grpcio"])
 @pytest.mark.parametrize("flood_with", [hold, send_large], ids=["never whole", "whole"])
 async def test_large_messages_do_not_take_the_memory(

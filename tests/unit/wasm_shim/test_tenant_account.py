@@ -129,6 +129,7 @@ def test_it_is_told_once_in_a_minute_whose_expressions_take_too_much(host: SlowH
     assert len(told()) == 2
 
 
+@pytest.mark.slow
 def test_however_many_tenants_there_are_the_accounts_have_an_end(program: Program) -> None:
     host = SlowHost(program)
 

@@ -59,6 +59,7 @@ def test_a_wrong_resource_is_an_error_that_names_it(types: dict[str, Any], text:
         Snapshot.of(types)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_one_message_is_an_error() -> None:
     bytes_value = "AAAA" * (12 * 2**20)
     inline = {"config": {"vm_config": {"code": {"local": {"inline_bytes": bytes_value}}}}}

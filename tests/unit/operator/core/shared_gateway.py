@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import yaml
 
 from kuadrant.dialects import Service
 from kuadrant.dialects.own.configuration import render
@@ -74,6 +73,11 @@ def policy(
     }
 
 
+def written(documents: list[dict[str, Any]]) -> str:
+    """A file with these documents. JSON is YAML, and takes a tenth of the time to be written."""
+    return "\n---\n".join(msgspec.json.encode(one).decode() for one in documents)
+
+
 class Cluster:
     """A gateway, the limits of which are always held, and an operator.
 
@@ -90,7 +94,7 @@ class Cluster:
         self.conditions: dict[Key, list[dict[str, Any]]] = {}
 
     def put(self, documents: list[dict[str, Any]]) -> Decision:
-        there = objects(*self.there, yaml.safe_dump_all(documents))
+        there = objects(*self.there, written(documents))
         self.world = World(
             objects=there,
             services={(one.metadata.namespace, one.metadata.name): one for one in there.services},
@@ -100,7 +104,8 @@ class Cluster:
         )
         # The service has taken the limits before the operator looks at the world again.
         first = Decider().decide(self.world, self.known)
-        limits = tuple(one for one in first.limits if one not in first.limitador.left_out)
+        left_out = frozenset(first.limitador.left_out)
+        limits = tuple(one for one in first.limits if one not in left_out)
         if first.limitador.problem is None:
             self.world = msgspec.structs.replace(self.world, limitadors={KEY: limitador(limits)})
         decision = self.decider.decide(self.world, self.known)

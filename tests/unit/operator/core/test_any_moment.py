@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -284,4 +285,4 @@ class AnyMoment(RuleBasedStateMachine):
 
 
 AnyMoment.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestAnyMoment = AnyMoment.TestCase
+TestAnyMoment = pytest.mark.slow(AnyMoment.TestCase)

@@ -10,6 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -351,4 +352,4 @@ class AnyTarget(RuleBasedStateMachine):
 
 
 AnyTarget.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
-TestAnyTarget = AnyTarget.TestCase
+TestAnyTarget = pytest.mark.slow(AnyTarget.TestCase)

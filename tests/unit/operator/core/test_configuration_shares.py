@@ -6,10 +6,18 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml
 
 from tests.effort import calls
-from tests.unit.operator.core.shared_gateway import HONEST, HOSTILE, KNOWN, Cluster, policy, route, text
+from tests.unit.operator.core.shared_gateway import (
+    HONEST,
+    HOSTILE,
+    KNOWN,
+    Cluster,
+    policy,
+    route,
+    text,
+    written,
+)
 from tests.unit.operator.example import GATEWAY, objects
 
 HONEST_ROUTES = [route("b", HONEST), policy("b", HONEST)]
@@ -34,8 +42,11 @@ def patterned(name: str, patterns: int) -> dict[str, Any]:
 PATTERNS = [patterned("a", 2048), policy("a")]
 TOO_MUCH = pytest.mark.parametrize(
     "documents",
-    [MULTIPLIED, INCOMPRESSIBLE, PATTERNS],
-    ids=["multiplied by hosts and matches", "large texts", "regular expressions"],
+    [
+        pytest.param(MULTIPLIED, id="multiplied by hosts and matches"),
+        pytest.param(INCOMPRESSIBLE, id="large texts"),
+        pytest.param(PATTERNS, id="regular expressions", marks=pytest.mark.slow),
+    ],
 )
 
 
@@ -124,6 +135,7 @@ def test_of_the_first_that_is_known_as_many_routes_as_there_is_room_for_have_the
     assert cluster.asked(HOSTILE) == 2
 
 
+@pytest.mark.slow
 def test_a_decision_takes_no_longer_for_it() -> None:
     """With eight such routes, within all budgets, it took 13 s, and with texts 1 GB for each."""
     many = [
@@ -133,7 +145,5 @@ def test_a_decision_takes_no_longer_for_it() -> None:
     ]
     cluster = Cluster()
     cluster.put(many)
-    world = msgspec.structs.replace(
-        cluster.world, objects=objects(yaml.safe_dump_all([*many, *HONEST_ROUTES]))
-    )
+    world = msgspec.structs.replace(cluster.world, objects=objects(written([*many, *HONEST_ROUTES])))
     assert calls(lambda: cluster.decider.decide(world, KNOWN)) < 2_000_000  # some tenths of a second
