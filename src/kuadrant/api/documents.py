@@ -16,12 +16,12 @@ from kuadrant.api.grpc_route import GRPCRoute
 from kuadrant.api.http_route import HTTPRoute
 from kuadrant.api.kinds import KINDS
 from kuadrant.api.meta import Object, ObjectMeta
-from kuadrant.api.nodes import Node, find, quoted, shown
+from kuadrant.api.nodes import Node, find, place_of, quoted, shown
 from kuadrant.api.objects import Objects
 from kuadrant.api.problem import Path, Problem, read_spelled, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
-from kuadrant.api.rate_limit_policy_rules import remarks
 from kuadrant.api.rules import RULES
+from kuadrant.api.scalar_places import Place, place_within
 from kuadrant.api.service import Namespace
 from kuadrant.api.shapes import read as read_struct
 
@@ -30,24 +30,44 @@ Identity = tuple[str, str, str]
 
 
 class Source(Struct, frozen=True, gc=False):
-    """Where an object is written.
+    """Where an object is written: a file, with its ``text``.
 
-    ``node`` is kept for policies, routes and Gateways. It takes far more memory than the object.
+    ``node`` is kept for policies, routes and Gateways, which more is said of than can be seen while they are
+    read. It takes far more memory than the object.
     """
 
     file: str
     line: int
     node: Node | None = None
+    text: str = ""
 
-    def place(self, field: str) -> tuple[int, int]:
+    def place(self, field: str, at: tuple[int, int] = (0, 0)) -> Place:
         """Line and column of a field, written as in a ``Problem``.
 
-        Of the nearest one above it if it is not there.
+        Of the nearest one above it if it is not there. ``at`` is a line and a column, from 1, within the text
+        that the field holds, blanks around it left out.
         """
         if self.node is None:
             return self.line, 1
-        place = find(self.node, read_spelled(field))
-        return place.line, place.column
+        path = read_spelled(field)
+        start = place_of(self.node, path)
+        value = find(self.node, path).value
+        if at == (0, 0) or not isinstance(value, str):
+            return start
+        lines = value.strip().split("\n")
+        offset = (
+            len(value) - len(value.lstrip()) + sum(len(one) + 1 for one in lines[: at[0] - 1]) + at[1] - 1
+        )
+        if value[offset : offset + 1] in (".", "(", "["):
+            # An engine has a part of an expression begin there; people look for its name.
+            offset -= len(value[:offset]) - len(value[:offset].rstrip(_IN_NAMES))
+        return place_within(self.text, start, value, offset)
+
+    def has(self, field: str) -> bool:
+        """Tell whether the object has a field, also one that is not read."""
+        path = read_spelled(field)
+        above = self.node and find(self.node, path[:-1])
+        return bool(above and isinstance(above.value, dict) and path[-1] in above.value)
 
 
 class Folder(Struct, frozen=True, gc=False, kw_only=True):
@@ -127,6 +147,19 @@ _UNREAD_KINDS: Final = {
     ),
 }
 """Kinds of the groups whose policies and routes decide what is limited; any other kind there is a mistake."""
+_BESIDE: Final = {
+    "": (
+        *("ConfigMap", "Endpoints", "Event", "LimitRange", "PersistentVolume", "PersistentVolumeClaim"),
+        *("Pod", "PodTemplate", "ReplicationController", "ResourceQuota", "Secret", "ServiceAccount"),
+    ),
+    "apps": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+    "autoscaling": ("HorizontalPodAutoscaler",),
+    "batch": ("CronJob", "Job"),
+    "policy": ("PodDisruptionBudget",),
+    "rbac.authorization.k8s.io": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
+}
+"""What stands beside of what is read, and of which nobody expects that it routes or limits anything."""
+_IN_NAMES: Final = "._abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _KNOWN_BY_FIELD: Final = (Gateway, GRPCRoute, HTTPRoute, RateLimitPolicyV1, RateLimitPolicyV1Beta2)
 """The kinds whose fields are known by their places also after they were read."""
 
@@ -140,11 +173,15 @@ class _Reader:
         self.notes: list[Problem] = []
         self.sources: dict[Identity, Source] = {}
         self._allowance = yaml_documents.Allowance()
+        self._text = ""
 
     def read_file(self, file: str, text: str) -> bool:
         """Read a file; return whether to go on."""
+        self._text = text
         for node, flaws in yaml_documents.documents(text, self._allowance):
-            self.problems.extend(Problem(file, one.line, one.column, "", "", one.message) for one in flaws)
+            self.problems.extend(
+                Problem(file, one.line, one.column, "", "", one.message, "not-yaml") for one in flaws
+            )
             if node is not None and node.value is not None:
                 for version, kind, one in self._unpacked(file, node):
                     self._read_object(file, version, kind, one, trusted=not flaws)
@@ -156,7 +193,8 @@ class _Reader:
                 message = (
                     f"and what follows is not read any more: there are {MAX_PROBLEMS} mistakes before it"
                 )
-                self.problems.append(Problem(file, text.count("\n") + 1, 1, "", "", message))
+                end = text.count("\n") + 1
+                self.problems.append(Problem(file, end, 1, "", "", message, "too-many-mistakes"))
                 return False
         return True
 
@@ -166,7 +204,8 @@ class _Reader:
         while left:
             list_version, item_kind, node = left.pop()
             if not isinstance(node.value, dict):
-                self._wrong(file, "", node, f"is {shown(node)}, must be an object with apiVersion and kind")
+                message = f"is {shown(node)}, must be an object with apiVersion and kind"
+                self._wrong(file, "", node, message, code="no-object")
                 continue
             version = self._type_field(file, node, "apiVersion", list_version)
             kind = self._type_field(file, node, "kind", item_kind)
@@ -185,13 +224,15 @@ class _Reader:
         if below is None or below.value in (None, ""):
             if default:
                 return default
-            self._wrong(file, "", node, f"{field} is missing; every object has apiVersion and kind")
+            message = f"{field} is missing; every object has apiVersion and kind"
+            self._wrong(file, "", node, message, code="no-object")
             return None
         if not isinstance(below.value, str):
-            self._wrong(file, "", below, f"{field} is {shown(below)}, must be text")
+            self._wrong(file, "", below, f"{field} is {shown(below)}, must be text", code="no-object")
             return None
         if len(below.value) > _LONGEST_NAME:
-            self._wrong(file, "", below, f"{field} is {shown(below)}, longer than {_LONGEST_NAME} characters")
+            message = f"{field} is {shown(below)}, longer than {_LONGEST_NAME} characters"
+            self._wrong(file, "", below, message, code="no-object")
             return None
         return below.value
 
@@ -204,7 +245,10 @@ class _Reader:
         namespace = (value.metadata.namespace or "default") if struct.namespaced else ""
         subject = _subject(kind, namespace, value.metadata.name)
         for one in mistakes[:MAX_PROBLEMS]:
-            self.problems.append(Problem(file, one.line, one.column, subject, spelled(one.path), one.message))
+            field = spelled(one.path)
+            self.problems.append(
+                Problem(file, one.line, one.column, subject, field, one.message, "invalid-field")
+            )
         if value.metadata.namespace and not struct.namespaced:
             self._wrong(
                 file,
@@ -212,6 +256,7 @@ class _Reader:
                 node,
                 f"is of the whole cluster: a {kind} has no namespace",
                 ("metadata", "namespace"),
+                code="invalid-field",
             )
             return
         if not value.metadata.name or any(one.path[:1] == ("metadata",) for one in mistakes):
@@ -225,17 +270,12 @@ class _Reader:
         first = self.sources.get(identity)
         if first is not None:
             message = f"is given twice, first in {first.file}:{first.line}; leave one of them out"
-            self._wrong(file, subject, node, message)
+            self._wrong(file, subject, node, message, code="given-twice")
             return
         kept = node if isinstance(value, _KNOWN_BY_FIELD) else None
-        self.sources[identity] = Source(file, node.line, kept)
-        if not sound:
-            return
-        self.objects[identity] = replace(value, metadata=replace(value.metadata, namespace=namespace))
-        if isinstance(value, (RateLimitPolicyV1Beta2, RateLimitPolicyV1)):
-            self.notes.extend(
-                self._problem(file, subject, node, message, path) for path, message in remarks(value)
-            )
+        self.sources[identity] = Source(file, node.line, kept, self._text)
+        if sound:
+            self.objects[identity] = replace(value, metadata=replace(value.metadata, namespace=namespace))
 
     def _not_read(self, file: str, version: str, kind: str, node: Node) -> None:
         """Tell a misspelled apiVersion or kind, which is a mistake, from a kind that is none of ours."""
@@ -246,31 +286,34 @@ class _Reader:
         same_group = [known for known in versions if known.rpartition("/")[0] == group]
         if same_group:
             message = f"is {quoted(version)}, {kind} is read as {_or(same_group)}"
-            self._wrong(file, subject, node, message, ("apiVersion",))
+            self._wrong(file, subject, node, message, ("apiVersion",), code="unknown-kind")
         elif group in groups and group and kind not in _UNREAD_KINDS.get(group, ()):
             self._unknown_kind(file, group, kind, node, subject)
         elif versions and (not group or (difflib.get_close_matches(group, _named(groups), n=1, cutoff=0.8))):
             message = f"is {quoted(version)}, a {kind} is of {_or(versions)}"
-            self._wrong(file, subject, node, message, ("apiVersion",))
-        else:
+            self._wrong(file, subject, node, message, ("apiVersion",), code="unknown-kind")
+        elif kind not in _BESIDE.get(group, ()):
             note = f"{kind} of {version} is not read here; it has no effect"
-            self.notes.append(self._problem(file, subject, node, note))
+            self.notes.append(self._problem(file, subject, node, note, ("kind",), code="kind-not-read"))
 
     def _unknown_kind(self, file: str, group: str, kind: str, node: Node, subject: str) -> None:
         known = [one for version, one in KINDS if version.rpartition("/")[0] == group]
         known = sorted({*known, *_UNREAD_KINDS.get(group, ())})
         close = difflib.get_close_matches(kind, known, n=1)
         meant = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(known)}"
-        self._wrong(
-            file, subject, node, f"is {quoted(kind)}, which {group} does not have; {meant}", ("kind",)
-        )
+        message = f"is {quoted(kind)}, which {group} does not have; {meant}"
+        self._wrong(file, subject, node, message, ("kind",), code="unknown-kind")
 
-    def _wrong(self, file: str, subject: str, node: Node, message: str, path: Path = ()) -> None:
-        self.problems.append(self._problem(file, subject, node, message, path))
+    def _wrong(
+        self, file: str, subject: str, node: Node, message: str, path: Path = (), *, code: str
+    ) -> None:
+        self.problems.append(self._problem(file, subject, node, message, path, code=code))
 
-    def _problem(self, file: str, subject: str, node: Node, message: str, path: Path = ()) -> Problem:
+    def _problem(
+        self, file: str, subject: str, node: Node, message: str, path: Path, *, code: str
+    ) -> Problem:
         place = find(node, path)
-        return Problem(file, place.line, place.column, subject, spelled(path), message)
+        return Problem(file, place.line, place.column, subject, spelled(path), message, code)
 
 
 def _named(groups: set[str]) -> list[str]:

@@ -13,7 +13,7 @@ class Problem(Struct, frozen=True, gc=False, order=True):
 
     ``subject`` names the object (``RateLimitPolicy default/toystore``) as far as it could be read. ``field``
     is a path such as ``spec.limits.create-toy.rates[0].unit``, empty for the document as a whole. ``message``
-    continues it to a sentence.
+    continues it to a sentence. ``code`` is the name of its kind (``kuadrant.findings``).
     """
 
     file: str
@@ -22,6 +22,7 @@ class Problem(Struct, frozen=True, gc=False, order=True):
     subject: str
     field: str
     message: str
+    code: str = ""
 
     def __str__(self) -> str:
         """Return the line for a person: place, object, field, message; what cannot be printed is escaped."""

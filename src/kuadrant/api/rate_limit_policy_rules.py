@@ -3,7 +3,7 @@
 The messages are Kuadrant's own, word for word, where Kuadrant has the rule.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from kuadrant.api.complaints import Complaints
 from kuadrant.api.duration import milliseconds
@@ -11,10 +11,8 @@ from kuadrant.api.nodes import quoted
 from kuadrant.api.rate_limit_policy import (
     PolicyTargetReferenceV1,
     PolicyTargetReferenceV1Beta2,
-    RateLimitPolicy,
     RateLimitPolicySpecV1,
     RateLimitPolicySpecV1Beta2,
-    RateLimitPolicyV1Beta2,
     RateV1,
 )
 from kuadrant.api.shapes import Rules
@@ -98,31 +96,3 @@ RULES: Final[Rules] = {
     RateV1: _rate_v1,
 }
 """The rule of each struct that has one."""
-
-
-def remarks(policy: RateLimitPolicy) -> Complaints:
-    """Yield what Kuadrant admits in a policy without a word, though its author will not have meant it."""
-    blocks: tuple[tuple[tuple[str, ...], Any], ...] = (
-        (("spec", "limits"), policy.spec.limits),
-        (("spec", "defaults", "limits"), policy.spec.defaults and policy.spec.defaults.limits),
-        (("spec", "overrides", "limits"), policy.spec.overrides and policy.spec.overrides.limits),
-    )
-    if not any(limits for _, limits in blocks):
-        yield ("spec",), "has no limits, so the policy limits nothing"
-    for path, limits in blocks:
-        for name, limit in (limits or {}).items():
-            if not limit.rates:
-                yield (*path, name), "has no rates, so it limits nothing"
-            for index, rate in enumerate(limit.rates):
-                if rate.limit < 0:
-                    yield (
-                        (*path, name, "rates", index, "limit"),
-                        f"is {rate.limit}, counted as 0: no request is let through",
-                    )
-                if isinstance(rate, RateV1) and milliseconds(rate.window) % 1000:
-                    seconds = -(-milliseconds(rate.window) // 1000)
-                    yield (*path, name, "rates", index, "window"), f"is {rate.window}, counted as {seconds}s"
-    if isinstance(policy, RateLimitPolicyV1Beta2):
-        return
-    if policy.spec.when and policy.spec.limits is None:
-        yield ("spec", "when"), "is not used besides defaults or overrides; move it into that block"

@@ -52,6 +52,8 @@ _TAGGED: dict[str, tuple[type, ...]] = {
     "merge": (_Merge,),
 }
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))", re.ASCII)
+_NUMERIC = frozenset("+-.0123456789")
+"""What a number begins with; most texts begin otherwise."""
 _NO_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 
@@ -67,7 +69,7 @@ def scalar(event: yaml.ScalarEvent, line: int, column: int) -> Scalar:
     if tag is None or tag == "!":
         if tag is not None or not event.implicit[0]:
             return text
-        if _NO_JSON.fullmatch(text):
+        if text[:1] in _NUMERIC and _NO_JSON.fullmatch(text):
             raise FlawError(line, column, f"is {text}, a number that JSON does not have; put text in quotes")
         return _resolve(text)
     if not tag.startswith(_TAG):
@@ -87,7 +89,7 @@ def _resolve(text: str) -> Scalar:
     """Return what the plain scalar ``text`` means."""
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] not in "+-.0123456789" or len(text) > 400:
+    if text[0] not in _NUMERIC or len(text) > 400:
         return text
     number = text.replace("_", "")
     if match := _INTEGER.fullmatch(number):

@@ -1,4 +1,7 @@
-"""The command line: the table of its commands, and what every one of them says of a failure."""
+"""The command line: the table of its commands, and what every one of them says of a failure.
+
+A command is imported when it is asked for: nobody waits for what all the others need.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,6 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from kuadrant import __version__
-from kuadrant.cli.explain import explain
-from kuadrant.cli.policy_tests import run_tests
-from kuadrant.cli.serve import operator, ratelimit, run
-from kuadrant.cli.status import status
-from kuadrant.cli.translate import translate
-from kuadrant.cli.wasm import collect, fetch_release, inspect, list_modules, verify, who_fetched
 from kuadrant.wasm.catalogue import CatalogueError
 from kuadrant.wasm.release_download import FetchError
 
@@ -25,25 +22,39 @@ app = App(
 )
 _wasm = App(name="wasm", help="Show and check the proxy-wasm modules that gateways load.")
 app.command(_wasm)
-app.command(run)
-app.command(ratelimit)
-app.command(translate)
-app.command(explain)
-app.command(run_tests, name="test")
-app.command(operator)
-app.command(status)
-_wasm.command(list_modules, name="list")
-_wasm.command(inspect)
-_wasm.command(verify)
-_wasm.command(fetch_release, name="fetch")
-_wasm.command(collect, name="gc")
-_wasm.command(who_fetched, name="who")
+app.command("kuadrant.cli.serve:run", name="run")
+app.command("kuadrant.cli.serve:ratelimit", name="ratelimit")
+app.command("kuadrant.cli.check:check", name="check")
+app.command("kuadrant.cli.policy_tests:run_tests", name="test")
+app.command("kuadrant.cli.translate:translate", name="translate")
+app.command("kuadrant.cli.explain:explain", name="explain")
+app.command("kuadrant.cli.serve:operator", name="operator")
+app.command("kuadrant.cli.status:status", name="status")
+_wasm.command("kuadrant.cli.wasm:list_modules", name="list")
+_wasm.command("kuadrant.cli.wasm:inspect", name="inspect")
+_wasm.command("kuadrant.cli.wasm:verify", name="verify")
+_wasm.command("kuadrant.cli.wasm:fetch_release", name="fetch")
+_wasm.command("kuadrant.cli.wasm:collect", name="gc")
+_wasm.command("kuadrant.cli.wasm:who_fetched", name="who")
+
+
+def _import_listed(words: Sequence[str]) -> None:
+    """Import the commands that ``words`` do not choose among: a list has the first sentence of each."""
+    group = app
+    for word in words:
+        if word.startswith("-") or word not in [*group]:
+            break
+        group = group[word]
+    for name in group:
+        group[name]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments``, by default the process's own, and exit; 2 is wrong usage."""
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        app(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=True)
+        _import_listed(words)
+        app(words, exit_on_error=False, print_error=True)
     except CycloptsError:
         sys.exit(2)
     except BrokenPipeError:  # the reader of our output has seen enough

@@ -48,7 +48,7 @@ def translate(
         for problem in result.problems:
             print(problem, file=sys.stderr)
         return 1
-    for note in result.notes:
-        print(f"warning: {note}", file=sys.stderr)
+    for one in result.findings():
+        print(f"{'note' if one.severity == 'note' else 'warning'}: {one}", file=sys.stderr)
     print(translated(result, output, module), end="")
     return 0

@@ -54,7 +54,7 @@ def forwarding(
     filters: dict[str, HTTPRouteFilter | GRPCRouteFilter] = {}
     for filter_ in rule.filters:
         filters.setdefault(filter_.type, filter_)
-    known = {filter_.type: filter_ for filter_ in filters.values() if _content(filter_) is not None}
+    known = {filter_.type: filter_ for filter_ in filters.values() if is_carried_out(filter_)}
     request, response = known.get("RequestHeaderModifier"), known.get("ResponseHeaderModifier")
     redirect, rewrite = known.get("RequestRedirect"), known.get("URLRewrite")
     unsupported = set(filters) - set(known)
@@ -70,6 +70,11 @@ def forwarding(
         timeout_seconds=_timeout(rule.timeouts) if isinstance(rule, HTTPRouteRule) else None,
         unsupported=tuple(sorted(unsupported)),
     )
+
+
+def is_carried_out(filter_: HTTPRouteFilter | GRPCRouteFilter) -> bool:
+    """Whether a filter of a rule is one that can be carried out."""
+    return _content(filter_) is not None
 
 
 def _content(filter_: HTTPRouteFilter | GRPCRouteFilter) -> object:

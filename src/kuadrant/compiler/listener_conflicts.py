@@ -46,6 +46,7 @@ def listener_problems(gateway: Gateway) -> Iterator[Problem]:
                 gateway.metadata.name,
                 f"spec.listeners[{index}]",
                 f"{reason}; this listener serves nothing",
+                "listener-conflicted",
             )
 
 

@@ -5,7 +5,7 @@ All that is known of it before anything reaches a gateway.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -52,17 +52,19 @@ def policy_facts(
     """
     problems = list(checked.problems)
     if rivals := [winner for winner in sorted(paths.winners) if winner in beside]:
-        problems.append(_warning(policy, "spec.targetRef", _rivalry(rivals, paths)))
+        problems.append(_warning(policy, "spec.targetRef.name", _rivalry(rivals, paths), "same-target"))
     if acceptance.reason != "Accepted" and not checked.refusal:
         message = acceptance.message
         if message.endswith(" was not found"):  # Kuadrant's words; they do not tell where it is looked for
             message += f" in namespace {policy.namespace}"
-        problems.append(_warning(policy, "spec.targetRef", f"not in effect: {message}"))
+        code = _IDLE[acceptance.reason]
+        problems.append(_warning(policy, acceptance.field, f"not in effect: {message}", code))
     problems += (
         _warning(
             policy,
             spelled((*policy.field, "limits", limit.name, "routeSelectors")),
             "they select nothing: the limit limits nothing",
+            "selects-nothing",
         )
         for limit in policy.limits
         if paths.effective.get(limit.name) and not paths.selected.get(limit.name)
@@ -79,6 +81,15 @@ def policy_facts(
     )
 
 
+_IDLE: Final = {
+    "TargetNotFound": "target-not-found",
+    "Conflicted": "conflicted",
+    "Invalid": "target-elsewhere",
+    "Unsupported": "unsupported",
+}
+"""The name of the kind of problem that a policy has which does not take part, by the reason."""
+
+
 def _rivalry(rivals: list[str], paths: Paths) -> str:
     extent = "some of its limits are" if paths.whole or paths.partial else "none of its limits is"
     return (
@@ -87,5 +98,5 @@ def _rivalry(rivals: list[str], paths: Paths) -> str:
     )
 
 
-def _warning(policy: Policy, field: str, message: str) -> Problem:
-    return Problem("warning", "RateLimitPolicy", policy.namespace, policy.name, field, message)
+def _warning(policy: Policy, field: str, message: str, code: str) -> Problem:
+    return Problem("warning", "RateLimitPolicy", policy.namespace, policy.name, field, message, code)

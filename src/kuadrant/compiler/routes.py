@@ -133,6 +133,7 @@ def _without_faulty_matches(route: Route) -> tuple[Route, list[Problem]]:
                     route.name,
                     field,
                     f"{wrong}; no request has this match",
+                    "invalid-match",
                 )
             )
         rules.append(RouteRule(rule.name, tuple(sound)))

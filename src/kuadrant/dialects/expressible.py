@@ -86,6 +86,7 @@ def _facts(policy: Policy, unsupported: Iterable[Unsupported], module: str) -> P
                 policy.name,
                 one.field,
                 f"not in effect: {module} cannot do this: {one.reason}",
+                "unsupported",
             )
             for one in unsupported
         ),

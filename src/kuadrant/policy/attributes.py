@@ -21,6 +21,7 @@ Mode = Literal["run", "Istio", "Envoy Gateway"]
 _EVERYWHERE: Final[frozenset[Mode]] = frozenset({"run", "Istio", "Envoy Gateway"})
 _WITH_TLS: Final[frozenset[Mode]] = frozenset({"Istio", "Envoy Gateway"})
 _ALWAYS: Final = "every request"
+_HEADER: Final = "requests with the header"
 _TLS: Final = "requests over TLS"
 _CLIENT_CERTIFICATE: Final = "requests with a client's certificate"
 
@@ -87,10 +88,8 @@ TABLE: Final = (
         told=_TOLD,
         note=f"at most {MOST_HEADERS}; in selectors by a name, `request.headers.x-user`",
     ),
-    Attribute(name="request.referer", known="requests with the header", header="referer", told=_IN_SELECTORS),
-    Attribute(
-        name="request.useragent", known="requests with the header", header="user-agent", told=_IN_SELECTORS
-    ),
+    Attribute(name="request.referer", known=_HEADER, header="referer", told=_IN_SELECTORS),
+    Attribute(name="request.useragent", known=_HEADER, header="user-agent", told=_IN_SELECTORS),
     Attribute(name="request.time", type="timestamp", size=32, note="when the request began"),
     Attribute(name="request.id", known="gateways that make one", header="x-request-id", told=_IN_SELECTORS),
     Attribute(name="request.protocol", size=16, told=_TOLD),
@@ -159,6 +158,9 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
 SIZES: Final = {one.path: one.size for one in TABLE}
 OPEN_ROOTS: Final = tuple(one.path[0] for one in _EXPRESSED if one.is_open)
 """Roots whose shape only the gateway's configuration knows."""
+
+HEADERS_BY_ATTRIBUTE: Final = {one.path[1]: one.header for one in TABLE if one.known == _HEADER}
+"""The header whose value an attribute of ``request`` has, by its name: without the header it has none."""
 
 READ_DIFFERENTLY: Final = frozenset({"request.host", "request.time"})
 """Names by which a selector and an expression of the same text read different values.

@@ -18,7 +18,7 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
-from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, REMOTE_ADDRESS
+from kuadrant.policy.attributes import ATTRIBUTES, HEADERS_BY_ATTRIBUTE, OPEN_ROOTS, REMOTE_ADDRESS
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
@@ -40,6 +40,15 @@ _PACKAGE = "kuadrant.attributes"
 
 class ExpressionError(ValueError):
     """An expression that the gateway could not carry out; the text says where and why."""
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """The line and the column of the expression that the text names; zeros if it names none."""
+        found = _NAMED_PLACE.match(str(self))
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+_NAMED_PLACE = re.compile(r"line (\d+), column (\d+): ")
 
 
 def check_predicate(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
@@ -68,9 +77,12 @@ def check_counter(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
 @lru_cache(maxsize=256)
 def headers_of(expression: str) -> HeaderUse:
     """Return which headers ``expression``, a sound one, reads and asks for."""
-    if "headers" not in expression:
+    if not _MAY_READ_HEADERS.search(expression):
         return HeaderUse()
     return header_use(checked(expression))
+
+
+_MAY_READ_HEADERS = re.compile("|".join(("headers", *HEADERS_BY_ATTRIBUTE)))
 
 
 def checked(expression: str) -> Any:
@@ -80,10 +92,7 @@ def checked(expression: str) -> Any:
         ExpressionError: It does not parse, or names something that does not exist.
     """
     _check_text(expression)
-    try:
-        return read(_compile(expression, _attributes()).serialize())
-    except TooDeepError as error:
-        raise ExpressionError(str(error)) from None
+    return _typed(expression)[1]
 
 
 def _check_text(expression: str) -> None:
@@ -109,36 +118,38 @@ def has_control_character(text: str) -> bool:
 
 # Checks are pure, and policies repeat themselves: a few are kept, whatever becomes of who wrote them.
 @lru_cache(maxsize=256)
-def _checked_predicate(expression: str, budgets: Budgets) -> Estimate:
+def _typed(expression: str) -> tuple[str, Any]:
+    """The name of the type of an expression, for example ``BOOL``, and its tree."""
     compiled = _compile(expression, _attributes())
-    result = _result_type(compiled)
+    try:
+        return str(compiled.return_type().name()), read(compiled.serialize())
+    except TooDeepError as error:
+        raise ExpressionError(str(error)) from None
+    except RuntimeError as error:
+        # Of a map with keys that no map may have the engine tells only here.
+        raise ExpressionError(_readable(str(error), "")) from None
+
+
+@lru_cache(maxsize=256)
+def _checked_predicate(expression: str, budgets: Budgets) -> Estimate:
+    result, checked = _typed(expression)
     if result not in ("BOOL", "DYN"):
         raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
     within = f"({expression}\n) ? true : false"
     _check_within(expression, within)
-    return _weighed(expression, within, compiled, budgets, wanted="predicate")
+    return _weighed(expression, within, checked, budgets, wanted="predicate")
 
 
 @lru_cache(maxsize=256)
 def _checked_counter(expression: str, budgets: Budgets) -> Estimate:
-    compiled = _compile(expression, _attributes())
-    result = _result_type(compiled)
+    result, checked = _typed(expression)
     if result not in _WRITABLE:
         raise ExpressionError(
             f"a counter must have a value that can be written as text, this is of type {result.lower()}"
         )
     within = f"string({expression}\n)"
     _check_within(expression, within)
-    return _weighed(expression, within, compiled, budgets, wanted="counter")
-
-
-def _result_type(compiled: cel.Expression) -> str:
-    """The name of the type of an expression, for example ``BOOL``."""
-    try:
-        return str(compiled.return_type().name())
-    except RuntimeError as error:
-        # Of a map with keys that no map may have the engine tells only here.
-        raise ExpressionError(_readable(str(error), "")) from None
+    return _weighed(expression, within, checked, budgets, wanted="counter")
 
 
 _WRITABLE = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIMESTAMP", "DURATION", "DYN"})
@@ -147,17 +158,14 @@ _WRITABLE = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIME
 def _weighed(
     expression: str,
     within: str,
-    compiled: cel.Expression,
+    checked: Any,
     budgets: Budgets,
     *,
     wanted: Literal["predicate", "counter"],
 ) -> Estimate:
     """What ``expression`` costs, if it is not too much and nothing in it can only fail."""
     try:
-        checked = read(compiled.serialize())
         check_result(checked, wanted)
-    except TooDeepError as error:
-        raise ExpressionError(str(error)) from None
     except NotOfTypeError as error:
         raise ExpressionError(f"{_place(expression, error.offset)}: {error}") from None
     for part in parts(checked.expression):
@@ -200,8 +208,13 @@ def _failure(checked: Any, part: Any) -> str | None:
 
 
 def _place(expression: str, offset: int) -> str:
+    return "line {}, column {}".format(*position(expression, offset))
+
+
+def position(expression: str, offset: int) -> tuple[int, int]:
+    """Return line and column, from 1, of the character number ``offset``."""
     before = expression[:offset]
-    return f"line {before.count(chr(10)) + 1}, column {offset - before.rfind(chr(10))}"
+    return before.count("\n") + 1, offset - before.rfind("\n")
 
 
 def _check_within(expression: str, within: str) -> None:

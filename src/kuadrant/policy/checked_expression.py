@@ -6,16 +6,11 @@ Its tree, the places of its parts, and its bytes again.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from google.protobuf.message import Message
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "kuadrant.expression"
@@ -110,14 +105,36 @@ def written(checked: Any) -> bytes:
     return packed.SerializeToString()
 
 
-def parts(message: Message) -> Iterator[Any]:
-    """``message``, an expression or a part of one, and everything in it that is an expression."""
-    if message.DESCRIPTOR.name == "Expression":
-        yield message
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for part in value if field.is_repeated else (value,):
-                yield from parts(part)
+def parts(expression: Any) -> list[Any]:
+    """``expression`` and everything in it that is an expression; each before what it is made of."""
+    found, waiting = [], [expression]
+    while waiting:
+        part = waiting.pop()
+        found.append(part)
+        waiting += reversed(children(part))
+    return found
+
+
+def children(part: Any) -> list[Any]:
+    """The expressions that ``part`` is made of, in the order in which they are written."""
+    match part.WhichOneof("kind"):
+        case "select":
+            return [part.select.operand]
+        case "call":
+            call = part.call
+            return [call.target, *call.arguments] if call.HasField("target") else [*call.arguments]
+        case "list":
+            return [*part.list.elements]
+        case "struct":
+            return [
+                one
+                for entry in part.struct.entries
+                for one in ((entry.key, entry.value) if entry.HasField("key") else (entry.value,))
+            ]
+        case "comprehension":
+            loop = part.comprehension
+            return [loop.range, loop.start, loop.condition, loop.step, loop.result]
+    return []
 
 
 def kind(expression: Any) -> str:

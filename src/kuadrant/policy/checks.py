@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kuadrant.api.limit_validity import problems
 from kuadrant.api.nodes import quoted
@@ -102,8 +102,8 @@ def _told(refusals: list[Problem]) -> str:
 
 def _findings(policy: Policy, budgets: Budgets, costs: list[Estimate]) -> Iterator[Finding]:
     for one in policy.mistakes:
-        where = spelled(one.field)
-        yield Finding(Problem("error", "RateLimitPolicy", policy.namespace, policy.name, where, one.message))
+        problem = _problem("error", policy, (), one.message, "invalid-annotation")
+        yield Finding(structs.replace(problem, field=spelled(one.field)))
     for index, condition in enumerate(policy.when):
         yield from _condition(policy, ("when", index), condition, budgets, costs)
     for limit in policy.limits:
@@ -116,24 +116,24 @@ def _unheld(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
     held = service_limits(limit, identity=policy.key, scope=policy.key)
     for problem in dict.fromkeys(problem for one in held for problem in problems(one)):
         message = f"the rate limit service cannot hold it: {problem}"
-        yield _refusal(policy, ("limits", limit.name), message)
+        yield _refusal(policy, ("limits", limit.name), message, "not-holdable")
 
 
 def _excess(policy: Policy, usage: Usage, budgets: Budgets) -> Iterator[Finding]:
     for message in over_budget(usage, budgets):
-        yield _refusal(policy, (), message)
+        yield _refusal(policy, (), message, "over-budget")
 
 
 def _limit(policy: Policy, limit: PolicyLimit, budgets: Budgets, costs: list[Estimate]) -> Iterator[Finding]:
     field: Path = ("limits", limit.name)
     if has_control_character(limit.name):
-        yield _refusal(policy, field, "a name holds no control characters")
+        yield _refusal(policy, field, "a name holds no control characters", "invalid-text")
     if len(limit.name) > _LONGEST_NAME:
-        yield _refusal(policy, field, f"a name has at most {_LONGEST_NAME} characters")
+        yield _refusal(policy, field, f"a name has at most {_LONGEST_NAME} characters", "invalid-text")
     for index, rate in enumerate(limit.rates):
         if rate.seconds == 0:
             message = "a window is at least one second; requests are counted in windows of one second"
-            yield Finding(_problem("error", policy, (*field, "rates", index), message))
+            yield Finding(_problem("error", policy, (*field, "rates", index), message, "invalid-field"))
     for index, condition in enumerate(limit.when):
         yield from _condition(policy, (*field, "when", index), condition, budgets, costs)
     for index, counter in enumerate(limit.counters):
@@ -147,10 +147,11 @@ def _condition(
         try:
             costs.append(check_predicate(condition.expression, budgets))
         except ExpressionError as error:
-            yield _refusal(policy, (*field, "predicate"), str(error))
+            yield _refusal(policy, (*field, "predicate"), str(error), "invalid-expression", at=error.at)
         return
     if has_control_character(condition.value):
-        yield _refusal(policy, (*field, "value"), "no value of a request has control characters")
+        message = "no value of a request has control characters"
+        yield _refusal(policy, (*field, "value"), message, "invalid-text")
     consequence = "it is compared as if it were empty"
     yield from _selector(policy, (*field, "selector"), condition.selector, consequence)
 
@@ -162,7 +163,7 @@ def _counter(
         try:
             costs.append(check_counter(counter.expression, budgets))
         except ExpressionError as error:
-            yield _refusal(policy, (*field, "expression"), str(error))
+            yield _refusal(policy, (*field, "expression"), str(error), "invalid-expression", at=error.at)
         return
     yield from _selector(policy, field, counter.selector, "the limit never applies")
 
@@ -170,16 +171,27 @@ def _counter(
 def _selector(policy: Policy, field: Path, selector: str, consequence: str) -> Iterator[Finding]:
     path = selector_path(selector)
     if path is None or has_control_character(selector):
-        yield _refusal(policy, field, f"{quoted(selector)} is no selector: names with dots between them are")
+        message = f"{quoted(selector)} is no selector: names with dots between them are"
+        yield _refusal(policy, field, message, "invalid-selector")
     elif not may_have_value(path):
         message = f'"{selector}" never has a value at the gateway: {consequence}'
-        yield Finding(_problem("warning", policy, field, message))
+        yield Finding(_problem("warning", policy, field, message, "selector-without-value"))
 
 
-def _refusal(policy: Policy, field: Path, message: str) -> Finding:
-    return Finding(_problem("error", policy, field, message), refuses=True)
+def _refusal(
+    policy: Policy, field: Path, message: str, code: str, *, at: tuple[int, int] = (0, 0)
+) -> Finding:
+    return Finding(_problem("error", policy, field, message, code, at=at), refuses=True)
 
 
-def _problem(severity: Literal["error", "warning"], policy: Policy, field: Path, message: str) -> Problem:
+def _problem(
+    severity: Literal["error", "warning"],
+    policy: Policy,
+    field: Path,
+    message: str,
+    code: str,
+    *,
+    at: tuple[int, int] = (0, 0),
+) -> Problem:
     where = spelled((*policy.field, *field))
-    return Problem(severity, "RateLimitPolicy", policy.namespace, policy.name, where, message)
+    return Problem(severity, "RateLimitPolicy", policy.namespace, policy.name, where, message, code, at)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from kuadrant.api.regular_expression import excess
-from kuadrant.policy.checked_expression import kind, parts, pattern_of
+from kuadrant.policy.checked_expression import children, kind, parts, pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -119,24 +119,3 @@ def _find_free(part: Any, free: dict[int, frozenset[str]]) -> frozenset[str]:
         names = (names - {loop.variable, loop.second_variable, loop.accumulator}) | free[loop.range.id]
     free[part.id] = names
     return names
-
-
-def children(part: Any) -> Iterator[Any]:
-    """The expressions that ``part`` is made of."""
-    form = kind(part)
-    if form == "select":
-        yield part.select.operand
-    elif form == "call":
-        if part.call.HasField("target"):
-            yield part.call.target
-        yield from part.call.arguments
-    elif form == "list":
-        yield from part.list.elements
-    elif form == "struct":
-        for entry in part.struct.entries:
-            if entry.HasField("key"):
-                yield entry.key
-            yield entry.value
-    elif form == "comprehension":
-        loop = part.comprehension
-        yield from (loop.range, loop.start, loop.condition, loop.step, loop.result)

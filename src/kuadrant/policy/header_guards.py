@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import Path, spelled
-from kuadrant.policy.cel import headers_of
+from kuadrant.policy.cel import headers_of, position
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
 from kuadrant.policy.model import Policy, Problem
 
@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
     from kuadrant.policy.condition import Counter, PolicyCondition
 
+CODE: Final = "header-may-be-absent"
 
-def unguarded(policy: Policy) -> Iterator[Problem]:
+
+def unguarded(policy: Policy, present: frozenset[str] = frozenset()) -> Iterator[Problem]:
     """Yield a warning for each expression of ``policy``, which can be carried out, that reads such a header.
 
     Conditions are looked at in their order: where one does not hold, nothing after it is evaluated.
+    ``present`` are headers, in lower case, that every request is known to have.
     """
-    asked, found = _along(policy, ("when",), policy.when, "predicate", frozenset())
+    asked, found = _along(policy, ("when",), policy.when, "predicate", present)
     yield from found
     for limit in policy.limits:
         field = ("limits", limit.name)
@@ -45,17 +48,21 @@ def _along(
         # A header that one expression reads is there for all after it: else that one has failed.
         if missing := sorted(use.read - use.asked - asked):
             where = spelled((*policy.field, *field, index, name))
-            found.append(
-                Problem("warning", "RateLimitPolicy", policy.namespace, policy.name, where, _words(missing))
-            )
+            of = ("RateLimitPolicy", policy.namespace, policy.name)
+            at = position(part.expression, use.offset(missing))
+            fix = f"Put the predicate {_guard(missing)} before it."
+            found.append(Problem("warning", *of, where, _words(missing), CODE, at, fix))
         asked |= use.asked | use.read
     return asked, found
 
 
+def _guard(names: list[str]) -> str:
+    return " && ".join(f"'{name}' in request.headers" for name in names)
+
+
 def _words(missing: list[str]) -> str:
-    guard = " && ".join(f"'{name}' in request.headers" for name in missing)
     return (
         f"it fails for each request without the header {' or '.join(missing)}, which is answered with 500 "
-        f"unless the failure mode is allow; with {guard} as a predicate before it, such requests are not "
-        "limited"
+        f"unless the failure mode is allow; with {_guard(missing)} as a predicate before it, such requests "
+        "are not limited"
     )

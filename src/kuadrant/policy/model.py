@@ -111,7 +111,9 @@ class Problem(Struct, frozen=True, gc=False, order=True):
 
     An ``error`` cannot be carried out as it is written; a ``warning`` is carried out, but hardly what was
     meant. ``field`` is a path into the object (may be empty), ``message`` says what is wrong and what happens
-    instead.
+    instead, and ``fix`` what helps, if that is known for the case. ``code`` is the name of its kind
+    (``kuadrant.findings``). ``at`` is the place within the text of the field, as line and column from 1, if
+    that is known.
     """
 
     severity: Literal["error", "warning"]
@@ -120,6 +122,9 @@ class Problem(Struct, frozen=True, gc=False, order=True):
     name: str
     field: str
     message: str
+    code: str = ""
+    at: tuple[int, int] = (0, 0)
+    fix: str = ""
 
     def __str__(self) -> str:
         """One line for a person."""

@@ -19,11 +19,12 @@ class Acceptance(Struct, frozen=True, gc=False):
     """Whether a policy takes part, with the reason and the words of its condition ``Accepted``.
 
     ``Unsupported`` is one that the module at the gateways cannot be told (``kuadrant.dialects``); the others
-    follow from the objects.
+    follow from the objects. ``field`` is the one of the policy that it is about, if it is not accepted.
     """
 
     reason: Literal["Accepted", "TargetNotFound", "Conflicted", "Invalid", "Unsupported"]
     message: str
+    field: str = "spec.targetRef.name"
 
 
 class AttachedPolicies:
@@ -65,6 +66,7 @@ class AttachedPolicies:
                 "Invalid",
                 f"RateLimitPolicy target is invalid: invalid targetRef.Namespace {target.namespace}. "
                 "Currently only supporting references to the same namespace",
+                "spec.targetRef.namespace",
             )
         known = sections.get((target.kind, target.key))
         if known is None:
@@ -73,7 +75,7 @@ class AttachedPolicies:
             message = (
                 f'RateLimitPolicy target {target.name} was not found: it has no section "{target.section}"'
             )
-            return Acceptance("TargetNotFound", message)
+            return Acceptance("TargetNotFound", message, "spec.targetRef.sectionName")
         holder = next((other for other in self.on(*_target(policy)) if other.exclusive), None)
         if policy.exclusive and holder is not None:
             return Acceptance(

@@ -52,19 +52,21 @@ def is_attached(
             and parent.port in (None, listener.port)
             for parent in route.parents
         )
-        and _allows_kind(listener, route)
-        and _allows_namespace(listener, gateway.metadata.namespace, route.namespace, namespace_labels)
+        and allows_kind(listener, route)
+        and allows_namespace(listener, gateway.metadata.namespace, route.namespace, namespace_labels)
     )
 
 
-def _allows_kind(listener: Listener, route: Route) -> bool:
+def allows_kind(listener: Listener, route: Route) -> bool:
+    """Whether ``listener`` takes routes of this kind."""
     kinds = listener.allowed_routes.kinds
     return not kinds or (GATEWAY_API, route.kind) in ((kind.group, kind.kind) for kind in kinds)
 
 
-def _allows_namespace(
+def allows_namespace(
     listener: Listener, own: str, namespace: str, namespace_labels: Mapping[str, Mapping[str, str]]
 ) -> bool:
+    """Whether ``listener`` of a Gateway in the namespace ``own`` takes routes of ``namespace``."""
     allowed = listener.allowed_routes.namespaces
     match allowed.from_:
         case "All":

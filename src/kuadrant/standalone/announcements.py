@@ -8,24 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kuadrant import log
+from kuadrant.findings import first_findings, number
 from kuadrant.status import Evidence, PolicyStatus, policy_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from kuadrant.api.problem import Problem
+    from kuadrant.findings import Finding
     from kuadrant.standalone.plan import Plan
 
 logger = log.get("kuadrant")
 
 NOT_APPLIED: Final = "the change is not applied, the last good state stays"
+_TOLD: Final = 20
+"""More at once nobody reads, and nobody may be reading at all."""
 
 
 class Announcements:
-    """Logs what is new about policies; what was said before is not said again."""
+    """Says what is new about policies and documents; what was said before is not said again."""
 
     def __init__(self) -> None:
-        self._noted: tuple[Problem, ...] = ()
+        self._found: frozenset[Finding] | None = None
         self._said: dict[str, PolicyStatus] = {}
 
     def accepted(self, live: Plan, *, connected: bool) -> None:
@@ -36,10 +40,6 @@ class Announcements:
             connected: whether an Envoy is there. Without one it is on its way back, and has acknowledged
             nothing.
         """
-        for note in live.notes:
-            if note not in self._noted:
-                log_problem(logger.warning, note)
-        self._noted = live.notes
         gateways = {gateway for gateway, _ in live.addresses} if connected else set()
         evidence = Evidence(acknowledged=frozenset(gateways))
         statuses = {fact.policy.key: policy_status(fact, evidence) for fact in live.compilation.policies}
@@ -56,6 +56,22 @@ class Announcements:
         self._said = statuses
         logger.info("the configuration is live", policies=len(statuses), limits=len(live.target.limits))
 
+    def found(self, findings: Sequence[Finding], folder: str) -> None:
+        """Say what was found in the documents: at the start as text for people, later what is new in the log.
+
+        Args:
+            findings: All that was found.
+            folder: What people call the folder.
+        """
+        before, self._found = self._found, frozenset(findings)
+        if before is None:
+            if findings:
+                show("\n" + first_findings(findings, _TOLD, folder))
+            return
+        for one in findings:
+            if one not in before:
+                log_problem(logger.info if one.severity == "note" else logger.warning, one)
+
 
 def show(text: str) -> None:
     """Tell on stdout what there is to try; that nobody can read it ends nothing."""
@@ -70,15 +86,14 @@ def show(text: str) -> None:
         logger.warning("what there is to try cannot be shown", problem=str(error))
 
 
-def print_mistakes(problems: Iterable[Problem]) -> None:
+def print_mistakes(problems: Sequence[Finding]) -> None:
     """Tell on stderr why nothing was started."""
-    problems = tuple(problems)
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(f"kuadrant: {len(problems)} mistakes; nothing was started", file=sys.stderr)
+    print(f"kuadrant: {number(len(problems), 'mistake')}; nothing was started", file=sys.stderr)
 
 
-def log_mistakes(problems: Iterable[Problem]) -> None:
+def log_mistakes(problems: Iterable[Problem | Finding]) -> None:
     """Log why a change is not applied."""
     problems = tuple(problems)
     for problem in problems:
@@ -86,7 +101,7 @@ def log_mistakes(problems: Iterable[Problem]) -> None:
     logger.error(NOT_APPLIED, mistakes=len(problems))
 
 
-def log_problem(write: Callable[..., None], problem: Problem) -> None:
+def log_problem(write: Callable[..., None], problem: Problem | Finding) -> None:
     """Log one problem with its place."""
     write(
         problem.message,
@@ -95,4 +110,5 @@ def log_problem(write: Callable[..., None], problem: Problem) -> None:
         column=problem.column,
         object=problem.subject,
         field=problem.field,
+        code=problem.code,
     )

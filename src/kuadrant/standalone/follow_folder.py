@@ -115,6 +115,7 @@ class FolderFollower:
             self._servers.replace_modules(served)
         self.take(wanted)
         self.live.retire_limits(wanted.target.limits)
+        await self.tell(wanted)
 
     def _modules(self) -> tuple[tuple[Module, ...], PlanSettings]:
         """The modules as they are now, and the surroundings with the first of them.
@@ -138,3 +139,13 @@ class FolderFollower:
         """Note that all of ``live`` has been acknowledged."""
         self._addresses = live.addresses
         self._announcements.accepted(live, connected=bool(self._servers.xds.status()))
+
+    async def tell(self, live: Plan) -> None:
+        """Tell what else a person ought to know of the folder, which is live meanwhile."""
+        try:
+            found = await asyncio.to_thread(live.findings)
+        except Exception:
+            # A defect of ours is no reason to hold up what is live.
+            logger.exception("what is suspicious in the folder is not known")
+            return
+        self._announcements.found(found, printable(self._folder))

@@ -16,7 +16,7 @@ from kuadrant.wasm.catalogue import current
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.api.problem import Problem
+    from kuadrant.findings import Finding
     from kuadrant.standalone.folder_files import File
     from kuadrant.wasm.module import Module
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class MistakesError(ValueError):
     """A folder that is not acted upon; ``problems`` are all its mistakes, each with its place."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Finding]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kuadrant.api import documents
 from kuadrant.api.documents import Folder
 from kuadrant.api.problem import Problem
 from kuadrant.compiler import Compilation, compile_gateways
 from kuadrant.dialects import Dialect, Service, expressible
+from kuadrant.findings import RULES, Finding, document_findings, findings
 from kuadrant.gateways import envoy
+from kuadrant.policy.model import Problem as ObjectProblem
 from kuadrant.standalone.stages import Target
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from kuadrant.api.objects import Objects
     from kuadrant.compiler.program import GatewayProgram
-    from kuadrant.policy.model import Problem as ObjectProblem
     from kuadrant.standalone.folder_files import File
 
 Addresses = dict[envoy.ListenerKey, envoy.Address]
@@ -41,29 +42,29 @@ class PlanSettings(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A folder without mistakes.
+    """A folder that can be acted upon: what it holds, what to have for it, and where its listeners are."""
 
-    What to have, where its listeners are, and what a person ought to know of it.
-    """
-
+    folder: Folder
     target: Target
     compilation: Compilation
     addresses: Addresses
-    notes: tuple[Problem, ...]
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what a person ought to know of the folder; that takes its time."""
+        return findings(self.folder, self.compilation, _without_port(self))
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
-    """The objects of a folder without mistakes, what they compile to, and what a person ought to know."""
+    """The objects of a folder without mistakes, and what they compile to."""
 
     folder: Folder
     compilation: Compilation
-    notes: tuple[Problem, ...]
 
 
 class Mistakes(Struct, frozen=True):
     """Why a folder is not acted upon: every mistake in it, in the order of files and lines."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[Finding, ...]
 
 
 def plan(
@@ -83,12 +84,11 @@ def plan(
         return made
     folder, compilation = made.folder, made.compilation
     own = assign(compilation.programs, surroundings.first, addresses)
-    notes = (*made.notes, *_unserved(compilation.programs, own, folder))
     return Plan(
+        folder=folder,
         target=Target(compilation.limits, _resources(folder, compilation, surroundings, own)),
         compilation=compilation,
         addresses=own,
-        notes=tuple(sorted(notes)),
     )
 
 
@@ -102,27 +102,42 @@ def compiled(
     A policy that would not be in effect (its target is missing, another policy has it) is a mistake here: the
     folder is the whole world, so nothing can come that would make it right.
     """
+    folder = read(files)
+    if folder.problems:
+        return Mistakes(document_findings(folder))
+    compilation = compile_folder(folder, surroundings, compile_objects)
+    wrong = {one.code for one in compilation.problems if RULES[one.code].severity == "error"}
+    if wrong:
+        found = findings(folder, compilation)
+        return Mistakes(tuple(one for one in found if one.code in wrong))
+    return Compiled(folder=folder, compilation=compilation)
+
+
+def read(files: Iterable[File]) -> Folder:
+    """Return what ``files`` hold; that one of them cannot be read is among the problems."""
     files = tuple(files)
     folder = documents.read((file.path, file.text) for file in files if file.error is None)
-    unreadable = [Problem(file.path, 1, 1, "", "", file.error) for file in files if file.error is not None]
-    if unreadable or folder.problems:
-        return Mistakes(tuple(sorted((*unreadable, *folder.problems))))
-    compilation = expressible(
+    unreadable = [
+        Problem(file.path, 1, 1, "", "", file.error, "not-readable")
+        for file in files
+        if file.error is not None
+    ]
+    return structs.replace(folder, problems=tuple(sorted((*unreadable, *folder.problems))))
+
+
+def compile_folder(
+    folder: Folder,
+    surroundings: PlanSettings,
+    compile_objects: Callable[[Objects], Compilation] = compile_gateways,
+) -> Compilation:
+    """Return what the module of ``surroundings`` can be told of ``folder``, with mistakes or without."""
+    return expressible(
         folder.objects,
         compile_objects,
         surroundings.dialect,
         surroundings.service.failure_mode,
         surroundings.module_name,
     )
-    idle = {fact.policy.key for fact in compilation.policies if fact.acceptance.reason != "Accepted"}
-    mistakes: list[Problem] = []
-    notes = list(folder.notes)
-    for problem in compilation.problems:
-        is_idle = problem.kind == "RateLimitPolicy" and f"{problem.namespace}/{problem.name}" in idle
-        (mistakes if problem.severity == "error" or is_idle else notes).append(_placed(problem, folder))
-    if mistakes:
-        return Mistakes(tuple(sorted(mistakes)))
-    return Compiled(folder=folder, compilation=compilation, notes=tuple(notes))
 
 
 def _resources(
@@ -165,23 +180,15 @@ def assign(
     return result
 
 
-def _unserved(programs: Iterable[GatewayProgram], addresses: Addresses, folder: Folder) -> Iterator[Problem]:
-    for one in envoy.unserved(programs, addresses):
+def _without_port(plan: Plan) -> Iterator[ObjectProblem]:
+    """Yield the listeners that would be served if there were ports left."""
+    gateways = {(one.metadata.namespace, one.metadata.name): one for one in plan.folder.objects.gateways}
+    for one in envoy.unserved(plan.compilation.programs, plan.addresses):
         namespace, _, name = one.gateway.partition("/")
-        source = folder.sources["Gateway", namespace, name]
-        names = ", ".join(one.names)
-        yield Problem(
-            source.file,
-            source.line,
-            1,
-            f"Gateway {one.gateway}",
-            f"listeners {names}",
-            f"not served: {one.reason}",
-        )
-
-
-def _placed(problem: ObjectProblem, folder: Folder) -> Problem:
-    """The problem with the place of its field in the folder."""
-    source = folder.sources[problem.kind, problem.namespace, problem.name]
-    subject = f"{problem.kind} {problem.namespace}/{problem.name}"
-    return Problem(source.file, *source.place(problem.field), subject, problem.field, problem.message)
+        for index, listener in enumerate(gateways[namespace, name].spec.listeners):
+            if listener.name in one.names and listener.protocol == "HTTP":
+                of = ("Gateway", namespace, name)
+                field = f"spec.listeners[{index}].port"
+                yield ObjectProblem(
+                    "warning", *of, field, f"is not served: {one.reason}", "listener-not-served"
+                )

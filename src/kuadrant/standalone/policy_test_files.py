@@ -110,7 +110,7 @@ class PolicyTestFiles:
                 return (_problem(root, f"cannot be read: {error}"),)
         made = compiled(files.values(), self._surroundings)
         if isinstance(made, Mistakes):
-            return made.problems
+            return tuple(one.problem for one in made.problems)
         return LoadedPolicies(made.folder, made.compilation, self._surroundings.service.failure_mode)
 
 

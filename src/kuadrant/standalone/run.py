@@ -110,6 +110,8 @@ class Standalone:
             *(("--port", address) for address in first.addresses.values()),
         )
         await self._start_envoy(path, first, follower)
+        await follower.tell(first)
+        del first  # with all documents
         while True:
             await changed.wait()
             changed.clear()

@@ -186,13 +186,15 @@ def test_kinds_of_others_are_left_out_with_a_note() -> None:
         {apiVersion: kuadrant.io/v1, kind: AuthPolicy, metadata: {name: toystore}}
         ---
         {apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: gw}}
+        ---
+        {apiVersion: v1, kind: Sevice, metadata: {name: typo}}
         """
     )
     assert not read_.problems
-    assert [str(note) for note in read_.notes] == [
-        "a.yaml:1:1: Deployment shop/toystore: Deployment of apps/v1 is not read here; it has no effect",
-        "a.yaml:3:1: AuthPolicy toystore: AuthPolicy of kuadrant.io/v1 is not read here; it has no effect",
-        "a.yaml:5:1: Gateway gw: Gateway of networking.istio.io/v1 is not read here; it has no effect",
+    assert [str(note).partition(" is not read here")[0] for note in read_.notes] == [
+        "a.yaml:3:36: AuthPolicy toystore: kind: AuthPolicy of kuadrant.io/v1",
+        "a.yaml:5:44: Gateway gw: kind: Gateway of networking.istio.io/v1",
+        "a.yaml:7:24: Sevice typo: kind: Sevice of v1",
     ]
 
 

@@ -165,12 +165,6 @@ def test_v1_has_at_least_one_limit(spec: str, block: str) -> None:
     assert mistakes(policy("v1", spec)) == [(f"spec.{block}", f"At least one spec.{block} must be defined")]
 
 
-def test_v1beta2_without_limits_is_admitted_with_a_note() -> None:
-    folder = policy("v1beta2", "")
-    assert not folder.problems
-    assert [note.message for note in folder.notes] == ["has no limits, so the policy limits nothing"]
-
-
 def test_t1_20_v1beta2_has_at_most_14_limits() -> None:
     limits = ", ".join(f"limit-{n}: LIMIT" for n in range(15))
     assert mistakes(policy("v1beta2", f"limits: {{{limits}}}")) == [
@@ -281,40 +275,6 @@ def test_t2_34_a_window_below_a_second_is_refused(window: str) -> None:
     folder = policy("v1", f"limits: {{a: {{rates: [{{limit: 5, window: {window}}}]}}}}")
     message = f'is "{window}", must be at least 1s: requests are counted per whole second'
     assert mistakes(folder) == [("spec.limits.a.rates[0].window", message)]
-
-
-def test_t2_34_a_window_of_broken_seconds_is_noted() -> None:
-    folder = policy("v1", "limits: {a: {rates: [{limit: 5, window: 1500ms}, {limit: 5, window: 1h30m}]}}")
-    assert not folder.problems
-    assert [(note.field, note.message) for note in folder.notes] == [
-        ("spec.limits.a.rates[0].window", "is 1500ms, counted as 2s")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("version", "window"), [("v1", "window: 1s"), ("v1beta2", "duration: 1, unit: second")]
-)
-def test_a_limit_below_zero_is_noted(version: str, window: str) -> None:
-    folder = policy(version, f"limits: {{a: {{rates: [{{limit: 0, {window}}}, {{limit: -1, {window}}}]}}}}")
-    assert not folder.problems
-    assert [(note.field, note.message) for note in folder.notes] == [
-        ("spec.limits.a.rates[1].limit", "is -1, counted as 0: no request is let through")
-    ]
-
-
-@BOTH
-def test_a_limit_without_rates_is_noted(version: str) -> None:
-    folder = policy(version, "limits: {a: {}}")
-    assert [(note.field, note.message) for note in folder.notes] == [
-        ("spec.limits.a", "has no rates, so it limits nothing")
-    ]
-
-
-@pytest.mark.parametrize("block", ["defaults", "overrides"])
-def test_conditions_beside_an_explicit_block_are_noted(block: str) -> None:
-    folder = policy("v1", f'when: [{{predicate: "true"}}]\n{block}: {{limits: {{a: LIMIT}}}}')
-    assert [note.field for note in folder.notes] == ["spec.when"]
-    assert not policy("v1", 'when: [{predicate: "true"}]\nlimits: {a: LIMIT}').notes
 
 
 def test_the_value_of_matches_is_a_glob() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.cli import app, explain, policy_tests, serve, status, translate, wasm
+from kuadrant.cli import app, check, explain, policy_tests, serve, status, translate, wasm
 from kuadrant.cli.cluster import ask_cluster
 from kuadrant.cli.output import write
 from kuadrant.cli.standalone import needs_envoy
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ("run", serve.run),
         ("ratelimit", serve.ratelimit),
         ("operator", serve.operator),
+        ("check", check.check),
         ("translate", translate.translate),
         ("explain", explain.explain),
         ("test", policy_tests.run_tests),

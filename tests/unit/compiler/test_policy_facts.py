@@ -36,7 +36,8 @@ spec:
 def told(compile_text: Compile, *policies: str) -> dict[str, list[str]]:
     """The beginnings of the warnings of each policy."""
     compilation = compile_text(GATEWAY + ROUTE + "".join(policies))
-    assert {problem.field for one in compilation.policies for problem in one.problems} <= {"spec.targetRef"}
+    fields = {problem.field for one in compilation.policies for problem in one.problems}
+    assert fields <= {"spec.targetRef.name"}
     return {
         one.policy.name: [problem.message.partition(":")[0] for problem in one.problems]
         for one in compilation.policies

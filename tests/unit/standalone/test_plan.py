@@ -74,8 +74,10 @@ def test_a_file_that_cannot_be_read_is_a_mistake_beside_all_others() -> None:
 def test_a_policy_without_its_target_is_a_mistake() -> None:
     (mistake,) = mistakes(gateway("g", 80), File("policy.yaml", POLICY))
 
-    assert mistake.startswith("policy.yaml:6:14: RateLimitPolicy default/p: spec.targetRef: ")
-    assert mistake.endswith("target nowhere was not found in namespace default")
+    assert mistake == (
+        "policy.yaml:6:70: RateLimitPolicy default/p: spec.targetRef.name: there is no Gateway "
+        '"nowhere" in namespace default'
+    )
 
 
 @pytest.mark.row(171)
@@ -84,18 +86,18 @@ def test_a_policy_without_its_target_is_a_mistake() -> None:
     [
         (
             "when: [{predicate: \"request.path.matches('^/(?!health)')\"}]",
-            61,
-            "spec.limits.a.when[0].predicate: line 1, column 21: not a regular expression of RE2: invalid perl operator: (?!",  # noqa: E501 - to be read as one
+            82,
+            "spec.limits.a.when[0].predicate: not a regular expression of RE2: invalid perl operator: (?!",
         ),
         (
             "when: [{predicate: 1 / 0 == 0}]",
-            61,
-            "spec.limits.a.when[0].predicate: line 1, column 3: it always fails: divide by zero",
+            63,
+            "spec.limits.a.when[0].predicate: it always fails: divide by zero",
         ),
         (
             "counters: [{expression: auth.identity.userid}]",
-            66,
-            "spec.limits.a.counters[0].expression: line 1, column 14: there is no 'auth.identity.userid': nothing here authenticates requests",  # noqa: E501 - to be read as one
+            79,
+            "spec.limits.a.counters[0].expression: there is no 'auth.identity.userid': nothing here authenticates requests",  # noqa: E501 - to be read as one
         ),
     ],
 )
@@ -112,10 +114,10 @@ def test_a_listener_that_cannot_be_served_is_noted_and_the_others_are_served() -
     result = planned(gateway("g", 80), gateway("secure", 443, "HTTPS"))
 
     assert list(result.addresses) == [("default/g", 80)]
-    (note,) = [str(note) for note in result.notes if "not served" in note.message]
+    (note,) = [str(one) for one in result.findings() if one.code == "listener-not-served"]
     assert note == (
-        "secure.yaml:2:1: Gateway default/secure: listeners web: not served: protocol HTTPS is not "
-        "supported, only HTTP is"
+        "secure.yaml:8:38: Gateway default/secure: spec.listeners[0].protocol: is HTTPS, which kuadrant run "
+        "does not serve, only HTTP"
     )
 
 

@@ -1,0 +1,29 @@
+"""What is wrong or suspicious in documents, each with its code, place, sentence and what helps.
+
+:func:`findings` looks at documents and what was compiled from them; ``SECTIONS`` has what each code means.
+"""
+
+from kuadrant.findings.as_github import findings_github
+from kuadrant.findings.as_json import findings_json
+from kuadrant.findings.as_sarif import findings_sarif
+from kuadrant.findings.as_text import counted, findings_text, first_findings, number
+from kuadrant.findings.find import document_findings, findings
+from kuadrant.findings.finding import Finding, Rule, Severity
+from kuadrant.findings.table import RULES, SECTIONS
+
+__all__ = [
+    "RULES",
+    "SECTIONS",
+    "Finding",
+    "Rule",
+    "Severity",
+    "counted",
+    "document_findings",
+    "findings",
+    "findings_github",
+    "findings_json",
+    "findings_sarif",
+    "findings_text",
+    "first_findings",
+    "number",
+]

@@ -1,0 +1,77 @@
+"""Has every rule look at what was read and compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.findings import counter_findings
+from kuadrant.findings.attachment_findings import attachment_findings
+from kuadrant.findings.backend_findings import backend_findings
+from kuadrant.findings.document_findings import placed_already
+from kuadrant.findings.finding import Finding, placed
+from kuadrant.findings.folder_findings import folder_findings, serves_nothing
+from kuadrant.findings.limit_findings import limit_findings
+from kuadrant.findings.material import material
+from kuadrant.findings.policy_findings import policy_findings
+from kuadrant.findings.predicate_findings import predicate_findings
+from kuadrant.findings.reach_findings import reach_findings
+from kuadrant.findings.route_findings import route_findings
+from kuadrant.findings.table import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kuadrant.api.documents import Folder
+    from kuadrant.compiler import Compilation
+    from kuadrant.findings.material import Material
+    from kuadrant.policy.model import Problem
+
+
+def findings(
+    folder: Folder, compilation: Compilation, more: Iterable[Problem] = (), *, name: str = "."
+) -> tuple[Finding, ...]:
+    """Return all that is to be said of documents, in the order of files and lines.
+
+    Args:
+        folder: The documents, with what is wrong with them.
+        compilation: What was compiled from their objects.
+        more: What else is known of their objects.
+        name: What people call the documents as a whole.
+    """
+    of = material(folder, compilation)
+    found = {
+        *document_findings(folder),
+        *(placed(one, folder.sources, RULES) for one in (*_problems(of), *more)),
+    }
+    if serves_nothing(of):
+        gateways = [source for (kind, _, _), source in folder.sources.items() if kind == "Gateway"]
+        file, line = min(((source.file, source.line) for source in gateways), default=(name, 1))
+        found.add(_nothing(file, line))
+    return tuple(sorted(found))
+
+
+def document_findings(folder: Folder) -> tuple[Finding, ...]:
+    """Return what is to be said of documents before anything is made of their objects."""
+    return tuple(sorted({*placed_already((*folder.problems, *folder.notes), RULES)}))
+
+
+def _problems(of: Material) -> Iterator[Problem]:
+    yield from policy_findings(of)
+    for policy in of.objects.rate_limit_policies:
+        yield from limit_findings(policy)
+    for fact in of.compilation.policies:
+        if fact.acceptance.reason != "Invalid":  # what cannot be carried out cannot be looked into
+            yield from counter_findings.counter_findings(fact.policy)
+    yield from counter_findings.shared_findings(of)
+    yield from predicate_findings(of)
+    yield from reach_findings(of)
+    yield from attachment_findings(of)
+    yield from route_findings(of)
+    yield from backend_findings(of)
+    yield from folder_findings(of)
+
+
+def _nothing(file: str, line: int) -> Finding:
+    rule = RULES["nothing-to-serve"]
+    message = "there is no Gateway with a listener of the protocol HTTP, so nothing is served"
+    return Finding(file, line, 1, "", "", message, rule.code, rule.severity, rule.do)

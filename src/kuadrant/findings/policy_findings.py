@@ -1,0 +1,215 @@
+"""Policies as a whole that cannot be carried out, or whose place others take."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Final
+
+from msgspec import structs
+
+from kuadrant.api.nodes import quoted
+from kuadrant.api.problem import spelled
+from kuadrant.findings.finding import Rule
+from kuadrant.findings.material import problem
+from kuadrant.policy import header_guards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kuadrant.compiler import PolicyFacts
+    from kuadrant.findings.material import Material
+    from kuadrant.policy.model import Problem, Target
+
+RULES: Final = (
+    Rule(
+        code="target-not-found",
+        severity="error",
+        title="There is no object, or no section of it, that `targetRef` names.",
+        means="The policy is in effect nowhere. A target is in the namespace of its policy; a section "
+        "is the name of a listener, or of a rule (`rule-1` is the first one that has no name).",
+        do="Correct `targetRef`, or add the object.",
+    ),
+    Rule(
+        code="target-elsewhere",
+        severity="error",
+        title="A policy names a target in another namespace.",
+        means="A policy has to be in the namespace of its target.",
+        do="Move the policy into the namespace of its target, and leave `targetRef.namespace` out.",
+    ),
+    Rule(
+        code="conflicted",
+        severity="error",
+        title="Another policy already holds the target.",
+        means="Of two policies of v1beta2 with one target the older one wins, and the other one is in "
+        "effect nowhere.",
+        do="Merge the two, or remove one.",
+    ),
+    Rule(
+        code="same-target",
+        severity="warning",
+        title="Two policies have one target.",
+        means="Of two policies of v1 with one target the younger one wins, with `overrides` the older "
+        "one. Limits of the other are not in effect.",
+        do="Have one policy for a target, or `defaults` with `strategy: merge` and limits of "
+        "different names.",
+    ),
+    Rule(
+        code="overridden",
+        severity="warning",
+        title="Other policies take the place of this one on all of its routes.",
+        means="Nothing of the policy is in effect.",
+        do="Nothing if that is meant. Otherwise remove `overrides` from the other policy, or give it"
+        " `strategy: merge`.",
+    ),
+    Rule(
+        code="defaults-unused",
+        severity="note",
+        title="Every route below the target of these defaults has a policy of its own.",
+        means="The defaults are in effect nowhere, and wait for a route without a policy.",
+        do="Nothing if that is meant. For limits that always hold use `overrides`; `strategy: merge`"
+        " adds the defaults to those of the routes.",
+    ),
+    Rule(
+        code="no-path",
+        severity="warning",
+        title="No route leads to what a policy limits.",
+        means="The policy is accepted, and there are no requests that it could limit: its route is "
+        "attached to no listener, or no route to its listener.",
+        do="Attach a route with `parentRefs`, or correct `targetRef`.",
+    ),
+    Rule(
+        code="selects-nothing",
+        severity="warning",
+        title="The route selectors of a limit select no rule.",
+        means="A selector of v1beta2 means rules that have a match with the same path, method, headers "
+        "and query parameters, and host names of the route, word for word. A match without a path"
+        " means the path prefix `/`.",
+        do="Write in the selector what is written in the route.",
+    ),
+    Rule(
+        code="invalid-annotation",
+        severity="error",
+        title="An annotation has a value that means nothing.",
+        means="`kuadrant.io/counters` is `per-route` or `shared`.",
+        do="Correct the annotation.",
+    ),
+    Rule(
+        code="invalid-text",
+        severity="error",
+        title="A name or value of a policy is one that cannot be.",
+        means="Names have at most 253 characters; they and values have no control characters.",
+        do="Choose another name, or correct the value.",
+    ),
+    Rule(
+        code="over-budget",
+        severity="error",
+        title="A policy asks for more than a policy may have.",
+        means="There are bounds for the number of rates, counters and conditions, and for what "
+        "expressions cost: docs/budgets.md.",
+        do="Divide the policy, or make it simpler.",
+    ),
+    Rule(
+        code="not-holdable",
+        severity="error",
+        title="The rate limit service cannot hold a limit.",
+        means="It would leave the limit out, and requests that ask for it would get an error.",
+        do="Correct the limit as the sentence says.",
+    ),
+    Rule(
+        code="unsupported",
+        severity="error",
+        title="The module that gateways run cannot be told the policy.",
+        means="The policy is in effect nowhere. docs/limits.md lists what each version of the module "
+        "cannot be told.",
+        do="Change the field, or serve a newer module.",
+    ),
+)
+
+
+def policy_findings(of: Material) -> Iterator[Problem]:
+    """Yield what the compilation has found, and which policies are in effect nowhere."""
+    for one in of.compilation.problems:
+        if one.code not in _TOLD_HERE:
+            yield one
+    for fact in of.compilation.policies:
+        for one in fact.problems:
+            if one.code == "target-not-found":
+                yield from _target(of, fact.policy.target, one)
+            elif one.code == header_guards.CODE:
+                yield from _unguarded(of, fact)
+                break
+        if fact.acceptance.reason == "Accepted":
+            yield from _without_effect(of, fact)
+
+
+_TOLD_HERE: Final = frozenset({"target-not-found", header_guards.CODE})
+
+
+def _target(of: Material, target: Target, found: Problem) -> Iterator[Problem]:
+    """Yield that there is no target, unless it may be among what could not be read."""
+    known = _keys(of, target.kind)
+    if target.key in known:
+        what = "listener" if target.kind == "Gateway" else "rule"
+        message = f"{target.kind} {target.key} has no {what} {quoted(target.section or '')}"
+        yield structs.replace(found, message=message, fix=_fix(target.section or "", _sections(of, target)))
+    elif not of.may_exist(target.kind, target.namespace, target.name):
+        message = f"there is no {target.kind} {quoted(target.name)} in namespace {target.namespace}"
+        parted = [key.split("/") for key in known]
+        elsewhere = sorted(namespace for namespace, name in parted if name == target.name)
+        if elsewhere:
+            fix = f"Move the policy to the namespace of its target: {' or '.join(elsewhere)}."
+        else:
+            fix = _fix(target.name, [name for namespace, name in parted if namespace == target.namespace])
+        yield structs.replace(found, message=message, fix=fix)
+
+
+def _keys(of: Material, kind: str) -> list[str]:
+    if kind == "Gateway":
+        return [*of.paths.gateways]
+    return [key for known, key in of.paths.routes if known == kind]
+
+
+def _sections(of: Material, target: Target) -> list[str]:
+    if target.kind == "Gateway":
+        return [one.name for one in of.paths.gateways[target.key].spec.listeners]
+    return [one.name for one in of.paths.routes[target.kind, target.key].rules]
+
+
+def _fix(given: str, known: list[str]) -> str:
+    """What was probably meant; empty if nothing is known to be close."""
+    close = difflib.get_close_matches(given, known, n=1)
+    return f"Did you mean {quoted(close[0])}?" if close else ""
+
+
+def _unguarded(of: Material, fact: PolicyFacts) -> Iterator[Problem]:
+    """Yield which headers may be absent; not those that all rules ask for where the policy is in effect."""
+    matches = [
+        match
+        for path in of.paths.by_policy.get(fact.policy.key, ())
+        for match in path.route.rules[path.rule].matches
+    ]
+    asked = [frozenset(header.name for header in match.headers) for match in matches]
+    present = asked[0].intersection(*asked) if asked else frozenset[str]()
+    yield from header_guards.unguarded(fact.policy, present)
+
+
+def _without_effect(of: Material, fact: PolicyFacts) -> Iterator[Problem]:
+    policy, target = fact.policy, fact.policy.target
+    subject = ("RateLimitPolicy", policy.namespace, policy.name)
+    limits = spelled((*policy.field, "limits"))
+    if fact.paths == 0:
+        # That the route is attached to nothing, or the Gateway has no route, is said of these.
+        if of.paths.leading_to(target.kind, target.key):
+            message = f"no request comes to {target.section} of {target.kind} {target.key} by any route"
+            yield problem(subject, "spec.targetRef.sectionName", "no-path", message)
+    elif fact.whole_paths == fact.partial_paths == 0 and not any(
+        one.code == "same-target" for one in fact.problems
+    ):
+        winners = " and ".join(fact.overridden_by)
+        overriding = {one.policy.key for one in of.compilation.policies if one.policy.block == "overrides"}
+        if overriding.isdisjoint(fact.overridden_by):
+            message = f"are in effect nowhere: {winners} is closer to all requests"
+            yield problem(subject, limits, "defaults-unused", message)
+        else:
+            message = f"are in effect nowhere: {winners} takes their place on all routes"
+            yield problem(subject, limits, "overridden", message)

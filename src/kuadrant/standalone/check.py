@@ -1,0 +1,80 @@
+"""What is found in files, folders and standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
+
+from kuadrant.findings import Finding, findings
+from kuadrant.standalone import folder_files
+from kuadrant.standalone.folder_files import File
+from kuadrant.standalone.folder_walk import FolderError, printable
+from kuadrant.standalone.plan import compile_folder, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.standalone.plan import PlanSettings
+
+STANDARD_INPUT = "-"
+
+
+class Checked(Struct, frozen=True):
+    """What was found, in how many objects and files, and whether all of it could be read."""
+
+    findings: tuple[Finding, ...]
+    objects: int
+    files: int
+
+    @property
+    def is_read(self) -> bool:
+        """Whether every file could be read."""
+        return not any(one.code == "not-readable" for one in self.findings)
+
+
+def check(paths: Iterable[str], surroundings: PlanSettings) -> Checked:
+    """Look at all documents of ``paths`` together: folders, files, and ``-`` for standard input.
+
+    Raises:
+        FolderError: A path does not exist, or is a folder that cannot be read.
+    """
+    paths = tuple(paths)
+    files = tuple(_files(paths))
+    of = read(files)
+    found = findings(of, compile_folder(of, surroundings), name=printable(paths[0]))
+    return Checked(found, len(of.sources), len(files))
+
+
+def _files(paths: tuple[str, ...]) -> Iterable[File]:
+    """Yield the files of each path, each once, by the names that people reach them by."""
+    seen: set[str] = set()
+    for path in paths:
+        if path == STANDARD_INPUT:
+            yield _standard_input()
+            continue
+        for file in _below(Path(path)):
+            real = os.path.realpath(file.path)
+            if real not in seen:
+                seen.add(real)
+                yield file
+
+
+def _below(path: Path) -> Iterable[File]:
+    if path.is_dir():
+        for file in folder_files.read(path):
+            yield structs.replace(file, path=os.path.normpath(f"{printable(path)}/{file.path}"))
+    elif path.exists():
+        yield folder_files.read_file(path, printable(path))
+    else:
+        raise FolderError(f"{printable(path)} does not exist; give a folder, a file or -")
+
+
+def _standard_input() -> File:
+    try:
+        return File("<stdin>", sys.stdin.buffer.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return File("<stdin>", error=f"is not UTF-8 text (byte {error.start})")

@@ -1,0 +1,43 @@
+"""What is suspicious in a folder is told beside what `kuadrant run` does with it, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Kuadrant
+
+pytestmark = pytest.mark.e2e
+
+
+def test_it_is_told_at_the_start_and_what_is_new_after_an_edit(
+    start: Callable[..., Kuadrant], toystore: Path
+) -> None:
+    policy = toystore / "ratelimitpolicy.yaml"
+    text = policy.read_text()
+    policy.write_text(text.replace("limit: 5", "limit: 0"))
+    kuadrant = start(toystore, "--echo")
+    kuadrant.wait(lambda: any(line.startswith("Found in ") for line in kuadrant.output))
+    kuadrant.wait(lambda: any("=> Choose a limit" in line for line in kuadrant.output))
+
+    begin = next(n for n, line in enumerate(kuadrant.output) if line.startswith("Found in "))
+    assert kuadrant.output[begin - 2].startswith("Ready.")
+    assert kuadrant.output[begin] == f"Found in {toystore}: 1 warning."
+    assert kuadrant.output[begin + 1].startswith("ratelimitpolicy.yaml:14:18: warning: limit-below-one")
+    assert kuadrant.request("POST").status == 429
+    assert kuadrant.messages("no request that the limit is for") == []
+
+    kuadrant.change("ratelimitpolicy.yaml", text.replace("limit: 5", "limit: -1"))
+    kuadrant.wait(lambda: kuadrant.messages("is -1, which counts as 0"))
+    (line,) = kuadrant.messages("is -1, which counts as 0")
+    assert (line["code"], line["file"], line["line"]) == ("limit-below-one", "ratelimitpolicy.yaml", 14)
+
+    kuadrant.change("ratelimitpolicy.yaml", text.replace("limit: 5", "limit: -1") + "# the same\n")
+    kuadrant.change("ratelimitpolicy.yaml", text)
+    assert len(kuadrant.messages("which counts as 0")) == 1
+    assert kuadrant.output[begin + 5 :] == []
