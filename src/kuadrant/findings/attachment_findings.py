@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.nodes import quoted
 from kuadrant.compiler.listener_conflicts import hostname_of, listeners_by_port
 from kuadrant.findings.finding import Rule
+from kuadrant.findings.guesses import Guesses, NamesByNamespace
 from kuadrant.findings.material import problem
+from kuadrant.findings.paths import key
 from kuadrant.policy.hostnames import intersection, is_subset
 from kuadrant.policy.route_attachment import (
     allows_kind,
     allows_namespace,
     parent_gateway,
-    served_hostnames,
     takes_requests,
 )
 
@@ -80,6 +80,7 @@ RULES: Final = (
 
 def attachment_findings(of: Material) -> Iterator[Problem]:
     """Yield what is wrong with the parents and host names of each route."""
+    gateways = NamesByNamespace(of.paths.gateways)
     for route in of.paths.routes.values():
         subject = (route.kind, route.namespace, route.name)
         if not route.parents:
@@ -87,7 +88,7 @@ def attachment_findings(of: Material) -> Iterator[Problem]:
         served: set[str] = set()
         refused = False
         for index, parent in enumerate(route.parents):
-            found = _Parent(of, route, parent, f"spec.parentRefs[{index}]")
+            found = _Parent(of, gateways, route, parent, f"spec.parentRefs[{index}]")
             yield from (problem(subject, *one[:3], fix=one[3]) for one in found.mistakes())
             refused = refused or found.refused
             served |= found.served
@@ -105,9 +106,13 @@ _Mistake = tuple[str, str, str, str]
 class _Parent:
     """One parent of a route: why it does not serve the route, or under which of its host names it does."""
 
-    def __init__(self, of: Material, route: Route, parent: ParentReference, field: str) -> None:
+    def __init__(
+        self, of: Material, gateways: NamesByNamespace, route: Route, parent: ParentReference, field: str
+    ) -> None:
         self._of = of
+        self._gateways = gateways
         self._route = route
+        self._route_key = (route.kind, route.key)
         self._parent = parent
         self._field = field
         self.served: set[str] = set()
@@ -120,14 +125,14 @@ class _Parent:
             yield one
 
     def _mistakes(self) -> Iterator[_Mistake]:
-        key = parent_gateway(self._route, self._parent)
-        if key is None:
+        name = parent_gateway(self._route, self._parent)
+        if name is None:
             what = f"is {quoted(self._parent.kind)}, which is not served here"
             yield f"{self._field}.kind", "parent-not-served", what, ""
             return
-        gateway = self._of.paths.gateways.get(key)
+        gateway = self._of.paths.gateways.get(name)
         if gateway is None:
-            yield from self._no_gateway(key)
+            yield from self._no_gateway(name)
             return
         named = [
             listener
@@ -138,32 +143,34 @@ class _Parent:
         if not named:
             yield self._no_listener(gateway)
             return
-        taking = [one for one in named if self._is_taken(gateway, one)]
-        if not taking:
-            yield self._field, "not-allowed-by-listeners", self._refusal(gateway, named), ""
-        else:
+        taking = [one for one in named if (name, one.name, self._route_key) in self._of.paths.served]
+        if taking:
             yield from self._hostnames(gateway, taking)
+        elif not any(self._is_taken(gateway, one) for one in named):
+            # Else it is one that is in conflict with another one, which is said of it.
+            yield self._field, "not-allowed-by-listeners", self._refusal(gateway, named), ""
 
-    def _no_gateway(self, key: str) -> Iterator[_Mistake]:
-        namespace, _, name = key.partition("/")
-        gateways = self._of.paths.gateways
+    def _no_gateway(self, wanted: str) -> Iterator[_Mistake]:
+        namespace, _, name = wanted.partition("/")
         # Without any Gateway there is something else to be said, and once.
-        if not gateways or self._of.may_exist("Gateway", namespace, name):
+        if not self._of.paths.gateways or self._of.may_exist("Gateway", namespace, name):
             return
-        elsewhere = sorted(other.split("/")[0] for other in gateways if other.split("/")[1] == name)
-        fix = f"Add namespace: {elsewhere[0]}." if elsewhere else _meant(name, [*_names(gateways, namespace)])
+        elsewhere = self._gateways.elsewhere(name)
+        fix = f"Write namespace: {elsewhere[0]}." if elsewhere else self._gateways.meant(namespace, name)
         message = f"is {quoted(name)}: there is no such Gateway in namespace {namespace}"
         yield f"{self._field}.name", "no-matching-parent", message, fix
 
     def _no_listener(self, gateway: Gateway) -> _Mistake:
-        key, section = f"{gateway.metadata.namespace}/{gateway.metadata.name}", self._parent.section_name
+        whole, section = key(gateway), self._parent.section_name
         names = [one.name for one in gateway.spec.listeners]
         if section is not None and section not in names:
-            message = f"is {quoted(section)}: Gateway {key} has no such listener, it has {', '.join(names)}"
-            return f"{self._field}.sectionName", "no-matching-parent", message, _meant(section, names)
+            message = f"is {quoted(section)}: Gateway {whole} has no such listener, it has {', '.join(names)}"
+            return f"{self._field}.sectionName", "no-matching-parent", message, Guesses(names).meant(section)
         which = f"listener {section}" if section is not None else "listener"
         ports = ", ".join(dict.fromkeys(str(one.port) for one in gateway.spec.listeners))
-        message = f"is {self._parent.port}: Gateway {key} has no {which} at this port; its ports are {ports}"
+        message = (
+            f"is {self._parent.port}: Gateway {whole} has no {which} at this port; its ports are {ports}"
+        )
         return f"{self._field}.port", "no-matching-parent", message, ""
 
     def _is_taken(self, gateway: Gateway, listener: Listener) -> bool:
@@ -194,23 +201,17 @@ class _Parent:
                 "None": "no routes at all (allowedRoutes.namespaces.from: None)",
             }.get(space, "other routes")
             why = f"it takes {what}, and the route is in {route.namespace}"
-        key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
-        return f"names Gateway {key}: {which} {takes} the route, since {why}"
+        return f"names Gateway {key(gateway)}: {which} {takes} the route, since {why}"
 
     def _hostnames(self, gateway: Gateway, taking: list[Listener]) -> Iterator[_Mistake]:
         """Note which host names of the route are served, and yield why if none is."""
-        ports = listeners_by_port(gateway)
         for listener in taking:
-            others = frozenset(map(hostname_of, ports.get(listener.port, ())))
-            if any(listener is one for one in ports.get(listener.port, ())):
-                served = served_hostnames(self._route.hostnames, hostname_of(listener), others)
-                self.served |= {origin for origins in served.values() for origin in origins}
-        if self.served or not any(listener is one for one in taking for one in ports.get(one.port, ())):
-            return
-        field = "spec.hostnames" if self._route.hostnames else self._field
-        yield field, "no-matching-listener-hostname", self._owned(gateway, taking, ports), ""
+            self.served |= self._of.paths.served[key(gateway), listener.name, self._route_key]
+        if not self.served:
+            field = "spec.hostnames" if self._route.hostnames else self._field
+            yield field, "no-matching-listener-hostname", self._owned(gateway, taking), ""
 
-    def _owned(self, gateway: Gateway, taking: list[Listener], ports: dict[int, list[Listener]]) -> str:
+    def _owned(self, gateway: Gateway, taking: list[Listener]) -> str:
         hostnames = self._route.hostnames or ("*",)
         common = [
             (name, listener)
@@ -222,20 +223,11 @@ class _Parent:
             has = ", ".join(f"{one.name} has {hostname_of(one)}" for one in taking)
             return f"are served by no listener that the route names: {has}"
         name, listener = common[0]
+        ports = listeners_by_port(gateway)
         owner = next(
             one for one in ports[listener.port] if one is not listener and is_subset(name, hostname_of(one))
         )
-        key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
         return (
-            f"belong to listener {owner.name} of port {owner.port} of Gateway {key} ({hostname_of(owner)}), "
-            "which is more specific and does not take the route"
+            f"belong to listener {owner.name} ({hostname_of(owner)}) of port {owner.port} of Gateway "
+            f"{key(gateway)}, which is more specific and does not take the route"
         )
-
-
-def _names(gateways: dict[str, Gateway], namespace: str) -> Iterator[str]:
-    return (name for space, _, name in (key.partition("/") for key in gateways) if space == namespace)
-
-
-def _meant(given: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(given, known, n=1)
-    return f"Did you mean {quoted(close[0])}?" if close else ""

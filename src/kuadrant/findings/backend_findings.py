@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.nodes import quoted
 from kuadrant.compiler.forwarding import ReferenceGrants, is_carried_out
 from kuadrant.findings.finding import Rule
+from kuadrant.findings.guesses import NamesByNamespace
 from kuadrant.findings.material import problem
 
 if TYPE_CHECKING:
@@ -80,9 +80,10 @@ def backend_findings(of: Material) -> Iterator[Problem]:
     """Yield what is wrong with the backends and filters of each rule."""
     grants = ReferenceGrants(of.objects.reference_grants)
     services = {(one.metadata.namespace, one.metadata.name): one for one in of.objects.services}
+    names = NamesByNamespace(map("/".join, services))
     routes: tuple[HTTPRoute | GRPCRoute, ...] = (*of.objects.http_routes, *of.objects.grpc_routes)
     for route in routes:
-        checks = _RouteCheck(of, route, grants, services)
+        checks = _RouteCheck(of, route, grants, services, names)
         rules: tuple[HTTPRouteRule | GRPCRouteRule, ...] = route.spec.rules
         for index, rule in enumerate(rules):
             yield from checks.rule(f"spec.rules[{index}]", rule)
@@ -97,12 +98,14 @@ class _RouteCheck:
         route: HTTPRoute | GRPCRoute,
         grants: ReferenceGrants,
         services: dict[tuple[str, str], Service],
+        names: NamesByNamespace,
     ) -> None:
         self._of = of
         self._namespace = route.metadata.namespace
         self._subject = (route.kind, self._namespace, route.metadata.name)
         self._grants = grants
         self._services = services
+        self._names = names
 
     def rule(self, field: str, rule: HTTPRouteRule | GRPCRouteRule) -> Iterator[Problem]:
         """Yield what is wrong with a rule."""
@@ -185,9 +188,7 @@ class _RouteCheck:
         if service is None:
             if self._of.may_exist("Service", namespace, backend.name):
                 return
-            here = [name for space, name in self._services if space == namespace]
-            close = difflib.get_close_matches(backend.name, here, n=1)
-            fix = f"Did you mean {quoted(close[0])}?" if close else ""
+            fix = self._names.meant(namespace, backend.name)
             message = (
                 f"is {quoted(backend.name)}: there is no such Service in namespace {namespace}, so requests "
                 "get 503 (with --echo the echo answers)"

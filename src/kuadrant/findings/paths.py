@@ -46,6 +46,8 @@ class Path(Struct, frozen=True):
 class Paths(Struct, frozen=True):
     """All paths; and all routes and Gateways, by ``namespace/name``, with the paths that lead by each.
 
+    ``served`` has those of a route's host names under which a listener of a Gateway serves it, where the
+    listener takes the route.
     ``named`` are the Gateways that routes name, also in vain; ``by_policy`` has the paths on which at least
     one limit of a policy is in effect.
     """
@@ -55,6 +57,7 @@ class Paths(Struct, frozen=True):
     gateways: dict[str, Gateway]
     named: frozenset[str]
     namespace_labels: dict[str, dict[str, str]]
+    served: dict[tuple[str, str, RouteKey], frozenset[str]]
     by_route: dict[RouteKey, list[Path]]
     by_gateway: dict[str, list[Path]]
     by_policy: dict[str, list[Path]]
@@ -71,6 +74,7 @@ def paths_of(objects: Objects, policies: Iterable[Policy]) -> Paths:
     labels = {one.metadata.name: one.metadata.labels for one in objects.namespaces}
     finder = _Finder(AttachedPolicies(policies, objects.gateways, routes.values()))
     found: list[Path] = []
+    origins: dict[tuple[str, str, RouteKey], frozenset[str]] = {}
     named = _by_gateway(routes.values(), gateways)
     for name, of_gateway in named.items():
         gateway = gateways[name]
@@ -79,8 +83,11 @@ def paths_of(objects: Objects, policies: Iterable[Policy]) -> Paths:
             for listener, route in product(listeners, of_gateway):
                 if is_attached(route, gateway, listener, labels):
                     served = served_hostnames(route.hostnames, hostname_of(listener), hostnames)
+                    origins[name, listener.name, (route.kind, route.key)] = frozenset().union(
+                        *served.values()
+                    )
                     found += finder.paths(name, listener, route, served)
-    paths = Paths(tuple(found), routes, gateways, frozenset(named), labels, {}, {}, {})
+    paths = Paths(tuple(found), routes, gateways, frozenset(named), labels, origins, {}, {}, {})
     for path in found:
         paths.by_route.setdefault((path.route.kind, path.route.key), []).append(path)
         paths.by_gateway.setdefault(path.gateway, []).append(path)

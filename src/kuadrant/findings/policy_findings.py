@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
@@ -10,6 +9,7 @@ from msgspec import structs
 from kuadrant.api.nodes import quoted
 from kuadrant.api.problem import spelled
 from kuadrant.findings.finding import Rule
+from kuadrant.findings.guesses import Guesses, NamesByNamespace
 from kuadrant.findings.material import problem
 from kuadrant.policy import header_guards
 
@@ -131,10 +131,14 @@ def policy_findings(of: Material) -> Iterator[Problem]:
     for one in of.compilation.problems:
         if one.code not in _TOLD_HERE:
             yield one
+    names = {
+        kind: NamesByNamespace(_keys(of, kind))
+        for kind in {fact.policy.target.kind for fact in of.compilation.policies}
+    }
     for fact in of.compilation.policies:
         for one in fact.problems:
             if one.code == "target-not-found":
-                yield from _target(of, fact.policy.target, one)
+                yield from _target(of, fact.policy.target, one, names[fact.policy.target.kind])
             elif one.code == header_guards.CODE:
                 yield from _unguarded(of, fact)
                 break
@@ -145,21 +149,20 @@ def policy_findings(of: Material) -> Iterator[Problem]:
 _TOLD_HERE: Final = frozenset({"target-not-found", header_guards.CODE})
 
 
-def _target(of: Material, target: Target, found: Problem) -> Iterator[Problem]:
+def _target(of: Material, target: Target, found: Problem, names: NamesByNamespace) -> Iterator[Problem]:
     """Yield that there is no target, unless it may be among what could not be read."""
-    known = _keys(of, target.kind)
-    if target.key in known:
+    elsewhere = names.elsewhere(target.name)
+    if target.namespace in elsewhere:
         what = "listener" if target.kind == "Gateway" else "rule"
         message = f"{target.kind} {target.key} has no {what} {quoted(target.section or '')}"
-        yield structs.replace(found, message=message, fix=_fix(target.section or "", _sections(of, target)))
+        yield structs.replace(
+            found, message=message, fix=Guesses(_sections(of, target)).meant(target.section or "")
+        )
     elif not of.may_exist(target.kind, target.namespace, target.name):
         message = f"there is no {target.kind} {quoted(target.name)} in namespace {target.namespace}"
-        parted = [key.split("/") for key in known]
-        elsewhere = sorted(namespace for namespace, name in parted if name == target.name)
+        fix = names.meant(target.namespace, target.name)
         if elsewhere:
             fix = f"Move the policy to the namespace of its target: {' or '.join(elsewhere)}."
-        else:
-            fix = _fix(target.name, [name for namespace, name in parted if namespace == target.namespace])
         yield structs.replace(found, message=message, fix=fix)
 
 
@@ -173,12 +176,6 @@ def _sections(of: Material, target: Target) -> list[str]:
     if target.kind == "Gateway":
         return [one.name for one in of.paths.gateways[target.key].spec.listeners]
     return [one.name for one in of.paths.routes[target.kind, target.key].rules]
-
-
-def _fix(given: str, known: list[str]) -> str:
-    """What was probably meant; empty if nothing is known to be close."""
-    close = difflib.get_close_matches(given, known, n=1)
-    return f"Did you mean {quoted(close[0])}?" if close else ""
 
 
 def _unguarded(of: Material, fact: PolicyFacts) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import Path, spelled
 from kuadrant.findings.finding import Rule
+from kuadrant.findings.limit_requests import LimitRequests
 from kuadrant.findings.material import problem
 from kuadrant.findings.predicate_truth import Predicate, compared_texts, conjuncts, selector_truth
 from kuadrant.findings.reaching_requests import Reaching
@@ -63,12 +64,9 @@ def predicate_findings(of: Material) -> Iterator[Problem]:
 class _Conditions:
     """The conditions of one policy, over the requests that come to it."""
 
-    def __init__(self, policy: Policy, paths: list[RequestPath]) -> None:
+    def __init__(self, policy: Policy, paths: Iterable[RequestPath]) -> None:
         self._policy = policy
-        self._paths = paths
-        self._asks_headers = any(
-            match.headers for path in paths for match in path.route.rules[path.rule].matches
-        )
+        self._requests = LimitRequests(policy, paths)
         self._read: dict[str, Predicate] = {}
 
     def findings(self) -> Iterator[Problem]:
@@ -87,25 +85,17 @@ class _Conditions:
             if not any(one.code == "never-applies" for one in (*found, *chain(*told.values()))):
                 yield from self._excluding(limit)
 
-    def _requests(self, limits: Iterable[PolicyLimit]) -> Iterator[Reaching]:
-        """Yield what is known of the requests that any of ``limits`` is for."""
-        wanted = {limit.name for limit in limits}
-        is_plain = self._policy.exclusive
-        for path in self._paths:
-            for hostname, under in zip(path.hostnames, path.under, strict=True):
-                if any(one.limit.name in wanted and one.source is self._policy for one in under):
-                    for match in path.route.rules[path.rule].matches:
-                        yield Reaching(match, hostname, is_plain)
-
     def _of(
         self, field: Path, condition: PolicyCondition, limits: Iterable[PolicyLimit]
     ) -> Iterator[Problem]:
+        text = condition.selector if isinstance(condition, SelectorCondition) else condition.expression
+        requests = self._requests.of((one.name for one in limits), by_host="host" in text)
         if isinstance(condition, SelectorCondition):
-            verdict, example = _verdict(lambda of: selector_truth(condition, of), self._requests(limits))
+            verdict, example = _verdict(lambda of: selector_truth(condition, of), requests)
             yield from self._told((*field, "value"), verdict, example)
         elif (predicate := self._telling(condition)) is not None:
             whole = predicate.expression
-            verdict, example = _verdict(lambda of: predicate.truth(whole, of), self._requests(limits))
+            verdict, example = _verdict(lambda of: predicate.truth(whole, of), requests)
             if verdict is None:
                 return
             part = whole
@@ -134,7 +124,7 @@ class _Conditions:
         """The predicate, if something may be known of it beforehand: to read it takes its time."""
         text = condition.expression
         may_tell = _TELLING.search(text) or not _NAMING.search(text)
-        may_tell = may_tell or (self._asks_headers and "headers" in text)
+        may_tell = may_tell or (self._requests.ask_headers and "headers" in text)
         return self._predicate(text) if may_tell else None
 
     def _predicate(self, expression: str) -> Predicate:

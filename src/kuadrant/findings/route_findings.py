@@ -173,10 +173,11 @@ class _Before:
 
     def add(self, one: _Tried) -> None:
         """Note a match that is tried."""
-        request = one.request
-        # Whoever is covered has this header, too.
-        mark = next(iter((*request.headers, *request.query)), None)
-        self._by_mark.setdefault((_path(request.path), request.method, mark), []).append(one)
+        request, path = one.request, _path(one.request.path)
+        # Whoever is covered has each of these headers, too: the one that fewest have leads to it.
+        keys = [(path, request.method, mark) for mark in (*request.headers, *request.query) or (None,)]
+        key = min(keys, key=lambda key: len(self._by_mark.get(key, ())))
+        self._by_mark.setdefault(key, []).append(one)
 
     def covering(self, one: _Tried) -> _Tried | None:
         """Return a match before ``one`` that holds for all requests for which it holds."""

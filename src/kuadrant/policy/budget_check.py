@@ -8,11 +8,11 @@ import msgspec
 from msgspec.structs import astuple, replace
 
 from kuadrant.policy.budgets import Budgets, Usage
-from kuadrant.policy.service_limits import service_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kuadrant.api.limitador import Limit
     from kuadrant.policy.condition import Counter, PolicyCondition
     from kuadrant.policy.expression_cost import Estimate
     from kuadrant.policy.model import Policy, PolicyLimit
@@ -40,16 +40,9 @@ def _characters(part: PolicyCondition | Counter) -> int:
     return sum(len(value) for value in astuple(part) if isinstance(value, str))
 
 
-def with_bytes(usage: Usage, policy: Policy) -> Usage:
-    """``usage`` with the bytes of the limits that the rate limit service gets, counted once."""
-    return replace(usage, bytes=sum(_bytes(policy, limit) for limit in policy.limits))
-
-
-def _bytes(policy: Policy, limit: PolicyLimit) -> int:
-    """The bytes of a limit as the rate limit service gets it."""
-    return sum(
-        len(msgspec.json.encode(one)) for one in service_limits(limit, identity=policy.key, scope=policy.key)
-    )
+def with_bytes(usage: Usage, limits: Iterable[Limit]) -> Usage:
+    """``usage`` with the bytes of ``limits``, those that the rate limit service gets."""
+    return replace(usage, bytes=sum(len(msgspec.json.encode(one)) for one in limits))
 
 
 def with_costs(usage: Usage, costs: Iterable[Estimate]) -> Usage:

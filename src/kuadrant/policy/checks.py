@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, structs
@@ -29,8 +30,9 @@ from kuadrant.policy.model import Policy, PolicyLimit, Problem
 from kuadrant.policy.service_limits import service_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from kuadrant.api.limitador import Limit
     from kuadrant.policy.expression_cost import Estimate
 
 
@@ -62,8 +64,12 @@ def check(policy: Policy, budgets: Budgets = DEFAULT) -> CheckedPolicy:
     findings = list(_excess(policy, usage, budgets))
     if not findings:
         costs: list[Estimate] = []
-        findings += _some(_findings(policy, budgets, costs))
-        usage = with_costs(with_bytes(usage, policy), costs)
+        held = {
+            limit.name: tuple(service_limits(limit, identity=policy.key, scope=policy.key))
+            for limit in policy.limits
+        }
+        findings += _some(_findings(policy, budgets, costs, held))
+        usage = with_costs(with_bytes(usage, chain.from_iterable(held.values())), costs)
         findings += _excess(policy, usage, budgets)
     refusals = [finding.problem for finding in findings if finding.refuses]
     if not refusals:
@@ -100,7 +106,9 @@ def _told(refusals: list[Problem]) -> str:
     return "; ".join((*parts, f"and {more} more") if more else parts)
 
 
-def _findings(policy: Policy, budgets: Budgets, costs: list[Estimate]) -> Iterator[Finding]:
+def _findings(
+    policy: Policy, budgets: Budgets, costs: list[Estimate], held: Mapping[str, tuple[Limit, ...]]
+) -> Iterator[Finding]:
     for one in policy.mistakes:
         problem = _problem("error", policy, (), one.message, "invalid-annotation")
         yield Finding(structs.replace(problem, field=spelled(one.field)))
@@ -108,12 +116,11 @@ def _findings(policy: Policy, budgets: Budgets, costs: list[Estimate]) -> Iterat
         yield from _condition(policy, ("when", index), condition, budgets, costs)
     for limit in policy.limits:
         found = list(_limit(policy, limit, budgets, costs))
-        yield from found or _unheld(policy, limit)
+        yield from found or _unheld(policy, limit, held[limit.name])
 
 
-def _unheld(policy: Policy, limit: PolicyLimit) -> Iterator[Finding]:
+def _unheld(policy: Policy, limit: PolicyLimit, held: tuple[Limit, ...]) -> Iterator[Finding]:
     """What the rate limit service has against a limit that is otherwise sound: it would leave it out."""
-    held = service_limits(limit, identity=policy.key, scope=policy.key)
     for problem in dict.fromkeys(problem for one in held for problem in problems(one)):
         message = f"the rate limit service cannot hold it: {problem}"
         yield _refusal(policy, ("limits", limit.name), message, "not-holdable")
