@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from kuadrant.findings import findings
-from kuadrant.standalone import folder as folders
-from kuadrant.standalone.plan import compiled, read
+from kuadrant.standalone import folder_files
+from kuadrant.standalone.plan import compile_folder, read
 from kuadrant.standalone.translate import surroundings
 from kuadrant.wasm.catalogue import current
 
@@ -88,9 +88,9 @@ def stages(folder: Path) -> dict[str, float]:
     """
     made_for = surroundings(current(None))
     times = [time.process_time()]
-    documents = read(folders.read(folder))
+    documents = read(folder_files.read(folder))
     times.append(time.process_time())
-    compilation = compiled(documents, made_for)
+    compilation = compile_folder(documents, made_for)
     times.append(time.process_time())
     found = findings(documents, compilation)
     times.append(time.process_time())

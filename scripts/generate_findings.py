@@ -20,7 +20,8 @@ _HEAD: Final = """\
 <!-- Made from src/kuadrant/findings by `make generate`. -->
 
 What `kuadrant check` tells of documents, by code. `kuadrant run` tells the same at its start, and what is new
-after an edit.
+after an edit. In a cluster the condition `kuadrant.io/Warnings` of a policy tells those that are about the
+policy itself.
 
 * A **mistake** cannot be carried out as it is written. `kuadrant check` ends with exit code 1. `kuadrant run`
   does not take documents with mistakes; of those about routes, it serves what is right.

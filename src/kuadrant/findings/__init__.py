@@ -7,7 +7,7 @@ from kuadrant.findings.as_github import findings_github
 from kuadrant.findings.as_json import findings_json
 from kuadrant.findings.as_sarif import findings_sarif
 from kuadrant.findings.as_text import counted, findings_text, first_findings, number
-from kuadrant.findings.find import document_findings, findings
+from kuadrant.findings.find import document_findings, findings, suspicious
 from kuadrant.findings.finding import Finding, Rule, Severity
 from kuadrant.findings.table import RULES, SECTIONS
 
@@ -26,4 +26,5 @@ __all__ = [
     "findings_text",
     "first_findings",
     "number",
+    "suspicious",
 ]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.api.documents import Folder
-    from kuadrant.compiler import Compilation
+    from kuadrant.api.rate_limit_policy import RateLimitPolicy
+    from kuadrant.compiler import Compilation, PolicyFacts
     from kuadrant.findings.material import Material
     from kuadrant.policy.model import Problem
 
@@ -48,6 +49,14 @@ def findings(
         file, line = min(((source.file, source.line) for source in gateways), default=(name, 1))
         found.add(_nothing(file, line))
     return tuple(sorted(found))
+
+
+def suspicious(policy: RateLimitPolicy, facts: PolicyFacts) -> tuple[Problem, ...]:
+    """Return what is hardly meant in an accepted policy, as far as it tells by itself.
+
+    What its ``facts`` say is not among it.
+    """
+    return (*limit_findings(policy), *counter_findings.counter_findings(facts.policy))
 
 
 def document_findings(folder: Folder) -> tuple[Finding, ...]:

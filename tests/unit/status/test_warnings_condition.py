@@ -37,6 +37,15 @@ def test_warnings_stand_beside_what_else_is_said() -> None:
     assert condition.message == "spec.when[0]: is odd; spec.when[0]: is strange"
 
 
+def test_what_its_facts_do_not_have_is_told_with_them() -> None:
+    more = Problem("warning", "RateLimitPolicy", "ns", "p", "spec.limits", "is new")
+    of = facts("is odd")
+    condition = with_warnings(policy_status(of, Evidence()), of, [more]).conditions[-1]
+    assert condition.message == "spec.when[0]: is odd; spec.limits: is new"
+    nothing = facts()
+    assert with_warnings(policy_status(nothing, Evidence()), nothing, [more]).conditions[-1].type == WARNINGS
+
+
 def test_why_a_policy_is_not_accepted_is_not_said_again() -> None:
     refused = facts("is odd", acceptance=msgspec.structs.replace(ACCEPTED, reason="Invalid"))
     assert [one.type for one in status(refused).conditions] == ["Accepted"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from kuadrant.api.meta import Condition
+from kuadrant.findings import suspicious
 from kuadrant.incremental import are, kept
 from kuadrant.operator.core.arrivals import Arrivals
 from kuadrant.operator.core.times import BEHIND_SECONDS
@@ -31,6 +32,7 @@ from kuadrant.status import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kuadrant.api.rate_limit_policy import RateLimitPolicy
     from kuadrant.compiler import PolicyFacts
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.decision import Decision
@@ -50,7 +52,7 @@ class PolicyStatuses:
 
     def __init__(self) -> None:
         self.arrivals = Arrivals()
-        self._statuses: dict[Key, tuple[PolicyFacts, object, PolicyStatus]] = {}
+        self._statuses: dict[Key, tuple[PolicyFacts, RateLimitPolicy | None, object, PolicyStatus]] = {}
         self._asked = AskedSince()
         self._behind = Behind(BEHIND_SECONDS)
         self._lost = Lost(BEHIND_SECONDS)
@@ -71,25 +73,26 @@ class PolicyStatuses:
         self.arrivals.note(decision.gateways, states, now)
         known = self._known(world, decision, states, now)
         self._due = self._next_due(decision, now)
-        made_from = (decision.compilation.policies, world.standings)
+        made_from = (decision.compilation.policies, world.objects.rate_limit_policies, world.standings)
         rest = (known, decision.not_held, decision.unnamed)
         if are(self._made_from, made_from) and self._rest == rest:
             return self._result
         self._made_from, self._rest = made_from, rest
         self._note_asked(decision)
-        statuses: dict[Key, tuple[PolicyFacts, object, PolicyStatus]] = {}
+        written = _by_key(world)
+        statuses: dict[Key, tuple[PolicyFacts, RateLimitPolicy | None, object, PolicyStatus]] = {}
         for facts in decision.compilation.policies:
             key = (facts.policy.namespace, facts.policy.name)
             proof = known.of(facts, self._asked.since(facts))
             silent = known.silent.intersection(facts.gateways)
-            last = self._statuses.get(key)
-            if last is None or last[0] is not facts or last[1] != (proof, silent):
+            last, policy = self._statuses.get(key), written.get(key)
+            if last is None or not are(last[:2], (facts, policy)) or last[2] != (proof, silent):
                 status = with_acknowledgement(policy_status(facts, proof), facts, silent)
-                status = kept(last[2] if last else None, with_warnings(status, facts))
-                last = (facts, (proof, silent), status)
+                status = _with_suspicions(status, facts, policy)
+                last = (facts, policy, (proof, silent), kept(last[3] if last else None, status))
             statuses[key] = last
         self._statuses = statuses
-        told = {key: self._told(key, status, decision) for key, (_, _, status) in statuses.items()}
+        told = {key: self._told(key, status, decision) for key, (*_, status) in statuses.items()}
         return self._with_standings(world, told)
 
     def _known(
@@ -144,6 +147,19 @@ class PolicyStatuses:
             return arrivals.version if is_staged and policy not in one.unheld else None
 
         self._asked.note(decision.compilation.policies, told)
+
+
+def _by_key(world: World) -> dict[Key, RateLimitPolicy]:
+    """The policies that are in effect, by namespace and name."""
+    return {(one.metadata.namespace, one.metadata.name): one for one in world.objects.rate_limit_policies}
+
+
+def _with_suspicions(
+    status: PolicyStatus, facts: PolicyFacts, policy: RateLimitPolicy | None
+) -> PolicyStatus:
+    """Return ``status`` with what is hardly meant in the policy, in itself or beside others."""
+    is_known = policy is not None and facts.acceptance.reason == "Accepted"
+    return with_warnings(status, facts, suspicious(policy, facts) if policy and is_known else ())
 
 
 def _limited(decision: Decision, states: Mapping[Key, GatewayState]) -> list[GatewayState]:

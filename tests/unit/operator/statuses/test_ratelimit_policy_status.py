@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from kuadrant.api import documents
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.times import BEHIND_SECONDS, TAKE_SECONDS
 from kuadrant.operator.core.world import Standing
 from kuadrant.operator.statuses.kuadrant_status import kuadrant_status
 from kuadrant.operator.statuses.ratelimit_policy_status import PolicyStatuses, status_content
-from kuadrant.status import ACKNOWLEDGED, Content, FilterState, PodState
+from kuadrant.status import ACKNOWLEDGED, WARNINGS, Content, FilterState, PodState
 from tests.unit.operator.example import GATEWAY, WANTED, limitador, world
 from tests.unit.operator.known import known, module
 from tests.unit.operator.outcomes import of, outcome
@@ -166,6 +167,67 @@ def test_a_status_that_does_not_change_is_the_same_instance() -> None:
     again = statuses.of(seen, decider.decide(seen, known()), {GATEWAY: outcome()}, 0.0)
 
     assert again[POLICY] is first[POLICY]
+
+
+def written(version: str, limits: str) -> World:
+    """The example with another policy in the place of its own."""
+    text = f"""
+        {{apiVersion: kuadrant.io/{version}, kind: RateLimitPolicy,
+          metadata: {{name: toystore, namespace: default}},
+          spec: {{targetRef: {{group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore}},
+                  limits: {limits}}}}}
+    """
+    (policy,) = documents.read([("a.yaml", text)]).objects.rate_limit_policies
+    return world(limitador(WANTED), rate_limit_policies=(policy,))
+
+
+def warnings(seen: World, statuses: PolicyStatuses, decider: Decider) -> str:
+    """The words of the policy's warnings; empty without any."""
+    status = statuses.of(seen, decider.decide(seen, known()), {GATEWAY: outcome()}, 0.0)[POLICY]
+    return next((one.message for one in status.conditions if one.type == WARNINGS), "")
+
+
+@pytest.mark.parametrize(
+    ("version", "limits", "says"),
+    [
+        ("v1", "{a: {rates: [{limit: 5, window: 10s}]}}", ""),
+        (
+            "v1",
+            "{a: {rates: [{limit: 0, window: 10s}], counters: [{expression: source.address}]}}",
+            (
+                "spec.limits.a.rates[0].limit: is 0: no request that the limit is for is let through; "
+                "spec.limits.a.counters[0].expression: source.address has the client's port in it, which is "
+                "another one for each connection: a client with another connection is counted anew"
+            ),
+        ),
+        (
+            "v1beta2",
+            "{a: {counters: [source.port]}}",
+            (
+                "spec.limits.a.rates: are none, so the limit limits nothing; spec.limits.a.counters[0]: "
+                "source.port is another one for each connection: a client with another connection is "
+                "counted anew"
+            ),
+        ),
+        ("v1", "{a: {rates: [{limit: 5, window: 10s}], counters: [{expression: nowhere}]}}", ""),
+    ],
+    ids=["sound", "v1", "v1beta2", "not accepted"],
+)
+def test_what_is_hardly_meant_in_a_policy_is_said_as_kuadrant_check_does(
+    version: str, limits: str, says: str
+) -> None:
+    assert warnings(written(version, limits), PolicyStatuses(), Decider()) == says
+
+
+def test_what_is_hardly_meant_goes_when_it_is_corrected_also_where_nothing_else_changes() -> None:
+    """A window of 1500ms and one of 2s are the same to everybody else."""
+    statuses, decider = PolicyStatuses(), Decider()
+    broken, whole = (
+        written("v1", f"{{a: {{rates: [{{limit: 5, window: {window}}}]}}}}") for window in ("1500ms", "2s")
+    )
+    for seen, says in ((broken, "is 1500ms, counted as 2s"), (whole, ""), (broken, "counted as 2s")):
+        assert warnings(seen, statuses, decider).endswith(says)
+        assert bool(warnings(seen, statuses, decider)) == bool(says)
 
 
 def test_a_status_that_is_written_already_is_written_the_same_again() -> None:
