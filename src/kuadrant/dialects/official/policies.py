@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from kuadrant.compiler.program import LimitAction, RuleProgram
     from kuadrant.dialects.service import Service
-    from kuadrant.policy.condition import PolicyCondition
-    from kuadrant.policy.match import RequestMatch
 
 _EXTENSION = "limitador"
 
@@ -86,8 +84,7 @@ def _render(hosts: Iterable[HostProgram], service: Service) -> bytes:
     return msgspec.json.encode(configuration)
 
 
-def _is_exact(match: RequestMatch) -> bool:
-    return is_exact(match, has_regex=True)
+_is_exact = partial(is_exact, has_regex=True)
 
 
 def _rules(hostname: str, rules: tuple[RuleProgram, ...]) -> tuple[_Rule, ...]:
@@ -157,10 +154,7 @@ def _by_condition(limits: Iterable[LimitAction]) -> dict[Rows, list[LimitAction]
     return groups
 
 
-def _condition_rows(condition: PolicyCondition) -> Rows:
-    return condition_rows(condition, has_regex=True)
-
-
+_condition_rows = partial(condition_rows, has_regex=True)
 _complaints_of = OfEach[HostProgram, tuple[Complaint, ...]](lambda host: tuple(_complaints(host)))
 
 V0_6 = Dialect(

@@ -27,7 +27,6 @@ from kuadrant.policy.conversion import to_model
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kuadrant.api.objects import Objects
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.world import World
 
@@ -80,7 +79,7 @@ class AcceptedPolicies:
         self._namespaces: dict[str, Usage] = {}
         self._policies: tuple[RateLimitPolicy, ...] = ()
         self._standings: Mapping[Key, Standing] = {}
-        self._join = Last(_joined)
+        self._join = Last(lambda objects, policies: replace(objects, rate_limit_policies=policies))
 
     @property
     def budgets(self) -> Budgets:
@@ -244,10 +243,6 @@ class AcceptedPolicies:
 
 class _RefusedError(ValueError):
     """Says why a policy is not accepted."""
-
-
-def _joined(objects: Objects, policies: tuple[RateLimitPolicy, ...]) -> Objects:
-    return replace(objects, rate_limit_policies=policies)
 
 
 def _say_the_same(one: StoredPolicy, other: StoredPolicy) -> bool:

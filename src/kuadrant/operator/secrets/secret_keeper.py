@@ -100,10 +100,6 @@ class SecretKeeper(Generic[T]):
         """Looks again whether something is due."""
         self._changed.set()
 
-    def lead(self) -> None:
-        """Begin to write: this replica leads from now on."""
-        self._changed.set()
-
     async def run(self) -> None:
         """Follow the Secret until cancelled."""
         async with asyncio.TaskGroup() as group:
