@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import hexdigits
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ _ESCAPES: Final = dict(
     zip('0abt\tnvfre "/\\N_LP', '\0\a\b\t\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True)
 )
 _NUMBERED: Final = {"x": 2, "u": 4, "U": 8}
+_HEXADECIMAL: Final = frozenset(hexdigits)
 
 
 def place_within(text: str, start: Place, value: str, offset: int) -> Place:
@@ -36,6 +38,8 @@ def place_within(text: str, start: Place, value: str, offset: int) -> Place:
         line, column = line + 1, 0
     elif style in ("'", '"'):
         column += 1
+    if line >= len(lines):
+        return start
     return _Walk(lines, line, column, style).to(value, offset) or start
 
 
@@ -113,5 +117,6 @@ class _Walk:
             if digits is None:
                 return 2 if _ESCAPES.get(rest[1:2]) == character else 0
             number = rest[2 : 2 + digits]
-            return 2 + digits if number and int(number, 16) == ord(character) else 0
+            is_it = set(number) <= _HEXADECIMAL and number and int(number, 16) == ord(character)
+            return 2 + digits if is_it else 0
         return 1 if rest[0] == character else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kuadrant.api import yaml_documents
@@ -69,8 +69,13 @@ def test_what_is_not_followed_has_the_place_of_the_whole() -> None:
     assert place_within("a: b\n", (7, 4), "b", 0) == (7, 4)
 
 
+@example(text=">", line=1, column=1, value="0")
+@example(text='"\\xzz"', line=1, column=1, value="0")
 @given(
-    st.text(alphabet=" \n'\"\\|>&!ax", max_size=40), st.integers(1, 5), st.integers(1, 9), st.text(max_size=9)
+    st.text(alphabet=" \n'\"\\|>&!axz", max_size=40),
+    st.integers(1, 5),
+    st.integers(1, 9),
+    st.text(max_size=9),
 )
 def test_no_text_is_too_much(text: str, line: int, column: int, value: str) -> None:
     for offset in range(len(value) + 2):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kuadrant.standalone import folder_files
 from tests.unit.findings.checked import GATEWAY, RULES, SERVICE, codes, found, policy, route
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ GOLDEN = ROOT / "tests" / "golden" / "compile"
 
 @pytest.mark.parametrize("example", ["toystore", "toystore-v1"])
 def test_the_examples_say_nothing(example: str) -> None:
-    assert found(*(path.read_text() for path in sorted((ROOT / "examples" / example).glob("*.yaml")))) == ()
+    assert found(*(file.text for file in folder_files.read(ROOT / "examples" / example))) == ()
 
 
 def test_what_is_said_of_the_documents_of_other_tests(golden: Callable[[Path, str], None]) -> None:

@@ -19,6 +19,7 @@ from kuadrant.operator.core import kinds
 from kuadrant.operator.metrics import Metrics
 from kuadrant.operator.push.decision_delivery import Delivery
 from kuadrant.operator.reconcile.reconciler import Reconciler
+from kuadrant.standalone import folder_files
 from tests.unit.operator.example import CLASS, EXAMPLE
 from tests.unit.operator.known import BY_ADDRESS, known, module
 
@@ -205,7 +206,7 @@ async def running(class_: str = CLASS, *, pushed_by: Push | None = None, **value
         transport=httpx2.MockTransport(api.answer), base_url="http://api.example"
     ) as client:
         run = Run(api, client, pushed_by, values)
-        texts = [class_, *(path.read_text() for path in sorted(EXAMPLE.glob("*.yaml")))]
+        texts = [class_, *(file.text for file in folder_files.read(EXAMPLE))]
         for document in (one for text in texts for one in yaml.safe_load_all(text)):
             if document["kind"] in {kind.name for kind in kinds.ALL}:
                 if document["kind"] not in {"GatewayClass", "Namespace"}:

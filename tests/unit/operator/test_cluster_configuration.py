@@ -12,6 +12,7 @@ import yaml
 from kuadrant.explanation import ClientRequest, Configuration, Explanation
 from kuadrant.kube.client import RequestError
 from kuadrant.operator.cluster_configuration import NO_KUADRANT, configured, read_cluster
+from kuadrant.standalone import folder_files
 from kuadrant.wasm.catalogue import current
 from tests.unit.kube.http_server import Request, Response, serve
 from tests.unit.operator.example import CLASS, EXAMPLE
@@ -24,7 +25,7 @@ _PLURALS = {"Kuadrant": "kuadrants", "RateLimitPolicy": "ratelimitpolicies", "Ga
 
 
 def _example() -> list[dict[str, Any]]:
-    texts = [path.read_text() for path in sorted(EXAMPLE.glob("*.yaml"))]
+    texts = [file.text for file in folder_files.read(EXAMPLE)]
     return [one for text in (*texts, CLASS) for one in yaml.safe_load_all(text)]
 
 

@@ -23,7 +23,7 @@ def test_limits_and_rules_without_a_request_are_not_reached() -> None:
     assert (found.limits, found.rules) == (2, 3)
     (limit,) = found.limits_not_reached
     assert str(limit) == "per-user of default/toys (2 in 10s and 3 in 1m)"
-    assert (limit.file, limit.line, limit.column) == ("1.yaml", 11, 7)
+    assert (limit.file, limit.line, limit.column) == ("1.yaml", 10, 5)
     (rule,) = found.rules_not_reached
     assert (str(rule), rule.file, rule.line) == ("default/toys/nowhere", "0.yaml", 8)
 
