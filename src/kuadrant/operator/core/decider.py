@@ -149,7 +149,8 @@ class Decider:
             if key not in gateways:
                 # Of Gateways that are gone; the API server deletes these by itself, but later.
                 deciders[key] = self._gateways.get(key) or GatewayDecider(key)
-                decisions[key] = deciders[key].without_gateway(key, existing)
+                unknown = world.unknown_gateways.get(key)
+                decisions[key] = deciders[key].without_gateway(key, existing, unknown)
         self._gateways = deciders
         return decisions
 

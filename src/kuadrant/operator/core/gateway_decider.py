@@ -166,9 +166,16 @@ class GatewayDecider:
         objects, ports = told(parted.program)
         return objects, _Fitted(ports, reasons | dict.fromkeys(parted.withheld, NO_ROOM))
 
-    def without_gateway(self, key: Key, existing: tuple[Mapping[str, Any], ...]) -> GatewayDecision:
-        """Decide what goes of the objects of a gateway that is gone."""
-        return self._made(None, GatewayObjects(*key), (), existing)
+    def without_gateway(
+        self, key: Key, existing: tuple[Mapping[str, Any], ...], unknown: str | None = None
+    ) -> GatewayDecision:
+        """Decide what goes of the objects of a gateway that is gone.
+
+        Nothing goes if the gateway is there, and it is ``unknown`` what it is for that reason.
+        """
+        problem = None if unknown is None else f"Gateway {'/'.join(key)} cannot be read: {unknown}"
+        self._wanted = kept(self._wanted, GatewayObjects(*key, problem=problem))
+        return self._made(None, self._wanted, (), existing)
 
     def _made(
         self,

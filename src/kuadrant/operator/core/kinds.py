@@ -7,9 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from kuadrant.api.gateway import GatewayClass, GatewaySpec
-from kuadrant.api.grpc_route import GRPCRouteSpec
-from kuadrant.api.http_route import HTTPRouteSpec
+from kuadrant.api.gateway import GatewayClass
 from kuadrant.api.kuadrant import Kuadrant
 from kuadrant.api.limitador import Limitador
 from kuadrant.api.meta import ObjectMeta
@@ -36,21 +34,30 @@ class StoredPolicy(_Stored, frozen=True, kw_only=True):
 
 
 class StoredGateway(_Stored, frozen=True, kw_only=True):
-    """Holds a Gateway as it is stored."""
+    """Holds a Gateway as it is stored: `stored_gateway_api` tells what it says."""
 
-    spec: GatewaySpec
-
-
-class StoredHTTPRoute(_Stored, frozen=True, kw_only=True):
-    """Holds an HTTPRoute as it is stored."""
-
-    spec: HTTPRouteSpec = HTTPRouteSpec()
+    spec: dict[str, Any]
 
 
-class StoredGRPCRoute(_Stored, frozen=True, kw_only=True):
-    """Holds a GRPCRoute as it is stored."""
+class StoredRule(Struct, frozen=True):
+    """Holds what decides to which requests a rule of a route applies."""
 
-    spec: GRPCRouteSpec = GRPCRouteSpec()
+    name: Any = None
+    matches: tuple[Any, ...] | None = None
+
+
+class StoredRouteSpec(Struct, frozen=True, rename="camel"):
+    """Holds what decides whose requests a route takes."""
+
+    parent_refs: tuple[Any, ...] | None = None
+    hostnames: tuple[Any, ...] | None = None
+    rules: tuple[StoredRule, ...] = ()
+
+
+class StoredRoute(_Stored, frozen=True, kw_only=True):
+    """Holds an HTTPRoute or GRPCRoute as it is stored: `stored_gateway_api` tells what it says."""
+
+    spec: StoredRouteSpec = StoredRouteSpec()
 
 
 _GATEWAY_API: Final = "gateway.networking.k8s.io"
@@ -58,8 +65,8 @@ _OURS: Final = (MANAGER,)
 
 GATEWAY_CLASSES = Kind(_GATEWAY_API, "v1", "gatewayclasses", "GatewayClass", GatewayClass, namespaced=False)
 GATEWAYS = Kind(_GATEWAY_API, "v1", "gateways", "Gateway", StoredGateway)
-HTTP_ROUTES = Kind(_GATEWAY_API, "v1", "httproutes", "HTTPRoute", StoredHTTPRoute)
-GRPC_ROUTES = Kind(_GATEWAY_API, "v1", "grpcroutes", "GRPCRoute", StoredGRPCRoute)
+HTTP_ROUTES = Kind(_GATEWAY_API, "v1", "httproutes", "HTTPRoute", StoredRoute)
+GRPC_ROUTES = Kind(_GATEWAY_API, "v1", "grpcroutes", "GRPCRoute", StoredRoute)
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", Namespace, namespaced=False)
 SERVICES = Kind("", "v1", "services", "Service", Service)
 ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", EndpointSlice)

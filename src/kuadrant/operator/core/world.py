@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct, field
 
-from kuadrant.api.gateway import Gateway, GatewayStatus
-from kuadrant.api.grpc_route import GRPCRoute
-from kuadrant.api.http_route import HTTPRoute
 from kuadrant.api.limitador import Limitador
 from kuadrant.api.objects import Objects
 from kuadrant.api.service import Service
@@ -19,8 +16,8 @@ from kuadrant.gateways.provider import SeenPod
 from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.incremental import kept, same_items
 from kuadrant.kube.kind import Key
-from kuadrant.operator.core import kinds
-from kuadrant.operator.core.kinds import StoredGateway, StoredGRPCRoute, StoredHTTPRoute, StoredPolicy
+from kuadrant.operator.core import kinds, stored_gateway_api
+from kuadrant.operator.core.kinds import StoredPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,6 +64,8 @@ class World(Struct, frozen=True, kw_only=True):
         policies: the policies as they are stored. `AcceptedPolicies` adds those in effect to the objects.
         limitadors: the Limitador resources.
         unreadable: why the present form of a policy cannot even be decoded.
+        unknown_gateways: why nothing is known of a Gateway that is there; not of one that had a form which
+            could be read.
         standings: how each policy stands; `AcceptedPolicies` adds them.
         served: the names of the kinds that the cluster has, of providers' and Gateway.
     """
@@ -79,6 +78,7 @@ class World(Struct, frozen=True, kw_only=True):
     policies: Mapping[Key, StoredPolicy] = field(default_factory=dict)
     limitadors: Mapping[Key, Limitador] = field(default_factory=dict)
     unreadable: Mapping[Key, str] = field(default_factory=dict)
+    unknown_gateways: Mapping[Key, str] = field(default_factory=dict)
     standings: Mapping[Key, Standing] = field(default_factory=dict)
     served: frozenset[str] = frozenset(_FOREIGN)
 
@@ -93,9 +93,9 @@ class Observer:
         self._seen_pods = _Converted(_seen_pod)
         self._objects: dict[Kind[Any], tuple[str, _Converted[Any, Any]]] = {
             kinds.GATEWAY_CLASSES: ("gateway_classes", _Converted(_as_it_is)),
-            kinds.GATEWAYS: ("gateways", _Converted(_gateway)),
-            kinds.HTTP_ROUTES: ("http_routes", _Converted(_http_route)),
-            kinds.GRPC_ROUTES: ("grpc_routes", _Converted(_grpc_route)),
+            kinds.GATEWAYS: ("gateways", _Converted(stored_gateway_api.gateway)),
+            kinds.HTTP_ROUTES: ("http_routes", _Converted(stored_gateway_api.http_route)),
+            kinds.GRPC_ROUTES: ("grpc_routes", _Converted(stored_gateway_api.grpc_route)),
             kinds.NAMESPACES: ("namespaces", _Converted(_as_it_is)),
             kinds.KUADRANTS: ("kuadrants", _Converted(_as_it_is)),
         }
@@ -111,6 +111,8 @@ class Observer:
         changed, self._changed = self._changed, set()
         former = self._world
         values: dict[str, Any] = {"objects": self._all_objects(changed)}
+        if kinds.GATEWAYS in changed:
+            values["unknown_gateways"] = self._unknown_gateways()
         if kinds.POLICIES in changed:
             table = self._store.table(kinds.POLICIES)
             values["policies"] = self._entries(kinds.POLICIES)
@@ -139,6 +141,11 @@ class Observer:
                 if now is not before:
                     values[name] = now
         return msgspec.structs.replace(former, **values) if values else former
+
+    def _unknown_gateways(self) -> dict[Key, str]:
+        table = self._store.table(kinds.GATEWAYS)
+        undecoded = {key: bad.problem for key, bad in table.unreadable.items() if key not in table.entries}
+        return undecoded | self._objects[kinds.GATEWAYS][1].problems
 
     def _entries(self, kind: Kind[T]) -> dict[Key, T]:
         return {key: entry.object for key, entry in self._store.table(kind).entries.items()}
@@ -170,11 +177,15 @@ class Observer:
 
 
 class _Converted(Generic[S, T]):
-    """Converts the objects of one kind to the form that decisions are made from, each once."""
+    """Converts the objects of one kind to the form that decisions are made from, each once.
+
+    ``problems`` tells why some cannot be converted that never could.
+    """
 
     def __init__(self, convert: Callable[[S], T]) -> None:
         self._convert = convert
         self._results: dict[Key, tuple[S, T]] = {}
+        self.problems: dict[Key, str] = {}
 
     def take(self, entries: Mapping[Key, StoredObject[S]]) -> tuple[T, ...]:
         """Return the converted objects by namespace and name.
@@ -182,6 +193,7 @@ class _Converted(Generic[S, T]):
         One that cannot be converted stays in its last good form, if it had any.
         """
         results: dict[Key, tuple[S, T]] = {}
+        self.problems = {}
         for key, entry in sorted(entries.items()):
             former = self._results.get(key)
             if former is not None and former[0] is entry.object:
@@ -189,19 +201,15 @@ class _Converted(Generic[S, T]):
                 continue
             try:
                 converted = kept(None if former is None else former[1], self._convert(entry.object))
-            except msgspec.ValidationError:
-                if former is not None:
+            except msgspec.ValidationError as error:
+                if former is None:
+                    self.problems[key] = str(error)
+                else:
                     results[key] = (entry.object, former[1])
             else:
                 results[key] = (entry.object, converted)
         self._results = results
         return tuple(converted for _, converted in results.values())
-
-
-class _OnlyAddresses(Struct, frozen=True):
-    """Reads the addresses of a Gateway's status, and nothing else."""
-
-    addresses: tuple[Any, ...] | None = None
 
 
 def _as_it_is(stored: T) -> T:
@@ -211,20 +219,6 @@ def _as_it_is(stored: T) -> T:
 def _seen_pod(pod: Pod) -> SeenPod:
     tokens = frozenset(Token(file, audience) for file, audience in pod.tokens)
     return SeenPod(pod.metadata.labels, tokens)
-
-
-def _http_route(stored: StoredHTTPRoute) -> HTTPRoute:
-    return HTTPRoute(metadata=stored.metadata, spec=stored.spec)
-
-
-def _grpc_route(stored: StoredGRPCRoute) -> GRPCRoute:
-    return GRPCRoute(metadata=stored.metadata, spec=stored.spec)
-
-
-def _gateway(stored: StoredGateway) -> Gateway:
-    addresses = msgspec.convert(stored.status, _OnlyAddresses).addresses or ()
-    status = msgspec.convert({"addresses": addresses}, GatewayStatus)
-    return Gateway(metadata=stored.metadata, spec=stored.spec, status=status)
 
 
 def _matters(change: Change[Any]) -> bool:
