@@ -53,7 +53,7 @@ class Expressions:
         Raises:
             EvaluationError: It fails by itself, whatever becomes of what is around it.
         """
-        return _evaluate(alone(checked, part), self._activation)
+        return _plain(_result(alone(checked, part), self._activation))
 
 
 def tree(expression: str) -> Any:
@@ -100,11 +100,18 @@ def _compiled(expression: str) -> cel.Expression:
 
 
 def _evaluate(expression: cel.Expression, data: dict[str, object]) -> object:
+    return _scalar(_result(expression, data))
+
+
+def _result(expression: cel.Expression, data: dict[str, object]) -> cel.Value:
     try:
-        result = expression.eval(data=data)
+        return expression.eval(data=data)
     except RuntimeError as error:
         # Of a map with a key twice there is no value, not even a failed one.
         raise EvaluationError(str(error)) from None
+
+
+def _scalar(result: cel.Value) -> object:
     try:
         value: object = result.plain_value()
     except TypeError:
@@ -112,3 +119,18 @@ def _evaluate(expression: cel.Expression, data: dict[str, object]) -> object:
     if result.type() == cel.Type.ERROR:
         raise EvaluationError(str(value))
     return value
+
+
+def _plain(result: cel.Value) -> object:
+    """The value of any result.
+
+    Lists and maps are put together here: the engine's own way ends the process where an optional value is in
+    one.
+    """
+    if result.type() != cel.Type.ERROR:
+        value: object = result.value()
+        if isinstance(value, list):
+            return [_plain(item) for item in value]
+        if isinstance(value, dict):
+            return {key: _plain(item) for key, item in value.items()}
+    return _scalar(result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kuadrant.explanation import ClientRequest
 
 from .asking import asked, configuration, policy
@@ -76,6 +78,17 @@ def test_what_has_no_say_is_marked() -> None:
     assert parts["'x' in request.headers"].needed
     assert not parts["request.headers['x']"].needed
     assert parts["request.headers['x']"].error == "the request has no header x"
+
+
+@pytest.mark.parametrize("optional", ["dyn([request.?path])", "dyn({'a': request.?path})", "request.?path"])
+def test_a_part_that_has_an_optional_value_is_told_to_have_none(optional: str) -> None:
+    found = asked(
+        policy(
+            f"""all: {{rates: [{{limit: 2, window: 10s}}], when: [{{predicate: "{optional} != dyn(1)"}}]}}"""
+        )
+    )
+    parts = {part.text: part.error for part in found.limits[0].when[0].parts}
+    assert parts[optional] == "an optional value is no result"
 
 
 def test_an_expression_that_fails_is_the_reason_of_a_500_and_says_where() -> None:
