@@ -44,6 +44,11 @@ class _Counted(Struct, frozen=True, gc=False):
     counters: frozenset[Counter]
 
     @property
+    def is_of_gateway(self) -> bool:
+        """Whether it is of a policy of a Gateway or a listener."""
+        return self.entry.source.target.kind == "Gateway"
+
+    @property
     def name(self) -> tuple[str, str, int]:
         """What tells it from all others: policy, limit, number."""
         return (self.entry.source.key, self.entry.limit.name, self.index)
@@ -109,6 +114,9 @@ def _wins(other: _Counted, one: _Counted, occurrences: dict[tuple[str, str], set
     if other is one or other.rate.max_value > one.rate.max_value or other.scope != one.scope:
         return False
     if not (other.when <= one.when and other.counters <= one.counters):
+        return False
+    if one.is_of_gateway and not other.is_of_gateway:
+        # A cap for all routes is meant to be wider than what each of them has.
         return False
     together = (other.when, other.counters, occurrences[other.name[:2]]) == (
         one.when,

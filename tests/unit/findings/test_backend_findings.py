@@ -41,7 +41,7 @@ WHOLE = frozenset({"no-backend", "filter-not-carried-out"})
 SHARE = frozenset({"invalid-kind", "ref-not-permitted"})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(BACKENDS, FILTERS)
 def test_a_rule_that_answers_500_is_told_and_no_other(
     backends: list[dict[str, Any]], filters: list[dict[str, Any]]

@@ -76,6 +76,21 @@ def test_a_limit_as_it_should_be_says_nothing(limits: str) -> None:
     assert codes(GATEWAY, SERVICE, route(RULES), policy(limits)) == []
 
 
+def test_a_cap_of_a_gateway_may_be_wider_than_what_its_routes_have() -> None:
+    cap = """
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: cap, namespace: default}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: gw}
+  overrides: {strategy: merge, limits: {cap: {rates: [{limit: NUMBER, window: 10s}]}}}
+"""
+    own = policy("{own: {rates: [{limit: 5, window: 10s}]}}")
+    assert codes(GATEWAY, SERVICE, route(RULES), own, cap.replace("NUMBER", "100")) == []
+    # The other way round, the route's own limit is in vain.
+    assert codes(GATEWAY, SERVICE, route(RULES), own, cap.replace("NUMBER", "2")) == ["never-reached"]
+
+
 def test_a_header_that_every_rule_asks_for_is_there() -> None:
     rules = "[{matches: [{headers: [{name: X-User, value: a}]}], backendRefs: [{name: app, port: 80}]}]"
     limits = "{a: {rates: [{limit: 5, window: 10s}], counters: [{expression: request.headers.user}]}}"

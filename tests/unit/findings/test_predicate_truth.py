@@ -74,7 +74,7 @@ def reaches(match: RequestMatch, hostname: str, request: Request) -> bool:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(PREDICATES, MATCHES, HOSTNAMES, st.lists(REQUESTS, min_size=5, max_size=20))
 def test_what_is_said_of_all_requests_is_so_for_each(
     text: str, match: RequestMatch, hostname: str, requests: list[Request]
@@ -86,7 +86,7 @@ def test_what_is_said_of_all_requests_is_so_for_each(
             assert Expressions(request).holds(text) is verdict
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.builds(
         SelectorCondition,

@@ -43,7 +43,7 @@ def refused_alone(other: Rate, one: Rate, requests: list[tuple[float, bool]]) ->
     return False
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(RATES, RATES, st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.5]), st.booleans())))
 def test_what_is_never_reached_never_refuses(
     other: Rate, one: Rate, requests: list[tuple[float, bool]]

@@ -43,7 +43,7 @@ REQUESTS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ROUTES)
 def test_what_is_never_reached_is_reached_by_no_request(routes: list[list[list[dict[str, Any]]]]) -> None:
     """Every rule has a name of its own in its route's backend, so that the chosen one is known."""
