@@ -5,17 +5,19 @@ Without a decision (the store is down, a limit is not held) the failure mode of 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc  # type: ignore[import-untyped]
 
+from kuadrant.api.limit_keys import keys_in
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit.headers import rate_limit_headers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kuadrant.ratelimit.counters import Standing
+    from kuadrant.ratelimit.counters import Ask, Standing
 
 _CODES: Final = {
     "StrangerError": grpc.StatusCode.UNAUTHENTICATED,
@@ -28,18 +30,38 @@ _CODES: Final = {
 }
 INTERNAL: Final = grpc.StatusCode.INTERNAL
 _Response: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
-# The two without headers never change: they are encoded once.
 OK: Final[bytes] = _Response(overall_code="OK").SerializeToString()
-OVER_LIMIT: Final[bytes] = _Response(overall_code="OVER_LIMIT").SerializeToString()
+_UNITS: Final = {1: "SECOND", 60: "MINUTE", 3600: "HOUR", 86400: "DAY"}
+_LARGEST: Final = 2**32 - 1
 
 
-def with_headers(found: Sequence[Standing], *, limited: bool) -> bytes:
+def over_limit(denied: Ask) -> bytes:
+    """Return the answer without headers. It names the limit that is reached, for access logs and counters."""
+    return _over_limit(denied.counters.identity[2], denied.name, denied.counters.seconds, denied.max_value)
+
+
+@lru_cache(maxsize=4096)
+def _over_limit(conditions: frozenset[str], name: str, seconds: int, most: int) -> bytes:
+    # Gateways know a policy's limit by the key that they ask for.
+    key = min(keys_in(conditions), default=name).encode(errors="replace").decode()
+    limit = {
+        "name": key,
+        "requests_per_unit": min(max(most, 0), _LARGEST),
+        "unit": _UNITS.get(seconds, "UNKNOWN"),
+    }
+    status = {"code": "OVER_LIMIT", "current_limit": limit}
+    encoded: bytes = _Response(overall_code="OVER_LIMIT", statuses=[status]).SerializeToString()
+    return encoded
+
+
+def with_headers(found: Sequence[Standing], denied: Ask | None) -> bytes:
     """Return the answer with ``x-ratelimit-*`` headers, from standings, the most restrictive first."""
-    response = _Response(overall_code="OVER_LIMIT" if limited else "OK")
+    response = _Response()
     for key, value in rate_limit_headers(found):
         response.response_headers_to_add.add(key=key, value=value)
+    # Messages one after the other are one with the fields of both.
     encoded: bytes = response.SerializeToString()
-    return encoded
+    return (OK if denied is None else over_limit(denied)) + encoded
 
 
 def error_answer(error: Exception) -> tuple[grpc.StatusCode, str]:

@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
-from kuadrant.ratelimit.answers import INTERNAL, OK, OVER_LIMIT, error_answer, with_headers
+from kuadrant.ratelimit.answers import INTERNAL, OK, error_answer, over_limit, with_headers
 from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
 from kuadrant.ratelimit.counter_shares import tenant_of
@@ -167,8 +167,8 @@ class RateLimitService:
             self._count(question, denied)
             if self.headers and question.asks:
                 found = standings(question.asks, now, limited=denied is not None)
-                return with_headers(found, limited=denied is not None)
-            return OK if denied is None else OVER_LIMIT
+                return with_headers(found, denied)
+            return OK if denied is None else over_limit(denied)
         finally:
             self._spent(self._tenant(request) if question is None else question.tenant, now)
 
@@ -193,8 +193,8 @@ class RateLimitService:
         self._count(question, denied)
         if self.headers and found:
             ordered = most_restrictive_first(found, limited=denied is not None)
-            return with_headers(ordered, limited=denied is not None)
-        return OK if denied is None else OVER_LIMIT
+            return with_headers(ordered, denied)
+        return OK if denied is None else over_limit(denied)
 
     def _looked_up(self, request: bytes, gateway: str | None, now: float) -> Question:
         question = self._questions.get(request)

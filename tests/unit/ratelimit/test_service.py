@@ -98,6 +98,32 @@ def test_a_request_that_no_limit_applies_to_is_ok(request_: bytes) -> None:
     assert headers(service, request_) == {}
 
 
+@pytest.mark.parametrize("with_headers", [False, True])
+def test_an_answer_names_the_limit_that_is_reached(with_headers: bool) -> None:
+    """By the key that gateways ask for; their access logs and counters show it."""
+    ample = toystore(100, seconds=60, conditions=('descriptors[0]["limit.all__01234567"] == "1"',))
+    service = RateLimitService([ample, toystore(1, name="create-toy")], headers=with_headers)
+    asked = encoded({"limit.all__01234567": "1", **TOY})
+
+    admitted, refused = (RESPONSE.FromString(service.decide(asked)) for _ in range(2))
+    assert not admitted.statuses
+    assert refused.overall_code == RESPONSE.OVER_LIMIT
+    (status,) = refused.statuses
+    assert (status.code, status.current_limit.name) == (RESPONSE.OVER_LIMIT, "limit.create_toy__fb82c51a")
+    assert (status.current_limit.requests_per_unit, status.current_limit.unit) == (
+        1,
+        RESPONSE.RateLimit.UNKNOWN,
+    )
+    assert bool(refused.response_headers_to_add) is with_headers
+
+
+def test_a_limit_that_is_no_policys_is_named_by_its_name() -> None:
+    service = RateLimitService([toystore(0, seconds=60, conditions=(), name="a limit")])
+
+    (status,) = RESPONSE.FromString(service.decide(encoded())).statuses
+    assert (status.current_limit.name, status.current_limit.unit) == ("a limit", RESPONSE.RateLimit.MINUTE)
+
+
 def test_a_limit_without_conditions_is_for_every_request_of_its_namespace() -> None:
     service = RateLimitService([toystore(1, conditions=())])
 
