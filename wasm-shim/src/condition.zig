@@ -3,6 +3,7 @@
 const std = @import("std");
 const document = @import("document.zig");
 const Attributes = @import("attributes.zig").Attributes;
+const EvaluationError = @import("expression.zig").EvaluationError;
 const Expression = @import("expression.zig").Expression;
 const Own = @import("own_expression.zig").Own;
 const Glob = @import("glob.zig").Glob;
@@ -12,7 +13,7 @@ pub const Condition = union(enum) {
     expression: Expression,
     own: *Own,
 
-    pub fn holds(condition: Condition, attributes: *Attributes) error{ OutOfMemory, TooMuch, Failed }!bool {
+    pub fn holds(condition: Condition, attributes: *Attributes) EvaluationError!bool {
         return switch (condition) {
             .comparison => |comparison| comparison.holds(try attributes.get(comparison.attribute) orelse ""),
             .expression => |expression| expression.holds(),

@@ -43,28 +43,24 @@ pub fn stepped(steps: usize) void {
 }
 
 /// Whether the present request may have expressions evaluated.
-fn check(owner: []const u8) error{TooMuch}!void {
+fn check(owner: []const u8) error{OverBudget}!void {
     const now = clock.nanoseconds();
     const class = account.classOf(request_headers.size());
-    if (!account.may(owner, class, now)) {
-        const minute = 60 * std.time.ns_per_s;
-        if (account.mayTell(owner, minute, now)) host.log(.warn, "expressions of {f} have taken too much of this worker's time: requests of {s} headers are refused until it is made up for; more of this within a minute is not logged", .{ host.quoted(owner), @tagName(class) });
-        return error.TooMuch;
-    }
+    if (!account.may(owner, class, now)) return error.OverBudget;
     began = now;
 }
 
 /// Whether another expression may be evaluated for the present request.
-pub fn allow() error{TooMuch}!void {
+pub fn allow() error{ TooLarge, OverBudget }!void {
     const size = request_headers.size();
-    if (size > largest_headers) return error.TooMuch;
+    if (size > largest_headers) return error.TooLarge;
     const owner = tenant orelse return;
     const start = began orelse return check(owner);
-    if (!account.mayGoOn(account.classOf(size), start)) return error.TooMuch;
+    if (!account.mayGoOn(account.classOf(size), start)) return error.OverBudget;
 }
 
 /// The same for a program. The clock is not asked for those that take a few microseconds all together.
-pub fn allowProgram() error{TooMuch}!void {
+pub fn allowProgram() error{ TooLarge, OverBudget }!void {
     if (began == null and untimed <= most_untimed and request_headers.size() <= largest_headers) {
         if (!account.has(tenant orelse return)) return;
     }
@@ -73,7 +69,11 @@ pub fn allowProgram() error{TooMuch}!void {
 
 pub const EvaluationError = error{
     OutOfMemory,
-    /// The request is too large for expressions, or theirs have taken too much time before.
+    /// The request is too large for expressions.
+    TooLarge,
+    /// Those of its owner have taken too much time before.
+    OverBudget,
+    /// It takes too much itself.
     TooMuch,
     Failed,
 };

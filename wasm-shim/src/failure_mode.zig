@@ -4,7 +4,8 @@
 const std = @import("std");
 const host = @import("host.zig");
 const metrics = @import("metrics.zig");
-const Service = @import("ratelimit.zig").Service;
+const refusal = @import("refusal.zig");
+const Call = @import("ratelimit.zig").Call;
 
 pub const FailureMode = enum { deny, allow };
 
@@ -39,24 +40,41 @@ test "what was not sent" {
     try std.testing.expect(!wasNotSent(""));
 }
 
-const complaint_interval = 60 * std.time.ns_per_s;
+/// The gRPC status of a call whose time was over, where Envoy's client is Google's.
+const deadline_exceeded = 4;
 
-/// Whether the request goes on although the service gave no answer.
-pub fn letsPass(service: *Service, reason: []const u8) bool {
-    metrics.count(.errors);
-    complain(service, reason);
-    return service.failure_mode == .allow;
+/// What became of a call that ended with this status; `message` is what is said beside `unavailable`.
+pub fn endOf(status: u32, message: []const u8) refusal.Failure {
+    const kind: refusal.Kind = switch (status) {
+        0 => .no_answer,
+        deadline_exceeded => .timeout,
+        unavailable => if (std.mem.startsWith(u8, message, "upstream request timeout"))
+            .timeout
+        else if (std.mem.find(u8, message, "reset reason: ") != null)
+            .no_answer
+        else
+            .refused,
+        else => .refused,
+    };
+    return .{ .kind = kind, .grpc_status = if (kind == .refused) status else null };
 }
 
-/// A service that is down is worth a line, but not one per request.
-fn complain(service: *Service, reason: []const u8) void {
-    const now = host.nanoseconds();
-    if (service.logged != 0 and now -| service.logged < complaint_interval) return;
-    service.logged = @max(now, 1);
-    host.log(.warn, "service {f}: {s}; its failure mode is {s}; more of this within a minute is not logged", .{ host.quoted(service.name), reason, @tagName(service.failure_mode) });
+test "what became of a call" {
+    try std.testing.expectEqual(refusal.Kind.timeout, endOf(14, "upstream request timeout{response_timeout}").kind);
+    try std.testing.expectEqual(refusal.Kind.no_answer, endOf(14, "upstream connect error or disconnect/reset before headers. reset reason: connection termination").kind);
+    try std.testing.expectEqual(refusal.Kind.no_answer, endOf(0, "").kind);
+    try std.testing.expectEqual(refusal.Failure{ .kind = .refused, .grpc_status = 14 }, endOf(14, "the store did not answer"));
+    try std.testing.expectEqual(refusal.Failure{ .kind = .refused, .grpc_status = 9 }, endOf(9, ""));
+}
+
+/// Whether the request goes on although the call was not answered.
+pub fn letsPass(call: Call, failure: refusal.Failure) bool {
+    metrics.count(.errors);
+    refusal.tellOfCall(call.service.name, @tagName(call.service.failure_mode), failure, call.scope, call.onlyLimit());
+    return call.service.failure_mode == .allow;
 }
 
 /// What the client of a request gets that does not go on.
-pub fn answerError() void {
-    host.sendLocalResponse(500, "rate_limiter_error", "Internal Server Error.\n", "");
+pub fn answerError(details: []const u8) void {
+    host.sendLocalResponse(500, details, "Internal Server Error.\n", "");
 }

@@ -5,6 +5,7 @@ const front = @import("root").front;
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
+const refusal = @import("refusal.zig");
 const stream = @import("stream.zig");
 const table = @import("table.zig");
 const calls = @import("call_retries.zig");
@@ -73,9 +74,11 @@ export fn proxy_on_request_headers(id: u32, _: u32, _: u32) u32 {
 }
 
 fn begin(id: u32) stream.Action {
-    const root = takeRoot(id) orelse return stream.refuse();
-    const current = roots.get(root) orelse null;
-    return stream.begin(id, root, current orelse return stream.refuse());
+    const root = takeRoot(id);
+    const current = if (root) |known| roots.get(known) orelse null else null;
+    if (current) |configuration| return stream.begin(id, root.?, configuration);
+    refusal.present = .{};
+    return stream.refuse(.no_configuration);
 }
 
 fn takeRoot(id: u32) ?u32 {

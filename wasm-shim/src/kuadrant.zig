@@ -7,6 +7,7 @@ const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
+const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
 const routing = @import("routing.zig");
 
@@ -31,8 +32,7 @@ pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
         .none => return null,
         .rule => |rule| rule,
         .failed => |rule| {
-            host.refreshLogLevel();
-            host.log(.debug, "rule {f} could not be tried", .{host.quoted(rule.name)});
+            refusal.present.rule = rule.name;
             return error.Failed;
         },
     };

@@ -1,6 +1,10 @@
 //! The module's counters; Envoy shows them as `wasmcustom.kuadrant.<name>`.
 
+const std = @import("std");
 const host = @import("host.zig");
+const memory = @import("memory.zig");
+const refusal = @import("refusal.zig");
+const table = @import("table.zig");
 
 pub const Counter = enum { requests, allowed, limited, errors, configurations_refused };
 
@@ -14,4 +18,52 @@ pub fn define() void {
 
 pub fn count(counter: Counter) void {
     if (metrics[@backingInt(counter)]) |metric| host.increment(metric);
+}
+
+// ------------------------------------------------------------------ of each limit
+
+/// The counters of limits, by the digest of limit and scope. The host keeps a counter for as long as the VM lives, so they are never
+/// more than this; all other limits count in one.
+var by_limit: std.array_hash_map.Auto(u64, ?u32) = .empty;
+const most_limits = 1000;
+var others: ?u32 = null;
+
+/// A request was refused for this limit; empty where it is not known which one. Its counter is made when it refuses for the first time:
+/// a configuration costs nothing for limits that never do.
+pub fn countLimited(limit: []const u8, scope: []const u8) void {
+    count(.limited);
+    if (find(limit, scope)) |metric| host.increment(metric);
+}
+
+fn find(limit: []const u8, scope: []const u8) ?u32 {
+    const digest = table.hash(limit) *% 31 +% table.hash(scope);
+    if (by_limit.get(digest)) |known| return known;
+    if (by_limit.count() < most_limits) {
+        by_limit.ensureUnusedCapacity(memory.lasting, 1) catch return null;
+        const metric = host.defineCounter(limitedName(if (limit.len > 0) limit else "unknown", scope));
+        by_limit.putAssumeCapacity(digest, metric);
+        return metric;
+    }
+    if (others == null) others = host.defineCounter(limitedName("other", "other"));
+    return others;
+}
+
+/// Limit and scope are written as Istio's tag extraction takes them (`extraStatTags`), in the middle: what is left without them is a name.
+fn limitedName(limit: []const u8, scope: []const u8) []const u8 {
+    var writer = refusal.begin();
+    writeLimitedName(&writer, limit, scope) catch unreachable;
+    return writer.buffered();
+}
+
+fn writeLimitedName(writer: *std.Io.Writer, limit: []const u8, scope: []const u8) std.Io.Writer.Error!void {
+    try writer.writeAll("kuadrant.kuadrant_limit.=.");
+    try refusal.word(writer, limit);
+    try writer.writeAll(";.kuadrant_scope.=.");
+    try refusal.word(writer, scope);
+    try writer.writeAll(";.limited_by_limit");
+}
+
+test "the name of a limit's counter" {
+    try std.testing.expectEqualStrings("kuadrant.kuadrant_limit.=.limit.create_toy__fb82c51a;.kuadrant_scope.=.default/toystore;.limited_by_limit", limitedName("limit.create_toy__fb82c51a", "default/toystore"));
+    try std.testing.expect(std.mem.find(u8, limitedName("a;.b", "c"), "kuadrant_limit.=.a_.b;.") != null);
 }

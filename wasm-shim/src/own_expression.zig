@@ -83,7 +83,7 @@ fn Found(comptime Result: type) type {
     };
 }
 
-fn begin() error{TooMuch}!Work {
+fn begin() error{ TooLarge, OverBudget }!Work {
     try expression.allowProgram();
     return .{ .allocator = memory.scratch, .steps = most_steps, .bytes = most_bytes };
 }

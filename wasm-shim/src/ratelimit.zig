@@ -5,6 +5,7 @@ const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const protobuf = @import("protobuf.zig");
+const refusal = @import("refusal.zig");
 const waiting = @import("call_retries.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Condition = @import("condition.zig").Condition;
@@ -19,7 +20,7 @@ pub const service_name = "envoy.service.ratelimit.v3.RateLimitService";
 pub const method_name = "ShouldRateLimit";
 
 /// `Failed` is for the failure mode; of the others the request cannot be looked at, and it is refused whatever the mode.
-pub const Error = error{ OutOfMemory, TooMuch, Failed };
+pub const Error = expression.EvaluationError;
 
 pub const Service = struct {
     name: []const u8,
@@ -30,8 +31,6 @@ pub const Service = struct {
     failure_mode: FailureMode,
     /// Goes along with every call. Never logged: it may be a secret.
     metadata: []const host.Header = &.{},
-    /// When its last failure was logged, in nanoseconds; 0 for never.
-    logged: u64 = 0,
     reach: waiting.Reach = .{},
 };
 
@@ -76,8 +75,30 @@ fn argument(arguments: *protobuf.Writer, name: []const u8, value: []const u8) er
 /// What the service takes. It would refuse a larger one as a whole, and a client must not be able to choose that the failure mode decides.
 const largest_message = 256 * 1024;
 
-/// A serialized question, whom it is for, and the serialized pairs that go along.
-pub const Call = struct { service: *Service, message: []const u8, metadata: []const u8 = "" };
+/// A question, and whom it is for.
+pub const Call = struct {
+    service: *Service,
+    /// Serialized.
+    message: []const u8,
+    /// The serialized pairs that go along.
+    metadata: []const u8 = "",
+    scope: []const u8,
+    /// Those that may have been asked for.
+    limits: []const Limit = &.{},
+    /// The only one that was, if there is one.
+    only: ?*const Limit = null,
+
+    pub fn onlyLimit(call: Call) []const u8 {
+        return if (call.only) |limit| limit.key() else "";
+    }
+
+    /// The key of the limit that an answer names as the one that is reached. A service may name none, or by names of its own: it is
+    /// the only one then, or unknown (empty).
+    pub fn reached(call: Call, named: []const u8) []const u8 {
+        if (named.len > 0) for (call.limits) |limit| if (std.mem.eql(u8, limit.key(), named)) return limit.key();
+        return call.onlyLimit();
+    }
+};
 
 /// One question: the limits of one scope.
 pub const Action = struct {
@@ -85,21 +106,29 @@ pub const Action = struct {
     scope: []const u8,
     limits: []const Limit,
 
-    /// The serialized request, in scratch memory, or `null` when no limit applies. For a service that allows, a limit that cannot be
-    /// evaluated is left out.
-    pub fn request(action: Action, attributes: *Attributes) Error!?[]const u8 {
+    /// The question, in scratch memory, or `null` when no limit applies. For a service that allows, a limit that cannot be evaluated is
+    /// left out.
+    pub fn call(action: Action, attributes: *Attributes) Error!?Call {
         expression.begin(action.scope);
         defer expression.end();
         var descriptor: Descriptor = .{};
-        for (action.limits) |limit| {
+        var asked: usize = 0;
+        var last: ?*const Limit = null;
+        for (action.limits) |*limit| {
             const before = descriptor.entries.items.len;
             const applies = limit.append(&descriptor, attributes) catch |reason| blk: {
+                refusal.present.scope = action.scope;
+                refusal.present.limit = limit.key();
                 if (reason != error.Failed or action.service.failure_mode == .deny) return reason;
                 metrics.count(.errors);
-                host.log(.debug, "scope {f}: a limit could not be evaluated: {s}", .{ host.quoted(action.scope), @errorName(reason) });
+                refusal.tell(.expression, .left_out);
+                refusal.present = .{};
                 break :blk false;
             };
-            if (!applies) descriptor.cut(before);
+            if (applies) {
+                asked += 1;
+                last = limit;
+            } else descriptor.cut(before);
         }
         if (descriptor.entries.items.len == 0) return null;
 
@@ -109,8 +138,17 @@ pub const Action = struct {
         try message.string(1, action.scope);
         try message.string(2, entries.bytes.items);
         try message.integer(3, 1); // hits_addend
-        if (message.bytes.items.len > largest_message) return error.TooMuch;
-        return message.bytes.items;
+        if (message.bytes.items.len > largest_message) {
+            refusal.present = .{ .scope = action.scope };
+            return error.TooLarge;
+        }
+        return .{
+            .service = action.service,
+            .message = message.bytes.items,
+            .scope = action.scope,
+            .limits = action.limits,
+            .only = if (asked == 1) last else null,
+        };
     }
 };
 
@@ -118,8 +156,7 @@ pub const Action = struct {
 pub fn requests(actions: []const Action, attributes: *Attributes) Error![]const Call {
     var calls: std.ArrayList(Call) = .empty;
     for (actions) |action| {
-        const message = try action.request(attributes) orelse continue;
-        try calls.append(memory.scratch, .{ .service = action.service, .message = message });
+        try calls.append(memory.scratch, try action.call(attributes) orelse continue);
     }
     return calls.items;
 }
@@ -157,12 +194,19 @@ const Descriptor = struct {
 
 pub const Limit = struct {
     when: []const Condition,
+    /// The first has the limit's own key.
     entries: []const Entry,
 
+    /// What the service knows it by.
+    pub fn key(limit: *const Limit) []const u8 {
+        return if (limit.entries.len > 0) limit.entries[0].key else "";
+    }
+
     /// Adds the limit's entries; false when it does not apply. Some entries may have been added then, too.
-    fn append(limit: Limit, descriptor: *Descriptor, attributes: *Attributes) Error!bool {
+    fn append(limit: *const Limit, descriptor: *Descriptor, attributes: *Attributes) Error!bool {
         if (!try limit.holds(attributes)) return false;
-        for (limit.entries) |entry| {
+        for (limit.entries, 0..) |entry, number| {
+            errdefer refusal.present.part = .{ .counter = .{ .number = number, .key = entry.key } };
             const bytes = switch (entry.value) {
                 .serialized => |bytes| bytes,
                 .attribute => |attribute| try serializeEntry(memory.scratch, entry.key, try asText(memory.scratch, try attributes.get(attribute.number) orelse attribute.default orelse return false)),
@@ -175,19 +219,22 @@ pub const Limit = struct {
     }
 
     /// Whether all conditions hold. As with `&&` of CEL, one that does not wins over one that fails, in whatever order they are.
-    fn holds(limit: Limit, attributes: *Attributes) Error!bool {
-        var failed = false;
-        for (limit.when) |condition| {
-            const one = condition.holds(attributes) catch |reason| switch (reason) {
-                error.Failed => {
-                    failed = true;
+    fn holds(limit: *const Limit, attributes: *Attributes) Error!bool {
+        var failed: ?usize = null;
+        for (limit.when, 0..) |condition, number| {
+            const one = condition.holds(attributes) catch |reason| {
+                if (reason == error.Failed) {
+                    failed = failed orelse number;
                     continue;
-                },
-                else => return reason,
+                }
+                refusal.present.part = .{ .condition = number };
+                return reason;
             };
             if (!one) return false;
         }
-        return if (failed) error.Failed else true;
+        const number = failed orelse return true;
+        refusal.present.part = .{ .condition = number };
+        return error.Failed;
     }
 };
 
@@ -225,6 +272,8 @@ pub fn serializeEntry(allocator: Allocator, key: []const u8, value: []const u8) 
 
 pub const Answer = struct {
     verdict: enum { ok, over_limit },
+    /// Of the limit that is reached, if the answer names one.
+    limit: []const u8 = "",
     /// In scratch memory.
     headers: []const host.Header,
 };
@@ -248,14 +297,43 @@ pub fn parseAnswer(bytes: []const u8) error{ OutOfMemory, Malformed }!Answer {
         },
         else => {},
     };
-    return .{
-        .verdict = switch (code) {
-            1 => .ok,
-            2 => .over_limit,
-            else => return error.Malformed,
-        },
-        .headers = headers.items,
+    return switch (code) {
+        1 => .{ .verdict = .ok, .headers = headers.items },
+        2 => .{ .verdict = .over_limit, .headers = headers.items, .limit = reachedLimit(bytes) catch "" },
+        else => error.Malformed,
     };
+}
+
+/// The name of the first limit that an answer says is reached: of `statuses` (2) the `current_limit` (2), its `name` (3).
+fn reachedLimit(bytes: []const u8) error{Malformed}![]const u8 {
+    var fields: protobuf.Reader = .{ .bytes = bytes };
+    while (try fields.next()) |field| {
+        if (field.number != 2 or field.value != .bytes) continue;
+        var code: u64 = 0;
+        var name: []const u8 = "";
+        var status: protobuf.Reader = .{ .bytes = field.value.bytes };
+        while (try status.next()) |part| switch (part.value) {
+            .integer => |integer| if (part.number == 1) {
+                code = integer;
+            },
+            .bytes => |limit| if (part.number == 2) {
+                name = try textOf(limit, 3);
+            },
+            .fixed => {},
+        };
+        if (code == 2 and name.len > 0) return name;
+    }
+    return "";
+}
+
+/// The last text of a message under this number.
+fn textOf(message: []const u8, number: u64) error{Malformed}![]const u8 {
+    var text: []const u8 = "";
+    var fields: protobuf.Reader = .{ .bytes = message };
+    while (try fields.next()) |field| if (field.number == number and field.value == .bytes) {
+        text = field.value.bytes;
+    };
+    return text;
 }
 
 /// A `HeaderValue`: key (1), value (2) or raw_value (3).

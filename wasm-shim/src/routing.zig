@@ -6,6 +6,7 @@ const envoy_version = @import("envoy_version.zig");
 const expression = @import("expression.zig");
 const host = @import("host.zig");
 const ratelimit = @import("ratelimit.zig");
+const refusal = @import("refusal.zig");
 const values = @import("values.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const TextTable = @import("table.zig").TextTable;
@@ -13,7 +14,7 @@ const Tree = @import("tree.zig").Tree;
 const Expression = expression.Expression;
 const Allocator = std.mem.Allocator;
 
-pub const Error = error{ OutOfMemory, TooMuch, Failed };
+pub const Error = expression.EvaluationError;
 
 /// One rule without what its table already says of the path.
 pub const Rule = struct {
@@ -136,7 +137,7 @@ pub const Host = struct {
     }
 
     /// The first rule, in the order of the configuration, of which all parts hold.
-    pub fn select(table: *const Host, request: *Request) error{ OutOfMemory, TooMuch }!Selection {
+    pub fn select(table: *const Host, request: *Request) error{ OutOfMemory, TooMuch, TooLarge, OverBudget }!Selection {
         const path = attribute.urlPath(request.path);
         var count: usize = 0;
         const lists = table.candidates;
@@ -154,8 +155,11 @@ pub const Host = struct {
         while (queue.pop()) |numbers| {
             const rule = &table.rules[numbers[0]];
             const holds = rule.holds(request) catch |reason| switch (reason) {
-                error.OutOfMemory, error.TooMuch => |fatal| return fatal,
                 error.Failed => if (rule.denies()) return .{ .failed = rule } else false,
+                else => |fatal| {
+                    refusal.present.rule = rule.name;
+                    return fatal;
+                },
             };
             if (holds) return .{ .rule = rule };
             // There is room for it: it was in there just now.

@@ -8,6 +8,7 @@ const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
+const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
 const waiting = @import("call_retries.zig");
 
@@ -47,16 +48,15 @@ const most_tracing_bytes = 4096;
 pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
     request_headers.forget();
     defer request_headers.forget();
-    return decide(id, root, configuration) catch |reason| {
-        host.log(.debug, "request refused: {s}", .{@errorName(reason)});
-        return refuse();
-    };
+    refusal.present = .{};
+    return decide(id, root, configuration) catch |reason| refuse(.of(reason));
 }
 
-/// For a request of which nothing can be known: it is not let through.
-pub fn refuse() Action {
+/// For a request that cannot be looked at: it is not let through.
+pub fn refuse(kind: refusal.Kind) Action {
     metrics.count(.errors);
-    failure_mode.answerError();
+    refusal.tell(kind, .refused);
+    failure_mode.answerError(refusal.failed(.{ .kind = kind }, refusal.present));
     return .pause;
 }
 
@@ -85,6 +85,9 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
             kept[index - 1].metadata
         else
             try host.serializePairs(allocator, try std.mem.concat(memory.scratch, host.Header, &.{ call.service.metadata, tracing })),
+        .scope = call.scope,
+        .limits = call.limits,
+        .only = call.only,
     };
     try streams.ensureUnusedCapacity(memory.lasting, 1);
     try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
@@ -127,7 +130,7 @@ fn advance(stream: *Stream) Action {
         stream.member.begin(&service.reach, service.timeout_ms);
         if (!service.reach.isLost() and start(stream, service.timeout_ms)) return .pause;
         stream.member.wait() catch {
-            if (fails(stream, "there was no memory for it to wait")) return .pause;
+            if (fails(stream, .{ .kind = .memory })) return .pause;
             continue;
         };
         return .pause;
@@ -158,7 +161,7 @@ pub fn tick(root: u32) void {
     const round: waiting.Round = .begin(null);
     while (round.next()) |turn| switch (turn) {
         .call => |member| again(of(member)),
-        .over => |member| goOn(of(member), "it could not be reached"),
+        .over => |member| goOn(of(member), .{ .kind = .@"unreachable" }),
     };
     waiting.rest(root);
 }
@@ -175,7 +178,7 @@ fn again(stream: *Stream) void {
 }
 
 fn waitAgain(stream: *Stream) void {
-    stream.member.wait() catch goOn(stream, "there was no memory for it to wait");
+    stream.member.wait() catch goOn(stream, .{ .kind = .memory });
 }
 
 fn of(member: *waiting.Member) *Stream {
@@ -183,10 +186,12 @@ fn of(member: *waiting.Member) *Stream {
 }
 
 /// The current call has no answer. True when the request was refused for it, and `stream` is gone.
-fn fails(stream: *Stream, reason: []const u8) bool {
-    if (failure_mode.letsPass(stream.current().service, reason)) return false;
+fn fails(stream: *Stream, failure: refusal.Failure) bool {
+    const call = stream.current();
+    if (failure_mode.letsPass(call, failure)) return false;
+    const details = refusal.failed(failure, .{ .scope = call.scope, .limit = call.onlyLimit() });
     destroy(stream);
-    failure_mode.answerError();
+    failure_mode.answerError(details);
     return true;
 }
 
@@ -211,8 +216,8 @@ pub fn receive(token: u32, length: usize) void {
     }
     const answer = ratelimit.parseAnswer(message orelse "") catch |reason| {
         return goOn(stream, switch (reason) {
-            error.Malformed => "its answer says neither OK nor OVER_LIMIT",
-            error.OutOfMemory => "there was no memory for its answer",
+            error.Malformed => .{ .kind = .bad_answer },
+            error.OutOfMemory => .{ .kind = .memory },
         });
     };
     switch (answer.verdict) {
@@ -221,10 +226,13 @@ pub fn receive(token: u32, length: usize) void {
             if (advance(stream) == .proceed) host.continueRequest();
         },
         .over_limit => {
-            metrics.count(.limited);
+            const scope = stream.current().scope;
+            const limit = stream.current().reached(answer.limit);
+            metrics.countLimited(limit, scope);
+                    const details = refusal.limited(limit, scope);
             destroy(stream);
             const headers = host.serializePairs(memory.scratch, answer.headers) catch "";
-            host.sendLocalResponse(429, "request_rate_limited", "Too Many Requests\n", headers);
+            host.sendLocalResponse(429, details, "Too Many Requests\n", headers);
         },
     }
 }
@@ -235,11 +243,10 @@ pub fn close(token: u32, status: u32) void {
     const stream = receiver(token) orelse return;
     stream.member.leave();
     if (failure_mode.wasNotSent(message)) return waitAgain(stream);
-    var buffer: [64]u8 = undefined;
-    goOn(stream, std.fmt.bufPrint(&buffer, "the call ended with gRPC status {d}", .{status}) catch unreachable);
+    goOn(stream, failure_mode.endOf(status, message));
 }
 
-fn goOn(stream: *Stream, failure: []const u8) void {
+fn goOn(stream: *Stream, failure: refusal.Failure) void {
     if (fails(stream, failure)) return;
     if (advance(stream) == .proceed) host.continueRequest();
 }

@@ -47,8 +47,6 @@ const Debt = struct {
 const Account = struct {
     small: Debt = .{},
     large: Debt = .{},
-    /// When somebody was told last; 0 for never.
-    told: u64 = 0,
 
     fn of(account: *Account, class: Class) *Debt {
         return switch (class) {
@@ -92,14 +90,6 @@ pub fn took(tenant: []const u8, class: Class, nanoseconds: u64, now: u64) void {
     const debt = account.of(class);
     debt.settle(class, now);
     debt.amount += amount;
-}
-
-/// Whether to tell of a tenant who has taken too much: not more often than once in `interval`.
-pub fn mayTell(tenant: []const u8, interval: u64, now: u64) bool {
-    const account = accounts.getPtr(tenant) orelse return false;
-    if (account.told != 0 and now -| account.told < interval) return false;
-    account.told = @max(now, 1);
-    return true;
 }
 
 fn open(tenant: []const u8, now: u64) error{OutOfMemory}!*Account {

@@ -12,8 +12,11 @@ comptime {
     _ = @import("failure_mode.zig");
     _ = @import("glob.zig");
     _ = @import("json.zig");
+    _ = @import("log_pace.zig");
+    _ = @import("metrics.zig");
     _ = @import("official/evaluator.zig");
     _ = @import("pack.zig");
     _ = @import("protobuf.zig");
+    _ = @import("refusal.zig");
     _ = @import("tree.zig");
 }

@@ -256,16 +256,22 @@ class Envoy:
     """One Envoy with a bootstrap that does not change."""
 
     def __init__(
-        self, folder: Path, listeners: Sequence[Json], clusters: Sequence[Json], concurrency: int = 1
+        self,
+        folder: Path,
+        listeners: Sequence[Json],
+        clusters: Sequence[Json],
+        concurrency: int = 1,
+        **bootstrap: Json,
     ) -> None:
         folder.mkdir(exist_ok=True)
         admin_address = folder / "admin"
-        bootstrap = {
+        document = {
+            **bootstrap,
             "node": {"id": "test", "cluster": "test"},
             "admin": {"address": {"socket_address": {"address": LOOPBACK, "port_value": 0}}},
             "static_resources": {"listeners": list(listeners), "clusters": list(clusters)},
         }
-        (folder / "bootstrap.json").write_text(json.dumps(bootstrap))
+        (folder / "bootstrap.json").write_text(json.dumps(document))
         self._log = folder / "log"
         binary = Path(envoy_package.__file__).parent / "_bin" / "envoy"
         command = [str(binary), "-c", str(folder / "bootstrap.json"), "--concurrency", str(concurrency)]
@@ -273,6 +279,8 @@ class Envoy:
             "--admin-address-path",
             str(admin_address),
             "--use-dynamic-base-id",
+            "--file-flush-interval-msec",
+            "50",
             "--disable-hot-restart",
         ]
         command += ["--log-level", "warning", "--component-log-level", "wasm:debug"]

@@ -99,6 +99,10 @@ def test_five_requests_then_429(start: Start, limiter: Service, upstream: Upstre
         "wasmcustom.kuadrant.requests": 9,
         "wasmcustom.kuadrant.allowed": 6,
         "wasmcustom.kuadrant.limited": 3,
+        (
+            "wasmcustom.kuadrant.kuadrant_limit.=.limit.toys;.kuadrant_scope.=.default/toystore;"
+            ".limited_by_limit"
+        ): 3,
         "wasmcustom.kuadrant.errors": 0,
         "wasmcustom.kuadrant.configurations_refused": 0,
     }

@@ -22,7 +22,13 @@ from .examples import (
 )
 from .proxy_wasm_host import Host, LocalResponse, Program, Stream
 
-ERROR = LocalResponse(500, b"Internal Server Error.\n", (), -1, "rate_limiter_error")
+
+def error(details: str) -> LocalResponse:
+    """What a request gets that cannot be decided."""
+    return LocalResponse(500, b"Internal Server Error.\n", (), -1, f"kuadrant_failed{{{details}}}")
+
+
+BAD_ANSWER = error("bad_answer,k,scope")
 ALLOW = {"limiter": service(failureMode="allow")}
 
 
@@ -39,8 +45,12 @@ def allowing(host: Host) -> Host:
 
 
 def counted(host: Host) -> dict[str, int]:
-    """The counters that are not 0."""
-    return {name.removeprefix("kuadrant."): value for name, value in host.metrics.items() if value}
+    """The counters that are not 0, without those of single limits (test_reasons.py)."""
+    return {
+        name.removeprefix("kuadrant."): value
+        for name, value in host.metrics.items()
+        if value and not name.endswith("limited_by_limit")
+    }
 
 
 def test_ok_lets_the_request_go_on(denying: Host) -> None:
@@ -59,7 +69,7 @@ def test_over_limit_is_429(denying: Host) -> None:
         b"Too Many Requests\n",
         ((b"x-ratelimit-limit", b"5"), (b"retry-after", b"10")),
         -1,  # for a gRPC request Envoy derives the status from the code, as it does for its own filter
-        "request_rate_limited",
+        "kuadrant_limited{k,scope}",
     )
     assert counted(denying) == {"requests": 1, "limited": 1}
 
@@ -141,7 +151,7 @@ def test_the_code_of_the_whole_decides_as_in_envoys_own_filter(denying: Host) ->
     assert stream.response.status == 429
     stream, call = paused(denying)
     denying.answer(call, field(2, OK))
-    assert stream.response == ERROR
+    assert stream.response == BAD_ANSWER
 
 
 NO_ANSWERS = [
@@ -168,7 +178,7 @@ NO_ANSWERS = [
 def test_an_answer_that_says_nothing_is_500_where_failure_is_denied(denying: Host, answer: bytes) -> None:
     stream, call = paused(denying)
     denying.answer(call, answer)
-    assert stream.response == ERROR
+    assert stream.response == BAD_ANSWER
     assert counted(denying) == {"requests": 1, "errors": 1}
 
 
@@ -188,7 +198,7 @@ def test_a_call_that_fails_follows_the_failure_mode(program: Program, status: in
     configure(allowing, configuration(services=ALLOW))
     stream, call = paused(denying)
     denying.fail(call, status)
-    assert stream.response == ERROR
+    assert stream.response.status == 500
     stream, call = paused(allowing)
     allowing.fail(call, status)
     assert stream.state == "continued"
@@ -298,7 +308,7 @@ def test_a_request_that_there_is_no_memory_for_is_not_let_through(program: Progr
         host, configuration(rule(action(limit(counter))), services={"limiter": service(failureMode=mode)})
     )
     stream = host.request(request("/" + "x" * (4 << 20), x="1"))
-    assert stream.response == ERROR
+    assert stream.response == error("memory")
     assert paused(host, request(x="1"))[0].state == "paused", "and the next one is served"
 
 
@@ -308,8 +318,8 @@ def test_a_service_that_fails_is_logged_once_a_minute(denying: Host) -> None:
     warnings = [text for level, text in denying.logs if level == "warn"]
     assert warnings == [
         (
-            'service "limiter": the call ended with gRPC status 14; its failure mode is deny; '
-            "more of this within a minute is not logged"
+            'service "limiter": the call ended with gRPC status 14; scope "scope", limit "k"; its failure '
+            "mode is deny; more of this within a minute is not logged"
         )
     ]
     denying.clock += 60_000_000_000

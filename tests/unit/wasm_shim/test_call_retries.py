@@ -73,9 +73,8 @@ def test_it_is_given_up_when_its_time_is_over(waiting: tuple[Host, Stream, GrpcC
     assert host.metrics["kuadrant.errors"] == 1
     assert [text for level, text in host.logs if level == "warn"] == [
         (
-            'service "limiter": it could not be reached; its failure mode is deny; more of this within '
-            "a minute "
-            "is not logged"
+            'service "limiter": it could not be reached; scope "scope", limit "k"; its failure mode is deny; '
+            "more of this within a minute is not logged"
         )
     ]
 

@@ -117,13 +117,13 @@ def test_another_configuration_pays_no_debt(host: SlowHost) -> None:
 
 def test_it_is_told_once_in_a_minute_whose_expressions_take_too_much(host: SlowHost) -> None:
     def told() -> list[str]:
-        return [text for level, text in host.logs if level == "warn" and '"hostile"' in text]
+        return [text for level, text in host.logs if level == "warn" and '"hostile/route"' in text]
 
     assert host.answers(LARGE, 3000)
     for _ in range(10):
         assert not host.answers(LARGE)
     (line,) = told()
-    assert "have taken too much of this worker's time" in line
+    assert "expressions of its namespace have taken too much of this worker's time" in line
     host.tick(61_000)
     assert not host.answers(LARGE)
     assert len(told()) == 2

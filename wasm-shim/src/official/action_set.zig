@@ -9,6 +9,7 @@ const json = @import("../json.zig");
 const memory = @import("../memory.zig");
 const metrics = @import("../metrics.zig");
 const ratelimit = @import("../ratelimit.zig");
+const refusal = @import("../refusal.zig");
 const Attributes = @import("../attributes.zig").Attributes;
 const Condition = @import("../condition.zig").Condition;
 const Expression = @import("../expression.zig").Expression;
@@ -76,14 +77,17 @@ const Set = struct {
             var strict = action.service.*;
             strict.failure_mode = .deny;
             const evaluated: ratelimit.Action = .{ .service = &strict, .scope = action.scope, .limits = action.limits };
-            const message = evaluated.request(attributes) catch |reason| switch (action.service.failure_mode) {
+            const call = evaluated.call(attributes) catch |reason| switch (action.service.failure_mode) {
                 .deny => return reason,
                 .allow => {
                     metrics.count(.errors);
+                    refusal.present = .{};
                     continue;
                 },
             };
-            try result.append(memory.scratch, .{ .service = action.service, .message = message orelse continue });
+            var asked = call orelse continue;
+            asked.service = action.service;
+            try result.append(memory.scratch, asked);
         }
         return result.items;
     }

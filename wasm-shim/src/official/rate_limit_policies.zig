@@ -188,5 +188,5 @@ pub fn ask(configuration: *Configuration) ratelimit.Error!?[]const ratelimit.Cal
     }
     if (!asks) return &.{};
     try message.integer(3, 1);
-    return try memory.scratch.dupe(ratelimit.Call, &.{.{ .service = policy.service, .message = message.bytes.items }});
+    return try memory.scratch.dupe(ratelimit.Call, &.{.{ .service = policy.service, .message = message.bytes.items, .scope = policy.domain }});
 }

@@ -23,6 +23,18 @@ _RUNTIME = {
     "re2.max_program_size.error_level": 4294967295,
 }
 
+LIMIT_TAGS = [
+    {
+        "tag_name": "kuadrant_limit",
+        "regex": r"^wasmcustom\.kuadrant\.(kuadrant_limit\.=\.(.*?);\.)kuadrant_scope",
+    },
+    {
+        "tag_name": "kuadrant_scope",
+        "regex": r"^wasmcustom\.kuadrant\.kuadrant_limit\.=\..*?;\.(kuadrant_scope\.=\.(.*?);\.)limited",
+    },
+]
+"""What makes labels of the limit and the scope in the name of a limit's counter."""
+
 
 def bootstrap(node: str, *, admin: Address, xds: Address) -> dict[str, Any]:
     """Return the bootstrap of an Envoy that gets listeners and clusters from the ADS server at ``xds``.
@@ -45,6 +57,7 @@ def bootstrap(node: str, *, admin: Address, xds: Address) -> dict[str, Any]:
         },
         # A message of the bootstrap names its type by its place.
         "static_resources": {"clusters": [{key: xds_cluster[key] for key in xds_cluster if key != "@type"}]},
+        "stats_config": {"stats_tags": LIMIT_TAGS},
         "layered_runtime": {"layers": [{"name": "kuadrant", "static_layer": _RUNTIME}]},
         "overload_manager": {
             "resource_monitors": [
