@@ -87,6 +87,9 @@ class Steady:
         self.wrong: Counter[str] = Counter()
 
     async def make(self, gateway: dict[str, str]) -> None:
+        # What was there before is being deleted for a while, and takes nothing new meanwhile.
+        while (await self._api.get("/api/v1/namespaces/steady")).status_code != 404:
+            await asyncio.sleep(0.2)
         await self._create("/api/v1/namespaces", {"metadata": {"name": "steady"}})
         grant = {
             "apiVersion": "gateway.networking.k8s.io/v1beta1",
