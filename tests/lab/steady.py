@@ -88,7 +88,7 @@ class Steady:
 
     async def make(self, gateway: dict[str, str]) -> None:
         # What was there before is being deleted for a while, and takes nothing new meanwhile.
-        while (await self._api.get("/api/v1/namespaces/steady")).status_code != 404:
+        while (await self._api.get("/api/v1/namespaces/steady")).status_code != 404:  # noqa: ASYNC110 - it is asked of the API server
             await asyncio.sleep(0.2)
         await self._create("/api/v1/namespaces", {"metadata": {"name": "steady"}})
         grant = {
