@@ -56,6 +56,8 @@ FAST_TESTS = ("--numprocesses=3", "-m", "not slow", "tests/unit")
 # More than these did not fail by chance.
 MOST_RUN_AGAIN = 3
 _TESTS_FAILED = 1
+# As in pyproject.toml, but for the memory of what failed, which is turned off there.
+_REMEMBERING = "-ra --import-mode=importlib"
 _STARTED = time.monotonic()
 
 
@@ -155,7 +157,7 @@ def _run_tests(words: Sequence[str]) -> None:
         _run(*pytest)
         return
     with tempfile.TemporaryDirectory() as memory:
-        pytest += ("-p", "cacheprovider", "--override-ini", f"cache_dir={memory}")
+        pytest += ("--override-ini", f"addopts={_REMEMBERING}", "--override-ini", f"cache_dir={memory}")
         done = subprocess.run(_program(pytest), cwd=ROOT, check=False)
         failed = failed_tests(Path(memory))
         if done.returncode != _TESTS_FAILED or not 0 < len(failed) <= MOST_RUN_AGAIN:

@@ -73,7 +73,7 @@ def test_what_failed_is_run_once_more_in_ci_if_it_is_little(
 ) -> None:
     file = tmp_path / "test_sometimes.py"
     file.write_text(_SOMETIMES.format(names=json.dumps(names)))
-    call = f"from scripts.run_tests import _run_tests; _run_tests([{str(file)!r}, '-p', 'no:xdist'])"
+    call = f"from scripts.run_tests import _run_tests; _run_tests(['-c', 'pyproject.toml', {str(file)!r}])"
     done = subprocess.run(
         [sys.executable, "-c", call],
         cwd=Path(__file__).parents[2],
