@@ -22,7 +22,7 @@ from .examples import (
     rule,
     service,
 )
-from .test_tenant_account import SlowHost
+from .slow_host import SlowHost
 
 if TYPE_CHECKING:
     from .examples import Json

@@ -6,33 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .examples import action, calls, configuration, configure, limit, request, rule, service
-from .proxy_wasm_host import Host
+from .examples import action, configuration, configure, limit, request, rule, service
+from .slow_host import SlowHost
 
 if TYPE_CHECKING:
-    from .proxy_wasm_host import Header, Program
+    from .proxy_wasm_host import Program
 
 SMALL, LARGE = request("/hostile"), request("/hostile", x="a" * 5000)
 HONEST = request("/honest", x="a" * 5000)
-
-
-class SlowHost(Host):
-    """A host on which each evaluation of an expression takes ``milliseconds``."""
-
-    milliseconds = 0.0
-
-    def _proxy_call_foreign_function(self, *arguments: int) -> int:
-        if self._text(*arguments[:2]) == "expr_evaluate":
-            self.clock += round(self.milliseconds * 1_000_000)
-        return super()._proxy_call_foreign_function(*arguments)
-
-    def answers(self, headers: list[Header], milliseconds: float = 0.0) -> bool:
-        """Whether a request is looked at, whose expression takes so long; otherwise it is refused."""
-        self.milliseconds = milliseconds
-        if calls(self, headers):
-            return True
-        assert list(self.streams.values())[-1].response.status == 500
-        return False
 
 
 def policies(mode: str = "deny") -> dict[str, Any]:
