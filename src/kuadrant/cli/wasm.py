@@ -17,7 +17,7 @@ from kuadrant.cli.paths import File, Folder, ModulesFolder
 from kuadrant.operator_client.module_fetches import module_fetches
 from kuadrant.settings import Milliseconds, Sha256
 from kuadrant.terminal_progress import Bar
-from kuadrant.wasm import module_report, store
+from kuadrant.wasm import module_folder, module_report
 from kuadrant.wasm.catalogue import CHOSEN, carried, current
 from kuadrant.wasm.module import Module
 from kuadrant.wasm.release_fetch import fetch
@@ -137,7 +137,7 @@ def collect(
         modules: The folder of fetched modules.
         keep: How many of those before the current one stay.
     """
-    for name in store.collect(modules, keep_before=keep):
+    for name in module_folder.collect(modules, keep_before=keep):
         print(name)
     return 0
 

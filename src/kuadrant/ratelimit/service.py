@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 SERVICE = "envoy.service.ratelimit.v3.RateLimitService"
 
-COUNTER_BYTES: Final = 160 << 20
+MOST_COUNTER_BYTES: Final = 160 << 20
 """What counters with values may take by default."""
 
 _LOGGER = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class RateLimitService:
         *,
         clock: Callable[[], float] = time.monotonic,
         headers: bool = False,
-        counter_bytes: int = COUNTER_BYTES,
+        counter_bytes: int = MOST_COUNTER_BYTES,
         limit_names: bool = False,
         callers: Callers | None = None,
     ) -> None:

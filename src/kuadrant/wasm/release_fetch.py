@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from kuadrant.wasm import catalogue, lock, releases, store
+from kuadrant.wasm import catalogue, lock, module_folder, releases
 from kuadrant.wasm.release_download import JSON, Downloads, FetchError, require_safe
 from kuadrant.wasm.release_proof import Wanted, check_bytes, digest_beside, expected_digest, published_digest
 
@@ -29,25 +29,25 @@ def fetch(
     """
     try:
         dialects = releases.dialects(wanted.version)
-        present = store.chosen(folder)
+        present = module_folder.chosen(folder)
         if present is not None and _is_wanted(present, wanted):
             there = folder / catalogue.CHOSEN
             say(f"wasm-shim@{wanted.version} is there already; remove {there} to fetch it again")
             return present
-        with store.temporary(folder) as target:
+        with module_folder.temporary(folder) as target:
             source, digest = _get(wanted, target, say, progress)
             check_bytes(target, wanted, digest, source)
             size = target.stat().st_size
             entry = lock.LockedModule(
                 name=catalogue.CHOSEN,
                 version=wanted.version,
-                file=store.file_name(wanted.version, digest),
+                file=module_folder.file_name(wanted.version, digest),
                 sha256=digest,
                 size=size,
                 dialects=dialects,
                 source=source,
             )
-            store.keep(folder, entry, target)
+            module_folder.keep(folder, entry, target)
     except (releases.ReleaseError, catalogue.CatalogueError) as error:
         raise FetchError(str(error)) from None
     except OSError as error:
