@@ -80,6 +80,7 @@ async def test_sigterm_ends_it_before_its_pod_would_be_killed(api: Api, tmp_path
     }
 
 
+@pytest.mark.slow
 async def test_no_way_to_an_api_server_is_told_and_ends_it(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     process = await start("--kubeconfig", missing, "--log-mode", "development")
