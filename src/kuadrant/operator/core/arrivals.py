@@ -150,11 +150,14 @@ One that comes after them tells it as well.
 
 
 def _applied(decision: GatewayDecision, state: GatewayState) -> object:
-    """Return the objects that are there: what is wanted, or what was wanted before; None if not known."""
-    if decision.wanted.problem is not None:
-        # What there is beside the wanted objects is not known.
+    """Return the objects that are there: what is wanted, or what was wanted before; None if not known.
+
+    Nor is it known what the gateway does as long as there are others beside: they may ask for anything that
+    they ever asked for.
+    """
+    if decision.wanted.problem is not None or decision.obsolete:
         return None
-    return state.applied if state.missing or decision.obsolete or decision.awaited else decision.wanted
+    return state.applied if state.missing or decision.awaited else decision.wanted
 
 
 def _run_by_all(versions: Iterable[_Version], pods: list[PodState]) -> int:

@@ -83,6 +83,16 @@ def test_what_is_not_accepted_has_not_arrived() -> None:
     assert arrivals.taken(inf) == 1
 
 
+def test_nothing_has_arrived_while_there_are_objects_that_are_not_wanted_any_more() -> None:
+    arrivals = there()
+    decision, state = pulled(B, B)
+    arrivals.note(replace(decision, obsolete=({"kind": "WasmPlugin"},)), state, 1.0)
+    assert arrivals.taken(inf) == 1
+
+    arrivals.note(decision, state, 2.0)
+    assert arrivals.taken(2.0 + TAKE_SECONDS) == 2
+
+
 def test_nothing_arrives_while_the_control_plane_is_down() -> None:
     arrivals = there()
     arrivals.note(*pulled(B, B, works_since=None), 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,6 +15,9 @@ from kuadrant.operator.reconcile.queue_keys import LIMITS, Work
 from kuadrant.policy.budgets import DEFAULT
 from tests.unit.operator.cluster import LIMITADOR, PLUGIN, POLICY, Run, enforcing, running
 from tests.unit.operator.known import module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 async def test_the_limits_are_written_first_and_the_rest_when_they_are_held() -> None:
@@ -281,6 +285,41 @@ async def test_a_limit_stays_as_long_as_its_gateway_asks_for_it(why: str) -> Non
         run.reconciler.look()
         await run.until(lambda: _asked(run).isdisjoint(before))
         await run.until(lambda: _held(run) == _asked(run))
+
+
+@pytest.mark.parametrize("why", ["the API server refuses that", "somebody has a finalizer there"])
+async def test_a_limit_stays_as_long_as_what_asks_for_it_cannot_be_deleted(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it every request would be an error, after the policy is gone."""
+    async with enforcing() as run:
+        held, delete = _held(run), run.api.delete
+        delete(kinds.POLICIES, POLICY)
+        if why.startswith("the API server"):
+            run.api.refused.add("wasmplugins")
+        else:
+            monkeypatch.setattr(run.api, "delete", _mark_as_deleted(run))
+        await asyncio.sleep(10 * RETENTION_SECONDS)
+        assert ("wasmplugins", PLUGIN) in run.api.documents
+        assert _held(run) == held
+        assert run.api.writes.count("DELETE WasmPlugin") < 20
+
+        run.api.refused.clear()
+        monkeypatch.undo()
+        delete(kinds.OF_PROVIDERS["WasmPlugin"], PLUGIN)
+        await run.until(lambda: not _held(run))
+
+
+def _mark_as_deleted(run: Run) -> Callable[[Any, tuple[str, str]], None]:
+    """Return what deletes as the API server does where there is a finalizer."""
+
+    def mark(kind: Any, key: tuple[str, str]) -> None:
+        document = json.loads(json.dumps(run.api.get(kind, key)))
+        if "deletionTimestamp" not in document["metadata"]:
+            document["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["a/b"]}
+            run.api.put(document)
+
+    return mark
 
 
 async def test_who_edits_without_end_keeps_nobody_elses_edit_from_its_gateway() -> None:
