@@ -25,7 +25,7 @@ class Where:
 
     Attributes:
         cluster: Read the objects of a cluster in place of a folder. It takes the right to list Gateways,
-            their classes, routes, RateLimitPolicies, Kuadrants, ReferenceGrants and Namespaces; nothing has
+            their classes, routes, RateLimitPolicies, Kuadrants and Namespaces; nothing has
             to be installed.
         kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
         failure_mode: What happens to a request for which an expression has no value: deny is 500.

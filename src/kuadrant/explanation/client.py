@@ -27,7 +27,7 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
     """What the client gets; of a request that is admitted, what the rule does with it.
 
     A client that speaks gRPC (``is_grpc``) gets failures in its own manner. Without ``own_router`` a
-    provider's router carries out the rule, which may do more than ours.
+    provider's router carries out the rule, of which nothing is said: it may do more than ours.
     """
     if decision.status is not None:
         body = None if decision.grpc_status is not None or decision.outcome == "no-route" else decision.status
@@ -46,9 +46,13 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
 
 
 def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...], *, own_router: bool) -> Client:
+    if not own_router:
+        return Client(
+            status=None, because="the provider's router carries out the rule", rate_limit_headers=headers
+        )
     forwarding = rule.forwarding
     added = (*forwarding.response_headers.set, *forwarding.response_headers.add)
-    if own_router and not feasible(forwarding, rule.match.path):
+    if not feasible(forwarding, rule.match.path):
         filters = ", ".join(forwarding.unsupported)
         because = f"the rule's filters cannot be carried out{f': {filters}' if filters else ''}"
         return Client(status=500, because=because, rate_limit_headers=headers)

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec.structs import replace
-
-from kuadrant.api.reference_grant import ReferenceGrant
 from kuadrant.compiler import Compiler, PolicyFacts
 from kuadrant.dialects import chosen, expressible
 from kuadrant.explanation import Configuration, Origins
-from kuadrant.kube.kind import Kind
 from kuadrant.kube.read_list import read_list
 from kuadrant.kube.store import Store
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.accepted_policies import AcceptedPolicies
 from kuadrant.operator.core.provider_match_precedence import InRouterOrder
 from kuadrant.operator.core.world import Observer
-from kuadrant.policy.model import GATEWAY_API, Policy, Target
+from kuadrant.policy.model import Policy, Target
 from kuadrant.policy.policy_attachment import Acceptance
 
 if TYPE_CHECKING:
@@ -29,11 +25,11 @@ if TYPE_CHECKING:
     import httpx2
 
     from kuadrant.api.objects import Objects
+    from kuadrant.kube.kind import Kind
     from kuadrant.operator.core.world import World
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.wasm.module import Module
 
-REFERENCE_GRANTS: Final = Kind(GATEWAY_API, "v1beta1", "referencegrants", "ReferenceGrant", ReferenceGrant)
 READ: Final[tuple[Kind[Any], ...]] = (
     kinds.GATEWAY_CLASSES,
     kinds.GATEWAYS,
@@ -58,10 +54,7 @@ async def read_cluster(client: httpx2.AsyncClient) -> World:
     observer = Observer(store)
     for kind in READ:
         store.receive(kind, [await read_list(client, kind)])
-    grants = await read_list(client, REFERENCE_GRANTS)
-    world = observer.world()
-    granted = tuple(entry.object for _, entry in sorted(grants.entries.items()))
-    return replace(world, objects=replace(world.objects, reference_grants=granted))
+    return observer.world()
 
 
 def configured(world: World, module: Module, failure_mode: FailureMode) -> Configuration:

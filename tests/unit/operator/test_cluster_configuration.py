@@ -78,7 +78,7 @@ async def test_a_cluster_is_only_listed() -> None:
         await read_cluster(client)
     assert all(one.startswith("GET /") for one in server.asked)
     assert {one.rpartition("/")[2] for one in server.asked} == {
-        *("gatewayclasses", "gateways", "httproutes", "grpcroutes", "referencegrants"),
+        *("gatewayclasses", "gateways", "httproutes", "grpcroutes"),
         *("namespaces", "kuadrants", "ratelimitpolicies"),
     }
 
