@@ -32,11 +32,16 @@ class Strange:
     def __init__(self) -> None:
         self.answer = b""
         self.asked = 0
+        self.in_time = asyncio.Event()
+        self.in_time.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer):
             while data := await reader.read(65536):
-                writer.write(self._words(data))
+                words = self._words(data)
+                if b"EVALSHA" in data.upper():
+                    await self.in_time.wait()
+                writer.write(words)
 
     def _words(self, data: bytes) -> bytes:
         data = data.upper()
@@ -45,13 +50,15 @@ class Strange:
             return self.answer % self.asked if b"%d" in self.answer else self.answer
         if b"HELLO" in data:
             return b"%1\r\n$5\r\nproto\r\n:3\r\n" + b"+OK\r\n" * data.count(b"SETINFO")
+        if b"MEMORY" in data:
+            return b"-ERR you may not\r\n"
         return b"+PONG\r\n" if b"PING" in data else b"+OK\r\n" * data.count(b"CLIENT")
 
 
 @contextlib.asynccontextmanager
-async def asking(strange: Strange) -> AsyncIterator[Any]:
+async def asking(strange: Strange, seconds: float = 30.0) -> AsyncIterator[Any]:
     server = await asyncio.start_server(strange.serve, "127.0.0.1", 0)
-    store = RedisStore(f"redis://u:s3cret@127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout=30.0)
+    store = RedisStore(f"redis://u:s3cret@127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout=seconds)
     service = RateLimitService(LIMITS)
 
     async def ask() -> str:
@@ -120,3 +127,27 @@ async def test_an_answer_too_many_is_not_taken_for_that_to_the_next_question() -
         with pytest.raises(StoreError):
             await ask()
         assert await ask() == "denied"
+
+
+async def test_an_answer_that_comes_too_late_admits_nothing_then_or_later() -> None:
+    """Of a store that is slow, not away: it answers whether it is there, and counts after seconds."""
+    strange = Strange()
+    async with asking(strange, seconds=1.0) as ask:
+        strange.answer = ADMITTED
+        strange.in_time.clear()
+        asked = 0
+        while asked < 3:
+            with pytest.raises(StoreError):
+                await ask()
+            # It is asked again when it has answered that it is there.
+            asked = strange.asked
+            await asyncio.sleep(0.01)
+
+        strange.in_time.set()
+        strange.answer = DENIED
+        said = ""
+        while not said:
+            with contextlib.suppress(StoreError):
+                said = await ask()
+            await asyncio.sleep(0.01)
+        assert said == "denied"
