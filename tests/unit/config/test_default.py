@@ -126,7 +126,17 @@ def test_the_probes(manager: dict[str, Any]) -> None:
 
 def test_what_the_pod_asks_of_its_node(manager: dict[str, Any]) -> None:
     assert manager["resources"] == {
-        "requests": {"cpu": "200m", "memory": "200Mi"},
+        "requests": {"cpu": "100m", "memory": "200Mi"},
+        "limits": {"memory": "512Mi"},
+    }
+
+
+def test_who_is_asked_for_each_limited_request_asks_for_more_than_who_decides(
+    installation: Installation,
+) -> None:
+    pod = installation.one("Deployment", "kuadrant-ratelimit")["spec"]["template"]["spec"]
+    assert pod["containers"][0]["resources"] == {
+        "requests": {"cpu": "200m", "memory": "128Mi"},
         "limits": {"memory": "512Mi"},
     }
 
