@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -46,6 +47,26 @@ def fault(expression: str) -> str | None:
     if "\0" in expression:
         return "a NUL; write it as \\x00"  # some engines end a text there, others do not
     return _judged(expression, _ENVOYS)[0]
+
+
+_WITH_NUL: Final = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\0", re.DOTALL)
+
+
+def without_nul(expression: str) -> str:
+    r"""Return an expression that means the same, with every NUL written as ``\x00``.
+
+    Envoy takes a NUL as it is, so a gateway serves a route that has one in a pattern.
+    """
+    if "\0" not in expression:
+        return expression
+    return _WITH_NUL.sub(_written, expression)
+
+
+def _written(part: re.Match[str]) -> str:
+    text = part[0]
+    if text.startswith(r"\Q"):
+        return text.replace("\0", r"\E\x00\Q")
+    return r"\x00" if text.endswith("\0") else text
 
 
 def excess(expression: str) -> str | None:

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from kuadrant.api.grpc_route import GRPCRoute
 from kuadrant.api.http_route import HTTPRoute
 from kuadrant.api.problem import spelled
-from kuadrant.api.regular_expression import fault
+from kuadrant.api.regular_expression import fault, without_nul
 from kuadrant.compiler.forwarding import ReferenceGrants, forwarding
 from kuadrant.compiler.program import Forwarding
 from kuadrant.incremental import Tracked
@@ -146,5 +146,5 @@ def _faults(match: RequestMatch) -> Iterator[str]:
             f'"{match.path.value}" is no path: it has to begin with / and has neither a query nor a fragment'
         )
     for part in (*((match.path,) if match.path else ()), *match.headers, *match.query):
-        if part.type == "regex" and (wrong := fault(part.value)) is not None:
+        if part.type == "regex" and (wrong := fault(without_nul(part.value))) is not None:
             yield f'"{part.value}" is not a regular expression of RE2: {wrong}'

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cel_expr_python import cel
 from google.protobuf import timestamp_pb2
 
+from kuadrant.api.regular_expression import without_nul
 from kuadrant.policy.checked_expression import read
 from kuadrant.policy.environment import untyped
 from kuadrant.reference_model.header_names import alone, in_lower_case
@@ -81,7 +82,7 @@ def readable(value: Value) -> object:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether the whole of ``text`` matches ``pattern`` (RE2)."""
-    return _evaluate(_whole(), {"text": text, "pattern": f"^(?:{pattern})$"}) is True
+    return _evaluate(_whole(), {"text": text, "pattern": f"^(?:{without_nul(pattern)})$"}) is True
 
 
 @cache

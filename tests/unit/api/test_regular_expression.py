@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import re2
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from kuadrant.api.regular_expression import LONGEST, excess, fault, program_size
+from kuadrant.api.regular_expression import LONGEST, excess, fault, program_size, without_nul
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,33 @@ def test_a_policy_s_pattern_has_bounds_and_a_route_s_has_envoy_s(expression: str
     """
     assert excess(expression) == message
     assert fault(expression) is None
+
+
+def judged(expression: str, text: str) -> bool | None:
+    """Whether the text matches; None if RE2 does not take the expression."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.fullmatch(expression, text, options) is not None
+    except re2.error:
+        return None
+
+
+PARTS = st.lists(
+    st.sampled_from(["\0", "\\", "\\Q", "\\E", "a", "E", "[", "]", "^", "-", "*", "?", "(", ")", "."]),
+    max_size=8,
+)
+
+
+@given(parts=PARTS, text=st.text("\0aEQ\\x0[", max_size=4))
+@example(parts=["\\", "\0"], text="\0")
+@example(parts=["\\", "\\", "\0"], text="\\\0")
+@example(parts=["\\Q", "\0", "a", "\\E", "\0"], text="\0a\0")
+@example(parts=["\\Q", "\0"], text="\0")
+@example(parts=["[", "^", "\0", "]"], text="a")
+@example(parts=["\0", "?", "a"], text="a")
+def test_without_a_nul_an_expression_means_the_same(parts: list[str], text: str) -> None:
+    """Gateways take those that have one."""
+    expression = "".join(parts)
+    assert "\0" not in without_nul(expression)
+    assert judged(without_nul(expression), text) == judged(expression, text)

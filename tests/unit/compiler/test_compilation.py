@@ -654,6 +654,17 @@ def test_a_match_that_no_gateway_would_take_is_left_out_and_told(
     assert problem.message.startswith('"/[" is not a regular expression of RE2: ')
 
 
+def test_a_match_that_gateways_take_is_not_left_out(read_objects: Callable[[str], Objects]) -> None:
+    """Envoy takes a NUL in a regular expression: who may write routes would have no limits by it."""
+    objects = read_objects(GATEWAY + ROUTE)
+    document = msgspec.to_builtins(objects.http_routes[0])
+    document["spec"]["rules"][0]["matches"] = ({"path": {"type": "RegularExpression", "value": "/.*\0?"}},)
+    route = msgspec.convert(document, type(objects.http_routes[0]))
+    compilation = compile_gateways(msgspec.structs.replace(objects, http_routes=(route,)))
+    assert _rule(compilation).match.path == PathMatch("/.*\0?", "regex")
+    assert compilation.problems == ()
+
+
 @pytest.mark.parametrize("path", ["", "toys", "/a?b", "/a#b"])
 def test_a_path_that_is_none_is_left_out_and_told(read_objects: Callable[[str], Objects], path: str) -> None:
     objects = read_objects(GATEWAY + ROUTE)

@@ -39,6 +39,19 @@ def _names(*hosts: HostProgram) -> list[str]:
     return [host["hostname"] for host in _hosts(*hosts)]
 
 
+def test_no_pattern_has_a_nul_that_an_engine_could_end_at() -> None:
+    match = RequestMatch(
+        PathMatch("/a\0?", "regex"),
+        headers=(StringMatch("h", "b\0?", "regex"), StringMatch("i", "c\0")),
+        query=(StringMatch("q", "d\0?", "regex"),),
+    )
+    rule = RuleProgram("rule", "default/route", match, (_action("a"),))
+    ((told,),) = [host["rules"] for host in _hosts(HostProgram("a.com", (rule,)))]
+    assert told["path"]["value"] == "/a\\x00?"
+    assert [header["value"] for header in told["headers"]] == ["b\\x00?", "c\0"]
+    assert [parameter["value"] for parameter in told["query"]] == ["d\\x00?"]
+
+
 def test_hosts_in_another_order_give_the_same_bytes() -> None:
     hosts = (
         HostProgram("b", (_rule("/", "x"),)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from kuadrant.api.regular_expression import without_nul
 from kuadrant.compiler.program import HostProgram, RuleProgram
 from kuadrant.dialects.relevance import is_relevant, relevant_rules
 from kuadrant.expressions.programs import predicate as predicate_program
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import Action, LimitAction
     from kuadrant.dialects.service import Service
     from kuadrant.policy.condition import Counter, PolicyCondition
-    from kuadrant.policy.match import StringMatch
+    from kuadrant.policy.match import PathMatch, StringMatch
 
 VERSION = 1
 _RATE_LIMIT = "ratelimit"
@@ -140,7 +141,7 @@ def _rule(rule: RuleProgram, *, programs: bool) -> _Rule:
     match = rule.match
     return _Rule(
         name=rule.name,
-        path=_Path(match.path.type, match.path.value) if match.path else None,
+        path=_Path(match.path.type, _text(match.path)) if match.path else None,
         method=match.method,
         headers=tuple(_named(header) for header in match.headers),
         query=tuple(_named(parameter) for parameter in match.query),
@@ -149,7 +150,12 @@ def _rule(rule: RuleProgram, *, programs: bool) -> _Rule:
 
 
 def _named(match: StringMatch) -> _Named:
-    return _Named(match.name, match.type, match.value)
+    return _Named(match.name, match.type, _text(match))
+
+
+def _text(match: PathMatch | StringMatch) -> str:
+    # Some engines end a pattern at a NUL; gateways do not.
+    return without_nul(match.value) if match.type == "regex" else match.value
 
 
 def _action(action: Action, *, programs: bool) -> _Action:
