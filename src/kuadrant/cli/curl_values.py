@@ -38,12 +38,12 @@ def when_of(text: str | None) -> When:
         return When(milliseconds(text) / 1000)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return When(moment=moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):  # in UTC it may be in the year 0 or 10000
         raise RequestError(
             f'--at: "{text}" is no time; write seconds, a duration such as 1m30s, '
             "or a moment such as 2026-01-02T03:04:05Z"
         ) from None
-    return When(moment=moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def claims_of(text: str | None) -> Mapping[str, Any] | None:

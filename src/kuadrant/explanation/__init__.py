@@ -1,11 +1,12 @@
 """What becomes of a request, and why: one record of a decision, which text, JSON and tests read."""
 
-from kuadrant.explanation.client_request import ClientRequest, RequestError, header_of
+from kuadrant.explanation.client_request import ClientRequest, header_of
 from kuadrant.explanation.configuration import Configuration
 from kuadrant.explanation.decision_trace import Explained, explain
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Explanation
+from kuadrant.explanation.request_error import RequestError
 
 __all__ = [
     "ClientRequest",

@@ -9,7 +9,7 @@ from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
@@ -17,17 +17,16 @@ from kuadrant.explanation.claims import CLAIMS
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.plain_path import plain_target
 from kuadrant.explanation.record import Fact
+from kuadrant.explanation.refusal import refusal
+from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.reference_model import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kuadrant.explanation.address import Address
     from kuadrant.explanation.knowledge import Path
     from kuadrant.reference_model.request import Value
-
-
-class RequestError(ValueError):
-    """A request that cannot be asked for; the text says what is wrong with it and what to do."""
 
 
 class ClientRequest(Struct, frozen=True, kw_only=True, gc=False):
@@ -54,55 +53,9 @@ class ClientRequest(Struct, frozen=True, kw_only=True, gc=False):
     time: datetime | None = None
 
 
-class Address(Struct, frozen=True, gc=False):
-    """What a URL says: the scheme, what the header ``host`` is to be, the port, and path with query."""
-
-    scheme: str
-    authority: str
-    port: int
-    target: str
-    credentials: str = ""
-
-
-_URL: Final = re.compile(
-    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?:(?P<user>[^/?#@]*)@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#:@\[\]]*)(?::(?P<port>[^/?#]*))?(?P<target>[/?][^#]*)?(?:#.*)?",
-    re.DOTALL,
-)
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PORTS: Final = {"http": 80, "https": 443}
-_ODD: Final = re.compile(r"[^\x21-\x7e]")
+_NO_UTF8: Final = re.compile(r"[\ud800-\udfff]")
 _REFERRER: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
-
-
-def address_of(url: str) -> Address:
-    """Read a URL as curl does.
-
-    Raises:
-        RequestError: It is none.
-    """
-    found = _URL.fullmatch(url)
-    if found is None or not found["host"]:
-        raise RequestError(f"{_quoted(url)} is no URL; write http://HOST/PATH")
-    scheme = (found["scheme"] or "http").lower()
-    if scheme not in _PORTS:
-        raise RequestError(f"{_quoted(url)}: the scheme is {scheme}, a gateway takes http and https")
-    port = found["port"]
-    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise RequestError(f"{_quoted(url)}: {_quoted(port)} is no port, write a number from 1 to 65535")
-    own = _PORTS[scheme]
-    number = int(port) if port else own
-    if odd := _ODD.search(url):
-        escaped = quote(odd[0], safe="", errors="replace")
-        raise RequestError(f"{_quoted(url)} has a character that no gateway takes there; write {escaped}")
-    target = found["target"] or "/"
-    return Address(
-        scheme=scheme,
-        authority=found["host"] if number == own else f"{found['host']}:{number}",
-        port=number,
-        target=target if target.startswith("/") else f"/{target}",
-        credentials=found["user"] or "",
-    )
 
 
 def header_of(text: str) -> tuple[str, str] | None:
@@ -114,18 +67,26 @@ def header_of(text: str) -> tuple[str, str] | None:
     name, colon, value = text.partition(":")
     if not colon and text.endswith(";"):
         name, value, colon = text.removesuffix(";"), "", ";"
-    if not colon or not _TOKEN.fullmatch(name.strip()):
-        raise RequestError(f"{_quoted(name)} is no header; write 'name: value'")
+    if not colon:  # what stands there may be a value that is nobody's business
+        raise RequestError("a header has no colon; write 'name: value'")
+    if not _TOKEN.fullmatch(name.strip()):
+        raise RequestError(f"{quoted(_first_word(name))} begins what is no header; write 'name: value'")
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
         raise RequestError(f"header {name.strip()} has a control character, which no gateway takes")
     value = value.strip(" \t")
+    if colon == ":" and not value and name.strip().lower() == "host":
+        raise RequestError("a gateway answers a request without a host with 400; write 'Host: NAME'")
     return None if colon == ":" and not value else (name.strip().lower(), value)
 
 
 def authority_of(asked: ClientRequest, address: Address) -> str:
     """The host that ``asked`` is for, with the port if it is written there."""
-    hosts = [value for name, value in asked.headers if name.lower() == "host"]
-    return hosts[-1] if hosts else address.authority
+    return next((value for name, value in asked.headers if name.lower() == "host"), address.authority)
+
+
+def _first_word(name: str) -> str:
+    words = name.split(maxsplit=1)
+    return words[0] + (" ..." if len(words) > 1 else "") if words else ""
 
 
 def seen_by_filters(
@@ -140,23 +101,26 @@ def seen_by_filters(
         RequestError: No gateway would take it.
     """
     if not _TOKEN.fullmatch(asked.method):
-        raise RequestError(f"{_quoted(asked.method)} is no method; write one such as GET")
+        raise RequestError(f"{quoted(asked.method)} is no method; write one such as GET")
     target = plain_target(address.target)
     if target is None:
         raise RequestError(
             f"{address.target}: the gateway redirects a path with %2F or %5C to the one with a slash; "
             "ask for that"
         )
+    authority, headers = authority_of(asked, address), [*_given_headers(asked, address)]
+    if why := refusal(asked.method, address, authority, headers):
+        raise RequestError(why)
     host, source_port = _source(asked.source)
     attributes = _attributes(asked, address, host, source_port)
     if asked.claims is not None:
         claims = _as_metadata(asked.claims)
         attributes[CLAIMS[0], CLAIMS[1]] = {CLAIMS[2]: dict.fromkeys(sorted(claim_keys), claims)}
     return Request(
-        authority=authority_of(asked, address),
+        authority=authority,
         method=asked.method,
         target=target,
-        headers=tuple(_headers(asked, address, host)),
+        headers=tuple(_seen_headers(headers, address, host)),
         port=port,
         scheme=address.scheme,
         attributes=attributes,
@@ -205,11 +169,18 @@ _UNKNOWN: Final[Mapping[Path, Fact]] = dict(
 """What a request in curl's words does not tell, with the word of the command that does."""
 
 
-def _headers(asked: ClientRequest, address: Address, source: str) -> Iterator[tuple[str, str]]:
-    given = [(name.lower(), value) for name, value in asked.headers]
+def _given_headers(asked: ClientRequest, address: Address) -> Iterator[tuple[str, str]]:
+    """What the client sends, with that of the URL; a byte that is no UTF-8 is U+FFFD to expressions."""
+    given = [(name.lower(), _NO_UTF8.sub("\ufffd", value)) for name, value in asked.headers]
+    yield from given
     if address.credentials and not any(name == "authorization" for name, _ in given):
         word = base64.b64encode(unquote_to_bytes(address.credentials)).decode()
-        given.append(("authorization", f"Basic {word}"))
+        yield "authorization", f"Basic {word}"
+
+
+def _seen_headers(
+    given: Iterable[tuple[str, str]], address: Address, source: str
+) -> Iterator[tuple[str, str]]:
     for name, value in given:
         if name in ("host", "x-forwarded-proto", "x-request-id"):
             continue
@@ -266,14 +237,9 @@ def _source(text: str | None) -> tuple[str, int | None]:
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             break
         return str(address), int(port) if port else None
-    raise RequestError(f"{_quoted(text)} is no address; write one such as 10.0.0.7 or 10.0.0.7:4711")
+    raise RequestError(f"{quoted(text)} is no address; write one such as 10.0.0.7 or 10.0.0.7:4711")
 
 
 def _readings(text: str) -> Iterable[tuple[str, str]]:
     host, colon, port = text.rpartition(":")
     return ((text, ""), (host, port)) if colon else ((text, ""),)
-
-
-def _quoted(text: str) -> str:
-    shown = text if len(text) <= 80 else f"{text[:80]}..."
-    return '"' + "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown) + '"'

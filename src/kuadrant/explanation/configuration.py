@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, structs
 
 from kuadrant.compiler import Compilation
+from kuadrant.explanation.address import address_of, without_credentials
 from kuadrant.explanation.claims import claim_keys
-from kuadrant.explanation.client_request import (
-    ClientRequest,
-    RequestError,
-    address_of,
-    authority_of,
-    knowledge_of,
-    seen_by_filters,
-)
+from kuadrant.explanation.client_request import ClientRequest, authority_of, knowledge_of, seen_by_filters
 from kuadrant.explanation.decision_trace import Explained, Trace
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Run
+from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.gateways.tables import tables
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.reference_model import Counters, Request, chosen, owner_of
@@ -30,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler.program import GatewayProgram, ListenerProgram
-    from kuadrant.explanation.client_request import Address
+    from kuadrant.explanation.address import Address
     from kuadrant.reference_model import RequestDecision
 
 MOST_TIMES: Final = 10_000
@@ -114,8 +109,8 @@ class Configuration(Struct, frozen=True, gc=False):
         program, listener = found[0]
         if listener.protocol.lower() != address.scheme:
             raise RequestError(
-                f"{request.url}: the listener at port {listener.port} of gateway {_key(program)} speaks "
-                f"{listener.protocol}; write {listener.protocol.lower()}://"
+                f"{quoted(without_credentials(request.url))}: the listener at port {listener.port} of "
+                f"gateway {_key(program)} speaks {listener.protocol}; write {listener.protocol.lower()}://"
             )
         return program, listener, because
 

@@ -101,8 +101,9 @@ def test_a_later_request_meets_a_counter_that_is_whole_again(
     ("words", "said"),
     [
         (("ftp://a.x/",), "the scheme is ftp, a gateway takes http and https"),
-        ((TOYS, "-H", "no header"), "\"no header\" is no header; write 'name: value'"),
+        ((TOYS, "-H", "no header"), "a header has no colon; write 'name: value'"),
         ((TOYS, "--at", "tomorrow"), '--at: "tomorrow" is no time; write seconds, a duration such as 1m30s'),
+        ((TOYS, "--at", "0001-01-01T00:00:00+14:00"), "is no time; write seconds"),
         ((TOYS, "--jwt", "[1]"), "--jwt: not a JSON object"),
         ((TOYS, "--jwt", "{"), "--jwt: not a JSON object"),
         ((TOYS, "--from", "localhost"), '"localhost" is no address; write one such as 10.0.0.7'),
@@ -142,6 +143,11 @@ def test_a_folder_that_is_none_is_wrong_usage(
 class _Terminal:
     def isatty(self) -> bool:
         return True
+
+
+def test_no_password_is_told_of_a_url_with_the_wrong_scheme(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, err = run("examples/toystore", "https://me:s3cr3t@api.toystore.com:80/toys")
+    assert (code, "write http://" in err, "s3cr3t" in err) == (2, True, False)
 
 
 def test_colours_are_for_terminals_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
