@@ -51,7 +51,7 @@ def _steps(record: Explanation) -> Iterator[str]:
         )
     yield "policies on the path to the rule, from the least to the most specific:"
     yield from (f"  {policy.origin}: {words.policy_line(policy)}" for policy in record.policies)
-    yield "limits of the rule:"
+    yield "limits of the rule:" + ("" if record.limits else " none")
     for limit in record.limits:
         yield from (f"  {line}" for line in _limit(limit))
     for question in record.questions:
@@ -82,8 +82,9 @@ def _limit(limit: TracedLimit) -> Iterator[str]:
 
 
 def _condition(condition: TracedCondition) -> Iterator[str]:
+    result = "fails" if condition.result == "fails" else f"is {condition.result}"
     error = f": {condition.error}" if condition.error else ""
-    yield f"{condition.origin}: when {condition.text} is {condition.result}{error}"
+    yield f"{condition.origin}: when {condition.text} {result}{error}"
     yield from _parts(condition.parts)
 
 
