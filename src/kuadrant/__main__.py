@@ -1,5 +1,6 @@
 """The command `kuadrant`, also as `python -m kuadrant`."""
 
+import io
 import os
 import signal
 import sys
@@ -29,6 +30,8 @@ def _open_standard_streams() -> None:
         if getattr(sys, stream) is None:
             number = os.open(os.devnull, mode)  # the lowest one that is free
             setattr(sys, stream, os.fdopen(number, "r" if mode == os.O_RDONLY else "w"))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that it has not is no reason to say nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

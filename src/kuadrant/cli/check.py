@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from kuadrant import __version__
+from kuadrant.cli.output import has_colours, print_document
 from kuadrant.cli.paths import ModulesFolder
 from kuadrant.wasm.catalogue import current
 
@@ -54,7 +54,7 @@ def check(
         print(f"kuadrant: {error}", file=sys.stderr)
         return 2
     if text := _written(checked, output):
-        print(text)
+        (print if output == "text" else print_document)(text)
     wrong = {"error", "warning"} if strict else {"error"}
     if not checked.is_read:
         return 2
@@ -75,10 +75,5 @@ def _written(checked: Checked, output: Format) -> str:
     read = f"{findings.number(checked.objects, 'object')} in {findings.number(checked.files, 'file')}"
     if not found:
         return f"nothing wrong: {read}"
-    text = findings.findings_text(found, colour=_has_colours())
+    text = findings.findings_text(found, colour=has_colours(sys.stdout))
     return f"{text}\n\n{findings.counted(found)}: {read}"
-
-
-def _has_colours() -> bool:
-    """Tell whether who reads standard output wants colours (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

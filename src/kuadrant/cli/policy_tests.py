@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 from cyclopts import Parameter
 
 from kuadrant.api.duration import milliseconds
+from kuadrant.cli.output import has_colours, print_document
 from kuadrant.cli.paths import ModulesFolder
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.policy_tests.moments import spelled_time
@@ -89,13 +89,18 @@ def run_tests(
         sys.exit(f"kuadrant: {error}")
     tests, problems = files.read(paths or (Path(),))
     if problems:
-        stream = sys.stderr if output == "text" else sys.stdout
-        print(report_problems(problems, output), end="", file=stream)
+        _print(report_problems(problems, output), output, sys.stderr)
         return 2
     results = _results(tests, against, timeout, longest_wait, coverage=coverage)
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(report(results, output, colour=colour), end="")
+    _print(report(results, output, colour=has_colours(sys.stdout)), output, sys.stdout)
     return _exit_code(results)
+
+
+def _print(text: str, output: str, for_people: TextIO) -> None:
+    if output == "text":
+        print(text, end="", file=for_people)
+    else:
+        print_document(text, end="")
 
 
 def _exit_code(results: Results) -> int:
