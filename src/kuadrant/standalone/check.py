@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kuadrant.standalone.plan import PlanSettings
 
 STANDARD_INPUT = "-"
+_STANDARD_INPUT_NAME = "<stdin>"
 
 
 class Checked(Struct, frozen=True):
@@ -45,7 +46,8 @@ def check(paths: Iterable[str], surroundings: PlanSettings) -> Checked:
     paths = tuple(paths)
     files = tuple(_files(paths))
     of = read(files)
-    found = findings(of, compile_folder(of, surroundings), name=printable(paths[0]))
+    first = _STANDARD_INPUT_NAME if paths[0] == STANDARD_INPUT else printable(paths[0])
+    found = findings(of, compile_folder(of, surroundings), name=first)
     return Checked(found, len(of.sources), len(files))
 
 
@@ -75,6 +77,6 @@ def _below(path: Path) -> Iterable[File]:
 
 def _standard_input() -> File:
     try:
-        return File("<stdin>", sys.stdin.buffer.read().decode("utf-8-sig"))
+        return File(_STANDARD_INPUT_NAME, sys.stdin.buffer.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        return File("<stdin>", error=f"is not UTF-8 text (byte {error.start})")
+        return File(_STANDARD_INPUT_NAME, error=f"is not UTF-8 text (byte {error.start})")

@@ -79,6 +79,11 @@ def test_standard_input_is_a_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert out.startswith("<stdin>:29:30: warning: limit-below-one\n")
 
 
+def test_standard_input_that_is_empty_has_the_same_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    assert run("check", "-")[1].startswith("<stdin>:1:1: warning: nothing-to-serve\n")
+
+
 def test_standard_input_that_is_no_text_cannot_be_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff")))
     code, out, _ = run("check", "-")
