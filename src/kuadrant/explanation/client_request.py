@@ -17,9 +17,9 @@ from kuadrant.explanation.claims import CLAIMS
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.plain_path import plain_target
 from kuadrant.explanation.record import Fact
-from kuadrant.explanation.refusal import refusal
 from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.reference_model import Request
+from kuadrant.reference_model.refusal import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -109,8 +109,8 @@ def seen_by_filters(
             "ask for that"
         )
     authority, headers = authority_of(asked, address), [*_given_headers(asked, address)]
-    if why := refusal(asked.method, address, authority, headers):
-        raise RequestError(why)
+    if refused := refusal(asked.method, address.scheme, authority, address.target, headers):
+        raise RequestError(f"the gateway answers with {refused.status} by itself: {refused.because}")
     host, source_port = _source(asked.source)
     attributes = _attributes(asked, address, host, source_port)
     if asked.claims is not None:

@@ -27,14 +27,16 @@ class Inside(Struct, frozen=True, gc=False):
     """What a client does not see.
 
     ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
+    ``because`` says why a gateway refused the request by itself.
     """
 
-    outcome: Literal["no-route", "admitted", "limited", "failed"]
+    outcome: Literal["refused", "no-route", "admitted", "limited", "failed"]
     rule: KnownRule | None
     policies: tuple[str, ...]
     asked: bool
     refused: tuple[KnownLimit, ...]
     stands: tuple[Stand, ...]
+    because: str = ""
 
     @property
     def remaining(self) -> int | None:
@@ -51,6 +53,8 @@ class Inside(Struct, frozen=True, gc=False):
     def __str__(self) -> str:
         """What happened, in a sentence."""
         match self.outcome:
+            case "refused":
+                return f"the gateway answers it by itself: {self.because}"
             case "no-route":
                 return "no rule of a route matches it"
             case "failed":

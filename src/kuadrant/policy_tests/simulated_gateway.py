@@ -15,6 +15,7 @@ from kuadrant.compiler.program import GatewayProgram, HostProgram, ListenerProgr
 from kuadrant.gateways.envoy.route_actions import action
 from kuadrant.policy_tests.observation import Inside, Observation, Stand
 from kuadrant.reference_model import Counters, decide
+from kuadrant.reference_model.refusal import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kuadrant.policy_tests.inventory import Inventory, KnownLimit
     from kuadrant.reference_model import Request, RequestDecision
     from kuadrant.reference_model.counters import CounterKey, Standing, Window
+    from kuadrant.reference_model.refusal import Refusal
     from kuadrant.reference_model.request_decision import Question
 
     Windows = Mapping[CounterKey, Window]
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _ADMITTED = 200
 _ERROR = 500
 _GRPC_UNKNOWN = "2"
+_ADDED = frozenset({"x-forwarded-for", "x-forwarded-proto", "x-request-id"})
+"""What the gateway adds to what the client sends."""
 
 
 class Part(Struct, frozen=True):
@@ -70,6 +74,9 @@ class SimulatedGateway:
 
     def ask(self, request: Request, windows: Windows, now: float) -> tuple[Observation, Windows]:
         """Return what becomes of ``request`` at ``now``, and the windows that are open then."""
+        sent = [header for header in request.headers if header[0] not in _ADDED]
+        if refused := refusal(request.method, request.scheme, request.authority, request.target, sent):
+            return _refused_by_itself(refused), windows
         part = self.part(request.host)
         counters = Counters(part.limits, windows)
         decision = decide(part.program, request, counters, now, failure_mode=self._failure_mode)
@@ -155,6 +162,11 @@ class SimulatedGateway:
 
     def _known(self, limit: Limit) -> KnownLimit:
         return self.inventory.conditions[limit.namespace, limit.conditions[0]]
+
+
+def _refused_by_itself(refused: Refusal) -> Observation:
+    inside = Inside("refused", None, (), asked=False, refused=(), stands=(), because=refused.because)
+    return Observation(status=refused.status, inside=inside)
 
 
 def _change(headers: dict[str, str], change: HeaderChange) -> None:

@@ -16,13 +16,16 @@ _LONG = "a" * 62_000
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
-        ({"method": "get"}, "the method get with 400; write GET"),
-        ({"method": "BREW"}, "the method BREW with 400; write one such as GET"),
-        ({"method": "CONNECT"}, "the method CONNECT with 400"),
-        ({"headers": (("host", "to ys.x"),)}, "a character that no host has"),
-        ({"url": "http://toys.x/toys%00"}, "a path with %00 with 400"),
-        ({"headers": (("x-user", _LONG),)}, "431: the headers are longer than 60 KiB"),
-        ({"headers": tuple((f"x-{n}", "") for n in range(100))}, "431: there are 101 headers, it takes 100"),
+        ({"method": "get"}, "400 by itself: it takes no method get; write GET"),
+        ({"method": "BREW"}, "it takes no method BREW; write one such as GET"),
+        ({"method": "CONNECT"}, "it takes no method CONNECT"),
+        ({"headers": (("host", "to ys.x"),)}, "a character in the host that no host has"),
+        ({"url": "http://toys.x/toys%00"}, "400 by itself: it takes no path with %00"),
+        ({"headers": (("x-user", _LONG),)}, "431 by itself: the headers are longer than 60 KiB"),
+        (
+            {"headers": tuple((f"x-{n}", "") for n in range(100))},
+            "431 by itself: there are 101 headers",
+        ),
     ],
 )
 def test_what_a_gateway_refuses_by_itself_is_said_and_not_decided(

@@ -221,3 +221,24 @@ def test_a_window_ends_after_exactly_its_length(began: int, window: int) -> None
 )
 def test_times_are_spelled_as_durations_are_written(moment: int, text: str) -> None:
     assert spelled_time(moment) == text
+
+
+def test_what_a_gateway_answers_by_itself_is_no_request_of_a_rule_and_is_not_counted() -> None:
+    long = "a" * 62_000
+    (case,) = results(f"""\
+        tests:
+        - name: refused
+          steps:
+          - request: {{method: BREW, host: toys.example.com, path: /toys}}
+            expect: {{status: 400, asked: false, policies: []}}
+          - request: {{method: POST, host: toys.example.com, path: /toys/%00}}
+            expect: {{status: 400}}
+          - request: {{method: POST, host: toys.example.com, path: /toys, headers: {{x-long: {long}}}}}
+            expect: {{status: 431}}
+          - {{{POST}, expect: {{status: 200, remaining: 4}}}}
+          - request: {{method: BREW, host: toys.example.com, path: /toys}}
+            expect: {{status: 200}}
+        """)
+    (miss,) = case.misses
+    assert (miss.expected, miss.got) == ("200", "400")
+    assert "it takes no method BREW" in str(miss)

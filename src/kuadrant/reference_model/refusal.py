@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from kuadrant.explanation.address import Address
 
 _METHODS: Final = frozenset(
     {
@@ -25,25 +25,32 @@ _HEADERS: Final = 100
 _AROUND: Final = len(": \r\n")
 
 
-def refusal(method: str, address: Address, authority: str, headers: Sequence[tuple[str, str]]) -> str | None:
-    """Why Envoy answers such a request by itself, as it is set up unless told otherwise; None if it does not.
+class Refusal(Struct, frozen=True, gc=False):
+    """With which status a gateway answers a request by itself, and why."""
 
-    Nothing of it tells a value of ``headers``.
+    status: int
+    because: str
+
+
+def refusal(
+    method: str, scheme: str, authority: str, target: str, headers: Sequence[tuple[str, str]]
+) -> Refusal | None:
+    """Tell whether Envoy answers a request by itself, as it is set up unless told otherwise.
+
+    Nothing of it tells a value of ``headers``, which are those that the client sends.
     """
-    if method == "CONNECT" or (address.scheme == "http" and method not in _METHODS):
+    if method == "CONNECT" or (scheme == "http" and method not in _METHODS):
         known = method.upper()
         instead = f"write {known}" if known in _METHODS else "write one such as GET"
-        return f"the gateway answers the method {method} with 400; {instead}"
+        return Refusal(400, f"it takes no method {method}; {instead}")
     if not _HOST.fullmatch(authority):
-        return (
-            "the gateway answers with 400: the host has a character that no host has; write one such as a.com"
-        )
-    if "%00" in address.target.partition("?")[0]:
-        return "the gateway answers a path with %00 with 400; leave it out"
+        return Refusal(400, "there is a character in the host that no host has; write one such as a.com")
+    if "%00" in target.partition("?")[0]:
+        return Refusal(400, "it takes no path with %00; leave it out")
     sent = [("host", authority), *((name, value) for name, value in headers if name != "host")]
     if len(sent) > _HEADERS:
-        return f"the gateway answers with 431: there are {len(sent)} headers, it takes {_HEADERS}"
+        return Refusal(431, f"there are {len(sent)} headers, and it takes {_HEADERS}")
     size = sum(len(name) + len(value.encode()) + _AROUND for name, value in sent)
-    if size + len(f"{method} {address.target} HTTP/1.1") > _BYTES:
-        return f"the gateway answers with 431: the headers are longer than {_BYTES // 1024} KiB"
+    if size + len(f"{method} {target} HTTP/1.1") > _BYTES:
+        return Refusal(431, f"the headers are longer than {_BYTES // 1024} KiB")
     return None
