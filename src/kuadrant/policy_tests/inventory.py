@@ -39,7 +39,7 @@ class KnownLimit(Struct, frozen=True, gc=False, order=True):
 
 
 class KnownRule(Struct, frozen=True, gc=False, order=True):
-    """A rule of a route that a gateway serves, and where the route is written."""
+    """A rule of a route that a gateway serves, and where it is written."""
 
     file: str
     line: int
@@ -97,7 +97,9 @@ class _Places:
 
     def rule(self, route: Route, name: str) -> KnownRule:
         written = self._sources[route.kind, route.namespace, route.name]
-        return KnownRule(written.file, written.line, 1, route.key, name)
+        index = next(index for index, rule in enumerate(route.rules) if rule.name == name)
+        line, column = written.place(spelled(("spec", "rules", index)))
+        return KnownRule(written.file, line, column, route.key, name)
 
 
 def _by_condition(limits: Iterable[Limit]) -> dict[tuple[str, str], tuple[Limit, ...]]:

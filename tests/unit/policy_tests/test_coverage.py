@@ -25,7 +25,7 @@ def test_limits_and_rules_without_a_request_are_not_reached() -> None:
     assert str(limit) == "per-user of default/toys (2 in 10s and 3 in 1m)"
     assert (limit.file, limit.line, limit.column) == ("1.yaml", 10, 5)
     (rule,) = found.rules_not_reached
-    assert (str(rule), rule.file, rule.line) == ("default/toys/nowhere", "0.yaml", 8)
+    assert (str(rule), rule.file, rule.line, rule.column) == ("default/toys/nowhere", "0.yaml", 22, 5)
 
 
 def test_without_tests_nothing_is_reached() -> None:
