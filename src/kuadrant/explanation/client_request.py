@@ -20,6 +20,7 @@ from kuadrant.explanation.record import Fact
 from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.reference_model import Request
 from kuadrant.reference_model.refusal import refusal
+from kuadrant.reference_model.seen_by_filters import as_metadata, is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,7 +56,6 @@ class ClientRequest(Struct, frozen=True, kw_only=True, gc=False):
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NO_UTF8: Final = re.compile(r"[\ud800-\udfff]")
-_REFERRER: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 
 
 def header_of(text: str) -> tuple[str, str] | None:
@@ -114,7 +114,7 @@ def seen_by_filters(
     host, source_port = _source(asked.source)
     attributes = _attributes(asked, address, host, source_port)
     if asked.claims is not None:
-        claims = _as_metadata(asked.claims)
+        claims = as_metadata(asked.claims)
         attributes[CLAIMS[0], CLAIMS[1]] = {CLAIMS[2]: dict.fromkeys(sorted(claim_keys), claims)}
     return Request(
         authority=authority,
@@ -182,11 +182,8 @@ def _seen_headers(
     given: Iterable[tuple[str, str]], address: Address, source: str
 ) -> Iterator[tuple[str, str]]:
     for name, value in given:
-        if name in ("host", "x-forwarded-proto", "x-request-id"):
-            continue
-        if name == "referer" and not _REFERRER.fullmatch(value):
-            continue
-        yield name, value
+        if name != "host" and is_kept(name, value):
+            yield name, value
     if source:
         yield "x-forwarded-for", source
     yield "x-forwarded-proto", address.scheme
@@ -208,17 +205,6 @@ def _attributes(
         known["connection", "mtls"] = False
         known["connection", "requested_server_name"] = ""
     return known
-
-
-def _as_metadata(value: Any) -> Any:
-    """As a gateway has them: every number is a fraction."""
-    if isinstance(value, Mapping):
-        return {str(name): _as_metadata(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_metadata(inner) for inner in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return value
 
 
 def _source(text: str | None) -> tuple[str, int | None]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from kuadrant.policy_tests.file_rules import split_address
 from kuadrant.reference_model import Request
+from kuadrant.reference_model.seen_by_filters import as_metadata, is_kept
 
 if TYPE_CHECKING:
     from kuadrant.policy_tests.file_format import AskedRequest
@@ -20,8 +20,6 @@ OWN_ADDRESS: Final = "127.0.0.1"
 """Where requests without a ``source`` come from."""
 _FIRST_PORT: Final = 32_768
 _PORTS: Final = 28_232
-_GIVEN_ANEW: Final = frozenset({"x-forwarded-proto", "x-request-id"})
-_URL: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 _JWT_FILTER: Final = "envoy.filters.http.jwt_authn"
 
 
@@ -87,26 +85,13 @@ def _quoted(text: str) -> str:
 def _sent_headers(asked: AskedRequest) -> tuple[tuple[str, str], ...]:
     """Return the headers that a gateway leaves as they are sent."""
     sent = ((name.lower(), value.strip(" \t")) for name, value in asked.headers.items())
-    return tuple(
-        (name, value)
-        for name, value in sent
-        if name not in _GIVEN_ANEW and (name != "referer" or _URL.fullmatch(value))
-    )
+    return tuple((name, value) for name, value in sent if is_kept(name, value))
 
 
 def _metadata(asked: AskedRequest) -> dict[str, Value]:
     if asked.jwt is None:
         return {}
-    return {_JWT_FILTER: {asked.jwt_provider: _as_struct(asked.jwt)}}
-
-
-def _as_struct(value: Any) -> Value:
-    """Return a claim as gateways keep it: every number is a double."""
-    if isinstance(value, dict):
-        return {name: _as_struct(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_as_struct(inner) for inner in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return {_JWT_FILTER: {asked.jwt_provider: as_metadata(asked.jwt)}}
 
 
 def _id(number: int) -> str:

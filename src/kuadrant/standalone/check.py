@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from kuadrant.findings import Finding, findings
-from kuadrant.standalone import folder_files
-from kuadrant.standalone.folder_files import File
+from kuadrant.standalone.folder_files import File, read_below
 from kuadrant.standalone.folder_walk import FolderError, printable
 from kuadrant.standalone.plan import compile_folder, read
 
@@ -58,21 +57,13 @@ def _files(paths: tuple[str, ...]) -> Iterable[File]:
         if path == STANDARD_INPUT:
             yield _standard_input()
             continue
-        for file in _below(Path(path)):
+        if not Path(path).exists():
+            raise FolderError(f"{printable(path)} does not exist; give a folder, a file or -")
+        for file in read_below(Path(path)):
             real = os.path.realpath(file.path)
             if real not in seen:
                 seen.add(real)
                 yield file
-
-
-def _below(path: Path) -> Iterable[File]:
-    if path.is_dir():
-        for file in folder_files.read(path):
-            yield structs.replace(file, path=os.path.normpath(f"{printable(path)}/{file.path}"))
-    elif path.exists():
-        yield folder_files.read_file(path, printable(path))
-    else:
-        raise FolderError(f"{printable(path)} does not exist; give a folder, a file or -")
 
 
 def _standard_input() -> File:

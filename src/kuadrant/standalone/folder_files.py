@@ -7,10 +7,12 @@ import stat
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuadrant.standalone.folder_walk import printable, walk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _MIB = 1024 * 1024
@@ -61,6 +63,19 @@ def read(folder: Path) -> tuple[File, ...]:
 def read_file(path: Path, name: str) -> File:
     """Return one file, which is called ``name`` where people are told of it."""
     return _read_file(str(path), name, _MAX_FOLDER_BYTES)[0]
+
+
+def read_below(path: Path) -> Iterator[File]:
+    """Yield the files of a folder, or the one file, by their paths from where ``path`` begins.
+
+    Raises:
+        FolderError: the folder cannot be read.
+    """
+    if not path.is_dir():
+        yield read_file(path, printable(path))
+        return
+    for file in read(path):
+        yield replace(file, path=os.path.normpath(f"{printable(path)}/{file.path}"))
 
 
 def _read_file(path: str, name: str, left: int) -> tuple[File, int]:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
 from kuadrant.api.problem import Problem
@@ -105,22 +104,13 @@ class PolicyTestFiles:
         files: dict[str, File] = {}
         for root in roots:
             try:
-                files |= {file.path: file for file in _read_root(root)}
+                files |= {file.path: file for file in folder_files.read_below(Path(root))}
             except FolderError as error:
                 return (_problem(root, f"cannot be read: {error}"),)
         made = compiled(files.values(), self._surroundings)
         if isinstance(made, Mistakes):
             return tuple(one.problem for one in made.problems)
         return LoadedPolicies(made.folder, made.compilation, self._surroundings.service.failure_mode)
-
-
-def _read_root(root: str) -> Iterator[File]:
-    """Yield the files of a folder, or the one file, by their paths from here."""
-    if not Path(root).is_dir():
-        yield folder_files.read_file(Path(root), printable(root))
-        return
-    for file in folder_files.read(Path(root)):
-        yield msgspec.structs.replace(file, path=os.path.normpath(f"{printable(root)}/{file.path}"))
 
 
 def _problem(path: str, message: str) -> Problem:
