@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.compile import gateway, policy, route
 from kuadrant.api import documents
-from kuadrant.compiler import Compilation, compile_gateways
+from kuadrant.compiler import Compilation, Compiler
 from kuadrant.policy_tests import LoadedPolicies, PolicyTestFile, read, simulate_file
 from kuadrant.policy_tests.seen_request import SeenRequest
 from kuadrant.policy_tests.simulated_gateway import SimulatedGateway
@@ -35,7 +35,7 @@ WHOLE_REQUESTS = 500
 """The whole program takes long."""
 
 
-def loaded(policies: int) -> tuple[Folder, Compilation]:
+def loaded(policies: int, compiler: Compiler) -> tuple[Folder, Compilation]:
     """A folder of so many policies, read and compiled."""
     objects = [gateway(0)]
     objects += (
@@ -43,7 +43,7 @@ def loaded(policies: int) -> tuple[Folder, Compilation]:
     )
     folder = documents.read((f"{number}.yaml", json.dumps(one)) for number, one in enumerate(objects))
     assert not folder.problems, folder.problems[:3]
-    return folder, compile_gateways(folder.objects)
+    return folder, compiler.compile(folder.objects)
 
 
 def tests(policies: int, times: int) -> PolicyTestFile:
@@ -120,8 +120,9 @@ def main() -> None:
     given = parser.parse_args()
     times = max(6, given.requests // given.policies)
     began = time.process_time()
-    folder, compilation = loaded(given.policies)
-    policies = LoadedPolicies(folder, compilation, "deny")
+    compiler = Compiler()
+    folder, compilation = loaded(given.policies, compiler)
+    policies = LoadedPolicies(folder, compilation, compiler.origins, "deny")
     file = tests(given.policies, times)
     asked = policies.gateway_of(file)
     assert isinstance(asked, SimulatedGateway)

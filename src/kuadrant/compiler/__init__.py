@@ -5,6 +5,6 @@
 
 from kuadrant.compiler.compiler import Compilation, Compiler, compile_gateways
 from kuadrant.compiler.policy_facts import PolicyFacts
-from kuadrant.compiler.rule_origin import RuleOrigin
+from kuadrant.compiler.rule_origin import RuleOrigin, RulesOf
 
-__all__ = ["Compilation", "Compiler", "PolicyFacts", "RuleOrigin", "compile_gateways"]
+__all__ = ["Compilation", "Compiler", "PolicyFacts", "RuleOrigin", "RulesOf", "compile_gateways"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
+from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.model import Policy
 
 
@@ -20,3 +23,7 @@ class RuleOrigin(Struct, frozen=True, gc=False):
     rule_index: int
     match_index: int
     policies: tuple[Policy, ...]
+
+
+RulesOf = Callable[[str, int, str], tuple[tuple[RuleProgram, RuleOrigin], ...]]
+"""``Compiler.origins``: by gateway (``namespace/name``), port and host name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -11,16 +11,13 @@ from msgspec import Struct
 from kuadrant.api.documents import Identity, Source
 from kuadrant.api.nodes import find, place_of
 from kuadrant.api.problem import Path, spelled
-from kuadrant.compiler import PolicyFacts
+from kuadrant.compiler import PolicyFacts, RulesOf
 from kuadrant.explanation.record import Origin
 
 if TYPE_CHECKING:
     from kuadrant.compiler import RuleOrigin
     from kuadrant.compiler.program import RuleProgram
     from kuadrant.policy.model import Policy
-
-RulesOf = Callable[[str, int, str], "tuple[tuple[RuleProgram, RuleOrigin], ...]"]
-"""``Compiler.origins``."""
 
 
 def _nowhere(_gateway: str, _port: int, _hostname: str) -> tuple[tuple[RuleProgram, RuleOrigin], ...]:

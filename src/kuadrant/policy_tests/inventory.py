@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api.problem import spelled
-from kuadrant.compiler.route_piece import ListenerPlace
-from kuadrant.policy.identifiers import action_set_name, limit_condition
-from kuadrant.policy.route import from_grpc_route, from_http_route
+from kuadrant.policy.identifiers import limit_condition
 from kuadrant.policy_tests.moments import spelled_time
 
 if TYPE_CHECKING:
@@ -18,9 +16,8 @@ if TYPE_CHECKING:
 
     from kuadrant.api.documents import Folder
     from kuadrant.api.limitador import Limit
-    from kuadrant.compiler import Compilation
-    from kuadrant.compiler.program import GatewayProgram, LimitAction, ListenerProgram
-    from kuadrant.policy.route import Route
+    from kuadrant.compiler import Compilation, RuleOrigin, RulesOf
+    from kuadrant.compiler.program import GatewayProgram, LimitAction
 
 
 class KnownLimit(Struct, frozen=True, gc=False, order=True):
@@ -64,8 +61,11 @@ class Inventory(Struct, frozen=True, gc=False):
     rules: Mapping[str, KnownRule]
 
 
-def inventory(folder: Folder, compilation: Compilation) -> Inventory:
-    """Return what is in effect of ``folder``, which compiles to ``compilation``."""
+def inventory(folder: Folder, compilation: Compilation, rules_of: RulesOf) -> Inventory:
+    """Return what is in effect of ``folder``, which compiles to ``compilation``.
+
+    ``rules_of`` is ``Compiler.origins`` of the compiler that did it.
+    """
     limits: dict[tuple[str, str], KnownLimit] = {}
     places = _Places(folder, compilation)
     held = _by_condition(compilation.limits)
@@ -76,7 +76,7 @@ def inventory(folder: Folder, compilation: Compilation) -> Inventory:
     return Inventory(
         limits=limits,
         conditions={(scope, limit_condition(key)): limit for (scope, key), limit in limits.items()},
-        rules=_rules(folder, compilation.programs, places),
+        rules=_rules(compilation.programs, rules_of, places),
     )
 
 
@@ -95,11 +95,11 @@ class _Places:
         rates = " and ".join(f"{limit.max_value} in {spelled_time(limit.seconds * 1000)}" for limit in held)
         return KnownLimit(written.file, line, column, source, name, rates)
 
-    def rule(self, route: Route, name: str) -> KnownRule:
-        written = self._sources[route.kind, route.namespace, route.name]
-        index = next(index for index, rule in enumerate(route.rules) if rule.name == name)
-        line, column = written.place(spelled(("spec", "rules", index)))
-        return KnownRule(written.file, line, column, route.key, name)
+    def rule(self, origin: RuleOrigin) -> KnownRule:
+        namespace, _, name = origin.route.partition("/")
+        written = self._sources[origin.kind, namespace, name]
+        line, column = written.place(spelled(("spec", "rules", origin.rule_index)))
+        return KnownRule(written.file, line, column, origin.route, origin.rule)
 
 
 def _by_condition(limits: Iterable[Limit]) -> dict[tuple[str, str], tuple[Limit, ...]]:
@@ -120,49 +120,12 @@ def _limit_actions(program: GatewayProgram) -> Iterator[tuple[str, LimitAction]]
                         yield action.scope, limit
 
 
-def _rules(folder: Folder, programs: Iterable[GatewayProgram], places: _Places) -> dict[str, KnownRule]:
-    """The rules of all programs, which have a rule's name only as a part of what a digest is made of."""
-    routes: dict[str, list[Route]] = {}
-    objects = folder.objects
-    for route in (*map(from_http_route, objects.http_routes), *map(from_grpc_route, objects.grpc_routes)):
-        routes.setdefault(route.key, []).append(route)
-    classes = {
-        f"{gateway.metadata.namespace}/{gateway.metadata.name}": gateway.spec.gateway_class_name
-        for gateway in objects.gateways
+def _rules(programs: Iterable[GatewayProgram], rules_of: RulesOf, places: _Places) -> dict[str, KnownRule]:
+    """The rules of all programs, by the names that they have there."""
+    return {
+        rule.name: places.rule(origin)
+        for program in programs
+        for listener in program.listeners
+        for host in listener.hosts
+        for rule, origin in rules_of(f"{program.namespace}/{program.name}", listener.port, host.hostname)
     }
-    rules: dict[str, KnownRule] = {}
-    for program in programs:
-        gateway = f"{program.namespace}/{program.name}"
-        for listener in program.listeners:
-            names = [ListenerPlace(classes[gateway], gateway, name) for name in dict.fromkeys(listener.names)]
-            in_program = {rule.name for host in listener.hosts for rule in host.rules}
-            for hostname, key in _served(listener):
-                for route in routes[key]:
-                    rules |= {
-                        name: places.rule(route, rule)
-                        for name, rule in _names(route, hostname, names)
-                        if name in in_program
-                    }
-    return rules
-
-
-def _served(listener: ListenerProgram) -> Iterable[tuple[str, str]]:
-    """Each host name with each route that it has."""
-    return dict.fromkeys((host.hostname, rule.route) for host in listener.hosts for rule in host.rules)
-
-
-def _names(route: Route, hostname: str, listeners: Iterable[ListenerPlace]) -> Iterator[tuple[str, str]]:
-    """Yield the name in a program, and its own, of each rule of a route under a host name."""
-    for rule in route.rules:
-        for match_index in range(len(rule.matches)):
-            for place in listeners:
-                name = action_set_name(
-                    gateway_class=place.gateway_class,
-                    gateway=place.gateway,
-                    listener=place.listener,
-                    route=route.key,
-                    rule=rule.name,
-                    match_index=match_index,
-                    hostname=hostname,
-                )
-                yield name, rule.name

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.api.documents import Folder
-    from kuadrant.compiler import Compilation
+    from kuadrant.compiler import Compilation, RulesOf
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.policy_tests.file_format import PolicyTestFile
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 class LoadedPolicies:
     """Policies without mistakes, compiled once for all tests that are about them."""
 
-    def __init__(self, folder: Folder, compilation: Compilation, failure_mode: FailureMode) -> None:
-        self.inventory = inventory(folder, compilation)
+    def __init__(
+        self, folder: Folder, compilation: Compilation, rules_of: RulesOf, failure_mode: FailureMode
+    ) -> None:
+        self.inventory = inventory(folder, compilation, rules_of)
         self._compilation = compilation
         self._failure_mode = failure_mode
         self._gateways: dict[tuple[str, int], SimulatedGateway] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api.problem import Problem
+from kuadrant.compiler import Compiler
 from kuadrant.policy_tests import LoadedPolicies, PolicyTestFile
 from kuadrant.policy_tests import read as read_tests
 from kuadrant.policy_tests.simulated_gateway import SimulatedGateway
@@ -107,10 +108,12 @@ class PolicyTestFiles:
                 files |= {file.path: file for file in folder_files.read_below(Path(root))}
             except FolderError as error:
                 return (_problem(root, f"cannot be read: {error}"),)
-        made = compiled(files.values(), self._surroundings)
+        compiler = Compiler()
+        made = compiled(files.values(), self._surroundings, compiler.compile)
         if isinstance(made, Mistakes):
             return tuple(one.problem for one in made.problems)
-        return LoadedPolicies(made.folder, made.compilation, self._surroundings.service.failure_mode)
+        failure_mode = self._surroundings.service.failure_mode
+        return LoadedPolicies(made.folder, made.compilation, compiler.origins, failure_mode)
 
 
 def _problem(path: str, message: str) -> Problem:

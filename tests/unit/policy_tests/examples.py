@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from kuadrant.api import documents
-from kuadrant.compiler import compile_gateways
+from kuadrant.compiler import Compiler
 from kuadrant.policy_tests import LoadedPolicies, PolicyTestFile, read, simulate_file
 from kuadrant.policy_tests.simulated_gateway import SimulatedGateway
 
@@ -90,7 +90,8 @@ def loaded(*texts: str, failure_mode: FailureMode = "deny") -> LoadedPolicies:
     """The policies of ``texts``, each a file ``0.yaml``, ``1.yaml`` and so on, without a mistake."""
     folder = documents.read((f"{number}.yaml", text) for number, text in enumerate(texts))
     assert folder.problems == ()
-    return LoadedPolicies(folder, compile_gateways(folder.objects), failure_mode)
+    compiler = Compiler()
+    return LoadedPolicies(folder, compiler.compile(folder.objects), compiler.origins, failure_mode)
 
 
 def read_tests(text: str, path: str = "a.kuadrant-test.yaml") -> PolicyTestFile:

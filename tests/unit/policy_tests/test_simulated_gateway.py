@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 
 from kuadrant.api.documents import Folder, Source
 from kuadrant.api.objects import Objects
-from kuadrant.compiler import compile_gateways
+from kuadrant.compiler import Compiler
 from kuadrant.policy_tests.inventory import inventory
 from kuadrant.policy_tests.simulated_gateway import SimulatedGateway
 from kuadrant.reference_model import Counters, Request, decide
@@ -19,9 +19,10 @@ from tests.e2e.differential.generator import Case, cases
 @given(cases(requests=20))
 def test_it_says_of_any_request_what_the_whole_program_says(case: Case) -> None:
     objects = Objects.of(case.objects)
-    compilation = compile_gateways(objects)
+    compiler = Compiler()
+    compilation = compiler.compile(objects)
     sources = {(one.kind, one.metadata.namespace, one.metadata.name): Source("a", 1) for one in case.objects}
-    known = inventory(Folder(objects=objects, sources=sources), compilation)
+    known = inventory(Folder(objects=objects, sources=sources), compilation, compiler.origins)
     programs = {program.name: program for program in compilation.programs}
     gateways = {
         (name, listener.port): SimulatedGateway(
