@@ -7,12 +7,12 @@ not be limited (issue F, 1).
 
 from __future__ import annotations
 
-from collections import Counter
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from kuadrant.api.limit_packing import FIELD, pack
 from kuadrant.operator.core.staged_program import asks, rules_of
 from kuadrant.operator.core.times import RETENTION_SECONDS, UNSEEN_SECONDS
 
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from kuadrant.operator.core.arrivals import Arrivals
     from kuadrant.operator.core.decision import Decision, GatewayDecision
     from kuadrant.policy.budgets import Budgets
+
+
+MOST_UNPACKED: Final = 4
+"""Former limits may be so many times the bytes of wanted ones before they are packed.
+
+That is more than a namespace leaves behind that edits at the pace which its budget allows, on any provider
+(issue F, 2).
+"""
 
 
 class _Asked:
@@ -173,7 +181,11 @@ class Retention:
         retained, former = self._retention.retained, self.crowded
         self._retention.note(programs, others, decision.present, arrivals, now)
         kept_only = decision.limits[len(decision.compilation.limits) :]
-        self.crowded = crowded_namespaces(kept_only, self._retention.owner, self._budgets)
+        document = decision.limitador.document
+        are_packed = document is not None and FIELD in document["spec"]
+        self.crowded = crowded_namespaces(
+            kept_only, self._retention.owner, self._budgets, are_packed=are_packed
+        )
         return self._retention.retained is not retained or self.crowded != former
 
     def due(self, arrivals: Arrivals, now: float) -> float | None:
@@ -192,23 +204,35 @@ class Retention:
 
 
 def crowded_namespaces(
-    kept: Iterable[Limit], owner: Callable[[Limit], str], budgets: Budgets
+    kept: Iterable[Limit], owner: Callable[[Limit], str], budgets: Budgets, *, are_packed: bool = False
 ) -> frozenset[str]:
     """Return the namespaces that have more limits that are only kept than they may have wanted ones.
 
-    In number or in bytes.
+    In number, or in the bytes that they take in the resource; what can be packed is not made of too many
+    bytes either.
+
+    Args:
+        kept: the limits that no policy asks for any more.
+        owner: the namespace of the policy that did.
+        budgets: what namespaces may have.
+        are_packed: the resource has them packed.
     """
-    rates: Counter[str] = Counter()
-    size: Counter[str] = Counter()
+    of_owner: dict[str, list[Limit]] = {}
     for limit in kept:
-        namespace = owner(limit)
-        rates[namespace] += 1
-        size[namespace] += len(msgspec.json.encode(limit))
+        of_owner.setdefault(owner(limit), []).append(limit)
     return frozenset(
         name
-        for name, number in rates.items()
-        if number > budgets.namespace_rates or size[name] > budgets.namespace_bytes
+        for name, limits in of_owner.items()
+        if len(limits) > budgets.namespace_rates
+        or _is_too_much(limits, budgets.namespace_bytes, are_packed=are_packed)
     )
+
+
+def _is_too_much(limits: list[Limit], most: int, *, are_packed: bool) -> bool:
+    size = sum(len(msgspec.json.encode(limit)) for limit in limits)
+    if size <= most or not are_packed:
+        return size > most
+    return size > MOST_UNPACKED * most or sum(map(len, pack(limits))) > most
 
 
 def _owners(program: GatewayProgram, gone: frozenset[Identity]) -> dict[Identity, str]:

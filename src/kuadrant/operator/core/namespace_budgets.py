@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _CROWDED: Final = (
     "gateways may still ask for too many limits that policies of namespace {} had before: edits are taken "
-    "again when some of these are gone, about half a minute after gateways have what was edited last"
+    "again when some of these are gone, half a minute after gateways have what was edited last, and on Envoy "
+    "Gateway a minute and a half"
 )
 
 

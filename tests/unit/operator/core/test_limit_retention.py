@@ -5,8 +5,10 @@ Time alone never tells (issue F, 1).
 
 from __future__ import annotations
 
+import random
 from math import inf
 
+import msgspec
 import pytest
 
 from kuadrant.api.limitador import Limit
@@ -19,10 +21,11 @@ from kuadrant.compiler.program import (
     RuleProgram,
 )
 from kuadrant.gateways.provider import GatewayObjects
+from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.operator.core.arrivals import Arrivals
-from kuadrant.operator.core.limit_retention import LimitRetention, crowded_namespaces
+from kuadrant.operator.core.limit_retention import MOST_UNPACKED, LimitRetention, crowded_namespaces
 from kuadrant.operator.core.times import RETENTION_SECONDS
-from kuadrant.policy.budgets import Budgets
+from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.identifiers import limit_condition
 from kuadrant.policy.match import RequestMatch
 from tests.unit.operator.core.seen import note
@@ -235,3 +238,25 @@ def test_a_namespace_is_crowded_above_what_it_may_want() -> None:
     assert crowded_namespaces(kept, lambda _: "a", budgets) == {"a"}
     assert crowded_namespaces(kept, lambda one: one.name, budgets) == frozenset()
     assert crowded_namespaces(kept, lambda _: "a", Budgets(namespace_bytes=100)) == {"a"}
+
+
+def test_former_limits_that_are_packed_count_with_what_they_take_in_the_resource() -> None:
+    alike = [limit(f"limit-of-some-length-{number}") for number in range(100)]
+    size = sum(len(msgspec.json.encode(one)) for one in alike)
+
+    def crowded(kept: list[Limit], most: int, *, are_packed: bool = True) -> bool:
+        budgets = Budgets(namespace_bytes=most)
+        return bool(crowded_namespaces(kept, lambda _: "a", budgets, are_packed=are_packed))
+
+    assert crowded(alike, size // 2, are_packed=False)
+    assert not crowded(alike, size // 2)
+    assert crowded(alike, size // 4 - 1), "however little they take, the service has to hold them"
+    strange = [limit(random.Random(number).randbytes(100).hex()) for number in range(100)]
+    assert crowded(strange, 100 * 100), "what cannot be packed takes what it is"
+
+
+def test_who_edits_at_the_pace_that_is_allowed_is_never_crowded() -> None:
+    longest = RETENTION_SECONDS + max(one.DRAIN for one in PROVIDERS)
+    left_behind = DEFAULT.namespace_bytes + DEFAULT.namespace_edits * longest
+
+    assert left_behind < MOST_UNPACKED * DEFAULT.namespace_bytes
