@@ -4,7 +4,16 @@
 """
 
 from kuadrant.compiler.compiler import Compilation, Compiler, compile_gateways
+from kuadrant.compiler.limit_revisions import LimitRevisions
 from kuadrant.compiler.policy_facts import PolicyFacts
 from kuadrant.compiler.rule_origin import RuleOrigin, RulesOf
 
-__all__ = ["Compilation", "Compiler", "PolicyFacts", "RuleOrigin", "RulesOf", "compile_gateways"]
+__all__ = [
+    "Compilation",
+    "Compiler",
+    "LimitRevisions",
+    "PolicyFacts",
+    "RuleOrigin",
+    "RulesOf",
+    "compile_gateways",
+]

@@ -39,6 +39,12 @@ def limit_condition(identifier: str) -> str:
     return f'{descriptor_entry(identifier)} == "1"'
 
 
+def key_of_condition(condition: str) -> str:
+    """Return the identifier that `limit_condition` was made of."""
+    # Nothing in an identifier is written otherwise in a literal.
+    return condition.removeprefix('descriptors[0]["').removesuffix('"] == "1"')
+
+
 def descriptor_entry(key: str) -> str:
     """The CEL text for the value that a request's descriptor has under ``key``."""
     return f"descriptors[0][{string_literal(key)}]"

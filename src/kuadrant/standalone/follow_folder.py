@@ -9,7 +9,7 @@ import msgspec
 
 from kuadrant import log
 from kuadrant.api.problem import Problem
-from kuadrant.compiler import Compiler
+from kuadrant.compiler import Compiler, LimitRevisions
 from kuadrant.dialects import UnknownDialectError, chosen
 from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
 from kuadrant.standalone.folder_changes import emptied, read_settled
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from kuadrant.api.objects import Objects
+    from kuadrant.compiler import Compilation
     from kuadrant.settings import RunSettings
     from kuadrant.standalone.folder_files import File
     from kuadrant.standalone.servers import Servers
@@ -62,6 +64,7 @@ class FolderFollower:
         self._look = look
         self._announcements = Announcements()
         self._compiler = Compiler()
+        self._revisions = LimitRevisions()
         self._addresses: Addresses = {}
         self.live = LiveConfiguration(
             servers.limits,
@@ -73,7 +76,10 @@ class FolderFollower:
 
     async def plan(self, files: Iterable[File], surroundings: PlanSettings) -> Plan | Mistakes:
         """Return what to have for ``files``; listeners that are there keep their addresses."""
-        return await asyncio.to_thread(plan, files, surroundings, self._addresses, self._compiler.compile)
+        return await asyncio.to_thread(plan, files, surroundings, self._addresses, self._compile)
+
+    def _compile(self, objects: Objects) -> Compilation:
+        return self._revisions(self._compiler.compile(objects), self.live.limits)
 
     async def follow(self) -> None:
         """Read the folder and the modules again and make them live.

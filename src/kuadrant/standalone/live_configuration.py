@@ -58,6 +58,11 @@ class LiveConfiguration:
         """The names of the listeners that Envoy is told of."""
         return self._now.resources.get(envoy.LISTENER, {}).keys()
 
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits that the rate limit service holds, former ones among them."""
+        return self._now.limits
+
     def listen_again(self) -> None:
         """Have Envoy try again to open its listeners."""
         self._xds.again(envoy.LISTENER)

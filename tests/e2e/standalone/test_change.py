@@ -95,6 +95,32 @@ def test_rules_that_come_and_go_are_never_unlimited(start: Callable[..., Kuadran
     assert kuadrant.calls() >= result.total - result.statuses[404]
 
 
+def test_after_an_edit_of_window_or_counters_only_the_new_limit_holds(
+    start: Callable[..., Kuadrant], toystore: Path
+) -> None:
+    """The rate limit service still holds the former one, for calls that are on their way (issue I, 6)."""
+    policy = """
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: toystore}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore}
+  limits: {post: {rates: %s}}
+"""
+    (toystore / "ratelimitpolicy.yaml").write_text(policy % "[{limit: 1, window: 120s}]")
+    kuadrant = start(toystore, "--echo")
+    assert [kuadrant.request("POST").status for _ in range(2)] == [200, 429]
+
+    for edit in (
+        "[{limit: 3, window: 60s}]",
+        "[{limit: 4, window: 60s}, {limit: 3, window: 1h}]",
+        "[{limit: 3, window: 240s}]",
+        "[{limit: 3, window: 240s}], counters: [{expression: request.method}]",
+    ):
+        kuadrant.change("ratelimitpolicy.yaml", policy % edit)
+        assert [kuadrant.request("POST").status for _ in range(4)] == [200] * 3 + [429], edit
+
+
 def test_a_broken_change_is_reported_and_the_last_good_state_stays(
     start: Callable[..., Kuadrant], toystore: Path
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kuadrant.api.limit_packing import FIELD as PACKED
 from kuadrant.api.limitador import Identity, Limit, union
-from kuadrant.compiler import Compilation, Compiler
+from kuadrant.compiler import Compilation, Compiler, LimitRevisions
 from kuadrant.dialects import expressible
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.limitador import KIND, NAME, LimitadorObject, limitador
@@ -46,6 +46,7 @@ class Decider:
 
     def __init__(self) -> None:
         self._compile = InRouterOrder(Compiler().compile)
+        self._revisions = LimitRevisions()
         self._limits = Last(_limits)
         self._limitador = Last(_limitador)
         self._held = HeldLimitsTracker()
@@ -59,17 +60,17 @@ class Decider:
 
     def decide(self, world: World, known: Known) -> Decision:
         """Decide what there has to be, now and in the end."""
-        compilation = expressible(
-            world.objects, self._compile, known.module.dialect, known.failure_mode, known.module.name
-        )
+        module = known.module
         kuadrant = oldest(world.objects.kuadrants)
         own = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
         held = self._held.of(own)
         present = self._held.present
+        compiled = expressible(world.objects, self._compile, module.dialect, known.failure_mode, module.name)
+        compilation = self._revisions(compiled, present)
         address = None if own is None else service_address(own)
         settings = GatewaySettings(
-            module=known.module.address,
-            rendering=known.module.rendering,
+            module=module.address,
+            rendering=module.rendering,
             rate_limit=address or Address("", 0),
             push=known.push.server,
             delivery=known.delivery,

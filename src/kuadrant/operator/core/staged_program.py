@@ -246,7 +246,7 @@ def _rule(
     """Return a rule without the missing limits of the policies that are late; None if it has none.
 
     It has the limits of all other policies as they are wanted, and of what its requests were limited by
-    before all that these do not replace: for a moment it may be stricter than either, and is never less
+    before what other policies asked for: for a moment it may be stricter than either, and is never less
     strict than both. A rule that has none of these stays away: its requests meet what they met before.
     """
     if not late:
@@ -256,8 +256,11 @@ def _rule(
         for limit in action.limits:
             if late.isdisjoint(limit.sources):
                 limits.setdefault(action.scope, {})[limit.key] = limit
+    here = {source for _, limit in asks(wanted) for source in limit.sources} - late
     for action in former.actions(port, hostname, wanted, late):
         for limit in action.limits:
+            if here.issuperset(limit.sources):
+                continue  # all of that policy is as it is wanted
             limits.setdefault(action.scope, {}).setdefault(limit.key, limit)
     host = former.host(port, hostname)
     if not limits and not (host and any(one.match == wanted.match for one in host.rules)):

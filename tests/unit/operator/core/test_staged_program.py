@@ -118,7 +118,7 @@ def test_a_rule_with_limits_of_several_policies_takes_those_that_are_held() -> N
         is_told=True,
     )
 
-    assert asked(staged.program) == {"/a": ("owner.new", "owner.old", "tenant.l1")}
+    assert asked(staged.program) == {"/a": ("owner.new", "tenant.l1")}
     assert staged.waiting == frozenset({"tenant"})
 
 
