@@ -14,16 +14,13 @@ const value = @import("cel/value.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Moment = @import("cel/moment.zig").Moment;
 const Places = @import("cel/places.zig").Places;
-const Growing = @import("cel/work.zig").Growing;
-const Spent = @import("cel/work.zig").Spent;
+const work_budget = @import("cel/work_budget.zig");
+const Growing = work_budget.Growing;
+const Spent = work_budget.Spent;
 const Truth = @import("cel/truth.zig").Truth;
 const Value = value.Value;
-const Work = @import("cel/work.zig").Work;
+const Work = work_budget.Work;
 const Allocator = std.mem.Allocator;
-
-/// A millisecond (`cel/work.zig`), and the memory that goes with it.
-const most_steps = 100_000;
-const most_bytes = 1024 * 1024;
 
 pub const Own = struct {
     program: program.Program,
@@ -85,11 +82,11 @@ fn Found(comptime Result: type) type {
 
 fn begin() error{ TooLarge, OverBudget }!Work {
     try expression.allowProgram();
-    return .{ .allocator = memory.scratch, .steps = most_steps, .bytes = most_bytes };
+    return .{ .allocator = memory.scratch, .steps = work_budget.most_steps, .bytes = work_budget.most_bytes };
 }
 
 fn end(work: Work) void {
-    expression.stepped(most_steps - work.steps);
+    expression.stepped(work_budget.most_steps - work.steps);
 }
 
 fn seen(attributes: *Attributes) evaluator.Attributes {

@@ -3,11 +3,11 @@
 const std = @import("std");
 const moment = @import("moment.zig");
 const value = @import("value.zig");
-const work_ = @import("work.zig");
+const work_budget = @import("work_budget.zig");
 const Moment = moment.Moment;
-const Spent = work_.Spent;
+const Spent = work_budget.Spent;
 const Value = value.Value;
-const Work = work_.Work;
+const Work = work_budget.Work;
 
 pub fn negate(of: Value) Value {
     return switch (of) {

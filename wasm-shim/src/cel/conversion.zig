@@ -3,10 +3,10 @@
 const std = @import("std");
 const moment = @import("moment.zig");
 const value = @import("value.zig");
-const work_ = @import("work.zig");
-const Spent = work_.Spent;
+const work_budget = @import("work_budget.zig");
+const Spent = work_budget.Spent;
 const Value = value.Value;
-const Work = work_.Work;
+const Work = work_budget.Work;
 
 pub fn toInt(of: Value) Value {
     return switch (of) {

@@ -6,15 +6,15 @@ const function = @import("function.zig");
 const program_ = @import("program.zig");
 const text = @import("text.zig");
 const value = @import("value.zig");
-const work_ = @import("work.zig");
-const Growing = work_.Growing;
+const work_budget = @import("work_budget.zig");
+const Growing = work_budget.Growing;
 const Program = program_.Program;
 const Range = @import("range.zig").Range;
 const Reference = program_.Reference;
-const Spent = work_.Spent;
+const Spent = work_budget.Spent;
 const Truth = @import("truth.zig").Truth;
 const Value = value.Value;
-const Work = work_.Work;
+const Work = work_budget.Work;
 
 /// What a request has.
 pub const Attributes = struct {

@@ -7,10 +7,10 @@ const moment = @import("moment.zig");
 const query = @import("query.zig");
 const text = @import("text.zig");
 const value = @import("value.zig");
-const work_ = @import("work.zig");
-const Spent = work_.Spent;
+const work_budget = @import("work_budget.zig");
+const Spent = work_budget.Spent;
 const Value = value.Value;
-const Work = work_.Work;
+const Work = work_budget.Work;
 
 /// docs/expressions.md and `kuadrant.expressions.functions` have the same numbers.
 pub const Function = enum(u8) {

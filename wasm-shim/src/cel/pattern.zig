@@ -2,9 +2,9 @@
 //! through once whatever it is.
 
 const std = @import("std");
-const work_ = @import("work.zig");
-const Spent = work_.Spent;
-const Work = work_.Work;
+const work_budget = @import("work_budget.zig");
+const Spent = work_budget.Spent;
+const Work = work_budget.Work;
 
 pub const Assertion = enum(u8) { text_begin = 0, text_end = 1, line_begin = 2, line_end = 3, boundary = 4, no_boundary = 5 };
 

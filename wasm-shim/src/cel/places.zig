@@ -2,9 +2,9 @@
 
 const std = @import("std");
 const value = @import("value.zig");
-const work_ = @import("work.zig");
-const Spent = work_.Spent;
-const Work = work_.Work;
+const work_budget = @import("work_budget.zig");
+const Spent = work_budget.Spent;
+const Work = work_budget.Work;
 
 pub const Places = struct {
     /// For each place of the table the number of an entry, and one more; 0 where there is none.
@@ -61,7 +61,7 @@ test "few and many" {
     var arena: std.heap.ArenaAllocator = .init(std.testing.allocator);
     defer arena.deinit();
     var work: Work = .{ .allocator = arena.allocator(), .steps = 100_000, .bytes = 100_000 };
-    var entries: work_.Growing(value.Entry) = .{};
+    var entries: work_budget.Growing(value.Entry) = .{};
     var places: Places = .{};
     var room: [100][1]u8 = undefined;
     for (&room, 0..) |*text, number| {

@@ -3,11 +3,11 @@
 const std = @import("std");
 const Places = @import("places.zig").Places;
 const value = @import("value.zig");
-const work_ = @import("work.zig");
-const Growing = work_.Growing;
-const Spent = work_.Spent;
+const work_budget = @import("work_budget.zig");
+const Growing = work_budget.Growing;
+const Spent = work_budget.Spent;
 const Value = value.Value;
-const Work = work_.Work;
+const Work = work_budget.Work;
 
 /// Of a name that comes more than once the first value counts; with `repeats` its values are a list.
 pub fn queryMap(work: *Work, query: []const u8, repeats: bool) Spent!Value {

@@ -6,8 +6,8 @@ const program_ = @import("program.zig");
 const sample = @import("sample.zig");
 const value = @import("value.zig");
 const Reader = @import("reader.zig").Reader;
-const Work = @import("work.zig").Work;
-const Spent = @import("work.zig").Spent;
+const Work = @import("work_budget.zig").Work;
+const Spent = @import("work_budget.zig").Spent;
 const Value = value.Value;
 
 const pages = std.heap.wasm_allocator;

@@ -5,8 +5,8 @@ const evaluator = @import("evaluator.zig");
 const program_ = @import("program.zig");
 const value = @import("value.zig");
 const Reader = @import("reader.zig").Reader;
-const Work = @import("work.zig").Work;
-const Spent = @import("work.zig").Spent;
+const Work = @import("work_budget.zig").Work;
+const Spent = @import("work_budget.zig").Spent;
 const Allocator = std.mem.Allocator;
 const Value = value.Value;
 

@@ -2,11 +2,11 @@
 
 const std = @import("std");
 const value = @import("value.zig");
-const work_ = @import("work.zig");
-const Growing = work_.Growing;
-const Spent = work_.Spent;
+const work_budget = @import("work_budget.zig");
+const Growing = work_budget.Growing;
+const Spent = work_budget.Spent;
 const Value = value.Value;
-const Work = work_.Work;
+const Work = work_budget.Work;
 
 fn string(text: []const u8) Value {
     return .{ .string = text };

@@ -2,9 +2,9 @@
 
 const std = @import("std");
 const Moment = @import("moment.zig").Moment;
-const work_ = @import("work.zig");
-const Work = work_.Work;
-const Spent = work_.Spent;
+const work_budget = @import("work_budget.zig");
+const Work = work_budget.Work;
+const Spent = work_budget.Spent;
 
 /// Why an expression has no value. It is a value itself: `true || x` is true whatever `x` is.
 pub const Failure = enum(u8) {

@@ -1,9 +1,13 @@
-//! What an evaluation may still take: steps, and bytes of memory. Who has taken all of it ends, whatever else an expression says.
+//! Bounds the evaluation of an expression, in steps and in bytes of memory. One that has taken all of it ends, whatever else it says.
 //!
 //! A step is what takes 10 nanoseconds at most. What takes longer is more than one (benchmarks/expressions.py looks for what is not).
 
 const std = @import("std");
 const Allocator = std.mem.Allocator;
+
+/// What one expression may take for one request: a millisecond, and the memory that goes with it.
+pub const most_steps = 100_000;
+pub const most_bytes = 1024 * 1024;
 
 pub const Spent = error{
     OutOfMemory,
