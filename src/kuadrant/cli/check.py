@@ -42,7 +42,7 @@ def check(
     """
     from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
     from kuadrant.standalone.check import check as check_paths  # noqa: PLC0415
-    from kuadrant.standalone.folder_walk import FolderError  # noqa: PLC0415
+    from kuadrant.standalone.folder_selection import FolderError  # noqa: PLC0415
     from kuadrant.standalone.translate import surroundings  # noqa: PLC0415
 
     if not paths:

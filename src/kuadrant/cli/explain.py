@@ -48,7 +48,7 @@ def explain(
         output: text for people, json for programs.
     """
     from kuadrant.explanation import RequestError  # noqa: PLC0415
-    from kuadrant.standalone.folder_walk import FolderError  # noqa: PLC0415
+    from kuadrant.standalone.folder_selection import FolderError  # noqa: PLC0415
     from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
 
     try:

@@ -31,7 +31,7 @@ def translate(
     """
     from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
     from kuadrant.standalone.folder_files import read  # noqa: PLC0415
-    from kuadrant.standalone.folder_walk import FolderError, printable  # noqa: PLC0415
+    from kuadrant.standalone.folder_selection import FolderError, printable  # noqa: PLC0415
     from kuadrant.standalone.plan import Mistakes, plan  # noqa: PLC0415
     from kuadrant.standalone.translate import surroundings, translated  # noqa: PLC0415
 

@@ -10,7 +10,6 @@ from msgspec.structs import astuple
 
 from kuadrant.api.limitador import Limit
 from kuadrant.compiler.gateway_table import GatewayTable, Replacement, policies_of_rules
-from kuadrant.compiler.limit_table import LimitTable
 from kuadrant.compiler.listener_conflicts import listener_problems
 from kuadrant.compiler.path_counts import PathTable
 from kuadrant.compiler.policy_facts import PolicyFacts, policy_facts
@@ -18,6 +17,7 @@ from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.compiler.routes import RouteTable, gateways_of
 from kuadrant.compiler.rule_origin import RuleOrigin
+from kuadrant.compiler.service_limits import ServiceLimits
 from kuadrant.incremental import InOrder, Tracked, are
 from kuadrant.policy.model import Problem
 
@@ -92,7 +92,7 @@ class _Tables:
         self._routes = RouteTable()
         self._policies = PolicyTable()
         self._paths = PathTable()
-        self._limits = LimitTable()
+        self._limits = ServiceLimits()
         self._labels: dict[str, dict[str, str]] = {}
         self._programs: InOrder[str, GatewayProgram] = InOrder()
         self._facts: InOrder[tuple[str, str], PolicyFacts] = InOrder()

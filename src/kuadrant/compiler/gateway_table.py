@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.compiler.host_table import HostTable
-from kuadrant.compiler.limit_table import LimitTable
 from kuadrant.compiler.listener_conflicts import hostname_of, listeners_by_port
 from kuadrant.compiler.program import GatewayProgram, ListenerProgram
 from kuadrant.compiler.route_piece import ListenerPlace, RoutePiece, route_piece, with_former_parts
+from kuadrant.compiler.service_limits import ServiceLimits
 from kuadrant.policy.route_attachment import is_attached, served_hostnames
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class GatewayTable:
         self._listeners: dict[int, dict[_Place, Listener]] = {}
         self._pieces: dict[_PieceKey, RoutePiece] = {}
         self._hosts: dict[int, HostTable] = {}
-        self._limits = LimitTable()
+        self._limits = ServiceLimits()
         self._program = GatewayProgram(gateway.metadata.namespace, gateway.metadata.name, (), ())
 
     def update(

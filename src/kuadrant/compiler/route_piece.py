@@ -14,11 +14,11 @@ from kuadrant.api.limitador import Limit
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
 from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
-from kuadrant.policy.gateway_api_match_order import Place, PrecedenceKey, precedence
+from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.identifiers import action_set_name, limit_identifier
+from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.policy_precedence import EffectiveLimit, merge
 from kuadrant.policy.selectors import selects
-from kuadrant.policy.service_limits import service_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,7 +119,7 @@ def route_piece(
 def _held(entries: Iterable[EffectiveLimit], route: str) -> Iterable[Limit]:
     """Yield the limits that the rate limit service has to hold for ``entries``."""
     for entry in entries:
-        yield from service_limits(entry.limit, identity=entry.identity, scope=entry.scope(route))
+        yield from limitador_limits(entry.limit, identity=entry.identity, scope=entry.scope(route))
 
 
 def _host_rules(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kuadrant.api.limitador import Identity, Limit
 
 
-class LimitTable:
+class ServiceLimits:
     """Limits by their namespace, with how many pieces ask for each."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from kuadrant.findings.finding import Rule
 from kuadrant.findings.material import problem
 from kuadrant.findings.paths import RouteKey
-from kuadrant.policy.gateway_api_match_order import Place, PrecedenceKey, precedence
+from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.match import PathMatch, RequestMatch
 
 if TYPE_CHECKING:

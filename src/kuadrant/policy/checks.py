@@ -26,8 +26,8 @@ from kuadrant.policy.condition import (
     PolicyCondition,
 )
 from kuadrant.policy.header_guards import unguarded
+from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.model import Policy, PolicyLimit, Problem
-from kuadrant.policy.service_limits import service_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +65,7 @@ def check(policy: Policy, budgets: Budgets = DEFAULT) -> CheckedPolicy:
     if not findings:
         costs: list[Estimate] = []
         held = {
-            limit.name: tuple(service_limits(limit, identity=policy.key, scope=policy.key))
+            limit.name: tuple(limitador_limits(limit, identity=policy.key, scope=policy.key))
             for limit in policy.limits
         }
         findings += _some(_findings(policy, budgets, costs, held))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kuadrant.policy.model import PolicyLimit
 
 
-def service_limits(limit: PolicyLimit, *, identity: str, scope: str) -> Iterator[Limit]:
+def limitador_limits(limit: PolicyLimit, *, identity: str, scope: str) -> Iterator[Limit]:
     """Yield one limit of the service for each rate of ``limit``.
 
     It is counted under ``identity`` and asked for in ``scope`` (``namespace/name``).

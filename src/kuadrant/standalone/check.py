@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from kuadrant.findings import Finding, findings
 from kuadrant.standalone.folder_files import File, read_below
-from kuadrant.standalone.folder_walk import FolderError, printable
+from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.plan import compile_folder, read
 
 if TYPE_CHECKING:

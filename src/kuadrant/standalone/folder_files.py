@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuadrant.standalone.folder_walk import printable, walk
+from kuadrant.standalone.folder_selection import printable, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def read(folder: Path) -> tuple[File, ...]:
     and cannot be followed, since what it holds would be missed.
 
     Raises:
-        FolderError: it cannot be read (``kuadrant.standalone.folder_walk``).
+        FolderError: it cannot be read (``kuadrant.standalone.folder_selection``).
     """
     found = walk(folder)
     start = len(found.folders[0].rstrip(os.sep)) + 1

@@ -11,7 +11,7 @@ from msgspec import Struct
 from watchfiles import awatch
 
 from kuadrant import log
-from kuadrant.standalone.folder_walk import TEST_SUFFIXES, FolderError, walk
+from kuadrant.standalone.folder_selection import TEST_SUFFIXES, FolderError, walk
 
 if TYPE_CHECKING:
     import os

@@ -13,7 +13,7 @@ from kuadrant.compiler import Compiler, LimitRevisions
 from kuadrant.dialects import UnknownDialectError, chosen
 from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
 from kuadrant.standalone.folder_changes import emptied, read_settled
-from kuadrant.standalone.folder_walk import FolderError, printable
+from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
 from kuadrant.standalone.plan import Addresses, Mistakes, Plan, PlanSettings, plan
 from kuadrant.wasm import catalogue

@@ -14,7 +14,7 @@ from kuadrant.policy_tests import LoadedPolicies, PolicyTestFile
 from kuadrant.policy_tests import read as read_tests
 from kuadrant.policy_tests.simulated_gateway import SimulatedGateway
 from kuadrant.standalone import folder_files
-from kuadrant.standalone.folder_walk import TEST_SUFFIXES, FolderError, printable, walk
+from kuadrant.standalone.folder_selection import TEST_SUFFIXES, FolderError, printable, walk
 from kuadrant.standalone.plan import Mistakes, compiled
 
 if TYPE_CHECKING:

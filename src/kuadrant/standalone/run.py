@@ -19,7 +19,7 @@ from kuadrant.standalone.announcements import NOT_APPLIED, print_mistakes, show
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
 from kuadrant.standalone.errors import StartError
 from kuadrant.standalone.folder_changes import read_settled
-from kuadrant.standalone.folder_walk import FolderError, printable
+from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.folder_watch import changes
 from kuadrant.standalone.follow_folder import FolderFollower
 from kuadrant.standalone.open_listeners import KeptOpen, open_listeners, opened

@@ -17,8 +17,8 @@ from kuadrant.policy.condition import (
     SelectorCondition,
     SelectorCounter,
 )
+from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.model import Policy, PolicyLimit, Rate, Target
-from kuadrant.policy.service_limits import service_limits
 from tests.effort import times_as_long
 
 RATES = (Rate(5, 10),)
@@ -148,7 +148,7 @@ def test_the_bytes_that_the_service_gets_are_counted() -> None:
     policy = _policy(PolicyLimit("l", _rates(64), counters=counters))
     sent = sum(
         len(msgspec.json.encode(limit))
-        for limit in service_limits(policy.limits[0], identity="ns/p", scope="ns/p")
+        for limit in limitador_limits(policy.limits[0], identity="ns/p", scope="ns/p")
     )
     assert check(policy).usage.bytes == sent
     assert (

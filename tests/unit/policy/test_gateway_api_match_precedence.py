@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuadrant.policy.gateway_api_match_order import Place, precedence
+from kuadrant.policy.gateway_api_match_precedence import Place, precedence
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 
 if TYPE_CHECKING:

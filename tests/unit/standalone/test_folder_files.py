@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from kuadrant.standalone import folder_files, folder_walk
+from kuadrant.standalone import folder_files, folder_selection
 from kuadrant.standalone.folder_files import File, read
-from kuadrant.standalone.folder_walk import FolderError
+from kuadrant.standalone.folder_selection import FolderError
 from tests.unit.standalone.names import not_utf8
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def test_tests_of_policies_are_no_part_of_the_folder(tmp_path: Path) -> None:
         (tmp_path / name).write_text("tests: []")
 
     assert read(tmp_path) == (File("a.yaml", "tests: []"),)
-    found = [Path(entry.path).relative_to(tmp_path) for entry in folder_walk.walk(tmp_path).tests]
+    found = [Path(entry.path).relative_to(tmp_path) for entry in folder_selection.walk(tmp_path).tests]
     assert [*map(str, found)] == ["a.kuadrant-test.yaml", "b.kuadrant-test.yml", "deep/c.kuadrant-test.json"]
 
 
@@ -206,7 +206,7 @@ def test_a_link_that_leads_out_to_where_the_folder_is_is_an_error(tmp_path: Path
 def test_a_folder_with_more_than_a_folder_of_yaml_has_is_an_error_and_no_endless_walk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_walk, "_MOST_ENTRIES", 10)
+    monkeypatch.setattr(folder_selection, "_MOST_ENTRIES", 10)
     for place in ("here", "disk"):
         (tmp_path / place).mkdir()
     for count in range(20):

@@ -1,8 +1,8 @@
 """Decides what gateways show the rate limit service, and whether it may refuse everybody else.
 
 Pure but for what it remembers; time is given. It may refuse as soon as every gateway that may ask is known to
-have a token of the installation's key, by the evidence by which limits go (``arrivals``), and no longer once
-one is to be told of a module that knows no tokens.
+have a token of the installation's key, by the evidence by which limits go (``version_arrivals``), and no
+longer once one is to be told of a module that knows no tokens.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kuadrant.api.limitador import Limitador
     from kuadrant.gateways.provider import GatewaySettings, Rendering
     from kuadrant.kube.kind import Key
-    from kuadrant.operator.core.arrivals import Arrivals
+    from kuadrant.operator.core.version_arrivals import Arrivals
 
 
 class Keys(Struct, frozen=True):

@@ -1,8 +1,8 @@
 """Keeps limits that no policy asks for any more for as long as a gateway may. Time is given.
 
 A limit goes when it is known that no gateway asks for it: each that ever was to ask for it has, for a while,
-had a version that does not (`arrivals`). However long that takes: a question for a limit that is gone would
-not be limited (issue F, 1).
+had a version that does not (`version_arrivals`). However long that takes: a question for a limit that is gone
+would not be limited (issue F, 1).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.gateways.provider import Provider
     from kuadrant.kube.kind import Key
-    from kuadrant.operator.core.arrivals import Arrivals
     from kuadrant.operator.core.decision import Decision, GatewayDecision
+    from kuadrant.operator.core.version_arrivals import Arrivals
     from kuadrant.policy.budgets import Budgets
 
 

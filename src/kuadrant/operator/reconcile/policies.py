@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kuadrant.kube.kind import Key, StoredObject
-    from kuadrant.operator.core.arrivals import Arrivals
     from kuadrant.operator.core.decision import Decision
     from kuadrant.operator.core.kinds import StoredPolicy
     from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.version_arrivals import Arrivals
     from kuadrant.operator.core.world import World
     from kuadrant.operator.reconcile.context import Context
     from kuadrant.status import GatewayState, PolicyStatus

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kuadrant.kube.kind import Key
-    from kuadrant.operator.core.arrivals import Arrivals
     from kuadrant.operator.core.decision import Decision, GatewayDecision
     from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.version_arrivals import Arrivals
     from kuadrant.operator.core.world import World
 
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from kuadrant.api.meta import Condition
 from kuadrant.findings import suspicious
 from kuadrant.incremental import are, kept
-from kuadrant.operator.core.arrivals import Arrivals
 from kuadrant.operator.core.times import BEHIND_SECONDS
+from kuadrant.operator.core.version_arrivals import Arrivals
 from kuadrant.operator.statuses.kuadrant_status import missing_dependencies
 from kuadrant.operator.statuses.limits_not_held_status import with_limits_not_held
 from kuadrant.status import (

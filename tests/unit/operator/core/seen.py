@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.gateways.provider import GatewayObjects
     from kuadrant.kube.kind import Key
-    from kuadrant.operator.core.arrivals import Arrivals
+    from kuadrant.operator.core.version_arrivals import Arrivals
 
 
 def seen(

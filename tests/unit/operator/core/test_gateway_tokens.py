@@ -13,8 +13,8 @@ import pytest
 from kuadrant.api.caller_token import CURRENT, PREVIOUS, fingerprint
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.gateways.provider import GatewayObjects
-from kuadrant.operator.core.arrivals import Arrivals
 from kuadrant.operator.core.gateway_tokens import Asking, CallersEvidence, Keys
+from kuadrant.operator.core.version_arrivals import Arrivals
 from kuadrant.operator.secrets.caller_keys import CallerKeys
 from kuadrant.operator.secrets.stored_secret import InvalidSecretError, StoredSecret, document
 from tests.unit.operator.core.seen import note

@@ -22,9 +22,9 @@ from kuadrant.compiler.program import (
 )
 from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.gateways.providers import PROVIDERS
-from kuadrant.operator.core.arrivals import Arrivals
 from kuadrant.operator.core.limit_retention import MOST_UNPACKED, LimitRetention, crowded_namespaces
 from kuadrant.operator.core.times import RETENTION_SECONDS
+from kuadrant.operator.core.version_arrivals import Arrivals
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.identifiers import limit_condition
 from kuadrant.policy.match import RequestMatch

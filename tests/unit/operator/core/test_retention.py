@@ -8,11 +8,11 @@ import pytest
 
 from kuadrant.gateways import envoy_gateway, istio
 from kuadrant.gateways.provider import GatewayObjects, Provider
-from kuadrant.operator.core.arrivals import Arrivals
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.decision import GatewayDecision
 from kuadrant.operator.core.limit_retention import Retention
 from kuadrant.operator.core.times import RETENTION_SECONDS, UNSEEN_SECONDS
+from kuadrant.operator.core.version_arrivals import Arrivals
 from kuadrant.policy.budgets import DEFAULT
 from tests.unit.operator.example import WANTED, limitador, world
 from tests.unit.operator.known import known

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.gateways.provider import GatewayObjects
-from kuadrant.operator.core.arrivals import GatewayArrivals
 from kuadrant.operator.core.decision import GatewayDecision
 from kuadrant.operator.core.times import TAKE_SECONDS
+from kuadrant.operator.core.version_arrivals import GatewayArrivals
 from kuadrant.status import Content, FilterState, GatewayState, PodState
 from tests.unit.operator.core.seen import seen
 

@@ -6,10 +6,10 @@ from msgspec.structs import replace
 
 from kuadrant.api.caller_token import fingerprint
 from kuadrant.gateways.provider import GatewayObjects, Rendering
-from kuadrant.operator.core.arrivals import Arrivals
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.gateway_tokens import Keys
 from kuadrant.operator.core.times import RETENTION_SECONDS
+from kuadrant.operator.core.version_arrivals import Arrivals
 from kuadrant.operator.reconcile.token_spread import Callers
 from tests.unit.operator.core.seen import seen
 from tests.unit.operator.example import GATEWAY, WANTED, limitador, world
