@@ -27,8 +27,12 @@ class Problem(Struct, frozen=True, gc=False, order=True):
     def __str__(self) -> str:
         """Return the line for a person: place, object, field, message; what cannot be printed is escaped."""
         where = f"{self.file}:{self.line}:{self.column}"
-        line = ": ".join(part for part in (where, self.subject, self.field, self.message) if part)
-        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+        return printable(": ".join(part for part in (where, self.subject, self.field, self.message) if part))
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with all escaped that no terminal should get from a document or a request."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 _LONGEST_KEY = 400

@@ -140,3 +140,14 @@ class GatewayProgram(Struct, frozen=True, gc=False):
     name: str
     listeners: tuple[ListenerProgram, ...]
     limits: tuple[Limit, ...]
+
+    def listener(self, port: int) -> ListenerProgram:
+        """Return what is served at ``port``.
+
+        Raises:
+            ValueError: nothing is.
+        """
+        for listener in self.listeners:
+            if listener.port == port:
+                return listener
+        raise ValueError(f"gateway {self.namespace}/{self.name} has no listener at port {port}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from kuadrant.compiler.program import HostProgram, ListenerProgram
+from kuadrant.compiler.program import HostProgram
 from kuadrant.explanation.client import client
 from kuadrant.explanation.knowledge import MASK, Knowledge
 from kuadrant.explanation.limit_trace import LimitTracer
@@ -80,7 +80,7 @@ class Trace:
     ) -> None:
         self._program, self._request, self._own_router = program, request, own_router
         self._origins, self._knowledge = origins, knowledge
-        self._listener = _listener(program, request.port)
+        self._listener = program.listener(request.port)
         self._host, self._hosts = hosts(self._listener, request)
         self._serving = self._listener.names[0]
         self._looked_at: tuple[TracedRule, ...] = ()
@@ -232,13 +232,6 @@ class Trace:
         for question in decision.questions:
             entries = tuple((key, shown.get(key, value)) for key, value in question.entries)
             yield Asked(scope=question.scope, entries=entries, limited=question.limited)
-
-
-def _listener(program: GatewayProgram, port: int) -> ListenerProgram:
-    listener = next((listener for listener in program.listeners if listener.port == port), None)
-    if listener is None:
-        raise ValueError(f"gateway {program.namespace}/{program.name} has no listener at port {port}")
-    return listener
 
 
 def _shown_values(limits: Sequence[TracedLimit]) -> dict[str, str]:

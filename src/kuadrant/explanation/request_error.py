@@ -1,4 +1,6 @@
-"""What is said of a request that cannot be asked for."""
+"""Says what is wrong with a request that cannot be asked for."""
+
+from kuadrant.api.problem import printable
 
 
 class RequestError(ValueError):
@@ -8,4 +10,4 @@ class RequestError(ValueError):
 def quoted(text: str) -> str:
     """``text`` in quotes for a person: not too long, and without anything that a terminal acts upon."""
     shown = text if len(text) <= 80 else f"{text[:80]}..."
-    return '"' + "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown) + '"'
+    return f'"{printable(shown)}"'

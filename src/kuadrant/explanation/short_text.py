@@ -151,7 +151,7 @@ def _places(record: Explanation) -> Iterator[str]:
 
 def _wrapped(line: Line) -> list[str]:
     """``line`` in at most two lines of the page, with its place in front."""
-    text = words.printable(f"{line.place}: {line.text}" if line.place else line.text)
+    text = words.on_one_line(f"{line.place}: {line.text}" if line.place else line.text)
     indent = "  " if line.below else ""
     return textwrap.wrap(
         text,

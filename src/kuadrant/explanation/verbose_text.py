@@ -30,7 +30,7 @@ def verbose_text(record: Explanation, paint: Callable[[Style, str], str] = plain
 
 def _printable(line: str) -> str:
     indent = len(line) - len(line.lstrip(" "))
-    return line[:indent] + words.printable(line)
+    return line[:indent] + words.on_one_line(line)
 
 
 def _steps(record: Explanation) -> Iterator[str]:

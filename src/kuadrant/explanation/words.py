@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.api.problem import printable
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
@@ -178,6 +179,6 @@ def listener_line(record: Explanation) -> str:
     )
 
 
-def printable(text: str) -> str:
+def on_one_line(text: str) -> str:
     """Return ``text`` on one line, with what cannot be printed escaped."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split()))
+    return printable(" ".join(text.split()))

@@ -6,6 +6,8 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.api.problem import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -23,7 +25,7 @@ def findings_text(findings: Iterable[Finding], *, colour: bool = False) -> str:
 
 
 def _finding(one: Finding, *, colour: bool) -> str:
-    place = _painted(_printable(f"{one.file}:{one.line}:{one.column}:"), "1", colour=colour)
+    place = _painted(printable(f"{one.file}:{one.line}:{one.column}:"), "1", colour=colour)
     severity = _painted(f"{WORDS[one.severity]}:", _COLOURS[one.severity], colour=colour)
     about = ": ".join(part for part in (one.subject, one.field) if part)
     lines = [f"{place} {severity} {one.code}"]
@@ -35,17 +37,13 @@ def _finding(one: Finding, *, colour: bool) -> str:
 
 def _wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(
-        _printable(text),
+        printable(text),
         _WIDTH,
         initial_indent=indent,
         subsequent_indent=" " * len(indent),
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _painted(text: str, colour_code: str, *, colour: bool) -> str:

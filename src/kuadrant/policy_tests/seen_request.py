@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from kuadrant.policy_tests.file_rules import split_address
 from kuadrant.reference_model import Request
+from kuadrant.reference_model.refusal import refusal
 from kuadrant.reference_model.seen_by_filters import as_metadata, is_kept
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ _JWT_FILTER: Final = "envoy.filters.http.jwt_authn"
 
 
 class SeenRequest:
-    """What is the same each time that a request is sent, made once."""
+    """Makes once what is the same each time that a request is sent.
+
+    Attributes:
+        refusal: Why the gateway answers it by itself, if it does.
+    """
 
     def __init__(self, asked: AskedRequest, port: int, scheme: str) -> None:
         self._host = asked.host
@@ -36,6 +41,7 @@ class SeenRequest:
         self._headers = _sent_headers(asked)
         self._added = (("x-forwarded-for", self._source), ("x-forwarded-proto", scheme))
         self._metadata = _metadata(asked)
+        self.refusal = refusal(asked.method, scheme, asked.host, self._target, self._headers)
 
     def sent(self, number: int, milliseconds: int) -> Request:
         """Return the request as the ``number``-th of its test, so long after the beginning.

@@ -15,7 +15,6 @@ from kuadrant.compiler.program import GatewayProgram, HostProgram, ListenerProgr
 from kuadrant.gateways.envoy.route_actions import action
 from kuadrant.policy_tests.observation import Inside, Observation, Stand
 from kuadrant.reference_model import Counters, decide
-from kuadrant.reference_model.refusal import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 _ADMITTED = 200
 _ERROR = 500
 _GRPC_UNKNOWN = "2"
-_ADDED = frozenset({"x-forwarded-for", "x-forwarded-proto", "x-request-id"})
-"""What the gateway adds to what the client sends."""
 
 
 class Part(Struct, frozen=True):
@@ -58,7 +55,7 @@ class SimulatedGateway:
         self.port = port
         self.inventory = inventory
         self._program = program
-        self._listener = next(one for one in program.listeners if one.port == port)
+        self._listener = program.listener(port)
         self._failure_mode = failure_mode
         self._hosts = {host.hostname: host for host in self._listener.hosts}
         self._limits: dict[str, list[Limit]] = {}
@@ -73,10 +70,7 @@ class SimulatedGateway:
         return "https" if self._listener.protocol in ("HTTPS", "TLS") else "http"
 
     def ask(self, request: Request, windows: Windows, now: float) -> tuple[Observation, Windows]:
-        """Return what becomes of ``request`` at ``now``, and the windows that are open then."""
-        sent = [header for header in request.headers if header[0] not in _ADDED]
-        if refused := refusal(request.method, request.scheme, request.authority, request.target, sent):
-            return _refused_by_itself(refused), windows
+        """Return what becomes at ``now`` of a request that is not refused, and the windows open then."""
         part = self.part(request.host)
         counters = Counters(part.limits, windows)
         decision = decide(part.program, request, counters, now, failure_mode=self._failure_mode)
@@ -164,7 +158,8 @@ class SimulatedGateway:
         return self.inventory.conditions[limit.namespace, limit.conditions[0]]
 
 
-def _refused_by_itself(refused: Refusal) -> Observation:
+def refused_by_itself(refused: Refusal) -> Observation:
+    """Return what is seen of a request that the gateway answers before any rule has a say."""
     inside = Inside("refused", None, (), asked=False, refused=(), stands=(), because=refused.because)
     return Observation(status=refused.status, inside=inside)
 

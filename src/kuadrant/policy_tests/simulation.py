@@ -12,6 +12,7 @@ from kuadrant.policy_tests.moments import seconds
 from kuadrant.policy_tests.results import CaseResult, FileResult
 from kuadrant.policy_tests.schedule import schedule
 from kuadrant.policy_tests.seen_request import SeenRequest
+from kuadrant.policy_tests.simulated_gateway import refused_by_itself
 from kuadrant.reference_model.counters import CounterKey
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def _ask(
 ) -> tuple[Sequence[Observation], Windows]:
     """Return what is observed of the requests of ``turn``, ``before`` which the test had so many."""
     seen = SeenRequest(turn.request, gateway.port, gateway.scheme)
+    if seen.refusal is not None:
+        return [refused_by_itself(seen.refusal)] * turn.requests, windows
     now = seconds(turn.moment)
     observations = []
     for number in range(before, before + turn.requests):

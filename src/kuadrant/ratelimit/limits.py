@@ -129,7 +129,6 @@ class NamespaceLimits:
     """
 
     def __init__(self, limits: Sequence[tuple[CompiledLimit, LimitCounters]]) -> None:
-        self.made_of = limits
         groups: dict[tuple[frozenset[int], frozenset[int]], _Group] = {}
         for position, (compiled, counters) in enumerate(limits):
             limit, conditions, variables = compiled

@@ -27,7 +27,7 @@ from kuadrant.reference_model.routing import chosen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.compiler.program import Action, GatewayProgram, LimitAction, ListenerProgram
+    from kuadrant.compiler.program import Action, GatewayProgram, LimitAction
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.reference_model.request import Request
 
@@ -80,7 +80,7 @@ def decide(
     Raises:
         ValueError: The gateway has no listener at the request's port.
     """
-    rule = chosen(_listener(program, request.port).hosts, request)
+    rule = chosen(program.listener(request.port).hosts, request)
     if rule is None:
         return _ended("no-route", request, counters)
     try:
@@ -105,13 +105,6 @@ def decide(
             )
         added += headers(answer)
     return RequestDecision("admitted", counters, rule, tuple(questions), tuple(added), sources=sources)
-
-
-def _listener(program: GatewayProgram, port: int) -> ListenerProgram:
-    listener = next((listener for listener in program.listeners if listener.port == port), None)
-    if listener is None:
-        raise ValueError(f"gateway {program.namespace}/{program.name} has no listener at port {port}")
-    return listener
 
 
 def _ended(

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from kuadrant.policy_tests.reports.text import not_reached, summary
+from kuadrant.policy_tests.reports.text import miss_lines, not_reached, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -81,16 +81,8 @@ def _failure(file: str, misses: Sequence[Miss]) -> str:
     """All misses of a test in one element: many readers show the first only."""
     first, more = misses[0], len(misses) - 1
     message = f"{first.field}: expected {first.expected}, got {first.got}{f' (and {more} more)' * bool(more)}"
-    text = _text(line for miss in misses for line in _miss(file, miss))
+    text = _text(line for miss in misses for line in miss_lines(file, miss))
     return f"      <failure {_attributes(message=message)}>{text}</failure>"
-
-
-def _miss(file: str, miss: Miss) -> Iterator[str]:
-    yield f"{file}:{miss.line}:{miss.column}: {miss.field}"
-    yield f"  expected  {miss.expected}"
-    yield f"  got       {miss.got}"
-    yield f"  {miss.request}"
-    yield f"  {miss.why}"
 
 
 def _coverage(results: Results) -> Iterator[str]:

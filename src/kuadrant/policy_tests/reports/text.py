@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.api.problem import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -24,7 +26,9 @@ def report(results: Results, *, colour: bool) -> str:
             if colour:
                 word = f"\x1b[{_COLOURS[case.outcome]}m{word}\x1b[0m"
             lines.append(f"  {word}  {printable(case.name + _remark(case))}")
-            lines += (printable(line) for miss in case.misses for line in _miss(file.file, miss))
+            lines += (
+                f"        {printable(line)}" for miss in case.misses for line in miss_lines(file.file, miss)
+            )
     lines += ["", printable(summary(results))]
     if results.coverage is not None:
         lines += map(printable, _coverage(results.coverage))
@@ -64,12 +68,13 @@ def _remark(case: CaseResult) -> str:
     return f" (not compared: {', '.join(case.not_compared)})" if case.not_compared else ""
 
 
-def _miss(file: str, miss: Miss) -> Iterator[str]:
-    yield f"        {file}:{miss.line}:{miss.column}: {miss.field}"
-    yield f"          expected  {miss.expected}"
-    yield f"          got       {miss.got}"
-    yield f"          {miss.request}"
-    yield f"          {miss.why}"
+def miss_lines(file: str, miss: Miss) -> Iterator[str]:
+    """Yield the lines that tell of one miss."""
+    yield f"{file}:{miss.line}:{miss.column}: {miss.field}"
+    yield f"  expected  {miss.expected}"
+    yield f"  got       {miss.got}"
+    yield f"  {miss.request}"
+    yield f"  {miss.why}"
 
 
 def _coverage(coverage: Coverage) -> Iterator[str]:
@@ -81,8 +86,3 @@ def _coverage(coverage: Coverage) -> Iterator[str]:
     )
     for file, line, column, sentence in not_reached(coverage):
         yield f"{file}:{line}:{column}: {sentence}"
-
-
-def printable(line: str) -> str:
-    """Return a line with all escaped that no terminal should get from a file or a gateway."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
