@@ -56,8 +56,8 @@ def pack(limits: Iterable[Limit]) -> tuple[str, ...]:
         number *= 2
     chunks: list[list[Limit]] = [[] for _ in range(number)]
     for limit in limits:
-        chunks[zlib.crc32("\0".join((limit.namespace, *limit.conditions)).encode()) % number].append(limit)
-    return tuple(_pack(tuple(sorted(chunk, key=_order))) for chunk in chunks if chunk)
+        chunks[limit.checksum % number].append(limit)
+    return tuple(_pack(tuple(chunk)) for chunk in chunks if chunk)
 
 
 def unpack(text: str) -> bytes:
@@ -92,4 +92,5 @@ def _order(limit: Limit) -> tuple[object, ...]:
 # Of the texts of two resources: of all but one the limits are as they were.
 @lru_cache(maxsize=256)
 def _pack(limits: tuple[Limit, ...]) -> str:
-    return base64.b64encode(zlib.compress(msgspec.json.encode(limits), 9)).decode()
+    in_order = sorted(limits, key=_order)
+    return base64.b64encode(zlib.compress(msgspec.json.encode(in_order), 9)).decode()

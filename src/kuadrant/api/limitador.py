@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zlib
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -18,7 +20,7 @@ Identity = tuple[str, int, frozenset[str], frozenset[str]]
 """Namespace, seconds, conditions and variables of a limit."""
 
 
-class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
+class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     """At most ``max_value`` requests in ``seconds``, counted apart for each value of ``variables``.
 
     It applies to requests of ``namespace`` (the domain of the rate limit request) for which every condition
@@ -35,10 +37,20 @@ class Limit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     name: str = ""
     id: str | UnsetType | None = UNSET
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         """The fields that make its counters its own, in any order of conditions and variables."""
         return (self.namespace, self.seconds, frozenset(self.conditions), frozenset(self.variables))
+
+    @cached_property
+    def checksum(self) -> int:
+        """A number that depends on namespace and conditions alone, the same in every process."""
+        return zlib.crc32("\0".join((self.namespace, *self.conditions)).encode())
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes that it takes as JSON."""
+        return len(msgspec.json.encode(self))
 
 
 def union(wanted: tuple[Limit, ...], kept: Iterable[Limit]) -> tuple[Limit, ...]:

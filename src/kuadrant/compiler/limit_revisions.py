@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 Revisions = dict[tuple[str, str], str]
 """The key of the revision by the scope of a limit and its key."""
-_Counted = tuple[int, frozenset[str]]
-"""The seconds and the counters of a rate."""
 _HASH_DIGITS: Final = 8
+_AFTER_NAME: Final = _HASH_DIGITS + len('"] == "1"')
+"""Characters of a condition behind what a limit and its revisions have in common."""
 
 
 def revisions(wanted: Iterable[Limit], present: Iterable[Limit]) -> Revisions:
@@ -40,36 +40,29 @@ def revisions(wanted: Iterable[Limit], present: Iterable[Limit]) -> Revisions:
         wanted: the limits as they are compiled.
         present: what the rate limit service holds or is about to.
     """
-    there = _by_condition(present)
-    asked = _by_condition(wanted)
-    perhaps_revised = {
-        (scope, key_of_condition(one)[:-_HASH_DIGITS]) for scope, one in there.keys() - asked.keys()
-    }
+    wanted = tuple(wanted)
+    identities = {one.identity for one in wanted}
+    # Former limits, and revisions of what is wanted.
+    others = [one for one in present if one.identity not in identities and len(one.conditions) == 1]
+    taken = {(one.namespace, one.conditions[0]) for one in others}
+    named = {(scope, condition[:-_AFTER_NAME]) for scope, condition in taken}
+    counted: dict[tuple[str, str], set[str]] = {}
+    for one in wanted:
+        condition = one.conditions[0]
+        if (one.namespace, condition[:-_AFTER_NAME]) in named:
+            rates = counted.setdefault((one.namespace, condition), set())
+            rates.add(f"{one.seconds} {sorted(one.variables)}")
     result: Revisions = {}
-    for (scope, condition), counted in asked.items():
+    for (scope, condition), rates in counted.items():
         key = key_of_condition(condition)
-        is_taken = not there.get((scope, condition), frozenset()) <= counted
-        if not is_taken and (scope, key[:-_HASH_DIGITS]) not in perhaps_revised:
-            continue
-        revision = _revision(key, counted)
-        if is_taken or (scope, limit_condition(revision)) in there:
+        revision = _revision(key, rates)
+        if (scope, condition) in taken or (scope, limit_condition(revision)) in taken:
             result[scope, key] = revision
     return result
 
 
-def _by_condition(limits: Iterable[Limit]) -> dict[tuple[str, str], set[_Counted]]:
-    """Return what is counted, by scope and condition; limits that are not a policy's are left out."""
-    result: dict[tuple[str, str], set[_Counted]] = {}
-    for limit in limits:
-        if len(limit.conditions) == 1:
-            counted = result.setdefault((limit.namespace, limit.conditions[0]), set())
-            counted.add((limit.seconds, frozenset(limit.variables)))
-    return result
-
-
-def _revision(key: str, counted: Iterable[_Counted]) -> str:
-    rates = sorted(f"{seconds} {sorted(counters)}" for seconds, counters in counted)
-    digest = sha256("\n".join((key, *rates)).encode()).hexdigest()
+def _revision(key: str, rates: Iterable[str]) -> str:
+    digest = sha256("\n".join((key, *sorted(rates))).encode()).hexdigest()
     return f"{key[:-_HASH_DIGITS]}{digest[:_HASH_DIGITS]}"
 
 
@@ -101,8 +94,9 @@ class LimitRevisions:
             self._limits, self._programs = {}, {}
             return compilation
         former, self._limits = self._limits, {}
+        conditions = {(scope, limit_condition(key)): revision for (scope, key), revision in found.items()}
         for limit in compilation.limits:
-            if revision := found.get((limit.namespace, key_of_condition(limit.conditions[0]))):
+            if revision := conditions.get((limit.namespace, limit.conditions[0])):
                 made = former.get((limit, revision)) or replace(
                     limit, conditions=(limit_condition(revision),)
                 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import astuple, replace
 
 from kuadrant.policy.budgets import Budgets, Usage
@@ -42,7 +41,7 @@ def _characters(part: PolicyCondition | Counter) -> int:
 
 def with_bytes(usage: Usage, limits: Iterable[Limit]) -> Usage:
     """``usage`` with the bytes of ``limits``, those that the rate limit service gets."""
-    return replace(usage, bytes=sum(len(msgspec.json.encode(one)) for one in limits))
+    return replace(usage, bytes=sum(one.size for one in limits))
 
 
 def with_costs(usage: Usage, costs: Iterable[Estimate]) -> Usage:

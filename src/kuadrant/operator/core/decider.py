@@ -25,7 +25,7 @@ from kuadrant.operator.core.staged_program import asked_for
 from kuadrant.status import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.limitador import Limitador, NotHeld
@@ -84,14 +84,12 @@ class Decider:
             may_pack=_may_pack(own, known.fields),
             mark=marked(own) if known.mark is None else known.mark,
         )
-        limits = self._limits(compilation.limits, present, known.retained, self._told)
-        self._hopeless = kept(self._hopeless, asked_for(make(limits).left_out))
-        gateways = self._decide_gateways(
-            world, known, compilation, None if address is None else held, marked(own)
+        served = None if address is None else held
+        gateways, limits, resource = self._fitted(
+            partial(self._decide_gateways, world, known, compilation, served, marked(own)),
+            partial(self._limits_of, compilation, present, known.retained),
+            make,
         )
-        self._told = kept(self._told, _told(gateways, compilation))
-        limits = self._limits(compilation.limits, present, known.retained, self._told)
-        resource = make(limits)
         self._named = kept(self._named, limits_not_held.named(own))
         return Decision(
             module=known.module,
@@ -108,6 +106,36 @@ class Decider:
             },
             unnamed=limits_not_held.unnamed(own),
         )
+
+    def _fitted(
+        self,
+        decide_gateways: Callable[[], dict[Key, GatewayDecision]],
+        limits_beside: Callable[[Mapping[Key, GatewayDecision]], tuple[Limit, ...]],
+        make: Callable[[tuple[Limit, ...]], LimitadorObject],
+    ) -> tuple[dict[Key, GatewayDecision], tuple[Limit, ...], LimitadorObject]:
+        """Return the decisions for gateways, and the limits beside them with the resource that has room for.
+
+        Decides again if it turns out that there is no room: gateways are not to wait for that.
+        """
+        gateways = decide_gateways()
+        limits = limits_beside(gateways)
+        resource = make(limits)
+        former, self._hopeless = self._hopeless, kept(self._hopeless, asked_for(resource.left_out))
+        if not self._hopeless <= former:
+            gateways = decide_gateways()
+            limits = limits_beside(gateways)
+            resource = make(limits)
+        return gateways, limits, resource
+
+    def _limits_of(
+        self,
+        compilation: Compilation,
+        present: tuple[Limit, ...],
+        retained: frozenset[Identity] | None,
+        gateways: Mapping[Key, GatewayDecision],
+    ) -> tuple[Limit, ...]:
+        self._told = kept(self._told, _told(gateways, compilation))
+        return self._limits(compilation.limits, present, retained, self._told)
 
     def _decide_gateways(
         self, world: World, known: Known, compilation: Compilation, held: HeldLimits | None, mark: str

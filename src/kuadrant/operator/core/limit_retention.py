@@ -10,8 +10,6 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from kuadrant.api.limit_packing import FIELD, pack
 from kuadrant.operator.core.staged_program import asks, rules_of
 from kuadrant.operator.core.times import RETENTION_SECONDS, UNSEEN_SECONDS
@@ -182,10 +180,8 @@ class Retention:
         self._retention.note(programs, others, decision.present, arrivals, now)
         kept_only = decision.limits[len(decision.compilation.limits) :]
         document = decision.limitador.document
-        are_packed = document is not None and FIELD in document["spec"]
-        self.crowded = crowded_namespaces(
-            kept_only, self._retention.owner, self._budgets, are_packed=are_packed
-        )
+        packed = None if document is None else document["spec"].get(FIELD)
+        self.crowded = crowded_namespaces(kept_only, self._retention.owner, self._budgets, packed)
         return self._retention.retained is not retained or self.crowded != former
 
     def due(self, arrivals: Arrivals, now: float) -> float | None:
@@ -204,7 +200,10 @@ class Retention:
 
 
 def crowded_namespaces(
-    kept: Iterable[Limit], owner: Callable[[Limit], str], budgets: Budgets, *, are_packed: bool = False
+    kept: Iterable[Limit],
+    owner: Callable[[Limit], str],
+    budgets: Budgets,
+    packed: Iterable[str] | None = None,
 ) -> frozenset[str]:
     """Return the namespaces that have more limits that are only kept than they may have wanted ones.
 
@@ -215,24 +214,28 @@ def crowded_namespaces(
         kept: the limits that no policy asks for any more.
         owner: the namespace of the policy that did.
         budgets: what namespaces may have.
-        are_packed: the resource has them packed.
+        packed: all limits as the resource has them; None if it has them as they are.
     """
+    most = budgets.namespace_bytes
+    all_packed = None if packed is None else sum(map(len, packed))
     of_owner: dict[str, list[Limit]] = {}
     for limit in kept:
         of_owner.setdefault(owner(limit), []).append(limit)
     return frozenset(
         name
         for name, limits in of_owner.items()
-        if len(limits) > budgets.namespace_rates
-        or _is_too_much(limits, budgets.namespace_bytes, are_packed=are_packed)
+        if len(limits) > budgets.namespace_rates or _is_too_much(limits, most, all_packed)
     )
 
 
-def _is_too_much(limits: list[Limit], most: int, *, are_packed: bool) -> bool:
-    size = sum(len(msgspec.json.encode(limit)) for limit in limits)
-    if size <= most or not are_packed:
+def _is_too_much(limits: list[Limit], most: int, all_packed: int | None) -> bool:
+    size = sum(limit.size for limit in limits)
+    if size <= most or all_packed is None:
         return size > most
-    return size > MOST_UNPACKED * most or sum(map(len, pack(limits))) > most
+    if size > MOST_UNPACKED * most:
+        return True
+    # Those of one namespace take less than all of them.
+    return all_packed > most and sum(map(len, pack(limits))) > most
 
 
 def _owners(program: GatewayProgram, gone: frozenset[Identity]) -> dict[Identity, str]:

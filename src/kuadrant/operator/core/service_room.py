@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from kuadrant.gateways.size import MOST_BYTES
@@ -49,7 +48,7 @@ def fitted(
     there = {one.identity for one in present}
     sizes: dict[str, int] = {}
     for one in limits:
-        sizes[_namespace(one)] = sizes.get(_namespace(one), 0) + len(msgspec.json.encode(one))
+        sizes[_namespace(one)] = sizes.get(_namespace(one), 0) + one.size
     left_out: set[str] = set()
     for namespace in sorted(sizes, key=lambda name: (-sizes[name], name)):
         left_out.add(namespace)

@@ -103,6 +103,12 @@ An edit and what comes of it are a few decisions, one right after the other.
 LONGEST_PACE_SECONDS: Final = 0.5
 """Two decisions are never further apart: an edit is not to wait longer for those of others."""
 
+STANDBY_PACE_SECONDS: Final = 1.0
+"""Two decisions of a replica that does not lead, and that no gateway asks, are this far apart.
+
+It is to be ready when it has to lead; until then nobody acts on what it decides.
+"""
+
 # Proofs
 
 PROOF_SILENCE_SECONDS: Final = 5.0

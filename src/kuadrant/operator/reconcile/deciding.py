@@ -29,11 +29,20 @@ _FEW: Final = 50
 
 
 class Trigger:
-    """Has a decision made whenever something changed: at once, or after a rest if deciding takes much."""
+    """Has a decision made whenever something changed: at once, or after a rest if deciding takes much.
 
-    def __init__(self, queue: Callable[[], Workers[Work]], clock: Clock) -> None:
+    Args:
+        queue: where the decision is put.
+        clock: the time.
+        is_awaited: whether anybody acts on decisions; if not, they are made now and then, to be ready.
+    """
+
+    def __init__(
+        self, queue: Callable[[], Workers[Work]], clock: Clock, is_awaited: Callable[[], bool] = lambda: True
+    ) -> None:
         self._queue = queue
         self._clock = clock
+        self._is_awaited = is_awaited
         self._pace = DecisionPace()
         self._deciding = self._changed_meanwhile = False
 
@@ -41,7 +50,7 @@ class Trigger:
         """Have a decision made, since something changed."""
         if self._deciding:
             self._changed_meanwhile = True
-        elif delay := self._pace.delay(self._clock.seconds()):
+        elif delay := self._pace.delay(self._clock.seconds(), is_awaited=self._is_awaited()):
             self._queue().add_after(DECISION, delay)
         else:
             self._queue().add(DECISION)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, inf
 from typing import Final
 
-from kuadrant.operator.core.times import LONGEST_PACE_SECONDS, PACE_FREE_SECONDS, PACE_MEMORY_SECONDS
+from kuadrant.operator.core.times import (
+    LONGEST_PACE_SECONDS,
+    PACE_FREE_SECONDS,
+    PACE_MEMORY_SECONDS,
+    STANDBY_PACE_SECONDS,
+)
 
 _REST: Final = 4.0
 """So many times as long as the last decision took is then left to everything else.
@@ -23,7 +28,7 @@ class DecisionPace:
 
     def __init__(self) -> None:
         self._spent = 0.0
-        self._ended = 0.0
+        self._ended = -inf
         self._rest = 0.0
 
     def note(self, ended: float, took: float) -> None:
@@ -32,6 +37,12 @@ class DecisionPace:
         self._ended = ended
         self._rest = 0.0 if self._spent < PACE_FREE_SECONDS else min(LONGEST_PACE_SECONDS, _REST * took)
 
-    def delay(self, now: float) -> float:
-        """Return the seconds to wait before the next."""
-        return max(0.0, self._ended + self._rest - now)
+    def delay(self, now: float, *, is_awaited: bool = True) -> float:
+        """Return the seconds to wait before the next.
+
+        Args:
+            now: the time.
+            is_awaited: whether anybody acts on it.
+        """
+        rest = self._rest if is_awaited else STANDBY_PACE_SECONDS
+        return max(0.0, self._ended + rest - now)

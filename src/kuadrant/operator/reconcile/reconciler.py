@@ -91,7 +91,7 @@ class Reconciler:
         self._leads = leads
         self._deliveries = deliveries or Delivery()
         self._queues = queues = Queues(self._perform, metrics)
-        self._trigger = Trigger(lambda: queues.objects, clock)
+        self._trigger = Trigger(lambda: queues.objects, clock, self._acts)
         self._context = context = Context(
             store=store,
             writer=Writer(store, client, leads, self.look),
@@ -167,6 +167,10 @@ class Reconciler:
         return report(
             self._decision, self._states, self._deliveries.pods_of, self.policies, leads=self._leads()
         )
+
+    def _acts(self) -> bool:
+        """Tell whether anything follows from what this replica decides."""
+        return self._leads() or any(one.wanted.pushed for one in self.gateways.values())
 
     def _take(self, changes: tuple[Change[Any], ...]) -> None:
         moved = self._deliveries.note(change for change in changes if change.kind is kinds.PODS)

@@ -11,6 +11,7 @@ from math import inf
 import msgspec
 import pytest
 
+from kuadrant.api.limit_packing import pack
 from kuadrant.api.limitador import Limit
 from kuadrant.compiler.program import (
     Action,
@@ -245,8 +246,8 @@ def test_former_limits_that_are_packed_count_with_what_they_take_in_the_resource
     size = sum(len(msgspec.json.encode(one)) for one in alike)
 
     def crowded(kept: list[Limit], most: int, *, are_packed: bool = True) -> bool:
-        budgets = Budgets(namespace_bytes=most)
-        return bool(crowded_namespaces(kept, lambda _: "a", budgets, are_packed=are_packed))
+        packed = pack(kept) if are_packed else None
+        return bool(crowded_namespaces(kept, lambda _: "a", Budgets(namespace_bytes=most), packed))
 
     assert crowded(alike, size // 2, are_packed=False)
     assert not crowded(alike, size // 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kuadrant.operator.core.times import STANDBY_PACE_SECONDS
 from kuadrant.operator.reconcile.decision_pace import DecisionPace
 
 
@@ -33,3 +34,13 @@ def test_after_a_while_at_rest_nothing_waits() -> None:
     pace.note(1.0, 1.0)
     pace.note(11.02, 0.02)
     assert pace.delay(11.02) == 0.0
+
+
+def test_a_replica_that_nobody_waits_for_decides_once_a_second() -> None:
+    pace = DecisionPace()
+    assert pace.delay(0.0, is_awaited=False) == 0.0, "the first decision is made at once"
+
+    pace.note(10.0, 0.01)
+
+    assert pace.delay(10.25, is_awaited=False) == STANDBY_PACE_SECONDS - 0.25
+    assert pace.delay(10.25, is_awaited=True) == 0.0, "as soon as it leads or is asked"
