@@ -1,17 +1,11 @@
-"""Documents with a few things wrong, from a corpus that has every kind and most fields."""
+"""Sound documents that have every kind and most fields, and what can become of them."""
 
 from __future__ import annotations
 
-import copy
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from kuadrant.api import nodes, yaml_documents
 from kuadrant.standalone.folder_files import read
-
-if TYPE_CHECKING:
-    import random
+from tests.unit.mutations import Mutations
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 CORPUS = [file.text for name in ("toystore", "toystore-v1") for file in read(EXAMPLES / name)]
@@ -122,128 +116,5 @@ spec:
   mtls: {enable: true}
 """
 )
-DOCUMENTS: list[Any] = [
-    nodes.plain(node) for text in CORPUS for node, _ in yaml_documents.documents(text) if node
-]
-KEYS = sorted({key for text in CORPUS for key in text.replace(":", " ").split() if key.isalnum()})
-ODD: list[Any] = [
-    *(
-        None,
-        True,
-        0,
-        -1,
-        2**64,
-        2**63,
-        1.5,
-        1e400,
-        "",
-        "a",
-        "/",
-        "//",
-        "(",
-        "*.",
-        "999ms",
-        "0s",
-        "A\n",
-        "\u0000",
-        "\ud83d",
-    ),
-    *(
-        [],
-        {},
-        [None],
-        [[]],
-        {"a": {}},
-        {"": 1},
-        ["a"] * 20,
-        {str(n): {} for n in range(20)},
-        "x" * 5000,
-        "ä€😀",
-    ),
-]
-TOKENS = [
-    *(
-        "\n",
-        "  ",
-        "- ",
-        ": ",
-        "#",
-        "&a ",
-        "*a",
-        "<<: *a",
-        "{",
-        "}",
-        "[",
-        "]",
-        ",",
-        "'",
-        '"',
-        "|",
-        ">",
-        "---\n",
-        "...\n",
-        "%",
-    ),
-    *(
-        "!!int ",
-        "!x ",
-        "? ",
-        "\t",
-        "\r",
-        "\x00",
-        "\ufeff",
-        "\u2028",
-        "\ud800",
-        "yes",
-        "~",
-        "0x",
-        "1e9",
-        "*.",
-        "null",
-    ),
-]
 
-
-def mutated_text(dice: random.Random) -> str:
-    """Return a text of the corpus with a few cuts, repeats and insertions."""
-    text = dice.choice(CORPUS)
-    for _ in range(dice.randint(1, 4)):
-        start = dice.randrange(len(text) + 1)
-        end = min(len(text), start + dice.choice([0, 0, 1, 2, 5, 20, 100]))
-        new = dice.choice(
-            ["", dice.choice(TOKENS), dice.choice(KEYS), text[start:end] * 2, chr(dice.randrange(0x3000))]
-        )
-        text = text[:start] + new + text[end:]
-    return text
-
-
-def mutated_document(dice: random.Random) -> str:
-    """Return a document of the corpus, as JSON, with some of its values replaced, removed or renamed."""
-    document = copy.deepcopy(dice.choice(DOCUMENTS))
-    for _ in range(dice.randint(1, 4)):
-        places: list[tuple[Any, Any]] = []
-        pending: list[Any] = [document]
-        while pending:
-            one = pending.pop()
-            steps = (
-                list(one.items())
-                if isinstance(one, dict)
-                else list(enumerate(one))
-                if isinstance(one, list)
-                else []
-            )
-            places.extend((one, step) for step, _ in steps)
-            pending.extend(below for _, below in steps)
-        if not places:
-            break
-        parent, step = dice.choice(places)
-        match dice.randrange(4):
-            case 0:
-                parent[step] = copy.deepcopy(dice.choice(ODD))
-            case 1:
-                del parent[step]
-            case 2 if isinstance(parent, dict):
-                parent[dice.choice(KEYS)] = parent.pop(step)
-            case _ if isinstance(parent, list):
-                parent.append(copy.deepcopy(parent[step]))
-    return json.dumps(document, ensure_ascii=False)
+MUTATIONS = Mutations(CORPUS)

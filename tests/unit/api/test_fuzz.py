@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from kuadrant.api.documents import read
+from tests.unit.mutations import ODD, TOKENS
 
-from .mutated_documents import CORPUS, DOCUMENTS, KEYS, ODD, TOKENS, mutated_document, mutated_text
+from .mutated_documents import CORPUS, MUTATIONS
 
 if TYPE_CHECKING:
     from tests.conftest import Fuzz
@@ -51,7 +52,7 @@ def test_mutated_documents(fuzz: Fuzz) -> None:
     dice = random.Random(fuzz.seed)
     number = int(30_000 * fuzz.scale)
     for n in range(number):
-        text = (mutated_text if n % 2 else mutated_document)(dice)
+        text = MUTATIONS.any(dice)
         try:
             check(text)
         except Exception as error:
@@ -66,25 +67,28 @@ LEAVES = st.one_of(
     st.integers(),
     st.floats(),
     st.text(max_size=8),
-    st.sampled_from(KEYS),
+    st.sampled_from(MUTATIONS.keys),
     st.sampled_from([value for value in ODD if isinstance(value, str)]),
 )
 TREES = st.recursive(
     LEAVES,
     lambda below: (
         st.lists(below, max_size=3)
-        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), below, max_size=4)
+        | st.dictionaries(st.sampled_from(MUTATIONS.keys) | st.text(max_size=3), below, max_size=4)
     ),
     max_leaves=12,
 )
 OBJECTS = st.fixed_dictionaries(
     {
-        "apiVersion": st.sampled_from(sorted({document["apiVersion"] for document in DOCUMENTS})) | LEAVES,
-        "kind": st.sampled_from(sorted({document["kind"] for document in DOCUMENTS})) | LEAVES,
+        "apiVersion": st.sampled_from(sorted({document["apiVersion"] for document in MUTATIONS.documents}))
+        | LEAVES,
+        "kind": st.sampled_from(sorted({document["kind"] for document in MUTATIONS.documents})) | LEAVES,
     },
     optional={"metadata": st.just({"name": "a"}) | TREES, "spec": TREES, "items": TREES, "endpoints": TREES},
 ).map(lambda one: json.dumps(one, ensure_ascii=False))
-TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(TOKENS + KEYS), max_size=30).map("".join), OBJECTS)
+TEXTS = st.one_of(
+    st.text(), st.lists(st.sampled_from(TOKENS + MUTATIONS.keys), max_size=30).map("".join), OBJECTS
+)
 
 
 def test_texts_of_any_kind(fuzz: Fuzz) -> None:

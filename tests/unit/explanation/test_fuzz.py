@@ -16,8 +16,9 @@ from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
 from kuadrant.standalone.folder_files import File
 from kuadrant.standalone.loading import MistakesError, configured
 from kuadrant.wasm.catalogue import current
-from tests.unit.api.mutated_documents import ODD, TOKENS, mutated_document, mutated_text
+from tests.unit.api.mutated_documents import MUTATIONS
 from tests.unit.expressions.generated_expressions import Expressions
+from tests.unit.mutations import ODD, TOKENS
 
 from .asking import WORLD, asked, policy
 
@@ -74,7 +75,7 @@ def test_fuzz_documents_and_requests(fuzz: Fuzz) -> None:
     dice = random.Random(fuzz.seed)
     number, told = int(1_000 * fuzz.scale), 0
     for n in range(number):
-        text = (mutated_text if n % 2 else mutated_document)(dice)
+        text = MUTATIONS.any(dice)
         files = [
             File("world.yaml", WORLD + policy("all: {rates: [{limit: 1, window: 1s}]}")),
             File("a.yaml", text),
