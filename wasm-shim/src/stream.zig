@@ -1,7 +1,6 @@
 //! One request's life: which questions it raises, the answers it waits for, and what becomes of it.
 
 const std = @import("std");
-const attribute = @import("attribute.zig");
 const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
 const host = @import("host.zig");
@@ -10,6 +9,7 @@ const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
 const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
+const tracing_headers = @import("tracing_headers.zig");
 const waiting = @import("call_retries.zig");
 
 /// What the host does next with the request.
@@ -36,13 +36,6 @@ const Stream = struct {
 /// Neither map is a `HashMap` of the standard library: that one grows slower with every removal.
 var streams: std.array_hash_map.Auto(u32, *Stream) = .empty;
 var callers: std.array_hash_map.Auto(u32, *Stream) = .empty;
-
-/// Passed on to the service, the most telling first. Two of them are lists that may come in parts.
-const tracing_headers = [_][]const u8{ "traceparent", "tracestate", "baggage" };
-
-/// The most that their values may have together. Servers refuse a call with large metadata (from 8 KiB on), and a client must not
-/// be able to choose that the failure mode decides.
-const most_tracing_bytes = 4096;
 
 /// The request's headers have come. Most requests end here: nothing is allocated for one that no rule has an action for.
 pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
@@ -71,8 +64,8 @@ fn decide(id: u32, root: u32, configuration: *front.Configuration) ratelimit.Err
 }
 
 fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []const ratelimit.Call) error{OutOfMemory}!*Stream {
-    var buffer: [tracing_headers.len]host.Header = undefined;
-    const tracing = try tracingHeaders(&buffer);
+    var buffer: [tracing_headers.names.len]host.Header = undefined;
+    const tracing = try tracing_headers.ofRequest(&buffer);
     var arena: std.heap.ArenaAllocator = .init(memory.lasting);
     errdefer arena.deinit();
     const allocator = arena.allocator();
@@ -94,20 +87,6 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
     stream.* = .{ .id = id, .arena = arena, .configuration = configuration.retain(), .calls = kept, .member = .{ .stream = id, .root = root } };
     streams.putAssumeCapacity(id, stream);
     return stream;
-}
-
-/// Those of the request that go along, in `buffer`.
-fn tracingHeaders(buffer: *[tracing_headers.len]host.Header) error{OutOfMemory}![]const host.Header {
-    var count: usize = 0;
-    var room: usize = most_tracing_bytes;
-    inline for (tracing_headers) |name| if (try request_headers.joined(attribute.header_prefix ++ name)) |value| {
-        if (value.len <= room and host.isPlain(value)) {
-            buffer[count] = .{ .name = name, .value = value };
-            count += 1;
-            room -= value.len;
-        }
-    };
-    return buffer[0..count];
 }
 
 fn destroy(stream: *Stream) void {
