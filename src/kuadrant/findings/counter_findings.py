@@ -10,7 +10,7 @@ from kuadrant.findings.material import problem
 from kuadrant.policy.cel import checked, position
 from kuadrant.policy.checked_expression import kind
 from kuadrant.policy.condition import ExpressionCounter
-from kuadrant.policy.conversion import COUNTERS_ANNOTATION
+from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -102,7 +102,7 @@ def _together(of: Material) -> Iterator[tuple[EffectiveLimit, ...]]:
 
 def _rates(limits: Iterable[EffectiveLimit]) -> Iterator[_Counted]:
     for entry in limits:
-        scope = entry.identity if entry.source.counted_under == "policy" else ""
+        scope = entry.scope(route="")
         when = frozenset((*entry.source.when, *entry.limit.when))
         counters = frozenset(entry.limit.counters)
         for index, rate in enumerate(entry.limit.rates):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kuadrant.api.duration import milliseconds
 from kuadrant.api.rate_limit_policy import MergeableLimits, RateLimitPolicyV1Beta2
@@ -14,8 +14,9 @@ from kuadrant.policy.condition import (
     SelectorCondition,
     SelectorCounter,
 )
-from kuadrant.policy.model import Mistake, Policy, PolicyLimit, Rate, RouteSelector, Target
-from kuadrant.policy.route import http_match
+from kuadrant.policy.counter_sharing import counter_sharing
+from kuadrant.policy.match import http_match
+from kuadrant.policy.model import Policy, PolicyLimit, Rate, RouteSelector, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
         RateV1Beta2,
     )
 
-COUNTERS_ANNOTATION: Final = "kuadrant.io/counters"
-"""On a ``kuadrant.io/v1`` policy.
-
-``per-route``, as without it, or ``shared`` by all routes that the policy covers.
-"""
-
-_COUNTED_UNDER: Final[dict[str, Literal["policy", "route"]]] = {"per-route": "route", "shared": "policy"}
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -76,7 +70,7 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
     rules = spec.overrides if block == "overrides" else spec.defaults
     applied = rules if rules is not None else MergeableLimits(when=spec.when, limits=spec.limits or {})
     reference = spec.target_ref
-    counters = policy.metadata.annotations.get(COUNTERS_ANNOTATION, "per-route")
+    counted_under, mistakes = counter_sharing(policy.metadata.annotations)
     return Policy(
         namespace=policy.metadata.namespace,
         name=policy.metadata.name,
@@ -87,15 +81,9 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
         field=("spec",) if rules is None else ("spec", block),
         when=_predicates(applied.when),
         limits=tuple(_limit_v1(name, limit) for name, limit in sorted(applied.limits.items())),
-        # One counter for all routes is the stricter of the two: so it is what a word that is neither gets.
-        counted_under=_COUNTED_UNDER.get(counters, "policy"),
-        mistakes=() if counters in _COUNTED_UNDER else (_counters_mistake(counters),),
+        counted_under=counted_under,
+        mistakes=mistakes,
     )
-
-
-def _counters_mistake(word: str) -> Mistake:
-    field = ("metadata", "annotations", COUNTERS_ANNOTATION)
-    return Mistake(field, f'"{word}" is neither "per-route" nor "shared"; all routes share their counters')
 
 
 def _limit_v1beta2(name: str, limit: LimitV1Beta2) -> PolicyLimit:

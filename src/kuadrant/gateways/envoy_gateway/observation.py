@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import Struct
 
 from kuadrant.gateways.delivery_mode import asks
 from kuadrant.gateways.envoy_gateway.ancestor_status import is_programmed, module_failed, unpatched
 from kuadrant.gateways.module import try_of
+from kuadrant.gateways.obsolete_objects import guards_by_authorization
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -96,5 +96,4 @@ def _authorizes(policy: Mapping[str, Any]) -> bool:
     if sources and all(source.get("sha256") for source in sources):
         # One of ours, however large: only we name a module by its bytes.
         return False
-    text = msgspec.json.encode(policy.get("spec", {})).replace(b" ", b"")
-    return b'"service":"auth-service"' in text
+    return guards_by_authorization(policy)

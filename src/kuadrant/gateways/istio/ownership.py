@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from kuadrant.gateways import ownership
 from kuadrant.gateways.istio.asking_filter import PUSH_NAMES
 from kuadrant.gateways.istio.gateway_objects import CLUSTER_NAMES, PLUGIN_NAMES, envoy_filter_name
 from kuadrant.gateways.object_names import ObjectNames
+from kuadrant.gateways.obsolete_objects import guards_by_authorization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,16 +30,10 @@ def owner(document: Mapping[str, Any]) -> str | None:
         return gateway
     # Kuadrant 1.5 and later: the module in an EnvoyFilter.
     former = (kind, name) == ("EnvoyFilter", f"kuadrant-{gateway}")
-    return gateway if former and not _authorizes(document) else None
+    return gateway if former and not guards_by_authorization(document) else None
 
 
 def is_needed(document: Mapping[str, Any]) -> bool:
     """Return whether an object of ours holds the cluster that plugins and asking filters name."""
     name: str = document["metadata"]["name"]
     return document["kind"] == "EnvoyFilter" and name == envoy_filter_name(ownership.owner(document) or "")
-
-
-def _authorizes(document: Mapping[str, Any]) -> bool:
-    """Tell whether a former filter asks an authorization service: deleting it would open what it guards."""
-    text = msgspec.json.encode(document.get("spec", {})).replace(b"\\", b"").replace(b" ", b"")
-    return b'"service":"auth-service"' in text

@@ -1,15 +1,12 @@
-"""Brings decisions to the gateways that ask, and tells when the former way to the module may go."""
+"""Brings decisions to the gateways that ask, and tells what their pods have said."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kuadrant.gateways.delivery_mode import asks
 from kuadrant.incremental import kept
-from kuadrant.operator.core.times import PROVIDER_HEARD_SECONDS
 from kuadrant.operator.push.gateway_pods import GatewayPods, gateway_pods
 from kuadrant.operator.push.server import pod_states
-from kuadrant.status import undelivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +39,6 @@ class Delivery:
         self._selectors: dict[Key, PodSelector] = {}
         self._stale = True
         self._said: tuple[Mapping[str, tuple[FilterState, ...]], ...] = ()
-        self._in_use_since: dict[Key, float] = {}
 
     def note(self, changes: Iterable[Change[Pod]]) -> bool:
         """Note what became of pods; return whether it can matter."""
@@ -76,43 +72,6 @@ class Delivery:
     def pods_of(self, key: Key) -> tuple[PodState, ...]:
         """Return the pods of a gateway and what each of them has said, whether or not it asks."""
         return pod_states(self._pods, key, self._said)
-
-    def may_go(
-        self, key: Key, decision: GatewayDecision, *, written: bool, accepted: bool, now: float
-    ) -> tuple[tuple[Mapping[str, Any], ...], float]:
-        """Return the objects that may be deleted now, and the seconds until asking again (0: no need).
-
-        What something takes the place of goes when that is written, not before: until then it is all that
-        limits. One way to the module goes when the other is known to be in use: everything is written, and
-        accepted by the provider. For a plugin, too, every pod that gets requests has said that it runs what
-        it asked for, and after that the provider's pods have had the time to close the connections for which
-        only the plugin is there. What makes pods ask stays until the provider has heard of the plugin: it
-        hears of what comes and of what goes by streams of their own.
-
-        Args:
-            key: the gateway.
-            decision: what was decided for it.
-            written: its objects are as they are wanted.
-            accepted: they are, by its provider.
-            now: seconds of a clock that does not go back.
-        """
-        gone = decision.obsolete
-        wanted, pods = self.of(key, decision)
-        if not decision.wanted.objects or (wanted is None and not any(map(asks, gone))):
-            self._in_use_since.pop(key, None)
-            return gone if written or not decision.wanted.objects else (), 0.0
-        if not gone or not (written and accepted):
-            self._in_use_since.pop(key, None)
-            return (), 0.0
-        if wanted is not None and undelivered(wanted, pods):
-            return (), 0.0
-        seconds = PROVIDER_HEARD_SECONDS if wanted is None else _drain(decision)
-        left = self._in_use_since.setdefault(key, now) + seconds - now
-        return ((), left) if left > 0 else (gone, 0.0)
-
-
-def _drain(decision: GatewayDecision) -> float:
-    return 0.0 if decision.provider is None else decision.provider.DRAIN
 
 
 def _moves(change: Change[Pod]) -> bool:

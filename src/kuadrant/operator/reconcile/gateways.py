@@ -6,6 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from kuadrant.operator.core import kinds
+from kuadrant.operator.core.delivery_switch import DeliverySwitch
 from kuadrant.operator.core.times import OBJECT_PACE_SECONDS
 from kuadrant.operator.reconcile.context import Context, desired
 from kuadrant.operator.reconcile.queue_keys import DECISION, Work
@@ -47,6 +48,7 @@ class GatewayReconciler:
         self._deliveries = deliveries
         self._tries = tries
         self._works_since = works_since
+        self._switch = DeliverySwitch()
         self._decisions: Mapping[Key, GatewayDecision] = {}
         self._wanted: dict[Key, _Written] = {}
         # What was written last, and when:
@@ -134,7 +136,8 @@ class GatewayReconciler:
         written = not decision.awaited and all(map(context.writer.is_in_place, wanted))
         accepted = all(one.accepted for one in self._standings(decision, wanted))
         now = context.clock.seconds()
-        gone, after = self._deliveries.may_go(key, decision, written=written, accepted=accepted, now=now)
+        asked = self._deliveries.of(key, decision)
+        gone, after = self._switch.may_go(key, decision, asked, written=written, accepted=accepted, now=now)
         if after:
             context.queues.objects.add_after(DECISION, after)
         return gone

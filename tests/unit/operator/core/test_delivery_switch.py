@@ -9,6 +9,7 @@ from kuadrant.gateways.delivery_mode import ASKS
 from kuadrant.gateways.module import served_module
 from kuadrant.gateways.provider import GatewayObjects, PodSelector
 from kuadrant.operator.core.decision import Decision, GatewayDecision
+from kuadrant.operator.core.delivery_switch import DeliverySwitch
 from kuadrant.operator.core.times import PROVIDER_HEARD_SECONDS
 from kuadrant.operator.push.decision_delivery import Delivery
 from kuadrant.operator.push.server import Push, content_of
@@ -46,6 +47,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.running = NEW
+        self._switch = DeliverySwitch()
         self._deliveries = Delivery(
             Push(MODULE, SHOWN.certificate, 0, identify=nobody), lambda: [{"ns/a": (self._said(),)}]
         )
@@ -67,7 +69,8 @@ class Gateway:
             installed=True,
         )
         await self._deliveries.take(decision, lambda: [pod("a", "10.0.0.1")])
-        return self._deliveries.may_go(KEY, one, written=written, accepted=accepted, now=now)
+        asked = self._deliveries.of(KEY, one)
+        return self._switch.may_go(KEY, one, asked, written=written, accepted=accepted, now=now)
 
 
 async def test_a_plugin_of_istio_goes_when_the_pods_run_what_they_asked_for() -> None:
