@@ -18,7 +18,7 @@ _DURATION: Final = re.compile(r"([0-9]{1,9}(h|ms|m|s))+", re.ASCII)
 
 
 class When(Struct, frozen=True):
-    """When the last request comes: how long after the first one, and which moment that is, if it is told."""
+    """The moment of the last request: how long after the first one, and when that is, if it is told."""
 
     after: float = 0.0
     moment: datetime | None = None

@@ -18,7 +18,7 @@ _FORM: Final = ("content-type", "application/x-www-form-urlencoded")
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class CurlWords:
-    """What of a request stands beside its URL.
+    """The part of a request that stands beside its URL.
 
     Attributes:
         request: The method, by default GET, with --data POST.

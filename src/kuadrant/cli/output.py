@@ -1,4 +1,4 @@
-"""What every command prints: text for people, or JSON for programs; colours where there are any."""
+"""Prints what commands have to say: text for people, or JSON for programs; colours where there are any."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Where commands that ask have their objects from: a folder or a cluster."""
+"""Reads the objects that a command asks about, from a folder or a cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where the objects are, and what gateways do that is not among them.
+    """The place of the objects, and what gateways do that is not among them.
 
     Attributes:
         cluster: Read the objects of a cluster in place of a folder. It takes the right to list Gateways,
@@ -40,7 +40,7 @@ class Where:
     modules: ModulesFolder = None
 
     def configuration(self, folder: str) -> Configuration:
-        """What is in the folder or in the cluster; ends the process if the cluster cannot be asked.
+        """Return what is in the folder or in the cluster; ends the process if the cluster cannot be asked.
 
         Raises:
             RequestError: There is no such folder.

@@ -1,4 +1,4 @@
-"""What becomes of a request, and why: one record of a decision, which text, JSON and tests read."""
+"""Explains what becomes of a request: one record of a decision, which text, JSON and tests read."""
 
 from kuadrant.explanation.client_request import ClientRequest, header_of
 from kuadrant.explanation.configuration import Configuration

@@ -13,7 +13,7 @@ from kuadrant.explanation.request_error import RequestError, quoted
 
 
 class Address(Struct, frozen=True, gc=False):
-    """What a URL says: the scheme, what the header ``host`` is to be, the port, and path with query."""
+    """The parts of a URL: the scheme, what the header ``host`` is to be, the port, and path with query."""
 
     scheme: str
     authority: str

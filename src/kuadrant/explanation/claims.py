@@ -1,4 +1,4 @@
-"""Where policies look for the claims of a client's token."""
+"""The places where policies look for the claims of a client's token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client gets for a decision."""
+"""Tells what the client gets for a decision."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BECAUSE = {
 
 
 def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True) -> Client:
-    """What the client gets; of a request that is admitted, what the rule does with it.
+    """Return what the client gets; of a request that is admitted, what the rule does with it.
 
     A client that speaks gRPC (``is_grpc``) gets failures in its own manner. Without ``own_router`` a
     provider's router carries out the rule, of which nothing is said: it may do more than ours.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ClientRequest(Struct, frozen=True, kw_only=True, gc=False):
-    """What a client asks for, in curl's words.
+    """A request of a client, in curl's words.
 
     Attributes:
         url: With or without scheme; its port is the gateway's, or the one at which `kuadrant run` serves it.
@@ -128,7 +128,7 @@ def seen_by_filters(
 
 
 def knowledge_of(asked: ClientRequest, address: Address, *, show_values: bool) -> Knowledge:
-    """What is not known of ``asked``, which :func:`seen_by_filters` has taken."""
+    """Return what is not known of ``asked``, which :func:`seen_by_filters` has taken."""
     host, port = _source(asked.source)
     unknown = dict(_UNKNOWN)
     if asked.time is not None:

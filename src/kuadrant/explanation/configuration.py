@@ -33,7 +33,7 @@ MOST_TIMES: Final = 10_000
 
 
 class Configuration(Struct, frozen=True, gc=False):
-    """What was compiled, where it is written, and how the gateways were told to fail.
+    """A compilation, the places where it is written, and how the gateways were told to fail.
 
     ``served_at`` are ports of this machine by which listeners (gateway and port) can be meant, too. With
     ``own_router`` we configure the whole of Envoy; else a provider does, who may carry out more than we do,

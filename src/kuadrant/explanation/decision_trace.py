@@ -67,7 +67,7 @@ def explain(
 
 
 class Trace:
-    """What one request meets on its way, before anybody is asked."""
+    """Follows one request on its way, before anybody is asked."""
 
     def __init__(
         self,
@@ -122,14 +122,14 @@ class Trace:
         return frozenset(action.scope for action in self._rule.actions) if self._rule else frozenset()
 
     def decided(self, counters: Counters, now: float, failure_mode: FailureMode) -> RequestDecision | None:
-        """What is decided; None if not even the rule is known."""
+        """Return what is decided; None if not even the rule is known."""
         if self._missing and self._rule is None:
             return None
         program = self._without_unknown() if self._is_unknown(failure_mode) else self._program
         return decide(program, self._request, counters, now, failure_mode=failure_mode)
 
     def explained(self, counters: Counters, now: float, failure_mode: FailureMode) -> Explained:
-        """What is decided, and all that leads to it."""
+        """Return what is decided, and all that leads to it."""
         decision = self.decided(counters, now, failure_mode)
         if decision is None:
             return Explained(self._record(), None, counters)

@@ -1,4 +1,4 @@
-"""What each part of an expression is for a request."""
+"""Tells what each part of an expression is for a request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST_VALUE: Final = 200
 
 
 class Unknown(Exception):  # noqa: N818 - nothing is wrong, it is only not known
-    """What an expression is depends on facts that are not known."""
+    """Stands for an expression that depends on facts that are not known."""
 
     def __init__(self, facts: tuple[Fact, ...]) -> None:
         super().__init__(", ".join(fact.name for fact in facts))
@@ -107,7 +107,7 @@ class _Tracer:
         self.errors: dict[str, str] = {}
 
     def parts(self) -> Iterator[Part]:
-        """What is told of the parts, the outermost first, each text once."""
+        """Return what is told of the parts, the outermost first, each text once."""
         told: set[tuple[int, str]] = set()
         collected: list[Part] = []
         for part, needed in self._worth_telling(self._checked.expression, needed=True):
@@ -122,7 +122,7 @@ class _Tracer:
         yield from collected
 
     def value(self, part: Any) -> Any:
-        """What a part is, also if some of what it reads is not known, where the rest decides.
+        """Return what a part is, also if some of what it reads is not known, where the rest decides.
 
         Raises:
             Unknown: The rest does not.

@@ -1,4 +1,4 @@
-"""What is known of a request here, and what of it may be shown."""
+"""Tells what is known of a request here, and what of it may be shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OF_THE_ADDRESS: Final = frozenset({":authority", ":path", ":method", ":scheme",
 
 
 class Knowledge(Struct, frozen=True, gc=False):
-    """Which attributes are not known, and whether values of headers are shown.
+    """The attributes that are not known, and whether values of headers are shown.
 
     ``unknown`` has them by their paths, and all below these but what is below one of ``told``.
     """
@@ -44,7 +44,7 @@ class Knowledge(Struct, frozen=True, gc=False):
         return tuple(found)
 
     def hides(self, paths: Iterable[Path]) -> bool:
-        """Whether what is made of the attributes at ``paths`` may tell the value of a header."""
+        """Tell whether what is made of the attributes at ``paths`` may tell the value of a header."""
         return not self.show_values and any(map(_is_of_headers, paths))
 
 

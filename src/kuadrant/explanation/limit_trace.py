@@ -1,4 +1,4 @@
-"""What each limit of a rule did with a request."""
+"""Tells what each limit of a rule did with a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where rules, policies and limits are written, and which policies a rule is under."""
+"""Finds where rules, policies and limits are written, and which policies a rule is under."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _nowhere(_gateway: str, _port: int, _hostname: str) -> tuple[tuple[RuleProgr
 
 
 class Origins(Struct, frozen=True, gc=False):
-    """What a program does not tell.
+    """Knows what a program does not tell of its rules and limits.
 
     ``rules`` gives where the rules of a host name come from, ``facts`` are those of all policies, ``sources``
     has the files; what came from none is named by its object.
@@ -36,7 +36,7 @@ class Origins(Struct, frozen=True, gc=False):
     sources: Mapping[Identity, Source] = MappingProxyType({})
 
     def of(self, kind: str, key: str, path: Path = ()) -> Origin:
-        """Where the field at ``path`` of an object (``namespace/name``) is written."""
+        """Return where the field at ``path`` of an object (``namespace/name``) is written."""
         namespace, _, name = key.partition("/")
         field = spelled(path)
         source = self.sources.get((kind, namespace, name))
@@ -46,7 +46,7 @@ class Origins(Struct, frozen=True, gc=False):
         return Origin(object=f"{kind} {key}", field=field, file=source.file, line=line, column=column)
 
     def of_listener(self, gateway: str, name: str) -> Origin:
-        """Where the listener ``name`` of a Gateway (``namespace/name``) is written."""
+        """Return where the listener ``name`` of a Gateway (``namespace/name``) is written."""
         namespace, _, own = gateway.partition("/")
         source = self.sources.get(("Gateway", namespace, own))
         listeners = find(source.node, ("spec", "listeners")).value if source and source.node else []
@@ -56,7 +56,7 @@ class Origins(Struct, frozen=True, gc=False):
         return self.of("Gateway", gateway, ("spec", "listeners"))
 
     def of_rules(self, gateway: str, port: int, hostname: str) -> dict[int, RuleOrigin]:
-        """Where the rules of a host name come from, by the identity of their programs."""
+        """Return where the rules of a host name come from, by the identity of their programs."""
         found: dict[int, RuleOrigin] = {}
         for program, origin in self.rules(gateway, port, hostname):
             found.setdefault(id(program), origin)

@@ -1,4 +1,4 @@
-"""What became of each policy on the path to a rule, and of those that could be there."""
+"""Tells what became of each policy on the path to a rule, and of those that could be there."""
 
 from __future__ import annotations
 

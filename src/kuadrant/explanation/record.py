@@ -15,7 +15,7 @@ Truth = Literal["true", "false", "fails", "unknown"]
 
 
 class Origin(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Where something is written: the object and the field, and the place if it came from a file.
+    """The place of something written: the object and the field, with line and column if it came from a file.
 
     ``object`` is as ``RateLimitPolicy default/toystore``; ``line`` and ``column`` count from 1.
     """
@@ -32,7 +32,7 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Fact(Struct, frozen=True, kw_only=True, gc=False):
-    """What is not known here: its name, and how it can be told."""
+    """Something that is not known here: its name, and how it can be told."""
 
     name: str
     give: str
@@ -66,7 +66,7 @@ class TracedCondition(Struct, frozen=True, kw_only=True, gc=False, omit_defaults
 
 
 class CounterValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What a limit's counters are qualified by, and its value; without one the limit does not apply."""
+    """A counter of a limit and its value; without one the limit does not apply."""
 
     text: str
     origin: Origin
@@ -77,7 +77,7 @@ class CounterValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
 
 
 class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
-    """Where a counter stands after the request: what is left of ``limit`` in ``seconds``.
+    """The state of a counter after the request: what is left of ``limit`` in ``seconds``.
 
     ``key`` has each text that it is counted by and the value. ``resets_in`` are the seconds until it is whole
     again. ``denies`` tells that it had no room for the request.
@@ -188,7 +188,7 @@ class TracedRule(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TracedListener(Struct, frozen=True, kw_only=True, gc=False):
-    """Where the request came in. ``names`` are the listeners that share the port."""
+    """The listener that the request came in by. ``names`` are those that share the port."""
 
     gateway: str
     port: int
@@ -207,7 +207,7 @@ class Asked(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Client(Struct, frozen=True, kw_only=True, gc=False):
-    """What the client gets.
+    """The answer that the client gets.
 
     ``status`` is None where a backend answers. ``headers`` are added, whoever answers; the gateway adds those
     of ``rate_limit_headers`` only if it is set to.

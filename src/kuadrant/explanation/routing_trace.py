@@ -1,4 +1,4 @@
-"""Which host and which rule a request belongs to, and why the others before it are not its."""
+"""Finds the host and the rule that a request belongs to, and why the others before it are not its."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _escaped(name: str) -> str:
 
 
 def match_words(match: RequestMatch) -> str:
-    """What requests must be like, in words."""
+    """Return what requests must be like, in words."""
     words = [match.method] if match.method else []
     if match.path is not None:
         words.append(f"path {_path_words(match)}")

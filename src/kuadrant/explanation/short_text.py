@@ -24,7 +24,7 @@ _ORDER: Final = {"fails": 0, "unknown": 1, "yes": 3, "no": 4, "unselected": 5, "
 
 
 class Line(Struct, frozen=True, gc=False):
-    """What is said, and of which place; what is ``below`` another line is indented."""
+    """A sentence and the place that it is about; what is ``below`` another line is indented."""
 
     text: str
     place: str = ""

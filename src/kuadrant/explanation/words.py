@@ -84,7 +84,7 @@ def ran(runs: Iterable[Run]) -> str:
 
 
 def limit_line(limit: TracedLimit) -> str:
-    """Which limit it is, and of which policy."""
+    """Return which limit it is, and of which policy."""
     section = "" if limit.section == "limits" else f" ({limit.section})"
     replaced = " and ".join(f"that of {one.policy}" for one in limit.replaced)
     return f"limit {limit.name} of RateLimitPolicy {limit.policy}{section}" + (
@@ -93,7 +93,7 @@ def limit_line(limit: TracedLimit) -> str:
 
 
 def standing_line(standing: CounterStanding) -> str:
-    """Where a counter stands."""
+    """Return where a counter stands."""
     per = f" for each {', '.join(key for key, _ in standing.key)}" if standing.key else ""
     left = "none left" if standing.remaining == 0 else f"{standing.remaining} left"
     values = ", ".join(value for _, value in standing.key)
@@ -109,7 +109,7 @@ def _alone(standing: CounterStanding) -> str:
 
 
 def served_line(record: Explanation) -> str:
-    """Which host names there would be, where the request's has no rule."""
+    """Return which host names there would be, where the request's has no rule."""
     names = [host.hostname for host in record.hosts if not host.chosen and host.hostname != EVERY_HOSTNAME]
     told = ", ".join(names[:_NAMES])
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
@@ -125,12 +125,12 @@ def rate(most: int, seconds: int) -> str:
 
 
 def rule_line(rule: TracedRule) -> str:
-    """Which rule it is, and which requests are its."""
+    """Return which rule it is, and which requests are its."""
     return f"{rule.rule or rule.id} of {rule.route}: {rule.match}"
 
 
 def failing_line(failing: Failing) -> str:
-    """Why a rule is not the request's."""
+    """Return why a rule is not the request's."""
     if failing.unknown:
         return f"{failing.part} {failing.wanted}? {failing.found}"
     return f"{failing.part} is {failing.found}, but it {_must(failing.wanted)}"
@@ -148,7 +148,7 @@ def _must(wanted: str) -> str:
 
 
 def policy_line(policy: OnPath) -> str:
-    """What became of a policy."""
+    """Return what became of a policy."""
     if not policy.accepted:
         return f"RateLimitPolicy {policy.policy} is not in effect: {policy.because}"
     if policy.gone and policy.kept:
@@ -164,12 +164,12 @@ def policy_line(policy: OnPath) -> str:
 
 
 def fact_line(fact: Fact) -> str:
-    """What is not known, and how it can be told."""
+    """Return what is not known, and how it can be told."""
     return f"not known: {fact.name}" + (f"; give {fact.give}" if fact.give else "; only a gateway knows it")
 
 
 def listener_line(record: Explanation) -> str:
-    """Where the request came in, and for which host."""
+    """Return where the request came in, and for which host."""
     listener = record.listener
     host = f", host {record.host}" if record.host else ""
     because = f" ({listener.because})" if listener.because else ""

@@ -1,4 +1,4 @@
-"""What is wrong or suspicious in documents, each with its code, place, sentence and what helps.
+"""Finds what is wrong or suspicious in documents, each with its code, place, sentence and what helps.
 
 :func:`findings` looks at documents and what was compiled from them; ``SECTIONS`` has what each code means.
 """

@@ -1,4 +1,4 @@
-"""What is wrong with documents as such, found while they are read, in the form of all findings."""
+"""Turns what is wrong with documents as such, found while they are read, into findings."""
 
 from __future__ import annotations
 

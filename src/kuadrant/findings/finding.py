@@ -19,7 +19,7 @@ Severity = Literal["error", "warning", "note"]
 
 
 class Rule(Struct, frozen=True, gc=False, kw_only=True):
-    """What a code stands for.
+    """The meaning of a code.
 
     Of an ``error`` something cannot be carried out as it is written; a ``warning`` is carried out, but hardly
     what was meant; a ``note`` is worth knowing. ``title`` is a sentence, ``means`` tells more, ``do`` is what

@@ -1,4 +1,4 @@
-"""What was probably meant by a name that does not exist."""
+"""Guesses what was meant by a name that does not exist."""
 
 from __future__ import annotations
 

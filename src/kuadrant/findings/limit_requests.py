@@ -1,4 +1,4 @@
-"""Which requests the limits of a policy are for, as far as routes tell."""
+"""Tells which requests the limits of a policy are for, as far as routes tell."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ class LimitRequests:
 
     @property
     def ask_headers(self) -> bool:
-        """Whether a rule asks for a header."""
+        """Tell whether a rule asks for a header."""
         return any(one.match.headers for _, group in self._without_host for one in group)

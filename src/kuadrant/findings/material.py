@@ -1,4 +1,4 @@
-"""What the rules look at."""
+"""The documents as the rules look at them."""
 
 from __future__ import annotations
 

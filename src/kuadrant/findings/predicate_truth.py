@@ -1,4 +1,4 @@
-"""Whether a condition holds for all, or for none, of the requests that come to a rule."""
+"""Decides whether a condition holds for all, or for none, of the requests that come to a rule."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Predicate:
         return min((offsets.get(one.id, 0) for one in parts(part)), default=0)
 
     def truth(self, part: Any, of: Reaching) -> Truth:
-        """Whether ``part`` holds for the requests ``of``, as CEL has it: false wins over what fails."""
+        """Tell whether ``part`` holds for the requests ``of``, as CEL has it: false wins over what fails."""
         match kind(part):
             case "constant":
                 return bool(part.constant.bool) if part.constant.HasField("bool") else None
@@ -147,7 +147,7 @@ def conjuncts(part: Any) -> Iterator[Any]:
 
 
 def selector_truth(condition: SelectorCondition, of: Reaching) -> Truth:
-    """Whether a condition of v1beta2 holds for the requests ``of``."""
+    """Tell whether a condition of v1beta2 holds for the requests ``of``."""
     name, value = condition.selector, condition.value
     match condition.operator:
         case "eq":
@@ -162,7 +162,7 @@ def selector_truth(condition: SelectorCondition, of: Reaching) -> Truth:
 
 
 def both(truths: Iterable[Truth]) -> Truth:
-    """Whether all of ``truths`` are so."""
+    """Tell whether all of ``truths`` are so."""
     found = tuple(truths)
     return False if False in found else None if None in found else True
 

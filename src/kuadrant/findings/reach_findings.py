@@ -45,12 +45,12 @@ class _Counted(Struct, frozen=True, gc=False):
 
     @property
     def is_of_gateway(self) -> bool:
-        """Whether it is of a policy of a Gateway or a listener."""
+        """Tell whether it is of a policy of a Gateway or a listener."""
         return self.entry.source.target.kind == "Gateway"
 
     @property
     def name(self) -> tuple[str, str, int]:
-        """What tells it from all others: policy, limit, number."""
+        """The name that tells it from all others: policy, limit, number."""
         return (self.entry.source.key, self.entry.limit.name, self.index)
 
 

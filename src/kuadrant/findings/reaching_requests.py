@@ -1,4 +1,4 @@
-"""What is known of all requests that come to a rule: its match and the host name say it.
+"""Tells what is known of all requests that come to a rule: its match and the host name say it.
 
 Every answer is True, False, or None where requests differ or nobody knows.
 """
@@ -32,11 +32,11 @@ class Reaching(Struct, frozen=True, gc=False):
     plain_host: bool = False
 
     def has_header(self, name: str) -> bool | None:
-        """Whether a header is there."""
+        """Tell whether a header is there."""
         return True if any(name.lower() == one.name for one in self.match.headers) else None
 
     def equals(self, attribute: str, text: str) -> bool | None:
-        """Whether an attribute, such as ``request.method``, is ``text``."""
+        """Tell whether an attribute, such as ``request.method``, is ``text``."""
         if (value := self._value(attribute)) is not None:
             return value == text
         match attribute:
@@ -52,7 +52,7 @@ class Reaching(Struct, frozen=True, gc=False):
         return False if attribute in _ADDRESSES and not _WITH_PORT.fullmatch(text) else None
 
     def starts_with(self, attribute: str, text: str) -> bool | None:
-        """Whether an attribute starts with ``text``."""
+        """Tell whether an attribute starts with ``text``."""
         if not text:
             return True
         if (value := self._value(attribute)) is not None:
@@ -67,12 +67,12 @@ class Reaching(Struct, frozen=True, gc=False):
         return None
 
     def ends_with(self, attribute: str, text: str) -> bool | None:
-        """Whether an attribute ends with ``text``."""
+        """Tell whether an attribute ends with ``text``."""
         value = self._value(attribute)
         return True if not text else None if value is None else value.endswith(text)
 
     def contains(self, attribute: str, text: str) -> bool | None:
-        """Whether ``text`` is somewhere in an attribute."""
+        """Tell whether ``text`` is somewhere in an attribute."""
         if (value := self._value(attribute)) is not None:
             return text in value
         path = self.match.path
@@ -80,7 +80,7 @@ class Reaching(Struct, frozen=True, gc=False):
         return True if attribute in ("request.url_path", "request.path") and is_in_path else None
 
     def matches(self, attribute: str, pattern: str) -> bool | None:
-        """Whether a part of an attribute matches ``pattern``, which is a sound one of RE2."""
+        """Tell whether a part of an attribute matches ``pattern``, which is a sound one of RE2."""
         value = self._value(attribute)
         return None if value is None else re2.search(pattern, value) is not None
 

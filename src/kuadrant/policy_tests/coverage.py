@@ -1,4 +1,4 @@
-"""What of the policies no test reaches."""
+"""Finds the parts of the policies that no test reaches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written in a ``*.kuadrant-test.yaml``: tests of policies as steps in time, and what is expected.
+"""The form of a ``*.kuadrant-test.yaml``: tests of policies as steps in time, and what is expected.
 
 ``docs/policy-tests.md`` tells it to people.
 """
@@ -82,7 +82,7 @@ class AskedRequest(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class Expectation(Fields, frozen=True, gc=False, kw_only=True):
-    """What is expected of a step's requests.
+    """The answer that a step's requests are to get.
 
     ``rule``, ``policies`` and ``asked`` hold for each of them, ``limited_by`` for each that is over a limit,
     of which there is at least one, ``remaining`` and ``headers`` after the last.

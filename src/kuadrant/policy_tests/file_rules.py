@@ -1,4 +1,4 @@
-"""What the schema of a test file cannot say of its fields; every complaint has the field that it is about."""
+"""Checks what the schema of a test file cannot say; every complaint has the field that it is about."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OF_THE_CONNECTION: Final = frozenset(
 
 
 def requests_of(step: Step) -> int:
-    """How many requests a sound step sends: ``times``, else as many as its statuses tell of."""
+    """Return how many requests a sound step sends: ``times``, else as many as its statuses tell of."""
     if step.request is None:
         return 0
     if step.times is not None:

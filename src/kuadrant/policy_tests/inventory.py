@@ -1,4 +1,4 @@
-"""What there is to reach in a set of policies: the limits and rules in effect, by the names people know."""
+"""Lists the limits and rules in effect in a set of policies, by the names people know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was expected of a step's requests beside what was observed of them."""
+"""Compares what was expected of a step's requests with what was observed of them."""
 
 from __future__ import annotations
 

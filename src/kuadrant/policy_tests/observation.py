@@ -1,4 +1,4 @@
-"""What is known of a request that was answered: from outside always, from inside where it was simulated."""
+"""The facts of a request that was answered: from outside always, from inside where it was simulated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kuadrant.reference_model.counters import CounterKey
 
 
 class Stand(Struct, frozen=True, gc=False):
-    """Where a counter of a limit stands after a request."""
+    """The state of a counter of a limit after a request."""
 
     limit: KnownLimit
     counter: CounterKey
@@ -24,7 +24,7 @@ class Stand(Struct, frozen=True, gc=False):
 
 
 class Inside(Struct, frozen=True, gc=False):
-    """What a client does not see.
+    """The facts that a client does not see.
 
     ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
     ``because`` says why a gateway refused the request by itself.
@@ -40,7 +40,7 @@ class Inside(Struct, frozen=True, gc=False):
 
     @property
     def remaining(self) -> int | None:
-        """What the most restrictive counter has left; None where nothing was asked."""
+        """The room of the most restrictive counter; None where nothing was asked."""
         return min((stand.remaining for stand in self.stands), default=None)
 
     @property
@@ -71,7 +71,7 @@ class Inside(Struct, frozen=True, gc=False):
 
 
 class Observation(Struct, frozen=True, gc=False):
-    """What became of a request.
+    """The outcome of a request.
 
     ``headers`` are those of the response, in lower case. ``inside`` is None for one of a real gateway, and
     ``failure`` says why there is no ``status``.

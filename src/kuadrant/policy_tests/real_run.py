@@ -1,4 +1,4 @@
-"""What a run against a real gateway has to go by: what cannot be asked there, and when counters are free.
+"""Prepares a run against a real gateway: what cannot be asked there, and when counters are free.
 
 The rest is as in a simulation, with the same judge.
 """
@@ -51,7 +51,7 @@ class RealRun:
         return ""
 
     def wait(self, simulated: Simulated, now: float) -> int:
-        """How many milliseconds there are until the counters of a test are as fresh as it expects them."""
+        """Return the milliseconds until the counters of a test are as fresh as it expects them."""
         free = max((self._free_at.get(key, now) for key in simulated.counters), default=now)
         return max(0, round((free - now) * 1000))
 

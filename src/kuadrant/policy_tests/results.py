@@ -1,4 +1,4 @@
-"""What became of tests."""
+"""The results of tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Miss(Struct, frozen=True, gc=False):
 
 
 class CaseResult(Struct, frozen=True, gc=False, kw_only=True):
-    """What became of a test.
+    """The result of a test.
 
     ``not_compared`` are expectations that a real gateway does not show; ``not_asked`` says why a real one was
     not asked at all, and is empty otherwise. ``reached`` is what its requests came to.
@@ -45,14 +45,14 @@ class CaseResult(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class FileResult(Struct, frozen=True, gc=False):
-    """What became of the tests of a file."""
+    """The results of the tests of a file."""
 
     file: str
     cases: tuple[CaseResult, ...]
 
 
 class Coverage(Struct, frozen=True, gc=False):
-    """How many limits and rules are in effect, and those of them that no test reaches."""
+    """The number of limits and rules in effect, and those of them that no test reaches."""
 
     limits: int
     rules: int
@@ -68,10 +68,10 @@ class Results(Struct, frozen=True, gc=False, kw_only=True):
     against: str = ""
 
     def count(self, outcome: str) -> int:
-        """How many tests ended so."""
+        """Return how many tests ended so."""
         return sum(case.outcome == outcome for file in self.files for case in file.cases)
 
     @property
     def requests(self) -> int:
-        """How many requests were asked."""
+        """The number of requests that were asked."""
         return sum(case.requests for file in self.files for case in file.cases)

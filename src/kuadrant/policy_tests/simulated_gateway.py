@@ -35,7 +35,7 @@ _GRPC_UNKNOWN = "2"
 
 
 class Part(Struct, frozen=True):
-    """What of a program, and of all limits, can matter to one host name."""
+    """The part of a program, and of all limits, that can matter to one host name."""
 
     program: GatewayProgram
     limits: tuple[Limit, ...]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Simulated(Struct, frozen=True):
-    """What became of a test, the ``counters`` that it asked for, and how many seconds each is still open."""
+    """The outcome of a test, the ``counters`` that it asked for, and how many seconds each is still open."""
 
     result: CaseResult
     counters: frozenset[CounterKey]

@@ -29,11 +29,11 @@ class StatusRun(Struct, frozen=True, gc=False):
 
     @property
     def has_rest(self) -> bool:
-        """Whether its last status is that of all that are left."""
+        """Tell whether its last status is that of all that are left."""
         return self.parts[-1][1] is None
 
     def fits(self, requests: int) -> bool:
-        """Whether it can tell of so many requests."""
+        """Tell whether it can tell of so many requests."""
         return requests >= self.least if self.has_rest else requests == self.least
 
     def of(self, requests: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What the data plane does with a request, in plain Python.
+"""Decides in plain Python what the data plane does with a request.
 
 The reference that Envoy, shim and rate limit service are held to.
 

@@ -1,4 +1,4 @@
-"""When a limit applies to a request, and what its counters are qualified by."""
+"""Decides when a limit applies to a request, and what its counters are qualified by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def all_hold(conditions: Iterable[PolicyCondition], request: Request, expressions: Expressions) -> bool:
-    """Whether all of ``conditions`` hold, which are as CEL's ``&&``.
+    """Tell whether all of ``conditions`` hold, which are as CEL's ``&&``.
 
     One that does not hold wins over one that fails, in whatever order they are.
 
@@ -37,7 +37,7 @@ def all_hold(conditions: Iterable[PolicyCondition], request: Request, expression
 
 
 def holds(condition: PolicyCondition, request: Request, expressions: Expressions) -> bool:
-    """Whether ``condition`` holds.
+    """Tell whether ``condition`` holds.
 
     Raises:
         EvaluationError: It is an expression that fails.

@@ -28,7 +28,7 @@ class Window(Struct, frozen=True, gc=False):
 
 
 class Standing(Struct, frozen=True, gc=False):
-    """Where a counter stands after a request.
+    """The state of a counter after a request.
 
     What is left of ``limit``, and the seconds until it is whole again.
     """
@@ -40,7 +40,7 @@ class Standing(Struct, frozen=True, gc=False):
 
 
 class Answer(Struct, frozen=True, gc=False):
-    """What the service says: whether the request is over a limit.
+    """The answer of the service: whether the request is over a limit.
 
     Also where the counters of all that apply stand.
 

@@ -33,7 +33,7 @@ class Expressions:
         self._activation = {root: readable(value) for root, value in request.activation().items()}
 
     def holds(self, expression: str) -> bool:
-        """Whether a predicate holds.
+        """Tell whether a predicate holds.
 
         Raises:
             EvaluationError: It reads what the request does not have, or fails in another way.
@@ -81,7 +81,7 @@ def readable(value: Value) -> object:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the whole of ``text`` matches ``pattern`` (RE2)."""
+    """Tell whether the whole of ``text`` matches ``pattern`` (RE2)."""
     return _evaluate(_whole(), {"text": text, "pattern": f"^(?:{without_nul(pattern)})$"}) is True
 
 

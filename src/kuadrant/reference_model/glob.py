@@ -26,7 +26,7 @@ class Glob(Struct, frozen=True, gc=False):
     characters: Mapping[str, int]
 
     def matches(self, text: str) -> bool:
-        """Whether the whole of ``text`` is as the pattern says.
+        """Tell whether the whole of ``text`` is as the pattern says.
 
         All ways through the pattern are followed at once: bit ``i`` of the states says that the first ``i``
         parts can have taken what was read.

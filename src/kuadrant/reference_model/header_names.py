@@ -46,7 +46,7 @@ def alone(checked: Any, part: Any) -> cel.Expression:
 
 
 def is_lowering(expression: Any) -> bool:
-    """Whether a part is none that anybody wrote: it puts its argument in lower case."""
+    """Tell whether a part is none that anybody wrote: it puts its argument in lower case."""
     return expression.call.function in _LOWERED
 
 

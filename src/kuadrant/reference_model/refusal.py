@@ -1,4 +1,4 @@
-"""What a gateway refuses by itself, before any rule or policy has a say."""
+"""Decides which requests a gateway refuses by itself, before any rule or policy has a say."""
 
 from __future__ import annotations
 

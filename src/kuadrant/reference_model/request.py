@@ -46,7 +46,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def query(self) -> str:
-        """What follows the first ``?``, as it is."""
+        """The text behind the first ``?``, as it is."""
         return self.target.partition("?")[2]
 
     @property
@@ -78,12 +78,12 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_grpc(self) -> bool:
-        """Whether the client expects the answers of gRPC, whose failures have the status 200."""
+        """Tell whether the client expects the answers of gRPC, whose failures have the status 200."""
         kind = next(iter(self.values("content-type")), "")
         return kind == "application/grpc" or kind.startswith("application/grpc+")
 
     def text(self, selector: str) -> str | None:
-        """What a selector of ``kuadrant.io/v1beta2`` means; None if the request has no such attribute."""
+        """Return what a selector of ``kuadrant.io/v1beta2`` means; None if the request has none of it."""
         path = selector_path(selector)
         match path:
             case None:
@@ -101,7 +101,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
                 return None
 
     def activation(self) -> dict[str, Value]:
-        """What an expression sees, by the roots of attributes."""
+        """Return what an expression sees, by the roots of attributes."""
         roots: dict[str, Value] = {
             root: {} for root in ("request", "source", "destination", "connection", *OPEN_ROOTS)
         }

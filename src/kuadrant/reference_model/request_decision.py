@@ -48,7 +48,7 @@ class Question(Struct, frozen=True, gc=False):
 
 
 class RequestDecision(Struct, frozen=True, gc=False):
-    """What becomes of a request, and the counters afterwards.
+    """The outcome of a request, and the counters afterwards.
 
     Of an ``admitted`` one ``rule.forwarding`` says the rest; ``status`` is None. Else it is what the client
     gets: with ``grpc_status``, in the manner of gRPC. ``headers`` are added to the response, whoever gives

@@ -1,4 +1,4 @@
-"""Which rule a request belongs to, written down as plainly as it can be."""
+"""Finds the rule that a request belongs to, written down as plainly as it can be."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def owner_of(hosts: Iterable[HostProgram], request: Request) -> HostProgram | No
 
 
 def host_holds(hostname: str, name: str) -> bool:
-    """Whether the host name of a request is one that ``hostname`` stands for."""
+    """Tell whether the host name of a request is one that ``hostname`` stands for."""
     if hostname == "*":
         return True
     if hostname.startswith("*"):
@@ -50,7 +50,7 @@ def _match_holds(match: RequestMatch, request: Request) -> bool:
 
 
 def path_holds(match: PathMatch, path: str) -> bool:
-    """Whether a path is as ``match`` says."""
+    """Tell whether a path is as ``match`` says."""
     match match.type:
         case "exact":
             return path == match.value
@@ -61,12 +61,12 @@ def path_holds(match: PathMatch, path: str) -> bool:
 
 
 def header_holds(match: StringMatch, request: Request) -> bool:
-    """Whether a value of the header is as ``match`` says."""
+    """Tell whether a value of the header is as ``match`` says."""
     return any(_string_holds(match, value) for value in request.values(match.name))
 
 
 def parameter_holds(match: StringMatch, request: Request) -> bool:
-    """Whether the query parameter is as ``match`` says."""
+    """Tell whether the query parameter is as ``match`` says."""
     value = request.parameter(match.name)
     return value is not None and _string_holds(match, value)
 

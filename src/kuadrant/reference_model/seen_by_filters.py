@@ -1,4 +1,4 @@
-"""What gateways make of a request before their filters see it."""
+"""Changes a request as gateways do before their filters see it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed of results: for people, and in the forms that programs read. Each form prints the same."""
+"""Prints results for people, and in the forms that programs read. Each form prints the same."""
 
 from __future__ import annotations
 
