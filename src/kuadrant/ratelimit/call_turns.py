@@ -1,4 +1,4 @@
-"""Whose call is decided next: one tenant's expensive calls do not keep another's waiting.
+"""Chooses the call to decide next: one tenant's expensive calls do not keep another's waiting.
 
 One thread decides all calls, each in a bounded time. As long as nobody needs more than his part, calls are
 decided as they come. Who has used more than his part of the last tenths of a second, while others asked as
@@ -27,7 +27,7 @@ class BusyError(Exception):
 
 
 class Turns:
-    """How much time the tenants' calls took lately, and the calls that wait.
+    """Knows how much time the tenants' calls took lately, and the calls that wait.
 
     Times are in seconds and never decrease.
     """
@@ -44,7 +44,7 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait."""
+        """The number of calls that wait."""
         return sum(map(len, self._waiting.values()))
 
     def spent(self, tenant: str, seconds: float, now: float) -> None:
@@ -60,7 +60,7 @@ class Turns:
         self._total += seconds
 
     def must_wait(self, tenant: str) -> bool:
-        """Whether a call of ``tenant`` has to wait for its turn, as of the last call that was decided."""
+        """Tell whether a call of ``tenant`` has to wait for its turn, as of the last call decided."""
         return tenant in self._waiting or self._takes_too_much(tenant)
 
     def _takes_too_much(self, tenant: str) -> bool:

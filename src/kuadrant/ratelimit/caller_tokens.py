@@ -1,4 +1,4 @@
-"""Who may ask: gateways that show a token of a key that is held.
+"""Decides who may ask: gateways that show a token of a key that is held.
 
 ``Callers`` has three states. Without a key everybody is served, and nobody is looked at. With keys, who shows
 no token of them is counted and served. Only where it is known that every gateway of ours shows one is

@@ -1,4 +1,4 @@
-"""Who may stay connected: so many connections, and none that makes the process take more memory than it may.
+"""Bounds connections: so many, and none that makes the process take more memory than it may.
 
 The servers below hold what a peer sends until a message is whole, as much as 4 MiB for each of its calls, and
 have no bound over all of them. So connections are looked at from outside, through the process's own
@@ -186,18 +186,18 @@ class Door:
 
 
 def can_look() -> bool:
-    """Whether this system tells a process of its descriptors."""
+    """Tell whether this system tells a process of its descriptors."""
     return _DESCRIPTORS.is_dir() and hasattr(socket, "TCP_INFO")
 
 
 def most_connections() -> int:
-    """How many connections there may be: the process needs descriptors for other things, too."""
+    """Return how many connections there may be: the process needs descriptors for other things, too."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(1, min(MOST_CONNECTIONS, descriptors * 3 // 4))
 
 
 def resident() -> int:
-    """How many bytes the process takes."""
+    """Return how many bytes the process takes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 

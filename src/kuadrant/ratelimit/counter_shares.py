@@ -1,4 +1,4 @@
-"""How much memory counters may take, and whose it is.
+"""Shares the memory of counters among tenants and limits.
 
 A bound over all, and a share of it for each tenant and each limit.
 
@@ -26,12 +26,12 @@ NEARLY: Final = 0.8
 
 
 def tenant_of(namespace: str) -> str:
-    """Who owns the domain ``namespace``."""
+    """Return who owns the domain ``namespace``."""
     return namespace.partition("/")[0]
 
 
 class Tenant:
-    """What one tenant has.
+    """The memory that one tenant has.
 
     ``excess`` is what his limits hold beyond their own parts, of which ``reserve`` is guaranteed to him.
     """
@@ -47,12 +47,12 @@ class Tenant:
 
     @property
     def borrowed(self) -> int:
-        """What he holds of the part that is for everybody."""
+        """The bytes that he holds of the part that is for everybody."""
         return max(0, self.excess - self.reserve)
 
 
 class Holding:
-    """What one limit has: ``held``, of which up to ``guaranteed`` is its own."""
+    """The memory that one limit has: ``held``, of which up to ``guaranteed`` is its own."""
 
     __slots__ = ("guaranteed", "held", "tenant")
 
@@ -63,7 +63,7 @@ class Holding:
 
     @property
     def excess(self) -> int:
-        """What it holds beyond its own part."""
+        """The bytes that it holds beyond its own part."""
         return max(0, self.held - self.guaranteed)
 
 
@@ -132,7 +132,7 @@ class Shares:
         self._free -= tenant.borrowed - borrowed
 
     def use(self, holding: Holding) -> float:
-        """How much of what it may have now a limit has, from 0 to 1."""
+        """Return how much of what it may have now a limit has, from 0 to 1."""
         room = self._room(holding.tenant)
         more = max(
             holding.guaranteed - holding.held, min(room, (_GREED * room - holding.excess) // (_GREED + 1))
@@ -141,11 +141,11 @@ class Shares:
         return holding.held / (holding.held + more) if holding.held else 0.0
 
     def tenants_use(self, tenant: Tenant) -> float:
-        """That of the tenant's limit which has the least room."""
+        """Return that of the tenant's limit which has the least room."""
         return max(map(self.use, tenant.holdings), default=0.0)
 
     def is_nearly_used(self, holding: Holding) -> bool:
-        """Whether somebody has to be told that a limit is about to have no room."""
+        """Tell whether somebody has to be told that a limit is about to have no room."""
         return self.use(holding) >= NEARLY
 
     def _room(self, tenant: Tenant) -> int:

@@ -1,4 +1,4 @@
-"""How often each limit was used: Limitador's rule over fixed windows in memory. Time is always handed in.
+"""Counts how often each limit was used: Limitador's rule over fixed windows in memory. Time is handed in.
 
 * All counters that a request asks for are checked, then all are increased. A request that one of them denies
   is counted nowhere.
@@ -126,7 +126,7 @@ class Ask(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where a counter stands: what is left of it, and the seconds until it is whole again."""
+    """The state of a counter: what is left of it, and the seconds until it is whole again."""
 
     ask: Ask
     remaining: int
@@ -259,7 +259,7 @@ def _size(key: str | bytes) -> int:
 
 
 def standings(asks: Iterable[Ask], now: float, *, limited: bool) -> list[Standing]:
-    """Where the counters of a decision stand after it, the most restrictive first.
+    """Return where the counters of a decision stand after it, the most restrictive first.
 
     Ties stay in their order.
     """

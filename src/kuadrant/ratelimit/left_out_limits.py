@@ -24,5 +24,5 @@ class LeftOutLimits:
             self._keys[one.namespace] = self._keys.get(one.namespace, frozenset()) | one.keys
 
     def has(self, domain: str, key: str) -> bool:
-        """Whether ``key`` stands for a policy of which a limit was left out."""
+        """Tell whether ``key`` stands for a policy of which a limit was left out."""
         return key in self._keys.get(domain, ()) or key in self._keys.get("", ())

@@ -236,7 +236,7 @@ class _Lookup:
             )
 
     def hold(self, conditions: Sequence[LimitCondition]) -> bool:
-        """Whether all of them hold."""
+        """Tell whether all of them hold."""
         for condition in conditions:
             if condition.native:
                 holds = condition.holds(self._descriptors)
@@ -251,7 +251,7 @@ class _Lookup:
         return True
 
     def values(self, variables: Sequence[Variable]) -> Values | None:
-        """What names the counter; ``_MISSING`` if the request lacks the value of one."""
+        """Return what names the counter; ``_MISSING`` if the request lacks the value of one."""
         if not variables:
             return None
         form = tuple(map(id, variables))
@@ -299,7 +299,7 @@ def _cost(reads: frozenset[int] | None, hits: Sequence[int]) -> int:
 
 
 class HeldNamespace(NamedTuple):
-    """What a namespace's limits are compiled to, and how those that are held are found."""
+    """The compiled limits of a namespace, and the way to find those that are held."""
 
     compiled: CompiledLimits
     limits: NamespaceLimits

@@ -1,4 +1,4 @@
-"""How often a stranger may cause a line in the log."""
+"""Bounds how often a stranger may cause a line in the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LogPace:
         self._since: dict[str, float] = {}
 
     def may(self, subject: str, now: float) -> bool:
-        """Whether this one may be told now; ``now`` is in seconds and never decreases."""
+        """Tell whether this one may be told now; ``now`` is in seconds and never decreases."""
         if subject in self._since and now < self._since[subject] + SECONDS:
             return False
         if len(self._since) >= self._most:

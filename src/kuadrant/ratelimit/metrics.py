@@ -1,4 +1,4 @@
-"""What the rate limit service counts, under Limitador's names where Limitador has one."""
+"""Counts for Prometheus, under Limitador's names where Limitador has one."""
 
 from __future__ import annotations
 

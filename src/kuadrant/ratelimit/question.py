@@ -38,7 +38,7 @@ class InvalidRequestError(ValueError):
 
 
 class Asked(NamedTuple):
-    """What a request says.
+    """The contents of a request.
 
     ``hits`` are what each descriptor costs, ``keys`` those of policies' limits that it asks for.
     """
@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 
     @property
     def is_of_gateway(self) -> bool:
-        """Whether the module of a gateway of ours asks so.
+        """Tell whether the module of a gateway of ours asks so.
 
         For limits of policies, and to count one request.
         """

@@ -18,7 +18,7 @@ class AddressError(ValueError):
 
 
 class StoreAddress(Struct, frozen=True, kw_only=True):
-    """Where a store is and how it lets one in; without ``host_checked`` its certificate is not looked at."""
+    """The address of a store and how it lets one in; without ``host_checked`` its certificate may be any."""
 
     host: str
     port: int = 6379

@@ -1,4 +1,4 @@
-"""Who may ask the store next.
+"""Chooses who may ask the store next.
 
 At most so many questions are under way, and tenants that have to wait take turns.
 """

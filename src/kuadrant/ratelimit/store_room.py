@@ -1,4 +1,4 @@
-"""What each tenant and limit may have of a store's memory, and what this process has seen of its use."""
+"""Shares a store's memory among tenants and limits, and knows what this process has seen of its use."""
 
 from __future__ import annotations
 

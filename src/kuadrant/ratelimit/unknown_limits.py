@@ -36,7 +36,7 @@ class UnknownLimitError(Exception):
 
 
 class UnknownLimits:
-    """Which limits were asked for in vain, each with the time of the last question."""
+    """Remembers the limits that were asked for in vain, each with the time of the last question."""
 
     def __init__(self) -> None:
         self._asked: dict[UnknownLimit, float] = {}

@@ -1,4 +1,4 @@
-"""Which limits were asked for in vain, as often as it may be said."""
+"""Tells which limits were asked for in vain, as often as it may be said."""
 
 from __future__ import annotations
 

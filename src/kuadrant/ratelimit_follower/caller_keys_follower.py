@@ -1,4 +1,4 @@
-"""Who may ask the service.
+"""Follows the keys of those who may ask the service.
 
 What the Secret with the keys and the mark on the resource say, followed, and read anew before anybody is
 refused.

@@ -1,4 +1,4 @@
-"""Which limits the service holds: the last good ones of the resource."""
+"""Holds the last good limits of the resource."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Holder:
 
     @property
     def problem(self) -> str | None:
-        """Why no limits are held; None if some are, or the resource holds none."""
+        """The reason why no limits are held; None if some are, or the resource holds none."""
         if self.generation is not None:
             return None
         if self._missing:

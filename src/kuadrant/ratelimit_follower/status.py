@@ -1,4 +1,4 @@
-"""What is said of the limits in the resource's status.
+"""Writes the resource's status: what became of its limits.
 
 All but one condition is a function of the resource, never of what one process holds, so that several replicas
 say the same:
@@ -53,7 +53,7 @@ _ANOTHERS_SECONDS: Final = 300
 
 
 def owner(limitador: Limitador) -> str | None:
-    """Who else writes the conditions, such as the limitador-operator, whose status it then is.
+    """Return who else writes the conditions, such as the limitador-operator, whose status it then is.
 
     None if nobody does.
     """
@@ -180,7 +180,7 @@ def _known(unknown: Sequence[UnknownLimit]) -> Condition:
 
 
 def known_message(status: dict[str, Any]) -> str | None:
-    """What a status that was applied says of unknown limits; None if it knows of none."""
+    """Return what a status that was applied says of unknown limits; None if it knows of none."""
     for condition in status["conditions"]:
         if condition["type"] == KNOWN and condition["status"] == "False":
             message: str = condition["message"]
@@ -209,7 +209,7 @@ def _named(limits: Iterable[NotHeld]) -> list[dict[str, str]]:
 
 
 def lacks_our_fields(refusal: str) -> bool:
-    """Whether a status was refused since the definition of the kind is another one, without our fields."""
+    """Tell whether a status was refused since the kind's definition is another one, without our fields."""
     return any(f".{name}" in refusal for name in _OUR_FIELDS)
 
 

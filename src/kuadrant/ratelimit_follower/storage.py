@@ -1,4 +1,4 @@
-"""Where the service counts.
+"""Chooses where the service counts.
 
 In memory, or in the store whose address is in the Secret that the resource names.
 """
@@ -66,7 +66,7 @@ class Storage:
         self.problem: str | None = None
 
     def has(self, secret: str | None) -> bool:
-        """Whether it counts in the store of that Secret (in memory without one).
+        """Tell whether it counts in the store of that Secret (in memory without one).
 
         If not, it will, and says so.
         """

@@ -1,4 +1,4 @@
-"""What is found in files, folders and standard input."""
+"""Checks files, folders and standard input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STANDARD_INPUT_NAME = "<stdin>"
 
 
 class Checked(Struct, frozen=True):
-    """What was found, in how many objects and files, and whether all of it could be read."""
+    """The findings, in how many objects and files, and whether all of it could be read."""
 
     findings: tuple[Finding, ...]
     objects: int
@@ -32,7 +32,7 @@ class Checked(Struct, frozen=True):
 
     @property
     def is_read(self) -> bool:
-        """Whether every file could be read."""
+        """Tell whether every file could be read."""
         return not any(one.code == "not-readable" for one in self.findings)
 
 

@@ -1,4 +1,4 @@
-"""What keeps `kuadrant run` from starting."""
+"""The errors that keep `kuadrant run` from starting."""
 
 from __future__ import annotations
 

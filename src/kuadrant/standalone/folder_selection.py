@@ -1,4 +1,4 @@
-"""What is below a folder: its files of YAML and JSON, the folders that hold them, and what leads nowhere."""
+"""Selects what is read of a folder: files of YAML and JSON, the folders that hold them; hidden ones not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FolderError(Exception):
 
 
 class Walk(Struct, frozen=True):
-    """What is below a folder.
+    """The contents of a folder, at any depth.
 
     ``files`` are ours, in the order of their paths. ``folders`` are all that were looked into, the folder
     itself first. ``dark`` are links of which nobody can tell whether they lead to a folder, and why.

@@ -1,4 +1,4 @@
-"""What becomes of a change of the folder: it is read, checked and made live, or said to be wrong."""
+"""Follows a folder: a change is read, checked and made live, or said to be wrong."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ SILENT: Final = f"Envoy has not said within {_STAGE_SECONDS:.0f} s whether it ta
 
 
 class LiveConfiguration:
-    """What the rate limit service holds and what Envoy is told.
+    """The limits that the rate limit service holds, and the configuration that Envoy is told.
 
     Args:
         limits: the rate limit service.

@@ -40,7 +40,7 @@ def load(folder: Path | str, *, failure_mode: FailureMode = DEFAULT_FAILURE_MODE
 
 
 def configured(files: Iterable[File], module: Module, failure_mode: FailureMode) -> Configuration:
-    """What ``files`` say to gateways that run ``module``.
+    """Return what ``files`` say to gateways that run ``module``.
 
     Raises:
         MistakesError: They have mistakes.

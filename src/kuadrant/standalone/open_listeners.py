@@ -1,4 +1,4 @@
-"""Whether Envoy has the ports of its listeners: that it takes a configuration does not say so."""
+"""Finds out whether Envoy has the ports of its listeners: that it takes a configuration does not say so."""
 
 from __future__ import annotations
 

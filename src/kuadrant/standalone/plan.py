@@ -27,7 +27,7 @@ Addresses = dict[envoy.ListenerKey, envoy.Address]
 
 
 class PlanSettings(Struct, frozen=True, kw_only=True):
-    """What a plan is made for: the module and its dialect, the rate limit service, and where things are.
+    """The facts that a plan is made for: module and dialect, rate limit service, and where things are.
 
     ``module_name`` is for people.
     """
@@ -62,7 +62,7 @@ class Compiled(Struct, frozen=True, kw_only=True):
 
 
 class Mistakes(Struct, frozen=True):
-    """Why a folder is not acted upon: every mistake in it, in the order of files and lines."""
+    """The reasons why a folder is not acted upon: every mistake in it, in the order of files and lines."""
 
     problems: tuple[Finding, ...]
 

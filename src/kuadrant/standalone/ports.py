@@ -1,4 +1,4 @@
-"""Whether ports of this machine can be had, and whether something listens there."""
+"""Finds out whether ports of this machine can be had, and whether something listens there."""
 
 from __future__ import annotations
 

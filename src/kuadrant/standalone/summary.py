@@ -1,4 +1,4 @@
-"""What a person is shown when the gateways are up: addresses, rules, limits, and commands to try."""
+"""Shows a person that the gateways are up: addresses, rules, limits, and commands to try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would be sent for a folder, as text."""
+"""Writes as text what would be sent for a folder."""
 
 from __future__ import annotations
 
