@@ -1,4 +1,4 @@
-"""How the product's programs log: lines for a person, or one JSON object a line for programs.
+"""Logs for the product's programs: lines for a person, or one JSON object a line for programs.
 
 Lines that are alike are held to a pace (`Pace`), since strangers can cause some, and a full disk or a busy
 log is an attack, too.
@@ -32,7 +32,7 @@ _NAMES = {"warning": "warn", "critical": "error"}
 
 
 class Allowance(Struct, frozen=True):
-    """How many lines that are alike may come at once, and how many a second afterwards."""
+    """The number of lines that are alike which may come at once, and how many a second afterwards."""
 
     at_once: int
     a_second: float

@@ -1,4 +1,4 @@
-"""What is going on, for programs.
+"""Serves what is going on, for programs.
 
 Pages such as ``/metrics`` and checks such as ``/readyz``, made anew for each request.
 
@@ -84,7 +84,7 @@ class OperationsServer:
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return self._server.connections
 
     def answer(self, request: Request, peer: str) -> Response:

@@ -1,4 +1,4 @@
-"""What every command that goes on until it is told to end does with its process."""
+"""Runs a command that goes on until it is told to end."""
 
 from __future__ import annotations
 

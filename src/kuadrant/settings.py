@@ -1,4 +1,4 @@
-"""What can be set about each command that stays running.
+"""The settings of each command that stays running.
 
 Its flag, its variable, what it may be and what it means.
 
@@ -120,7 +120,7 @@ Milliseconds = Annotated[int, Parameter(converter=_timeout, show_default=_in_mil
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class LogSettings:
-    """What is logged, and for whom.
+    """The settings of logging.
 
     Attributes:
         log_level: The least level that is logged.
@@ -134,7 +134,7 @@ class LogSettings:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class LimitedSettings(LogSettings):
-    """How gateways ask the rate limit service.
+    """The way in which gateways ask the rate limit service.
 
     Attributes:
         failure_mode: What happens to a request when the rate limit service does not answer: deny is 500,
@@ -151,7 +151,7 @@ class LimitedSettings(LogSettings):
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(LimitedSettings):
-    """What ``kuadrant run`` was asked to do with its folder.
+    """The settings of ``kuadrant run``, and its folder.
 
     Attributes:
         port: The port of the first listener; further listeners get the ports after it, in order of gateway
@@ -191,7 +191,7 @@ _Budget = Number(gte=1)
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class BudgetSettings:
-    """What policies may ask for: what is over a budget is not accepted (docs/budgets.md).
+    """The budgets of policies: what is over one is not accepted (docs/budgets.md).
 
     Attributes:
         expression_steps: The most steps of an expression, of about 0.1 microseconds of a gateway each at
@@ -256,7 +256,7 @@ class BudgetSettings:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class OperatorSettings(BudgetSettings, LimitedSettings):
-    """What ``kuadrant operator`` was asked to do.
+    """The settings of ``kuadrant operator``.
 
     Attributes:
         namespace: The operator's own namespace.
@@ -305,7 +305,7 @@ class OperatorSettings(BudgetSettings, LimitedSettings):
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class RatelimitSettings(LogSettings):
-    """What ``kuadrant ratelimit`` was asked to do.
+    """The settings of ``kuadrant ratelimit``.
 
     Attributes:
         name: The name of the Limitador resource.

@@ -30,7 +30,7 @@ Identity = tuple[str, str, str]
 
 
 class Source(Struct, frozen=True, gc=False):
-    """Where an object is written: a file, with its ``text``.
+    """A file that objects are written in, with its ``text``.
 
     ``node`` is kept for policies, routes and Gateways, which more is said of than can be seen while they are
     read. It takes far more memory than the object.
@@ -71,7 +71,7 @@ class Source(Struct, frozen=True, gc=False):
 
 
 class Folder(Struct, frozen=True, gc=False, kw_only=True):
-    """What documents hold.
+    """The contents of documents.
 
     ``problems`` are mistakes; objects that have any are not among ``objects``, so a folder with problems is
     not to be acted upon. ``notes`` say what is left out or will not do what its author expects, without being

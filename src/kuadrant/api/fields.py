@@ -1,4 +1,4 @@
-"""What all structs of Kubernetes objects share, and the constrained strings that their fields are made of.
+"""The base of all structs of Kubernetes objects, and the constrained strings of their fields.
 
 A constrained string carries its rule twice: as a pattern, for schemas, and as ``extra["rule"]``, the words
 that end the sentence "must be ..." when a document breaks it.
@@ -27,7 +27,7 @@ class Fields(Struct, frozen=True, gc=False, kw_only=True, rename="camel", omit_d
 
 
 def by_key(field: str) -> dict[str, object]:
-    """What the schema of a list says whose items are told apart by ``field``.
+    """Return what the schema of a list says whose items are told apart by ``field``.
 
     It is for ``Meta.extra_json_schema``.
     """

@@ -1,4 +1,4 @@
-"""Which version's form a RateLimitPolicy has, whichever version it was read in.
+"""Tells which version's form a RateLimitPolicy has, whichever version it was read in.
 
 The API server keeps one union of both versions' fields and converts nothing: what was written as ``v1beta2``
 is read as ``v1`` with the fields of ``v1beta2``.

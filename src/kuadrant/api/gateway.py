@@ -18,7 +18,7 @@ from kuadrant.api.meta import Condition, LabelSelector, Object
 
 
 class GatewayClassSpec(Fields, frozen=True, gc=False, kw_only=True):
-    """Which controller serves the Gateways of a class."""
+    """The controller that serves the Gateways of a class."""
 
     unread: ClassVar[frozenset[str]] = frozenset({"description", "parametersRef"})
 
@@ -34,7 +34,7 @@ class GatewayClassSpec(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class GatewayClassStatus(Fields, frozen=True, gc=False, kw_only=True):
-    """What the controller says of the class."""
+    """The controller's words on the class."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -70,7 +70,7 @@ class RouteGroupKind(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class AllowedRoutes(Fields, frozen=True, gc=False, kw_only=True):
-    """Which routes may attach to a listener; without ``kinds`` those that fit its protocol."""
+    """The routes that may attach to a listener; without ``kinds`` those that fit its protocol."""
 
     namespaces: RouteNamespaces = RouteNamespaces()
     kinds: Annotated[tuple[RouteGroupKind, ...], Meta(max_length=8)] = ()
@@ -120,7 +120,7 @@ class GatewaySpec(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class ListenerStatus(Fields, frozen=True, gc=False, kw_only=True):
-    """What the controller says of one listener."""
+    """The controller's words on one listener."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -130,7 +130,7 @@ class ListenerStatus(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class GatewayStatus(Fields, frozen=True, gc=False, kw_only=True):
-    """What the controller says of a gateway."""
+    """The controller's words on a gateway."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 

@@ -27,7 +27,7 @@ class GRPCMethodMatch(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class GRPCRouteMatch(Fields, frozen=True, gc=False, kw_only=True):
-    """What a call must be like; all parts hold together, and without any it is every call."""
+    """Conditions on a call; all parts hold together, and without any it is every call."""
 
     method: GRPCMethodMatch | None = None
     headers: Annotated[tuple[HeaderMatch, ...], Meta(max_length=16)] = ()
@@ -77,7 +77,7 @@ class GRPCRouteSpec(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class GRPCRoute(Object, frozen=True, gc=False, kw_only=True):
-    """Which gRPC calls of a gateway go where."""
+    """Sends gRPC calls of a gateway to backends."""
 
     kind: ClassVar[str] = "GRPCRoute"
     api_versions: ClassVar[tuple[str, ...]] = ("gateway.networking.k8s.io/v1",)

@@ -49,7 +49,7 @@ class HTTPQueryParamMatch(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class HTTPRouteMatch(Fields, frozen=True, gc=False, kw_only=True):
-    """What a request must be like; all parts hold together.
+    """Conditions on a request; all parts hold together.
 
     The API server fills in the path ``{PathPrefix, /}`` where there is none, also in a route selector of a
     ``kuadrant.io/v1beta2`` policy, which therefore selects only rules with that very path.
@@ -143,7 +143,7 @@ class HTTPBackendRef(BackendObjectReference, frozen=True, gc=False, kw_only=True
 
 
 class HTTPRouteTimeouts(Fields, frozen=True, gc=False, kw_only=True):
-    """How long a request may take, and one attempt at a backend; ``0s`` means without end."""
+    """The time that a request may take, and one attempt at a backend; ``0s`` means without end."""
 
     request: Duration | None = None
     backend_request: Duration | None = None
@@ -180,7 +180,7 @@ class HTTPRouteSpec(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class HTTPRoute(Object, frozen=True, gc=False, kw_only=True):
-    """Which HTTP requests of a gateway go where."""
+    """Sends HTTP requests of a gateway to backends."""
 
     kind: ClassVar[str] = "HTTPRoute"
     api_versions: ClassVar[tuple[str, ...]] = (

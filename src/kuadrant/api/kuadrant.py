@@ -9,7 +9,7 @@ from kuadrant.api.meta import Condition, Object
 
 
 class PodDisruptionBudget(Fields, frozen=True, gc=False, kw_only=True):
-    """How many pods may be away at a time: numbers or percentages."""
+    """The pods that may be away at a time: numbers or percentages."""
 
     max_unavailable: (
         Annotated[int | str, Meta(description="How many may be away; not together with minAvailable.")] | None
@@ -18,7 +18,7 @@ class PodDisruptionBudget(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class LimitadorSettings(Fields, frozen=True, gc=False, kw_only=True):
-    """What is passed on to the Limitador resource."""
+    """The settings that are passed on to the Limitador resource."""
 
     affinity: (
         Annotated[dict[str, Any], Meta(description="Affinity of the pods, as in a pod's specification.")]
@@ -44,7 +44,7 @@ class DataPlaneLevel(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class DataPlane(Fields, frozen=True, gc=False, kw_only=True):
-    """What the data plane logs."""
+    """The logging of the data plane."""
 
     default_levels: Annotated[
         tuple[DataPlaneLevel, ...], Meta(description="The levels; the first that applies is used.")
@@ -55,7 +55,7 @@ class DataPlane(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class Tracing(Fields, frozen=True, gc=False, kw_only=True):
-    """Where traces go."""
+    """The place where traces go."""
 
     default_endpoint: Annotated[str, Meta(description="The collector, as a URL.")] = ""
     insecure: Annotated[bool, Meta(description="Whether the collector is reached without TLS.")] = False
@@ -99,7 +99,7 @@ class KuadrantSpec(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class KuadrantStatus(Fields, frozen=True, gc=False, kw_only=True):
-    """What the operator says of the installation."""
+    """The operator's words on the installation."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 

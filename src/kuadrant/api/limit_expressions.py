@@ -74,7 +74,7 @@ class DescriptorList(list[dict[str, str]]):
 
     @property
     def has_nul(self) -> bool:
-        """Whether a key or a value has a NUL character."""
+        """Tell whether a key or a value has a NUL character."""
         try:
             return self._has_nul
         except AttributeError:
@@ -109,7 +109,7 @@ _MISSING = ("NOT_FOUND: Key not found", "UNKNOWN: Index error")
 
 
 def uses_limit(source: str) -> bool:
-    """Whether what a condition says may depend on the limit that it belongs to."""
+    """Tell whether what a condition says may depend on the limit that it belongs to."""
     return _LIMIT.search(source) is not None and _native(_CONDITION, source) is None
 
 

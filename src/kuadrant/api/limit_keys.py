@@ -22,12 +22,12 @@ _IN_A_TEXT = re.compile(r"""(?:token)?limit\.[^"'\\\s]*?__[0-9a-f]{8}(?![0-9a-zA
 
 
 def is_limit_key(key: str) -> bool:
-    """Whether ``key`` stands for a limit of a policy (specification G.1)."""
+    """Tell whether ``key`` stands for a limit of a policy (specification G.1)."""
     return key.startswith(_PREFIXES) and _KEY.fullmatch(key) is not None
 
 
 def counts_hits(key: str) -> bool:
-    """Whether the limit of such a key counts what a request costs, such as tokens, and not requests."""
+    """Tell whether the limit of such a key counts what a request costs, such as tokens, and not requests."""
     return key.startswith("tokenlimit.")
 
 

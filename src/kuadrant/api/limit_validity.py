@@ -65,7 +65,7 @@ class Expressions:
 
 
 class Judged(NamedTuple):
-    """What a limit is made of, and why it cannot be held; it can if ``problems`` is empty.
+    """The parts of a limit, and why it cannot be held; it can if ``problems`` is empty.
 
     ``conditions`` has the native ones first: they are cheap, and an expression may fail where they do not
     hold. ``variables`` have one order for all limits that have the same ones: that of their texts.
@@ -107,7 +107,7 @@ def left_out(limit: Limit, reasons: Iterable[str]) -> LeftOut:
 
 
 def describe(limit: Limit) -> str:
-    """What a person knows a limit by."""
+    """Return what a person knows a limit by."""
     name = f"limit {_short(limit.name)}" if limit.name else "limit"
     return f"{name} of {_short(limit.namespace)} ({limit.max_value} in {limit.seconds} s)"
 

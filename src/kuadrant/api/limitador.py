@@ -68,7 +68,7 @@ class _Fields(Struct, frozen=True):
 
 
 class ManagedFields(Struct, frozen=True, rename="camel"):
-    """What one manager owns of an object, as far as it is about conditions."""
+    """The fields of an object that one manager owns, as far as they are about conditions."""
 
     manager: str = ""
     fields_v1: _Fields = field(name="fieldsV1", default=_Fields())
@@ -101,7 +101,7 @@ class LimitadorPorts(Struct, frozen=True):
 
 
 class LimitadorService(Struct, frozen=True):
-    """Where the service is reached, ``status.service``."""
+    """The address of the service, ``status.service``."""
 
     host: str = ""
     ports: LimitadorPorts = LimitadorPorts()
@@ -161,7 +161,7 @@ def storage_secret(storage: Any) -> str | None:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a Secret can have that name (a DNS subdomain name); any other could lead to another object."""
+    """Tell whether a Secret can have that name, a DNS subdomain name; any other could lead elsewhere."""
     return _SECRET_NAME.fullmatch(name) is not None
 
 

@@ -1,4 +1,4 @@
-"""What every Kubernetes object carries (``meta/v1``): metadata, conditions, label selectors."""
+"""The fields of every Kubernetes object (``meta/v1``): metadata, conditions, label selectors."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -68,7 +68,7 @@ class LabelSelectorRequirement(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class LabelSelector(Fields, frozen=True, gc=False, kw_only=True):
-    """Which labels an object must have.
+    """Conditions on the labels of an object.
 
     All conditions hold together, and an empty selector selects everything.
     """

@@ -46,7 +46,7 @@ class Volume(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class VolumeMount(Fields, frozen=True, gc=False, kw_only=True):
-    """Where a container has a volume."""
+    """The place where a container has a volume."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -63,7 +63,7 @@ class Container(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class PodSpec(Fields, frozen=True, gc=False, kw_only=True):
-    """What a pod is made of."""
+    """The parts of a pod."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -80,7 +80,7 @@ class PodAddress(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class PodCondition(Fields, frozen=True, gc=False, kw_only=True):
-    """What is said of a pod."""
+    """A condition of a pod."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -89,7 +89,7 @@ class PodCondition(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class PodStatus(Fields, frozen=True, gc=False, kw_only=True):
-    """Where a pod is reached, and how it is."""
+    """The addresses of a pod, and how it is."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -135,7 +135,7 @@ class Pod(Object, frozen=True, gc=False, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        """Whether it takes requests: it is ready and not about to go."""
+        """Tell whether it takes requests: it is ready and not about to go."""
         return self.metadata.deletion_timestamp is None and any(
             condition.type == "Ready" and condition.status == "True" for condition in self.status.conditions
         )

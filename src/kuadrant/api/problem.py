@@ -1,4 +1,4 @@
-"""What is wrong in a document, and where."""
+"""A mistake in a document, and its place."""
 
 import json
 import re

@@ -49,7 +49,7 @@ class LastAccepted(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class RateLimitPolicyStatus(Fields, frozen=True, gc=False, kw_only=True):
-    """What the operator says of a policy."""
+    """The operator's words on a policy."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -231,7 +231,7 @@ class Predicate(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class CounterV1(Fields, frozen=True, gc=False, kw_only=True):
-    """What requests are counted apart by."""
+    """An expression by whose values requests are counted apart."""
 
     expression: Annotated[Expression, Meta(description="A CEL expression that gives a text or a number.")]
 

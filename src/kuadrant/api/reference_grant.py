@@ -17,7 +17,7 @@ class ReferenceGrantFrom(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class ReferenceGrantTo(Fields, frozen=True, gc=False, kw_only=True):
-    """What may be referred to; without ``name`` every object of the kind."""
+    """An object that may be referred to; without ``name`` every object of the kind."""
 
     group: Group
     kind: Kind

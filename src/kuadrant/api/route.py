@@ -1,4 +1,4 @@
-"""What HTTPRoute and GRPCRoute have in common (``gateway.networking.k8s.io``)."""
+"""The common parts of HTTPRoute and GRPCRoute (``gateway.networking.k8s.io``)."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -88,7 +88,7 @@ class LocalObjectReference(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class RouteParentStatus(Fields, frozen=True, gc=False, kw_only=True):
-    """What one controller says of a route under one parent."""
+    """The words of one controller on a route under one parent."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -98,7 +98,7 @@ class RouteParentStatus(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class RouteStatus(Fields, frozen=True, gc=False, kw_only=True):
-    """What controllers say of a route."""
+    """The words of controllers on a route."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 

@@ -1,4 +1,4 @@
-"""Where in a document a character of a scalar is: people write texts in quotes, over lines, and indented."""
+"""Finds a character of a scalar in its document: people write texts in quotes, over lines, and indented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where backends are: Service, EndpointSlice and Namespace."""
+"""The places of backends: Service, EndpointSlice and Namespace."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -45,7 +45,7 @@ class Service(Object, frozen=True, gc=False, kw_only=True):
 
 
 class EndpointConditions(Fields, frozen=True, gc=False, kw_only=True):
-    """Whether an endpoint takes requests; unknown means that it does."""
+    """The state of an endpoint; unknown means that it takes requests."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 

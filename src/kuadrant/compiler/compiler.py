@@ -78,7 +78,7 @@ class Compiler:
             raise
 
     def origins(self, gateway: str, port: int, hostname: str) -> tuple[tuple[RuleProgram, RuleOrigin], ...]:
-        """Where each rule that was last compiled for a host name of ``gateway`` comes from, in no order."""
+        """Return the origin of each rule last compiled for a host name of ``gateway``, in no order."""
         return tuple(self._tables.origins(gateway, port, hostname))
 
 

@@ -1,4 +1,4 @@
-"""What a rule of a route does with a request that was admitted: backends, filters, timeout."""
+"""Reads what a rule of a route does with an admitted request: backends, filters, timeout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ReferenceGrants:
-    """Who may refer to Services of other namespaces."""
+    """The permissions to refer to Services of other namespaces."""
 
     def __init__(self, grants: Iterable[ReferenceGrant]) -> None:
         self._by_namespace: dict[str, list[ReferenceGrant]] = {}
@@ -31,7 +31,7 @@ class ReferenceGrants:
             self._by_namespace.setdefault(grant.metadata.namespace, []).append(grant)
 
     def allow(self, *, kind: str, namespace: str, service_namespace: str, service: str) -> bool:
-        """Whether a route of ``kind`` in ``namespace`` may send requests to the Service."""
+        """Tell whether a route of ``kind`` in ``namespace`` may send requests to the Service."""
         return namespace == service_namespace or any(
             any(
                 (source.group, source.kind, source.namespace) == (GATEWAY_API, kind, namespace)
@@ -47,7 +47,7 @@ class ReferenceGrants:
 def forwarding(
     rule: HTTPRouteRule | GRPCRouteRule, *, kind: str, namespace: str, grants: ReferenceGrants
 ) -> Forwarding:
-    """What ``rule`` of a route of ``kind`` in ``namespace`` asks for.
+    """Return what ``rule`` of a route of ``kind`` in ``namespace`` asks for.
 
     Of several filters of one type the first counts.
     """
@@ -73,7 +73,7 @@ def forwarding(
 
 
 def is_carried_out(filter_: HTTPRouteFilter | GRPCRouteFilter) -> bool:
-    """Whether a filter of a rule is one that can be carried out."""
+    """Tell whether a filter of a rule is one that can be carried out."""
     return _content(filter_) is not None
 
 

@@ -1,4 +1,4 @@
-"""What one gateway must do, kept while routes, policies and its listeners change."""
+"""Keeps what one gateway must do while routes, policies and its listeners change."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class GatewayTable:
         return [*self._replace(dict.fromkeys(self._pieces))]
 
     def program(self) -> GatewayProgram:
-        """What the gateway must do; whatever part of it is as before is the same instance."""
+        """Return what the gateway must do; whatever part of it is as before is the same instance."""
         former = {listener.port: listener for listener in self._program.listeners}
         for port in self._hosts.keys() - self._listeners.keys():
             del self._hosts[port]

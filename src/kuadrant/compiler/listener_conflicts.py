@@ -33,7 +33,7 @@ def listeners_by_port(gateway: Gateway) -> dict[int, list[Listener]]:
 
 
 def listener_problems(gateway: Gateway) -> Iterator[Problem]:
-    """What keeps listeners of ``gateway`` from serving anything."""
+    """Return what keeps listeners of ``gateway`` from serving anything."""
     ports = listeners_by_port(gateway)
     for index, listener in enumerate(gateway.spec.listeners):
         taken = ports.get(listener.port, [])

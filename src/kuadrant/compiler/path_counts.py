@@ -1,4 +1,4 @@
-"""How the policies fare on their paths, counted up while pieces come and go."""
+"""Counts how the policies fare on their paths, while pieces come and go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of each policy in one compilation.
+"""The outcome of each policy in one compilation.
 
 All that is known of it before anything reaches a gateway.
 """

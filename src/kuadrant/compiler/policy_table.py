@@ -120,7 +120,7 @@ class PolicyTable:
         return frozenset(other.key for other in others if other.target == policy.target) - {policy.key}
 
     def acceptance(self, policy: Policy) -> Acceptance:
-        """Whether a policy takes part."""
+        """Tell whether a policy takes part."""
         return self._attached[policy.target.kind, policy.target.key].policies.acceptance[policy.key]
 
 

@@ -1,4 +1,4 @@
-"""What one gateway must do, for any provider and any shim.
+"""The orders for one gateway, for any provider and any shim.
 
 A ``GatewayProgram`` is the result of the compiler and the only thing that renderers read. It holds plain
 frozen values in a total order: the same input gives the same program, and the same program gives the same
@@ -40,7 +40,7 @@ class Action(Struct, frozen=True, gc=False):
 
 
 class HeaderChange(Struct, frozen=True, gc=False):
-    """What a RequestHeaderModifier or ResponseHeaderModifier does: names in lower case."""
+    """The work of a RequestHeaderModifier or ResponseHeaderModifier: names in lower case."""
 
     set: tuple[tuple[str, str], ...] = ()
     add: tuple[tuple[str, str], ...] = ()
@@ -85,7 +85,7 @@ class Backend(Struct, frozen=True, gc=False):
 
 
 class Forwarding(Struct, frozen=True, gc=False):
-    """What happens to a request after it was admitted; only a gateway that we configure whole reads this.
+    """The way of a request after it was admitted; only a gateway that we configure whole reads this.
 
     ``unsupported`` names filters that cannot be carried out; such a rule answers 500, as Gateway API asks
     for.

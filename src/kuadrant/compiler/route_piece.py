@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class ListenerPlace(Struct, frozen=True, gc=False):
-    """Where a route is served. ``gateway`` is ``namespace/name``."""
+    """A port that serves a route. ``gateway`` is ``namespace/name``."""
 
     gateway_class: str
     gateway: str
@@ -44,7 +44,7 @@ class HostRule(Struct, frozen=True, gc=False):
 
 
 class PolicyOutcome(Struct, frozen=True, gc=False):
-    """What became of one policy on one path: how many of its limits are in effect there, and whose are."""
+    """The outcome of one policy on one path: how many of its limits are in effect there, and whose are."""
 
     policy: str
     gateway: str
@@ -54,7 +54,7 @@ class PolicyOutcome(Struct, frozen=True, gc=False):
 
 
 class RoutePiece(Struct, frozen=True, gc=False):
-    """What one route adds to a port of a gateway.
+    """The part that one route adds to a port of a gateway.
 
     ``selected`` are the limits, as policy and limit name, of ``effective`` that are for at least one rule and
     host name.

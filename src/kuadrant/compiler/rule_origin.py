@@ -1,4 +1,4 @@
-"""Where a rule of a program comes from: what a person knows it by, and the policies that it is under."""
+"""The origin of a rule of a program: what a person knows it by, and the policies that it is under."""
 
 from __future__ import annotations
 

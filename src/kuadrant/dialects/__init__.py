@@ -1,4 +1,4 @@
-"""What a gateway must do, in the words of the shim that does it.
+"""Writes what a gateway must do in the words of the shim that does it.
 
 Every form of configuration, by the name that lock files use.
 """

@@ -1,4 +1,4 @@
-"""What a dialect is: one form of configuration, written and judged by pure functions."""
+"""A dialect: one form of configuration, written and judged by pure functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class UnknownDialectError(LookupError):
 
 
 class Unsupported(Struct, frozen=True, order=True, gc=False):
-    """Why a dialect cannot say what a policy (``namespace/name``) asks for; ``field`` is of the policy."""
+    """A reason why a dialect cannot say what ``policy`` (``namespace/name``) asks for in ``field``."""
 
     policy: str
     field: str

@@ -1,4 +1,4 @@
-"""What a module can be told: everything that policies ask for, without those that ask for more."""
+"""Leaves out of a program the policies that ask for what the module cannot be told."""
 
 from __future__ import annotations
 

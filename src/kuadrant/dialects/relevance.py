@@ -1,4 +1,4 @@
-"""Which hosts and rules of a program a shim has to know.
+"""Chooses the hosts and rules of a program that a shim has to know.
 
 Those without which some request would have other actions.
 """
@@ -27,7 +27,7 @@ def relevant(hosts: Iterable[HostProgram]) -> dict[str, tuple[RuleProgram, ...]]
 
 
 def is_relevant(hostname: str, rules: Mapping[str, tuple[RuleProgram, ...]]) -> bool:
-    """Whether a shim has to know the host, ``rules`` being the relevant rules of every host."""
+    """Tell whether a shim has to know the host, ``rules`` being the relevant rules of every host."""
     return bool(rules[hostname]) or _shields(hostname, rules)
 
 

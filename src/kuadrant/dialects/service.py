@@ -10,7 +10,7 @@ from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 
 
 class Service(Struct, frozen=True, gc=False, rename="camel"):
-    """How the rate limit service is asked: by what, for how long, and what to do without an answer.
+    """The way to ask the rate limit service: by what, for how long, and what to do without an answer.
 
     It is one of an Envoy ``cluster`` and, where none can be had, a ``google_grpc`` target such as
     ``dns:///limitador:8081``, which costs Envoy more for each call. ``metadata`` goes along with every call,

@@ -38,7 +38,7 @@ class Transformation(Struct, frozen=True):
 
 
 def recognised(loop: Any) -> Binding | Search | Transformation:
-    """What ``loop`` was written as.
+    """Return what ``loop`` was written as.
 
     Raises:
         OutsideError: None of these.

@@ -1,4 +1,4 @@
-"""What the module cannot evaluate."""
+"""Finds what the module cannot evaluate."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _program(expression: str, compile_checked: Callable[..., bytes]) -> str | No
 
 
 def why_not_at_host(expression: str) -> str:
-    """Why a gateway's own evaluator does not take ``expression``; empty if it does."""
+    """Return why a gateway's own evaluator does not take ``expression``; empty if it does."""
     if not _BEYOND_HOST.search(expression):
         return ""
     try:

@@ -74,7 +74,7 @@ class _Reader:
 
     @property
     def rest(self) -> str:
-        """What is not read yet."""
+        """The text that is not read yet."""
         return self._pattern[self._at :]
 
     def _take(self, text: str) -> bool:

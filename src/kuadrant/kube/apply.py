@@ -36,7 +36,7 @@ _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class Desired(Struct, frozen=True, dict=True):
-    """What one manager wants of one object.
+    """The wish of one manager for one object.
 
     ``content`` has the fields that it wants to own: labels, annotations and the like under ``metadata``,
     ``spec``, or ``status`` where ``subresource`` is "status". Identity (``apiVersion``, ``kind``, name,
@@ -92,7 +92,7 @@ class Refused(Struct, frozen=True):
 
     @property
     def lasting(self) -> bool:
-        """Whether it is of no use to ask again for the same thing."""
+        """Tell whether it is of no use to ask again for the same thing."""
         return self.code in {400, 413, 422}
 
 
@@ -116,7 +116,7 @@ class _Last(Struct, frozen=True):
 
 
 def is_needed(desired: Desired, table: Table[Any], last: _Last | None) -> bool:
-    """Whether applying could change something.
+    """Tell whether applying could change something.
 
     Not if the manager owns exactly what is wanted. Nor if the very same was applied and nobody changed the
     object since: also where the API server stores it in another spelling, or where the table did not get to
@@ -166,7 +166,7 @@ def as_yaml(content: dict[str, Any]) -> bytes:
 
 
 def read_failure(status: ApiStatus) -> Conflict | Refused | Gone:
-    """What an answer other than success means."""
+    """Return the error that an answer other than success stands for."""
     causes = (status.details.causes or []) if status.details else []
     fields = tuple(
         (_manager_in(cause.message), cause.field)
@@ -200,11 +200,11 @@ class Applier:
         self._taken: dict[tuple[str, Key, str, str], bytes] = {}
 
     def is_in_place(self, desired: Desired, table: Table[Any]) -> bool:
-        """Whether the object is as ``desired`` as far as is known: applying it would do nothing."""
+        """Tell whether the object is as ``desired`` as far as is known: applying it would do nothing."""
         return not is_needed(desired, table, self._last.get(_identity(desired)))
 
     def is_seen(self, desired: Desired, table: Table[Any]) -> bool:
-        """Whether the object that ``table`` has is not older than what was applied last.
+        """Tell whether the object that ``table`` has is not older than what was applied last.
 
         What is said of it is said of that.
         """

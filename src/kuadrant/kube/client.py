@@ -1,4 +1,4 @@
-"""How the API server is reached: who we are and where it is."""
+"""Reaches the API server: who we are and where it is."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def describe(error: BaseException) -> str:
 
 
 class AbsentError(RequestError):
-    """What was asked for does not exist (404)."""
+    """The thing that was asked for does not exist (404)."""
 
 
 async def get(client: httpx2.AsyncClient, path: str, headers: Mapping[str, str] | None = None) -> bytes:

@@ -45,7 +45,7 @@ class Regarding(Struct, frozen=True):
 
 
 class Event(Struct, frozen=True):
-    """What happened, in the API's words.
+    """Something that happened, in the API's words.
 
     ``reason`` why, ``action`` what was done about it, both in UpperCamelCase.
     """

@@ -41,7 +41,7 @@ class Follower(Generic[T]):
 
     @property
     def status(self) -> Status:
-        """How following stands; times are those of the event loop's clock."""
+        """The state of following; times are those of the event loop's clock."""
         return self._reflector.status
 
     def look_again(self) -> None:

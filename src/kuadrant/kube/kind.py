@@ -13,7 +13,7 @@ Key = tuple[str, str]
 
 
 class Kind(Struct, Generic[T], frozen=True):
-    """Where a kind is served, and the struct that its objects are read into.
+    """A kind: where it is served, and the struct that its objects are read into.
 
     ``group`` is empty for the core group. ``model`` need only have the fields that are used; msgspec skips
     all others without allocating them. ``managers`` are the field managers whose applied content is observed
@@ -110,7 +110,7 @@ Output = Listing[T] | StoredObject[T] | Deleted | Unreadable
 
 
 def is_before(version: str, other: str) -> bool:
-    """Whether one resource version of a kind is older than another.
+    """Tell whether one resource version of a kind is older than another.
 
     They are integers: Kubernetes promises that since 1.35, and etcd never gave anything else.
     """

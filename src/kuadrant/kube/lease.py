@@ -125,11 +125,11 @@ class Elector:
 
     @property
     def holder(self) -> str:
-        """Who holds the Lease as far as is known; empty for nobody."""
+        """The holder of the Lease as far as is known; empty for nobody."""
         return (self._seen.spec.holder_identity or "") if self._seen else ""
 
     def leads(self, now: float) -> bool:
-        """Whether this candidate is the leader now.
+        """Tell whether this candidate is the leader now.
 
         Ask immediately before everything that only a leader may do.
         """
@@ -137,11 +137,11 @@ class Elector:
 
     @property
     def leads_until(self) -> float:
-        """When leadership ends if no renewal succeeds before."""
+        """The end of leadership if no renewal succeeds before."""
         return self._leads_until
 
     def next(self, now: float, wall: str) -> Request | Wait:
-        """What to do next.
+        """Return what to do next.
 
         ``wall`` is the present time as RFC 3339 text, which is written into the Lease for people.
         """

@@ -46,12 +46,12 @@ class Leadership:
 
     @property
     def leads(self) -> bool:
-        """Whether we lead at this moment; to be asked before each write."""
+        """Tell whether we lead at this moment; to be asked before each write."""
         return self._elector.leads(_clock())
 
     @property
     def holder(self) -> str:
-        """Who holds the Lease as far as is known; empty for nobody."""
+        """The holder of the Lease as far as is known; empty for nobody."""
         return self._elector.holder
 
     async def acquired(self) -> None:

@@ -43,7 +43,7 @@ class ListWatch:
 
     @property
     def begins_list(self) -> bool:
-        """Whether what comes next is the beginning of a list."""
+        """Tell whether what comes next is the beginning of a list."""
         return self.goal == "stream" or (self.goal == "page" and not self.token)
 
     def parameters(self) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What the API server says of the fields of a kind."""
+"""Reads which fields of a kind the API server knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a field manager owns of an object, taken from the object as the API server gives it.
+"""Reads what a field manager owns of an object, from the object as the API server gives it.
 
 Server-side apply records for every manager which fields it applied (``metadata.managedFields``,
 ``fieldsV1``). The owned part of an object is therefore exactly what its manager applied last, with the values
@@ -37,7 +37,7 @@ def digest(content: dict[str, Any]) -> bytes:
 def owned_by(
     managers: tuple[str, ...], raw: bytes, content: dict[str, Any] | None = None
 ) -> tuple[Owned, ...]:
-    """What each of ``managers`` owns of the object whose JSON is ``raw``, as digests.
+    """Return what each of ``managers`` owns of the object whose JSON is ``raw``, as digests.
 
     Costs next to nothing where it is none.
 

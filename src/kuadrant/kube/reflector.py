@@ -128,22 +128,22 @@ class Reflector(Generic[T]):
 
     @property
     def reading(self) -> bool:
-        """Whether more of the present answer is wanted; if not, its connection is to be closed."""
+        """Tell whether more of the present answer is wanted; if not, its connection is to be closed."""
         return self._reading
 
     @property
     def deadline(self) -> float:
-        """When to call ``expire`` if no byte comes before."""
+        """The moment to call ``expire`` if no byte comes before."""
         return self._answer.last_byte_at + SILENCE
 
     @property
     def status(self) -> Status:
-        """How it stands now."""
+        """The present state of following the kind."""
         phase: Phase = "absent" if self._absent else "watching" if self._asked.goal == "watch" else "listing"
         return Status(phase, self._problem, self._heard_at)
 
     def next(self, now: float) -> Get | Wait:
-        """What to do next; a request that is returned counts as begun."""
+        """Return what to do next; a request that is returned counts as begun."""
         if now < self._backoff.until:
             return Wait(self._backoff.until)
         self._reading = True

@@ -1,4 +1,4 @@
-"""Which key is to be worked on next: each once, never two workers on one key, failures later and later."""
+"""Chooses the key to work on next: each once, never two workers on one key, failures later and later."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Queue(Generic[K]):
         return self._resting[key]
 
     def next_at(self) -> float | None:
-        """When the next resting key becomes due; None if none rests."""
+        """The time when the next resting key becomes due; None if none rests."""
         while self._alarms and self._resting.get(self._alarms[0][2]) != self._alarms[0][0]:
             heapq.heappop(self._alarms)
         return self._alarms[0][0] if self._alarms else None

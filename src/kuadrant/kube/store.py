@@ -1,4 +1,4 @@
-"""What is known of the cluster: the objects of each kind, indexes over them, and word of every change."""
+"""Holds what is known of the cluster: the objects of each kind, indexes over them, and every change."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Store:
 
     @property
     def synced(self) -> bool:
-        """Whether all that there is of every declared kind is known."""
+        """Tell whether all that there is of every declared kind is known."""
         return all(table.synced for table in self._tables.values())
 
     def listen(self, listener: Listener) -> None:

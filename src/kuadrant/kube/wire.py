@@ -22,7 +22,7 @@ class _Wire(Struct, rename="camel", gc=False):
 
 
 class ListMetadata(_Wire):
-    """Where a list stands; ``continue_`` is empty on the last page."""
+    """The position of a list; ``continue_`` is empty on the last page."""
 
     resource_version: str = ""
     continue_: str = field(name="continue", default="")
@@ -43,7 +43,7 @@ class WatchEvent(_Wire):
 
 
 class Metadata(_Wire):
-    """What identifies an object and its version."""
+    """The fields that identify an object and its version."""
 
     name: str = ""
     namespace: str = ""
@@ -67,7 +67,7 @@ class Cause(_Wire):
 
 
 class Details(_Wire):
-    """What a failure is about."""
+    """The details of a failure."""
 
     causes: list[Cause] | None = None
     retry_after_seconds: int = 0

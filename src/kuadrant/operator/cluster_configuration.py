@@ -1,4 +1,4 @@
-"""What the objects of a cluster say, as the operator would decide it, to be asked what becomes of requests.
+"""Reads a cluster as the operator would decide it, to be asked what becomes of requests.
 
 Nothing has to be installed, and nothing is followed: it takes the right to list the kinds of ``READ``.
 """
@@ -43,7 +43,7 @@ NO_KUADRANT: Final = "there is no Kuadrant resource: nothing is enforced before 
 
 
 async def read_cluster(client: httpx2.AsyncClient) -> World:
-    """What there is in the cluster, of the kinds that decide what becomes of a request.
+    """Return what there is in the cluster, of the kinds that decide what becomes of a request.
 
     Raises:
         RequestError: One of them may not be listed, or the API server cannot be asked.
@@ -58,7 +58,7 @@ async def read_cluster(client: httpx2.AsyncClient) -> World:
 
 
 def configured(world: World, module: Module, failure_mode: FailureMode) -> Configuration:
-    """What the cluster says to gateways that run ``module``.
+    """Return what the cluster says to gateways that run ``module``.
 
     Policies whose stored form is refused have their last accepted one, as the operator has it.
 

@@ -1,4 +1,4 @@
-"""What rate limit policies mean.
+"""Gives rate limit policies their meaning.
 
 One model for both API versions, what they are attached to and how they are merged.
 """

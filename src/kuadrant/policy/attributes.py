@@ -55,7 +55,7 @@ class Attribute(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_open(self) -> bool:
-        """Whether only the gateway's configuration knows its shape."""
+        """Tell whether only the gateway's configuration knows its shape."""
         return self.type == "any"
 
 
@@ -195,5 +195,5 @@ def selector_path(selector: str) -> tuple[str, ...] | None:
 
 
 def may_have_value(path: tuple[str, ...]) -> bool:
-    """Whether the attribute at ``path`` can have a value at the gateway."""
+    """Tell whether the attribute at ``path`` can have a value at the gateway."""
     return path[0] in OPEN_ROOTS or path[:2] in _SELECTED

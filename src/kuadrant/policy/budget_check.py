@@ -1,4 +1,4 @@
-"""How much a policy and its expressions ask for, and whether that is within the budgets."""
+"""Counts what a policy and its expressions ask for, and decides whether that is within the budgets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def counts(policy: Policy) -> Usage:
-    """How many rates, counters and conditions ``policy`` has."""
+    """Return how many rates, counters and conditions ``policy`` has."""
     rates = sum(len(limit.rates) for limit in policy.limits)
     counted = sum(len(limit.rates) * len(limit.counters) for limit in policy.limits)
     return Usage(

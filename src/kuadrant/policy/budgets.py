@@ -1,4 +1,4 @@
-"""How much a policy may ask of what it shares with others.
+"""The budgets: how much a policy may ask of what it shares with others.
 
 Of gateways' time and memory, and of the rate limit service.
 """
@@ -34,7 +34,7 @@ class Budgets(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Usage(Struct, frozen=True, gc=False, kw_only=True):
-    """What a policy asks for, in the words of :class:`Budgets`."""
+    """The amounts that a policy asks for, in the words of :class:`Budgets`."""
 
     steps: int = 0
     memory: int = 0

@@ -112,7 +112,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def has_control_character(text: str) -> bool:
-    """Whether ``text`` has a control character other than a tab or the end of a line."""
+    """Tell whether ``text`` has a control character other than a tab or the end of a line."""
     return _CONTROL.search(text) is not None
 
 

@@ -138,7 +138,7 @@ def children(part: Any) -> list[Any]:
 
 
 def kind(expression: Any) -> str:
-    """What kind an expression is, such as ``call``.
+    """Return what kind an expression is, such as ``call``.
 
     The kinds are ``constant``, ``name``, ``select``, ``call``, ``list``, ``struct`` and ``comprehension``.
     """

@@ -1,4 +1,4 @@
-"""What is wrong with a policy in itself, and what it asks for."""
+"""Checks a policy in itself: what is wrong with it, and what it asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a limit applies, and what its counter is qualified by."""
+"""Conditions of limits, and the counters that qualify them."""
 
 from __future__ import annotations
 

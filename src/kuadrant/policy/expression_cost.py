@@ -1,4 +1,4 @@
-"""What an expression may cost the gateway at worst, found out before any request: steps and memory.
+"""Estimates what an expression may cost the gateway at worst, before any request: steps and memory.
 
 In the manner of Kubernetes' estimate for CEL: every part has a worst-case size, repetitions multiply, and
 what a request brings is as large as it can be. A step is about 0.1 microseconds of Envoy's time where
@@ -82,7 +82,7 @@ class _Costs:
         self._headers: dict[str, tuple[Any, int]] = {}
 
     def of(self, part: Any, names: Mapping[str, Value], times: int) -> Value:
-        """What ``part``, which is evaluated so many ``times``, may be.
+        """Return what ``part``, which is evaluated so many ``times``, may be.
 
         ``names`` are the variables of repetitions.
         """

@@ -1,4 +1,4 @@
-"""What becomes of a limited request when the rate limit service gives no answer."""
+"""The failure mode: what a limited request gets when the rate limit service gives no answer."""
 
 from typing import Final, Literal
 

@@ -1,4 +1,4 @@
-"""What of an expression is known before any request and can only fail: found out by the engine itself."""
+"""Evaluates the parts of an expression that are known before any request, to find those that only fail."""
 
 from __future__ import annotations
 

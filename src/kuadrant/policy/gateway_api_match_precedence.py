@@ -1,4 +1,4 @@
-"""Which of several matching rules a request belongs to.
+"""Orders matching rules as Gateway API does: a request belongs to the first.
 
 The precedence of Gateway API, across all routes of a host name.
 
@@ -21,7 +21,7 @@ _PATH_ORDER = {"exact": 0, "regex": 1, "prefix": 2}
 
 
 class Place(Struct, frozen=True, gc=False):
-    """Where a match is written down: what decides between matches that are equally specific.
+    """The place of a match in documents: it decides between matches that are equally specific.
 
     ``created`` is the route's creation time in RFC 3339 (UTC, whole seconds, so that its text sorts by time);
     a route that has none, because no API server has seen it, counts as the oldest.

@@ -1,4 +1,4 @@
-"""Which headers of a request an expression reads, and of which it asks first whether they are there.
+"""Finds the headers that an expression reads, and those that it first asks for whether they are there.
 
 A header that is not there has no value: the expression fails, and with it the request (docs/semantics.md).
 """

@@ -16,12 +16,12 @@ EVERY_HOSTNAME = "*"
 
 
 def is_wildcard(hostname: str) -> bool:
-    """Whether ``hostname`` stands for more than one name."""
+    """Tell whether ``hostname`` stands for more than one name."""
     return hostname.startswith("*")
 
 
 def is_subset(hostname: str, of: str) -> bool:
-    """Whether every name that ``hostname`` stands for is one that ``of`` stands for, too."""
+    """Tell whether every name that ``hostname`` stands for is one that ``of`` stands for, too."""
     if hostname == of:
         return True
     if not hostname or not is_wildcard(of):

@@ -1,4 +1,4 @@
-"""What the rate limit service has to hold for a limit of a policy."""
+"""Makes the limits that the rate limit service holds for a limit of a policy."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Rate(Struct, frozen=True, gc=False):
 
 
 class RouteSelector(Struct, frozen=True, gc=False):
-    """Which part of a route a limit is for.
+    """The part of a route that a limit is for.
 
     Its host names, and rules that have a match with all these statements.
 
@@ -47,7 +47,7 @@ class PolicyLimit(Struct, frozen=True, gc=False):
 
 
 class Target(Struct, frozen=True, gc=False):
-    """What a policy is attached to; ``section`` is a listener of the Gateway or a rule of the route."""
+    """The object that a policy is attached to; ``section`` is a Gateway's listener or a route's rule."""
 
     kind: str
     namespace: str

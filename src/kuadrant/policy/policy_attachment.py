@@ -1,4 +1,4 @@
-"""Which policies are attached to which gateways, listeners, routes and rules, and why others are not."""
+"""Attaches policies to gateways, listeners, routes and rules, and tells why others are not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Acceptance(Struct, frozen=True, gc=False):
-    """Whether a policy takes part, with the reason and the words of its condition ``Accepted``.
+    """The answer whether a policy takes part, with reason and words of its condition ``Accepted``.
 
     ``Unsupported`` is one that the module at the gateways cannot be told (``kuadrant.dialects``); the others
     follow from the objects. ``field`` is the one of the policy that it is about, if it is not accepted.

@@ -1,4 +1,4 @@
-"""How the policies along one path, from the Gateway to a rule of a route, become one effective policy.
+"""Merges the policies along one path, from the Gateway to a rule of a route, into one effective policy.
 
 The policies are reduced from the most specific to the least specific one; at each step the less specific
 policy's block and strategy decide (Kuadrant, and GEP-713 for the words). Merging is by the name of a limit,

@@ -1,4 +1,4 @@
-"""What an expression gives where its type is hidden: behind ``dyn``, or in a list or map of several types."""
+"""Finds the types that an expression gives where they are hidden: by ``dyn``, in a list or map of several."""
 
 from __future__ import annotations
 

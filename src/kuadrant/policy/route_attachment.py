@@ -1,4 +1,4 @@
-"""Which listeners of which gateways a route is attached to.
+"""Decides which listeners of which gateways a route is attached to.
 
 That is decided from the objects themselves, by the rules of Gateway API, and from no status.
 """
@@ -24,7 +24,7 @@ _NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def takes_requests(listener: Listener) -> bool:
-    """Whether ``listener`` takes HTTP requests, so that routes and limits mean something there."""
+    """Tell whether ``listener`` takes HTTP requests, so that routes and limits mean something there."""
     return listener.protocol in _HTTP_PROTOCOLS
 
 
@@ -38,7 +38,7 @@ def parent_gateway(route: Route, parent: ParentReference) -> str | None:
 def is_attached(
     route: Route, gateway: Gateway, listener: Listener, namespace_labels: Mapping[str, Mapping[str, str]]
 ) -> bool:
-    """Whether ``listener`` of ``gateway`` takes ``route``, host names apart.
+    """Tell whether ``listener`` of ``gateway`` takes ``route``, host names apart.
 
     One of the route's parent references has to mean the listener, and the listener has to allow the route's
     kind and namespace. ``namespace_labels`` are the labels of the namespaces that are known.
@@ -58,7 +58,7 @@ def is_attached(
 
 
 def allows_kind(listener: Listener, route: Route) -> bool:
-    """Whether ``listener`` takes routes of this kind."""
+    """Tell whether ``listener`` takes routes of this kind."""
     kinds = listener.allowed_routes.kinds
     return not kinds or (GATEWAY_API, route.kind) in ((kind.group, kind.kind) for kind in kinds)
 
@@ -66,7 +66,7 @@ def allows_kind(listener: Listener, route: Route) -> bool:
 def allows_namespace(
     listener: Listener, own: str, namespace: str, namespace_labels: Mapping[str, Mapping[str, str]]
 ) -> bool:
-    """Whether ``listener`` of a Gateway in the namespace ``own`` takes routes of ``namespace``."""
+    """Tell whether ``listener`` of a Gateway in the namespace ``own`` takes routes of ``namespace``."""
     allowed = listener.allowed_routes.namespaces
     match allowed.from_:
         case "All":
@@ -82,7 +82,7 @@ def allows_namespace(
 
 
 def is_selected(labels: Mapping[str, str], selector: LabelSelector) -> bool:
-    """Whether an object with ``labels`` is selected (Kubernetes: label selectors)."""
+    """Tell whether an object with ``labels`` is selected (Kubernetes: label selectors)."""
     return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
         _holds(labels, requirement) for requirement in selector.match_expressions
     )

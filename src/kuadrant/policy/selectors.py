@@ -1,4 +1,4 @@
-"""Which part of a route the route selectors of a ``kuadrant.io/v1beta2`` limit are for."""
+"""Decides which part of a route the route selectors of a ``kuadrant.io/v1beta2`` limit are for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def selects(selectors: Iterable[RouteSelector], rule: RouteRule, hostnames: AbstractSet[str]) -> bool:
-    """Whether one of ``selectors``, or the lack of any, is for ``rule`` under a host name.
+    """Tell whether one of ``selectors``, or the lack of any, is for ``rule`` under a host name.
 
     ``hostnames`` are the names by which that host name can be meant: the one that is served, and those of the
     route that it comes from. They compare literally (``*.example.com`` does not mean ``api.example.com``), as
@@ -34,7 +34,7 @@ def _selects(selector: RouteSelector, rule: RouteRule, hostnames: AbstractSet[st
 
 
 def contains(match: RequestMatch, wanted: RequestMatch) -> bool:
-    """Whether ``match`` makes every statement that ``wanted`` makes, word for word."""
+    """Tell whether ``match`` makes every statement that ``wanted`` makes, word for word."""
     return (
         (wanted.path is None or wanted.path == match.path)
         and (wanted.method is None or wanted.method == match.method)

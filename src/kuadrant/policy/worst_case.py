@@ -1,4 +1,4 @@
-"""What a part of an expression may be at worst, and what CEL's functions and operators make of such parts.
+"""Bounds the parts of an expression at worst, and what CEL's functions and operators make of them.
 
 Steps, memory, a value.
 """
@@ -30,7 +30,7 @@ _NUMBER: Final = 32
 
 
 class Value(Struct, frozen=True, gc=False):
-    """What a part of an expression may be at worst.
+    """The worst that a part of an expression may be.
 
     ``size`` are the bytes of a text, ``mean`` those of one on average over all repetitions around it.
     ``length`` are the items of a list or map, ``key`` and ``element`` what they are. A ``scalar`` has no size
@@ -67,7 +67,7 @@ _Result = tuple[int, int, Value]
 
 
 def called(function: str, values: list[Value]) -> _Result:
-    """What a function or an operator itself costs with these values, and what it gives."""
+    """Return what a function or an operator itself costs with these values, and what it gives."""
     if function in _FUNCTIONS:
         return _FUNCTIONS[function](*values)
     if values and values[0].scalar:
@@ -186,7 +186,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., _Result]]] = {
 
 
 def attribute(root: str, field: str) -> Value:
-    """What an attribute of a request may be."""
+    """Return what an attribute of a request may be."""
     form = ATTRIBUTES[root].get(field, "")
     if form.startswith("map"):
         return HEADERS
@@ -197,14 +197,14 @@ def attribute(root: str, field: str) -> Value:
 
 
 def item_of(over: Value) -> Value:
-    """What a repetition over a list or a map goes through."""
+    """Return what a repetition over a list or a map goes through."""
     if over.open:
         return OPEN
     return over.key or over.element or SCALAR
 
 
 def element_of(of: Value, index: Value | None) -> Value:
-    """What is at some place of a list or a map."""
+    """Return what is at some place of a list or a map."""
     if of is HEADERS and index is _NAME:
         # Every header in its turn: all of them together are no larger than one may be.
         return _NAME
@@ -215,7 +215,7 @@ def element_of(of: Value, index: Value | None) -> Value:
 
 
 def joined(values: Iterable[Value | None]) -> Value | None:
-    """What any of ``values`` may be; None if there is none."""
+    """Return what any of ``values`` may be; None if there is none."""
     there = [value for value in values if value is not None]
     if len(there) < 2:
         return there[0] if there else None
@@ -233,5 +233,5 @@ def joined(values: Iterable[Value | None]) -> Value | None:
 
 
 def repeated(grown: Value, rounds: int) -> Value:
-    """What is gathered when each of so many rounds adds ``grown``."""
+    """Return what is gathered when each of so many rounds adds ``grown``."""
     return replace(grown, length=grown.length * rounds)

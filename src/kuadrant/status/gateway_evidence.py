@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Part(StrEnum):
-    """What may be awaited beside the objects of a gateway; the values are its names in statuses."""
+    """A thing that may be awaited beside the objects of a gateway; the values are its names in statuses."""
 
     LIMITS = "Limitador"
     MODULE = "wasm-shim"

@@ -25,7 +25,7 @@ _DISCARDABLE = 1024 * 1024  # bytes of a refused request that are read so that i
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What a client may take, in seconds and connections.
+    """The bounds of a client, in seconds and connections.
 
     Above ``connections``, one without a request makes room for a new one: of the address that has most
     connections, the one whose time is up first. Who has a single one keeps it as long as another has several,
@@ -76,7 +76,7 @@ class Owner(Protocol):
 
     @property
     def stopping(self) -> bool:
-        """Whether each connection's next response is its last."""
+        """Tell whether each connection's next response is its last."""
 
     def end_of_head(self) -> bytes:
         """Return what ends a head that is sent now."""
@@ -124,12 +124,12 @@ class Connection:
         self.began = self.progressed = 0.0
 
     def is_due(self, now: float) -> bool:
-        """Whether its time is up."""
+        """Tell whether its time is up."""
         stalled = self._response is not None and now - self.progressed >= self._server.limits.stall
         return stalled or self.deadline <= now
 
     def is_slow(self, now: float) -> bool:
-        """Whether its client has had time, and has taken few bytes of the response in it."""
+        """Tell whether its client has had time, and has taken few bytes of the response in it."""
         if self._response is None:
             return False
         passed, patience = now - self.began, self._server.limits.patience
@@ -137,12 +137,12 @@ class Connection:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is nothing to send."""
+        """Tell whether there is nothing to send."""
         return self._response is None
 
     @property
     def is_open(self) -> bool:
-        """Whether it was not closed yet."""
+        """Tell whether it was not closed yet."""
         return self._socket.fileno() >= 0
 
     @property

@@ -1,4 +1,4 @@
-"""Who has fetched what: counted for Prometheus, and remembered for a person who asks."""
+"""Counts fetches for Prometheus, and remembers them for a person who asks."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Answering(Protocol):
-    """What has the answers to requests."""
+    """Answers requests."""
 
     def recall(self, head: bytes) -> Response | None:
         """Return the answer that was given to these very bytes, if they were one request without a body."""
@@ -43,17 +43,17 @@ class Conversation:
 
     @property
     def over(self) -> bool:
-        """Whether the last response was given; what arrives now is not looked at."""
+        """Tell whether the last response was given; what arrives now is not looked at."""
         return self._over
 
     @property
     def full(self) -> bool:
-        """Whether a response has to be taken before more bytes are worth reading."""
+        """Tell whether a response has to be taken before more bytes are worth reading."""
         return len(self._received) >= HEAD_MAX
 
     @property
     def pending(self) -> bool:
-        """Whether a part of a head was received that no response was given to."""
+        """Tell whether a part of a head was received that no response was given to."""
         return bool(self._received)
 
     def receive(self, data: bytes) -> None:

@@ -23,7 +23,7 @@ class Request(Struct, frozen=True, gc=False):
 
     @property
     def has_body(self) -> bool:
-        """Whether bytes that belong to this request follow its head."""
+        """Tell whether bytes that belong to this request follow its head."""
         return "transfer-encoding" in self.headers or bool(self.headers.get("content-length", "").strip("0"))
 
 

@@ -1,4 +1,4 @@
-"""What can be read from a wasm module without running it: its sections, and why a host could not load it."""
+"""Reads a wasm module without running it: its sections, and why a host could not load it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Section(Struct, frozen=True, gc=False):
 
 
 class Contents(Struct, frozen=True):
-    """What a module's sections say about it, in the order of the bytes."""
+    """The facts that a module's sections tell, in the order of the bytes."""
 
     sections: tuple[Section, ...]
     imports: tuple[Import, ...]

@@ -1,4 +1,4 @@
-"""What the commands say about modules, for people and for programs."""
+"""Reports on modules, for people and for programs."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Part(Struct, frozen=True, gc=False):
 
 
 class Image(Struct, frozen=True, gc=False):
-    """What a registry has to have of an image."""
+    """The parts of an image that a registry has to have."""
 
     manifest: Part
     config: Part

@@ -77,7 +77,7 @@ class HttpServer:
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return len(self._connections)
 
     async def stop(self, grace: float, linger: float = 0.0) -> None:
@@ -119,7 +119,7 @@ class HttpServer:
 
     @property
     def stopping(self) -> bool:
-        """Whether each connection's next response is its last."""
+        """Tell whether each connection's next response is its last."""
         return self._stopping
 
     def end_of_head(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Who the push server shows itself to be, which may become another while it runs."""
+"""The certificate that the push server shows, which may become another while it runs."""
 
 from __future__ import annotations
 

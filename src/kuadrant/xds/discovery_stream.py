@@ -99,7 +99,7 @@ class Taken(Struct, frozen=True, gc=False):
 
 
 class TypeStatus(Struct, frozen=True):
-    """What is known of one type on one stream. ``names`` is None for "all".
+    """The state of one type on one stream. ``names`` is None for "all".
 
     Versions are empty before the first.
 
@@ -118,7 +118,7 @@ class TypeStatus(Struct, frozen=True):
 
 
 class StreamStatus(Struct, frozen=True):
-    """What is known of one stream.
+    """The state of one stream.
 
     The node's id (empty before the first request), since when, and each type it asked for.
     """
@@ -290,7 +290,7 @@ class Stream:
         return list(self._send())
 
     def state(self, type_url: str) -> State:
-        """How the client stands to what it asked for of a type."""
+        """Return how the client stands to what it asked for of a type."""
         subscription = self._subscriptions.get(type_url)
         return "unasked" if subscription is None else subscription.state(self._snapshot)
 

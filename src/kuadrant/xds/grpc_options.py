@@ -1,4 +1,4 @@
-"""What gRPC is told of how much a peer may take."""
+"""Bounds how much a peer may take, in options of gRPC."""
 
 from __future__ import annotations
 

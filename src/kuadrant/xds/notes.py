@@ -1,4 +1,4 @@
-"""What is logged of Envoys, and of who says that it is one. Anybody can cause these lines.
+"""Logs what Envoys do, and who says that it is one. Anybody can cause these lines.
 
 Each has a text that is always the same.
 """

@@ -1,4 +1,4 @@
-"""Who is at the other end of a stream, and whether it gets anything."""
+"""The peer at the other end of a stream, and whether it gets anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Identity(Struct, frozen=True, gc=False):
-    """What the token proves that an Envoy has shown.
+    """The identity that is proven by the token that an Envoy has shown.
 
     It is of ``pod``, in words that are known to be true, or of none for this reason.
     """

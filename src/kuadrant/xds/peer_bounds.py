@@ -1,4 +1,4 @@
-"""How much an Envoy, or who says that it is one, may take of the push server; pure."""
+"""Bounds what an Envoy, or who says that it is one, may take of the push server; pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNBOUNDED = Rate(math.inf, math.inf)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What one may take, in bytes, seconds and numbers (issue F, item 16).
+    """The most that one may take, in bytes, seconds and numbers (issue F, item 16).
 
     An Envoy is one that may be at an address: where several may be, the address has as much as all of them.
     """

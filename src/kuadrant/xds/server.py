@@ -162,7 +162,7 @@ class Server:
         self._notify()
 
     def status(self) -> tuple[StreamStatus, ...]:
-        """What is known of each connected Envoy, in the order in which they connected."""
+        """The state of each connected Envoy, in the order in which they connected."""
         return tuple(session.stream.status() for session in self._sessions)
 
     def connected(self) -> tuple[Connected, ...]:

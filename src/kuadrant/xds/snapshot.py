@@ -77,7 +77,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         return self.resources.get(type_url, {})
 
     def version(self, type_url: str) -> str:
-        """What stands for the content of a type: the same content has the same version, in any process."""
+        """Return the version of a type's content: the same content has the same version, in any process."""
         return version_of(self.of_type(type_url).values())
 
 

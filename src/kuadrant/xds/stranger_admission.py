@@ -104,7 +104,7 @@ class Door:
         self._paces = {address: pace for address, pace in self._paces.items() if self._places(address)}
 
     def address_of(self, port: int) -> str:
-        """Where the connection comes from that has ``port`` on its way to gRPC.
+        """Return where the connection comes from that has ``port`` on its way to gRPC.
 
         Empty if it did not come through this door.
         """

@@ -29,7 +29,7 @@ class End(Struct, frozen=True):
 
     @property
     def code(self) -> grpc.StatusCode:
-        """What gRPC is told."""
+        """The status that gRPC is told."""
         return _CODES.get(self.reason or "", grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 
@@ -83,7 +83,7 @@ class Session:
             self._close_after(self._limits.hold, End("denied", admission.reason))
 
     def asks_too_much(self, request: Request) -> bool:
-        """Whether it would ask for more, all its requests together, than a stream may."""
+        """Tell whether it would ask for more, all its requests together, than a stream may."""
         self._names[request.type_url] = len(request.names)
         return len(self._names) > self._limits.types or sum(self._names.values()) > self._limits.names
 

@@ -18,7 +18,7 @@ _RESPONSE = message("envoy.service.discovery.v3.DiscoveryResponse")
 
 
 class InvalidRequestError(Exception):
-    """What was sent is no request that an Envoy of ours sends; the text says why and holds nothing of it."""
+    """The request is none that an Envoy of ours sends; the text says why and holds nothing of it."""
 
 
 def read_request(received: bytes, type_url: str, limits: Limits) -> tuple[Request, str]:

@@ -32,7 +32,7 @@ def literal(text: str) -> str:
 
 
 def is_exact(match: RequestMatch) -> bool:
-    """Whether ``predicates`` hold for the very requests that ``match`` is for."""
+    """Tell whether ``predicates`` hold for the very requests that ``match`` is for."""
     path = match.path
     return (
         not match.headers
@@ -42,7 +42,7 @@ def is_exact(match: RequestMatch) -> bool:
 
 
 def predicates(match: RequestMatch) -> tuple[str, ...]:
-    """What a request of ``match`` fulfils: its method, then its path."""
+    """Return what a request of ``match`` fulfils: its method, then its path."""
     method = () if match.method is None else (f"request.method == {literal(match.method)}",)
     return method if match.path is None else (*method, _path(match.path))
 
@@ -62,7 +62,7 @@ def _path(match: PathMatch) -> str:
 
 
 def presence(selector: str) -> str | None:
-    """What a request fulfils that has a value for ``selector``; None if all have one.
+    """Return what a request fulfils that has a value for ``selector``; None if all have one.
 
     Raises:
         InexpressibleError: The attribute is none that the shim reads.
@@ -90,7 +90,7 @@ def value(selector: str) -> str:
 
 
 def conditions(condition: SelectorCondition) -> tuple[str, ...]:
-    """What a request fulfils, all of it, for which ``condition`` holds.
+    """Return what a request fulfils, all of it, for which ``condition`` holds.
 
     What must not be looked at without the header stands behind what asks for it, or beside it by ``||``:
     before v0.12 both sides of ``&&`` are looked at.

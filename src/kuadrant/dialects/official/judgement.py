@@ -1,4 +1,4 @@
-"""What a dialect cannot express, told of the policies that ask for it."""
+"""Finds what a dialect cannot express, and the policies that ask for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the requests of two matches relate, as far as paths and methods tell."""
+"""Compares the requests of two matches, as far as paths and methods tell."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 
 def may_meet(one: RequestMatch, other: RequestMatch) -> bool:
-    """Whether some request may fulfil both."""
+    """Tell whether some request may fulfil both."""
     if one.method is not None and other.method is not None and one.method != other.method:
         return False
     return _paths_may_meet(one.path, other.path)
 
 
 def method_covers(wide: RequestMatch, narrow: RequestMatch) -> bool:
-    """Whether every request of ``narrow`` has the method of ``wide``."""
+    """Tell whether every request of ``narrow`` has the method of ``wide``."""
     return wide.method in (None, narrow.method)
 
 
 def path_covers(wide: PathMatch | None, narrow: PathMatch | None) -> bool:
-    """Whether every request with the path of ``narrow`` has that of ``wide``."""
+    """Tell whether every request with the path of ``narrow`` has that of ``wide``."""
     if wide is None or wide == narrow:
         return True
     return (

@@ -48,7 +48,7 @@ def all_of(*parts: Rows) -> Rows:
 
 
 def is_exact(match: RequestMatch, *, has_regex: bool) -> bool:
-    """Whether ``match_rows`` hold for the very requests that ``match`` is for."""
+    """Tell whether ``match_rows`` hold for the very requests that ``match`` is for."""
     path = match.path
     if match.headers or match.query:
         return False
@@ -56,7 +56,7 @@ def is_exact(match: RequestMatch, *, has_regex: bool) -> bool:
 
 
 def match_rows(match: RequestMatch) -> Rows:
-    """What a request of ``match`` fulfils: its path, then its method."""
+    """Return what a request of ``match`` fulfils: its path, then its method."""
     method: Row = () if match.method is None else (Pattern(_METHOD, "eq", match.method),)
     return all_of(ALWAYS if match.path is None else _path_rows(match.path), (method,))
 
@@ -75,7 +75,7 @@ def _path_rows(match: PathMatch) -> Rows:
 
 
 def condition_rows(condition: PolicyCondition, *, has_regex: bool) -> Rows:
-    """What a request fulfils for which ``condition`` holds.
+    """Return what a request fulfils for which ``condition`` holds.
 
     Raises:
         InexpressibleError: It is an expression, or the attribute is none that the shim reads, or cannot be
@@ -122,7 +122,7 @@ def counted(counter: Counter) -> str:
 
 
 def may_be_absent(selector: str) -> bool:
-    """Whether a request may have no value for it; its descriptor is dropped then."""
+    """Tell whether a request may have no value for it; its descriptor is dropped then."""
     return attribute(selector) not in PRESENT
 
 

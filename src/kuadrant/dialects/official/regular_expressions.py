@@ -17,7 +17,7 @@ _META = frozenset(r"\.+*?()|[]{}^$")
 
 
 def is_portable(pattern: str) -> bool:
-    """Whether ``pattern``, which RE2 takes, certainly means the same to both."""
+    """Tell whether ``pattern``, which RE2 takes, certainly means the same to both."""
     return pattern.isascii() and _PORTABLE.fullmatch(pattern) is not None
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Complaint(Struct, frozen=True, gc=False):
-    """Why the limits of ``policies`` (``namespace/name``) cannot be told apart from others."""
+    """A reason why the limits of ``policies`` (``namespace/name``) cannot be told apart from others."""
 
     policies: frozenset[str]
     reason: str

@@ -64,7 +64,7 @@ class Part(Struct, frozen=True, kw_only=True):
     found: frozenset[str] = NONE
 
     def may_fail(self, there: Headers) -> bool:
-        """Whether it may fail where the headers ``there`` are."""
+        """Tell whether it may fail where the headers ``there`` are."""
         return self.fails or not self.needs <= there
 
 
@@ -95,7 +95,7 @@ def header(name: str) -> Part:
 
 
 def presence(name: str) -> Part:
-    """Whether a header is there."""
+    """Tell whether a header is there."""
     words = Said(f"{literal(name)} in request.headers", RELATION)
     return Part(say=lambda _: words, form="truth", when_true=frozenset({name}), read=_HEADERS, found=_HEADERS)
 
@@ -107,7 +107,7 @@ def strict(
     *,
     fails: bool = False,
 ) -> Part:
-    """What looks at all of its operands, and fails if one of them does; ``write`` has the words of each."""
+    """Return what looks at all of its operands, and fails if one does; ``write`` has the words of each."""
     operands = tuple(operands)
     return Part(
         say=lambda there: write(*(one.say(there) for one in operands)),

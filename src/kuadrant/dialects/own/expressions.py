@@ -1,4 +1,4 @@
-"""Which expressions of policies the project's own module can be told."""
+"""Finds the expressions of policies that the project's own module cannot be told."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class GatewayDecision(Struct, frozen=True, kw_only=True):
 
     @property
     def lacks(self) -> tuple[Part, ...]:
-        """What it is said to wait for: where its objects are there already, too."""
+        """The things it is said to wait for, also where its objects are there already."""
         is_counted = self.is_service_ready or Part.LIMITS in self.awaited
         return self.awaited if is_counted else (Part.LIMITS, *self.awaited)
 

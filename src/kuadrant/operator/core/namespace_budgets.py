@@ -27,14 +27,14 @@ class AsksForLimits(Protocol):
 
     @property
     def usage(self) -> Usage:
-        """What it asks for."""
+        """The amounts that it asks for."""
 
 
 AForm = TypeVar("AForm", bound=AsksForLimits)
 
 
 class Asking(Struct, Generic[AForm], frozen=True):
-    """What one policy has and wants.
+    """The form that one policy has, and the one that it wants.
 
     Attributes:
         key: the policy.
@@ -52,7 +52,7 @@ class Asking(Struct, Generic[AForm], frozen=True):
 
 
 class Shares(Struct, Generic[AForm], frozen=True):
-    """What the policies of a namespace use, the form of each in effect, and why not the wanted one."""
+    """The use of a namespace's policies, the form of each in effect, and why not the wanted one."""
 
     used: Usage
     held: dict[Key, AForm | None]

@@ -118,7 +118,7 @@ class ModuleRollout:
 
     @property
     def pending(self) -> str:
-        """Why gateways are told of another module than the one that they are to have, as far as it is known.
+        """The reason why gateways are told of another module than the one they are to have, if it is known.
 
         Empty if they are not.
         """
