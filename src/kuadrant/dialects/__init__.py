@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from kuadrant.dialects.dialect import Dialect, InexpressibleError, UnknownDialectError, Unsupported
+from kuadrant.dialects.dialect import Dialect, InexpressibleError, UnknownDialectError
 from kuadrant.dialects.expressible import expressible
 from kuadrant.dialects.official import action_sets, policies, rate_limit_policies
 from kuadrant.dialects.own import expressions
@@ -30,7 +30,6 @@ __all__ = [
     "InexpressibleError",
     "Service",
     "UnknownDialectError",
-    "Unsupported",
     "chosen",
     "expressible",
     "unpacked",

@@ -2,7 +2,7 @@
 
 from kuadrant.explanation.client_request import ClientRequest, header_of
 from kuadrant.explanation.configuration import Configuration
-from kuadrant.explanation.decision_trace import Explained, explain
+from kuadrant.explanation.decision_trace import explain
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Explanation
@@ -11,7 +11,6 @@ from kuadrant.explanation.request_error import RequestError
 __all__ = [
     "ClientRequest",
     "Configuration",
-    "Explained",
     "Explanation",
     "Knowledge",
     "Origins",

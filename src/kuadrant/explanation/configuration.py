@@ -17,7 +17,7 @@ from kuadrant.explanation.decision_trace import Explained, Trace
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Run
 from kuadrant.explanation.request_error import RequestError, quoted
-from kuadrant.gateways.tables import tables
+from kuadrant.gateways.plugin_tables import tables
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.reference_model import Counters, Request, chosen, owner_of
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import HostProgram
-    from kuadrant.gateways.tables import Table
+    from kuadrant.gateways.plugin_tables import Table
 
 DeliveryMode = Literal["pull", "push"]
 """The way a gateway gets the module: from an address that an object names, or by asking us."""

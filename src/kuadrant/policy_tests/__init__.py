@@ -9,14 +9,13 @@ from kuadrant.policy_tests.coverage import coverage
 from kuadrant.policy_tests.file_format import PolicyTestFile
 from kuadrant.policy_tests.loaded_policies import LoadedPolicies
 from kuadrant.policy_tests.reading import read
-from kuadrant.policy_tests.results import CaseResult, FileResult, Miss, Results
+from kuadrant.policy_tests.results import CaseResult, FileResult, Results
 from kuadrant.policy_tests.simulation import simulate, simulate_file
 
 __all__ = [
     "CaseResult",
     "FileResult",
     "LoadedPolicies",
-    "Miss",
     "PolicyTestFile",
     "Results",
     "coverage",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.api.gateway import Gateway
-    from kuadrant.gateways.tables import Table
+    from kuadrant.gateways.plugin_tables import Table
 
 PUSH_NAMES: Final = ObjectNames("push", parts="http3")
 """The names of the EnvoyPatchPolicies that make gateways ask us."""

@@ -18,17 +18,17 @@ from kuadrant.gateways.envoy import CLUSTER, RATE_LIMIT_CLUSTER, Address, named_
 from kuadrant.gateways.envoy_gateway.asking_patch_policies import push_policies
 from kuadrant.gateways.object_names import PORTS, ObjectNames, port_part
 from kuadrant.gateways.ownership import metadata
+from kuadrant.gateways.plugin_tables import tables
 from kuadrant.gateways.provider import GatewayObjects, PodSelector
 from kuadrant.gateways.size import too_large
-from kuadrant.gateways.tables import tables
 
 if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import GatewayProgram, HostProgram
     from kuadrant.gateways.envoy_gateway.observation import Observation
     from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.plugin_tables import Table
     from kuadrant.gateways.provider import GatewaySettings
-    from kuadrant.gateways.tables import Table
 
 PLUGIN_NAMES: Final = ObjectNames(parts=PORTS)
 """The names of EnvoyExtensionPolicies."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.gateways.istio.selection import Selection
-    from kuadrant.gateways.tables import Table
+    from kuadrant.gateways.plugin_tables import Table
 
 PUSH_NAMES: Final = ObjectNames("push")
 """The names of the EnvoyFilters that make gateways ask us."""

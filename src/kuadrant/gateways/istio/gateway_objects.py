@@ -16,9 +16,9 @@ from kuadrant.gateways.istio.asking_filter import push_filter
 from kuadrant.gateways.istio.selection import NotSelectable, Selection
 from kuadrant.gateways.object_names import PORTS, ObjectNames, port_part
 from kuadrant.gateways.ownership import metadata
+from kuadrant.gateways.plugin_tables import Table, tables
 from kuadrant.gateways.provider import GatewayObjects, GatewaySettings, PodSelector
 from kuadrant.gateways.size import too_large
-from kuadrant.gateways.tables import Table, tables
 
 if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway

@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kuadrant.gateways.obsolete_objects import obsolete
+from kuadrant.gateways.plugin_tables import tables
 from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.gateways.providers import PROVIDERS, provider_of
-from kuadrant.gateways.tables import tables
 from kuadrant.incremental import Last, are, kept
 from kuadrant.operator.core.configuration_shares import NO_ROOM, GatewayParts
 from kuadrant.operator.core.decision import GatewayDecision

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from kuadrant.compiler.program import Action, GatewayProgram, HostProgram, LimitAction, RuleProgram
 from kuadrant.compiler.route_piece import without_clashes
-from kuadrant.gateways.tables import common_hosts, host_of, is_limited, mean_the_same
+from kuadrant.gateways.plugin_tables import common_hosts, host_of, is_limited, mean_the_same
 from kuadrant.operator.core.configuration_shares import as_before, asked_limits, namespace_of, own_policies
 from kuadrant.operator.core.seniority import KEPT_BACK, Seniority
 

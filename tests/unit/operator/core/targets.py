@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kuadrant.api import documents
 from kuadrant.api.objects import Objects
-from kuadrant.gateways.tables import tables
+from kuadrant.gateways.plugin_tables import tables
 from kuadrant.operator.core.staged_program import asks
 from kuadrant.reference_model import Request, chosen
 from tests.unit.operator.example import CLASS, KEY

@@ -16,7 +16,7 @@ from kuadrant.compiler.program import (
     ListenerProgram,
     RuleProgram,
 )
-from kuadrant.gateways.tables import Table, tables
+from kuadrant.gateways.plugin_tables import Table, tables
 from kuadrant.policy.hostnames import most_specific_owner
 from kuadrant.policy.match import RequestMatch
 
