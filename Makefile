@@ -134,7 +134,7 @@ prove-tenants: machine $(VENV)/.dev ## Have a hostile tenant beside an honest on
 	TENANT_SECONDS=$(or $(TENANT_SECONDS),60) $(BIN)/python -m pytest --capture=no --timeout 1200 tests/lab/prove_tenants.py
 
 .PHONY: prove-attacks
-prove-attacks: machine $(VENV)/.dev ## Attack everything that is deployed at once, and see that nothing ends: a quarter of an hour, as root (ATTACK_SECONDS=600)
+prove-attacks: machine $(VENV)/.dev ## Attack everything that is deployed at once, on both providers both ways, and see that nothing ends: an hour and a half, as root (ATTACK_SECONDS=600)
 	ATTACK_SECONDS=$(or $(ATTACK_SECONDS),600) $(BIN)/python -m pytest --capture=no --timeout 2400 tests/lab/prove_attacks.py
 
 .PHONY: coverage

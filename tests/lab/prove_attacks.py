@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.lab.besieging import attacks, gateway_address, state
+from tests.lab.walk import IN_EVERY_WAY
 from tests.tenants import MOST
 from tests.two_tenants import wrong
 
@@ -29,6 +30,7 @@ What an allocator keeps, and the hostile tenant's counters until they are over.
 MORE_DESCRIPTORS = 20
 
 
+@IN_EVERY_WAY
 def test_nothing_ends_and_no_limit_is_lost_while_everything_is_attacked(walk: Walk) -> None:
     before = state(walk.lab)
     assert {pod.bound for name, pod in before.items() if name.startswith("kuadrant-")} == {SHIPPED}
