@@ -186,6 +186,8 @@ def _render_development(_: object, __: str, event: MutableMapping[str, object]) 
         str(event.pop("event")),
     ]
     trace = event.pop("exception", None)
+    if {"file", "line", "column"} <= event.keys():  # a place comes first, in the form that editors know
+        parts[-1] = f"{event.pop('file')}:{event.pop('line')}:{event.pop('column')}: {parts[-1]}"
     if event:
         parts.append(json.dumps(dict(event), ensure_ascii=False, default=str))
     line = "\t".join(parts)

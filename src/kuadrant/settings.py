@@ -113,8 +113,10 @@ LogMode = Literal["development", "production"]
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535))]
 PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 Modules = Annotated[Path | None, Parameter(env_var="WASM_SHIM_MODULES")]
-Sha256 = Annotated[str | None, Parameter(env_var="WASM_SHIM_SHA256", converter=_sha256)]
-Milliseconds = Annotated[int, Parameter(converter=_timeout, show_default=_in_milliseconds)]
+Sha256 = Annotated[str | None, Parameter(env_var="WASM_SHIM_SHA256", converter=_sha256, metavar="SHA256")]
+Milliseconds = Annotated[
+    int, Parameter(converter=_timeout, show_default=_in_milliseconds, metavar="DURATION")
+]
 
 
 @Parameter(name="*")
@@ -176,12 +178,14 @@ class RunSettings(LimitedSettings):
     wasm_port: PortOrOff = 8082
     admin_port: Port = 9901
     metrics_port: PortOrOff = 0
-    address: Annotated[str, Parameter(converter=_ip)] = "127.0.0.1"
+    address: Annotated[str, Parameter(converter=_ip, metavar="IP")] = "127.0.0.1"
     echo: bool = False
     envoy: Path | None = None
     once: bool = False
     rate_limit_headers: bool = False
-    rate_limit_service: Annotated[Address | None, Parameter(converter=_address, accepts_keys=False)] = None
+    rate_limit_service: Annotated[
+        Address | None, Parameter(converter=_address, accepts_keys=False, metavar="IP:PORT")
+    ] = None
     log_mode: Annotated[LogMode, Parameter(env_var="LOG_MODE")] = "development"
 
 
@@ -322,7 +326,7 @@ class RatelimitSettings(LogSettings):
 
     name: Annotated[str, Parameter(env_var="LIMITADOR_NAME")] = "limitador"
     namespace: Annotated[str | None, Parameter(env_var="POD_NAMESPACE")] = None
-    address: Annotated[str, Parameter(env_var="RATELIMIT_ADDRESS", converter=_ip)] = "0.0.0.0"  # noqa: S104 - a pod is reached at whatever address it gets
+    address: Annotated[str, Parameter(env_var="RATELIMIT_ADDRESS", converter=_ip, metavar="IP")] = "0.0.0.0"  # noqa: S104 - a pod is reached at whatever address it gets
     port: Annotated[Port, Parameter(env_var="RATELIMIT_GRPC_PORT")] = 8081
     operations_port: Annotated[Port, Parameter(env_var="RATELIMIT_HTTP_PORT")] = 8080
     service_host: Annotated[str | None, Parameter(env_var="RATELIMIT_PUBLIC_HOST")] = None

@@ -35,6 +35,15 @@ def test_development_lines_are_tab_separated_with_the_values_as_json() -> None:
     assert rest == ["INFO", "kuadrant-operator", "wasm-shim", '{"sha256": "12879567fa"}']
 
 
+def test_development_lines_begin_with_the_place_that_they_are_about() -> None:
+    stream = io.StringIO()
+    log.configure("info", "development", stream)
+
+    log.get("kuadrant").error("is wrong", file="a.yaml", line=3, column=5, field="spec")
+
+    assert stream.getvalue().rstrip("\n").split("\t")[3:] == ["a.yaml:3:5: is wrong", '{"field": "spec"}']
+
+
 def test_production_lines_are_json_objects() -> None:
     stream = io.StringIO()
     log.configure("info", "production", stream)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from kuadrant import __version__
-from kuadrant.cli.output import has_colours, print_document
+from kuadrant.cli.output import complain, print_document
 from kuadrant.cli.paths import ModulesFolder
+from kuadrant.terminal import has_colours
 from kuadrant.wasm.catalogue import current
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ def check(
     from kuadrant.standalone.translate import surroundings  # noqa: PLC0415
 
     if not paths:
-        print("kuadrant check: give a folder, a file, or - for standard input", file=sys.stderr)
+        complain("give kuadrant check a folder, a file, or - for standard input", output)
         return 2
     try:
         checked = check_paths(paths, surroundings(current(modules)))
     except (FolderError, UnknownDialectError) as error:
-        print(f"kuadrant: {error}", file=sys.stderr)
+        complain(str(error), output)
         return 2
     if text := _written(checked, output):
         (print if output == "text" else print_document)(text)

@@ -9,15 +9,18 @@ from typing import Annotated, TypeVar
 import httpx2
 from cyclopts import Parameter
 
+from kuadrant.cli.output import complain
 from kuadrant.kube.client import ConfigurationError, RequestError, find_access
 
 _T = TypeVar("_T")
 
-Namespace = Annotated[str, Parameter(env_var="OPERATOR_NAMESPACE")]
+Namespace = Annotated[str, Parameter(env_var="OPERATOR_NAMESPACE", metavar="NAME")]
 
 
-def ask_cluster(kubeconfig: Path | None, ask: Callable[[httpx2.AsyncClient], Awaitable[_T]]) -> _T:
-    """Return what ``ask`` learns from the API server; end the process with a line of why if it cannot."""
+def ask_cluster(
+    kubeconfig: Path | None, ask: Callable[[httpx2.AsyncClient], Awaitable[_T]], output: str = "text"
+) -> _T:
+    """Return what ``ask`` learns from the API server; if it cannot, say why and end the process."""
 
     async def connected() -> _T:
         async with find_access(str(kubeconfig) if kubeconfig else None).connect() as client:
@@ -26,4 +29,5 @@ def ask_cluster(kubeconfig: Path | None, ask: Callable[[httpx2.AsyncClient], Awa
     try:
         return asyncio.run(connected())
     except (ConfigurationError, RequestError) as error:
-        sys.exit(f"kuadrant: {error}")
+        complain(str(error), output)
+        sys.exit(1)

@@ -33,15 +33,15 @@ class CurlWords:
         jwt: The claims of the client's token as a JSON object, as the gateway's JWT filter has them.
     """
 
-    request: Annotated[str | None, Parameter(name=["--request", "-X"])] = None
-    header: Annotated[tuple[str, ...], Parameter(name=["--header", "-H"])] = ()
+    request: Annotated[str | None, Parameter(name=["--request", "-X"], metavar="METHOD")] = None
+    header: Annotated[tuple[str, ...], Parameter(name=["--header", "-H"], metavar="'NAME: VALUE'...")] = ()
     data: Annotated[tuple[str, ...], Parameter(name=["--data", "-d"])] = ()
     times: Annotated[int, Parameter(validator=Number(gte=1))] = 1
-    at: str | None = None
+    at: Annotated[str | None, Parameter(metavar="DURATION|MOMENT")] = None
     port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65535))] = None
-    gateway: str | None = None
-    source: Annotated[str | None, Parameter(name="--from")] = None
-    jwt: str | None = None
+    gateway: Annotated[str | None, Parameter(metavar="NAME")] = None
+    source: Annotated[str | None, Parameter(name="--from", metavar="IP[:PORT]")] = None
+    jwt: Annotated[str | None, Parameter(metavar="JSON")] = None
 
     def of(self, url: str) -> tuple[ClientRequest, When]:
         """The request that curl would send to ``url``, and when.

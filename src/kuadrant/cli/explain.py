@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from kuadrant.cli.curl_words import CurlWords
-from kuadrant.cli.output import Output, painter, write
+from kuadrant.cli.output import Output, complain, complain_of_mistakes, painter, write
 from kuadrant.cli.where import Where
 
 _CURL = CurlWords()
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def explain(
-    folder: str,
+    path: Annotated[str, Parameter(allow_leading_hyphen=True)],
     url: str | None = None,
     /,
     *,
@@ -38,8 +38,8 @@ def explain(
     request is none.
 
     Args:
-        folder: The folder to read, with all folders below it (*.yaml, *.yml, *.json). There is none with
-            --cluster.
+        path: The folder to read, with all folders below it (*.yaml, *.yml, *.json), a file, or - for
+            standard input. There is none with --cluster.
         url: The URL; its port is the Gateway's, or the one at which kuadrant run serves it.
         words: What stands beside the URL.
         where: Where the objects are.
@@ -52,31 +52,27 @@ def explain(
     from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
 
     try:
-        asked, when = words.of(_url(folder, url, cluster=where.cluster))
-        configuration = where.configuration(folder)
+        asked, when = words.of(_url(path, url, cluster=where.cluster))
+        configuration = where.configuration(path, output)
         explained = configuration.explain(asked, times=words.times, after=when.after, show_values=show_values)
     except MistakesError as error:
-        return _refused(*map(str, error.problems))
+        complain_of_mistakes(error.problems, output)
+        return 2
     except (RequestError, FolderError) as error:
-        return _refused(f"kuadrant explain: {error}")
+        complain(str(error), output)
+        return 2
     _show(explained.explanation, output, verbose=verbose)
     return 0
 
 
-def _url(folder: str, url: str | None, *, cluster: bool) -> str:
+def _url(path: str, url: str | None, *, cluster: bool) -> str:
     from kuadrant.explanation import RequestError  # noqa: PLC0415
 
     if cluster and url is not None:
         raise RequestError("with --cluster there is no folder; write kuadrant explain --cluster URL")
     if not cluster and url is None:
         raise RequestError("a folder and a URL are needed; write kuadrant explain DIR URL")
-    return folder if url is None else url
-
-
-def _refused(*lines: str) -> int:
-    for line in lines:
-        print(line, file=sys.stderr)
-    return 2
+    return path if url is None else url
 
 
 def _show(record: Explanation, output: Literal["text", "json"], *, verbose: bool) -> None:

@@ -1,13 +1,20 @@
 """Prints what commands have to say: text for people, or JSON for programs; colours where there are any."""
 
+from __future__ import annotations
+
 import io
 import json
-import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Final, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TextIO
 
 from cyclopts import Parameter
+
+from kuadrant.terminal import has_colours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kuadrant.findings import Finding
 
 Output = Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"])]
 
@@ -29,9 +36,23 @@ def print_document(text: str, end: str = "\n") -> None:
     print(text, end=end)
 
 
-def has_colours(stream: TextIO) -> bool:
-    """Tell whether who reads ``stream`` wants colours (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def complain(problem: str, output: str) -> None:
+    """Say why nothing can be told: to people on standard error, to programs as the member ``error``."""
+    if output == "json":
+        print_document(json.dumps({"error": problem}, indent=2, ensure_ascii=False))
+    else:
+        print(f"kuadrant: {problem}", file=sys.stderr)
+
+
+def complain_of_mistakes(mistakes: Sequence[Finding], output: str) -> None:
+    """Say what is wrong in documents that nothing is made of: the findings, for programs beside ``error``."""
+    from kuadrant.findings import counted, findings_json, findings_text  # noqa: PLC0415
+
+    if output == "json":
+        told = {"error": f"{counted(mistakes)} in the documents", **findings_json(mistakes)}
+        print_document(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print(findings_text(mistakes, colour=has_colours(sys.stderr)), file=sys.stderr)
 
 
 def painter(stream: TextIO) -> Callable[[str, str], str]:

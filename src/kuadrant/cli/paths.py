@@ -23,6 +23,28 @@ def is_folder(_: object, path: Path | None) -> None:
         raise ValueError(f"{_printable(path)} {what}; give a folder")
 
 
+def is_folder_or_file(_: object, path: Path) -> None:
+    """Check that ``path`` is a folder, or a file that can be read.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not path.is_dir():
+        if not path.exists():
+            raise ValueError(f"{_printable(path)} does not exist; give a folder or a file")
+        is_file(None, path)
+
+
+def is_given(_: object, path: str) -> None:
+    """Check that ``path`` is a folder, a file that can be read, or ``-`` for standard input.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if path != "-":
+        is_folder_or_file(None, Path(path))
+
+
 def is_file(_: object, path: Path | None) -> None:
     """Check that ``path`` is a file which can be read as a whole, if it is given.
 
@@ -48,4 +70,6 @@ def _printable(path: Path) -> str:
 
 Folder = Annotated[Path, Parameter(validator=is_folder)]
 ModulesFolder = Annotated[Path | None, Parameter(env_var="WASM_SHIM_MODULES", validator=is_folder)]
+FolderOrFile = Annotated[Path, Parameter(validator=is_folder_or_file)]
+Given = Annotated[str, Parameter(validator=is_given, allow_leading_hyphen=True, metavar="PATH")]
 File = Annotated[Path, Parameter(validator=is_file)]

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 from cyclopts import Parameter
 
 from kuadrant.api.duration import milliseconds
-from kuadrant.cli.output import has_colours, print_document
+from kuadrant.cli.output import print_document
 from kuadrant.cli.paths import ModulesFolder
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.policy_tests.moments import spelled_time
 from kuadrant.settings import Milliseconds
+from kuadrant.terminal import has_colours
 from kuadrant.wasm.catalogue import current
 
 if TYPE_CHECKING:
@@ -48,13 +49,15 @@ def _gateway(_: object, url: str | None) -> None:
 
 def run_tests(
     *paths: Path,
-    against: Annotated[str | None, Parameter(validator=_gateway)] = None,
+    against: Annotated[str | None, Parameter(validator=_gateway, metavar="URL")] = None,
     coverage: bool = False,
     failure_mode: Annotated[
         FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")
     ] = DEFAULT_FAILURE_MODE,
     timeout: Milliseconds = 10_000,
-    longest_wait: Annotated[int, Parameter(converter=_duration, show_default=spelled_time)] = 120_000,
+    longest_wait: Annotated[
+        int, Parameter(converter=_duration, show_default=spelled_time, metavar="DURATION")
+    ] = 120_000,
     modules: ModulesFolder = None,
     output: Annotated[
         Literal["text", "json", "junit", "github"], Parameter(name=["--output", "-o"])

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from kuadrant import log, tasks
-from kuadrant.cli.paths import Folder, is_folder
+from kuadrant.cli.paths import FolderOrFile, is_folder
 from kuadrant.cli.standalone import needs_envoy
 from kuadrant.settings import OperatorSettings, RatelimitSettings, RunSettings
 
@@ -18,7 +18,7 @@ _RUN = RunSettings()
 _RATELIMIT = RatelimitSettings()
 
 
-def run(folder: Folder, /, *, options: RunSettings = _RUN) -> int:
+def run(path: FolderOrFile, /, *, options: RunSettings = _RUN) -> int:
     """Run the Gateways of a folder of YAML on a real Envoy, with every policy enforced.
 
     The folder holds what a cluster would: Gateways, HTTPRoutes, Services, RateLimitPolicies. A change of a
@@ -29,7 +29,7 @@ def run(folder: Folder, /, *, options: RunSettings = _RUN) -> int:
     for wrong usage.
 
     Args:
-        folder: The folder to read, with all folders below it (*.yaml, *.yml, *.json).
+        path: The folder to read, with all folders below it (*.yaml, *.yml, *.json), or a file.
         options: What can be set.
     """
     try:
@@ -40,7 +40,7 @@ def run(folder: Folder, /, *, options: RunSettings = _RUN) -> int:
     with needs_envoy("kuadrant run"):
         from kuadrant.standalone import run as standalone  # noqa: PLC0415
     log.configure(options.log_level, options.log_mode)
-    return tasks.run(standalone.run(folder, options))
+    return tasks.run(standalone.run(path, options))
 
 
 def ratelimit(*, options: RatelimitSettings = _RATELIMIT) -> int:

@@ -59,6 +59,6 @@ def status(
             await asyncio.sleep(_WATCH_SECONDS)
 
     try:
-        return ask_cluster(kubeconfig, show)
+        return ask_cluster(kubeconfig, show, output)
     except KeyboardInterrupt:
         return 0

@@ -79,8 +79,8 @@ def fetch_release(
     sha256: Sha256 = None,
     trust_first_use: Annotated[bool, Parameter(env_var="WASM_SHIM_TRUST_FIRST_USE")] = False,
     from_file: File | None = None,
-    from_url: str | None = None,
-    source: Annotated[str, Parameter(env_var="WASM_SHIM_SOURCE")] = GITHUB,
+    from_url: Annotated[str | None, Parameter(metavar="URL")] = None,
+    source: Annotated[str, Parameter(env_var="WASM_SHIM_SOURCE", metavar="URL")] = GITHUB,
     timeout: Milliseconds = 30_000,
     output: Output = "text",
 ) -> int:
@@ -159,7 +159,7 @@ def who_fetched(
         kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
         output: text for people, json for programs.
     """
-    answer = ask_cluster(kubeconfig, lambda client: module_fetches(client, namespace))
+    answer = ask_cluster(kubeconfig, lambda client: module_fetches(client, namespace), output)
     for problem in answer.problems:
         print(f"kuadrant: {problem}", file=sys.stderr)
     if not answer.replicas:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from kuadrant.cli.paths import ModulesFolder, is_folder
+from kuadrant.cli.output import complain
+from kuadrant.cli.paths import ModulesFolder, is_given
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.wasm.catalogue import current
 
@@ -39,11 +40,11 @@ class Where:
     )
     modules: ModulesFolder = None
 
-    def configuration(self, folder: str) -> Configuration:
-        """Return what is in the folder or in the cluster; ends the process if the cluster cannot be asked.
+    def configuration(self, path: str, output: str) -> Configuration:
+        """Return what is at ``path`` or in the cluster; says why and ends the process if that cannot be asked.
 
         Raises:
-            RequestError: There is no such folder.
+            RequestError: There is nothing at ``path``.
             FolderError: It cannot be read.
             MistakesError: It has mistakes.
         """
@@ -51,23 +52,24 @@ class Where:
 
         module = current(self.modules)
         try:
-            return self._of_cluster(module) if self.cluster else self._of_folder(Path(folder), module)
+            return self._of_cluster(module, output) if self.cluster else self._of_path(path, module)
         except UnknownDialectError as error:
-            sys.exit(f"kuadrant: {error}")
+            complain(str(error), output)
+            sys.exit(1)
 
-    def _of_cluster(self, module: Module) -> Configuration:
+    def _of_cluster(self, module: Module, output: str) -> Configuration:
         from kuadrant.cli.cluster import ask_cluster  # noqa: PLC0415
         from kuadrant.operator.cluster_configuration import configured, read_cluster  # noqa: PLC0415
 
-        return configured(ask_cluster(self.kubeconfig, read_cluster), module, self.failure_mode)
+        return configured(ask_cluster(self.kubeconfig, read_cluster, output), module, self.failure_mode)
 
-    def _of_folder(self, folder: Path, module: Module) -> Configuration:
+    def _of_path(self, path: str, module: Module) -> Configuration:
         from kuadrant.explanation import RequestError  # noqa: PLC0415
-        from kuadrant.standalone.folder_files import read  # noqa: PLC0415
+        from kuadrant.standalone.folder_files import read_given  # noqa: PLC0415
         from kuadrant.standalone.loading import configured  # noqa: PLC0415
 
         try:
-            is_folder(None, folder)
+            is_given(None, path)
         except ValueError as error:
             raise RequestError(str(error)) from None
-        return configured(read(folder), module, self.failure_mode)
+        return configured(read_given(path), module, self.failure_mode)

@@ -61,19 +61,20 @@ def number(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def first_findings(findings: Sequence[Finding], most: int, folder: str) -> str:
+def first_findings(findings: Sequence[Finding], most: int, folder: str, *, colour: bool = False) -> str:
     """Return the text that tells of findings beside other things, the gravest first; empty if there is none.
 
     Args:
         findings: All of them.
         most: How many are told.
         folder: What ``kuadrant check`` has to be given to tell all.
+        colour: Whether it is coloured.
     """
     if not findings:
         return ""
     order = list(WORDS)
     told = sorted(findings, key=lambda one: (order.index(one.severity), one))[:most]
-    lines = [f"Found in {folder}: {counted(findings)}.", findings_text(told)]
+    lines = [f"Found in {folder}: {counted(findings)}.", findings_text(told, colour=colour)]
     if more := len(findings) - len(told):
         lines.append(f"... and {more} more; kuadrant check {folder} tells all")
     return "\n".join(lines)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.kube.client import RequestError
-from kuadrant.operator_client.module_fetches import ask_replicas, module_fetches
+from kuadrant.operator_client.module_fetches import module_fetches
+from kuadrant.operator_client.pods import ask_replicas
 from kuadrant.status import Report, with_fetches
 
 if TYPE_CHECKING:

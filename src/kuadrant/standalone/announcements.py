@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kuadrant import log
-from kuadrant.findings import first_findings, number
+from kuadrant.findings import findings_text, first_findings, number
 from kuadrant.status import Evidence, PolicyStatus, policy_status
+from kuadrant.terminal import has_colours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -66,7 +67,7 @@ class Announcements:
         before, self._found = self._found, frozenset(findings)
         if before is None:
             if findings:
-                show("\n" + first_findings(findings, _TOLD, folder))
+                show("\n" + first_findings(findings, _TOLD, folder, colour=has_colours(sys.stdout)))
             return
         for one in findings:
             if one not in before:
@@ -88,8 +89,7 @@ def show(text: str) -> None:
 
 def print_mistakes(problems: Sequence[Finding]) -> None:
     """Tell on stderr why nothing was started."""
-    for problem in problems:
-        print(problem, file=sys.stderr)
+    print(findings_text(problems, colour=has_colours(sys.stderr)), file=sys.stderr)
     print(f"kuadrant: {number(len(problems), 'mistake')}; nothing was started", file=sys.stderr)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from kuadrant.findings import Finding, findings
-from kuadrant.standalone.folder_files import File, read_below
+from kuadrant.standalone.folder_files import STANDARD_INPUT, File, read_below, standard_input
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.plan import compile_folder, read
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.standalone.plan import PlanSettings
-
-STANDARD_INPUT = "-"
-_STANDARD_INPUT_NAME = "<stdin>"
 
 
 class Checked(Struct, frozen=True):
@@ -45,7 +41,7 @@ def check(paths: Iterable[str], surroundings: PlanSettings) -> Checked:
     paths = tuple(paths)
     files = tuple(_files(paths))
     of = read(files)
-    first = _STANDARD_INPUT_NAME if paths[0] == STANDARD_INPUT else printable(paths[0])
+    first = files[0].path if paths[0] == STANDARD_INPUT else printable(paths[0])
     found = findings(of, compile_folder(of, surroundings), name=first)
     return Checked(found, len(of.sources), len(files))
 
@@ -55,7 +51,7 @@ def _files(paths: tuple[str, ...]) -> Iterable[File]:
     seen: set[str] = set()
     for path in paths:
         if path == STANDARD_INPUT:
-            yield _standard_input()
+            yield standard_input()
             continue
         if not Path(path).exists():
             raise FolderError(f"{printable(path)} does not exist; give a folder, a file or -")
@@ -64,10 +60,3 @@ def _files(paths: tuple[str, ...]) -> Iterable[File]:
             if real not in seen:
                 seen.add(real)
                 yield file
-
-
-def _standard_input() -> File:
-    try:
-        return File(_STANDARD_INPUT_NAME, sys.stdin.buffer.read().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        return File(_STANDARD_INPUT_NAME, error=f"is not UTF-8 text (byte {error.start})")

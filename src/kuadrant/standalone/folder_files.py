@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,12 +15,13 @@ from kuadrant.standalone.folder_selection import printable, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _MIB = 1024 * 1024
 _MAX_FILE_BYTES = 16 * _MIB
 _MAX_FOLDER_BYTES = 64 * _MIB
 """Of all files together: a cluster's store of everything holds a few times that."""
+STANDARD_INPUT: Final = "-"
+_STANDARD_INPUT_NAME = "<stdin>"
 
 
 class File(Struct, frozen=True):
@@ -33,7 +36,7 @@ class File(Struct, frozen=True):
 
 
 def read(folder: Path) -> tuple[File, ...]:
-    """Return the YAML and JSON files below ``folder``, sorted by path.
+    """Return the YAML and JSON files below ``folder``, sorted by path, or the one file that it is.
 
     Hidden ones are left out, links are followed.
 
@@ -44,6 +47,8 @@ def read(folder: Path) -> tuple[File, ...]:
         FolderError: it cannot be read (``kuadrant.standalone.folder_selection``).
     """
     found = walk(folder)
+    if not folder.is_dir():
+        return tuple(read_below(folder))
     start = len(found.folders[0].rstrip(os.sep)) + 1
     files = [
         File(
@@ -58,6 +63,23 @@ def read(folder: Path) -> tuple[File, ...]:
         left -= size
         files.append(file)
     return tuple(files)
+
+
+def read_given(path: str) -> tuple[File, ...]:
+    """Return the files of a folder, the one file, or for ``-`` standard input.
+
+    Raises:
+        FolderError: as ``read``.
+    """
+    return (standard_input(),) if path == STANDARD_INPUT else read(Path(path))
+
+
+def standard_input() -> File:
+    """Return what stands on standard input, to its end."""
+    try:
+        return File(_STANDARD_INPUT_NAME, sys.stdin.buffer.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return File(_STANDARD_INPUT_NAME, error=f"is not UTF-8 text (byte {error.start})")
 
 
 def read_file(path: Path, name: str) -> File:

@@ -1,4 +1,7 @@
-"""Selects what is read of a folder: files of YAML and JSON, the folders that hold them; hidden ones not."""
+"""Selects what is read of a folder: files of YAML and JSON, the folders that hold them; hidden ones not.
+
+A single file stands for a folder that holds nothing else.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,19 @@ class FolderError(Exception):
     """The folder cannot be read at all."""
 
 
+class SingleFile(Struct, frozen=True):
+    """A file that was named by itself, as the entry of a folder."""
+
+    path: str
+
+    def stat(self) -> os.stat_result:
+        """Return what the system says of it."""
+        return os.stat(self.path)  # noqa: PTH116 - as of os.DirEntry
+
+
+Entry = os.DirEntry[str] | SingleFile
+
+
 class Walk(Struct, frozen=True):
     """The contents of a folder, at any depth.
 
@@ -27,7 +43,7 @@ class Walk(Struct, frozen=True):
     ``tests`` are files with tests of policies, which are not among the ``files``.
     """
 
-    files: tuple[os.DirEntry[str], ...]
+    files: tuple[Entry, ...]
     folders: tuple[str, ...]
     dark: tuple[tuple[str, str], ...]
     tests: tuple[os.DirEntry[str], ...] = ()
@@ -44,15 +60,18 @@ def printable(path: Path | str) -> str:
 def walk(folder: Path) -> Walk:
     """Return what is below ``folder``, however deep. Hidden entries are left out, links are followed.
 
+    A file is there by itself, whatever its name is.
+
     Raises:
-        FolderError: it is no folder, it or one below it may not be listed (what that holds would be missed),
-            a link leads to a folder that it is in, or it holds too much.
+        FolderError: it does not exist, it or one below it may not be listed (what that holds would be
+            missed), a link leads to a folder that it is in, or it holds too much.
     """
     try:
-        if not folder.is_dir():
-            what = "is not a folder" if folder.exists() else "does not exist"
-            raise FolderError(f"{printable(folder)} {what}; give a folder with YAML files")
-        return _Walker(folder).walk()
+        if folder.is_dir():
+            return _Walker(folder).walk()
+        if not folder.exists():
+            raise FolderError(f"{printable(folder)} does not exist; give a folder or a file of YAML")
+        return Walk((SingleFile(str(folder)),), (str(folder.parent),), ())
     except OSError as error:
         raise FolderError(
             f"{printable(error.filename or folder)} cannot be listed: {error.strerror}"

@@ -11,10 +11,9 @@ from msgspec import Struct
 from watchfiles import awatch
 
 from kuadrant import log
-from kuadrant.standalone.folder_selection import TEST_SUFFIXES, FolderError, walk
+from kuadrant.standalone.folder_selection import TEST_SUFFIXES, Entry, FolderError, SingleFile, walk
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncGenerator, AsyncIterator
 
 logger = log.get("kuadrant")
@@ -47,7 +46,7 @@ async def changes(folder: Path, stop: asyncio.Event) -> AsyncIterator[None]:
                     continue
                 now = await asyncio.to_thread(_look, folder)
                 next_look = loop.time() + min(_LONGEST_PAUSE, (loop.time() - began) * _PAUSES)
-                if told or now != seen:
+                if now != seen or (told and not now.is_single):
                     before, seen = seen, now
                     yield
                     if now.identities != before.identities:
@@ -107,6 +106,8 @@ class _Look(Struct, frozen=True):
     identities: tuple[tuple[int, ...], ...] = ()
     files: tuple[tuple[str, tuple[int, ...]], ...] = ()
     problem: object = None
+    is_single: bool = False
+    """What the system tells of its folder is mostly about other files."""
 
 
 def _look(folder: Path) -> _Look:
@@ -119,6 +120,7 @@ def _look(folder: Path) -> _Look:
         tuple(_identity(path) for path in found.folders),
         tuple((entry.path, _version(entry)) for entry in found.files),
         found.dark,
+        any(isinstance(entry, SingleFile) for entry in found.files),
     )
 
 
@@ -130,7 +132,7 @@ def _identity(path: str) -> tuple[int, ...]:
     return (status.st_dev, status.st_ino)
 
 
-def _version(entry: os.DirEntry[str]) -> tuple[int, ...]:
+def _version(entry: Entry) -> tuple[int, ...]:
     try:
         status = entry.stat()
     except OSError:

@@ -57,6 +57,7 @@ class FolderFollower:
         look: Callable[[], object],
     ) -> None:
         self._folder = folder
+        self._is_folder = folder.is_dir()
         self._files = files
         self._settings = settings
         self._servers = servers
@@ -87,7 +88,7 @@ class FolderFollower:
         Or say what is wrong, and leave all as it is.
         """
         try:
-            files = await read_settled(self._folder, self._files)
+            files = await self._read()
         except FolderError as error:
             log_mistakes((Problem(printable(self._folder), 1, 1, "", "", str(error)),))
             return
@@ -122,6 +123,17 @@ class FolderFollower:
         self.take(wanted)
         self.live.retire_limits(wanted.target.limits)
         await self.tell(wanted)
+
+    async def _read(self) -> tuple[File, ...]:
+        """Return what is in the folder, or in the file that is followed in a folder's place.
+
+        Raises:
+            FolderError: It cannot be read, or is the other of the two now.
+        """
+        files = await read_settled(self._folder, self._files)
+        if self._folder.is_dir() != self._is_folder:
+            raise FolderError(f"is not a {'folder' if self._is_folder else 'file'} any more")
+        return files
 
     def _modules(self) -> tuple[tuple[Module, ...], PlanSettings]:
         """The modules as they are now, and the surroundings with the first of them.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 import yaml
 
 from kuadrant.dialects import Service, chosen, unpacked
+from kuadrant.findings import findings_json
 from kuadrant.gateways import envoy
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.standalone.plan import PlanSettings
@@ -28,6 +29,12 @@ _TYPES = {
     "extensions": envoy.EXTENSION,
 }
 
+Side = Literal["envoy", "shim", "limits"]
+"""Envoy's resources by type, the shim's configurations by listener, or the limits.
+
+The module's bytes are shown as their digest.
+"""
+
 
 def surroundings(module: Module, failure_mode: FailureMode = DEFAULT_FAILURE_MODE) -> PlanSettings:
     """Return the surroundings that a translation is made for: the default ports of ``kuadrant run``.
@@ -46,26 +53,28 @@ def surroundings(module: Module, failure_mode: FailureMode = DEFAULT_FAILURE_MOD
     )
 
 
-def translated(plan: Plan, output: Literal["envoy", "shim", "limits"], module: Module) -> str:
-    """Return one side of a plan as YAML.
+def translated(plan: Plan, output: Side, module: Module) -> str:
+    """Return one side of a plan as YAML."""
+    return _yaml(_side(plan, output, module))
 
-    Envoy's resources by type, the shim's configurations by listener, or the limits.
 
-    The module's bytes are shown as their digest.
-    """
+def everything(plan: Plan, module: Module) -> dict[str, Any]:
+    """Return all sides of a plan, and what a person ought to know of it."""
+    sides = {side: _side(plan, side, module) for side in get_args(Side)}
+    return {**sides, **findings_json(plan.findings())}
+
+
+def _side(plan: Plan, side: Side, module: Module) -> Any:
     resources = plan.target.resources
-    match output:
+    match side:
         case "envoy":
-            return _yaml(
-                {
-                    name: [_short(one, module) for one in resources[url].values()]
-                    for name, url in _TYPES.items()
-                }
-            )
+            return {
+                name: [_short(one, module) for one in resources[url].values()] for name, url in _TYPES.items()
+            }
         case "shim":
-            return _yaml({name: _configuration(one) for name, one in resources[envoy.EXTENSION].items()})
+            return {name: _configuration(one) for name, one in resources[envoy.EXTENSION].items()}
         case "limits":
-            return _yaml([_limit(limit) for limit in plan.target.limits])
+            return [_limit(limit) for limit in plan.target.limits]
 
 
 def _configuration(extension: Mapping[str, Any]) -> object:

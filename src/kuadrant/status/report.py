@@ -91,9 +91,17 @@ class PolicyReport(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """The knowledge of one replica, of which one at a time ``leads``."""
+    """The knowledge of one replica, of which one at a time ``leads``.
+
+    Attributes:
+        leads: It decides and writes.
+        version: What it runs itself; nothing of one that does not tell.
+        gateways: Every gateway.
+        policies: Every policy.
+    """
 
     leads: bool
+    version: str = ""
     gateways: tuple[GatewayReport, ...] = ()
     policies: tuple[PolicyReport, ...] = ()
 

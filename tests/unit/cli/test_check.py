@@ -94,7 +94,7 @@ def test_standard_input_that_is_no_text_cannot_be_read(run: Run, monkeypatch: py
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "give a folder, a file, or - for standard input"),
+        ((), "give kuadrant check a folder, a file, or - for standard input"),
         (("nowhere",), "nowhere does not exist; give a folder, a file or -"),
     ],
 )
@@ -102,6 +102,10 @@ def test_what_is_not_there_is_wrong_usage(run: Run, words: tuple[str, ...], says
     code, out, err = run("check", *words)
     assert (code, out) == (2, "")
     assert says in err
+
+    code, out, err = run("check", *words, "-o", "json")
+    assert (code, err) == (2, "")
+    assert says in json.loads(out)["error"]
 
 
 def test_a_file_that_cannot_be_read_is_told_beside_what_is_found_in_others(run: Run, toystore: Path) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from kuadrant.cli import command_line as cli
 from kuadrant.wasm import catalogue
 from kuadrant.wasm.catalogue import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -102,7 +104,8 @@ def test_the_mistakes_of_a_folder_are_exit_code_1(
     ("command", "says"),
     [
         ("translate {}/nowhere", "does not exist; give a folder"),
-        ("translate {}/file", "is not a folder; give a folder"),
+        ("translate {}/pipe", "is not a regular file; give a file"),
+        ("run {}/pipe", "is not a regular file; give a file"),
         ("translate {} --modules {}/nowhere", "does not exist; give a folder"),
         ("run {}/nowhere", "does not exist; give a folder"),
         ("run {} --modules {}/file", "is not a folder; give a folder"),
@@ -139,9 +142,10 @@ def test_a_folder_without_yaml_is_translated_and_told(
     code, out, err = run("translate", tmp_path, "-o", "limits")
 
     assert (code, out) == (0, "[]\n")
-    assert err.splitlines() == [
+    assert err.splitlines()[:3] == [
         f"warning: {tmp_path} holds no *.yaml, *.yml or *.json",
-        "warning: .:1:1: there is no Gateway with a listener of the protocol HTTP, so nothing is served",
+        ".:1:1: warning: nothing-to-serve",
+        "  there is no Gateway with a listener of the protocol HTTP, so nothing is served",
     ]
 
 
@@ -155,9 +159,84 @@ def test_warnings_of_a_folder_are_told_as_such(
     code, out, err = run("translate", folder, "-o", "limits")
 
     assert (code, yaml.safe_load(out)[0]["max_value"]) == (0, 0)
-    told = [line.partition(": ") for line in err.splitlines()]
-    assert {mark for mark, _, _ in told} == {"warning"}
-    assert any("is -5, which counts as 0: no request" in text for _, _, text in told)
+    assert err.startswith("ratelimitpolicy.yaml:14:18: warning: limit-below-one\n")
+    assert "is -5, which counts as 0: no request" in " ".join(err.split())
+    assert max(map(len, err.splitlines())) <= 80
+
+
+def test_a_policy_that_loses_to_another_of_its_target_is_a_warning(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(EXAMPLES / "toystore-v1", tmp_path / "toystore"))
+    policy = (folder / "ratelimitpolicy.yaml").read_text()
+    (folder / "second.yaml").write_text(policy.replace("name: toystore", "name: zz", 1))
+
+    code, _, err = run("translate", folder)
+
+    assert code == 0
+    assert err.startswith("ratelimitpolicy.yaml:10:11: warning: same-target\n")
+    assert "default/zz has the same target and wins" in " ".join(err.split())
+
+
+def test_programs_get_all_that_would_be_sent_and_what_was_found(
+    run: Callable[..., tuple[int, str, str]],
+) -> None:
+    code, out, err = run("translate", EXAMPLES / "toystore", "-o", "json")
+
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert [*told] == ["envoy", "shim", "limits", "findings", "errors", "warnings", "notes"]
+    for side in ("envoy", "shim", "limits"):
+        assert yaml.safe_load(run("translate", EXAMPLES / "toystore", "-o", side)[1]) == told[side]
+
+
+def test_one_file_and_standard_input_stand_for_a_folder(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [file for file in sorted((EXAMPLES / "toystore").glob("*.yaml")) if "test" not in file.name]
+    whole = "\n---\n".join(file.read_text() for file in files)
+    (tmp_path / "all.txt").write_text(whole)
+
+    expected = run("translate", EXAMPLES / "toystore", "-o", "json")
+    assert run("translate", tmp_path / "all.txt", "-o", "json") == expected
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(whole.encode())))
+    assert run("translate", "-", "-o", "json") == expected
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(whole.encode())))
+    code, out, _ = run("explain", "-", "http://api.toystore.com/toys", "-X", "POST")
+    assert (code, "<stdin>:" in out) == (0, True)
+
+
+@pytest.mark.parametrize("words", [("translate", "{}"), ("explain", "{}", "http://x/")])
+def test_programs_get_the_mistakes_of_documents_as_findings(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "apiVersion: kuadrant.io/v1\nkind: RateLimitPolicy\nmetadata: {name: a}\n"
+    )
+
+    code, out, err = run(*(word.format(tmp_path) for word in words), "-o", "json")
+
+    assert (code, err) == (1 if words[0] == "translate" else 2, "")
+    told = json.loads(out)
+    assert told["error"] == "1 mistake in the documents"
+    assert (told["findings"][0]["code"], told["errors"]) == ("invalid-field", 1)
+
+
+def test_options_that_take_a_text_of_a_form_say_which() -> None:
+    """What has a converter takes something else than its type says, and so has a word of its own."""
+    for path, command in _commands(cli.app, ()):
+        if command.default_command is None:  # such as wasm
+            continue
+        for argument in command.assemble_argument_collection(parse_docstring=True):
+            parameter = argument.parameter
+            assert parameter.converter is None or parameter.metavar, (path, argument.name)
+
+
+def _commands(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name in group:
+        if not name.startswith("-"):
+            yield (*path, name), group[name]
+            yield from _commands(group[name], (*path, name))
 
 
 def test_the_list_of_modules_is_for_people_and_for_programs(run: Callable[..., tuple[int, str, str]]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.cli import app, check, explain, policy_tests, serve, status, translate, wasm
+from kuadrant.cli import app, check, explain, policy_tests, serve, status, translate, version, wasm
 from kuadrant.cli.cluster import ask_cluster
 from kuadrant.cli.output import write
 from kuadrant.cli.standalone import needs_envoy
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         ("explain", explain.explain),
         ("test", policy_tests.run_tests),
         ("status", status.status),
+        ("version", version.version),
         ("wasm list", wasm.list_modules),
         ("wasm inspect", wasm.inspect),
         ("wasm verify", wasm.verify),
@@ -42,12 +44,18 @@ def test_each_command_is_called_by_its_words(words: str, command: Callable[..., 
     assert found.default_command is command
 
 
-def test_a_cluster_that_cannot_be_asked_ends_the_command_with_why(tmp_path: Path) -> None:
+def test_a_cluster_that_cannot_be_asked_ends_the_command_with_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def never(_client: object) -> None:
         raise AssertionError
 
-    with pytest.raises(SystemExit, match=r"^kuadrant: "):
+    with pytest.raises(SystemExit, match="1"):
         ask_cluster(tmp_path / "no-kubeconfig", never)
+    assert capsys.readouterr().err.startswith("kuadrant: there is no kubeconfig at ")
+    with pytest.raises(SystemExit, match="1"):
+        ask_cluster(tmp_path / "no-kubeconfig", never, "json")
+    assert json.loads(capsys.readouterr().out)["error"].startswith("there is no kubeconfig at ")
 
 
 def test_people_get_text_and_programs_json(capsys: pytest.CaptureFixture[str]) -> None:

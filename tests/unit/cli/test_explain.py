@@ -127,7 +127,7 @@ def test_mistakes_of_the_folder_are_told_with_their_places(
     )
     code, out, err = run(tmp_path, TOYS)
     assert (code, out) == (2, "")
-    assert err.startswith("a.yaml:1:1: RateLimitPolicy default/a: ")
+    assert err.startswith("a.yaml:1:1: mistake: invalid-field\n  RateLimitPolicy default/a: spec:\n")
 
 
 def test_a_folder_that_is_none_is_wrong_usage(

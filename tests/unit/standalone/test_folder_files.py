@@ -94,12 +94,19 @@ def test_a_folder_beyond_its_bounds_says_which_files_are_not_read(
     ]
 
 
-def test_a_missing_folder_and_a_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FolderError, match="nowhere does not exist; give a folder with YAML files"):
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match="nowhere does not exist; give a folder or a file of YAML"):
         read(tmp_path / "nowhere")
-    (tmp_path / "file").touch()
-    with pytest.raises(FolderError, match="file is not a folder"):
-        read(tmp_path / "file")
+
+
+def test_a_single_file_stands_for_a_folder_that_holds_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "b.yaml").write_text("b")
+    path = tmp_path / "a.txt"
+
+    assert read(path) == (File(str(path), "a"),)
+    found = folder_selection.walk(path)
+    assert (found.folders, [entry.path for entry in found.files]) == ((str(tmp_path),), [str(path)])
 
 
 def test_a_linked_folder_is_read_and_a_link_back_is_not_followed_again(tmp_path: Path) -> None:

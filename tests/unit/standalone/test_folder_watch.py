@@ -54,6 +54,28 @@ async def test_a_folder_that_is_made_anew_is_followed_on(tmp_path: Path) -> None
         await follower.next()
 
 
+async def test_of_a_single_file_what_is_beside_it_is_not_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a")
+    noticed = 0
+    stop = asyncio.Event()
+
+    async def follow() -> None:
+        nonlocal noticed
+        async for _ in folder_watch.changes(path, stop):
+            noticed += 1
+            stop.set()
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0)
+    (tmp_path / "b.yaml").write_text("b")
+    await asyncio.wait((following,), timeout=0.5)
+    assert noticed == 0
+    path.write_text("new")
+    await following
+    assert noticed == 1
+
+
 async def test_a_folder_that_takes_the_place_of_another_is_followed_on(tmp_path: Path) -> None:
     path = tmp_path / "current"
     for version in ("1", "2"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from kuadrant import __version__
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.limit_retention import Retention
 from kuadrant.operator.modules.module_retries import ModuleRetries
@@ -163,7 +164,7 @@ class Reconciler:
     def report(self) -> Report:
         """Return what is known now, for people."""
         if self._decision is None:
-            return Report(leads=False)
+            return Report(leads=False, version=__version__)
         return report(
             self._decision, self._states, self._deliveries.pods_of, self.policies, leads=self._leads()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant import __version__
 from kuadrant.status import Content, GatewayReport, PolicyReport, Report, awaited_parts, pod_lines
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def report(
         PolicyReport(policy="/".join(key), gateways=tuple(about.get(key, ())), conditions=status.conditions)
         for key, status in statuses.items()
     )
-    return Report(leads=leads, gateways=tuple(gateways), policies=tuple(policies))
+    return Report(leads=leads, version=__version__, gateways=tuple(gateways), policies=tuple(policies))
 
 
 def gateway_report(
