@@ -4,17 +4,24 @@ from kuadrant.explanation.client_request import ClientRequest, header_of
 from kuadrant.explanation.configuration import Configuration
 from kuadrant.explanation.decision_trace import explain
 from kuadrant.explanation.knowledge import Knowledge
-from kuadrant.explanation.origins import Origins
-from kuadrant.explanation.record import Explanation
+from kuadrant.explanation.origins import Origins, section_of
+from kuadrant.explanation.record import Explanation, Origin
 from kuadrant.explanation.request_error import RequestError
+from kuadrant.explanation.routing_trace import match_words
+from kuadrant.explanation.words import printable, rate
 
 __all__ = [
     "ClientRequest",
     "Configuration",
     "Explanation",
     "Knowledge",
+    "Origin",
     "Origins",
     "RequestError",
     "explain",
     "header_of",
+    "match_words",
+    "printable",
+    "rate",
+    "section_of",
 ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, structs
 
+from kuadrant.api.meta import Condition
+from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compilation
 from kuadrant.explanation.address import address_of, without_credentials
 from kuadrant.explanation.claims import claim_keys
@@ -38,6 +40,7 @@ class Configuration(Struct, frozen=True, gc=False):
     ``served_at`` are ports of this machine by which listeners (gateway and port) can be meant, too. With
     ``own_router`` we configure the whole of Envoy; else a provider does, who may carry out more than we do,
     and may give its filter one table of limits for all ports. ``notes`` go with every answer.
+    ``objects`` are what was compiled, ``conditions`` what the statuses of policies (``namespace/name``) say.
     """
 
     compilation: Compilation
@@ -46,6 +49,8 @@ class Configuration(Struct, frozen=True, gc=False):
     served_at: Mapping[int, tuple[str, int]] = MappingProxyType({})
     own_router: bool = True
     notes: tuple[str, ...] = ()
+    objects: Objects = Objects()
+    conditions: Mapping[str, tuple[Condition, ...]] = MappingProxyType({})
 
     def explain(
         self,

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from kuadrant.api.meta import Condition
 from kuadrant.compiler import Compiler, PolicyFacts
 from kuadrant.dialects import chosen, expressible
 from kuadrant.explanation import Configuration, Origins
@@ -81,6 +84,8 @@ def configured(world: World, module: Module, failure_mode: FailureMode) -> Confi
         failure_mode,
         own_router=False,
         notes=_notes(accepted.objects),
+        objects=accepted.objects,
+        conditions={"/".join(key): _conditions(one.status) for key, one in world.policies.items()},
     )
 
 
@@ -94,6 +99,13 @@ def _refused(world: World) -> Iterator[PolicyFacts]:
         fields = reference if isinstance(reference, dict) else {}
         target = Target(str(fields.get("kind", "")), namespace, str(fields.get("name", "")))
         yield PolicyFacts(Policy(namespace, name, target), Acceptance("Invalid", standing.problem))
+
+
+def _conditions(status: dict[str, Any]) -> tuple[Condition, ...]:
+    try:
+        return msgspec.convert(status.get("conditions", ()), tuple[Condition, ...])
+    except msgspec.ValidationError:  # others write there, too
+        return ()
 
 
 def _notes(objects: Objects) -> tuple[str, ...]:

@@ -58,4 +58,5 @@ def configured(files: Iterable[File], module: Module, failure_mode: FailureMode)
         Origins(compiler.origins, compilation.policies, made.folder.sources),
         failure_mode,
         {address.port: key for key, address in addresses.items()},
+        objects=made.folder.objects,
     )

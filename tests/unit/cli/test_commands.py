@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.cli import app, check, explain, policy_tests, serve, status, translate, version, wasm
+from kuadrant.cli import app, check, explain, policy_tests, serve, status, topology, translate, version, wasm
 from kuadrant.cli.cluster import ask_cluster
 from kuadrant.cli.output import write
 from kuadrant.cli.standalone import needs_envoy
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ("test", policy_tests.run_tests),
         ("status", status.status),
         ("version", version.version),
+        ("topology", topology.topology),
         ("wasm list", wasm.list_modules),
         ("wasm inspect", wasm.inspect),
         ("wasm verify", wasm.verify),

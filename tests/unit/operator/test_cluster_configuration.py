@@ -13,6 +13,7 @@ from kuadrant.explanation import ClientRequest, Configuration, Explanation
 from kuadrant.kube.client import RequestError
 from kuadrant.operator.cluster_configuration import NO_KUADRANT, configured, read_cluster
 from kuadrant.standalone import folder_files
+from kuadrant.topology import text, topology
 from kuadrant.wasm.catalogue import current
 from tests.unit.kube.http_server import Request, Response, serve
 from tests.unit.operator.example import CLASS, EXAMPLE
@@ -39,8 +40,9 @@ class _ApiServer:
         for number, document in enumerate(documents):
             kind = document["kind"]
             metadata = {"namespace": "default", **document["metadata"], "resourceVersion": str(number)}
+            status = document.get("status", {"a": 1})
             plural = _PLURALS.get(kind, f"{kind.lower()}s")
-            self._items.setdefault(plural, []).append({**document, "metadata": metadata, "status": {"a": 1}})
+            self._items.setdefault(plural, []).append({**document, "metadata": metadata, "status": status})
 
     async def __call__(self, request: Request, response: Response) -> None:
         self.asked.append(f"{request.method} {request.path}")
@@ -145,3 +147,23 @@ async def test_what_may_not_be_listed_is_named() -> None:
     async with _ApiServer(_example(), frozenset({"gateways"})).client() as client:
         with pytest.raises(RequestError, match=r"GET .*/gateways\?limit=500: 403 gateways is forbidden"):
             await read_cluster(client)
+
+
+async def test_a_topology_has_what_statuses_say_beside_what_objects_do() -> None:
+    documents = _example()
+    (policy,) = (one for one in documents if one["kind"] == "RateLimitPolicy")
+    enforced = {"type": "Enforced", "status": "False", "reason": "Unknown", "message": "waiting"}
+    policy["status"] = {"conditions": [enforced]}
+    async with _ApiServer(documents).client() as client:
+        shown = text(topology(configured(await read_cluster(client), current(None), "deny")))
+    assert "RateLimitPolicy default/toystore: in effect; Enforced=False (Unknown)" in shown
+
+
+async def test_a_status_that_is_no_status_is_none() -> None:
+    documents = _example()
+    for document in documents:
+        document["status"] = {"conditions": "sunny"}
+    async with _ApiServer(documents).client() as client:
+        assert configured(await read_cluster(client), current(None), "deny").conditions == {
+            "default/toystore": ()
+        }

@@ -1,0 +1,137 @@
+"""What hangs on what: classes, gateways, listeners, routes and rules, with the policies where they attach.
+
+Text, graphs, JSON and whoever else shows a topology show this record.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from kuadrant.api.meta import Condition
+from kuadrant.explanation import Origin
+
+State = Literal["in effect", "in part", "overridden", "no path", "not accepted"]
+"""How a policy fares by what the objects say.
+
+``in part``: on some paths, or with some of its limits; ``no path``: no gateway serves what it is for.
+"""
+
+
+class PolicyNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A policy at the object that it is attached to.
+
+    Attributes:
+        policy: ``namespace/name``.
+        section: The block that its limits are in.
+        strategy: The way it meets policies that are closer to the request.
+        state: How it fares.
+        because: Why it is not wholly in effect.
+        conditions: What its status says, in a cluster.
+        origin: Where it is written.
+    """
+
+    policy: str
+    section: Literal["limits", "defaults", "overrides"]
+    strategy: Literal["atomic", "merge"]
+    state: State
+    origin: Origin
+    because: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+
+class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A limit in effect.
+
+    Attributes:
+        name: As the policy has it.
+        policy: The policy that it is from.
+        section: The block that it is in.
+        rates: How many requests in how many seconds.
+        counters: What has a counter of its own for each of its values.
+        when: The conditions under which it applies.
+        partly: It is for some of the rule's matches or host names only.
+    """
+
+    name: str
+    policy: str
+    section: Literal["limits", "defaults", "overrides"]
+    rates: tuple[tuple[int, int], ...]
+    counters: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+    partly: bool = False
+
+
+class RuleNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A rule of a route: which requests are its, in words, and the limits that it is under."""
+
+    name: str
+    matches: tuple[str, ...]
+    origin: Origin
+    policies: tuple[PolicyNode, ...] = ()
+    limits: tuple[LimitNode, ...] = ()
+
+
+class RouteNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A route under one listener; ``hostnames`` are those that both take, ``*`` is any."""
+
+    kind: str
+    route: str
+    hostnames: tuple[str, ...]
+    origin: Origin
+    policies: tuple[PolicyNode, ...] = ()
+    rules: tuple[RuleNode, ...] = ()
+
+
+class ListenerNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A listener of a gateway."""
+
+    name: str
+    port: int
+    protocol: str
+    hostname: str
+    origin: Origin
+    policies: tuple[PolicyNode, ...] = ()
+    routes: tuple[RouteNode, ...] = ()
+
+
+class GatewayNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A Gateway (``namespace/name``)."""
+
+    gateway: str
+    origin: Origin
+    policies: tuple[PolicyNode, ...] = ()
+    listeners: tuple[ListenerNode, ...] = ()
+
+
+class ClassNode(Struct, frozen=True, kw_only=True, gc=False):
+    """The Gateways of a class."""
+
+    name: str
+    gateways: tuple[GatewayNode, ...]
+
+
+class IdleRoute(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A route that no listener takes, and its policies."""
+
+    kind: str
+    route: str
+    origin: Origin
+    policies: tuple[PolicyNode, ...] = ()
+
+
+class Topology(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """All of it.
+
+    Attributes:
+        classes: Gateways by their class.
+        idle_routes: Routes that no listener takes.
+        idle_policies: Policies whose target is not there.
+        notes: What else is to be known.
+    """
+
+    classes: tuple[ClassNode, ...]
+    idle_routes: tuple[IdleRoute, ...] = ()
+    idle_policies: tuple[PolicyNode, ...] = ()
+    notes: tuple[str, ...] = ()

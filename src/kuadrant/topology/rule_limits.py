@@ -1,0 +1,65 @@
+"""The limits that a rule is under, by the names that people know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from kuadrant.explanation import section_of
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+from kuadrant.policy.identifiers import limit_identifier
+from kuadrant.policy.policy_precedence import merge
+from kuadrant.topology.record import LimitNode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kuadrant.compiler import RuleOrigin
+    from kuadrant.compiler.program import RuleProgram
+    from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.policy_precedence import EffectiveLimit
+
+
+def limits_of(matches: Iterable[tuple[RuleProgram, RuleOrigin]]) -> tuple[LimitNode, ...]:
+    """Return the limits of a rule, given each of its matches under each host name, by name."""
+    found: dict[tuple[str, str], LimitNode] = {}
+    seen: dict[tuple[str, str], int] = {}
+    count = 0
+    for program, origin in matches:
+        count += 1
+        for limit in _of_match(program, origin):
+            key = (limit.name, limit.policy)
+            found[key] = limit
+            seen[key] = seen.get(key, 0) + 1
+    return tuple(structs.replace(found[key], partly=seen[key] < count) for key in sorted(found))
+
+
+def _of_match(program: RuleProgram, origin: RuleOrigin) -> Iterator[LimitNode]:
+    asked = {limit.key for action in program.actions for limit in action.limits}
+    effective = merge(origin.policies)
+    for entry in effective.limits if effective else ():
+        if limit_identifier(entry.identity, entry.limit.name) in asked:
+            yield _limit(entry)
+
+
+def _limit(entry: EffectiveLimit) -> LimitNode:
+    policy, limit = entry.source, entry.limit
+    return LimitNode(
+        name=limit.name,
+        policy=policy.key,
+        section=section_of(policy),
+        rates=tuple((max(rate.max_value, 0), max(rate.seconds, 1)) for rate in limit.rates),
+        counters=tuple(map(_counter, limit.counters)),
+        when=tuple(map(_condition, (*policy.when, *limit.when))),
+    )
+
+
+def _counter(counter: Counter) -> str:
+    return counter.expression if isinstance(counter, ExpressionCounter) else counter.selector
+
+
+def _condition(condition: PolicyCondition) -> str:
+    if isinstance(condition, ExpressionCondition):
+        return condition.expression
+    return f"{condition.selector} {condition.operator} {condition.value}"

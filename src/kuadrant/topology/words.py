@@ -1,0 +1,58 @@
+"""The words in which nodes of a topology are told to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.explanation import printable, rate
+from kuadrant.policy.hostnames import EVERY_HOSTNAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.topology.record import LimitNode, ListenerNode, PolicyNode, RouteNode, RuleNode
+
+
+def limit_words(limit: LimitNode) -> str:
+    """Which limit it is: rates, per what, and when; the policy is not said."""
+    rates = " and ".join(rate(most, seconds) for most, seconds in limit.rates)
+    per = f" for each {', '.join(limit.counters)}" if limit.counters else ""
+    when = f" when {' and '.join(limit.when)}" if limit.when else ""
+    partly = ", for some of its requests" if limit.partly else ""
+    return printable(f"{limit.name}: {rates}{per}{when}{partly}")
+
+
+def policy_words(policy: PolicyNode) -> str:
+    """Which policy it is, and how it fares."""
+    block = "" if policy.section == "limits" else f" ({policy.section}, {policy.strategy})"
+    because = f" ({policy.because})" if policy.because else ""
+    said = "".join(
+        f"; {one.type}={one.status}" + ("" if one.status == "True" else f" ({one.reason})")
+        for one in policy.conditions
+        if one.type in ("Accepted", "Enforced")
+    )
+    return printable(f"RateLimitPolicy {policy.policy}{block}: {policy.state}{because}{said}")
+
+
+def listener_words(listener: ListenerNode) -> str:
+    """Which listener it is."""
+    return f"listener {listener.name}: port {listener.port}, {listener.protocol}, {_host(listener.hostname)}"
+
+
+def route_words(route: RouteNode) -> str:
+    """Which route it is, and for which hosts."""
+    return f"{route.kind} {route.route}: {hosts(route.hostnames)}"
+
+
+def rule_words(rule: RuleNode) -> str:
+    """Which rule it is, and which requests are its."""
+    return printable(f"{rule.name}: {'; or '.join(rule.matches)}")
+
+
+def hosts(names: Iterable[str]) -> str:
+    """Host names, for people."""
+    return ", ".join(map(_host, names))
+
+
+def _host(name: str) -> str:
+    return "any host" if name == EVERY_HOSTNAME else name
