@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from kuadrant import __version__
 from kuadrant.cli.output import complain, print_document
-from kuadrant.cli.paths import ModulesFolder
+from kuadrant.cli.paths import ModulesFolder, TextOrPath
 from kuadrant.terminal import has_colours
 from kuadrant.wasm.catalogue import current
 
@@ -21,7 +21,7 @@ Format = Literal["text", "json", "sarif", "github"]
 
 
 def check(
-    *paths: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *paths: Annotated[TextOrPath, Parameter(allow_leading_hyphen=True)],
     modules: ModulesFolder = None,
     output: Annotated[Format, Parameter(name=["--output", "-o"])] = "text",
     strict: bool = False,
@@ -50,7 +50,7 @@ def check(
         complain("give kuadrant check a folder, a file, or - for standard input", output)
         return 2
     try:
-        checked = check_paths(paths, surroundings(current(modules)))
+        checked = check_paths(map(str, paths), surroundings(current(modules)))
     except (FolderError, UnknownDialectError) as error:
         complain(str(error), output)
         return 2

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from kuadrant.cli.curl_words import CurlWords
 from kuadrant.cli.output import Output, complain, complain_of_mistakes, painter, write
+from kuadrant.cli.paths import TextOrPath
 from kuadrant.cli.where import Where
 
 _CURL = CurlWords()
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def explain(
-    path: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    path: Annotated[TextOrPath, Parameter(allow_leading_hyphen=True)],
     url: str | None = None,
     /,
     *,
@@ -52,8 +53,8 @@ def explain(
     from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
 
     try:
-        asked, when = words.of(_url(path, url, cluster=where.cluster))
-        configuration = where.configuration(path, output)
+        asked, when = words.of(_url(str(path), url, cluster=where.cluster))
+        configuration = where.configuration(str(path), output)
         explained = configuration.explain(asked, times=words.times, after=when.after, show_values=show_values)
     except MistakesError as error:
         complain_of_mistakes(error.problems, output)

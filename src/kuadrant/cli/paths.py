@@ -35,7 +35,7 @@ def is_folder_or_file(_: object, path: Path) -> None:
         is_file(None, path)
 
 
-def is_given(_: object, path: str) -> None:
+def is_given(_: object, path: TextOrPath) -> None:
     """Check that ``path`` is a folder, a file that can be read, or ``-`` for standard input.
 
     Raises:
@@ -71,5 +71,7 @@ def _printable(path: Path) -> str:
 Folder = Annotated[Path, Parameter(validator=is_folder)]
 ModulesFolder = Annotated[Path | None, Parameter(env_var="WASM_SHIM_MODULES", validator=is_folder)]
 FolderOrFile = Annotated[Path, Parameter(validator=is_folder_or_file)]
-Given = Annotated[str, Parameter(validator=is_given, allow_leading_hyphen=True, metavar="PATH")]
+TextOrPath = str | Path
+"""A text. It may be a path, so shells complete it as one."""
+Given = Annotated[TextOrPath, Parameter(validator=is_given, allow_leading_hyphen=True)]
 File = Annotated[Path, Parameter(validator=is_file)]

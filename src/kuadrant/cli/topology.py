@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from kuadrant.cli.output import complain, complain_of_mistakes, painter, print_document
+from kuadrant.cli.paths import TextOrPath
 from kuadrant.cli.where import Where
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _FOLDER = Where()
 
 
 def topology(
-    path: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    path: Annotated[TextOrPath | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
     where: Where = _FOLDER,
@@ -47,7 +48,7 @@ def topology(
         complain("give a folder, a file or -, or --cluster alone", output)
         return 2
     try:
-        configuration = where.configuration(path or "", output)
+        configuration = where.configuration(str(path or ""), output)
     except MistakesError as error:
         complain_of_mistakes(error.problems, output)
         return 2

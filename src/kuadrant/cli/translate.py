@@ -43,7 +43,7 @@ def translate(
 
     module = current(modules)
     try:
-        files = read_given(path)
+        files = read_given(str(path))
         made_for = surroundings(module)
     except (FolderError, UnknownDialectError) as error:
         complain(str(error), output)

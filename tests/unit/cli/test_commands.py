@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.cli import app, check, explain, policy_tests, serve, status, topology, translate, version, wasm
+from kuadrant.cli import (
+    app,
+    check,
+    completion,
+    explain,
+    policy_tests,
+    serve,
+    status,
+    topology,
+    translate,
+    version,
+    wasm,
+)
 from kuadrant.cli.cluster import ask_cluster
 from kuadrant.cli.output import write
 from kuadrant.cli.standalone import needs_envoy
@@ -30,6 +42,7 @@ if TYPE_CHECKING:
         ("status", status.status),
         ("version", version.version),
         ("topology", topology.topology),
+        ("completion", completion.completion),
         ("wasm list", wasm.list_modules),
         ("wasm inspect", wasm.inspect),
         ("wasm verify", wasm.verify),
