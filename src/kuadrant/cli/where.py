@@ -41,7 +41,7 @@ class Where:
     modules: ModulesFolder = None
 
     def configuration(self, path: str, output: str) -> Configuration:
-        """Return what is at ``path`` or in the cluster; says why and ends the process if that cannot be asked.
+        """Return what is at ``path`` or in the cluster; ends the process if that cannot be asked.
 
         Raises:
             RequestError: There is nothing at ``path``.

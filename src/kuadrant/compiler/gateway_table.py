@@ -42,6 +42,8 @@ class GatewayTable:
         self.gateway = gateway
         self._listeners: dict[int, dict[_Place, Listener]] = {}
         self._pieces: dict[_PieceKey, RoutePiece] = {}
+        # Made when somebody asks where rules come from.
+        self._by_host: dict[tuple[int, str], list[tuple[str, HostRule]]] | None = None
         self._hosts: dict[int, HostTable] = {}
         self._limits = ServiceLimits()
         self._program = GatewayProgram(gateway.metadata.namespace, gateway.metadata.name, (), ())
@@ -119,9 +121,12 @@ class GatewayTable:
 
     def rules(self, port: int, hostname: str) -> Iterator[tuple[str, HostRule]]:
         """Yield the rules of a host name at ``port``, each with the listener that serves it."""
-        for (own, (listener, _), _), piece in self._pieces.items():
-            if own == port:
-                yield from ((listener, rule) for rule in piece.rules if rule.hostname == hostname)
+        if self._by_host is None:
+            self._by_host = {}
+            for (own, (listener, _), _), piece in self._pieces.items():
+                for rule in piece.rules:
+                    self._by_host.setdefault((own, rule.hostname), []).append((listener, rule))
+        yield from self._by_host.get((port, hostname), ())
 
     def _replace(self, pieces: Mapping[_PieceKey, RoutePiece | None]) -> Iterator[Replacement]:
         for key, found in pieces.items():
@@ -129,6 +134,7 @@ class GatewayTable:
             new = found if old is None or found is None else with_former_parts(old, found)
             if new is old:
                 continue
+            self._by_host = None
             if new is None:
                 del self._pieces[key]
             else:

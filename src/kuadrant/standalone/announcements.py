@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import to_builtins
+
 from kuadrant import log
 from kuadrant.findings import findings_text, first_findings, number
 from kuadrant.status import Evidence, PolicyStatus, policy_status
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from kuadrant.api.problem import Problem
     from kuadrant.findings import Finding
     from kuadrant.standalone.plan import Plan
+    from kuadrant.topology import RouteChanges
 
 logger = log.get("kuadrant")
 
@@ -56,6 +59,17 @@ class Announcements:
                     )
         self._said = statuses
         logger.info("the configuration is live", policies=len(statuses), limits=len(live.target.limits))
+
+    def changed(self, changes: Sequence[RouteChanges]) -> None:
+        """Say which limits of which routes came, went, or are others since the last edit.
+
+        Args:
+            changes: What is different, by route.
+        """
+        for one in changes[:_TOLD]:
+            logger.info("the limits of a route are others now", **to_builtins(one))
+        if (more := len(changes) - _TOLD) > 0:
+            logger.info("the limits of more routes are others now", routes=more)
 
     def found(self, findings: Sequence[Finding], folder: str) -> None:
         """Say what was found in the documents: at the start as text for people, later what is new in the log.

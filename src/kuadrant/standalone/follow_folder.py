@@ -11,22 +11,25 @@ from kuadrant import log
 from kuadrant.api.problem import Problem
 from kuadrant.compiler import Compiler, LimitRevisions
 from kuadrant.dialects import UnknownDialectError, chosen
+from kuadrant.explanation import Configuration, Origins
 from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
 from kuadrant.standalone.folder_changes import emptied, read_settled
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
 from kuadrant.standalone.plan import Addresses, Mistakes, Plan, PlanSettings, plan
+from kuadrant.topology import Topology, changes, topology
 from kuadrant.wasm import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from kuadrant.api.objects import Objects
-    from kuadrant.compiler import Compilation
+    from kuadrant.compiler import Compilation, RuleOrigin
+    from kuadrant.compiler.program import RuleProgram
     from kuadrant.settings import RunSettings
     from kuadrant.standalone.folder_files import File
     from kuadrant.standalone.servers import Servers
+    from kuadrant.topology import RouteChanges
     from kuadrant.wasm.module import Module
 
 logger = log.get("kuadrant")
@@ -67,6 +70,9 @@ class FolderFollower:
         self._compiler = Compiler()
         self._revisions = LimitRevisions()
         self._addresses: Addresses = {}
+        self._topology: Topology | None = None
+        self._planned_topology = Topology(classes=())
+        self._changes: tuple[RouteChanges, ...] = ()
         self.live = LiveConfiguration(
             servers.limits,
             servers.xds,
@@ -77,10 +83,24 @@ class FolderFollower:
 
     async def plan(self, files: Iterable[File], surroundings: PlanSettings) -> Plan | Mistakes:
         """Return what to have for ``files``; listeners that are there keep their addresses."""
-        return await asyncio.to_thread(plan, files, surroundings, self._addresses, self._compile)
+        return await asyncio.to_thread(self._planned, files, surroundings)
 
-    def _compile(self, objects: Objects) -> Compilation:
-        return self._revisions(self._compiler.compile(objects), self.live.limits)
+    def _planned(self, files: Iterable[File], surroundings: PlanSettings) -> Plan | Mistakes:
+        planned = plan(files, surroundings, self._addresses, self._compiler.compile, self._revised)
+        if isinstance(planned, Plan):
+            # The compiler tells where rules come from only until it compiles the next time.
+            origins = Origins(self._compiler.origins, planned.compilation.policies)
+            of = Configuration(planned.compilation, origins, objects=planned.folder.objects)
+            self._planned_topology = topology(of)
+            self._changes = () if self._topology is None else changes(self._topology, self._planned_topology)
+        return planned
+
+    def _revised(self, compilation: Compilation) -> Compilation:
+        return self._revisions(compilation, self.live.limits)
+
+    def origins(self, gateway: str, port: int, hostname: str) -> tuple[tuple[RuleProgram, RuleOrigin], ...]:
+        """Where the rules of a host name come from (``RulesOf``), of what was planned last."""
+        return self._compiler.origins(gateway, port, hostname)
 
     async def follow(self) -> None:
         """Read the folder and the modules again and make them live.
@@ -157,6 +177,8 @@ class FolderFollower:
         """Note that all of ``live`` has been acknowledged."""
         self._addresses = live.addresses
         self._announcements.accepted(live, connected=bool(self._servers.xds.status()))
+        self._announcements.changed(self._changes)
+        self._topology = self._planned_topology
 
     async def tell(self, live: Plan) -> None:
         """Tell what else a person ought to know of the folder, which is live meanwhile."""

@@ -72,10 +72,11 @@ def plan(
     surroundings: PlanSettings,
     addresses: Mapping[envoy.ListenerKey, envoy.Address],
     compile_objects: Callable[[Objects], Compilation] = compile_gateways,
+    revised: Callable[[Compilation], Compilation] = lambda compilation: compilation,
 ) -> Plan | Mistakes:
     """Return what to have for ``files``, or all their mistakes.
 
-    ``compile_objects`` may know what was compiled before.
+    ``compile_objects`` may know what was compiled before, and ``revised`` what limits were before an edit.
 
     Listeners that are in ``addresses`` keep theirs.
     """
@@ -84,9 +85,10 @@ def plan(
         return made
     folder, compilation = made.folder, made.compilation
     own = assign(compilation.programs, surroundings.first, addresses)
+    asked = revised(compilation)
     return Plan(
         folder=folder,
-        target=Target(compilation.limits, _resources(folder, compilation, surroundings, own)),
+        target=Target(asked.limits, _resources(folder, asked, surroundings, own)),
         compilation=compilation,
         addresses=own,
     )

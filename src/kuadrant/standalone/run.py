@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from pathlib import Path
 
+    from kuadrant.compiler import RulesOf
     from kuadrant.settings import RunSettings
 
 logger = log.get("kuadrant")
@@ -179,18 +180,18 @@ class Standalone:
         if self._refused.is_set():
             raise StartError("Envoy refuses the configuration; its own words are above")
         follower.take(first)
-        self._show(first)
+        self._show(first, follower.origins)
         kept = KeptOpen(
             lambda: follower.live.listeners, partial(open_listeners, self._admin), follower.live.listen_again
         )
         looking = asyncio.create_task(keep("the look at Envoy's ports", kept.run))
         self._stack.callback(looking.cancel)
 
-    def _show(self, live: Plan) -> None:
+    def _show(self, live: Plan, rules_of: RulesOf) -> None:
         """Show a person what there is to try; that nobody can read it ends nothing."""
         settings = self._settings
         lines = [
-            summary(live.compilation.programs, live.addresses),
+            summary(live.compilation.programs, live.addresses, rules_of),
             f"\nEnvoy's admin page: http://{LOOPBACK}:{settings.admin_port}",
         ]
         if settings.wasm_port:

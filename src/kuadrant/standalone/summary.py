@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from kuadrant.explanation.short_text import WIDTH
+from kuadrant.topology import limit_words, limits_of
 
-    from kuadrant.api.limitador import Limit
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kuadrant.compiler import RuleOrigin, RulesOf
     from kuadrant.compiler.program import GatewayProgram, ListenerProgram, RuleProgram
     from kuadrant.gateways.envoy import Address, ListenerKey
 
@@ -16,24 +20,32 @@ _RULES = 20
 _EXAMPLES = 4
 
 
-def summary(programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address]) -> str:
-    """Return the text for all listeners that are served; ``addresses`` tells where."""
+def summary(
+    programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address], rules_of: RulesOf
+) -> str:
+    """Return the text for all listeners that are served.
+
+    ``addresses`` tells where, ``rules_of`` which limits a rule is under.
+    """
     parts = []
     for program in programs:
         for listener in program.listeners:
             address = addresses.get((f"{program.namespace}/{program.name}", listener.port))
             if address is not None:
-                parts.append(_listener(program, listener, address))
+                parts.append(_listener(program, listener, address, rules_of))
     return "\n\n".join(parts) or "Nothing is served: there is no Gateway with a listener of protocol HTTP."
 
 
-def _listener(program: GatewayProgram, listener: ListenerProgram, address: Address) -> str:
+def _listener(program: GatewayProgram, listener: ListenerProgram, address: Address, rules_of: RulesOf) -> str:
     names = ", ".join(listener.names)
+    origins: dict[int, RuleOrigin] = {}
     lines = [f"Gateway {program.namespace}/{program.name}, listener {names}: http://{address}"]
     rules = [(host.hostname, rule) for host in listener.hosts for rule in host.rules]
+    for host in listener.hosts[:_RULES]:
+        of = rules_of(f"{program.namespace}/{program.name}", listener.port, host.hostname)
+        origins.update((id(rule), origin) for rule, origin in of)
     for hostname, rule in rules[:_RULES]:
-        limits = _limits(rule, program.limits)
-        lines.append(f"  {hostname} {_match(rule)}: {limits or 'not limited'}")
+        lines += _rule(hostname, rule, origins.get(id(rule)))
     if len(rules) > _RULES:
         lines.append(f"  ... and {len(rules) - _RULES} rules more; kuadrant translate -o shim shows all")
     if rules:
@@ -42,6 +54,20 @@ def _listener(program: GatewayProgram, listener: ListenerProgram, address: Addre
     else:
         lines.append("  no route")
     return "\n".join(lines)
+
+
+def _rule(hostname: str, rule: RuleProgram, origin: RuleOrigin | None) -> Iterator[str]:
+    limits = limits_of([(rule, origin)]) if origin else ()
+    yield f"  {hostname} {_match(rule)}{'' if limits else ': not limited'}"
+    for limit in limits:
+        yield from textwrap.wrap(
+            f"{limit_words(limit)} ({limit.policy})",
+            WIDTH,
+            initial_indent="    ",
+            subsequent_indent="      ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
 
 def _match(rule: RuleProgram) -> str:
@@ -57,26 +83,6 @@ def _match(rule: RuleProgram) -> str:
     parts += [f"{header.name}: {header.value}" for header in match.headers]
     parts += [f"?{parameter.name}={parameter.value}" for parameter in match.query]
     return " ".join(parts)
-
-
-def _limits(rule: RuleProgram, limits: Iterable[Limit]) -> str:
-    wanted = {(action.scope, limit.key): limit.sources for action in rule.actions for limit in action.limits}
-    shown = []
-    for (scope, key), sources in wanted.items():
-        rates = [
-            f"{limit.max_value} in {_duration(limit.seconds)}"
-            for limit in limits
-            if limit.namespace == scope and any(f'"{key}"' in condition for condition in limit.conditions)
-        ]
-        shown.append(f"{' and '.join(rates)} ({', '.join(sources)})")
-    return "; ".join(shown)
-
-
-def _duration(seconds: int) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def _curl(hostname: str, rule: RuleProgram, address: Address) -> str:

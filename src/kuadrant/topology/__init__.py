@@ -1,6 +1,7 @@
 """What hangs on what, and where policies attach: one record, which text, graphs and JSON show."""
 
 from kuadrant.topology.building import topology
+from kuadrant.topology.changes import RouteChanges, changes
 from kuadrant.topology.graph import dot, mermaid
 from kuadrant.topology.record import LimitNode, PolicyNode, RuleNode, Topology
 from kuadrant.topology.rule_limits import limits_of
@@ -10,8 +11,10 @@ from kuadrant.topology.words import limit_words
 __all__ = [
     "LimitNode",
     "PolicyNode",
+    "RouteChanges",
     "RuleNode",
     "Topology",
+    "changes",
     "dot",
     "limit_words",
     "limits_of",

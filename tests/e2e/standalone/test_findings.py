@@ -41,3 +41,21 @@ def test_it_is_told_at_the_start_and_what_is_new_after_an_edit(
     kuadrant.change("ratelimitpolicy.yaml", text)
     assert len(kuadrant.messages("which counts as 0")) == 1
     assert kuadrant.output[begin + 5 :] == []
+
+
+def test_after_an_edit_it_is_told_which_limits_of_which_route_are_others(
+    start: Callable[..., Kuadrant], toystore: Path
+) -> None:
+    kuadrant = start(toystore, "--echo")
+    text = "\n".join(kuadrant.output)
+    assert "  api.toystore.com POST /toys\n    create-toy: 5 in 10 s (default/toystore)\n" in text
+
+    policy = (toystore / "ratelimitpolicy.yaml").read_text()
+    kuadrant.change("ratelimitpolicy.yaml", policy.replace("limit: 5", "limit: 6"))
+
+    kuadrant.wait(lambda: kuadrant.messages("the limits of a route are others now"))
+    (line,) = kuadrant.messages("the limits of a route are others now")
+    assert (line["route"], line["changed"]) == (
+        "HTTPRoute default/toystore",
+        ["create-toy: 6 in 10 s, for rule-2 (was 5 in 10 s, for rule-2)"],
+    )

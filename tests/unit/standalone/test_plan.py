@@ -50,6 +50,12 @@ def planned(*files: File, addresses: dict[envoy.ListenerKey, envoy.Address] | No
     return result
 
 
+def summarized(of: Plan) -> str:
+    compiler = Compiler()
+    programs = compiler.compile(of.folder.objects).programs
+    return summary(programs, of.addresses, compiler.origins)
+
+
 def mistakes(*files: File) -> list[str]:
     result = plan(files, surroundings(MODULE), {})
     assert isinstance(result, Mistakes)
@@ -202,9 +208,10 @@ def test_a_translation_to_the_shim_shows_its_configuration_by_listener() -> None
 def test_the_summary_says_what_is_limited_and_what_to_try() -> None:
     result = planned(*read(EXAMPLES / "toystore"))
 
-    assert summary(result.compilation.programs, result.addresses) == (
+    assert summarized(result) == (
         "Gateway istio-system/istio-ingressgateway, listener http: http://127.0.0.1:8000\n"
-        "  api.toystore.com POST /toys: 5 in 10 s (default/toystore)\n"
+        "  api.toystore.com POST /toys\n"
+        "    create-toy: 5 in 10 s (default/toystore)\n"
         "  api.toystore.com GET /toys, /toys/...: not limited\n"
         "  Try:\n"
         "    curl -i -X POST -H 'Host: api.toystore.com' http://127.0.0.1:8000/toys\n"
@@ -212,20 +219,33 @@ def test_the_summary_says_what_is_limited_and_what_to_try() -> None:
     )
 
 
+def test_the_summary_says_per_what_and_when_a_limit_counts_readable_at_80_columns() -> None:
+    files = read(EXAMPLES / "toystore-v1")
+    policy = next(file for file in files if file.path == "ratelimitpolicy.yaml")
+    counted = (
+        policy.text
+        + """\
+      counters: [{expression: "request.headers['x-user']"}]
+      when: [{predicate: "'x-user' in request.headers"}, {predicate: "request.headers['x-user'] != 'root'"}]
+"""
+    )
+    text = summarized(planned(*(file for file in files if file is not policy), File(policy.path, counted)))
+
+    assert "create-toy: 5 in 10 s for each request.headers['x-user'] when" in text
+    assert "'x-user' in request.headers and request.headers['x-user'] != 'root'" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_the_summary_of_a_gateway_without_routes_says_so() -> None:
     result = planned(gateway("g", 80))
 
-    assert summary(result.compilation.programs, result.addresses) == (
-        "Gateway default/g, listener web: http://127.0.0.1:8000\n  no route"
-    )
+    assert summarized(result) == ("Gateway default/g, listener web: http://127.0.0.1:8000\n  no route")
 
 
 def test_the_summary_of_a_folder_without_a_gateway_says_so() -> None:
     result = planned()
 
-    assert summary(result.compilation.programs, result.addresses) == (
-        "Nothing is served: there is no Gateway with a listener of protocol HTTP."
-    )
+    assert summarized(result) == ("Nothing is served: there is no Gateway with a listener of protocol HTTP.")
 
 
 def test_the_summary_of_a_large_gateway_is_short() -> None:
@@ -245,7 +265,7 @@ spec:
     )
     result = planned(gateway("g", 80), File("routes.yaml", routes))
 
-    lines = summary(result.compilation.programs, result.addresses).splitlines()
+    lines = summarized(result).splitlines()
 
     assert lines[21] == "  ... and 12 rules more; kuadrant translate -o shim shows all"
     assert len(lines) == 1 + 20 + 1 + 1 + 4
