@@ -173,7 +173,7 @@ class Bench:
             cluster,
             "ratelimit",
             *("ratelimit", "--address", "127.0.0.1", "--port", str(free_port())),
-            *("--operations-port", str(free_port())),
+            *("--operations-port", str(free_port()), "--counters-port", "0"),
         )
 
     def start_operator(self) -> Program:

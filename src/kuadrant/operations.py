@@ -47,7 +47,8 @@ class OperationsServer:
 
     ``private`` pages are for who is on this machine (in this pod, as with ``kubectl port-forward``) and for
     who shows what ``key`` gives, in the field ``UID_HEADER``: the UID of our pod, which those can read who
-    may get the pod, and nobody guesses. Without a key, nobody can.
+    may get the pod, and nobody guesses. Without a key, nobody can. ``questions`` are private pages in JSON
+    that depend on what is asked.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class OperationsServer:
         *,
         checks: Mapping[str, Callable[[], str | None]] | None = None,
         private: Pages | None = None,
+        questions: Mapping[str, Callable[[Request], bytes]] | None = None,
         key: Callable[[], str] = lambda: "",
         limits: Limits = _LIMITS,
     ) -> None:
         self._pages = pages
         self._checks = checks or {}
         self._private = private or {}
+        self._questions = questions or {}
         self._key = key
         self._address = (host, port)
         self._limits = limits
@@ -97,8 +100,8 @@ class OperationsServer:
             return document(request, HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"this page cannot be made\n")
 
     def _answered(self, request: Request, path: str, peer: str) -> tuple[HTTPStatus, str, bytes]:
-        if path not in self._pages and path not in self._checks and path not in self._private:
-            known = ", ".join((*self._pages, *self._checks, *self._private))
+        if path not in self._pages and path not in self._checks and path not in self._restricted:
+            known = ", ".join((*self._pages, *self._checks, *self._restricted))
             return HTTPStatus.NOT_FOUND, _TEXT, f"there are {known}\n".encode()
         if request.method not in ("GET", "HEAD"):
             return HTTPStatus.METHOD_NOT_ALLOWED, _TEXT, b""
@@ -106,13 +109,19 @@ class OperationsServer:
             problem = self._checks[path]()
             status = HTTPStatus.OK if problem is None else HTTPStatus.SERVICE_UNAVAILABLE
             return status, _TEXT, f"{problem or 'ok'}\n".encode()
-        if path in self._private and not self._may_see(request, peer):
+        if path in self._restricted and not self._may_see(request, peer):
             told = (
                 f"this page is for who is in the pod, and for who shows its UID in the field {UID_HEADER}\n"
             )
             return HTTPStatus.FORBIDDEN, _TEXT, told.encode()
+        if path in self._questions:
+            return HTTPStatus.OK, "application/json", self._questions[path](request)
         content_type, make = {**self._pages, **self._private}[path]
         return HTTPStatus.OK, content_type, make()
+
+    @property
+    def _restricted(self) -> tuple[str, ...]:
+        return (*self._private, *self._questions)
 
     def _may_see(self, request: Request, peer: str) -> bool:
         key = self._key()

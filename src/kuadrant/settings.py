@@ -317,6 +317,8 @@ class RatelimitSettings(LogSettings):
         address: The address that both ports bind to.
         port: The port of the rate limit service (Envoy's rate limit API and gRPC health, without TLS).
         operations_port: The port of /metrics (Prometheus), /healthz and /readyz.
+        counters_port: The port of what kuadrant limits asks for; 0 turns it off.
+        pod_uid: The UID of the pod: who shows it may ask for counters.
         service_host: The name under which gateways reach the port, written to the resource's status;
             without it limitador-NAME.NAMESPACE.svc.cluster.local.
         counter_memory: MiB that counters with values may take in memory; above its share a limit's new values
@@ -329,6 +331,8 @@ class RatelimitSettings(LogSettings):
     address: Annotated[str, Parameter(env_var="RATELIMIT_ADDRESS", converter=_ip, metavar="IP")] = "0.0.0.0"  # noqa: S104 - a pod is reached at whatever address it gets
     port: Annotated[Port, Parameter(env_var="RATELIMIT_GRPC_PORT")] = 8081
     operations_port: Annotated[Port, Parameter(env_var="RATELIMIT_HTTP_PORT")] = 8080
+    counters_port: Annotated[PortOrOff, Parameter(env_var="RATELIMIT_COUNTERS_PORT")] = 8082
+    pod_uid: Annotated[str, Parameter(env_var="POD_UID")] = ""
     service_host: Annotated[str | None, Parameter(env_var="RATELIMIT_PUBLIC_HOST")] = None
     counter_memory: Annotated[
         int, Parameter(env_var="RATELIMIT_COUNTER_MEMORY", validator=Number(gte=1, lte=1 << 20))

@@ -8,6 +8,7 @@ Nobody else writes keys of that shape, so a question that has one is known to be
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ def asked_keys(descriptor: Mapping[str, str]) -> Iterator[str]:
     for key, value in descriptor.items():
         if value == VALUE and is_limit_key(key):
             yield key
+
+
+def limit_digest(policy: str, limit: str) -> str:
+    """The digits at the end of the key of a limit of ``policy`` (``namespace/name``)."""
+    return sha256(f"{policy}/{limit}".encode()).hexdigest()[:8]
 
 
 def keys_in(texts: Iterable[str]) -> frozenset[str]:

@@ -12,6 +12,8 @@ from kuadrant.kube.client import RequestError, get
 from kuadrant.operations import UID_HEADER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import httpx2
 
 T = TypeVar("T")
@@ -84,15 +86,27 @@ async def pods(client: httpx2.AsyncClient, namespace: str = "", selector: str = 
         raise RequestError(f"GET {path}: no list of pods came ({error})") from error
 
 
-async def ask_pod(client: httpx2.AsyncClient, pod: Pod, port: int, path: str, type_: type[T]) -> T:
-    """Return what a page of a port of a pod says.
+async def ask_pod(
+    client: httpx2.AsyncClient,
+    pod: Pod,
+    port: int,
+    path: str,
+    type_: type[T],
+    *,
+    shown: Mapping[str, str] | None = None,
+) -> T:
+    """Return what a page of a port of a pod says; ``shown`` are more fields of the request.
 
     Raises:
         RequestError: It cannot be asked, or says something else.
     """
     name = f"{pod.metadata.namespace}/pods/{pod.metadata.name}"
     # Who may read the pod knows its UID, and who does not know it gets nothing.
-    body = await get(client, f"/api/v1/namespaces/{name}:{port}/proxy{path}", {UID_HEADER: pod.metadata.uid})
+    body = await get(
+        client,
+        f"/api/v1/namespaces/{name}:{port}/proxy{path}",
+        {UID_HEADER: pod.metadata.uid, **(shown or {})},
+    )
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.DecodeError as error:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from kuadrant.api.limit_keys import limit_digest
+
 
 def limit_identifier(policy: str, limit: str) -> str:
     """The descriptor key of a limit: ``limit.<name>__<8 hex digits>``.
@@ -18,8 +20,7 @@ def limit_identifier(policy: str, limit: str) -> str:
         character if character.isalpha() or character.isdecimal() or character == "_" else "_"
         for character in limit
     )
-    digest = sha256(f"{policy}/{limit}".encode()).hexdigest()
-    return f"limit.{readable}__{digest[:8]}"
+    return f"limit.{readable}__{limit_digest(policy, limit)}"
 
 
 def action_set_name(

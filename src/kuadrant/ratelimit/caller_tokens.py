@@ -70,6 +70,11 @@ class Callers:
         self.is_strict = marked in map(fingerprint, held)
         return True
 
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys that are held."""
+        return self._keys
+
     def known(self, metadata: Metadata) -> str | None:
         """Return the gateway that asks, if it has shown the same before."""
         for key, value in metadata:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import generate_latest
 
+from kuadrant.api.counter_page import CounterPage
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
 from kuadrant.ratelimit.answers import INTERNAL, OK, error_answer, over_limit, with_headers
@@ -31,6 +32,7 @@ from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
 from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
+from kuadrant.ratelimit.standing_counters import standing_counters
 from kuadrant.ratelimit.store_room import StoreRoom
 from kuadrant.ratelimit.unknown_limits import UnknownLimitError, UnknownLimits
 
@@ -243,6 +245,20 @@ class RateLimitService:
     def unknown_limits(self) -> tuple[UnknownLimit, ...]:
         """The limits that were asked for in the last minute and are not held: a bounded number, in order."""
         return self._unknown.recent(self._clock())
+
+    def standing_counters(self, policy: str, most: int) -> CounterPage:
+        """Where the counters in memory stand that are nearest to their limit; of one policy, if it is named.
+
+        Those in a store are not told.
+        """
+        if self.store is not None:
+            return CounterPage(stored=True)
+        held = (
+            (compiled.limit, counters)
+            for one in self._namespaces.values()
+            for compiled, counters in one.limits.made_of
+        )
+        return standing_counters(held, self._clock(), policy=policy, most=most)
 
     def _count(self, question: Question, denied: Ask | None) -> None:
         if denied is None:

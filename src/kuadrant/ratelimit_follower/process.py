@@ -21,6 +21,7 @@ from kuadrant.process import collect_garbage_rarely, set_by
 from kuadrant.ratelimit import Callers, RateLimitService, make_server
 from kuadrant.ratelimit_follower.asked_in_vain import AskedInVain
 from kuadrant.ratelimit_follower.caller_keys_follower import CallersFollower
+from kuadrant.ratelimit_follower.counter_port import counter_server
 from kuadrant.ratelimit_follower.holder import Holder
 from kuadrant.ratelimit_follower.status import MANAGER
 from kuadrant.ratelimit_follower.storage import Storage
@@ -100,6 +101,7 @@ class Process:
             settings.operations_port,
             checks={"/healthz": lambda: None, "/readyz": self._why_not_ready},
         )
+        self._counters = counter_server(self._service, settings) if settings.counters_port else None
         self._holds = asyncio.Event()
         self._serving = False
         self._stopping = False
@@ -126,8 +128,9 @@ class Process:
             OSError: A port cannot be had.
         """
         async with AsyncExitStack() as stack:
-            await self._operations.start()
-            stack.push_async_callback(self._operations.stop)
+            for pages in filter(None, (self._operations, self._counters)):
+                await pages.start()
+                stack.push_async_callback(pages.stop)
             parts = {
                 asyncio.create_task(part)
                 for part in (

@@ -18,6 +18,7 @@ from kuadrant.dialects import Service, UnknownDialectError, chosen
 from kuadrant.gateways import envoy
 from kuadrant.operations import OperationsServer
 from kuadrant.ratelimit import RateLimitService, make_server
+from kuadrant.standalone.counter_socket import CounterSocket, socket_path
 from kuadrant.standalone.echo import EchoServer
 from kuadrant.standalone.errors import StartError
 from kuadrant.standalone.plan import PlanSettings
@@ -130,6 +131,9 @@ class Servers:
         self.admit_strangers(not proves)
         server = make_server(self.limits, LOOPBACK, 0)
         await server.start()
+        counters = CounterSocket(self.limits, socket_path(self._settings.port))
+        await counters.start()
+        self._stack.push_async_callback(counters.stop)
         self._stack.push_async_callback(server.stop, _LIMITS_GRACE_SECONDS)
         return envoy.Address(LOOPBACK, server.port)
 

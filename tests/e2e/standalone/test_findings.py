@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,3 +62,25 @@ def test_after_an_edit_it_is_told_which_limits_of_which_route_are_others(
         "HTTPRoute default/toystore",
         ["create-toy: 6 in 10 s, for rule-2 (was 5 in 10 s, for rule-2)"],
     )
+
+
+def test_counters_are_told_to_the_same_user_while_it_runs(
+    start: Callable[..., Kuadrant], toystore: Path
+) -> None:
+    kuadrant = start(toystore, "--echo")
+    assert [kuadrant.request("POST").status for _ in range(3)] == [200] * 3
+
+    command = [
+        sys.executable,
+        "-m",
+        "kuadrant",
+        "limits",
+        "toystore",
+        f"--port={kuadrant.port}",
+        "-o",
+        "json",
+    ]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    (line,) = told["kuadrant run"]["lines"]
+    assert (line["limit"], line["value"], line["remaining"]) == ("create-toy", 3, 2)

@@ -169,7 +169,9 @@ async def test_two_replicas_with_the_least_rights_follow_and_say_what_is_held(cl
         port, operations_port = free_port(), free_port()
         replicas = [
             Process(
-                RatelimitSettings(address=address, port=port, operations_port=operations_port),
+                RatelimitSettings(
+                    address=address, port=port, operations_port=operations_port, counters_port=0
+                ),
                 NAMESPACE,
                 client,
             )
@@ -286,7 +288,9 @@ async def test_two_replicas_count_together_in_the_store_that_the_resource_names(
 
 
 def _replica(client: httpx2.AsyncClient, address: str) -> Process:
-    settings = RatelimitSettings(address=address, port=free_port(), operations_port=free_port())
+    settings = RatelimitSettings(
+        address=address, port=free_port(), operations_port=free_port(), counters_port=0
+    )
     return Process(settings, NAMESPACE, client)
 
 

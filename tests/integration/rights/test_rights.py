@@ -175,6 +175,7 @@ def _processes(cluster: AuditedCluster) -> Iterator[None]:
         RATELIMIT: (
             *("ratelimit", f"--namespace={NAMESPACE}", "--address=127.0.0.1"),
             *(f"--port={cluster.ratelimit_port}", f"--operations-port={free_port()}"),
+            "--counters-port=0",
         ),
     }
     running = []

@@ -62,6 +62,7 @@ REACHES = {
     ("operator", "probes"): PODS.keys(),
     ("ratelimit", "grpc"): ANY_POD,
     ("ratelimit", "http"): {"who collects metrics"},
+    ("ratelimit", "counters"): PODS.keys(),
 }
 LABELS = {"operator": OPERATOR, "ratelimit": RATELIMIT}
 

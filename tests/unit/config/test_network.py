@@ -122,7 +122,11 @@ def test_every_port_that_is_listened_on_is_one_of_the_pod(installation: Installa
             "wasm-shim": operator.wasm_port,
             "push": operator.push_port,
         },
-        "kuadrant-ratelimit": {"grpc": ratelimit.port, "http": ratelimit.operations_port},
+        "kuadrant-ratelimit": {
+            "grpc": ratelimit.port,
+            "http": ratelimit.operations_port,
+            "counters": ratelimit.counters_port,
+        },
     }
     ports = {
         one["metadata"]["name"]: {
@@ -134,7 +138,7 @@ def test_every_port_that_is_listened_on_is_one_of_the_pod(installation: Installa
     }
     assert ports == listened
     # A setting that is a port and not in the table would be one that nobody has thought of.
-    for settings, known in ((operator, 4), (ratelimit, 2)):
+    for settings, known in ((operator, 4), (ratelimit, 3)):
         assert len([name for name in vars(settings) if name.endswith("port")]) == known
 
 

@@ -347,7 +347,7 @@ async def start(api: Api) -> AsyncIterator[Start]:
     async with serve(api.handle) as address, httpx2.AsyncClient(base_url=address) as client:
 
         async def start(**settings: Any) -> Replica:
-            ports = {"port": free_port(), "operations_port": free_port()}
+            ports = {"port": free_port(), "operations_port": free_port(), "counters_port": 0}
             replica = Replica(
                 RatelimitSettings(**{"address": "127.0.0.1", "service_host": "here", **ports, **settings}),
                 client,

@@ -54,7 +54,8 @@ async def test_sigterm_ends_it_before_its_pod_would_be_killed(api: Api, tmp_path
         process = await start(
             "--kubeconfig",
             kubeconfig(tmp_path / "config", server),
-            *("--port", port, "--operations-port", operations_port, "--log-mode", "development"),
+            *("--port", port, "--operations-port", operations_port, "--counters-port", 0),
+            *("--log-mode", "development"),
         )
         try:
             await until_page(operations_port, "/readyz", 200)

@@ -41,6 +41,7 @@ async def test_no_task_ends_unnoticed(victim: str, api: Api, tmp_path: Path) -> 
             address="127.0.0.1",
             port=port,
             operations_port=operations_port,
+            counters_port=0,
             kubeconfig=kubeconfig(tmp_path / "config", server),
         )
         async with Command(run(settings)) as command:

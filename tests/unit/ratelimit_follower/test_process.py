@@ -7,12 +7,16 @@ import time
 from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]
+import httpx2
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from kuadrant.api.counter_page import PATH
+from kuadrant.operations import UID_HEADER
 from kuadrant.ratelimit import unknown_limits
 from kuadrant.ratelimit_follower import asked_in_vain
 from kuadrant.ratelimit_follower.status import KNOWN, VALID
+from tests.ports import free_port
 
 from ..kube.scripted import status  # noqa: TID252 - tests are no package
 from .conftest import limit, ours, until
@@ -396,3 +400,12 @@ async def test_a_stop_is_announced_before_anything_is_refused(api: Api, start: S
     await replica.until_not_ready("stopping")
 
     assert await replica.admitted() == 3
+
+
+async def test_it_says_where_counters_stand_at_a_port_of_their_own(api: Api, start: Start) -> None:
+    api.put(limit(3))
+    replica = await start(counters_port=free_port(), pod_uid="0a1b")
+    counters = f"http://127.0.0.1:{replica.settings.counters_port}{PATH}"
+    async with httpx2.AsyncClient() as client:
+        answer = await client.get(counters, headers={UID_HEADER: "0a1b"})
+    assert (answer.status_code, answer.json()["masked"]) == (200, True)

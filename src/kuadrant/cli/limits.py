@@ -1,0 +1,93 @@
+"""`kuadrant limits`: shows where counters stand."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from kuadrant.api.counter_page import MOST
+from kuadrant.cli.cluster import Namespace
+from kuadrant.cli.output import Output, complain, painter, write
+from kuadrant.settings import Port
+
+if TYPE_CHECKING:
+    from kuadrant.operator_client.counters import Counters
+
+
+def limits(
+    policy: str = "",
+    /,
+    *,
+    cluster: bool = False,
+    port: Port = 8000,
+    most: Annotated[int, Parameter(validator=Number(gte=1, lte=MOST))] = 20,
+    show_values: bool = False,
+    namespace: Namespace = "kuadrant-system",
+    kubeconfig: Path | None = None,
+    output: Output = "text",
+) -> int:
+    """Show where counters stand, those that are nearest to their limit first.
+
+    Without --cluster the kuadrant run of the same user on this machine is asked. In a cluster it is the rate
+    limit service, through the API server: it takes the rights to list pods and to get pods/proxy, and for
+    --show-values to get the Secret kuadrant-ratelimit-key, too.
+
+    Exit code: 0, 1 when nobody can be asked, 2 for wrong usage.
+
+    Args:
+        policy: Only limits of this policy ([namespace/]name).
+        cluster: Ask the rate limit service of a cluster.
+        port: The --port of the kuadrant run that is asked.
+        most: How many counters are shown.
+        show_values: Show what is counted by, such as users, which is masked otherwise.
+        namespace: The namespace of the rate limit service.
+        kubeconfig: The kubeconfig to use; without it KUBECONFIG, the pod's service account or ~/.kube/config.
+        output: text for people, json for programs.
+    """
+    from msgspec import to_builtins  # noqa: PLC0415
+
+    from kuadrant.cli.counter_table import counter_table  # noqa: PLC0415
+
+    name = policy if "/" in policy or not policy else f"default/{policy}"
+    if cluster:
+        told = _of_cluster(name, most, namespace, kubeconfig, output, show_values=show_values)
+    else:
+        told = _of_run(name, most, port, output, show_values=show_values)
+    problems = [f"{pod}: {one}" for pod, one in told.pods.items() if isinstance(one, str)]
+    if not told.pods or len(problems) == len(told.pods):
+        complain("; ".join(problems) or f"no rate limit service of ours runs in {namespace}", output)
+        return 1
+    for problem in problems:
+        print(f"kuadrant: {problem}", file=sys.stderr)
+    write(to_builtins(told.pods), counter_table(told.pods, painter(sys.stdout)), output)
+    return 0
+
+
+def _of_cluster(
+    policy: str, most: int, namespace: str, kubeconfig: Path | None, output: str, *, show_values: bool
+) -> Counters:
+    from kuadrant.cli.cluster import ask_cluster  # noqa: PLC0415
+    from kuadrant.operator_client.counters import cluster_counters  # noqa: PLC0415
+
+    now = time.time if show_values else None
+    return ask_cluster(
+        kubeconfig, lambda client: cluster_counters(client, namespace, policy, most, now=now), output
+    )
+
+
+def _of_run(policy: str, most: int, port: int, output: str, *, show_values: bool) -> Counters:
+    from kuadrant.operator_client.counters import Counters  # noqa: PLC0415
+    from kuadrant.standalone.counter_socket import AwayError, CounterQuestion, ask_run  # noqa: PLC0415
+
+    asked = CounterQuestion(policy=policy, most=most, values=show_values)
+    try:
+        return Counters({"kuadrant run": asyncio.run(ask_run(port, asked))})
+    except AwayError as error:
+        complain(str(error), output)
+        sys.exit(1)

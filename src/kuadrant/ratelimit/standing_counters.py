@@ -1,0 +1,113 @@
+"""Where the counters in memory stand: those that are nearest to their limit, for a person who asks.
+
+A look is bounded, since one thread decides about requests, too: of each limit only the counters that were
+opened last are looked at, so many of all limits together.
+"""
+
+from __future__ import annotations
+
+from heapq import nlargest
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from kuadrant.api.counter_page import CounterLine, CounterPage
+from kuadrant.api.limit_keys import limit_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kuadrant.api.limitador import Limit
+    from kuadrant.ratelimit.counters import LimitCounters, Window
+
+MOST_LOOKED_AT: Final = 20_000
+"""About half a microsecond each."""
+
+_LONG: Final = "(long)"
+_BEGIN, _END = 'descriptors[0]["', '"]'
+
+_Held = tuple["Limit", "LimitCounters"]
+
+
+def standing_counters(held: Iterable[_Held], now: float, *, policy: str = "", most: int) -> CounterPage:
+    """Return where counters stand.
+
+    Args:
+        held: Every limit with its counters.
+        now: The time, by the service's clock.
+        policy: Only limits of this policy (``namespace/name``).
+        most: How many are told.
+    """
+    chosen = [*(_of_policy(held, policy) if policy else held)]
+    share = max(1, MOST_LOOKED_AT // max(1, len(chosen)))
+    found: list[_Found] = []
+    for limit, counters in chosen:
+        _look(limit, counters, now, share, found)
+    top = nlargest(most, found, key=_urgency)
+    unseen = sum(max(0, len(counters.by_values) - share) for _, counters in chosen)
+    return CounterPage(
+        lines=tuple(
+            _line(limit, window, values, now, shared=shared) for limit, window, values, shared in top
+        ),
+        counted=len(found),
+        unseen=unseen,
+        masked=False,
+    )
+
+
+def _of_policy(held: Iterable[_Held], policy: str) -> Iterator[_Held]:
+    """Yield the limits that have a condition on a key of the policy, by what such keys end with."""
+    ends: dict[str, str] = {}
+    for limit, counters in held:
+        end = ends.get(limit.name)
+        if end is None:
+            end = ends[limit.name] = f'__{limit_digest(policy, limit.name)}"'
+        if any(end in condition for condition in limit.conditions):
+            yield limit, counters
+
+
+_Found = tuple["Limit", "Window", "str | bytes | None", bool]
+"""A limit, a window of it, the values that it is for, and whether it is one that is shared."""
+
+
+def _look(limit: Limit, counters: LimitCounters, now: float, most: int, found: list[_Found]) -> None:
+    """Add what is live to ``found``: of counters with values, among the ``most`` that were opened last."""
+    if counters.single is not None and now < counters.single.ends:
+        found.append((limit, counters.single, None, False))
+    if counters.shared is not None and now < counters.shared.ends:
+        found.append((limit, counters.shared, None, True))
+    if counters.by_values:
+        newest = islice(reversed(counters.by_values.items()), most)
+        found += [(limit, window, key, False) for key, window in newest if now < window.ends]
+
+
+def _urgency(found: _Found) -> tuple[float, int]:
+    limit, window, _, _ = found
+    return (window.hits / limit.max_value if limit.max_value > 0 else 1.0, window.hits)
+
+
+def _line(
+    limit: Limit, window: Window, values: str | bytes | None, now: float, *, shared: bool
+) -> CounterLine:
+    return CounterLine(
+        scope=limit.namespace,
+        limit=limit.name,
+        max_value=limit.max_value,
+        seconds=limit.seconds,
+        value=window.hits,
+        remaining=max(0, limit.max_value - window.hits),
+        resets_in=round(window.ends - now, 3),
+        key=() if values is None else tuple(_key(limit.variables, values)),
+        shared=shared,
+    )
+
+
+def _key(variables: Sequence[str], values: str | bytes) -> Iterator[tuple[str, str]]:
+    """Yield what a counter is for; a list of long values is only known by its digest."""
+    texts = msgspec.json.decode(values, type=list[str]) if isinstance(values, str) else []
+    for number, variable in enumerate(variables):
+        name = variable
+        if variable.startswith(_BEGIN) and variable.endswith(_END):
+            name = variable.removeprefix(_BEGIN).removesuffix(_END)
+        yield name, texts[number] if number < len(texts) else _LONG

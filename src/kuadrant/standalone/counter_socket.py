@@ -1,0 +1,124 @@
+"""Where `kuadrant run` is asked for its counters: a socket in a folder that is its user's alone.
+
+A port, even of the loopback address, would be open to every user of the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import Struct
+
+from kuadrant import log
+from kuadrant.api.counter_page import MOST, CounterPage
+from kuadrant.ratelimit import CounterAnswers, TooOftenError
+
+if TYPE_CHECKING:
+    from kuadrant.ratelimit import RateLimitService
+
+logger = log.get("kuadrant")
+
+_LONGEST: Final = 4096
+_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.3
+
+
+class CounterQuestion(Struct, frozen=True, kw_only=True):
+    """Which counters are asked for: of one policy or all, how many, and whether with values."""
+
+    policy: str = ""
+    most: int = MOST
+    values: bool = False
+
+
+class AwayError(Exception):
+    """No `kuadrant run` can be asked; the text says why."""
+
+
+def socket_path(port: int) -> Path:
+    """Return where the one with this first port is asked."""
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(given) / "kuadrant" if given else Path(tempfile.gettempdir()) / f"kuadrant-{os.getuid()}"
+    return folder / f"run-{port}.sock"
+
+
+class CounterSocket:
+    """Answers questions for counters, from ``start`` to ``stop``."""
+
+    def __init__(self, service: RateLimitService, path: Path) -> None:
+        self._answers = CounterAnswers(service, time.monotonic)
+        self._path = path
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen; where that is not possible, it is said, and counters cannot be asked for."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _require_own(self._path.parent)
+            self._path.unlink(missing_ok=True)
+            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LONGEST)
+        except (OSError, AwayError) as error:
+            logger.warning("kuadrant limits cannot ask here", socket=str(self._path), problem=str(error))
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        if self._server is not None:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, ValueError, TimeoutError, msgspec.DecodeError):
+            async with asyncio.timeout(_SECONDS):
+                asked = msgspec.json.decode(await reader.readline(), type=CounterQuestion)
+                writer.write(msgspec.json.encode(await self._page(asked)))
+                await writer.drain()
+        writer.close()
+
+    async def _page(self, asked: CounterQuestion) -> CounterPage:
+        while True:
+            try:
+                return self._answers.page(asked.policy, asked.most, show_values=asked.values)
+            except TooOftenError:
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def ask_run(port: int, asked: CounterQuestion) -> CounterPage:
+    """Return what the `kuadrant run` of this user with this first port says.
+
+    Raises:
+        AwayError: There is none, or it does not answer.
+    """
+    path = socket_path(port)
+    if not path.exists():
+        raise AwayError(
+            f"no kuadrant run of yours has port {port} (no {path}); give its --port, or --cluster"
+        )
+    try:
+        _require_own(path.parent)
+        async with asyncio.timeout(2 * _SECONDS):
+            reader, writer = await asyncio.open_unix_connection(path)
+            writer.write(msgspec.json.encode(asked) + b"\n")
+            page = msgspec.json.decode(await reader.read(), type=CounterPage)
+            writer.close()
+            return page
+    except (OSError, TimeoutError, msgspec.DecodeError) as error:
+        raise AwayError(f"{path} does not answer: {str(error) or 'it takes too long'}") from None
+
+
+def _require_own(folder: Path) -> None:
+    """Check that nobody else can put a socket into ``folder``.
+
+    Raises:
+        AwayError: Somebody can.
+    """
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise AwayError(f"{folder} is not a folder of your own that others cannot enter (mode 0700)")

@@ -1,0 +1,70 @@
+"""`kuadrant limits`, by its output and exit codes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kuadrant.api.counter_page import CounterLine, CounterPage
+from kuadrant.cli.counter_table import counter_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+USED = CounterLine(
+    scope="default/toystore",
+    limit="per-user",
+    max_value=5,
+    seconds=10,
+    value=5,
+    remaining=0,
+    resets_in=6.4,
+    key=(("request.headers['x-user']", "(masked 0a1b2c3d)"),),
+)
+
+
+def plain(_: str, text: str) -> str:
+    return text
+
+
+def test_a_counter_is_told_readable_at_80_columns() -> None:
+    page = CounterPage(lines=(USED,), counted=3, unseen=7)
+    text = counter_table({"kuadrant run": page}, plain)
+    assert text.splitlines() == [
+        "5 of 5 in 10 s, 0 left, resets in 6 s: per-user of default/toystore",
+        "    [request.headers['x-user'] = (masked 0a1b2c3d)]",
+        "... and 2 counters more",
+        "7 older counters were not looked at",
+        "values are masked; --show-values shows them",
+    ]
+
+
+def test_of_several_pods_each_is_named_and_those_that_say_nothing_are_left_out() -> None:
+    pods: dict[str, CounterPage | str] = {
+        "one": CounterPage(),
+        "two": "cannot be asked",
+        "three": CounterPage(stored=True),
+    }
+    assert counter_table(pods, plain).splitlines() == [
+        "one:",
+        "nothing is counted at the moment",
+        "three:",
+        "counters are in a store, which is not asked",
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("--cluster", "--kubeconfig", "/nowhere")])
+def test_where_nobody_can_be_asked_it_is_said(
+    run: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    code, out, err = run("limits", *words)
+    assert (code, out, err.startswith("kuadrant: ")) == (1, "", True)
+    code, out, err = run("limits", *words, "-o", "json")
+    assert (code, err, [*json.loads(out)]) == (1, "", ["error"])
