@@ -124,7 +124,7 @@ class Standalone:
 
     async def _watch(self, changed: asyncio.Event, stop: asyncio.Event) -> None:
         """Set ``changed`` at every change of the folder from now on, also of those during the start."""
-        if not self._folder.is_dir():
+        if not self._folder.exists():
             return  # reading it says so
 
         async def watch() -> None:

@@ -84,3 +84,19 @@ def test_counters_are_told_to_the_same_user_while_it_runs(
 
     (line,) = told["kuadrant run"]["lines"]
     assert (line["limit"], line["value"], line["remaining"]) == ("create-toy", 3, 2)
+
+
+def test_a_single_file_is_followed_like_a_folder(start: Callable[..., Kuadrant], toystore: Path) -> None:
+    names = ("gateway", "httproute", "kuadrant", "ratelimitpolicy", "toystore")
+    whole = "\n---\n".join((toystore / f"{name}.yaml").read_text() for name in names)
+    (toystore / "whole.txt").write_text(whole)
+    kuadrant = start(toystore / "whole.txt", "--echo")
+    assert [kuadrant.request("POST").status for _ in range(6)] == [200] * 5 + [429]
+
+    (toystore / "whole.txt").write_text(whole.replace("limit: 5", "limit: 7"))
+    kuadrant.wait(lambda: kuadrant.messages("the limits of a route are others now"))
+    assert [kuadrant.request("POST").status for _ in range(3)] == [200] * 2 + [429]
+
+    (toystore / "whole.txt").unlink()
+    kuadrant.wait(lambda: kuadrant.messages("does not exist"))
+    assert kuadrant.request("POST").status == 429
