@@ -41,7 +41,7 @@ def limits(
     Exit code: 0, 1 when nobody can be asked, 2 for wrong usage.
 
     Args:
-        policy: Only limits of this policy ([namespace/]name).
+        policy: Only limits of this policy (name, or namespace/name where that is not default).
         cluster: Ask the rate limit service of a cluster.
         port: The --port of the kuadrant run that is asked.
         most: How many counters are shown.
