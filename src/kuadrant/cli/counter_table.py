@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from kuadrant.explanation import printable, rate
+from kuadrant.api.problem import printable
+from kuadrant.explanation import rate
 from kuadrant.explanation.short_text import WIDTH, Style
 
 if TYPE_CHECKING:

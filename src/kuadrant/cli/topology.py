@@ -40,7 +40,7 @@ def topology(
         output: text for people, json for programs, dot for Graphviz, mermaid for Markdown.
     """
     from kuadrant.explanation import RequestError  # noqa: PLC0415
-    from kuadrant.standalone.folder_walk import FolderError  # noqa: PLC0415
+    from kuadrant.standalone.folder_selection import FolderError  # noqa: PLC0415
     from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
     from kuadrant.topology import topology as topology_of  # noqa: PLC0415
 

@@ -125,10 +125,11 @@ class NamespaceLimits:
 
     Each limit that has an equality among its conditions is only looked at for requests that have that entry;
     of several, by the one that the fewest limits of the namespace have. ``keys`` are those of policies'
-    limits that some condition is about.
+    limits that some condition is about, ``made_of`` the limits that it was made of.
     """
 
     def __init__(self, limits: Sequence[tuple[CompiledLimit, LimitCounters]]) -> None:
+        self.made_of = limits
         groups: dict[tuple[frozenset[int], frozenset[int]], _Group] = {}
         for position, (compiled, counters) in enumerate(limits):
             limit, conditions, variables = compiled

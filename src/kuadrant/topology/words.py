@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.explanation import printable, rate
+from kuadrant.api.problem import printable
+from kuadrant.explanation import rate
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
