@@ -20,8 +20,14 @@ _HEAD: Final = """\
 <!-- Made from src/kuadrant/findings by `make generate`. -->
 
 What `kuadrant check` tells of documents, by code. `kuadrant run` tells the same at its start, and what is new
-after an edit. In a cluster the condition `kuadrant.io/Warnings` of a policy tells those that are about the
-policy itself.
+after an edit.
+
+In a cluster the operator tells those that are about policies: in the condition `kuadrant.io/Warnings` of a
+policy that is accepted (the five gravest, and how many more), by an Event for each that is new (`Warned`, for
+notes `Noted`), and in the metric `kuadrant_policy_findings{code, severity}`, which counts them over all
+policies. Why a policy is not accepted is in its condition `Accepted`. What depends on routes is found a
+moment after an edit, in a large cluster some seconds after. Of routes and Gateways, their own controllers
+tell.
 
 * A **mistake** cannot be carried out as it is written. `kuadrant check` ends with exit code 1. `kuadrant run`
   does not take documents with mistakes; of those about routes, it serves what is right.

@@ -11,8 +11,8 @@ from kuadrant.findings.document_findings import placed_already
 from kuadrant.findings.finding import Finding, placed
 from kuadrant.findings.folder_findings import folder_findings, serves_nothing
 from kuadrant.findings.limit_findings import limit_findings
-from kuadrant.findings.material import material
-from kuadrant.findings.policy_findings import policy_findings
+from kuadrant.findings.material import material, material_of_cluster
+from kuadrant.findings.policy_findings import policy_findings, route_dependent_findings
 from kuadrant.findings.predicate_findings import predicate_findings
 from kuadrant.findings.reach_findings import reach_findings
 from kuadrant.findings.route_findings import route_findings
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.api.documents import Folder
+    from kuadrant.api.objects import Objects
     from kuadrant.api.rate_limit_policy import RateLimitPolicy
     from kuadrant.compiler import Compilation, PolicyFacts
     from kuadrant.findings.material import Material
@@ -54,9 +55,21 @@ def findings(
 def suspicious(policy: RateLimitPolicy, facts: PolicyFacts) -> tuple[Problem, ...]:
     """Return what is hardly meant in an accepted policy, as far as it tells by itself.
 
-    What its ``facts`` say is not among it.
+    What its ``facts`` say is not among it, nor what the routes to it tell (:func:`suspicious_by_routes`).
     """
     return (*limit_findings(policy), *counter_findings.counter_findings(facts.policy))
+
+
+def suspicious_by_routes(objects: Objects, compilation: Compilation) -> dict[str, tuple[Problem, ...]]:
+    """Return what is hardly meant in each policy, by ``namespace/name``, as the routes to it tell.
+
+    It looks at all objects, so its time grows with them.
+    """
+    of = material_of_cluster(objects, compilation)
+    found: dict[str, set[Problem]] = {}
+    for one in (*route_dependent_findings(of), *_of_conditions(of)):
+        found.setdefault(f"{one.namespace}/{one.name}", set()).add(one)
+    return {policy: tuple(sorted(problems)) for policy, problems in found.items()}
 
 
 def document_findings(folder: Folder) -> tuple[Finding, ...]:
@@ -71,13 +84,18 @@ def _problems(of: Material) -> Iterator[Problem]:
     for fact in of.compilation.policies:
         if fact.acceptance.reason != "Invalid":  # what cannot be carried out cannot be looked into
             yield from counter_findings.counter_findings(fact.policy)
-    yield from counter_findings.shared_findings(of)
-    yield from predicate_findings(of)
-    yield from reach_findings(of)
+    yield from _of_conditions(of)
     yield from attachment_findings(of)
     yield from route_findings(of)
     yield from backend_findings(of)
     yield from folder_findings(of)
+
+
+def _of_conditions(of: Material) -> Iterator[Problem]:
+    """Yield what the paths to limits tell of their counters, conditions and rates."""
+    yield from counter_findings.shared_findings(of)
+    yield from predicate_findings(of)
+    yield from reach_findings(of)
 
 
 def _nothing(file: str, line: int) -> Finding:

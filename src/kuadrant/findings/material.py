@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuadrant.api.documents import Identity, Source
 from kuadrant.api.objects import Objects
@@ -37,14 +38,15 @@ class Material(Struct, frozen=True):
 
 def material(folder: Folder, compilation: Compilation) -> Material:
     """Return what rules have to know of the documents of ``folder``, and of what was compiled from them."""
+    of = material_of_cluster(folder.objects, compilation)
+    is_complete = not any(one.code in _UNREAD or one.field in _NAMES for one in folder.problems)
+    return replace(of, sources=folder.sources, is_complete=is_complete)
+
+
+def material_of_cluster(objects: Objects, compilation: Compilation) -> Material:
+    """Return what rules have to know of ``objects`` that are written in no document."""
     policies = [fact.policy for fact in compilation.policies if fact.acceptance.reason == "Accepted"]
-    return Material(
-        objects=folder.objects,
-        compilation=compilation,
-        sources=folder.sources,
-        paths=paths_of(folder.objects, policies),
-        is_complete=not any(one.code in _UNREAD or one.field in _NAMES for one in folder.problems),
-    )
+    return Material(objects, compilation, {}, paths_of(objects, policies), is_complete=True)
 
 
 _UNREAD: Final = frozenset({"not-readable", "not-yaml", "no-object", "too-many-mistakes", "unknown-kind"})

@@ -139,9 +139,14 @@ def policy_findings(of: Material) -> Iterator[Problem]:
         for one in fact.problems:
             if one.code == "target-not-found":
                 yield from _target(of, fact.policy.target, one, names[fact.policy.target.kind])
-            elif one.code == header_guards.CODE:
-                yield from _unguarded(of, fact)
-                break
+    yield from route_dependent_findings(of)
+
+
+def route_dependent_findings(of: Material) -> Iterator[Problem]:
+    """Yield what the routes to a policy decide: whether it is in effect, and which headers may be absent."""
+    for fact in of.compilation.policies:
+        if any(one.code == header_guards.CODE for one in fact.problems):
+            yield from _unguarded(of, fact)
         if fact.acceptance.reason == "Accepted":
             yield from _without_effect(of, fact)
 

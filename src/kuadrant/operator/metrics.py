@@ -213,6 +213,7 @@ class _Standing(Collector):
         for labels, number in sorted(Count(conditions).items()):
             policies.add_metric([*labels], number)
         yield policies
+        yield self._findings()
         yield from self._budgets()
         report = self._reconciler.report()
         if not report.leads:
@@ -229,6 +230,21 @@ class _Standing(Collector):
                 for state in STATES:
                     pods.add_metric([gateway.gateway, gateway.delivery, state], states[state])
         yield pods
+
+    def _findings(self) -> Metric:
+        findings = GaugeMetricFamily(
+            "kuadrant_policy_findings",
+            "What RateLimitPolicies are hardly meant to say, by the code of the finding",
+            labels=["code", "severity"],
+        )
+        found = (
+            (one.code, one.severity)
+            for status in self._reconciler.policies.values()
+            for one in status.remarks
+        )
+        for labels, number in sorted(Count(found).items()):
+            findings.add_metric([*labels], number)
+        return findings
 
     def _budgets(self) -> Iterator[Metric]:
         accepted = self._reconciler.accepted

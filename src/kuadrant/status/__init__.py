@@ -23,6 +23,7 @@ from kuadrant.status.gateway_evidence import (
 )
 from kuadrant.status.kuadrant_condition import Installation, kuadrant_condition
 from kuadrant.status.policy_status import PolicyStatus, policy_status
+from kuadrant.status.remark import Remark
 from kuadrant.status.report import (
     STATES,
     GatewayReport,
@@ -33,7 +34,7 @@ from kuadrant.status.report import (
     report_text,
     with_fetches,
 )
-from kuadrant.status.warnings_condition import WARNINGS, with_warnings
+from kuadrant.status.warnings_condition import WARNINGS, remark_notices, with_warnings
 
 __all__ = [
     "ACKNOWLEDGED",
@@ -55,6 +56,7 @@ __all__ = [
     "PodState",
     "PolicyReport",
     "PolicyStatus",
+    "Remark",
     "Report",
     "awaited_parts",
     "chosen",
@@ -64,6 +66,7 @@ __all__ = [
     "merged_conditions",
     "pod_lines",
     "policy_status",
+    "remark_notices",
     "report_text",
     "route_status",
     "undelivered",

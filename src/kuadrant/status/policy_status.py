@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from kuadrant.api.meta import Condition
 from kuadrant.status.enforced_condition import enforced_condition
+from kuadrant.status.remark import Remark
 
 if TYPE_CHECKING:
     from kuadrant.compiler.policy_facts import PolicyFacts
@@ -24,6 +25,7 @@ class PolicyStatus(Struct, frozen=True, gc=False):
         waiting: It is not enforced yet, but is about to be if nothing comes between.
         last_accepted: The generation and the spec of the form that is in effect; None if there is none, or
             if it is too large to be kept.
+        remarks: What its author ought to look at, the gravest first.
     """
 
     namespace: str
@@ -31,6 +33,7 @@ class PolicyStatus(Struct, frozen=True, gc=False):
     conditions: tuple[Condition, ...]
     waiting: bool = False
     last_accepted: tuple[int, str] | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 def policy_status(facts: PolicyFacts, evidence: Evidence) -> PolicyStatus:

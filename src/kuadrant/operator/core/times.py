@@ -109,6 +109,12 @@ STANDBY_PACE_SECONDS: Final = 1.0
 It is to be ready when it has to lead; until then nobody acts on what it decides.
 """
 
+INSPECTION_REST: Final = 20.0
+"""So many times as long as policies were looked at with all routes is rested before the next time.
+
+It is 0.5 s for 1,000 policies, and of use to people only.
+"""
+
 # Proofs
 
 PROOF_SILENCE_SECONDS: Final = 5.0

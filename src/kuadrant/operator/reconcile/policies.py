@@ -8,12 +8,14 @@ from kuadrant.kube.apply import Desired
 from kuadrant.kube.events import Event, Regarding
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import BEHIND_SECONDS, SETTLE_SECONDS
+from kuadrant.operator.reconcile.policy_inspection import PolicyInspection
 from kuadrant.operator.reconcile.queue_keys import DECISION, Work
 from kuadrant.operator.statuses.ratelimit_policy_status import (
     REMEMBERED,
     PolicyStatuses,
     status_content,
 )
+from kuadrant.status import remark_notices
 from kuadrant.status.policy_events import notices
 
 if TYPE_CHECKING:
@@ -35,10 +37,12 @@ class PolicyReconciler:
     Args:
         context: what all reconcilers have in common.
         tell: is called with each Event that is worth one.
+        look: is called when there is something else to be said of policies.
     """
 
-    def __init__(self, context: Context, tell: Callable[[Event], None]) -> None:
+    def __init__(self, context: Context, tell: Callable[[Event], None], look: Callable[[], None]) -> None:
         self._context = context
+        self._inspection = PolicyInspection(context, look)
         self._tell = tell
         self._statuses = PolicyStatuses()
         self._decided_on: Mapping[Key, StoredPolicy] = {}
@@ -56,7 +60,8 @@ class PolicyReconciler:
     ) -> None:
         """Marks the policies whose status has to be written."""
         context, now = self._context, self._context.clock.seconds()
-        self.wanted = self._statuses.of(world, decision, states, now)
+        self._inspection.mark(world, decision)
+        self.wanted = self._statuses.of(world, decision, states, now, self._inspection.found)
         if (due := self._statuses.due) is not None:
             context.queues.objects.add_after(DECISION, max(0.0, due - now))
         self._decided_on = world.policies
@@ -75,6 +80,10 @@ class PolicyReconciler:
                 goal = (status, stored.object.metadata.generation)
                 context.schedule.mark(context.queues.statuses, work, goal, after=_settle(status, stored))
 
+    async def inspect(self, _: Work) -> None:
+        """Look at what routes tell of policies."""
+        await self._inspection.inspect()
+
     async def write(self, work: Work) -> None:
         """Apply a status."""
         stored = self._context.store.table(kinds.POLICIES).entries.get(work.key)
@@ -89,7 +98,8 @@ class PolicyReconciler:
             return
         former = stored.object.status.get("conditions") or ()
         regarding = Regarding(kinds.POLICIES, work.key, stored.uid)
-        for one in notices(former, desired.content["status"]["conditions"]):
+        told = notices(former, desired.content["status"]["conditions"])
+        for one in (*told, *remark_notices(former, status)):
             self._tell(Event(regarding, one.type, one.reason, one.action, one.note))
 
     def _is_decided_on(self, stored: StoredObject[StoredPolicy]) -> bool:

@@ -18,7 +18,7 @@ class Work(Struct, frozen=True):
         kind: the kind of the object, where the sort of work does not tell it.
     """
 
-    what: Literal["decision", "limits", "gateway", "policy", "kuadrant", "affected"]
+    what: Literal["decision", "limits", "gateway", "policy", "kuadrant", "affected", "inspection"]
     key: Key = ("", "")
     kind: str = ""
 
@@ -29,3 +29,4 @@ class Work(Struct, frozen=True):
 
 DECISION: Final = Work("decision")
 LIMITS: Final = Work("limits")
+INSPECTION: Final = Work("inspection")

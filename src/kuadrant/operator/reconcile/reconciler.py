@@ -107,7 +107,7 @@ class Reconciler:
         self._events = EventQueue(recorder, clock)
         self._limits = LimitadorReconciler(context)
         self._gateways = GatewayReconciler(context, self._deliveries, ModuleRetries(prove), works_since)
-        self._policies = PolicyReconciler(context, self._events.put)
+        self._policies = PolicyReconciler(context, self._events.put, self.look)
         self._kuadrant = KuadrantReconciler(context)
         self._affected = AffectedReconciler(context)
         self._decision: Decision | None = None
@@ -186,6 +186,7 @@ class Reconciler:
             "policy": self._policies.write,
             "kuadrant": self._kuadrant.write,
             "affected": self._affected.write,
+            "inspection": self._policies.inspect,
         }
         await writers[work.what](work)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from math import inf
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
 from kuadrant.api.meta import Condition
-from kuadrant.findings import suspicious
 from kuadrant.incremental import are, kept
 from kuadrant.operator.core.times import BEHIND_SECONDS
 from kuadrant.operator.core.version_arrivals import Arrivals
 from kuadrant.operator.statuses.kuadrant_status import missing_dependencies
 from kuadrant.operator.statuses.limits_not_held_status import with_limits_not_held
+from kuadrant.operator.statuses.remarks import remarks
 from kuadrant.status import (
     ACKNOWLEDGED,
     WARNINGS,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.decision import Decision
     from kuadrant.operator.core.world import Standing, World
+    from kuadrant.policy.model import Problem
     from kuadrant.status import GatewayState
 
 
@@ -67,14 +69,27 @@ class PolicyStatuses:
         return self._due
 
     def of(
-        self, world: World, decision: Decision, states: Mapping[Key, GatewayState], now: float
+        self,
+        world: World,
+        decision: Decision,
+        states: Mapping[Key, GatewayState],
+        now: float,
+        by_routes: Mapping[str, tuple[Problem, ...]] = MappingProxyType({}),
     ) -> Mapping[Key, PolicyStatus]:
-        """Return the statuses of all policies, by namespace and name, whether accepted or not."""
+        """Return the statuses of all policies, by namespace and name, whether accepted or not.
+
+        Args:
+            world: what there is.
+            decision: what there has to be.
+            states: how each gateway stands to that.
+            now: the time, in seconds of a clock that does not go back.
+            by_routes: what the routes to each policy tell of it, by ``namespace/name``.
+        """
         self.arrivals.note(decision.gateways, states, now)
         known = self._known(world, decision, states, now)
         self._due = self._next_due(decision, now)
         made_from = (decision.compilation.policies, world.objects.rate_limit_policies, world.standings)
-        rest = (known, decision.not_held, decision.unnamed)
+        rest = (known, decision.not_held, decision.unnamed, by_routes)
         if are(self._made_from, made_from) and self._rest == rest:
             return self._result
         self._made_from, self._rest = made_from, rest
@@ -86,10 +101,12 @@ class PolicyStatuses:
             proof = known.of(facts, self._asked.since(facts))
             silent = known.silent.intersection(facts.gateways)
             last, policy = self._statuses.get(key), written.get(key)
-            if last is None or not are(last[:2], (facts, policy)) or last[2] != (proof, silent):
+            found = by_routes.get(facts.policy.key, ())
+            reasons = (proof, silent, found)
+            if last is None or not are(last[:2], (facts, policy)) or last[2] != reasons:
                 status = with_acknowledgement(policy_status(facts, proof), facts, silent)
-                status = _with_suspicions(status, facts, policy)
-                last = (facts, policy, (proof, silent), kept(last[3] if last else None, status))
+                status = with_warnings(status, remarks(facts, policy, found))
+                last = (facts, policy, reasons, kept(last[3] if last else None, status))
             statuses[key] = last
         self._statuses = statuses
         told = {key: self._told(key, status, decision) for key, (*_, status) in statuses.items()}
@@ -152,14 +169,6 @@ class PolicyStatuses:
 def _by_key(world: World) -> dict[Key, RateLimitPolicy]:
     """The policies that are in effect, by namespace and name."""
     return {(one.metadata.namespace, one.metadata.name): one for one in world.objects.rate_limit_policies}
-
-
-def _with_suspicions(
-    status: PolicyStatus, facts: PolicyFacts, policy: RateLimitPolicy | None
-) -> PolicyStatus:
-    """Return ``status`` with what is hardly meant in the policy, in itself or beside others."""
-    is_known = policy is not None and facts.acceptance.reason == "Accepted"
-    return with_warnings(status, facts, suspicious(policy, facts) if policy and is_known else ())
 
 
 def _limited(decision: Decision, states: Mapping[Key, GatewayState]) -> list[GatewayState]:

@@ -195,18 +195,19 @@ def warnings(seen: World, statuses: PolicyStatuses, decider: Decider) -> str:
             "v1",
             "{a: {rates: [{limit: 0, window: 10s}], counters: [{expression: source.address}]}}",
             (
-                "spec.limits.a.rates[0].limit: is 0: no request that the limit is for is let through; "
-                "spec.limits.a.counters[0].expression: source.address has the client's port in it, which is "
-                "another one for each connection: a client with another connection is counted anew"
+                "spec.limits.a.rates[0].limit (limit-below-one): is 0: no request that the limit is for is "
+                "let through; spec.limits.a.counters[0].expression (counter-per-connection): source.address "
+                "has the client's port in it, which is another one for each connection: a client with "
+                "another connection is counted anew"
             ),
         ),
         (
             "v1beta2",
             "{a: {counters: [source.port]}}",
             (
-                "spec.limits.a.rates: are none, so the limit limits nothing; spec.limits.a.counters[0]: "
-                "source.port is another one for each connection: a client with another connection is "
-                "counted anew"
+                "spec.limits.a.rates (no-rates): are none, so the limit limits nothing; "
+                "spec.limits.a.counters[0] (counter-per-connection): source.port is another one for each "
+                "connection: a client with another connection is counted anew"
             ),
         ),
         ("v1", "{a: {rates: [{limit: 5, window: 10s}], counters: [{expression: nowhere}]}}", ""),
