@@ -61,8 +61,6 @@ def _policies(one: Attribute) -> Iterator[str]:
         yield "v1beta2"
     if one.expressions:
         yield "v1"
-    if one.counter:
-        yield "v1 as a counter by itself"
 
 
 def main() -> None:

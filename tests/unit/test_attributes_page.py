@@ -19,7 +19,7 @@ def test_what_is_checked_in_is_what_the_table_says() -> None:
 def test_each_attribute_is_in_it_once_and_is_known_somewhere_or_cannot_be_named() -> None:
     assert len({one.path for one in TABLE}) == len(TABLE)
     for one in TABLE:
-        assert bool(one.modes) == (one.selectors or one.expressions or one.counter), one.name
+        assert bool(one.modes) == (one.selectors or one.expressions), one.name
         assert may_have_value(one.path) == one.selectors, one.name
         assert one.told <= {"selectors", "expressions"} - (
             {"expressions"} if not one.expressions else set()

@@ -44,7 +44,8 @@ pub const Attribute = union(enum) {
         } else if (isHeader(path)) .{ .header = path } else .{ .text = path };
     }
 
-    /// The attribute as expressions see it: as the host has it, but for those texts that are as quickly read from the headers.
+    /// The attribute as expressions see it: as the host has it, but for those texts that are as quickly read from the headers, and
+    /// for the address that the host has with its port only.
     pub fn asHostHas(path: []const u8) Attribute {
         if (path.len == 0) return .nothing;
         return switch (named.get(path) orelse return .{ .text = path }) {
@@ -53,6 +54,7 @@ pub const Attribute = union(enum) {
             .url_path => .url_path,
             .query => .query,
             .host => .authority,
+            .remote_address => .remote_address,
             else => .{ .text = path },
         };
     }

@@ -44,4 +44,5 @@ const table = [_]Known{
     .{ .path = "connection\x00uri_san_local_certificate", .form = .text },
     .{ .path = "connection\x00uri_san_peer_certificate", .form = .text },
     .{ .path = "connection\x00sha256_peer_certificate_digest", .form = .text },
+    .{ .path = "source\x00remote_address", .form = .text },
 };

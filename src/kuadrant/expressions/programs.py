@@ -12,7 +12,8 @@ from cel_expr_python import cel
 from kuadrant.expressions import compiler
 from kuadrant.expressions.functions import BEYOND_HOST
 from kuadrant.expressions.outside import OutsideError
-from kuadrant.policy.checked_expression import read
+from kuadrant.policy.attributes import REMOTE_ADDRESS
+from kuadrant.policy.checked_expression import kind, parts, read
 from kuadrant.policy.environment import UNTYPED, untyped
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def _program(expression: str, compile_checked: Callable[..., bytes]) -> str | No
 
 def why_not_at_host(expression: str) -> str:
     """Return why a gateway's own evaluator does not take ``expression``; empty if it does."""
+    if _ADDRESS.search(expression) and _names_address(expression):
+        return f"it has no attribute '{REMOTE_ADDRESS}'"
     if not _BEYOND_HOST.search(expression):
         return ""
     try:
@@ -52,6 +55,15 @@ def why_not_at_host(expression: str) -> str:
     return ""
 
 
+def _names_address(expression: str) -> bool:
+    """Whether an expression may read the address without its port, also by another name of ``source``."""
+    tree = read(untyped().compile(expression).serialize()).expression
+    root, _, field = REMOTE_ADDRESS.partition(".")
+    named = {(kind(part), part.name.name or part.select.field or part.constant.text) for part in parts(tree)}
+    return ("name", root) in named and not named.isdisjoint({("select", field), ("constant", field)})
+
+
+_ADDRESS: Final = re.compile(REMOTE_ADDRESS.partition(".")[2])
 _BEYOND_HOST: Final = re.compile(rf"[.,\[{{]\s*\?|cel\s*\.\s*bind|\b({'|'.join(_NAMES)})\s*\(")
 """What may be beyond it; a text can look like this, too."""
 

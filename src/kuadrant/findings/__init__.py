@@ -8,7 +8,7 @@ from kuadrant.findings.as_json import findings_json
 from kuadrant.findings.as_sarif import findings_sarif
 from kuadrant.findings.as_text import counted, findings_text, first_findings, number
 from kuadrant.findings.find import document_findings, findings, suspicious, suspicious_by_routes
-from kuadrant.findings.finding import Finding, Rule, Severity
+from kuadrant.findings.finding import Finding, Rule
 from kuadrant.findings.table import RULES, SECTIONS
 
 __all__ = [

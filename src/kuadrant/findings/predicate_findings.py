@@ -32,7 +32,8 @@ RULES: Final = (
         title="A limit never applies, since a condition holds for no request.",
         means="What the rules of the route match (method, path, host name) is known beforehand, and the"
         " condition excludes all of it: `request.method == 'POST'` where the rules match GET, a "
-        "method in lower case, a path that does not begin with `/`, an address without its port. "
+        "method in lower case, a path that does not begin with `/`, a `source.address` without its "
+        "port, a `source.remote_address` with one or with the size of a network. "
         "Two conditions that exclude each other are another way.",
         do="Correct the condition, or the rule of the route.",
     ),
@@ -46,7 +47,7 @@ RULES: Final = (
     ),
 )
 
-_TELLING: Final = re.compile(r"\.(method|url_path|path|host|address)\b")
+_TELLING: Final = re.compile(r"\.(method|url_path|path|host|address|remote_address)\b")
 _NAMING: Final = re.compile(
     r"\b(request|source|destination|connection|metadata|filter_state|xds|plugin_name)\b"
 )

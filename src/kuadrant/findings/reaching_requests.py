@@ -16,7 +16,13 @@ from kuadrant.policy.match import PathMatch, RequestMatch
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _WITH_PORT: Final = re.compile(r".+:[0-9]{1,5}")
-_ADDRESSES: Final = frozenset({"source.address", "destination.address"})
+# No port, no brackets, and no size of a network.
+_ALONE: Final = re.compile(r"(?![0-9.]+[:/][0-9]*$|\[.*\](:[0-9]*)?$|[0-9A-Fa-f:]+/[0-9]*$).*", re.DOTALL)
+_ADDRESSES: Final = {
+    "source.address": _WITH_PORT,
+    "destination.address": _WITH_PORT,
+    "source.remote_address": _ALONE,
+}
 _QUERY: Final = re.compile(r"[?#]")
 
 
@@ -48,8 +54,8 @@ class Reaching(Struct, frozen=True, gc=False):
                 return _is_path(self.match.path, _QUERY.split(text)[0]) and None
             case "request.host":
                 return self._is_host(text)
-        # Both are an address with a port.
-        return False if attribute in _ADDRESSES and not _WITH_PORT.fullmatch(text) else None
+        is_address = _ADDRESSES.get(attribute)
+        return False if is_address is not None and not is_address.fullmatch(text) else None
 
     def starts_with(self, attribute: str, text: str) -> bool | None:
         """Tell whether an attribute starts with ``text``."""

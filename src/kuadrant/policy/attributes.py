@@ -31,8 +31,8 @@ class Attribute(Struct, frozen=True, kw_only=True, gc=False):
 
     Its text has ``size`` bytes at most. ``known`` says which requests have one, ``modes`` where there can be
     such requests. ``header`` is the one whose value it is. It can be named by ``selectors`` of v1beta2, and
-    by v1 in ``expressions`` or as a ``counter`` by itself. ``told`` says in what it is told to official
-    modules, ``kuadrant`` since which version those read it in selectors and in CEL, if they do.
+    in ``expressions`` of v1. ``told`` says in what it is told to official modules, ``kuadrant`` since which
+    version those read it in selectors and in CEL, if they do.
     """
 
     name: str
@@ -43,7 +43,6 @@ class Attribute(Struct, frozen=True, kw_only=True, gc=False):
     header: str = ""
     selectors: bool = True
     expressions: bool = True
-    counter: bool = False
     told: frozenset[Literal["selectors", "expressions"]] = frozenset()
     kuadrant: tuple[str, str] = ("v0.4", "v0.7")
     note: str = ""
@@ -103,10 +102,9 @@ TABLE: Final = (
     Attribute(
         name="source.remote_address",
         size=_ADDRESS,
-        expressions=False,
-        counter=True,
         kuadrant=("", "v0.7"),
-        note="without the port; official modules cut an IPv6 address at its first colon",
+        note="without the port, behind proxies that the gateway trusts that of the client; in expressions "
+        "since module 0.6.0; official modules cut an IPv6 address at its first colon",
     ),
     Attribute(name="destination.address", size=_ADDRESS, told=_TOLD, note="with the port"),
     Attribute(name="destination.port", type="int", size=_NUMBER, told=_IN_EXPRESSIONS),
@@ -169,7 +167,7 @@ The host without its port and in lower case, or as the client wrote it; a moment
 """
 
 REMOTE_ADDRESS: Final = "source.remote_address"
-"""The client's address without its port: as a selector, and alone as a counter of ``v1``."""
+"""The client's address without its port, which the module makes of the gateway's `source.address`."""
 _SELECTED: Final = frozenset(one.path for one in TABLE if one.selectors and not one.is_open)
 
 

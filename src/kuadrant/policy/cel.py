@@ -18,7 +18,7 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
-from kuadrant.policy.attributes import ATTRIBUTES, HEADERS_BY_ATTRIBUTE, OPEN_ROOTS, REMOTE_ADDRESS
+from kuadrant.policy.attributes import ATTRIBUTES, HEADERS_BY_ATTRIBUTE, OPEN_ROOTS
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
@@ -241,7 +241,6 @@ _ERROR = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<text>.*)
 _NO_NAME = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
 _NO_IDENTITY = re.compile(r"undeclared reference to '(?P<name>auth(\.[^']*)?)'")
 _NOT_A_FIELD = "has() argument must be a field selection"
-_REMOTE_ADDRESS = re.compile(rf"undefined field 'remote_address' .*{re.escape(_PACKAGE)}\.source")
 _NO_FIELD = re.compile(
     rf"undefined field '(?P<field>[^']*)' not found in struct '{re.escape(_PACKAGE)}\.(?P<root>\w+)'"
 )
@@ -254,9 +253,7 @@ def _readable(text: str, expression: str) -> str:
         return text.partition(": ")[2].partition(" [")[0] or text
     line, column = int(found["line"]), int(found["column"])
     complaint = found["text"].removesuffix(" [INVALID_ARGUMENT]").replace(" (in container '')", "")
-    if _REMOTE_ADDRESS.match(complaint):
-        complaint = f"{REMOTE_ADDRESS} exists as a counter by itself, not within an expression"
-    elif field := _NO_FIELD.match(complaint):
+    if field := _NO_FIELD.match(complaint):
         complaint = (
             f"{field['root']} has no attribute '{field['field']}' while the gateway looks at a request"
         )

@@ -109,7 +109,7 @@ def _limit_v1(name: str, limit: LimitV1) -> PolicyLimit:
 
 
 def _counter_v1(expression: str) -> Counter:
-    # The module knows this one by itself, the gateway's expressions do not.
+    # Alone, each version of the module has it as a selector; the gateway's expressions do not.
     return SelectorCounter(expression) if expression == REMOTE_ADDRESS else ExpressionCounter(expression)
 
 

@@ -90,9 +90,6 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
                 return None
             case ("request", "host"):
                 return self.host
-            case ("source", "remote_address"):
-                address = self.attributes.get(("source", "address"))
-                return None if address is None else _without_port(str(address))
             case ("request", "headers", name):
                 return self._joined().get(name.lower())
             case (root, name, *below):
@@ -133,6 +130,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
         ):
             if values := self.values(header):
                 known["request", attribute] = ",".join(values)
+        if (address := self.attributes.get(("source", "address"))) is not None:
+            known["source", "remote_address"] = _without_port(str(address))
         return {**known, **self.attributes}
 
     def _joined(self) -> dict[str, str]:

@@ -264,6 +264,8 @@ PREDICATES = [
     "request.scheme == 'http' && request.protocol == 'HTTP/1.1'",
     "!(request.size > 0) || request.size == 3",
     "source.address.startsWith('127.0.0.1:') && source.port > 0",
+    "source.remote_address == '127.0.0.1'",
+    "source.remote_address.startsWith('10.') || request.method == 'GET'",
     "destination.port > 0",
     "connection.mtls",
     "request.id != '' && request.total_size > 0",
@@ -294,6 +296,8 @@ _COUNTERS = [
     "  request.path  ",
     "[request.path]",
     "source.address.size() > 3",
+    "source.remote_address",
+    "source.remote_address + '/' + request.method",
     "auth.identity.username",
 ]
 _WINDOWS = ["1s", "2s", "1500ms", "10s", "1s", "2s", "999ms", "0s", "1m", "1h30m"]

@@ -270,6 +270,7 @@ def test_expressions_are_for_modules_that_survive_one_that_fails(name: str, is_e
         ("['a', 'b'][0] == request.path", "a place of a list"),
         (r"request.path.matches('\\d')", "regular expressions"),
         ("request.path.matches(request.method)", "regular expressions"),
+        ("source.remote_address == '10.0.0.7'", "does not read source.remote_address"),
         ("request.path == 'a' ? request.method == 'GET' : true", "does not find request.method"),
     ],
 )

@@ -54,6 +54,34 @@ def test_what_only_the_gateway_knows_goes_to_it_as_text() -> None:
 
 
 @pytest.mark.parametrize("dialect", OWN)
+def test_the_address_without_its_port_is_for_the_module_that_makes_it(dialect: str) -> None:
+    predicate = "source.remote_address.startsWith('10.')"
+    if dialect == "kuadrant-v4":
+        (condition,) = conditions(dialect, predicate)
+        assert list(condition) == ["program"]
+    else:
+        assert "it has no attribute 'source.remote_address'" in reason(dialect, predicate)
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        "source.remote_address == 'a' && has(metadata.filter_metadata)",
+        "dyn(source).remote_address == 'a'",
+        "dyn(source)['remote_address'] == 'a'",
+        "[source].exists(one, dyn(one).remote_address == 'a')",
+    ],
+)
+def test_an_expression_that_the_gateway_evaluates_has_no_address_without_its_port(predicate: str) -> None:
+    assert "it has no attribute 'source.remote_address'" in reason("kuadrant-v4", predicate)
+
+
+def test_a_field_of_that_name_elsewhere_is_the_gateways_matter() -> None:
+    predicate = "metadata.filter_metadata['x'].remote_address == 'a'"
+    assert conditions("kuadrant-v4", predicate) == [{"expression": predicate}]
+
+
+@pytest.mark.parametrize("dialect", OWN)
 def test_functions_beyond_the_gateways_are_for_the_module_that_has_them(dialect: str) -> None:
     found = reason(dialect, "request.path.lowerAscii() == 'a'")
     assert found.startswith("Accepted" if dialect == "kuadrant-v4" else "Unsupported")

@@ -31,6 +31,7 @@ def test_what_only_the_gateway_knows_is_unknown_and_said_how_to_give() -> None:
     ("counter", "request_"),
     [
         ("source.remote_address", {"source": "10.0.0.7"}),
+        ("source.remote_address + request.method", {"source": "10.0.0.7"}),
         ("source.address", {"source": "10.0.0.7:4711"}),
         ("string(request.time)", {"time": datetime(2026, 1, 2, tzinfo=UTC)}),
         (
@@ -63,6 +64,8 @@ def test_an_address_without_a_port_does_not_tell_the_attribute_that_has_one() ->
         ("request.method == 'GET' ? true : source.port > 1", "true"),
         ("request.method == 'GET' && source.port > 1024", "unknown"),
         ("source.port > 1024", "unknown"),
+        ("source.remote_address.startsWith('10.')", "unknown"),
+        ("request.method == 'GET' || source.remote_address == '10.0.0.7'", "true"),
         ("request.headers['x-request-id'] == 'a'", "unknown"),
         ("request.headers.exists(name, name == 'a')", "unknown"),
         ("has(metadata.filter_metadata)", "unknown"),

@@ -199,6 +199,8 @@ class Expressions:
             return f"request.headers['{self._one(_HEADERS)}']"
         if draw < 0.53:
             return "request.headers.accept"
+        if draw < 0.56 and not self._host_only:
+            return "source.remote_address"
         return literal(self._one(_TEXTS))
 
     def _from_optional(self, kind: str, depth: int) -> str:
@@ -376,6 +378,7 @@ def request(source: random.Random) -> Request:
         headers.append(("content-length", source.choice(["0", "1", "12"])))
     attributes: dict[tuple[str, str], Any] = {
         ("source", "port"): source.choice([0, 1, 5, 40000]),
+        ("source", "address"): source.choice(["10.0.0.7:40000", "[2001:db8::7]:1", "[::1]", "/run/a"]),
         ("connection", "mtls"): source.random() < 0.5,
         ("request", "time"): datetime(2024, 2, 29, 23, 30, tzinfo=UTC)
         + timedelta(microseconds=source.randint(0, 10**12)),

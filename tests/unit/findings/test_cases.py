@@ -28,6 +28,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "condition-on-absent-header": [("header-may-be-absent", "request.headers['x-tier']")],
     "condition-on-absent-referer": [("header-may-be-absent", "request.referer")],
     "condition-on-address-without-port": [("never-applies", "source.address")],
+    "condition-on-remote-address-of-a-network": [("never-applies", "source.remote_address")],
     "condition-on-method-in-lower-case": [("never-applies", "request.method in ['post', 'put']")],
     "conditions-exclude-each-other": [("never-applies", "request.method in ['GET', 'HEAD']")],
     "counter-on-absent-header": [("header-may-be-absent", "request.headers['x-user']")],

@@ -21,7 +21,14 @@ PATHS = ("/", "/a", "/a/", "/a/b", "/ab", "/b", "/a?x=/b", "/b?a")
 HOSTS = ("a.example", "b.example", "x.a.example")
 METHODS = ("GET", "POST")
 LITERALS = (*PATHS, *HOSTS, *METHODS, "get", "a", "", "A.example:80", "10.0.0.1", "10.0.0.1:5")
-ATTRIBUTES = ("request.method", "request.path", "request.url_path", "request.host", "source.address")
+ATTRIBUTES = (
+    "request.method",
+    "request.path",
+    "request.url_path",
+    "request.host",
+    "source.address",
+    "source.remote_address",
+)
 TEXTS = st.sampled_from(LITERALS).map(lambda text: f"'{text}'")
 ATOMS = st.one_of(
     st.builds("{} {} {}".format, st.sampled_from(ATTRIBUTES), st.sampled_from(["==", "!="]), TEXTS),

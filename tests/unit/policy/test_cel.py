@@ -128,7 +128,7 @@ def test_a_function_that_the_module_has_is_taken(call: str) -> None:
 
 @pytest.mark.parametrize(
     "attribute",
-    ["source.remote_address", "auth.identity.username", "request.body", "response.code", "request.duration"],
+    ["source.local_address", "auth.identity.username", "request.body", "response.code", "request.duration"],
 )
 def test_an_attribute_that_does_not_exist_in_the_request_phase_is_refused(attribute: str) -> None:
     with pytest.raises(ExpressionError):
@@ -238,9 +238,11 @@ def test_a_text_that_is_too_long_or_has_control_characters_is_refused_before_it_
     check_counter('request.headers["x\\u0000"]')
 
 
-def test_the_remote_address_within_an_expression_is_told_where_it_can_stand() -> None:
-    with pytest.raises(ExpressionError, match="exists as a counter by itself, not within an expression"):
-        check_predicate("source.remote_address == '127.0.0.1'")
+def test_the_remote_address_can_stand_within_an_expression() -> None:
+    check_predicate("source.remote_address == '127.0.0.1' || source.remote_address.startsWith('10.')")
+    check_counter("source.remote_address + '/' + request.method")
+    with pytest.raises(ExpressionError, match="a predicate must be true or false"):
+        check_predicate("source.remote_address")
 
 
 @pytest.mark.parametrize(

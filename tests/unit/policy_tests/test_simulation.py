@@ -153,6 +153,7 @@ spec:
         ("source.address", "source: '10.0.0.7:4711'", "[200, 429]"),
         ("source.remote_address", "", "[200, 429]"),
         ("source.remote_address", "source: 10.0.0.7", "[200, 429]"),
+        ("source.remote_address + request.method", "", "[200, 429]"),
         ("request.headers['x-forwarded-for']", "source: 10.0.0.7", "[200, 429]"),
         ("request.id", "", "200x2"),
         ("request.query", "query: {page: a b}", "[200, 429]"),

@@ -66,6 +66,8 @@ def test_a_selector_gives_text_or_nothing(selector: str, text: str | None) -> No
         ("metadata.filter_metadata['jwt.authn'].level == 3.0", True),
         ("metadata.filter_metadata['jwt.authn'].absent == ''", None),
         ("has(request.referer)", False),
+        ("source.remote_address == '::1'", True),
+        ("source.address == source.remote_address", False),
         ("request.referer == ''", None),
         ("request.headers['absent'] == ''", None),
         ("request.method", None),

@@ -56,6 +56,9 @@ def counted(host: Host, expression: str, attributes: dict[str, bytes] | None = N
         ("has(request.useragent)", "false"),
         ("request.host", "api.x:80"),
         ("source.port + 1", "8001"),
+        ("source.remote_address + '!'", "2001:db8::1!"),
+        ("source.remote_address + source.address", "2001:db8::1[2001:db8::1]:8000"),
+        ("string(has(source.remote_address))", "true"),
         ("connection.id", "18446744073709551615"),
         ("connection.mtls ? 'm' : 'p'", "m"),
         ("request.time", "2023-11-14T22:13:20Z"),
@@ -68,6 +71,7 @@ def counted(host: Host, expression: str, attributes: dict[str, bytes] | None = N
 def test_what_it_reads_of_a_request(host: Host, expression: str, value: str) -> None:
     attributes = {
         "source\0port": struct.pack("<q", 8000),
+        "source\0address": b"[2001:db8::1]:8000",
         "connection\0id": b"\xff" * 8,
         "connection\0mtls": b"\x01",
         "request\0time": struct.pack("<q", 1_700_000_000 * 10**9),

@@ -66,7 +66,7 @@ def remembered(world: World, name: str = "policy") -> dict[str, Any]:
     "limit",
     [
         BAD,
-        {"when": [{"predicate": "source.remote_address == '127.0.0.1'"}]},
+        {"when": [{"predicate": "source.local_address == '127.0.0.1'"}]},
         {"when": [{"predicate": "auth.identity.userid == 'bob'"}]},
         {"when": [{"predicate": "'%s'.format([request.host]) == 'a'"}]},
         {"when": [{"predicate": "1 / 0 == 0"}]},
