@@ -7,7 +7,8 @@ As programs of the module against Envoy's own evaluator, and the worst that are 
 The first half needs what benchmarks/shim.py needs, and measures as it does: a request with ten conditions,
 none of which holds, so that nobody is asked. The second half makes expressions at random, besides those that
 are known to be costly, leaves out those that no policy may have, and evaluates the others over the largest
-request; it prints the ten that take most, with their steps, bytes, and the CPU time in one wasm runtime.
+request; it prints the ten that take most, with their steps, bytes, and the CPU time in one wasm runtime:
+the least of several rounds, since others on the machine only add to it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import random
 import tempfile
 import time
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +28,16 @@ from kuadrant.policy.cel import ExpressionError, check_predicate
 from tests.stand_ins import stand_in
 from tests.unit.expressions.evaluations import compiled
 from tests.unit.expressions.generated_expressions import Expressions
-from tests.unit.expressions.largest_request import COSTLY, LARGEST
+from tests.unit.expressions.largest_request import COSTLY, LARGEST, MEMORY, STEPS
 from tests.unit.expressions.program_runner import Runner, written_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONDITIONS = 10
-STEPS, MEMORY = 100_000, 1 << 20
-"""What an evaluation has, as wasm-shim/src/own_expression.zig says."""
 REPEATED = 5
+ROUNDS = 12
+SHOWN = 10
 
 
 def predicates() -> list[str]:
@@ -84,13 +86,24 @@ def compare(rounds: int, seconds: int) -> None:
         print(f"{name:20}{cpu:16.2f}{(cpu - base) / CONDITIONS:14.3f}{cpu / base:9.2f}")
 
 
+def _took(runner: Runner, data: bytes, length: int, rounds: int) -> tuple[float, bool]:
+    """The least CPU seconds of an evaluation, and whether it came to an end."""
+    least, ended = inf, 0
+    for _ in range(rounds):
+        place = runner.write(data)
+        began = time.process_time()
+        ended = runner.call("repeat", place, length, len(data), REPEATED, STEPS)
+        least = min(least, (time.process_time() - began) / REPEATED)
+    return least, ended == REPEATED
+
+
 def worst(generated: int, seed: int) -> None:
     """Print the expressions that take most of those that a policy may have."""
     runner = Runner(stand_in("expressions"))
     source = random.Random(seed)
     expressions = Expressions(source)
     attributes = written_attributes(LARGEST)
-    found: list[tuple[float, int, int, bool, str]] = []
+    found: list[tuple[float, int, int, bool, bytes, int, str]] = []
     made = [f"dyn({expressions.make()}) == 1" for _ in range(generated)]
     for text in (*COSTLY, *made):
         try:
@@ -101,13 +114,14 @@ def worst(generated: int, seed: int) -> None:
         data = program + attributes
         runner.evaluate(program, LARGEST, steps=STEPS, memory=MEMORY)
         steps, memory = runner.taken
-        place = runner.write(data)
-        began = time.process_time()
-        ended = runner.call("repeat", place, len(program), len(data), REPEATED, STEPS)
-        took = (time.process_time() - began) / REPEATED
-        found.append((took, steps, memory, ended == REPEATED, text))
+        took, ended = _took(runner, data, len(program), 1)
+        found.append((took, steps, memory, ended, data, len(program), text))
+    again = [
+        (*_took(runner, data, length, ROUNDS), steps, memory, text)
+        for _, steps, memory, _, data, length, text in sorted(found, reverse=True)[: 3 * SHOWN]
+    ]
     print(f"{len(found)} admitted of {len(made) + len(COSTLY)}")
-    for took, steps, memory, ended, text in sorted(found, reverse=True)[:10]:
+    for took, ended, steps, memory, text in sorted(again, reverse=True)[:SHOWN]:
         print(
             f"{took * 1e6:8.0f} us {steps:7} steps {memory:8} bytes {'' if ended else 'ended '}{text[:200]}"
         )

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+STEPS: Final = 50_000
+MEMORY: Final = 1 << 20
+"""What an evaluation has, as ``wasm-shim/src/own_expression.zig`` says."""
+
 LARGEST: Final[dict[tuple[str, ...], Any]] = {
     ("request", "path"): "/" + "a/" * 15_000 + "?a=1",
     ("request", "url_path"): "/" + "ab" * 14_000,
@@ -56,6 +60,11 @@ COSTLY: Final = (
     "request.path.matches('[a-z/]*x')",
     "request.path.matches('(a?){20}b')",
     "request.path.matches('\\\\bzz')",
+    "request.referer.matches('\\\\bab?\\\\b')",
+    "request.query.matches('(?m)^$')",
+    "request.path.matches('[02468BDFHJLNPRTVXZcegikmoqsuwy]')",
+    "request.path.matches('[02468BDFHJLNPRTVXZcegikmoqsuwy][02468BDFHJLNPRTVXZcegikmoqsuwy]')",
+    "request.path.matches('(?:a?/?[02468BDFHJLNPRTVXZcegikmoqsuwy]){2}')",
     "request.url_path.matches('(?i)abababababz')",
 )
 """Conditions that a policy may have; none of them ends before it has to."""

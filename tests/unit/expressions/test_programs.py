@@ -13,6 +13,7 @@ from kuadrant.expressions.functions import NUMBERS
 from kuadrant.expressions.outside import OutsideError
 
 from .evaluations import compiled
+from .largest_request import STEPS
 from .program_runner import Failure, Outcome, written_attributes
 
 if TYPE_CHECKING:
@@ -116,12 +117,12 @@ def test_a_newer_program_is_refused_as_such(runner: Runner) -> None:
 def test_steps_and_bytes_have_an_end(runner: Runner) -> None:
     attributes = {("request", "path"): "a" * 60_000}
     program = compiled("request.path.matches('(a?){50}b')", fold=True)[1]
-    assert runner.evaluate(program, attributes, steps=100_000) is Outcome.TOO_MUCH
+    assert runner.evaluate(program, attributes, steps=STEPS) is Outcome.TOO_MUCH
     larger = compiled("request.path + request.path + '1'", fold=True)[1]
     assert runner.evaluate(larger, attributes, memory=100_000) is Outcome.TOO_MUCH
     # Whatever stands beside it: it is no failure that `||` could leave aside.
     beside = compiled("request.path.matches('(a?){50}b') || true", fold=True)[1]
-    assert runner.evaluate(beside, attributes, steps=100_000) is Outcome.TOO_MUCH
+    assert runner.evaluate(beside, attributes, steps=STEPS) is Outcome.TOO_MUCH
 
 
 @pytest.mark.slow

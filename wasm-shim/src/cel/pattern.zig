@@ -59,7 +59,7 @@ pub const Pattern = struct {
             var next_length: usize = 0;
             for (present[0..present_length]) |at| {
                 const ranges = pattern.instructions[at].characters;
-                run.steps += 1;
+                run.steps += 1 + ranges.len / ranges_of_step;
                 if (character != null and has(ranges, character.?)) {
                     if (run.add(next, &next_length, at + 1, index + whole)) return true;
                 }
@@ -71,6 +71,9 @@ pub const Pattern = struct {
         }
     }
 };
+
+/// So many ranges are gone through in a step.
+const ranges_of_step = 8;
 
 fn has(ranges: []const Range, character: u21) bool {
     for (ranges) |range| if (character >= range.first and character <= range.last) return true;
@@ -107,9 +110,12 @@ const Run = struct {
                     run.stack[depth + 1] = ways[0];
                     depth += 2;
                 },
-                .assertion => |one| if (run.holds(one, index)) {
-                    run.stack[depth] = at + 1;
-                    depth += 1;
+                .assertion => |one| {
+                    run.steps += 1;
+                    if (run.holds(one, index)) {
+                        run.stack[depth] = at + 1;
+                        depth += 1;
+                    }
                 },
                 .characters => {
                     list[length.*] = at;

@@ -5,8 +5,9 @@
 const std = @import("std");
 const Allocator = std.mem.Allocator;
 
-/// What one expression may take for one request: a millisecond, and the memory that goes with it.
-pub const most_steps = 100_000;
+/// What one expression may take for one request: half a millisecond, so that a machine that is busy with others takes less than one; and the
+/// memory that goes with it.
+pub const most_steps = 50_000;
 pub const most_bytes = 1024 * 1024;
 
 pub const Spent = error{
@@ -60,6 +61,7 @@ pub fn Growing(comptime Item: type) type {
         capacity: usize = 0,
 
         pub fn append(growing: *@This(), work: *Work, item: Item) Spent!void {
+            try work.take(1);
             const length = growing.items.len;
             if (length == growing.capacity) try growing.grow(work, @max(4, 2 * length));
             growing.items = growing.items.ptr[0 .. length + 1];
