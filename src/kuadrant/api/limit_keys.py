@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VALUE = "1"
 """What an entry with such a key says when its limit applies."""
 
+_DIGITS: Final = 8
 _PREFIXES = ("limit.", "tokenlimit.")
 _KEY = re.compile(r"(?:token)?limit\..*__[0-9a-f]{8}", re.DOTALL)
 _IN_A_TEXT = re.compile(r"""(?:token)?limit\.[^"'\\\s]*?__[0-9a-f]{8}(?![0-9a-zA-Z_])""")
@@ -41,7 +42,27 @@ def asked_keys(descriptor: Mapping[str, str]) -> Iterator[str]:
 
 def limit_digest(policy: str, limit: str) -> str:
     """The digits at the end of the key of a limit of ``policy`` (``namespace/name``)."""
-    return sha256(f"{policy}/{limit}".encode()).hexdigest()[:8]
+    return sha256(f"{policy}/{limit}".encode()).hexdigest()[:_DIGITS]
+
+
+def revision(key: str, rates: Iterable[tuple[int, Iterable[str]]]) -> str:
+    """Return the key of a limit that took the place of another one under ``key``.
+
+    It differs from ``key`` in the digits, and tells windows and counters apart and nothing else.
+
+    Args:
+        key: the key of the limit as it is first asked for.
+        rates: the seconds and the counters of each of its rates, in any order.
+    """
+    texts = sorted(f"{seconds} {sorted(counters)}" for seconds, counters in rates)
+    digest = sha256("\n".join((key, *texts)).encode()).hexdigest()
+    return f"{key[:-_DIGITS]}{digest[:_DIGITS]}"
+
+
+def is_key_of(key: str, policy: str, limit: str, rates: Iterable[tuple[int, Iterable[str]]]) -> bool:
+    """Tell whether a key stands for a limit of ``policy`` (``namespace/name``) with these rates."""
+    first = f"{key[:-_DIGITS]}{limit_digest(policy, limit)}"
+    return key in (first, revision(first, rates))
 
 
 def keys_in(texts: Iterable[str]) -> frozenset[str]:

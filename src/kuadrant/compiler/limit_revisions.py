@@ -8,11 +8,11 @@ other counters gets a key of its own, a revision, and every gateway meets what i
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from kuadrant.api.limit_keys import revision
 from kuadrant.compiler.program import Action
 from kuadrant.incremental import OfEach, are, kept
 from kuadrant.policy.identifiers import key_of_condition, limit_condition
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 Revisions = dict[tuple[str, str], str]
 """The key of the revision by the scope of a limit and its key."""
-_HASH_DIGITS: Final = 8
-_AFTER_NAME: Final = _HASH_DIGITS + len('"] == "1"')
+_AFTER_NAME: Final = len('12345678"] == "1"')
 """Characters of a condition behind what a limit and its revisions have in common."""
 
 
@@ -46,24 +45,19 @@ def revisions(wanted: Iterable[Limit], present: Iterable[Limit]) -> Revisions:
     others = [one for one in present if one.identity not in identities and len(one.conditions) == 1]
     taken = {(one.namespace, one.conditions[0]) for one in others}
     named = {(scope, condition[:-_AFTER_NAME]) for scope, condition in taken}
-    counted: dict[tuple[str, str], set[str]] = {}
+    counted: dict[tuple[str, str], set[tuple[int, tuple[str, ...]]]] = {}
     for one in wanted:
         condition = one.conditions[0]
         if (one.namespace, condition[:-_AFTER_NAME]) in named:
             rates = counted.setdefault((one.namespace, condition), set())
-            rates.add(f"{one.seconds} {sorted(one.variables)}")
+            rates.add((one.seconds, one.variables))
     result: Revisions = {}
     for (scope, condition), rates in counted.items():
         key = key_of_condition(condition)
-        revision = _revision(key, rates)
-        if (scope, condition) in taken or (scope, limit_condition(revision)) in taken:
-            result[scope, key] = revision
+        other = revision(key, rates)
+        if (scope, condition) in taken or (scope, limit_condition(other)) in taken:
+            result[scope, key] = other
     return result
-
-
-def _revision(key: str, rates: Iterable[str]) -> str:
-    digest = sha256("\n".join((key, *sorted(rates))).encode()).hexdigest()
-    return f"{key[:-_HASH_DIGITS]}{digest[:_HASH_DIGITS]}"
 
 
 class LimitRevisions:
@@ -94,13 +88,11 @@ class LimitRevisions:
             self._limits, self._programs = {}, {}
             return compilation
         former, self._limits = self._limits, {}
-        conditions = {(scope, limit_condition(key)): revision for (scope, key), revision in found.items()}
+        conditions = {(scope, limit_condition(key)): other for (scope, key), other in found.items()}
         for limit in compilation.limits:
-            if revision := conditions.get((limit.namespace, limit.conditions[0])):
-                made = former.get((limit, revision)) or replace(
-                    limit, conditions=(limit_condition(revision),)
-                )
-                self._limits[limit, revision] = made
+            if key := conditions.get((limit.namespace, limit.conditions[0])):
+                made = former.get((limit, key)) or replace(limit, conditions=(limit_condition(key),))
+                self._limits[limit, key] = made
         by_limit = {limit: made for (limit, _), made in self._limits.items()}
         self._programs = {
             (one.namespace, one.name): self._program(one, found, by_limit) for one in compilation.programs

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from kuadrant.api.counter_page import CounterLine, CounterPage
-from kuadrant.api.limit_keys import limit_digest
+from kuadrant.api.limit_keys import is_key_of, keys_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,14 +57,15 @@ def standing_counters(held: Iterable[_Held], now: float, *, policy: str = "", mo
 
 
 def _of_policy(held: Iterable[_Held], policy: str) -> Iterator[_Held]:
-    """Yield the limits that have a condition on a key of the policy, by what such keys end with."""
-    ends: dict[str, str] = {}
+    """Yield the limits that have a condition on a key of the policy."""
+    alike: dict[tuple[str, tuple[str, ...]], list[_Held]] = {}
     for limit, counters in held:
-        end = ends.get(limit.name)
-        if end is None:
-            end = ends[limit.name] = f'__{limit_digest(policy, limit.name)}"'
-        if any(end in condition for condition in limit.conditions):
-            yield limit, counters
+        alike.setdefault((limit.namespace, limit.conditions), []).append((limit, counters))
+    for (_, conditions), limits in alike.items():
+        rates = {(limit.seconds, limit.variables) for limit, _ in limits}
+        names = {limit.name for limit, _ in limits}
+        if any(is_key_of(key, policy, name, rates) for key in keys_in(conditions) for name in names):
+            yield from limits
 
 
 _Found = tuple["Limit", "Window", "str | bytes | None", bool]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from kuadrant.api.limitador import Limit
+from kuadrant.compiler import Compilation, LimitRevisions
 from kuadrant.policy.identifiers import limit_condition, limit_identifier
 from kuadrant.ratelimit import CounterAnswers, RateLimitService, TooOftenError, standing_counters
 from kuadrant.ratelimit.counters import Ask, Counters, counter_values
@@ -123,3 +125,20 @@ def test_pages_come_at_a_pace_whoever_asks() -> None:
         answers.page("", 10, show_values=True)
     now = 1.0
     answers.page("", 10, show_values=True)
+
+
+def test_a_limit_whose_window_was_edited_is_its_policys_as_before() -> None:
+    former, edited, other = (
+        limit("each", 4),
+        replace(limit("each", 4), seconds=60),
+        limit("each", 4, policy="ns/q"),
+    )
+    revised = LimitRevisions()(Compilation(limits=(edited, other)), (former,)).limits
+    assert revised[0].conditions != former.conditions
+    world = World(*revised)
+    for one in revised:
+        world.hit(one)
+
+    page = look(world.held, 0.0, policy="ns/p", most=10)
+
+    assert [(one.limit, one.value, one.resets_in) for one in page.lines] == [("each", 1, 60.0)]
