@@ -109,6 +109,8 @@ class Client(asyncio.Protocol):
             self._answered.set_result(None)
             return
         if not self._parser.should_keep_alive():
+            # A gateway that drains waits a second for the client to close.
+            self._transport.close()
             return
         self._due = self._due + self._pause if self._pause else now
         self._timer = self._loop.call_at(self._due, self._send)
