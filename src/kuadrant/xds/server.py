@@ -87,6 +87,7 @@ class Server:
         self._snapshots: dict[str, Snapshot] = {}
         self._sessions: list[Session] = []
         self._changed = asyncio.Event()
+        self._ready: Callable[[], Awaitable[object]] = _at_once
 
     async def start(self) -> int:
         """Listen; returns the port, which the system chose where 0 was asked for.
@@ -113,6 +114,15 @@ class Server:
     def address_of(self, peer: str) -> str:
         """The IP address of who has this name with gRPC; empty if it did not come through the door."""
         return self._listener.address_of(peer)
+
+    def hold_back(self, ready: Callable[[], Awaitable[object]]) -> None:
+        """Tell an Envoy that has just come nothing before ``ready``, which is called for each, has ended."""
+        self._ready = ready
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anybody has a stream."""
+        return bool(self._sessions)
 
     async def stop(self) -> None:
         """End every stream and stop listening. Envoys keep what they have."""
@@ -261,6 +271,7 @@ class Server:
                     session.heard()
                     token = token_of(context)
                     identity = await self._identify(token, session.address) if token else Identity()
+                    await self._ready()
                     session.peer = Peer(session.address, request.node, cluster, identity)
                     self._place(session)
                 for outcome in session.stream.receive(request, self._clock()):
@@ -273,6 +284,10 @@ class Server:
             end = End("malformed", str(error))
         finally:
             session.end(end)
+
+
+async def _at_once() -> None:
+    return
 
 
 def _handler(

@@ -61,6 +61,23 @@ async def test_a_snapshot_is_answered_and_a_new_one_is_pushed(server: Server, cl
     assert len(second.resources) == 2
 
 
+async def test_who_comes_is_told_nothing_before_it_may_be(server: Server, client: Client) -> None:
+    began, may = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        began.set()
+        await may.wait()
+
+    server.hold_back(ready)
+    await server.set(clusters("old"))
+    await client.ask(CLUSTER)
+    await began.wait()
+    await server.set(clusters("new"))
+    may.set()
+
+    assert (await client.read()).version_info == clusters("new").version(CLUSTER)
+
+
 async def test_settled_waits_for_the_verdict(server: Server, client: Client) -> None:
     await server.set(clusters("a"))
     await client.ask(CLUSTER)

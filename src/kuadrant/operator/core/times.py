@@ -104,7 +104,7 @@ LONGEST_PACE_SECONDS: Final = 0.5
 """Two decisions are never further apart: an edit is not to wait longer for those of others."""
 
 STANDBY_PACE_SECONDS: Final = 1.0
-"""Two decisions of a replica that does not lead, and that no gateway asks, are this far apart.
+"""Two decisions of a replica that does not lead, and to which no pod is connected, are this far apart.
 
 It is to be ready when it has to lead; until then nobody acts on what it decides.
 """
@@ -154,6 +154,12 @@ Definitions change when somebody upgrades.
 """
 
 # Pods that are pushed to, and replicas
+
+FIRST_ANSWER_SECONDS: Final = 5.0
+"""A pod that has just connected waits this long at most for a decision that is no older than itself.
+
+It may have been told by another replica to ask, or have more from there, than was decided here last.
+"""
 
 AGAIN_SECONDS: Final = 1.0
 """The API server or another replica, if it did not answer, is asked again after this time."""

@@ -9,7 +9,7 @@ from kuadrant.operator.push.gateway_pods import GatewayPods, gateway_pods
 from kuadrant.operator.push.server import pod_states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from kuadrant.api.pod import Pod
     from kuadrant.gateways.provider import PodSelector
@@ -39,6 +39,16 @@ class Delivery:
         self._selectors: dict[Key, PodSelector] = {}
         self._stale = True
         self._said: tuple[Mapping[str, tuple[FilterState, ...]], ...] = ()
+
+    def hold_back(self, ready: Callable[[], Awaitable[object]]) -> None:
+        """Tell a pod that has just come nothing before ``ready``, which is called for each, has ended."""
+        if self._push is not None:
+            self._push.hold_back(ready)
+
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether a pod is connected to this replica."""
+        return self._push is not None and self._push.is_asked
 
     def note(self, changes: Iterable[Change[Pod]]) -> bool:
         """Note what became of pods; return whether it can matter."""

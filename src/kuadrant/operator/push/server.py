@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.envoy_api import encode, field, message
+from kuadrant.gateways.delivery_mode import asks
 from kuadrant.gateways.envoy.extension import WASM, extension
 from kuadrant.incremental import are
 from kuadrant.operator.push.certificate import PROOF, REPLICA, word_of
@@ -114,6 +115,15 @@ class Push:
         """
         return await self._server.start()
 
+    def hold_back(self, ready: Callable[[], Awaitable[object]]) -> None:
+        """Tell a pod that has just come nothing before ``ready``, which is called for each, has ended."""
+        self._server.hold_back(ready)
+
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether anybody is connected."""
+        return self._server.is_asked
+
     async def stop(self) -> None:
         """End every stream; pods keep what they have."""
         await self._server.stop()
@@ -146,6 +156,10 @@ class Push:
             if not one.wanted.pushed:
                 if one.wanted.problem is None:
                     self._served.pop(key, None)
+            elif not one.wanted.objects and not any(map(asks, one.obsolete)):
+                # Nothing makes its pods ask, as far as is known here. A pod that does has been told to by
+                # another replica, of something newer: "nothing is limited" is no answer for it.
+                self._served.pop(key, None)
             elif one.may_be_told:
                 self._served[key] = self._made(key, one.wanted.pushed)
         for key in self._served.keys() - decision.gateways.keys():

@@ -45,6 +45,8 @@ class Trigger:
         self._is_awaited = is_awaited
         self._pace = DecisionPace()
         self._deciding = self._changed_meanwhile = False
+        self._begun = self._ended = 0
+        self._decided = asyncio.Event()
 
     def look(self) -> None:
         """Have a decision made, since something changed."""
@@ -58,14 +60,25 @@ class Trigger:
     def begin(self) -> float:
         """Begin a decision; return what `end` is to be given."""
         self._deciding, self._changed_meanwhile = True, False
+        self._begun += 1
         return self._clock.cpu_seconds()
 
     def end(self, began: float) -> None:
         """End a decision. What came meanwhile is decided on next."""
         self._deciding = False
+        self._ended = self._begun
+        self._decided.set()
+        self._decided = asyncio.Event()
         self._pace.note(self._clock.seconds(), self._clock.cpu_seconds() - began)
         if self._changed_meanwhile:
             self.look()
+
+    async def decided_anew(self) -> None:
+        """Return when a decision was made that began after this was called."""
+        number = self._begun + 1
+        self.look()
+        while self._ended < number:
+            await self._decided.wait()
 
 
 class Deciding:

@@ -6,6 +6,7 @@ One key of work for each gateway and each status.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from kuadrant import __version__
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.limit_retention import Retention
+from kuadrant.operator.core.times import FIRST_ANSWER_SECONDS
 from kuadrant.operator.modules.module_retries import ModuleRetries
 from kuadrant.operator.push.decision_delivery import Delivery
 from kuadrant.operator.reconcile.affected import AffectedReconciler
@@ -112,6 +114,7 @@ class Reconciler:
         self._affected = AffectedReconciler(context)
         self._decision: Decision | None = None
         self._states: Mapping[Key, GatewayState] = {}
+        self._deliveries.hold_back(self._decide_anew)
         metrics.watch_reconciler(self)
         store.listen(self._take)
 
@@ -171,7 +174,13 @@ class Reconciler:
 
     def _acts(self) -> bool:
         """Tell whether anything follows from what this replica decides."""
-        return self._leads() or any(one.wanted.pushed for one in self.gateways.values())
+        return self._leads() or self._deliveries.is_asked
+
+    async def _decide_anew(self) -> None:
+        """Return when what pods are told is no older than this call, or after a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ANSWER_SECONDS):
+                await self._trigger.decided_anew()
 
     def _take(self, changes: tuple[Change[Any], ...]) -> None:
         moved = self._deliveries.note(change for change in changes if change.kind is kinds.PODS)

@@ -178,6 +178,36 @@ async def test_without_a_policy_a_pod_that_asks_is_told_to_limit_nothing() -> No
         assert (await one.take())["hosts"] == []
 
 
+async def test_a_pod_that_was_told_to_ask_by_another_replica_hears_of_limits_first() -> None:
+    """This one has not seen the policy yet: "nothing is limited" would open what is limited."""
+    async with pushing() as one:
+        one.run.leads = False
+        policy = one.run.api.get(kinds.POLICIES, POLICY)
+        one.run.api.delete(kinds.POLICIES, POLICY)
+        await one.run.quiet()
+        await one.ask()
+        await one.run.quiet()
+
+        one.run.api.put(policy)
+        one.run.api.hold()
+
+        assert (await one.take())["hosts"]
+
+
+async def test_a_pod_that_connects_is_told_what_was_decided_since() -> None:
+    """What was decided before may be older than what another replica has told it."""
+    async with pushing() as one:
+        one.run.api.hold()
+        await one.run.quiet()
+
+        # Nobody says that it changed.
+        rendering = Rendering(lambda _: b'{"for": "who comes later"}')
+        one.run.known = replace(one.run.known, module=module(address=address_of(MODULE), rendering=rendering))
+        await one.ask()
+
+        assert await one.take() == {"for": "who comes later"}
+
+
 async def test_a_replica_that_does_not_lead_serves_the_same_and_writes_nothing() -> None:
     async with pushing() as one:
         one.run.leads = False

@@ -71,6 +71,18 @@ async def test_changes_are_decided_on(
     assert await Triggered(takes).look(*changes) == pytest.approx(decisions, abs=0.1)
 
 
+async def test_who_waits_for_a_decision_gets_one_that_began_afterwards() -> None:
+    one = Triggered(1.0)
+    running = asyncio.create_task(one.workers.run())
+    one.trigger.look()
+    await asyncio.sleep(0.5)  # of a virtual clock
+
+    await one.trigger.decided_anew()
+
+    assert len(one.began) == 2
+    running.cancel()
+
+
 async def test_what_there_has_to_be_is_decided_from_the_store_beside_the_event_loop_the_first_time() -> None:
     cluster, threads = filled(), set[str]()
     clock = Clock(
