@@ -103,7 +103,7 @@ def decided(compilation: Compilation, requests: list[list[Request]]) -> None:
 def decided_by_parts(asked: SimulatedGateway, requests: list[list[Request]]) -> None:
     """Ask ``decide`` with the part of the program that is for each host name, which is found before."""
     for case in requests:
-        part = asked.part(case[0].host)
+        part = asked.parts.of(case[0].host)
         counters = Counters(part.limits)
         for request in case:
             counters = decide(part.program, request, counters, 0.0).counters

@@ -1,25 +1,19 @@
-"""A gateway without a gateway: what :func:`decide` says of each request, as it would be seen from outside.
-
-The part of a program that can hold for a host name is found once: a request is decided by that part alone,
-and so takes as long with a thousand policies as with one.
-"""
+"""A gateway without a gateway: what :func:`decide` says of each request, as it would be seen from outside."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from kuadrant.api.limitador import Limit
-from kuadrant.compiler.program import GatewayProgram, HostProgram, ListenerProgram
 from kuadrant.gateways.envoy.route_actions import action
+from kuadrant.policy_tests.host_parts import HostParts
 from kuadrant.policy_tests.observation import Inside, Observation, Stand
 from kuadrant.reference_model import Counters, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kuadrant.compiler.program import HeaderChange, RuleProgram
+    from kuadrant.api.limitador import Limit
+    from kuadrant.compiler.program import GatewayProgram, HeaderChange, RuleProgram
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.policy_tests.inventory import Inventory, KnownLimit
     from kuadrant.reference_model import Request, RequestDecision
@@ -32,13 +26,6 @@ if TYPE_CHECKING:
 _ADMITTED = 200
 _ERROR = 500
 _GRPC_UNKNOWN = "2"
-
-
-class Part(Struct, frozen=True):
-    """The part of a program, and of all limits, that can matter to one host name."""
-
-    program: GatewayProgram
-    limits: tuple[Limit, ...]
 
 
 class SimulatedGateway:
@@ -54,14 +41,9 @@ class SimulatedGateway:
     ) -> None:
         self.port = port
         self.inventory = inventory
-        self._program = program
         self._listener = program.listener(port)
         self._failure_mode = failure_mode
-        self._hosts = {host.hostname: host for host in self._listener.hosts}
-        self._limits: dict[str, list[Limit]] = {}
-        for limit in limits:
-            self._limits.setdefault(limit.namespace, []).append(limit)
-        self._parts: dict[str, Part] = {}
+        self.parts = HostParts(program, self._listener, limits)
         self._statuses: dict[int, int] = {}
 
     @property
@@ -71,31 +53,10 @@ class SimulatedGateway:
 
     def ask(self, request: Request, windows: Windows, now: float) -> tuple[Observation, Windows]:
         """Return what becomes at ``now`` of a request that is not refused, and the windows open then."""
-        part = self.part(request.host)
+        part = self.parts.of(request.host)
         counters = Counters(part.limits, windows)
         decision = decide(part.program, request, counters, now, failure_mode=self._failure_mode)
         return self._seen(decision, request), decision.counters.windows
-
-    def part(self, name: str) -> Part:
-        """Return what of the program can matter to a host name, and of the limits."""
-        if name not in self._parts:
-            self._parts[name] = self._made_part(name)
-        return self._parts[name]
-
-    def _made_part(self, name: str) -> Part:
-        hosts = tuple(self._fitting(name))
-        scopes = sorted({act.scope for host in hosts for rule in host.rules for act in rule.actions})
-        own = self._listener
-        listener = ListenerProgram(own.names, own.port, own.protocol, hosts)
-        limits = tuple(limit for scope in scopes for limit in self._limits.get(scope, ()))
-        return Part(GatewayProgram(self._program.namespace, self._program.name, (listener,), limits), limits)
-
-    def _fitting(self, name: str) -> Iterator[HostProgram]:
-        """Yield the hosts that hold for a host name."""
-        parents = (f"*{name[place:]}" for place in range(1, len(name)) if name[place] == ".")
-        for hostname in dict.fromkeys((name, *parents, "*")):
-            if hostname in self._hosts:
-                yield self._hosts[hostname]
 
     def _seen(self, decision: RequestDecision, request: Request) -> Observation:
         headers = dict(decision.headers)
