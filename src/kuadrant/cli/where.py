@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,11 @@ from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.wasm.catalogue import current
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kuadrant.explanation import Configuration
+    from kuadrant.operator.core.world import World
+    from kuadrant.standalone.folder_files import File
     from kuadrant.wasm.module import Module
 
 
@@ -48,28 +53,82 @@ class Where:
             FolderError: It cannot be read.
             MistakesError: It has mistakes.
         """
-        from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
-
         module = current(self.modules)
-        try:
+        with known_dialect(output):
             return self._of_cluster(module, output) if self.cluster else self._of_path(path, module)
-        except UnknownDialectError as error:
-            complain(str(error), output)
-            sys.exit(1)
+
+    def path(self, path: str, output: str) -> Configuration:
+        """Return what is in a folder or a file, with places as people reach them from here.
+
+        Raises:
+            RequestError: There is nothing at ``path``.
+            FolderError: It cannot be read.
+            MistakesError: It has mistakes.
+        """
+        from kuadrant.standalone.loading import configured  # noqa: PLC0415
+
+        with known_dialect(output):
+            return configured(_files(path), current(self.modules), self.failure_mode)
+
+    def cluster_and_path(self, path: str, output: str) -> tuple[Configuration, Configuration]:
+        """Return what is in the cluster, and what it would do with what is at ``path``.
+
+        Raises:
+            RequestError: There is nothing at ``path``.
+            FolderError: It cannot be read.
+            MistakesError: It has mistakes.
+        """
+        from kuadrant.operator.cluster_configuration import as_if_in, configured  # noqa: PLC0415
+        from kuadrant.standalone import loading  # noqa: PLC0415
+
+        module, files = current(self.modules), [*_files(path)]
+        with known_dialect(output):
+            world = self._world(output)
+            own = loading.configured(files, module, self.failure_mode, as_if_in(world))
+            return configured(world, module, self.failure_mode), own
+
+    def _world(self, output: str) -> World:
+        from kuadrant.cli.cluster import ask_cluster  # noqa: PLC0415
+        from kuadrant.operator.cluster_configuration import read_cluster  # noqa: PLC0415
+
+        return ask_cluster(self.kubeconfig, read_cluster, output)
 
     def _of_cluster(self, module: Module, output: str) -> Configuration:
-        from kuadrant.cli.cluster import ask_cluster  # noqa: PLC0415
-        from kuadrant.operator.cluster_configuration import configured, read_cluster  # noqa: PLC0415
+        from kuadrant.operator.cluster_configuration import configured  # noqa: PLC0415
 
-        return configured(ask_cluster(self.kubeconfig, read_cluster, output), module, self.failure_mode)
+        return configured(self._world(output), module, self.failure_mode)
 
     def _of_path(self, path: str, module: Module) -> Configuration:
-        from kuadrant.explanation import RequestError  # noqa: PLC0415
         from kuadrant.standalone.folder_files import read_given  # noqa: PLC0415
         from kuadrant.standalone.loading import configured  # noqa: PLC0415
 
-        try:
-            is_given(None, path)
-        except ValueError as error:
-            raise RequestError(str(error)) from None
+        _check(path)
         return configured(read_given(path), module, self.failure_mode)
+
+
+def _files(path: str) -> Iterator[File]:
+    from kuadrant.standalone.folder_files import read_below  # noqa: PLC0415
+
+    _check(path)
+    return read_below(Path(path))
+
+
+def _check(path: str) -> None:
+    from kuadrant.explanation import RequestError  # noqa: PLC0415
+
+    try:
+        is_given(None, path)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+
+
+@contextmanager
+def known_dialect(output: str) -> Iterator[None]:
+    """End the process if this build does not write what the module reads."""
+    from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
+
+    try:
+        yield
+    except UnknownDialectError as error:
+        complain(str(error), output)
+        sys.exit(1)

@@ -45,6 +45,11 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
     return admitted
 
 
+def admitted_status(rule: RuleProgram, *, own_router: bool) -> int | None:
+    """Return the status of a request that ``rule`` admits; None where a backend or nobody here answers."""
+    return _admitted(rule, (), own_router=own_router).status
+
+
 def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...], *, own_router: bool) -> Client:
     if not own_router:
         return Client(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec import structs
 
 from kuadrant.api.meta import Condition
 from kuadrant.compiler import Compiler, PolicyFacts
@@ -23,15 +24,18 @@ from kuadrant.policy.model import Policy, Target
 from kuadrant.policy.policy_attachment import Acceptance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import httpx2
 
     from kuadrant.api.objects import Objects
+    from kuadrant.compiler import Compilation
     from kuadrant.kube.kind import Kind
     from kuadrant.operator.core.world import World
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.wasm.module import Module
+
+    Compile = Callable[[Objects], Compilation]
 
 READ: Final[tuple[Kind[Any], ...]] = (
     kinds.GATEWAY_CLASSES,
@@ -87,6 +91,25 @@ def configured(world: World, module: Module, failure_mode: FailureMode) -> Confi
         objects=accepted.objects,
         conditions={"/".join(key): _conditions(one.status) for key, one in world.policies.items()},
     )
+
+
+def as_if_in(world: World) -> Callable[[Compile], Compile]:
+    """Return what has objects compiled as if they were in the cluster of ``world``.
+
+    Rules are in the order of its routers, by the classes of Gateways, and it has its namespaces.
+    """
+
+    def compiling(compile_objects: Compile) -> Compile:
+        in_order = InRouterOrder(compile_objects)
+        return lambda objects: in_order(_among(world.objects, objects))
+
+    return compiling
+
+
+def _among(own: Objects, objects: Objects) -> Objects:
+    named = {one.metadata.name for one in objects.namespaces}
+    namespaces = (*objects.namespaces, *(one for one in own.namespaces if one.metadata.name not in named))
+    return structs.replace(objects, gateway_classes=own.gateway_classes, namespaces=namespaces)
 
 
 def _refused(world: World) -> Iterator[PolicyFacts]:

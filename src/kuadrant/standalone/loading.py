@@ -14,11 +14,15 @@ from kuadrant.standalone.translate import surroundings
 from kuadrant.wasm.catalogue import current
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from kuadrant.api.objects import Objects
+    from kuadrant.compiler import Compilation
     from kuadrant.findings import Finding
     from kuadrant.standalone.folder_files import File
     from kuadrant.wasm.module import Module
+
+    Compile = Callable[[Objects], Compilation]
 
 
 class MistakesError(ValueError):
@@ -39,8 +43,15 @@ def load(folder: Path | str, *, failure_mode: FailureMode = DEFAULT_FAILURE_MODE
     return configured(read(Path(folder)), current(None), failure_mode)
 
 
-def configured(files: Iterable[File], module: Module, failure_mode: FailureMode) -> Configuration:
+def configured(
+    files: Iterable[File],
+    module: Module,
+    failure_mode: FailureMode,
+    compiling: Callable[[Compile], Compile] = lambda compile_objects: compile_objects,
+) -> Configuration:
     """Return what ``files`` say to gateways that run ``module``.
+
+    ``compiling`` has them compiled as if they were elsewhere.
 
     Raises:
         MistakesError: They have mistakes.
@@ -48,7 +59,7 @@ def configured(files: Iterable[File], module: Module, failure_mode: FailureMode)
     """
     made_for = surroundings(module, failure_mode)
     compiler = Compiler()
-    made = compiled(files, made_for, compiler.compile)
+    made = compiled(files, made_for, compiling(compiler.compile))
     if isinstance(made, Mistakes):
         raise MistakesError(made.problems)
     compilation = made.compilation

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hypothesis import strategies as st
 
 from kuadrant.api.kinds import KINDS
 from kuadrant.api.meta import Object  # noqa: TC001 - read by msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GATEWAY_API = "gateway.networking.k8s.io"
 GATEWAYS = {"g0": (80, 81), "g1": (80,)}
@@ -592,3 +596,76 @@ def cases(draw: st.DrawFn, requests: int) -> Case:
         failure_mode=draw(st.sampled_from(["deny", "deny", "allow"])),
         asked=tuple(sequence),
     )
+
+
+@st.composite
+def edited(draw: st.DrawFn, requests: int) -> tuple[Case, Case]:
+    """A configuration before and after somebody edits a policy or a route of it, mostly a little.
+
+    Both are asked the same.
+    """
+    old = draw(cases(requests))
+    routes = tuple(route for route in _ROUTES if _of(old, route[0], route[2]) is not None)
+    documents = [*old.documents]
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
+        number = draw(st.sampled_from([n for n, one in enumerate(documents) if one["kind"] in _EDITED]))
+        documents[number] = draw(_other(documents[number], routes))
+    return old, msgspec.structs.replace(old, documents=tuple(documents))
+
+
+_EDITED = {"RateLimitPolicy", "HTTPRoute", "GRPCRoute"}
+
+
+def _of(case: Case, kind: str, name: str) -> Document | None:
+    return next(
+        (one for one in case.documents if (one["kind"], one["metadata"]["name"]) == (kind, name)), None
+    )
+
+
+def _other(document: Document, routes: tuple[tuple[str, str, str], ...]) -> st.SearchStrategy[Document]:
+    """``document`` as another one of its name, or with one value of it changed."""
+    name, kind = document["metadata"]["name"], document["kind"]
+    whole = _policy(name, routes) if kind == "RateLimitPolicy" else _route(kind, _namespace(document), name)
+    places = [*_places(document["spec"])]
+    return whole if not places else st.one_of(whole, *[_little(document, places)] * 3)
+
+
+def _namespace(document: Document) -> str:
+    return str(document["metadata"]["namespace"])
+
+
+_VALUES_OF: dict[str, st.SearchStrategy[Any]] = {
+    "limit": _MAXIMA,
+    "window": st.sampled_from(_WINDOWS),
+    "duration": st.sampled_from([1, 2, 10]),
+    "predicate": st.sampled_from(PREDICATES),
+    "expression": st.sampled_from(_COUNTERS),
+    "strategy": st.sampled_from(["atomic", "merge"]),
+    "counters": st.just([]),
+    "when": st.just([]),
+    "matches": st.just([{}]),
+    "hostnames": _HOSTNAMES,
+    "method": st.sampled_from(["GET", "POST"]),
+}
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the places of values of which others are known."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        if key in _VALUES_OF and not (key == "method" and isinstance(inner, dict)):
+            yield (*path, key)
+        yield from _places(inner, (*path, key))
+
+
+@st.composite
+def _little(draw: st.DrawFn, document: Document, places: list[tuple[Any, ...]]) -> Document:
+    *path, key = draw(st.sampled_from(places))
+    changed = copy.deepcopy(document)
+    value = changed["spec"]
+    for step in path:
+        value = value[step]
+    if isinstance(value[key], dict):  # a limit that is called like a field
+        return changed
+    value[key] = draw(_VALUES_OF[key])
+    return changed

@@ -1,0 +1,151 @@
+"""The answers that requests in a row get, by :func:`kuadrant.reference_model.decide`.
+
+Where many requests in a row are alike, those between the first and the one that meets a full counter are not
+decided one by one: each adds one to the counters that the first one opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from kuadrant.compiler.program import GatewayProgram
+from kuadrant.explanation.client import client
+from kuadrant.policy.failure_mode import FailureMode
+from kuadrant.reference_model import Counters, Request, decide
+from kuadrant.reference_model.counters import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kuadrant.reference_model import RequestDecision
+
+_OK: Final = 200
+
+Runs = tuple[tuple[str, int], ...]
+"""Answers in a row that are alike, each with how many."""
+
+
+class Sent(Struct, frozen=True, gc=False):
+    """A request, so many ``times``, ``after`` so many seconds since what was sent before."""
+
+    request: Request
+    times: int = 1
+    after: float = 0.0
+
+
+class Gateway(Struct, frozen=True, gc=False):
+    """A program, the limits behind it, and what of it counts as an answer.
+
+    Without ``own_router`` nobody knows what becomes of requests that are admitted.
+    """
+
+    program: GatewayProgram
+    counters: Counters
+    failure_mode: FailureMode
+    own_router: bool
+
+
+class First(Struct, frozen=True, gc=False):
+    """What becomes of a first request: the answer, and its counters, each with how many it admits."""
+
+    answer: str
+    counters: frozenset[tuple[object, int]]
+
+
+def first(gateway: Gateway, request: Request) -> First:
+    """Return what becomes of ``request`` where none was before it."""
+    decision = decide(gateway.program, request, gateway.counters, 0.0, failure_mode=gateway.failure_mode)
+    counted = frozenset(
+        (standing.counter, standing.limit.max_value)
+        for question in decision.questions
+        for standing in question.standings
+    )
+    return First(answer(gateway, request, decision), counted)
+
+
+def answers(gateway: Gateway, steps: Iterable[Sent]) -> Runs:
+    """Return what is answered to the requests of ``steps``, with counters that begin at nothing."""
+    counters, now = gateway.counters, 0.0
+    found: list[tuple[str, int]] = []
+    for step in steps:
+        now += step.after
+        left = step.times
+        while left:
+            decision = decide(gateway.program, step.request, counters, now, failure_mode=gateway.failure_mode)
+            counters, alike = _ahead(decision, left - 1)
+            found.append((answer(gateway, step.request, decision), 1 + alike))
+            left -= 1 + alike
+    return joined(found)
+
+
+def answer(gateway: Gateway, request: Request, decision: RequestDecision) -> str:
+    """Return what the client gets: a status, 200 where a backend answers."""
+    told = client(decision, is_grpc=request.is_grpc, own_router=gateway.own_router)
+    return str(told.status or _OK) if told.grpc_status is None else f"grpc-status {told.grpc_status}"
+
+
+def joined(runs: Iterable[tuple[str, int]]) -> Runs:
+    """Return ``runs`` with those that follow each other and are alike as one."""
+    found: list[tuple[str, int]] = []
+    for one, count in runs:
+        if found and found[-1][0] == one:
+            found[-1] = (one, found[-1][1] + count)
+        elif count:
+            found.append((one, count))
+    return tuple(found)
+
+
+def same_until(one: Runs, other: Runs) -> int | None:
+    """Return how many answers are the same before the first that is another; None if all are."""
+    before = 0
+    ones, others = _each(one), _each(other)
+    while ones and others:
+        (first, count), (second, also) = ones[-1], others[-1]
+        if first != second:
+            return before
+        common = min(count, also)
+        before += common
+        for stack, (label, number) in ((ones, (first, count)), (others, (second, also))):
+            stack.pop()
+            if number > common:
+                stack.append((label, number - common))
+    return None
+
+
+def _each(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    return [*reversed(runs)]
+
+
+def answer_at(runs: Runs, number: int) -> str:
+    """Return the answer to the request of that number, counted from 0."""
+    for label, count in runs:
+        if number < count:
+            return label
+        number -= count
+    raise IndexError(number)
+
+
+def _ahead(decision: RequestDecision, left: int) -> tuple[Counters, int]:
+    """The counters after more requests of the same kind, and how many of the ``left`` these are."""
+    counters = decision.counters
+    counting = [
+        standing
+        for question in decision.questions
+        if not question.limited
+        for standing in question.standings
+        if standing.limit.seconds
+    ]
+    keys = {standing.counter for standing in counting}
+    if len(keys) < len(counting):  # one that is counted twice is decided one by one
+        return counters, 0
+    alike = min((standing.remaining - 1 for standing in counting), default=left)
+    alike = max(0, min(alike, left))
+    if not alike or not counting:
+        return counters, alike
+    windows = dict(counters.windows)
+    for key in keys:
+        window = windows[key]
+        windows[key] = Window(window.hits + alike, window.ends)
+    return Counters(counters.limits, windows), alike

@@ -1,0 +1,178 @@
+"""One of two configurations, so that its rules can be compared with those of the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from kuadrant.compiler.program import (
+    RuleProgram,
+)
+from kuadrant.difference.record import LimitSide, Place
+from kuadrant.explanation.client import admitted_status
+from kuadrant.explanation.origins import section_of
+from kuadrant.explanation.routing_trace import match_words
+from kuadrant.gateways.plugin_tables import host_of
+from kuadrant.policy.condition import Counter, ExpressionCondition, ExpressionCounter, PolicyCondition
+from kuadrant.policy.identifiers import limit_condition, limit_identifier
+from kuadrant.policy.policy_precedence import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kuadrant.api.limitador import Limit
+    from kuadrant.compiler import RuleOrigin
+    from kuadrant.compiler.program import (
+        Action,
+        HostProgram,
+        LimitAction,
+        ListenerProgram,
+    )
+    from kuadrant.explanation import Configuration
+    from kuadrant.explanation.record import Origin
+    from kuadrant.policy.policy_precedence import EffectiveLimit
+
+PortKey = tuple[str, int]
+"""A gateway, as ``namespace/name``, and a port of it."""
+Rates = tuple[tuple[int, int], ...]
+
+
+class Behaviour(Struct, frozen=True, gc=False):
+    """All of a rule that decides on its requests: two that are equal answer the same.
+
+    ``limits`` are, in the order in which they are asked for, scope, key, conditions, counters and rates.
+    """
+
+    limits: tuple[
+        tuple[str, str, tuple[PolicyCondition, ...], tuple[Counter, ...], tuple[tuple[int, int], ...]], ...
+    ]
+    status: int | None
+
+
+class Rule(Struct, frozen=True, gc=False):
+    """A rule of a host name as the gateway has it."""
+
+    program: RuleProgram
+    behaviour: Behaviour
+    place: Place
+    key: tuple[str, str, int]
+    limits: tuple[LimitSide, ...]
+
+
+class Side:
+    """One of the two."""
+
+    def __init__(self, configuration: Configuration, *, own_router: bool) -> None:
+        self.configuration = configuration
+        self.own_router = own_router
+        self.listeners: dict[PortKey, ListenerProgram] = {}
+        for program in configuration.compilation.programs:
+            for listener in program.listeners:
+                self.listeners[f"{program.namespace}/{program.name}", listener.port] = listener
+        self.programs = {
+            f"{program.namespace}/{program.name}": program for program in configuration.compilation.programs
+        }
+        self._hosts: dict[PortKey, dict[str, HostProgram]] = {}
+        self._held: dict[tuple[str, str], list[Limit]] = {}
+        for limit in configuration.compilation.limits:
+            for condition in limit.conditions:
+                self._held.setdefault((limit.namespace, condition), []).append(limit)
+
+    def behaviour(self, rule: RuleProgram) -> Behaviour:
+        """Return all of ``rule`` that decides on its requests."""
+        return Behaviour(
+            tuple(
+                (action.scope, limit.key, limit.when, limit.counters, self._rates(action, limit))
+                for action in rule.actions
+                for limit in action.limits
+            ),
+            admitted_status(rule, own_router=self.own_router),
+        )
+
+    def _rates(self, action: Action, limit: LimitAction) -> Rates:
+        held = self._held.get((action.scope, limit_condition(limit.key)), ())
+        return tuple((one.max_value, one.seconds) for one in held)
+
+    def host(self, key: PortKey, hostname: str) -> HostProgram | None:
+        """Return who serves requests to ``hostname``."""
+        if key not in self._hosts:
+            listener = self.listeners.get(key)
+            self._hosts[key] = {host.hostname: host for host in listener.hosts} if listener else {}
+        return host_of(hostname, self._hosts[key])
+
+    def rules(self, key: PortKey, hostname: str) -> tuple[Rule, ...]:
+        """Return the rules of a host name in their order, without those that an equal match precedes."""
+        host = self.host(key, hostname)
+        if host is None:
+            return ()
+        known = self.configuration.origins.of_rules(*key, host.hostname)
+        first = {rule.match: rule for rule in reversed(host.rules)}
+        return tuple(
+            self._rule(key, hostname, rule, known.get(id(rule)))
+            for rule in host.rules
+            if first[rule.match] is rule
+        )
+
+    def _rule(self, key: PortKey, hostname: str, rule: RuleProgram, origin: RuleOrigin | None) -> Rule:
+        kind = origin.kind if origin else "HTTPRoute"
+        path = ("spec", "rules", origin.rule_index, "matches", origin.match_index) if origin else ()
+        place = Place(
+            gateway=key[0],
+            port=key[1],
+            host=hostname,
+            route=f"{kind} {rule.route}",
+            rule=origin.rule if origin else "",
+            match=match_words(rule.match),
+            origin=self.configuration.origins.of(kind, rule.route, path),
+        )
+        number = origin.match_index if origin else 0
+        return Rule(
+            program=rule,
+            behaviour=self.behaviour(rule),
+            place=place,
+            key=(place.route, place.rule, number),
+            limits=tuple(self._limits(rule, origin)),
+        )
+
+    def _limits(self, rule: RuleProgram, origin: RuleOrigin | None) -> Iterator[LimitSide]:
+        effective = merge(origin.policies) if origin else None
+        entries = {
+            limit_identifier(entry.identity, entry.limit.name): entry
+            for entry in (effective.limits if effective else ())
+        }
+        for action in rule.actions:
+            for limit in action.limits:
+                yield self._limit(rule, action, limit, entries.get(limit.key))
+
+    def _limit(
+        self, rule: RuleProgram, action: Action, limit: LimitAction, entry: EffectiveLimit | None
+    ) -> LimitSide:
+        counted: Literal["for each route", "together"] = (
+            "for each route" if action.scope == rule.route else "together"
+        )
+        policy = entry.source.key if entry else next(iter(limit.sources), "")
+        return LimitSide(
+            name=entry.limit.name if entry else limit.key,
+            policy=policy,
+            section=section_of(entry.source) if entry else "limits",
+            origin=self._origin(entry, policy),
+            rates=self._rates(action, limit),
+            when=tuple(map(_condition, limit.when)),
+            counters=tuple(
+                one.expression if isinstance(one, ExpressionCounter) else one.selector
+                for one in limit.counters
+            ),
+            counted=counted,
+            key=limit.key,
+        )
+
+    def _origin(self, entry: EffectiveLimit | None, policy: str) -> Origin:
+        path = (*entry.source.field, "limits", entry.limit.name) if entry else ()
+        return self.configuration.origins.of("RateLimitPolicy", policy, path)
+
+
+def _condition(condition: PolicyCondition) -> str:
+    if isinstance(condition, ExpressionCondition):
+        return condition.expression
+    return f"{condition.selector} {condition.operator} {condition.value}"

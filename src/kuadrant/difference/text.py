@@ -1,0 +1,105 @@
+"""What two configurations do otherwise, for people: limits, routing, then requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kuadrant.api.problem import printable
+from kuadrant.difference.words import answers_line, steps_line
+from kuadrant.explanation.short_text import plain
+from kuadrant.explanation.words import rate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from kuadrant.difference.record import Differences, LimitChange, LimitSide, RoutingChange
+    from kuadrant.explanation.short_text import Style
+
+_STYLES: Final[dict[str, Style]] = {"added": "good", "removed": "bad", "changed": "doubtful"}
+_SHOWN: Final = 3
+_UNTOLD: Final = "no request was found that it makes a difference to"
+
+
+def text(found: Differences, paint: Callable[[Style, str], str] = plain) -> str:
+    """Return what is printed; empty where nothing differs. ``paint`` colours a text."""
+    if not found:
+        return ""
+    blocks = [
+        [line for one in found.limits for line in _limit(one, paint)],
+        [line for one in found.routing for line in _routing(one, paint)],
+        [
+            f"{printable(steps_line(one.steps))}: {answers_line(one.before)} -> {answers_line(one.after)}"
+            + (f" (and at {_some(one.also)})" if one.also else "")
+            for one in found.requests
+        ],
+        [f"note: {note}" for note in found.notes],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _limit(one: LimitChange, paint: Callable[[Style, str], str]) -> Iterator[str]:
+    limit = one.after or one.before
+    assert limit is not None
+    told = _between(one.before, one.after) if one.before and one.after else _limit_words(limit)
+    yield f"{paint(_STYLES[one.change], f'{one.change}:')} {printable(f'{_limit_name(limit)}: {told}')}"
+    yield f"  {paint('place', str(limit.origin))}"
+    rules = [*dict.fromkeys(f"{place.rule} of {place.route} ({place.match})" for place in one.places)]
+    yield f"  for {printable(_some(rules))} at {_some([*dict.fromkeys(place.host for place in one.places)])}"
+    if not one.told:
+        yield f"  {_UNTOLD}"
+
+
+def _limit_name(limit: LimitSide) -> str:
+    return f"limit {limit.name} of RateLimitPolicy {limit.policy}"
+
+
+def _limit_words(limit: LimitSide) -> str:
+    return ", ".join(
+        (
+            _rates(limit),
+            *(f"counted by {one}" for one in limit.counters),
+            *(f"when {one}" for one in limit.when),
+            *(["for all routes together"] if limit.counted == "together" else []),
+            *([f"in {limit.section}"] if limit.section != "limits" else []),
+        )
+    )
+
+
+def _rates(limit: LimitSide) -> str:
+    return " and ".join(rate(*one) for one in limit.rates) or "no rates"
+
+
+def _between(before: LimitSide, after: LimitSide) -> str:
+    parts = [
+        ("", _rates(before), _rates(after)),
+        ("counted by ", _listed(before.counters), _listed(after.counters)),
+        ("when ", _listed(before.when), _listed(after.when)),
+        ("counted ", before.counted, after.counted),
+        ("of RateLimitPolicy ", before.policy, after.policy),
+    ]
+    told = [f"{name}{old} -> {new}" for name, old, new in parts if old != new]
+    return ", ".join(told) or "under another name, so that it begins to count anew"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return " && ".join(texts) or "nothing"
+
+
+def _routing(one: RoutingChange, paint: Callable[[Style, str], str]) -> Iterator[str]:
+    because = f": {one.because}" if one.because else ""
+    yield f"{paint(_STYLES[one.change], f'{one.change}:')} {printable(f'{one.what}{because}')}"
+    if one.origin is not None:
+        yield f"  {paint('place', str(one.origin))}"
+    if one.hosts:
+        yield f"  at {_some(one.hosts)}"
+    for limit in one.limits[:_SHOWN]:
+        yield f"  with {printable(f'{_limit_name(limit)}: {_limit_words(limit)}')}"
+    if len(one.limits) > _SHOWN:
+        yield f"  and {len(one.limits) - _SHOWN} more limits"
+    if not one.told:
+        yield f"  {_UNTOLD}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,50 @@
+"""A request in the words of ``kuadrant explain``, to be given to it as they are."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kuadrant.difference.record import AnsweredRun, SentStep
+    from kuadrant.explanation import ClientRequest
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
+
+
+def words_of(asked: ClientRequest, gateway: str | None) -> Iterator[str]:
+    """Yield the words of a request, ``gateway`` where it has to be said."""
+    if asked.method != "GET":
+        yield from ("-X", asked.method)
+    for name, value in asked.headers:
+        yield from ("-H", f"{name}: {value}" if value else f"{name};")
+    if asked.source is not None:
+        yield from ("--from", asked.source)
+    if asked.claims is not None:
+        yield from ("--jwt", msgspec.json.encode(asked.claims).decode())
+    if asked.time is not None:
+        yield from ("--at", asked.time.isoformat().replace("+00:00", "Z"))
+    if gateway is not None:
+        yield from ("--gateway", gateway)
+    yield asked.url
+
+
+def steps_line(steps: Iterable[SentStep]) -> str:
+    """Requests in a row, in a line."""
+    told: list[str] = []
+    for step in steps:
+        words = " ".join(one if _PLAIN.fullmatch(one) else shlex.quote(one) for one in step.words)
+        times = f" --times {step.times}" if step.times > 1 else ""
+        waited = f"{step.after:g} s later " if step.after else "then " if told else ""
+        told.append(f"{waited}{words}{times}")
+    return ", ".join(told)
+
+
+def answers_line(runs: Iterable[AnsweredRun]) -> str:
+    """Answers in a row, as tests of policies have them: ``200x5 then 429``."""
+    return " then ".join(f"{run.answer}x{run.count}" if run.count > 1 else run.answer for run in runs)

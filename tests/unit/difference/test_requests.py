@@ -1,0 +1,116 @@
+"""The smallest requests that tell two configurations apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from .edits import WORLD, changed, policy, requests, shown
+
+TOYS = "http://toys.x/toys"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        pytest.param(
+            "all: {rates: [{limit: 5, window: 10s}]}",
+            "all: {rates: [{limit: 6, window: 10s}]}",
+            [f"{TOYS} --times 7: 200x5 then 429x2 -> 200x6 then 429"],
+            id="another number of requests: until both are limited",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 1000000, window: 1h}]}",
+            "all: {rates: [{limit: 2000000, window: 1h}]}",
+            [f"{TOYS} --times 2000001: 200x1000000 then 429x1000001 -> 200x2000000 then 429"],
+            id="a million of them",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 2, window: 10s}]}",
+            "all: {rates: [{limit: 2, window: 60s}]}",
+            [f"{TOYS} --times 2, 10 s later {TOYS}: 200x3 -> 200x2 then 429"],
+            id="another window: the next request when the shorter one is over",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 1, window: 10s}]}",
+            "all: {rates: [{limit: 1, window: 10s}], when: [{predicate: request.method == 'PUT'}]}",
+            [f"{TOYS} --times 2: 200 then 429 -> 200x2"],
+            id="a condition: a request for which it does not hold",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 1, window: 10s}], when: [{predicate: request.method == 'POST'}]}",
+            "all: {rates: [{limit: 1, window: 10s}], when: [{predicate: request.method == 'GET'}]}",
+            [
+                f"{TOYS} --times 2: 200x2 -> 200 then 429",
+                f"-X POST {TOYS} --times 2: 200 then 429 -> 200x2",
+            ],
+            id="another condition: a request for each of the two",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 1, window: 10s}]}",
+            "all: {rates: [{limit: 1, window: 10s}], counters: [{expression: request.method}]}",
+            [f"{TOYS}, then -X POST {TOYS}: 200 then 429 -> 200x2"],
+            id="a counter: two requests with other values of it",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 1, window: 10s}]}",
+            "all: {rates: [{limit: 1, window: 10s}], "
+            """counters: [{expression: "request.headers['x-user']"}]}""",
+            [f"{TOYS}: 200 -> 500"],
+            id="a counter that requests do not have",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 1, window: 10s}]}",
+            "all: {rates: [{limit: 1, window: 10s}], counters: [{expression: source.remote_address}]}",
+            [f"--from 10.0.0.7 {TOYS}, then --from 10.0.0.8 {TOYS}: 200 then 429 -> 200x2"],
+            id="a counter that only the client's address tells",
+        ),
+    ],
+)
+def test_the_smallest_requests_are_shown(old: str, new: str, told: list[str]) -> None:
+    assert shown(old, new) == told
+
+
+def test_one_cause_is_shown_once_however_many_rules_have_it() -> None:
+    old = policy("all: {rates: [{limit: 1, window: 10s}]}", target="Gateway, name: gw")
+    new = policy("all: {rates: [{limit: 2, window: 10s}]}", target="Gateway, name: gw")
+    more = WORLD.replace("hostnames: [toys.x]", "hostnames: [toys.x, cars.x]")
+    found = changed(old, new, before=more)
+    assert requests(found) == ["http://cars.x/toys --times 3: 200 then 429x2 -> 200x2 then 429"]
+    assert found.requests[0].also == ("toys.x",)
+    assert [len(one.places) for one in found.limits] == [4]
+
+
+def test_a_limit_that_another_always_reaches_first_makes_no_difference_to_requests() -> None:
+    strict = "strict: {rates: [{limit: 1, window: 1h}]}\n"
+    found = changed(
+        policy(strict + "all: {rates: [{limit: 5, window: 10s}]}"),
+        policy(strict + "all: {rates: [{limit: 6, window: 10s}]}"),
+    )
+    assert requests(found) == []
+    assert [one.told for one in found.limits] == [False]
+
+
+def test_what_only_a_gateway_knows_is_no_reason_to_show_a_request() -> None:
+    found = changed(
+        policy("all: {rates: [{limit: 1, window: 10s}], when: [{predicate: 'connection.id > 5u'}]}"),
+        policy("all: {rates: [{limit: 2, window: 10s}], when: [{predicate: 'connection.id > 5u'}]}"),
+    )
+    assert requests(found) == []
+    assert [one.told for one in found.limits] == [False]
+
+
+def test_a_route_that_serves_another_path_is_shown() -> None:
+    after = WORLD.replace("{path: {value: /toys}}", "{path: {value: /cars}}")
+    found = changed("", "", after=after)
+    assert requests(found) == [
+        "http://toys.x/cars: 404 -> 200",
+        "http://toys.x/toys: 200 -> 404",
+    ]
+
+
+def test_the_same_said_otherwise_is_no_difference() -> None:
+    found = changed(
+        policy("all: {rates: [{limit: 1, window: 60s}]}"),
+        policy("all:\n  rates:\n  - window: 1m\n    limit: 1"),
+    )
+    assert not found
