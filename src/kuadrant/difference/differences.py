@@ -11,7 +11,7 @@ from kuadrant.difference.match_drafts import both, drafts_of, names_of
 from kuadrant.difference.pairs import Pair, pairs, reordered
 from kuadrant.difference.port import Port, answered
 from kuadrant.difference.record import Differences, RoutingChange, TellingRequest
-from kuadrant.difference.search import Search
+from kuadrant.difference.search import Search, reason_of
 from kuadrant.difference.sides import Side
 from kuadrant.difference.smallest import size
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from kuadrant.explanation import Configuration
 
 
+_Shown = tuple[tuple[int, ...], object, "TellingRequest"]
+"""A request with a sort key, and why it is shown."""
+
+
 def differences(old: Configuration, new: Configuration) -> Differences:
     """Return what gateways do otherwise with ``new`` in the place of ``old``.
 
@@ -33,7 +37,7 @@ def differences(old: Configuration, new: Configuration) -> Differences:
     own_router = old.own_router and new.own_router
     sides = Side(old, own_router=own_router), Side(new, own_router=own_router)
     changes = Changes()
-    told: list[tuple[Any, TellingRequest]] = []
+    told: list[_Shown] = []
     keys = sorted(sides[0].listeners.keys() | sides[1].listeners.keys())
     ports = [port for _, port in keys]
     for key in keys:
@@ -45,11 +49,18 @@ def differences(old: Configuration, new: Configuration) -> Differences:
     return Differences(
         limits=tuple(changes.limits()),
         routing=tuple(changes.all_routing()),
-        requests=tuple(
-            request for _, request in sorted(told, key=lambda one: (one[0], one[1].steps[0].words))
-        ),
+        requests=tuple(_each_once(told)),
         notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
     )
+
+
+def _each_once(told: Iterable[_Shown]) -> Iterator[TellingRequest]:
+    """Yield requests, the smallest first; one for each change of a limit and way in which it shows."""
+    seen: set[object] = set()
+    for _, reason, request in sorted(told, key=lambda one: (one[0], one[2].steps[0].words)):
+        if reason not in seen:
+            yield request
+            seen.add(reason)
 
 
 def _is_in_both(key: PortKey, sides: tuple[Side, Side], changes: Changes) -> bool:
@@ -79,19 +90,18 @@ class _Comparison:
         self._search = Search(port)
         self._also: dict[int, dict[str, None]] = {}
 
-    def requests(self) -> Iterator[tuple[Any, TellingRequest]]:
-        """Look at each host name, and yield the requests that were found, each with its size."""
+    def requests(self) -> Iterator[_Shown]:
+        """Look at each host name, and yield the requests that were found, each with its size and why."""
         for hostname in self._hostnames():
             self._look(hostname)
-        told = [one for found in self._search.found.values() for one in found.values()]
-        for one in told:
+        for cause, turn, one in self._search.all():
             request = TellingRequest(
                 steps=tuple(self._port.sent(one.steps)),
                 before=answered(one.before),
                 after=answered(one.after),
                 also=tuple(self._also.get(id(one), ())),
             )
-            yield size(one), request
+            yield size(one), reason_of(cause, turn), request
 
     def _hostnames(self) -> list[str]:
         return sorted(

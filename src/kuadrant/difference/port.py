@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from kuadrant.difference.drafts import Draft
 from kuadrant.difference.record import AnsweredRun, SentStep
-from kuadrant.difference.runs import First, Gateway, Runs, Sent, answers, first, same_until
+from kuadrant.difference.runs import First, Gateway, Runs, Sent, answers, denying, first, same_until
 from kuadrant.explanation import ClientRequest, RequestError
 from kuadrant.explanation.address import address_of
 from kuadrant.explanation.claims import claim_keys
@@ -104,6 +104,18 @@ class Port:
     def whole(self, steps: Iterable[Step]) -> Told | None:
         """Return all of ``steps`` with the answers to them; None if no gateway takes one of them."""
         steps = tuple(steps)
+        sent = self._sent(steps)
+        if sent is None:
+            return None
+        before, after = (answers(gateway, sent) for gateway in self._gateways(_hosts(sent)))
+        return Told(steps, before, after)
+
+    def denying(self, steps: Iterable[Step]) -> frozenset[str]:
+        """Return the conditions of the limits, old and new, that have no room for the last of ``steps``."""
+        sent = self._sent(steps) or []
+        return frozenset(one for gateway in self._gateways(_hosts(sent)) for one in denying(gateway, sent))
+
+    def _sent(self, steps: Iterable[Step]) -> list[Sent] | None:
         sent, waited = [], 0.0
         for step in steps:
             waited += step.after
@@ -111,10 +123,7 @@ class Port:
             if request is None:
                 return None
             sent.append(Sent(request, step.times, step.after))
-        before, after = (
-            answers(gateway, sent) for gateway in self._gateways([one.request.host for one in sent])
-        )
-        return Told(steps, before, after)
+        return sent
 
     def _gateways(self, hosts: list[str]) -> Iterable[Gateway]:
         names = tuple(sorted(set(hosts)))
@@ -158,6 +167,10 @@ class Port:
         from kuadrant.difference.words import words_of  # noqa: PLC0415
 
         return words_of(asked, gateway=None if self._is_alone else self.key[0])
+
+
+def _hosts(sent: Iterable[Sent]) -> list[str]:
+    return [one.request.host for one in sent]
 
 
 def answered(runs: Runs) -> tuple[AnsweredRun, ...]:

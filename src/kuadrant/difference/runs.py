@@ -17,7 +17,7 @@ from kuadrant.reference_model import Counters, Request, decide
 from kuadrant.reference_model.counters import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kuadrant.reference_model import RequestDecision
 
@@ -67,17 +67,34 @@ def first(gateway: Gateway, request: Request) -> First:
 
 def answers(gateway: Gateway, steps: Iterable[Sent]) -> Runs:
     """Return what is answered to the requests of ``steps``, with counters that begin at nothing."""
+    decided = _decided(gateway, steps)
+    return joined((answer(gateway, request, decision), count) for request, decision, count in decided)
+
+
+def denying(gateway: Gateway, steps: Iterable[Sent]) -> frozenset[str]:
+    """Return the conditions of the limits that have no room for the last request of ``steps``."""
+    (*_, (_, decision, _)) = _decided(gateway, steps)
+    return frozenset(
+        condition
+        for question in decision.questions
+        if question.limited
+        for standing in question.standings
+        if standing.remaining < 1
+        for condition in standing.limit.conditions
+    )
+
+
+def _decided(gateway: Gateway, steps: Iterable[Sent]) -> Iterator[tuple[Request, RequestDecision, int]]:
+    """Yield what is decided, and for how many requests in a row."""
     counters, now = gateway.counters, 0.0
-    found: list[tuple[str, int]] = []
     for step in steps:
         now += step.after
         left = step.times
         while left:
             decision = decide(gateway.program, step.request, counters, now, failure_mode=gateway.failure_mode)
             counters, alike = _ahead(decision, left - 1)
-            found.append((answer(gateway, step.request, decision), 1 + alike))
+            yield step.request, decision, 1 + alike
             left -= 1 + alike
-    return joined(found)
 
 
 def answer(gateway: Gateway, request: Request, decision: RequestDecision) -> str:
@@ -116,15 +133,6 @@ def same_until(one: Runs, other: Runs) -> int | None:
 
 def _each(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     return [*reversed(runs)]
-
-
-def answer_at(runs: Runs, number: int) -> str:
-    """Return the answer to the request of that number, counted from 0."""
-    for label, count in runs:
-        if number < count:
-            return label
-        number -= count
-    raise IndexError(number)
 
 
 def _ahead(decision: RequestDecision, left: int) -> tuple[Counters, int]:

@@ -9,12 +9,12 @@ from collections import Counter
 from functools import partial
 from itertools import islice, permutations
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.difference.condition_values import dimensions, variations
 from kuadrant.difference.port import Step, Told
-from kuadrant.difference.runs import answer_at, same_until
 from kuadrant.difference.smallest import size, smallest
+from kuadrant.policy.identifiers import limit_condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Cause = tuple[object, ...]
 """What differs between the rules that a request belongs to; the same for rules that differ alike."""
-Turn = tuple[str, str]
-"""The first answer that is another: what it was and what it is."""
+Turn = tuple[str, str, frozenset[str]]
+"""The first answer that is another: what it was and what it is, and which limits have no room for it."""
 
 _DRAFTS: Final = 300
 """So many requests are tried for a cause, or a share of those for a host name..."""
@@ -54,6 +54,12 @@ class Search:
         self._times: Counter[Cause] = Counter()
         self.found: dict[Cause, dict[Turn, Told]] = {}
         """By cause and turn, the smallest requests; of a cause that nothing was found for it is empty."""
+
+    def all(self) -> Iterator[tuple[Cause, Turn, Told]]:
+        """Yield all that was found."""
+        for cause, found in self.found.items():
+            for turn, told in found.items():
+                yield cause, turn, told
 
     def look(self, drafts: Iterable[Draft]) -> None:
         """Look for requests that are like ``drafts``, for each cause of which none is known yet.
@@ -97,10 +103,14 @@ class Search:
         statuses = tuple(one.status if one else -1 for one in (old, new))
         return frozenset((before - after).items()), frozenset((after - before).items()), statuses, moved
 
+    def turn(self, told: Told) -> Turn:
+        """Return how the last answer of ``told``, the first that is another, differs."""
+        return told.before[-1][0], told.after[-1][0], self._port.denying(told.steps)
+
     def shows(self, cause: Cause, turn: Turn, steps: tuple[Step, ...]) -> Told | None:
         """Return what ``steps`` show, if that is ``cause`` with that ``turn``, and known."""
         told = self._port.told(steps)
-        if told is None or _turn(told) != turn or self.cause(told.steps[-1].draft) != cause:
+        if told is None or self.turn(told) != turn or self.cause(told.steps[-1].draft) != cause:
             return None
         return told if self._port.is_known(told.steps) else None
 
@@ -111,7 +121,7 @@ class Search:
         self._kept[cause] = tuple(unlike[:_TOGETHER])
         for plan in (self._repeated, self._with_waiting, self._together):
             for told in plan(unlike):
-                turn = _turn(told)
+                turn = self.turn(told)
                 best = found.get(turn)
                 is_smaller = best is None or size(told) < size(best)
                 if is_smaller and self.cause(told.steps[-1].draft) == cause:
@@ -126,7 +136,7 @@ class Search:
         (step, *more) = told.steps
         most = max((number for one in self._port.first(step.draft) for _, number in one.counters), default=0)
         whole = None if more else self._port.whole([Step(step.draft, most + 1)])
-        if whole is None or _LIMITED.isdisjoint(_turn(told)):
+        if whole is None or _LIMITED.isdisjoint((told.before[-1][0], told.after[-1][0])):
             return told
         admitted = [count for (_, count), *others in (whole.before, whole.after) if others]
         return (
@@ -208,6 +218,14 @@ def _relative(behaviour: Behaviour | None, rule: RuleProgram | None) -> Counter[
     return Counter(("" if scope == rule.route else scope, *rest) for scope, *rest in behaviour.limits)
 
 
-def _turn(told: Told) -> Turn:
-    same = same_until(told.before, told.after) or 0
-    return answer_at(told.before, same), answer_at(told.after, same)
+def reason_of(cause: Cause, turn: Turn) -> object:
+    """Return what is the same where one change of a limit shows in one way, for whichever rules."""
+    _, _, full = turn
+    if not full:
+        return cause, turn
+    before, after, *_ = cause
+    return turn, _about(before, full), _about(after, full)
+
+
+def _about(limits: Any, full: frozenset[str]) -> object:
+    return frozenset(limit for (limit, _) in limits if limit_condition(limit[1]) in full)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import printable
 from kuadrant.difference.words import answers_line, steps_line
-from kuadrant.explanation.short_text import plain
+from kuadrant.explanation.short_text import WIDTH, plain
 from kuadrant.explanation.words import rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from kuadrant.difference.record import Differences, LimitChange, LimitSide, RoutingChange
+    from kuadrant.difference.record import Change, Differences, LimitChange, LimitSide, RoutingChange
     from kuadrant.explanation.short_text import Style
 
 _STYLES: Final[dict[str, Style]] = {"added": "good", "removed": "bad", "changed": "doubtful"}
@@ -37,14 +38,32 @@ def text(found: Differences, paint: Callable[[Style, str], str] = plain) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
+def _headed(change: Change, told: str, paint: Callable[[Style, str], str]) -> Iterator[str]:
+    first, *more = _wrapped(f"{change}: {told}")
+    yield paint(_STYLES[change], f"{change}:") + first.removeprefix(f"{change}:")
+    yield from more
+
+
+def _wrapped(line: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        printable(line),
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def _limit(one: LimitChange, paint: Callable[[Style, str], str]) -> Iterator[str]:
     limit = one.after or one.before
     assert limit is not None
     told = _between(one.before, one.after) if one.before and one.after else _limit_words(limit)
-    yield f"{paint(_STYLES[one.change], f'{one.change}:')} {printable(f'{_limit_name(limit)}: {told}')}"
+    yield from _headed(one.change, f"{_limit_name(limit)}: {told}", paint)
     yield f"  {paint('place', str(limit.origin))}"
     rules = [*dict.fromkeys(f"{place.rule} of {place.route} ({place.match})" for place in one.places)]
-    yield f"  for {printable(_some(rules))} at {_some([*dict.fromkeys(place.host for place in one.places)])}"
+    hosts = [*dict.fromkeys(place.host for place in one.places)]
+    yield from _wrapped(f"for {_some(rules)} at {_some(hosts)}", "  ")
     if not one.told:
         yield f"  {_UNTOLD}"
 
@@ -86,14 +105,13 @@ def _listed(texts: Iterable[str]) -> str:
 
 
 def _routing(one: RoutingChange, paint: Callable[[Style, str], str]) -> Iterator[str]:
-    because = f": {one.because}" if one.because else ""
-    yield f"{paint(_STYLES[one.change], f'{one.change}:')} {printable(f'{one.what}{because}')}"
+    yield from _headed(one.change, one.what + (f": {one.because}" if one.because else ""), paint)
     if one.origin is not None:
         yield f"  {paint('place', str(one.origin))}"
     if one.hosts:
-        yield f"  at {_some(one.hosts)}"
+        yield from _wrapped(f"at {_some(one.hosts)}", "  ")
     for limit in one.limits[:_SHOWN]:
-        yield f"  with {printable(f'{_limit_name(limit)}: {_limit_words(limit)}')}"
+        yield from _wrapped(f"with {_limit_name(limit)}: {_limit_words(limit)}", "  ")
     if len(one.limits) > _SHOWN:
         yield f"  and {len(one.limits) - _SHOWN} more limits"
     if not one.told:

@@ -114,3 +114,16 @@ def test_the_same_said_otherwise_is_no_difference() -> None:
         policy("all:\n  rates:\n  - window: 1m\n    limit: 1"),
     )
     assert not found
+
+
+def test_each_limit_that_came_has_a_request_of_its_own() -> None:
+    new = policy(
+        """
+        strict: {rates: [{limit: 1, window: 1h}], when: [{predicate: request.method == 'PUT'}]}
+        user: {rates: [{limit: 2, window: 1h}], when: [{predicate: "'x-a' in request.headers"}]}
+        """
+    )
+    assert requests(changed("", new)) == [
+        "-X PUT http://toys.x/toys --times 2: 200x2 -> 200 then 429",
+        "-H 'x-a: x' http://toys.x/toys --times 3: 200x3 -> 200x2 then 429",
+    ]
