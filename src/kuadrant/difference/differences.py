@@ -88,11 +88,14 @@ class _Comparison:
         self._changes = changes
         self._where = f" (port {port.key[1]} of {port.key[0]})" if shown else ""
         self._search = Search(port)
+        self._hostnames = frozenset(
+            host.hostname for side in port.sides for host in side.listeners[port.key].hosts
+        )
         self._also: dict[int, dict[str, None]] = {}
 
     def requests(self) -> Iterator[_Shown]:
         """Look at each host name, and yield the requests that were found, each with its size and why."""
-        for hostname in self._hostnames():
+        for hostname in sorted(self._hostnames):
             self._look(hostname)
         for cause, turn, one in self._search.all():
             request = TellingRequest(
@@ -102,11 +105,6 @@ class _Comparison:
                 also=tuple(self._also.get(id(one), ())),
             )
             yield size(one), reason_of(cause, turn), request
-
-    def _hostnames(self) -> list[str]:
-        return sorted(
-            {host.hostname for side in self._port.sides for host in side.listeners[self._port.key].hosts}
-        )
 
     def _look(self, hostname: str) -> None:
         old, new = self._port.sides
@@ -143,7 +141,7 @@ class _Comparison:
                     yield from drafts_of(rule.program.match, name)
 
     def _names(self, hostname: str) -> Sequence[str]:
-        return names_of(hostname, {*self._hostnames()})
+        return names_of(hostname, self._hostnames)
 
     def _is_told(self, pair: Pair, drafts: Iterable[Draft]) -> bool:
         if not pair.differs:

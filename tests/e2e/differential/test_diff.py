@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-_PAIRS = 40
+_PAIRS = 20
 _ROUND = 20
 _MOST = 200
 _UNSENT = {"--from", "--at", "--jwt"}
