@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from kuadrant.api.limitador import Limit
+from kuadrant.api.limitador import Identity, Limit
 from kuadrant.compiler import Compilation
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.gateways.limitador import LimitadorObject
@@ -48,6 +48,13 @@ class GatewayDecision(Struct, frozen=True, kw_only=True):
         """
         keeps_back = Part.LIMITS in self.awaited if self.wanted.pushed else bool(self.awaited)
         return self.wanted.problem is None and not keeps_back
+
+    @property
+    def untold(self) -> frozenset[Identity]:
+        """The limits that it is to ask for in the end, and cannot be told of yet."""
+        wanted = frozenset(limit.identity for limit in self.limits)
+        told = self.program.limits if self.program is not None and self.may_be_told else ()
+        return wanted.difference(limit.identity for limit in told)
 
     @property
     def lacks(self) -> tuple[Part, ...]:

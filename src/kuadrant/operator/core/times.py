@@ -156,9 +156,9 @@ Definitions change when somebody upgrades.
 # Pods that are pushed to, and replicas
 
 FIRST_ANSWER_SECONDS: Final = 5.0
-"""A pod that has just connected waits this long at most for a decision that is no older than itself.
+"""A pod that has just connected waits this long at most until it can be told all that is wanted.
 
-It may have been told by another replica to ask, or have more from there, than was decided here last.
+Another replica may have told it more than was decided here last, and more than is known here to be held.
 """
 
 AGAIN_SECONDS: Final = 1.0

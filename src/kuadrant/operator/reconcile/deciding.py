@@ -78,7 +78,11 @@ class Trigger:
         number = self._begun + 1
         self.look()
         while self._ended < number:
-            await self._decided.wait()
+            await self.decided()
+
+    async def decided(self) -> None:
+        """Return when the next decision has been made, however it comes."""
+        await self._decided.wait()
 
 
 class Deciding:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from kuadrant.api.limitador import Identity
     from kuadrant.api.pod import Pod
     from kuadrant.gateways.module import ModuleAddress
     from kuadrant.gateways.provider import Provider
@@ -177,10 +179,22 @@ class Reconciler:
         return self._leads() or self._deliveries.is_asked
 
     async def _decide_anew(self) -> None:
-        """Return when what pods are told is no older than this call, or after a while."""
+        """Return when pods are told all that was wanted at this call, or after a while.
+
+        Another replica may have told them already of limits that this one does not know to be held.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_ANSWER_SECONDS):
                 await self._trigger.decided_anew()
+                untold = self._untold()
+                while untold := untold & self._untold():
+                    await self._trigger.decided()
+
+    def _untold(self) -> frozenset[Identity]:
+        """Return the limits that gateways which ask cannot be told of yet."""
+        return frozenset(
+            chain.from_iterable(one.untold for one in self.gateways.values() if one.wanted.pushed)
+        )
 
     def _take(self, changes: tuple[Change[Any], ...]) -> None:
         moved = self._deliveries.note(change for change in changes if change.kind is kinds.PODS)

@@ -19,7 +19,7 @@ from kuadrant.operator.push.gateway_pods import gateway_pods
 from kuadrant.operator.push.server import pod_states
 from kuadrant.status import Content, FilterState, PodState
 from kuadrant.wasm.module import Module
-from tests.unit.operator.cluster import PLUGIN, POLICY
+from tests.unit.operator.cluster import LIMITADOR, PLUGIN, POLICY
 from tests.unit.operator.known import module
 from tests.unit.operator.push.pods import pod as gateway_pod
 from tests.unit.operator.push.pushing import FILTER, GATEWAY, MODULE, NAME, NODE, address_of, pod, pushing
@@ -206,6 +206,24 @@ async def test_a_pod_that_connects_is_told_what_was_decided_since() -> None:
         await one.ask()
 
         assert await one.take() == {"for": "who comes later"}
+
+
+async def test_a_pod_that_connects_is_told_nothing_before_its_limits_are_held() -> None:
+    """Another replica may have told it of them already, and know that they are held."""
+    async with pushing() as one:
+        one.run.api.hold()
+        await one.run.quiet()
+        policy = one.run.api.get(kinds.POLICIES, POLICY)
+        policy["spec"]["limits"] = {"other": policy["spec"]["limits"].popitem()[1]}
+        one.run.api.put(policy)
+        await one.run.until(lambda: "other" in str(one.run.api.get(kinds.LIMITADORS, LIMITADOR)["spec"]))
+        await one.run.quiet()
+
+        await one.ask()
+        await one.run.quiet()
+        one.run.api.hold()
+
+        assert "limit.other__" in str(await one.take())
 
 
 async def test_a_replica_that_does_not_lead_serves_the_same_and_writes_nothing() -> None:
