@@ -131,8 +131,9 @@ _RATE: Final = (
         "has(self.window) ? !has(self.duration) && !has(self.unit) : has(self.duration) && has(self.unit)",
         "A rate has either window, or duration and unit",
     ),
+    # CEL's durations have no days; an hour is as much more than a second.
     _rule(
-        "!has(self.window) || duration(self.window) >= duration('1s')",
+        "!has(self.window) || duration(self.window.replace('d', 'h')) >= duration('1s')",
         "window must be at least 1s: requests are counted per whole second",
     ),
 )

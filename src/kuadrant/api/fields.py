@@ -99,3 +99,15 @@ Duration = Annotated[
         },
     ),
 ]
+LongDuration = Annotated[
+    str,
+    Meta(
+        max_length=28,
+        pattern=r"^([0-9]{1,5}(d|h|m|s|ms)){1,4}$",
+        extra={
+            "rule": "a duration of one to four parts, each a number of at most five digits and d, h, m, s or "
+            "ms, such as 10s, 1h30m or 7d"
+        },
+    ),
+]
+"""A duration that may have days (of 24 hours), which those of Gateway API have not."""

@@ -8,11 +8,11 @@ from msgspec import Meta, field
 from kuadrant.api.fields import (
     ANY_OTHER,
     DnsLabel,
-    Duration,
     Fields,
     Group,
     Hostname,
     Kind,
+    LongDuration,
     ObjectName,
     SectionName,
     by_key,
@@ -221,7 +221,7 @@ class RateV1(Fields, frozen=True, gc=False, kw_only=True):
     }
 
     limit: MaxValue
-    window: Annotated[Duration, Meta(description="The length of the window, such as 10s or 1h30m.")]
+    window: Annotated[LongDuration, Meta(description="The length of the window, such as 10s, 1h30m or 7d.")]
 
 
 class Predicate(Fields, frozen=True, gc=False, kw_only=True):

@@ -14,7 +14,7 @@ from kuadrant.api.duration import milliseconds
 from kuadrant.explanation import RequestError
 
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_DURATION: Final = re.compile(r"([0-9]{1,9}(h|ms|m|s))+", re.ASCII)
+_DURATION: Final = re.compile(r"([0-9]{1,9}(d|h|ms|m|s))+", re.ASCII)
 
 
 class When(Struct, frozen=True):

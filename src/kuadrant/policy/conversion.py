@@ -128,7 +128,7 @@ def rate_v1(rate: RateV1) -> Rate:
 
 
 def window_seconds(window: str) -> int:
-    """The seconds of a Gateway API duration, parts of a second rounded up.
+    """The seconds of a duration, parts of a second rounded up.
 
     Never more is admitted than was written.
 

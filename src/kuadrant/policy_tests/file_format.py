@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct, field
 
-from kuadrant.api.fields import Duration, Fields, PortNumber
+from kuadrant.api.fields import Fields, LongDuration, PortNumber
 from kuadrant.api.nodes import Node, find
 from kuadrant.api.problem import Path
 
@@ -105,8 +105,8 @@ class Step(Fields, frozen=True, gc=False, kw_only=True):
 
     hints: ClassVar[Mapping[str, str]] = dict.fromkeys(("at", "advance"), "write a time as 10s or 1m30s")
 
-    at: Duration | None = None
-    advance: Duration | None = None
+    at: LongDuration | None = None
+    advance: LongDuration | None = None
     request: AskedRequest | None = None
     times: Annotated[int, Meta(ge=1, le=MOST_TIMES)] | None = None
     expect: Expectation | None = None

@@ -1,4 +1,4 @@
-"""How long a duration of Gateway API is."""
+"""How long a duration of Gateway API is, and one with days."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from kuadrant.api.duration import milliseconds
         ("1h30m", 5_400_000),
         ("1h1m1s1ms", 3_661_001),
         ("5m", 300_000),
+        ("1d", 86_400_000),
+        ("7d12h", 648_000_000),
     ],
 )
 def test_the_parts_add_up(text: str, expected: int) -> None:

@@ -210,9 +210,24 @@ def test_t1_22_units_and_operators_are_those_of_kuadrant() -> None:
 
 
 @pytest.mark.parametrize(
-    "window", ["1d", '"10"', "1h1h1h1h1h", "123456s", "s", '""', "1.5s", "-1s", '"10s\\n"', "\u0661s"]
+    "window",
+    [
+        "1w",
+        "1D",
+        "d",
+        '"10"',
+        "1d1h1h1h1h",
+        "100000d",
+        "123456s",
+        "s",
+        '""',
+        "1.5s",
+        "-1s",
+        '"10s\\n"',
+        "\u0661s",
+    ],
 )
-def test_t1_23_windows_are_durations_of_gateway_api(window: str) -> None:
+def test_t1_23_windows_are_durations_of_gateway_api_or_have_days(window: str) -> None:
     [(field, message)] = mistakes(policy("v1", f"limits: {{a: {{rates: [{{limit: 5, window: {window}}}]}}}}"))
     assert field == "spec.limits.a.rates[0].window"
     assert "must be a duration of one to four parts" in message

@@ -66,7 +66,9 @@ def test_v1beta2_rate(limit: int, duration: int, unit: Any, rate: Rate) -> None:
         pytest.param(0, "2s", Rate(0, 2), marks=pytest.mark.row(32)),
         pytest.param(5, "0s", Rate(5, 0), marks=pytest.mark.row(33)),
         pytest.param(5, "unknown", Rate(5, 0), marks=pytest.mark.row(33)),
-        pytest.param(5, "5d", Rate(5, 0), marks=pytest.mark.row(33)),
+        pytest.param(5, "5w", Rate(5, 0), marks=pytest.mark.row(33)),
+        (5, "1d", Rate(5, 86_400)),
+        (5, "7d12h", Rate(5, 7 * 86_400 + 43_200)),
     ],
 )
 def test_v1_rate(limit: int, window: str, rate: Rate) -> None:
