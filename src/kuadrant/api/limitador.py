@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
+from kuadrant.api.algorithm import FIXED_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.meta import ObjectMeta
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Identity = tuple[str, int, frozenset[str], frozenset[str]]
-"""Namespace, seconds, conditions and variables of a limit."""
+Identity = tuple[str, int, frozenset[str], frozenset[str], Algorithm]
+"""Namespace, seconds, conditions and variables of a limit, and how it counts."""
 
 
 class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
@@ -26,7 +27,9 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     It applies to requests of ``namespace`` (the domain of the rate limit request) for which every condition
     holds. Conditions and variables are CEL over ``descriptors``, for example ``descriptors[0]["limit.a__1"]
     == "1"``; conditions also over ``limit.name`` and ``limit.id``. Two limits that differ in nothing but
-    ``max_value``, ``name`` and ``id`` share their counters.
+    ``max_value``, ``burst``, ``name`` and ``id`` share their counters.
+
+    A limit of Limitador's has neither ``algorithm`` nor ``burst``: it counts in fixed windows.
     """
 
     namespace: str
@@ -36,11 +39,31 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     variables: tuple[str, ...] = ()
     name: str = ""
     id: str | UnsetType | None = UNSET
+    algorithm: Algorithm | UnsetType = UNSET
+    burst: int | UnsetType = UNSET
+
+    @property
+    def counts_by(self) -> Algorithm:
+        """How it counts."""
+        return self.algorithm or FIXED_WINDOW
+
+    @property
+    def most(self) -> int:
+        """The most hits that its counter holds at once: the burst of a bucket."""
+        if self.algorithm != TOKEN_BUCKET or self.burst is UNSET or self.max_value <= 0:
+            return self.max_value
+        return self.burst
+
+    @property
+    def seconds_of_most(self) -> int:
+        """In how many seconds as many may come again, rounded up."""
+        return self.seconds if self.most == self.max_value else -(-self.most * self.seconds // self.max_value)
 
     @cached_property
     def identity(self) -> Identity:
         """The fields that make its counters its own, in any order of conditions and variables."""
-        return (self.namespace, self.seconds, frozenset(self.conditions), frozenset(self.variables))
+        conditions, variables = frozenset(self.conditions), frozenset(self.variables)
+        return (self.namespace, self.seconds, conditions, variables, self.counts_by)
 
     @cached_property
     def checksum(self) -> int:

@@ -37,7 +37,7 @@ _LARGEST: Final = 2**32 - 1
 
 def over_limit(denied: Ask) -> bytes:
     """Return the answer without headers. It names the limit that is reached, for access logs and counters."""
-    return _over_limit(denied.counters.identity[2], denied.name, denied.counters.seconds, denied.max_value)
+    return _over_limit(denied.counters.identity[2], denied.name, denied.counters.seconds, denied.rate)
 
 
 @lru_cache(maxsize=4096)

@@ -1,9 +1,10 @@
-"""Counts how often each limit was used: Limitador's rule over fixed windows in memory. Time is handed in.
+"""Counts how often each limit was used: Limitador's rule, in memory. Time is handed in.
 
 * All counters that a request asks for are checked, then all are increased. A request that one of them denies
   is counted nowhere.
-* A window starts with the first hit that is counted in it and is over ``seconds`` later, to the instant. A
-  limit of 0 seconds keeps nothing: each request is measured by itself. One of at most 0 denies every hit.
+* A fixed window starts with the first hit that is counted in it and is over ``seconds`` later, to the
+  instant; ``kuadrant.ratelimit.windows`` has the other ways to count. A limit of 0 seconds keeps nothing:
+  each request is measured by itself. One of at most 0 denies every hit.
 * A limit has one counter, or one for each list of values of its variables. Values longer than 64 characters
   are held as their digest, lists longer than 128 likewise, so that a counter's size has a bound.
 
@@ -11,12 +12,14 @@
 (``kuadrant.ratelimit.counter_shares``), its new values share one more counter of that limit, until its window
 is over: they are limited together instead of not at all, and values that already have a counter notice
 nothing. While a limit's shared counter lives, its new values go there, so that no value is ever admitted more
-often than its limit says.
+often than its limit says. Where counters live for as long as they are used, the shared one would have no end:
+there a new value gets a counter of its own as soon as there is room for it, a copy of the shared one.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from copy import copy
 from hashlib import blake2b
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -26,20 +29,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from kuadrant.ratelimit.counter_shares import Holding, Shares, Tenant, tenant_of
+from kuadrant.ratelimit.windows import BYTES, MOVING, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kuadrant.api.limitador import Identity
+    from kuadrant.ratelimit.windows import Moving
 
 # Steps of tidying up per new counter: more than one, so that it catches up; few, so that no call waits for
 # it.
 _SWEEP_STEPS = 8
 _LONGEST_VALUE = 64
 _LONGEST_KEY = 128
-# What a counter takes beside its key: the window, its numbers, and its place in a table that may be twice as
-# large as needed.
-COUNTER_BYTES: Final = 360
 _NOTE_SECONDS: Final = 60.0
 _LOOK_EVERY: Final = 64
 
@@ -57,7 +59,7 @@ class Values:
         self.key: str | bytes = (
             text if len(text) <= _LONGEST_KEY else blake2b(text.encode(), digest_size=24).digest()
         )
-        self.size = _size(self.key)
+        self.size = getsizeof(self.key)
 
 
 def counter_values(values: Sequence[str]) -> Values | None:
@@ -77,35 +79,27 @@ def _digest(value: str) -> str:
     return f"{digest}/{len(value)}"
 
 
-class Window:
-    """The hits of one counter since its first one; over when ``ends`` is reached."""
-
-    __slots__ = ("ends", "hits")
-
-    def __init__(self, hits: int, ends: float) -> None:
-        self.hits = hits
-        self.ends = ends
-
-
 class LimitCounters(Holding):
     """The counters of one limit.
 
-    A single one, or one for each list of values, in the order in which they end.
+    A single one, or one for each list of values, in the order in which they end. ``moving`` makes them, None
+    if they are fixed windows.
     """
 
-    __slots__ = ("by_values", "identity", "queued", "seconds", "shared", "single", "store_name")
+    __slots__ = ("by_values", "identity", "moving", "queued", "seconds", "shared", "single", "store_name")
 
     def __init__(self, identity: Identity) -> None:
         super().__init__(Tenant(tenant_of(identity[0])))
         self.identity = identity
         self.seconds = identity[1]
-        self.single: Window | None = None
-        self.by_values: OrderedDict[str | bytes, Window] = OrderedDict()
-        self.shared: Window | None = None
+        self.moving = MOVING.get(identity[4])
+        self.single: Window | Moving | None = None
+        self.by_values: OrderedDict[str | bytes, Window | Moving] = OrderedDict()
+        self.shared: Window | Moving | None = None
         self.queued = False
         self.store_name = ""
 
-    def live(self, values: Values | None, now: float) -> Window | None:
+    def live(self, values: Values | None, now: float) -> Window | Moving | None:
         """The window that a hit for ``values`` would be counted in; None if it would start a new one."""
         window = self.single if values is None else self.by_values.get(values.key)
         if window is not None and now < window.ends:
@@ -116,13 +110,17 @@ class LimitCounters(Holding):
 
 
 class Ask(NamedTuple):
-    """One counter that a request wants to be counted in: at most ``max_value`` with these ``hits``."""
+    """One counter that a request wants to be counted in: at most ``max_value`` with these ``hits``.
+
+    ``rate`` is how many tokens a bucket gets in a window.
+    """
 
     counters: LimitCounters
     values: Values | None
     max_value: int
     hits: int
     name: str
+    rate: int
 
 
 class Standing(NamedTuple):
@@ -186,21 +184,30 @@ class Counters:
 
         ``asks`` are of different limits. ``now`` never decreases from call to call.
         """
-        windows: list[Window | None] = []
-        for counters, values, max_value, hits, _ in asks:
+        windows: list[Window | Moving | None] = []
+        for counters, values, max_value, hits, _, rate in asks:
             # As in LimitCounters.live: one request may ask for hundreds.
             window = counters.single if values is None else counters.by_values.get(values.key)
             if window is None or window.ends <= now:
                 shared = None if values is None else counters.shared
                 window = shared if shared is not None and now < shared.ends else None
-            if (hits if window is None else hits + window.hits) > max_value:
+            if window is None:
+                used = hits
+            elif isinstance(window, Window):
+                used = hits + window.hits
+            else:
+                used = hits + window.hits_at(now, max_value, rate)
+            if used > max_value:
                 return asks[len(windows)]
             windows.append(window)
         for ask, window in zip(asks, windows, strict=True):
-            if window is not None:
+            if isinstance(window, Window):
                 window.hits += ask.hits
             elif ask.hits and ask.counters.seconds:
-                self._open(ask, now)
+                if window is None:
+                    self._open(ask, _first(ask, now), now)
+                else:
+                    self._add(ask, window, now)
         return None
 
     def sweep(self, now: float, steps: int) -> None:
@@ -212,7 +219,7 @@ class Counters:
             key, window = next(iter(counters.by_values.items()), (b"", None))
             if window is not None and window.ends <= now:
                 counters.by_values.popitem(last=False)
-                self.shares.give(counters, _size(key))
+                self.shares.give(counters, BYTES[counters.identity[4]] + getsizeof(key))
                 self.held -= 1
                 self.expired += 1
                 continue
@@ -221,9 +228,20 @@ class Counters:
             if window is not None:
                 heappush(ends, (window.ends, next(self._tie), counters))
 
-    def _open(self, ask: Ask, now: float) -> None:
+    def _add(self, ask: Ask, window: Moving, now: float) -> None:
+        """Count in a window whose end moves, or in a copy of it where there is room for one more."""
         counters, values = ask.counters, ask.values
-        window = Window(ask.hits, now + counters.seconds)
+        if window is counters.shared:
+            own = copy(window)
+            own.add(ask.hits, now, ask.max_value, ask.rate)
+            self._open(ask, own, now)
+            return
+        window.add(ask.hits, now, ask.max_value, ask.rate)
+        if values is not None:
+            counters.by_values.move_to_end(values.key)
+
+    def _open(self, ask: Ask, window: Window | Moving, now: float) -> None:
+        counters, values = ask.counters, ask.values
         if values is None:
             counters.single = window
             return
@@ -234,9 +252,9 @@ class Counters:
             return
         if self._ends and self._ends[0][0] <= now:
             self.sweep(now, _SWEEP_STEPS)
-        if not self.shares.take(counters, values.size):
+        if not self.shares.take(counters, BYTES[counters.identity[4]] + values.size):
+            self.shared += counters.shared is None or counters.shared.ends <= now
             counters.shared = window
-            self.shared += 1
             self._note(counters, now, is_full=True)
             return
         counters.by_values[key] = window
@@ -254,8 +272,13 @@ class Counters:
             self.notes.append(Note(tenant, counters.identity, is_full))
 
 
-def _size(key: str | bytes) -> int:
-    return COUNTER_BYTES + getsizeof(key)
+def _first(ask: Ask, now: float) -> Window | Moving:
+    """Return the window that the first hits are counted in."""
+    if ask.counters.moving is None:
+        return Window(ask.hits, now + ask.counters.seconds)
+    window = ask.counters.moving(ask.counters.seconds)
+    window.add(ask.hits, now, ask.max_value, ask.rate)
+    return window
 
 
 def standings(asks: Iterable[Ask], now: float, *, limited: bool) -> list[Standing]:
@@ -267,9 +290,12 @@ def standings(asks: Iterable[Ask], now: float, *, limited: bool) -> list[Standin
     for ask in asks:
         window = ask.counters.live(ask.values, now)
         if window is None:
-            found.append(Standing(ask, ask.max_value, ask.counters.seconds))
-        else:
+            found.append(Standing(ask, ask.max_value, 0.0 if ask.counters.moving else ask.counters.seconds))
+        elif isinstance(window, Window):
             found.append(Standing(ask, max(0, ask.max_value - window.hits), window.ends - now))
+        else:
+            left = ask.max_value - window.hits_at(now, ask.max_value, ask.rate)
+            found.append(Standing(ask, max(0, left), window.whole_in(now, ask.max_value, ask.rate)))
     return most_restrictive_first(found, limited=limited)
 
 

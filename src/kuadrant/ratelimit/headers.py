@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kuadrant.ratelimit.counters import Standing
+    from kuadrant.ratelimit.counters import Ask, Standing
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
+
+
+def _seconds(ask: Ask) -> int:
+    seconds = ask.counters.seconds
+    return seconds if ask.rate in (0, ask.max_value) else -(-ask.max_value * seconds // ask.rate)
 
 
 def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
@@ -20,15 +25,15 @@ def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
     At least one, the most restrictive first.
 
     ``x-ratelimit-limit`` is the most restrictive limit, then every limit with its window and name, for
-    example ``5, 5;w=10;name="a", 100;w=60``. ``x-ratelimit-reset`` is in seconds, rounded up: at that time
-    the window is over.
+    example ``5, 5;w=10;name="a", 100;w=60``. That of a bucket is its burst, and the time in which as much
+    comes. ``x-ratelimit-reset`` is in seconds, rounded up: at that time the counter is whole again.
     """
     first = standings[0]
     limits = [str(first.ask.max_value)]
     for standing in standings:
         ask = standing.ask
         name = _UNPRINTABLE.sub("?", ask.name.replace('"', "'"))
-        limits.append(f"{ask.max_value};w={ask.counters.seconds}" + (f';name="{name}"' if name else ""))
+        limits.append(f"{ask.max_value};w={_seconds(ask)}" + (f';name="{name}"' if name else ""))
     return [
         ("x-ratelimit-limit", ", ".join(limits)),
         ("x-ratelimit-remaining", str(first.remaining)),

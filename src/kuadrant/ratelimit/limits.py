@@ -100,8 +100,9 @@ class _Rate(NamedTuple):
     """One limit of a group."""
 
     counters: LimitCounters
-    max_value: int
+    most: int
     name: str
+    rate: int
 
 
 class _Group(NamedTuple):
@@ -139,7 +140,7 @@ class NamespaceLimits:
             if group is None:
                 reads = _reads((*conditions, *variables))
                 group = groups[form] = _Group(conditions, variables, reads, limit, [], [])
-            group.rates.append(_Rate(counters, limit.max_value, limit.name))
+            group.rates.append(_Rate(counters, limit.most, limit.name, limit.max_value))
             group.positions.append(position)
         self._groups = list(groups.values())
         places = [position for group in self._groups for position in group.positions]
@@ -186,7 +187,7 @@ class NamespaceLimits:
                 continue
             lookup.spend(len(rates))
             cost = _cost(reads, hits)
-            found += [Ask(counters, values, most, cost, name) for counters, most, name in rates]
+            found += [Ask(counters, values, most, cost, name, rate) for counters, most, name, rate in rates]
             if not self._is_in_order:
                 positions += their_positions
         if lacking:

@@ -26,6 +26,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.ratelimit.call_turns import BusyError
 from kuadrant.ratelimit.counters import Standing
 from kuadrant.ratelimit.log_pace import LogPace
@@ -244,7 +245,8 @@ def _name(counters: LimitCounters) -> str:
 
     Those of one namespace are in one slot of a cluster of stores.
     """
-    namespace, seconds, conditions, variables = counters.identity
-    content = msgspec.json.encode((seconds, sorted(conditions), sorted(variables)))
+    namespace, seconds, conditions, variables, algorithm = counters.identity
+    parts = (seconds, sorted(conditions), sorted(variables))
+    content = msgspec.json.encode(parts if algorithm == FIXED_WINDOW else (*parts, algorithm))
     counters.store_name = f"kuadrant:{{{namespace}}}:{blake2b(content, digest_size=12).hexdigest()}"
     return counters.store_name

@@ -1,4 +1,4 @@
-"""The rate limit service: Limitador's rule over fixed windows, as a function from counters to counters."""
+"""The rate limit service: Limitador's rule, as a function from counters to counters."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from kuadrant.api.limitador import Identity, Limit
 from kuadrant.policy.identifiers import descriptor_entry
+from kuadrant.reference_model.windows import Window, hits_at, whole_in, with_hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,17 +21,10 @@ CounterKey = tuple[Identity, tuple[tuple[str, str], ...]]
 """What makes a limit's counters its own, and the values of its variables."""
 
 
-class Window(Struct, frozen=True, gc=False):
-    """The hits of a counter since its first one; over when ``ends`` is reached."""
-
-    hits: int
-    ends: float
-
-
 class Standing(Struct, frozen=True, gc=False):
     """The state of a counter after a request.
 
-    What is left of ``limit``, and the seconds until it is whole again.
+    What is left of the most that its ``limit`` admits, and the seconds until it is whole again.
     """
 
     limit: Limit
@@ -66,26 +60,14 @@ class Counters(Struct, frozen=True, gc=False):
         asked = [
             (limit, key) for limit in self.limits if (key := _counter(limit, scope, descriptor)) is not None
         ]
-        before = [(limit, key, self._live(key, now)) for limit, key in asked]
-        limited = any((window.hits if window else 0) + 1 > limit.max_value for limit, _, window in before)
-        if limited:
+        before = [(limit, key, self.windows.get(key)) for limit, key in asked]
+        if any(hits_at(window, limit, now) + 1 > limit.most for limit, _, window in before):
             return Answer(limited=True, standings=_standings(before, now, limited=True)), self
-        after = [
-            (
-                limit,
-                key,
-                Window(window.hits + 1, window.ends) if window else Window(1, now + limit.seconds),
-            )
-            for limit, key, window in before
-        ]
+        after = [(limit, key, with_hit(window, limit, now)) for limit, key, window in before]
         windows = {key: window for key, window in self.windows.items() if now < window.ends}
         windows.update((key, window) for limit, key, window in after if limit.seconds)
         answer = Answer(limited=False, standings=_standings(after, now, limited=False))
         return answer, Counters(self.limits, windows)
-
-    def _live(self, key: CounterKey, now: float) -> Window | None:
-        window = self.windows.get(key)
-        return window if window is not None and now < window.ends else None
 
 
 def _counter(limit: Limit, scope: str, descriptor: Mapping[str, str]) -> CounterKey | None:
@@ -104,9 +86,7 @@ def _standings(
     asked: Iterable[tuple[Limit, CounterKey, Window | None]], now: float, *, limited: bool
 ) -> tuple[Standing, ...]:
     standings = [
-        Standing(limit, key, max(0, limit.max_value - window.hits), window.ends - now)
-        if window
-        else Standing(limit, key, limit.max_value, limit.seconds)
+        Standing(limit, key, max(0, limit.most - hits_at(window, limit, now)), whole_in(window, limit, now))
         for limit, key, window in asked
     ]
     # One that has no room for this request comes before all that have.
@@ -121,11 +101,11 @@ def headers(answer: Answer) -> tuple[tuple[str, str], ...]:
     if not answer.standings:
         return ()
     first = answer.standings[0]
-    limits = [str(first.limit.max_value)]
+    limits = [str(first.limit.most)]
     for standing in answer.standings:
         name = _UNPRINTABLE.sub("?", standing.limit.name.replace('"', "'"))
         limits.append(
-            f"{standing.limit.max_value};w={standing.limit.seconds}" + (f';name="{name}"' if name else "")
+            f"{standing.limit.most};w={standing.limit.seconds_of_most}" + (f';name="{name}"' if name else "")
         )
     return (
         ("x-ratelimit-limit", ", ".join(limits)),

@@ -14,6 +14,7 @@ from kuadrant.explanation import Explanation, Knowledge, Origins, explain
 from kuadrant.explanation.verbose_text import verbose_text
 from kuadrant.ratelimit.counters import counter_values
 from kuadrant.reference_model import Counters, Request, RequestDecision, decide
+from kuadrant.reference_model.windows import FixedWindow
 
 from .traces import check_seen, check_way
 
@@ -173,10 +174,11 @@ def _windows(counters: Counters, now: float) -> Mapping[Any, tuple[int, float]]:
             identity[1],
             frozenset(identity[2]),
             frozenset(identity[3]),
+            identity[4],
             _key([value for _, value in values]),
         ): (window.hits, window.ends)
         for (identity, values), window in counters.windows.items()
-        if now < window.ends
+        if isinstance(window, FixedWindow) and now < window.ends
     }
 
 

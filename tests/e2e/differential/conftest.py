@@ -15,6 +15,7 @@ import pytest
 from msgspec import Struct, structs
 
 from kuadrant import wasm
+from kuadrant.api.algorithm import Algorithm
 from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compilation, compile_gateways
 from kuadrant.compiler.program import (
@@ -33,6 +34,7 @@ from kuadrant.policy.match import RequestMatch
 from kuadrant.ratelimit.server import Server as RateLimitServer
 from kuadrant.ratelimit.server import make_server
 from kuadrant.ratelimit.service import RateLimitService
+from kuadrant.ratelimit.windows import Window
 from kuadrant.xds import EMPTY, Server, Snapshot
 from tests.ports import free_port
 
@@ -50,7 +52,7 @@ LOOPBACK = "127.0.0.1"
 READY_SECONDS = 120.0
 _PROBE_HOST = "probe.test"
 
-CounterKey = tuple[str, int, frozenset[str], frozenset[str], str | bytes]
+CounterKey = tuple[str, int, frozenset[str], frozenset[str], Algorithm, str | bytes]
 
 
 class Observation(Struct, frozen=True):
@@ -98,7 +100,7 @@ class _Service(RateLimitService):
         found = {}
         for identity, counters in self._counters._limits.items():
             for values, window in (b"", counters.single), *counters.by_values.items():
-                if window is not None and self.now < window.ends:
+                if isinstance(window, Window) and self.now < window.ends:
                     found[*identity, values] = (window.hits, window.ends)
         return found
 

@@ -20,7 +20,9 @@ class Store:
         self.limits = self.counters.keep(limit.identity for limit in limits)
 
     def ask(self, limit: Limit, *values: str, hits: int = 1) -> Ask:
-        return Ask(self.limits[limit.identity], counter_values(values), limit.max_value, hits, limit.name)
+        return Ask(
+            self.limits[limit.identity], counter_values(values), limit.most, hits, limit.name, limit.max_value
+        )
 
     def hit(self, now: float, limit: Limit, *values: str, hits: int = 1) -> bool:
         return self.counters.check_and_add([self.ask(limit, *values, hits=hits)], now) is None

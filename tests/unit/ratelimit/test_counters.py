@@ -197,8 +197,8 @@ def test_what_denied_stands_first_with_what_is_really_left() -> None:
 
 
 def test_a_limit_that_was_lowered_below_its_hits_has_nothing_left() -> None:
-    counters = LimitCounters(("n", 10, frozenset(), frozenset()))
+    counters = LimitCounters(("n", 10, frozenset(), frozenset(), "FixedWindow"))
     store = Counters(10)
-    store.check_and_add([Ask(counters, None, 5, 4, "")], 0.0)
+    store.check_and_add([Ask(counters, None, 5, 4, "", 5)], 0.0)
 
-    assert standings([Ask(counters, None, 3, 1, "")], 0.0, limited=True)[0].remaining == 0
+    assert standings([Ask(counters, None, 3, 1, "", 3)], 0.0, limited=True)[0].remaining == 0

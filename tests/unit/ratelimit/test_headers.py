@@ -16,6 +16,6 @@ from kuadrant.ratelimit.headers import rate_limit_headers
     ],
 )
 def test_the_reset_is_rounded_up_but_not_by_an_error_of_floating_point(reset: float, text: str) -> None:
-    ask = Ask(LimitCounters(("n", 10, frozenset(), frozenset())), None, 5, 1, "")
+    ask = Ask(LimitCounters(("n", 10, frozenset(), frozenset(), "FixedWindow")), None, 5, 1, "", 5)
 
     assert dict(rate_limit_headers([Standing(ask, 4, reset)]))["x-ratelimit-reset"] == text

@@ -1,0 +1,104 @@
+"""What one counter holds, by the way its limit counts: how many hits count now, and until when.
+
+Fractions and whole lists of hits, where the service has integers and slots: to be compared with it.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.api.algorithm import FIXED_WINDOW, SLICES, SLIDING_WINDOW
+
+if TYPE_CHECKING:
+    from kuadrant.api.limitador import Limit
+
+_SECOND = 1_000_000
+
+
+class FixedWindow(Struct, frozen=True, gc=False):
+    """The hits of a counter since its first one; over when ``ends`` is reached."""
+
+    hits: int
+    ends: float
+
+
+class SlidingWindow(Struct, frozen=True):
+    """The numbers of the slices that had a hit, one for each hit; a slice is ``microseconds`` long."""
+
+    slices: tuple[int, ...]
+    microseconds: int
+
+    @property
+    def ends(self) -> float:
+        """When the last hit counts no more."""
+        return (self.slices[-1] + SLICES + 1) * self.microseconds / _SECOND
+
+
+class TokenBucket(Struct, frozen=True):
+    """When the bucket is full again, in microseconds, if ``rate`` tokens come in each window."""
+
+    full: Fraction
+    rate: int
+
+    @property
+    def ends(self) -> float:
+        """When it is full, or a little later."""
+        return (ceil(self.full) + 1) / _SECOND
+
+
+Window = FixedWindow | SlidingWindow | TokenBucket
+
+
+def hits_at(window: Window | None, limit: Limit, now: float) -> int:
+    """How many hits of the limit's counter count now; that of a limit without requests has none."""
+    match window:
+        case FixedWindow(hits, ends):
+            return hits if now < ends else 0
+        case SlidingWindow(slices, microseconds):
+            oldest = round(now * _SECOND) // microseconds - SLICES
+            return sum(one >= oldest for one in slices)
+        case TokenBucket():
+            return ceil(_missing(window, limit, now) / _token(limit)) if limit.most else 0
+    return 0
+
+
+def whole_in(window: Window | None, limit: Limit, now: float) -> float:
+    """Return the seconds until nothing that is counted now counts any more."""
+    match window:
+        case FixedWindow(_, ends) if now < ends:
+            return ends - now
+        case SlidingWindow():
+            return max(0.0, window.ends - round(now * _SECOND) / _SECOND)
+        case TokenBucket():
+            return float(_missing(window, limit, now) / _SECOND) if limit.most else 0.0
+    return limit.seconds if limit.counts_by == FIXED_WINDOW else 0.0
+
+
+def with_hit(window: Window | None, limit: Limit, now: float) -> Window:
+    """Return the counter with one more hit, which has room in it."""
+    if limit.counts_by == FIXED_WINDOW:
+        if isinstance(window, FixedWindow) and now < window.ends:
+            return FixedWindow(window.hits + 1, window.ends)
+        return FixedWindow(1, now + limit.seconds)
+    at = round(now * _SECOND)
+    if limit.counts_by == SLIDING_WINDOW:
+        microseconds = limit.seconds * _SECOND // SLICES
+        before = window.slices if isinstance(window, SlidingWindow) else ()
+        return SlidingWindow((*before, at // microseconds), microseconds)
+    missing = _missing(window, limit, now) if isinstance(window, TokenBucket) else Fraction(0)
+    return TokenBucket(at + missing + _token(limit), limit.max_value)
+
+
+def _token(limit: Limit) -> Fraction:
+    """The microseconds in which a token comes."""
+    return Fraction(limit.seconds * _SECOND, limit.max_value)
+
+
+def _missing(bucket: TokenBucket, limit: Limit, now: float) -> Fraction:
+    """The microseconds until the bucket is full."""
+    full = bucket.full if bucket.rate == limit.max_value else Fraction(ceil(bucket.full))
+    return min(max(full - round(now * _SECOND), Fraction(0)), limit.most * _token(limit))

@@ -1,0 +1,101 @@
+"""Sequences of requests for limits of every algorithm, random and malicious, and what they are promised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import UNSET
+
+from kuadrant.api.algorithm import SLICES
+from kuadrant.api.limitador import Limit
+from kuadrant.policy.identifiers import descriptor_entry, limit_condition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from random import Random
+
+    from kuadrant.api.algorithm import Algorithm
+
+SCOPE = "ns/route"
+SECOND = 1_000_000
+_SECONDS = (1, 3, 7, 60, 86_400)
+
+
+class Call(NamedTuple):
+    """One request: ``now`` in microseconds, and the entries of its descriptor."""
+
+    now: int
+    entries: tuple[tuple[str, str], ...]
+
+
+def key(number: int) -> str:
+    return f"limit.l{number}__{number:08x}"
+
+
+def a_limit(dice: Random, number: int = 0) -> Limit:
+    """A limit of any algorithm, asked for by ``key(number)``."""
+    most = dice.choice((0, 1, 2, 3, 7, 10, 100))
+    algorithm: Algorithm = dice.choice(("FixedWindow", "SlidingWindow", "TokenBucket"))
+    return Limit(
+        namespace=SCOPE,
+        max_value=most,
+        seconds=dice.choice(_SECONDS),
+        conditions=(limit_condition(key(number)),),
+        variables=dice.choice(((), (descriptor_entry("user"),))),
+        name=f"l{number}",
+        algorithm=UNSET if algorithm == "FixedWindow" else algorithm,
+        burst=dice.choice((1, 2, most + 3)) if algorithm == "TokenBucket" and dice.random() < 0.7 else UNSET,
+    )
+
+
+def calls(
+    dice: Random, limits: Sequence[Limit], number: int, begin: int = 0, users: str = "ab"
+) -> Iterator[Call]:
+    """Requests for some of the limits each, at once and at moments where something ends."""
+    now = begin
+    while number > 0:
+        now += _pause(dice, dice.choice(limits))
+        asked = [(key(one), "1") for one in range(len(limits)) if dice.random() < 0.8]
+        entries = (*asked, ("user", dice.choice(users)))
+        for _ in range(dice.choice((1, 1, 2, 5, 20))):
+            yield Call(now, entries)
+            number -= 1
+
+
+def _pause(dice: Random, limit: Limit) -> int:
+    window = limit.seconds * SECOND
+    token = window // max(1, limit.max_value)
+    part = dice.choice((0, token, window // SLICES, window - window // SLICES, window, limit.most * token))
+    return max(0, dice.choice((0, 1, part, part, part, dice.randrange(window))) + dice.choice((-1, 0, 0, 1)))
+
+
+def check_promise(limit: Limit, admitted: Sequence[int]) -> None:
+    """Check that no interval has more of the hits that were admitted than the limit's algorithm promises."""
+    window = limit.seconds * SECOND
+    if limit.counts_by == "TokenBucket":
+        # The latest of those that lie furthest behind what the rate alone would allow: one pass over all.
+        least = 0
+        for number, now in enumerate(admitted):
+            behind = number * window - limit.max_value * now
+            least = behind if number == 0 else min(least, behind)
+            assert behind + window - least <= limit.most * window
+        return
+    most = limit.max_value if limit.counts_by == "SlidingWindow" else max(0, 2 * limit.max_value - 1)
+    for number, now in enumerate(admitted[most:], most):
+        assert now - admitted[number - most] >= window
+
+
+def admitted_by_counter(
+    limits: Sequence[Limit], answered: Iterable[tuple[Call, bool]]
+) -> Iterator[tuple[Limit, list[int]]]:
+    """Yield the moments of what was admitted, for each counter."""
+    found: dict[tuple[int, str], list[int]] = {}
+    for (now, entries), limited in answered:
+        if not limited:
+            asked = dict(entries)
+            for number, limit in enumerate(limits):
+                if key(number) in asked:
+                    user = asked["user"] if limit.variables else ""
+                    found.setdefault((number, user), []).append(now)
+    for (number, _), moments in found.items():
+        yield limits[number], moments
