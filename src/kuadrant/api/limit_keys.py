@@ -11,8 +11,12 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.api.algorithm import FIXED_WINDOW
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from kuadrant.api.algorithm import Algorithm
 
 VALUE = "1"
 """What an entry with such a key says when its limit applies."""
@@ -45,21 +49,24 @@ def limit_digest(policy: str, limit: str) -> str:
     return sha256(f"{policy}/{limit}".encode()).hexdigest()[:_DIGITS]
 
 
-def revision(key: str, rates: Iterable[tuple[int, Iterable[str]]]) -> str:
+def revision(key: str, rates: Iterable[tuple[int, Iterable[str], Algorithm]]) -> str:
     """Return the key of a limit that took the place of another one under ``key``.
 
-    It differs from ``key`` in the digits, and tells windows and counters apart and nothing else.
+    It differs from ``key`` in the digits, and tells windows, counters and algorithms apart and nothing else.
 
     Args:
         key: the key of the limit as it is first asked for.
-        rates: the seconds and the counters of each of its rates, in any order.
+        rates: the seconds, the counters and the algorithm of each of its rates, in any order.
     """
-    texts = sorted(f"{seconds} {sorted(counters)}" for seconds, counters in rates)
+    texts = sorted(
+        f"{seconds} {sorted(counters)}" + ("" if algorithm == FIXED_WINDOW else f" {algorithm}")
+        for seconds, counters, algorithm in rates
+    )
     digest = sha256("\n".join((key, *texts)).encode()).hexdigest()
     return f"{key[:-_DIGITS]}{digest[:_DIGITS]}"
 
 
-def is_key_of(key: str, policy: str, limit: str, rates: Iterable[tuple[int, Iterable[str]]]) -> bool:
+def is_key_of(key: str, policy: str, limit: str, rates: Iterable[tuple[int, Iterable[str], Algorithm]]) -> bool:
     """Tell whether a key stands for a limit of ``policy`` (``namespace/name``) with these rates."""
     first = f"{key[:-_DIGITS]}{limit_digest(policy, limit)}"
     return key in (first, revision(first, rates))

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from kuadrant.api.algorithm import FIXED_WINDOW, LONGEST_SECONDS, MOST_PER_WINDOW, TOKEN_BUCKET
 from kuadrant.api.limit_expressions import (
     ExpressionError,
     LimitCondition,
@@ -128,6 +129,17 @@ def _wrong_numbers(limit: Limit) -> Iterable[str]:
         yield "max_value: is less than 0"
     if not 0 <= limit.seconds <= MOST_SECONDS:
         yield f"seconds: is not between 0 and {MOST_SECONDS}"
+    if limit.counts_by == FIXED_WINDOW:
+        return
+    if not 1 <= limit.seconds <= LONGEST_SECONDS:
+        yield f"seconds: is not between 1 and {LONGEST_SECONDS}, as for a {limit.counts_by}"
+    if limit.counts_by == TOKEN_BUCKET and limit.max_value > 0:
+        if limit.max_value > MOST_PER_WINDOW:
+            yield f"max_value: is more than {MOST_PER_WINDOW}, the most for a {TOKEN_BUCKET}"
+        if limit.most < 1:
+            yield "burst: is less than 1"
+        elif limit.seconds_of_most > LONGEST_SECONDS:
+            yield f"burst: takes longer than {LONGEST_SECONDS} seconds to come again"
 
 
 def _wrong_sizes(limit: Limit) -> Iterable[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta, field
 
+from kuadrant.api.algorithm import Algorithm
 from kuadrant.api.fields import (
     ANY_OTHER,
     DnsLabel,
@@ -46,6 +47,34 @@ class LastAccepted(Fields, frozen=True, gc=False, kw_only=True):
 
     generation: Annotated[int, Meta(description="The generation of the policy that had this form.")]
     spec: Annotated[str, Meta(max_length=LONGEST_SPEC, description="The spec of this form, as JSON.")]
+
+
+class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
+    """What a limit has besides Kuadrant's fields; the annotation `kuadrant.io/extensions` has the same."""
+
+    algorithm: (
+        Annotated[
+            Algorithm,
+            Meta(
+                description=(
+                    "How the limit counts: FixedWindow (the default), SlidingWindow (never more than the "
+                    "limit in any interval of the window), or TokenBucket (a burst, and then evenly)."
+                )
+            ),
+        ]
+        | None
+    ) = None
+    burst: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=2**31 - 1,
+                description="How many requests a TokenBucket admits at once; the limit, if it is not given.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class RateLimitPolicyStatus(Fields, frozen=True, gc=False, kw_only=True):
@@ -138,7 +167,7 @@ class RouteSelector(Fields, frozen=True, gc=False, kw_only=True):
     ] = ()
 
 
-class LimitV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
+class LimitV1Beta2(LimitExtensions, frozen=True, gc=False, kw_only=True):
     """Rates, when they apply, and what their counters are qualified by."""
 
     rates: Annotated[
@@ -236,7 +265,7 @@ class CounterV1(Fields, frozen=True, gc=False, kw_only=True):
     expression: Annotated[Expression, Meta(description="A CEL expression that gives a text or a number.")]
 
 
-class LimitV1(Fields, frozen=True, gc=False, kw_only=True):
+class LimitV1(LimitExtensions, frozen=True, gc=False, kw_only=True):
     """Rates, when they apply, and what their counters are qualified by."""
 
     rates: Annotated[tuple[RateV1, ...], Meta(max_length=64, description="All of them have to be kept.")] = ()

@@ -1,4 +1,4 @@
-"""Keeps a limit apart from what it was before an edit of its windows or counters.
+"""Keeps a limit apart from what it was before an edit of its windows, counters or algorithm.
 
 The rate limit service holds a former limit for as long as a gateway may ask for it. Under the same descriptor
 key it would go on limiting those that ask for the new one. So a limit whose key is taken by another window or
@@ -20,6 +20,7 @@ from kuadrant.policy.identifiers import key_of_condition, limit_condition
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from kuadrant.api.algorithm import Algorithm
     from kuadrant.api.limitador import Limit
     from kuadrant.compiler.compiler import Compilation
     from kuadrant.compiler.program import GatewayProgram, HostProgram, RuleProgram
@@ -45,12 +46,12 @@ def revisions(wanted: Iterable[Limit], present: Iterable[Limit]) -> Revisions:
     others = [one for one in present if one.identity not in identities and len(one.conditions) == 1]
     taken = {(one.namespace, one.conditions[0]) for one in others}
     named = {(scope, condition[:-_AFTER_NAME]) for scope, condition in taken}
-    counted: dict[tuple[str, str], set[tuple[int, tuple[str, ...]]]] = {}
+    counted: dict[tuple[str, str], set[tuple[int, tuple[str, ...], Algorithm]]] = {}
     for one in wanted:
         condition = one.conditions[0]
         if (one.namespace, condition[:-_AFTER_NAME]) in named:
             rates = counted.setdefault((one.namespace, condition), set())
-            rates.add((one.seconds, one.variables))
+            rates.add((one.seconds, one.variables, one.counts_by))
     result: Revisions = {}
     for (scope, condition), rates in counted.items():
         key = key_of_condition(condition)

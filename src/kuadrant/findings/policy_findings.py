@@ -90,7 +90,8 @@ RULES: Final = (
         code="invalid-annotation",
         severity="error",
         title="An annotation has a value that means nothing.",
-        means="`kuadrant.io/counters` is `per-route` or `shared`.",
+        means="`kuadrant.io/counters` is `per-route` or `shared`. `kuadrant.io/extensions` is YAML or JSON: "
+        "`limits`, by name, each with `algorithm` and `burst`; what it says is not said otherwise by fields.",
         do="Correct the annotation.",
     ),
     Rule(

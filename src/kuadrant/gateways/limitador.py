@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
+from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.api.caller_token import ANNOTATION
-from kuadrant.api.limit_packing import FIELD, pack
+from kuadrant.api.limit_packing import ALGORITHMS, pack
+from kuadrant.api.limit_packing import FIELD as PACKED
 from kuadrant.api.limitador import Limit
 from kuadrant.gateways.ownership import MANAGED
 from kuadrant.gateways.size import too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from kuadrant.api.kuadrant import Kuadrant
 
@@ -27,7 +29,7 @@ _PACKED_FROM: Final = 16 << 10
 class LimitadorObject(Struct, frozen=True):
     """The fields of the resource that are ours; with a ``problem``, a sentence, all of it stays as it is.
 
-    ``left_out`` are the limits that there is no room for.
+    ``left_out`` are the limits that there is no room for, and those that the service cannot count.
     """
 
     document: dict[str, Any] | None = None
@@ -36,18 +38,24 @@ class LimitadorObject(Struct, frozen=True):
 
 
 def limitador(
-    kuadrant: Kuadrant, limits: Iterable[Limit], *, may_pack: bool = False, mark: str = ""
+    kuadrant: Kuadrant, limits: Iterable[Limit], *, reads: Collection[str] = (), mark: str = ""
 ) -> LimitadorObject:
     """Return the resource beside ``kuadrant`` with ``limits``, and with what its spec says of Limitador.
 
-    More than 16 KiB of limits are packed if they ``may_pack``: what the limitador-operator serves has no
-    field for it. ``mark`` says that every gateway shows a token of that key. Every other field is left to
-    others: to be applied, not written as a whole.
+    More than 16 KiB of limits are packed, and so are all that do not count in fixed windows, if the service
+    ``reads`` that. What the limitador-operator serves does not: there those are left out. ``mark`` says that
+    every gateway shows a token of that key. Every other field is left to others: to be applied, not
+    written as a whole.
     """
     settings = kuadrant.spec.limitador
     limits = tuple(limits)
-    text = msgspec.json.encode(limits)
-    packed = may_pack and len(text) > _PACKED_FROM
+    others = [limit for limit in limits if limit.counts_by != FIXED_WINDOW]
+    plain = [limit for limit in limits if limit.counts_by == FIXED_WINDOW]
+    left_out = () if {PACKED, ALGORITHMS} <= set(reads) else tuple(others)
+    packed = () if left_out else others
+    text = msgspec.json.encode(plain)
+    if PACKED in reads and len(text) > _PACKED_FROM:
+        packed, text = (*plain, *packed), b"[]"
     document: dict[str, Any] = {
         "apiVersion": "limitador.kuadrant.io/v1alpha1",
         "kind": KIND,
@@ -68,10 +76,10 @@ def limitador(
         },
         "spec": {
             **(msgspec.to_builtins(settings) if settings else {}),
-            "limits": [] if packed else msgspec.json.decode(text),
-            **({FIELD: [*pack(limits)]} if packed else {}),
+            "limits": msgspec.json.decode(text),
+            **({PACKED: [*pack(packed)]} if packed else {}),
         },
     }
     if problem := too_large(document):
         return LimitadorObject(problem=problem)
-    return LimitadorObject(document)
+    return LimitadorObject(document, left_out=left_out)

@@ -110,8 +110,9 @@ def _findings(
     policy: Policy, budgets: Budgets, costs: list[Estimate], held: Mapping[str, tuple[Limit, ...]]
 ) -> Iterator[Finding]:
     for one in policy.mistakes:
-        problem = _problem("error", policy, (), one.message, "invalid-annotation")
-        yield Finding(structs.replace(problem, field=spelled(one.field)))
+        code = "invalid-annotation" if one.field[0] == "metadata" else "invalid-field"
+        problem = _problem("error", policy, (), one.message, code, at=one.at)
+        yield Finding(structs.replace(problem, field=spelled(one.field)), refuses=one.refuses)
     for index, condition in enumerate(policy.when):
         yield from _condition(policy, ("when", index), condition, budgets, costs)
     for limit in policy.limits:

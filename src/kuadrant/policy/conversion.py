@@ -15,6 +15,7 @@ from kuadrant.policy.condition import (
     SelectorCounter,
 )
 from kuadrant.policy.counter_sharing import counter_sharing
+from kuadrant.policy.limit_extensions import with_extensions
 from kuadrant.policy.match import http_match
 from kuadrant.policy.model import Policy, PolicyLimit, Rate, RouteSelector, Target
 
@@ -51,16 +52,24 @@ def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
     rules = spec.overrides if block == "overrides" else spec.defaults
     limits = (spec.limits or {}) if rules is None else rules.limits
     reference = spec.target_ref
+    field = ("spec",) if rules is None else ("spec", block)
+    made, mistakes = with_extensions(
+        tuple(_limit_v1beta2(name, limit) for name, limit in sorted(limits.items())),
+        limits,
+        policy.metadata.annotations,
+        field,
+    )
     return Policy(
         namespace=policy.metadata.namespace,
         name=policy.metadata.name,
         target=Target(reference.kind, reference.namespace or policy.metadata.namespace, reference.name),
         created=policy.metadata.creation_timestamp or "",
         block=block,
-        field=("spec",) if rules is None else ("spec", block),
-        limits=tuple(_limit_v1beta2(name, limit) for name, limit in sorted(limits.items())),
+        field=field,
+        limits=made,
         counted_under="policy",
         exclusive=True,
+        mistakes=mistakes,
     )
 
 
@@ -71,6 +80,13 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
     applied = rules if rules is not None else MergeableLimits(when=spec.when, limits=spec.limits or {})
     reference = spec.target_ref
     counted_under, mistakes = counter_sharing(policy.metadata.annotations)
+    field = ("spec",) if rules is None else ("spec", block)
+    made, more_mistakes = with_extensions(
+        tuple(_limit_v1(name, limit) for name, limit in sorted(applied.limits.items())),
+        applied.limits,
+        policy.metadata.annotations,
+        field,
+    )
     return Policy(
         namespace=policy.metadata.namespace,
         name=policy.metadata.name,
@@ -78,11 +94,11 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
         created=policy.metadata.creation_timestamp or "",
         block=block,
         strategy=applied.strategy,
-        field=("spec",) if rules is None else ("spec", block),
+        field=field,
         when=_predicates(applied.when),
-        limits=tuple(_limit_v1(name, limit) for name, limit in sorted(applied.limits.items())),
+        limits=made,
         counted_under=counted_under,
-        mistakes=mistakes,
+        mistakes=(*mistakes, *more_mistakes),
     )
 
 

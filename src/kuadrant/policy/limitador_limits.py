@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
+from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.api.limitador import Limit
 from kuadrant.policy.condition import Counter, SelectorCounter
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition, limit_identifier
@@ -29,6 +32,8 @@ def limitador_limits(limit: PolicyLimit, *, identity: str, scope: str) -> Iterat
             conditions=(limit_condition(identifier),),
             variables=tuple(dict.fromkeys(descriptor_entry(_text(counter)) for counter in limit.counters)),
             name=limit.name,
+            algorithm=UNSET if limit.algorithm == FIXED_WINDOW else limit.algorithm,
+            burst=UNSET if limit.burst is None else limit.burst,
         )
 
 

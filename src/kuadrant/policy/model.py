@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.match import RequestMatch
 
@@ -35,8 +36,8 @@ class RouteSelector(Struct, frozen=True, gc=False):
 class PolicyLimit(Struct, frozen=True, gc=False):
     """One named limit of a policy: all of its rates hold, for requests that fulfil every condition.
 
-    Its counters live in the rate limit service. With ``selectors`` it is for what at least one of them
-    selects.
+    Its counters live in the rate limit service, which counts by ``algorithm``; ``burst`` is that of each
+    rate's bucket, the rate itself without. With ``selectors`` it is for what at least one of them selects.
     """
 
     name: str
@@ -44,6 +45,8 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     when: tuple[PolicyCondition, ...] = ()
     counters: tuple[Counter, ...] = ()
     selectors: tuple[RouteSelector, ...] = ()
+    algorithm: Algorithm = FIXED_WINDOW
+    burst: int | None = None
 
 
 class Target(Struct, frozen=True, gc=False):
@@ -63,11 +66,14 @@ class Target(Struct, frozen=True, gc=False):
 class Mistake(Struct, frozen=True, gc=False):
     """Something that a policy says beside its limits and that is not what can be said.
 
-    ``field`` is its path in the document.
+    ``field`` is its path in the document, ``at`` the line and column within the text there, if known. One
+    that ``refuses`` keeps the policy from being carried out.
     """
 
     field: tuple[str, ...]
     message: str
+    at: tuple[int, int] = (0, 0)
+    refuses: bool = False
 
 
 class Policy(Struct, frozen=True, weakref=True):

@@ -62,7 +62,7 @@ def _of_policy(held: Iterable[_Held], policy: str) -> Iterator[_Held]:
     for limit, counters in held:
         alike.setdefault((limit.namespace, limit.conditions), []).append((limit, counters))
     for (_, conditions), limits in alike.items():
-        rates = {(limit.seconds, limit.variables) for limit, _ in limits}
+        rates = {(limit.seconds, limit.variables, limit.counts_by) for limit, _ in limits}
         names = {limit.name for limit, _ in limits}
         if any(is_key_of(key, policy, name, rates) for key in keys_in(conditions) for name in names):
             yield from limits

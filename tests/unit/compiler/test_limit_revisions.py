@@ -155,3 +155,12 @@ def test_however_often_a_limit_is_edited_each_gateway_meets_what_it_was_told(
         assert met(told, both) == [*revised.limits]
         gone = data.draw(st.frozensets(st.sampled_from(both)), label="gone")
         held = tuple(one for one in both if one not in gone or one in revised.limits)
+
+
+def test_another_algorithm_has_a_key_of_its_own_and_another_burst_has_not() -> None:
+    fixed = limit(60)
+    bucket = replace(fixed, algorithm="TokenBucket", burst=3)
+    assert revisions([bucket], [fixed]).keys() == {(SCOPE, KEY)}
+    assert revisions([fixed], [bucket]).keys() == {(SCOPE, KEY)}
+    assert revisions([replace(bucket, burst=5)], [bucket]) == {}
+    assert union((replace(bucket, burst=5),), (bucket,)) == (replace(bucket, burst=5),)

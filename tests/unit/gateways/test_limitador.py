@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kuadrant.api.kuadrant import Kuadrant, KuadrantSpec, LimitadorSettings
-from kuadrant.api.limit_packing import limits_of
+from kuadrant.api.limit_packing import ALGORITHMS, FIELD, limits_of
 from kuadrant.api.limitador import Limit, LimitadorSpec
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.gateways.limitador import limitador
@@ -93,18 +93,41 @@ def test_many_limits_are_packed_where_they_can_be_read() -> None:
     few = [Limit(namespace=f"default/{number:06}", max_value=1, seconds=1) for number in range(100)]
     many = [Limit(namespace=f"default/{number:06}", max_value=1, seconds=1) for number in range(10_000)]
 
-    assert limitador(Kuadrant(metadata=METADATA), few, may_pack=True) == limitador(
+    assert limitador(Kuadrant(metadata=METADATA), few, reads={FIELD}) == limitador(
         Kuadrant(metadata=METADATA), few
     )
     # As many as policies that are edited all the time leave behind: each edit writes them, and the API server
     # reads node by node.
-    some = limitador(Kuadrant(metadata=METADATA), many[:500], may_pack=True).document
+    some = limitador(Kuadrant(metadata=METADATA), many[:500], reads={FIELD}).document
     assert some is not None
     assert len(msgspec.json.encode(some)) < 8000
-    document = limitador(Kuadrant(metadata=METADATA), many, may_pack=True).document
+    document = limitador(Kuadrant(metadata=METADATA), many, reads={FIELD}).document
     assert document is not None
     assert document["spec"]["limits"] == []
     read = msgspec.convert(document["spec"] | {"limits": msgspec.Raw(b"[]")}, LimitadorSpec)
     limits, left_out, problem = limits_of(read)
     assert sorted(limits, key=str) == sorted(many, key=str)
     assert (left_out, problem) == ((), None)
+
+
+FIXED = Limit(namespace="default/a", max_value=1, seconds=1)
+BUCKET = Limit(namespace="default/b", max_value=1, seconds=1, algorithm="TokenBucket", burst=3)
+
+
+def test_limits_of_another_algorithm_are_packed_so_that_nobody_takes_them_for_fixed_windows() -> None:
+    made = limitador(Kuadrant(metadata=METADATA), [FIXED, BUCKET], reads={FIELD, ALGORITHMS})
+    assert made.document is not None
+    assert made.left_out == ()
+    assert [one["namespace"] for one in made.document["spec"]["limits"]] == ["default/a"]
+    raw = msgspec.Raw(msgspec.json.encode(made.document["spec"]["limits"]))
+    assert limits_of(LimitadorSpec(limits=raw, packed_limits=made.document["spec"][FIELD]))[0] == (
+        FIXED,
+        BUCKET,
+    )
+
+
+@pytest.mark.parametrize("reads", [set(), {FIELD}])
+def test_where_the_service_knows_no_algorithms_these_limits_are_left_out(reads: set[str]) -> None:
+    made = limitador(Kuadrant(metadata=METADATA), [FIXED, BUCKET], reads=reads)
+    alone = limitador(Kuadrant(metadata=METADATA), [FIXED])
+    assert (made.document, made.left_out) == (alone.document, (BUCKET,))

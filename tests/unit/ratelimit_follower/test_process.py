@@ -263,7 +263,7 @@ class TestStatus:
         since = api.ready["lastTransitionTime"]
         assert api.status == {
             "observedGeneration": 1,
-            "reads": ["packedLimits"],
+            "reads": ["packedLimits", "packedLimits.algorithm"],
             "leftOut": [],
             "askedInVain": [],
             "conditions": [

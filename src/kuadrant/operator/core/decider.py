@@ -81,7 +81,7 @@ class Decider:
             self._limitador,
             kuadrant,
             present=present,
-            may_pack=_may_pack(own, known.fields),
+            reads=_reads(own, known.fields),
             mark=marked(own) if known.mark is None else known.mark,
         )
         served = None if address is None else held
@@ -214,16 +214,16 @@ def _limitador(
     limits: tuple[Limit, ...],
     *,
     present: tuple[Limit, ...],
-    may_pack: bool,
+    reads: frozenset[str],
     mark: str,
 ) -> LimitadorObject:
     if kuadrant is None:
         return LimitadorObject()
     return service_room.fitted(
-        lambda some: limitador(kuadrant, some, may_pack=may_pack, mark=mark), limits, present
+        lambda some: limitador(kuadrant, some, reads=reads, mark=mark), limits, present
     )
 
 
-def _may_pack(own: Limitador | None, fields: Mapping[str, frozenset[str]]) -> bool:
-    """Tell whether limits may be packed: the definition has the field, and the service that runs reads it."""
-    return own is not None and PACKED in own.status.reads and PACKED in fields.get(KIND, ())
+def _reads(own: Limitador | None, fields: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return what the service that runs reads, if the definition has the field for it."""
+    return frozenset(own.status.reads) if own is not None and PACKED in fields.get(KIND, ()) else frozenset()

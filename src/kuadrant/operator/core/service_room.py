@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.gateways.size import MOST_BYTES
 from kuadrant.operator.core.seniority import KEPT_BACK
 from kuadrant.operator.core.staged_program import asked_for, policies_that_ask
@@ -25,6 +26,11 @@ _NO_ROOM: Final = (
     "the Limitador resource has no room for all of its limits, which are there again for each route: "
     f"{KEPT_BACK} is not limited by them until the namespaces of its routes have fewer limits; all limits "
     f"of the cluster take at most {MOST_BYTES // 1024} KiB there"
+)
+_CANNOT: Final = (
+    "the rate limit service that runs cannot count by the algorithm {algorithm}, as Limitador cannot: "
+    f"{KEPT_BACK} is not limited by it until `kuadrant ratelimit` of this version serves, or the limit has "
+    "the algorithm FixedWindow"
 )
 
 
@@ -57,14 +63,19 @@ def fitted(
         if less.problem is None:
             identities = {one.identity for one in kept}
             out = tuple(one for one in limits if one.identity not in identities)
-            return replace(less, left_out=out)
+            return replace(less, left_out=(*less.left_out, *out))
     return made
 
 
 def words(left_out: tuple[Limit, ...], programs: Iterable[GatewayProgram]) -> Mapping[str, str]:
     """Return what is to be said of each policy (namespace/name) that asks for any of these limits."""
-    asked = asked_for(left_out)
-    return {policy: _NO_ROOM for program in programs for policy in policies_that_ask(program, asked)}
+    programs = tuple(programs)
+    found: dict[str, str] = {}
+    for algorithm in sorted({one.counts_by for one in left_out}):
+        asked = asked_for(one for one in left_out if one.counts_by == algorithm)
+        said = _NO_ROOM if algorithm == FIXED_WINDOW else _CANNOT.format(algorithm=algorithm)
+        found |= {policy: said for program in programs for policy in policies_that_ask(program, asked)}
+    return found
 
 
 def _namespace(limit: Limit) -> str:

@@ -61,3 +61,15 @@ def test_an_operator_that_starts_waits_for_nothing_that_there_is_no_room_for() -
     cluster.restart()
     cluster.put([*BEFORE, *MANY, route("c", HONEST), policy("c", HONEST, limits=3)])
     assert cluster.asked(HONEST) == 2 * 40 + 1 + 3
+
+
+def test_whose_limit_the_service_cannot_count_is_told_so_and_the_others_are_written() -> None:
+    cluster = Cluster()
+    cluster.put(BEFORE)
+    own = policy("c", HONEST)
+    for limit in own["spec"]["limits"].values():
+        limit["algorithm"] = "SlidingWindow"
+    decision = cluster.put([*BEFORE, route("c", HONEST), own])
+    assert "cannot count by the algorithm SlidingWindow" in decision.not_held[f"{HONEST}/c"]
+    assert f"{HONEST}/b" not in decision.not_held
+    assert written(decision, HONEST) == written(Cluster().put([*BEFORE, route("c", HONEST)]), HONEST)
