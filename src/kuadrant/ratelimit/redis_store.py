@@ -2,7 +2,7 @@
 
 The rule of ``kuadrant.ratelimit.counters`` in one script (``kuadrant.ratelimit.store_script``).
 
-A counter is a number that the store forgets when its window is over; which requests it counts is in its name,
+A fixed window is a number that the store forgets when it is over; which requests it counts is in its name,
 so that every process finds the same ones. The store has to keep what it holds (``maxmemory-policy
 noeviction``): a counter that it throws away begins anew. Counters with values have a bound, which is divided
 among tenants and limits: half of the memory that the store may take, if it says so.
@@ -33,6 +33,7 @@ from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.store_address import AddressError, parse
 from kuadrant.ratelimit.store_queue import Gate
 from kuadrant.ratelimit.store_script import SCRIPT
+from kuadrant.ratelimit.windows import SlidingWindow
 from kuadrant.tasks import keep
 
 if TYPE_CHECKING:
@@ -135,12 +136,16 @@ class RedisStore:
         keys: list[bytes] = []
         number = next(self._numbers)
         arguments: list[str | int] = [tenant, reserve, common, number]
+        buckets: list[int] = []
         for ask, own in zip(asks, guaranteed, strict=True):
             name = ask.counters.store_name or _name(ask.counters)
             keys.append((name if ask.values is None else name + ask.values.text).encode())
-            milliseconds = min(ask.counters.seconds * 1000, _LONGEST_MILLISECONDS)
             length = 0 if ask.values is None else len(name.encode())
-            arguments += (min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), milliseconds, length, own)
+            most, hits, kind = min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), _kind(ask)
+            arguments += (most, hits, _milliseconds(ask), length, own, kind)
+            if kind == "T":
+                buckets += (ask.rate, *_time(ask, ask.max_value), *_time(ask, min(ask.hits, ask.max_value)))
+        arguments += buckets
         try:
             async with self._gate.through(tenant):
                 answer = await self._script(keys=keys, args=arguments)
@@ -158,8 +163,7 @@ class RedisStore:
             raise await self._strange()
         _note_opened(answer[1 + 2 * len(asks) : -1], asks, tenant, room)
         standings = [
-            Standing(ask, max(0, ask.max_value - answer[2 * index + 1]), answer[2 * index + 2] / 1000)
-            for index, ask in enumerate(asks)
+            _standing(ask, answer[2 * index + 1], answer[2 * index + 2]) for index, ask in enumerate(asks)
         ]
         return (asks[answer[0] - 1] if answer[0] else None), standings
 
@@ -226,6 +230,38 @@ def _is_answer(answer: object, asks: Sequence[Ask], number: int) -> bool:
         )
         and answer[-1] == number
     )
+
+
+def _kind(ask: Ask) -> str:
+    """How the script is to count; in a bucket that never gets a token nothing has room."""
+    if ask.counters.moving is None:
+        return "F"
+    if ask.counters.moving is SlidingWindow:
+        return "S"
+    return "T" if ask.rate else "N"
+
+
+def _milliseconds(ask: Ask) -> int:
+    """The length of the window, or the time in which a bucket fills if that is longer."""
+    whole = ask.counters.seconds * 1000
+    if _kind(ask) == "T":
+        whole = max(whole, -(-ask.max_value * whole // ask.rate))
+    return min(whole, _LONGEST_MILLISECONDS)
+
+
+def _time(ask: Ask, tokens: int) -> tuple[int, int]:
+    """The time in which so many tokens come: whole microseconds, and the rest in parts of the rate."""
+    return divmod(tokens * ask.counters.seconds * 1_000_000, ask.rate)
+
+
+def _standing(ask: Ask, first: int, second: int) -> Standing:
+    """Where a counter stands, from the two numbers that the script returns of it."""
+    kind = _kind(ask)
+    if kind == "T":
+        missing = first * ask.rate + second
+        used = -(-missing // (ask.counters.seconds * 1_000_000))
+        return Standing(ask, max(0, ask.max_value - used), missing / ask.rate / 1_000_000)
+    return Standing(ask, max(0, ask.max_value - first), second / (1000 if kind == "F" else 1_000_000))
 
 
 def _note_opened(opened: Sequence[int], asks: Sequence[Ask], tenant: str, room: StoreRoom) -> None:

@@ -18,16 +18,36 @@ from typing import Final
 
 # KEYS are the counters. ARGV has the tenant's name, his reserve, the part for everybody, and a number to know
 # the answer by; then for each counter the most, the hits, the window in milliseconds, how much of the key
-# names the limit (0 if the limit has only that counter), and what the limit has for itself. Returns the
-# position of the first counter that has no room (0 if all have), then hits and milliseconds left of each.
+# names the limit (0 if the limit has only that counter), what the limit has for itself, and how it counts: F
+# in fixed windows, S in slices, T as a bucket of tokens, N if nothing ever has room. Each bucket has more:
+# its tokens for a window (the rate), and the time in which as many come as it holds and as are asked for. Such a
+# time is whole microseconds and a fraction of one, in parts of the rate, as is all that is kept of a bucket:
+# no number is rounded.
+#
+# Returns the position of the first counter that has no room (0 if all have), then two numbers for each: hits
+# and the milliseconds left; in slices hits and the microseconds left; of a bucket the time until it is full.
 # Then, for each that was opened for a value, its position and how many thousandths its limit uses of what it
 # may have; more than 1000 if the value has to share it. Then that number. A counter that would outlive its
 # window (the store's clock went back, or somebody took its end away) is over a window from now.
+#
+# A fixed window is a number that the store forgets. The others live on with each hit: they are lists, of the
+# span of time in which their memory was accounted for last, and what counts. Slices: the number of the newest
+# one and the hits of it and those before it. A bucket: when it is full, and at which rate. `state` is that of
+# now, `stale` says that it has to be kept even if nothing is counted.
 SCRIPT: Final = """
 local reserve, common = tonumber(ARGV[2]), tonumber(ARGV[3])
 local everybody = 'kuadrant:shares'
 local tenant = everybody .. ':' .. ARGV[1]
-local now
+local now, micros
+
+local function clock()
+  if not micros then
+    local time = redis.call('TIME')
+    micros = time[1] * 1000000 + time[2]
+    now = math.floor(micros / 1000)
+  end
+  return micros
+end
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -54,11 +74,8 @@ local function add(key, window, size)
   if redis.call('PTTL', key) < 2 * span then redis.call('PEXPIRE', key, text(2 * span)) end
 end
 
-local function take(limit, window, size, guaranteed)
-  if not now then
-    local time = redis.call('TIME')
-    now = time[1] * 1000 + math.floor(time[2] / 1000)
-  end
+local function take(limit, window, size, guaranteed, is_there)
+  clock()
   local at = math.floor(now / window)
   local opened = limit .. '#' .. text(at)
   local held = number(opened) + number(limit .. '#' .. text(at - 1))
@@ -68,7 +85,7 @@ local function take(limit, window, size, guaranteed)
     local beyond, borrowed = math.max(0, held - guaranteed), math.max(0, excess - reserve)
     local room = math.max(0, reserve - excess) + math.max(0, math.min(free, 4 * free - borrowed))
     if held + size > guaranteed then
-      if size > room or beyond + size > 4 * room then return 2000 end
+      if not is_there and (size > room or beyond + size > 4 * room) then return 2000 end
       add(tenant, window, size)
       local more = math.max(0, excess + size - reserve) - borrowed
       if more > 0 then add(everybody, window, more) end
@@ -81,45 +98,115 @@ local function take(limit, window, size, guaranteed)
   return used
 end
 
-local denied = 0
-local names, hits, left = {}, {}, {}
+local function slices(found, slice)
+  local at = (clock() - clock() % slice) / slice
+  local kept = found and {cmsgpack.unpack(found)} or {-1, at}
+  local passed = math.max(0, at - kept[2])
+  local state, sum = {kept[1], at, 0}, 0
+  for age = 0, 10 do
+    local count = age >= passed and kept[3 + age - passed] or 0
+    state[3 + age], sum = count, sum + count
+  end
+  while #state > 3 and state[#state] == 0 do state[#state] = nil end
+  local left = sum > 0 and (math.min(kept[2], at) + 11) * slice - clock() or 0
+  return state, sum, left, at < kept[2]
+end
+
+local function bucket(found, rate, whole, part)
+  local kept = found and {cmsgpack.unpack(found)} or {-1, 0, 0, rate}
+  local left, rest = kept[2] - clock(), kept[3]
+  if kept[4] ~= rate then left, rest = left + (rest > 0 and 1 or 0), 0 end
+  if left < 0 then left, rest = 0, 0 end
+  local stale = left > whole or (left == whole and rest > part)
+  if stale then left, rest = whole, part end
+  return {kept[1], left + clock(), rest, rate}, left, rest, stale
+end
+
+local function keep(name, state, left)
+  redis.call('SET', name, cmsgpack.pack(unpack(state)), 'PX', text(math.floor(left / 1000) + 1))
+end
+
+local denied, bucket_at = 0, 5 + 6 * #KEYS
+local names, hits, left, states, stale, buckets, is_new = {}, {}, {}, {}, {}, {}, {}
 for i, key in ipairs(KEYS) do
-  local own = tonumber(ARGV[5 * i + 3])
+  local most, more = tonumber(ARGV[6 * i - 1]), tonumber(ARGV[6 * i])
+  local window, own, kind = tonumber(ARGV[6 * i + 1]), tonumber(ARGV[6 * i + 2]), ARGV[6 * i + 4]
   local found = redis.call('GET', key)
   names[i] = key
-  if not found and own > 0 then
-    local shared = string.sub(key, 1, own) .. '+'
-    found = redis.call('GET', shared)
-    if found then names[i] = shared end
+  if not found then
+    is_new[i] = true
+    if own > 0 then
+      local shared = string.sub(key, 1, own) .. '+'
+      found = redis.call('GET', shared)
+      if found then names[i], is_new[i] = shared, 'shared' end
+    end
   end
-  hits[i] = tonumber(found or 0)
-  left[i] = found and redis.call('PTTL', names[i]) or 0
-  local window = tonumber(ARGV[5 * i + 2])
-  if window > 0 and (left[i] > window or left[i] == -1) then
-    redis.call('PEXPIRE', names[i], ARGV[5 * i + 2])
-    left[i] = window
+  local has_room
+  if kind == 'N' then
+    hits[i], left[i], has_room = 0, 0, more <= most
+  elseif kind == 'F' then
+    hits[i] = tonumber(found or 0)
+    left[i] = found and redis.call('PTTL', names[i]) or 0
+    if window > 0 and (left[i] > window or left[i] == -1) then
+      redis.call('PEXPIRE', names[i], ARGV[6 * i + 1])
+      left[i] = window
+    end
+    has_room = hits[i] + more <= most
+  elseif kind == 'S' then
+    states[i], hits[i], left[i], stale[i] = slices(found, window * 100)
+    has_room = hits[i] + more <= most
+  else
+    local one = {}
+    for part = 1, 5 do one[part] = tonumber(ARGV[bucket_at + part - 1]) end
+    bucket_at = bucket_at + 5
+    states[i], hits[i], left[i], stale[i] = bucket(found, one[1], one[2], one[3])
+    local whole, part = hits[i] + one[4], left[i] + one[5]
+    if part >= one[1] then whole, part = whole + 1, part - one[1] end
+    buckets[i] = {whole, part}
+    has_room = more <= most and (whole < one[2] or (whole == one[2] and part <= one[3]))
   end
-  if denied == 0 and hits[i] + tonumber(ARGV[5 * i + 1]) > tonumber(ARGV[5 * i]) then denied = i end
+  if denied == 0 and not has_room then denied = i end
 end
 local answer, opened = {denied}, {}
 for i, key in ipairs(KEYS) do
-  local more, window, own = tonumber(ARGV[5 * i + 1]), tonumber(ARGV[5 * i + 2]), tonumber(ARGV[5 * i + 3])
-  if denied == 0 and more > 0 and window > 0 then
+  local more, window, own = tonumber(ARGV[6 * i]), tonumber(ARGV[6 * i + 1]), tonumber(ARGV[6 * i + 2])
+  local kind, state = ARGV[6 * i + 4], states[i]
+  local is_counted = denied == 0 and more > 0 and window > 0 and kind ~= 'N'
+  if is_counted and kind == 'F' and left[i] > 0 then
     hits[i] = hits[i] + more
-    if left[i] > 0 then
-      redis.call('INCRBY', names[i], ARGV[5 * i + 1])
-    else
-      if own > 0 then
-        local limit = string.sub(key, 1, own)
-        local used = take(limit, window, 200 + math.floor(1.25 * #key), tonumber(ARGV[5 * i + 4]))
-        if used > 1000 then names[i] = limit .. '+' end
-        opened[#opened + 1], opened[#opened + 2] = i, used
+    redis.call('INCRBY', names[i], ARGV[6 * i])
+  elseif is_counted then
+    local span = kind == 'S' and window / 10 * 11 or window
+    if own > 0 and (is_new[i] or (state and state[1] ~= math.floor(clock() / 1000 / span))) then
+      local limit = string.sub(key, 1, own)
+      local size = 200 + math.floor(1.25 * #key) + (kind == 'S' and 150 or kind == 'T' and 50 or 0)
+      local used = take(limit, span, size, tonumber(ARGV[6 * i + 3]), not is_new[i])
+      if is_new[i] then
+        names[i] = used > 1000 and limit .. '+' or key
+        if used <= 1000 or is_new[i] ~= 'shared' then
+          opened[#opened + 1], opened[#opened + 2] = i, used
+        end
       end
-      redis.call('SET', names[i], ARGV[5 * i + 1], 'PX', ARGV[5 * i + 2])
-      hits[i], left[i] = more, window
     end
+    if kind == 'F' then
+      hits[i], left[i] = more, window
+      redis.call('SET', names[i], ARGV[6 * i], 'PX', ARGV[6 * i + 1])
+    else
+      state[1] = math.floor(clock() / 1000 / span)
+      if kind == 'S' then
+        state[3], hits[i] = state[3] + more, hits[i] + more
+        left[i] = (state[2] + 11) * window * 100 - clock()
+        keep(names[i], state, left[i])
+      else
+        hits[i], left[i] = buckets[i][1], buckets[i][2]
+        state[2], state[3] = hits[i] + clock(), left[i]
+        keep(names[i], state, hits[i])
+      end
+    end
+  elseif stale[i] then
+    keep(names[i], state, kind == 'S' and left[i] or hits[i])
   end
-  if left[i] <= 0 then left[i] = window end
+  if kind == 'F' and left[i] <= 0 then left[i] = window end
   answer[2 * i], answer[2 * i + 1] = hits[i], left[i]
 end
 for _, value in ipairs(opened) do answer[#answer + 1] = value end

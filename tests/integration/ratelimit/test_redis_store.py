@@ -13,6 +13,7 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
@@ -73,14 +74,15 @@ async def test_two_processes_count_together(redis: RedisServer) -> None:
         assert await first.codes(encoded()) == "L"
 
 
+@pytest.mark.parametrize("algorithm", [UNSET, "SlidingWindow", "TokenBucket"])
 async def test_a_thousand_at_once_through_two_processes_are_admitted_exactly_as_often_as_the_limit_says(
-    redis: RedisServer,
+    redis: RedisServer, algorithm: Any
 ) -> None:
     # An answer that is late would be no wrong one, only one of a busy machine.
     patient = {"timeout": 60.0}
     async with (
-        replica(redis.url, limit(100), store=patient) as first,
-        replica(redis.url, limit(100), store=patient) as second,
+        replica(redis.url, limit(100, 86_400, algorithm=algorithm), store=patient) as first,
+        replica(redis.url, limit(100, 86_400, algorithm=algorithm), store=patient) as second,
     ):
         answers = await asyncio.gather(*(one.ask() for _ in range(500) for one in (first, second)))
         assert [answer.overall_code for answer in answers].count(RESPONSE.OK) == 100
@@ -133,6 +135,14 @@ async def test_the_headers_are_those_of_counters_in_memory(redis: RedisServer) -
             seconds=st.sampled_from([0, 3600, 2**53]),
             conditions=st.sampled_from([(), ('descriptors[0]["a"] == "1"',)]),
             variables=st.sampled_from([(), ('descriptors[0]["u"]',)]),
+        )
+        | st.builds(
+            limit,
+            max_value=st.sampled_from([0, 1, 3]),
+            seconds=st.sampled_from([3600, 86_400]),
+            variables=st.sampled_from([(), ('descriptors[0]["u"]',)]),
+            algorithm=st.sampled_from(["SlidingWindow", "TokenBucket"]),
+            burst=st.sampled_from([UNSET, 1, 5]),
         ),
         max_size=4,
     ),
