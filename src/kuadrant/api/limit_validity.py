@@ -110,7 +110,9 @@ def left_out(limit: Limit, reasons: Iterable[str]) -> LeftOut:
 def describe(limit: Limit) -> str:
     """Return what a person knows a limit by."""
     name = f"limit {_short(limit.name)}" if limit.name else "limit"
-    return f"{name} of {_short(limit.namespace)} ({limit.max_value} in {limit.seconds} s)"
+    return (
+        f"{name} of {_short(limit.namespace)} ({limit.max_value} in {limit.seconds} s){limit.algorithm_shown}"
+    )
 
 
 def identifier_of(limit: Limit) -> str | None:

@@ -59,6 +59,13 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
         """In how many seconds as many may come again, rounded up."""
         return self.seconds if self.most == self.max_value else -(-self.most * self.seconds // self.max_value)
 
+    @property
+    def algorithm_shown(self) -> str:
+        """How it counts, to be added to its rate; nothing for fixed windows."""
+        if self.counts_by == FIXED_WINDOW:
+            return ""
+        return f" ({self.algorithm}{f', burst {self.most}' if self.algorithm == TOKEN_BUCKET else ''})"
+
     @cached_property
     def identity(self) -> Identity:
         """The fields that make its counters its own, in any order of conditions and variables."""

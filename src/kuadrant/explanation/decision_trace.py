@@ -256,4 +256,6 @@ def _standing(standing: Standing, limit: TracedLimit, *, limited: bool) -> Count
         remaining=standing.remaining,
         resets_in=round(standing.reset, 3),
         denies=limited and standing.remaining < 1,
+        algorithm=standing.limit.counts_by,
+        burst=standing.limit.burst or None,
     )

@@ -91,6 +91,8 @@ class LimitTracer:
             origin=self._of_limit(policy, limit.name),
             replaced=tuple(self._replaced(limit.name, policy, on_path)),
             rates=tuple((rate.max_value, max(rate.seconds, 1)) for rate in limit.rates),
+            algorithm=limit.algorithm,
+            burst=limit.burst,
             scope=action[0].scope if action else "",
             applies=traced.applies,
             because=traced.because,

@@ -10,6 +10,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+
 Truth = Literal["true", "false", "fails", "unknown"]
 """Of a condition. One that fails has no value for the request."""
 
@@ -77,7 +79,7 @@ class CounterValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
 
 
 class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
-    """The state of a counter after the request: what is left of ``limit`` in ``seconds``.
+    """The state of a counter after the request: what is left of ``limit`` in ``seconds``, or of ``burst``.
 
     ``key`` has each text that it is counted by and the value. ``resets_in`` are the seconds until it is whole
     again. ``denies`` tells that it had no room for the request.
@@ -89,6 +91,8 @@ class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
     remaining: int
     resets_in: float
     denies: bool
+    algorithm: Algorithm = FIXED_WINDOW
+    burst: int | None = None
 
 
 class Replaced(Struct, frozen=True, kw_only=True, gc=False):
@@ -111,6 +115,7 @@ class TracedLimit(Struct, frozen=True, kw_only=True, gc=False):
         origin: Where it is written.
         replaced: Limits of the same name, of other policies on the path, that it took the place of.
         rates: How many requests in how many seconds.
+        algorithm: How they are counted; ``burst`` is what a bucket holds, its rate if that is None.
         scope: The domain under which it is asked for.
         applies: Whether the request counts; ``unselected`` is a limit that is for other rules,
             ``unlimited`` one without rates.
@@ -128,6 +133,8 @@ class TracedLimit(Struct, frozen=True, kw_only=True, gc=False):
     origin: Origin
     replaced: tuple[Replaced, ...] = ()
     rates: tuple[tuple[int, int], ...] = ()
+    algorithm: Algorithm = FIXED_WINDOW
+    burst: int | None = None
     scope: str = ""
     applies: Literal["yes", "no", "fails", "unknown", "unselected", "unlimited"]
     because: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.api.algorithm import FIXED_WINDOW, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.problem import printable
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
@@ -97,8 +98,9 @@ def standing_line(standing: CounterStanding) -> str:
     per = f" for each {', '.join(key for key, _ in standing.key)}" if standing.key else ""
     left = "none left" if standing.remaining == 0 else f"{standing.remaining} left"
     values = ", ".join(value for _, value in standing.key)
+    counted = rate(standing.limit, standing.seconds, standing.algorithm, standing.burst)
     return (
-        f"{rate(standing.limit, standing.seconds)}{per}: {left}{f' for {values}' if values else ''}, "
+        f"{counted}{per}: {left}{f' for {values}' if values else ''}, "
         f"whole again in {standing.resets_in:g} s{_alone(standing)}"
     )
 
@@ -116,12 +118,13 @@ def served_line(record: Explanation) -> str:
     return f"served there: {told or 'nothing'}{more}" + ("; give one with -H 'Host: NAME'" if names else "")
 
 
-def rate(most: int, seconds: int) -> str:
-    """A rate, such as ``5 in 10 s``."""
-    for size, unit in _UNITS:
-        if seconds % size == 0:
-            return f"{most} in {seconds // size} {unit}"
-    return f"{most} in {seconds} s"
+def rate(most: int, seconds: int, algorithm: Algorithm = FIXED_WINDOW, burst: int | None = None) -> str:
+    """A rate, such as ``5 in 10 s``, and how it is counted if that is not in fixed windows."""
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds % size == 0), (1, "s"))
+    if algorithm == SLIDING_WINDOW:
+        return f"{most} in any {seconds // size} {unit}"
+    evenly = f", evenly, and {most if burst is None else burst} at once" if algorithm == TOKEN_BUCKET else ""
+    return f"{most} in {seconds // size} {unit}{evenly}"
 
 
 def rule_line(rule: TracedRule) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from kuadrant.api.algorithm import FIXED_WINDOW, SLICES, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.problem import spelled
 from kuadrant.findings.finding import Rule
 from kuadrant.findings.material import problem
@@ -44,6 +47,13 @@ class _Counted(Struct, frozen=True, gc=False):
     counters: frozenset[Counter]
 
     @property
+    def counting(self) -> Counting:
+        """The rate, and how it is counted."""
+        limit = self.entry.limit
+        burst = self.rate.max_value if limit.burst is None else limit.burst
+        return Counting(self.rate, limit.algorithm, burst)
+
+    @property
     def is_of_gateway(self) -> bool:
         """Tell whether it is of a policy of a Gateway or a listener."""
         return self.entry.source.target.kind == "Gateway"
@@ -67,6 +77,35 @@ def never_more(other: Rate, than: Rate, *, together: bool) -> bool:
     # In one window there are at most so many that began in it, and the rest of one that began before.
     windows = -(-max(than.seconds, 1) // max(other.seconds, 1)) + 1
     return windows * other.max_value - 1 <= than.max_value
+
+
+class Counting(Struct, frozen=True, gc=False):
+    """A rate and how it is counted; ``burst`` is what a bucket holds."""
+
+    rate: Rate
+    algorithm: Algorithm = FIXED_WINDOW
+    burst: int = 0
+
+
+def refuses_before(other: Counting, than: Counting, *, together: bool) -> bool:
+    """As `never_more`, whichever way the two count."""
+    most, seconds = other.rate.max_value, max(other.rate.seconds, 1)
+    if other.algorithm == than.algorithm == FIXED_WINDOW:
+        return never_more(other.rate, than.rate, together=together)
+    if than.algorithm == TOKEN_BUCKET:
+        # It also refuses what comes at once, which only another bucket is known to do in the same way.
+        is_slower = most * than.rate.seconds <= than.rate.max_value * seconds
+        return other.algorithm == TOKEN_BUCKET and other.burst <= than.burst and is_slower
+    if other.algorithm == than.algorithm and together and other.rate.seconds == than.rate.seconds:
+        return most <= than.rate.max_value
+    # A sliding window also looks at the whole of the slice in which it begins.
+    slices = SLICES + 1 if than.algorithm == SLIDING_WINDOW else SLICES
+    windows = Fraction(max(than.rate.seconds, 1) * slices, seconds * SLICES)
+    if other.algorithm == TOKEN_BUCKET:
+        return other.burst + windows * most <= than.rate.max_value
+    if other.algorithm == SLIDING_WINDOW:
+        return ceil(windows) * most <= than.rate.max_value
+    return (ceil(windows) + 1) * most - 1 <= than.rate.max_value
 
 
 def reach_findings(of: Material) -> Iterator[Problem]:
@@ -123,9 +162,9 @@ def _wins(other: _Counted, one: _Counted, occurrences: dict[tuple[str, str], set
         one.counters,
         occurrences[one.name[:2]],
     )
-    if not never_more(other.rate, one.rate, together=together):
+    if not refuses_before(other.counting, one.counting, together=together):
         return False
-    is_mutual = together and never_more(one.rate, other.rate, together=True)
+    is_mutual = together and refuses_before(one.counting, other.counting, together=True)
     return not is_mutual or other.name < one.name
 
 

@@ -92,7 +92,10 @@ class _Places:
         policy, name = self._policies[source], held[0].name
         written = self._sources["RateLimitPolicy", policy.namespace, policy.name]
         line, column = written.place(spelled((*policy.field, "limits", name)))
-        rates = " and ".join(f"{limit.max_value} in {spelled_time(limit.seconds * 1000)}" for limit in held)
+        rates = " and ".join(
+            f"{limit.max_value} in {spelled_time(limit.seconds * 1000)}{limit.algorithm_shown}"
+            for limit in held
+        )
         return KnownLimit(written.file, line, column, source, name, rates)
 
     def rule(self, origin: RuleOrigin) -> KnownRule:

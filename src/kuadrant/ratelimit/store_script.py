@@ -20,7 +20,7 @@ from typing import Final
 # the answer by; then for each counter the most, the hits, the window in milliseconds, how much of the key
 # names the limit (0 if the limit has only that counter), what the limit has for itself, and how it counts: F
 # in fixed windows, S in slices, T as a bucket of tokens, N if nothing ever has room. Each bucket has more:
-# its tokens for a window (the rate), and the time in which as many come as it holds and as are asked for. Such a
+# its tokens for a window (the rate), and the time in which as many come as it holds and as are asked for. A
 # time is whole microseconds and a fraction of one, in parts of the rate, as is all that is kept of a bucket:
 # no number is rounded.
 #

@@ -104,6 +104,8 @@ def _limit(limit: Limit) -> dict[str, Any]:
         "conditions": list(limit.conditions),
         "variables": list(limit.variables),
         "name": limit.name,
+        **({"algorithm": limit.algorithm} if limit.algorithm else {}),
+        **({"burst": limit.burst} if limit.burst else {}),
     }
 
 

@@ -20,7 +20,7 @@ from tests.unit.ratelimit.sequences import (
     check_promise,
     key,
 )
-from tests.unit.ratelimit.test_algorithms import Answer, InMemory, Model, decoded, encoded, moving
+from tests.unit.ratelimit.sides import Answer, InMemory, Model, decoded, encoded, moving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

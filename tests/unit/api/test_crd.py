@@ -90,6 +90,8 @@ targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: a, namespac
 when: [{predicate: "true"}]
 limits: &limits
   a:
+    algorithm: TokenBucket
+    burst: 3
     rates: [{limit: 1, duration: 1, unit: second, window: 1s}]
     counters: [auth.identity.username, {expression: auth.identity.username}]
     when: [{selector: a, operator: eq, value: b, predicate: "true"}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kuadrant.explanation import ClientRequest
+from kuadrant.explanation.words import standing_line
 
 from .asking import asked, configuration, policy
 
@@ -21,6 +22,16 @@ def test_a_limit_that_is_reached_is_named_with_the_line_it_is_written_in() -> No
     assert [(one.limit, one.seconds, one.remaining, one.resets_in) for one in limit.standings] == [
         (2, 10, 0, 6.0)
     ]
+
+
+def test_a_bucket_tells_its_burst_and_when_it_is_full_again() -> None:
+    bucket = "few: {algorithm: TokenBucket, burst: 3, rates: [{limit: 2, window: 10s}]}"
+    found = asked(policy(bucket), times=3, after=4)
+    limit = found.limits[0]
+    (standing,) = limit.standings
+    assert (limit.algorithm, limit.burst, found.outcome) == ("TokenBucket", 3, "admitted")
+    assert (standing.remaining, standing.resets_in) == (0, 11.0)
+    assert standing_line(standing).startswith("2 in 10 s, evenly, and 3 at once: none left")
 
 
 def test_an_override_tells_what_it_took_the_place_of() -> None:

@@ -1,0 +1,64 @@
+"""Those who have to agree on every request: the service, and the reference model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kuadrant.api.limitador import Limit
+from kuadrant.envoy_api import message
+from kuadrant.ratelimit import RateLimitService
+from kuadrant.reference_model import Counters
+from kuadrant.reference_model.counters import headers
+
+from .sequences import SCOPE, SECOND, Call, key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REQUEST: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
+RESPONSE: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
+Answer = tuple[bool, tuple[tuple[str, str], ...]]
+
+
+def encoded(call: Call) -> bytes:
+    listed = [{"key": name, "value": value} for name, value in call.entries]
+    return bytes(REQUEST(domain=SCOPE, descriptors=[{"entries": listed}]).SerializeToString())
+
+
+def decoded(answer: bytes) -> Answer:
+    read = RESPONSE.FromString(answer)
+    told = tuple((one.key, one.value) for one in read.response_headers_to_add)
+    return read.overall_code == RESPONSE.OVER_LIMIT, told
+
+
+class InMemory:
+    """The service, at the moments of calls."""
+
+    def __init__(self, limits: Sequence[Limit], counter_bytes: int = 1 << 20) -> None:
+        self._now = 0
+        self.service = RateLimitService(
+            limits, clock=lambda: self._now / SECOND, headers=True, counter_bytes=counter_bytes
+        )
+
+    def ask(self, call: Call) -> Answer:
+        self._now = call.now
+        return decoded(self.service.decide(encoded(call)))
+
+
+class Model:
+    """The reference model, likewise."""
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        self._counters = Counters(tuple(limits))
+
+    def ask(self, call: Call) -> Answer:
+        answer, self._counters = self._counters.ask(SCOPE, call.entries, call.now / SECOND)
+        return answer.limited, headers(answer)
+
+
+def moving(algorithm: str, most: int = 10, seconds: int = 10, **more: Any) -> Limit:
+    conditions = (f'descriptors[0]["{key(0)}"] == "1"',)
+    return Limit(
+        namespace=SCOPE, max_value=most, seconds=seconds, conditions=conditions,
+        algorithm=algorithm, **more,  # type: ignore[arg-type]
+    )  # fmt: skip
