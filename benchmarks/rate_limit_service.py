@@ -17,17 +17,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import grpc  # type: ignore[import-untyped]
+from msgspec import UNSET
 
+from kuadrant.api.algorithm import SLIDING_WINDOW, TOKEN_BUCKET
 from kuadrant.api.caller_token import HEADER, fingerprint, shown
 from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
-from kuadrant.ratelimit import RateLimitService, make_server
+from kuadrant.ratelimit import RateLimitService, RedisStore, make_server
 from kuadrant.ratelimit.service import SERVICE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PORT = 26_379
 ANSWER = message("envoy.service.ratelimit.v3.RateLimitResponse")
 KEY = b"k" * 32
 REQUEST = message("envoy.service.ratelimit.v3.RateLimitRequest")
@@ -38,7 +46,16 @@ SERVERS = {
     "kuadrant, token": "the same, of gateways that show their token alone",
     "kuadrant, headers": "the same with x-ratelimit headers",
     "kuadrant on grpcio": "the rate limit service on grpc.aio",
+    "SlidingWindow": "kuadrant, the limit counts in a sliding window; ratios to kuadrant",
+    "TokenBucket": "the same with a bucket of tokens",
+    "Redis": "kuadrant, counted in a Redis on the core of the load",
+    "Redis, SlidingWindow": "the same in a sliding window; ratios to Redis",
+    "Redis, TokenBucket": "the same with a bucket of tokens",
 }
+PEERS = {"SlidingWindow": "kuadrant", "TokenBucket": "kuadrant"} | dict.fromkeys(
+    ("Redis, SlidingWindow", "Redis, TokenBucket"), "Redis"
+)
+"""To which server a row is compared; else to the first."""
 
 
 class Result(NamedTuple):
@@ -49,13 +66,14 @@ class Result(NamedTuple):
     p99_ms: float
 
 
-def limits() -> list[Limit]:
+def limits(name: str) -> list[Limit]:
     return [
         Limit(
             namespace="default/toystore",
             max_value=1_000_000_000,
             seconds=60,
             conditions=(f'descriptors[0]["limit.limit_{number}__{number:08x}"] == "1"',),
+            algorithm=next((one for one in (SLIDING_WINDOW, TOKEN_BUCKET) if one in name), UNSET),
         )
         for number in range(500)
     ]
@@ -73,10 +91,12 @@ answered = 0
 async def serve(name: str) -> None:
     """Serve until standard input ends, then print how many calls were answered."""
     os.sched_setaffinity(0, {0})
-    service = RateLimitService(limits(), headers="headers" in name)
+    service = RateLimitService(limits(name), headers="headers" in name)
     if "token" in name:
         service.callers.hold((KEY,), fingerprint(KEY))
-    if name.startswith("kuadrant"):
+    if "bare" not in name:
+        if name.startswith("Redis"):
+            service.store = RedisStore(os.environ["BENCHMARK_REDIS"], timeout=60.0)
         ours = make_server(service, "127.0.0.1", 0, "grpcio" if "grpcio" in name else None)
         await ours.start()
         port, stop = ours.port, ours.stop
@@ -166,6 +186,23 @@ def measure(name: str, arguments: argparse.Namespace) -> Result:
     )
 
 
+@contextmanager
+def redis() -> Iterator[None]:
+    """A Redis on the core of the load, whose address is in the environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "redis")
+        command = ["taskset", "-c", "1", "redis-server", "--port", str(PORT), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", str(path)]
+        with subprocess.Popen(command) as server:
+            os.environ["BENCHMARK_REDIS"] = f"redis://127.0.0.1:{PORT}"
+            try:
+                while not path.exists() or "Ready to accept" not in path.read_text():
+                    time.sleep(0.05)
+                yield
+            finally:
+                server.terminate()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -184,10 +221,11 @@ def main() -> None:
         f"{'server':20} {'calls/s':>8} {'CPU us/call':>12} {'p99 ms':>8} {'calls/s ratio':>14} "
         f"{'CPU ratio':>10}"
     )
-    peer = None
+    results: dict[str, Result] = {}
     for name, what in SERVERS.items():
-        result = measure(name, arguments)
-        peer = peer or result
+        with redis() if name.startswith("Redis") else nullcontext():
+            result = results[name] = measure(name, arguments)
+        peer = results[PEERS.get(name, next(iter(SERVERS)))]
         print(
             f"{name:20} {result.calls_per_second:8.0f} {result.cpu_us:12.1f} {result.p99_ms:8.1f}"
             f" {result.calls_per_second / peer.calls_per_second:13.2f}x "
