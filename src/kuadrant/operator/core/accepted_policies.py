@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from kuadrant.api import documents
 from kuadrant.api.form import form
+from kuadrant.api.policy_extensions import ANNOTATION as EXTENSIONS
 from kuadrant.api.rate_limit_policy import LONGEST_SPEC, RateLimitPolicy
 from kuadrant.incremental import Last, are, kept
 from kuadrant.operator.core import stored_policy as policies
@@ -22,7 +23,7 @@ from kuadrant.operator.core.namespace_budgets import Asking, share_out
 from kuadrant.operator.core.world import Standing
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
 from kuadrant.policy.checks import check
-from kuadrant.policy.conversion import to_model
+from kuadrant.policy.conversion import COUNTERS_ANNOTATION, to_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,7 +158,7 @@ class AcceptedPolicies:
             former, stored = self._judged.get(key), edited[key]
             if former is not None and former.stored.metadata.uid != stored.metadata.uid:
                 former = None
-            if former is not None and former.stored.spec == stored.spec and not former.waits:
+            if former is not None and _said(former.stored) == _said(stored) and not former.waits:
                 judged[key] = self._judge(stored, former)
             elif pace.is_turn(key, now):
                 judged[key] = one = self._judge(stored, former)
@@ -202,18 +203,21 @@ class AcceptedPolicies:
             case {"generation": int(generation), "spec": str(spec)} if len(spec) <= LONGEST_SPEC:
                 if wanted is not None and spec == wanted.spec:
                     return wanted
-                try:
-                    as_it_was = replace(
-                        stored,
-                        metadata=replace(stored.metadata, generation=generation),
-                        spec=msgspec.json.decode(spec, type=dict[str, Any]),
-                    )
-                    policy = policies.read(as_it_was)
-                    _check_rules(as_it_was)
-                    made = self._form(policy, as_it_was)
-                except (msgspec.MsgspecError, RecursionError, _RefusedError):
-                    return None
-                return replace(made, policy=_with_metadata(made.policy, stored))
+                # The annotation of then is not known: if that of now is what is refused, it goes without.
+                others = _without_extensions(stored.metadata.annotations)
+                for annotations in (stored.metadata.annotations, others):
+                    try:
+                        as_it_was = replace(
+                            stored,
+                            metadata=replace(stored.metadata, generation=generation, annotations=annotations),
+                            spec=msgspec.json.decode(spec, type=dict[str, Any]),
+                        )
+                        policy = policies.read(as_it_was)
+                        _check_rules(as_it_was)
+                        made = self._form(policy, as_it_was)
+                    except (msgspec.MsgspecError, RecursionError, _RefusedError):
+                        continue
+                    return replace(made, policy=_with_metadata(made.policy, stored))
         return None
 
     def _share_out(self, namespace: str) -> Usage:
@@ -250,8 +254,21 @@ def _say_the_same(one: StoredPolicy, other: StoredPolicy) -> bool:
     return one is other or (one.metadata == other.metadata and one.spec == other.spec)
 
 
+def _said(stored: StoredPolicy) -> tuple[object, ...]:
+    """What its author says with it."""
+    annotations = stored.metadata.annotations
+    return stored.spec, annotations.get(COUNTERS_ANNOTATION), annotations.get(EXTENSIONS)
+
+
+def _without_extensions(annotations: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in annotations.items() if name != EXTENSIONS}
+
+
 def _with_metadata(policy: RateLimitPolicy, stored: StoredPolicy) -> RateLimitPolicy:
-    return replace(policy, metadata=stored.metadata)
+    """The form with the metadata of now, except for the extensions, which are a part of the form."""
+    of_form = {name: text for name, text in policy.metadata.annotations.items() if name == EXTENSIONS}
+    annotations = {**_without_extensions(stored.metadata.annotations), **of_form}
+    return replace(policy, metadata=replace(stored.metadata, annotations=annotations))
 
 
 def _check_rules(stored: StoredPolicy) -> None:

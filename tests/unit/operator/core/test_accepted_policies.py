@@ -13,6 +13,7 @@ from kuadrant.operator.core import kinds
 from kuadrant.operator.core.accepted_policies import AcceptedPolicies
 from kuadrant.operator.core.world import Standing, World
 from kuadrant.policy.budgets import Budgets
+from kuadrant.policy.conversion import to_model
 from tests.unit.operator.core.observed import TARGET, Cluster, filled, policy
 
 KEY = ("ns", "policy")
@@ -390,3 +391,31 @@ def test_an_edit_that_says_the_same_is_taken_at_once() -> None:
     due = cluster.accepted.due(cluster.now)
     world = cluster.put_policies(policy(name="other", namespace="hostile", generation=2))
     assert (standing(world, "other", "hostile").problem, cluster.accepted.due(cluster.now)) == ("", due)
+
+
+def extended(text: str) -> dict[str, Any]:
+    document = policy()
+    document["metadata"]["annotations"] = {"kuadrant.io/extensions": text}
+    return document
+
+
+def algorithms(world: World) -> list[str]:
+    policies = world.objects.rate_limit_policies
+    return [limit.algorithm for one in policies for limit in to_model(one).limits]
+
+
+def test_an_annotation_that_is_refused_leaves_what_was_in_effect() -> None:
+    cluster = Judged()
+    cluster.put_policies(extended("limits: {a: {algorithm: SlidingWindow}}"))
+    world = cluster.put_policies(extended("limits: {a: {algorithm: Sliding}}"))
+    assert "SlidingWindow" in standing(world).problem
+    assert algorithms(world) == ["SlidingWindow"]
+
+
+def test_a_refused_annotation_takes_no_limit_away_when_the_operator_starts() -> None:
+    cluster = Judged()
+    good = cluster.put_policies(extended("limits: {a: {algorithm: SlidingWindow}}"))
+    cluster.put_policies(extended("limits: [") | {"status": remembered(good)})
+    world = cluster.restart()
+    assert standing(world).problem
+    assert algorithms(world) == ["FixedWindow"]
