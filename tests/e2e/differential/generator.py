@@ -306,9 +306,11 @@ _COUNTERS = [
 ]
 _WINDOWS = ["1s", "2s", "1500ms", "10s", "1s", "2s", "999ms", "0s", "1m", "1h30m"]
 _MAXIMA = st.sampled_from([3, 5, 10, 20, 50, 1, 2, 0, -1])
+_ALGORITHMS = st.sampled_from(["FixedWindow", "SlidingWindow", "TokenBucket"])
 _V1_LIMIT = st.fixed_dictionaries(
     {"rates": _some(st.fixed_dictionaries({"limit": _MAXIMA, "window": st.sampled_from(_WINDOWS)}), 2)},
     optional={
+        "algorithm": _ALGORITHMS,
         "when": _some(st.sampled_from(PREDICATES), 2).map(
             _each := lambda texts: [{"predicate": t} for t in texts]
         ),
@@ -366,6 +368,7 @@ def _v1beta2_limit(selectors: st.SearchStrategy[list[Document]]) -> st.SearchStr
     return st.fixed_dictionaries(
         {"rates": _some(rate, 2)},
         optional={
+            "algorithm": _ALGORITHMS,
             "when": _some(_WHEN, 3),
             "counters": _some(st.sampled_from(_SELECTORS), 2),
             "routeSelectors": selectors,
