@@ -66,7 +66,9 @@ def revision(key: str, rates: Iterable[tuple[int, Iterable[str], Algorithm]]) ->
     return f"{key[:-_DIGITS]}{digest[:_DIGITS]}"
 
 
-def is_key_of(key: str, policy: str, limit: str, rates: Iterable[tuple[int, Iterable[str], Algorithm]]) -> bool:
+def is_key_of(
+    key: str, policy: str, limit: str, rates: Iterable[tuple[int, Iterable[str], Algorithm]]
+) -> bool:
     """Tell whether a key stands for a limit of ``policy`` (``namespace/name``) with these rates."""
     first = f"{key[:-_DIGITS]}{limit_digest(policy, limit)}"
     return key in (first, revision(first, rates))

@@ -111,7 +111,7 @@ class SimulatedGateway:
         return Stand(
             limit=self._known(standing.limit),
             counter=standing.counter,
-            most=standing.limit.max_value,
+            most=standing.limit.most,
             remaining=standing.remaining,
             reset=standing.reset,
         )

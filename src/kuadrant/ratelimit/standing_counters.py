@@ -14,12 +14,14 @@ import msgspec
 
 from kuadrant.api.counter_page import CounterLine, CounterPage
 from kuadrant.api.limit_keys import is_key_of, keys_in
+from kuadrant.ratelimit.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from kuadrant.api.limitador import Limit
-    from kuadrant.ratelimit.counters import LimitCounters, Window
+    from kuadrant.ratelimit.counters import LimitCounters
+    from kuadrant.ratelimit.windows import Moving
 
 MOST_LOOKED_AT: Final = 20_000
 """About half a microsecond each."""
@@ -44,7 +46,7 @@ def standing_counters(held: Iterable[_Held], now: float, *, policy: str = "", mo
     found: list[_Found] = []
     for limit, counters in chosen:
         _look(limit, counters, now, share, found)
-    top = nlargest(most, found, key=_urgency)
+    top = nlargest(most, found, key=lambda one: _urgency(one, now))
     unseen = sum(max(0, len(counters.by_values) - share) for _, counters in chosen)
     return CounterPage(
         lines=tuple(
@@ -68,7 +70,7 @@ def _of_policy(held: Iterable[_Held], policy: str) -> Iterator[_Held]:
             yield from limits
 
 
-_Found = tuple["Limit", "Window", "str | bytes | None", bool]
+_Found = tuple["Limit", "Window | Moving", "str | bytes | None", bool]
 """A limit, a window of it, the values that it is for, and whether it is one that is shared."""
 
 
@@ -83,22 +85,32 @@ def _look(limit: Limit, counters: LimitCounters, now: float, most: int, found: l
         found += [(limit, window, key, False) for key, window in newest if now < window.ends]
 
 
-def _urgency(found: _Found) -> tuple[float, int]:
+def _urgency(found: _Found, now: float) -> tuple[float, int]:
     limit, window, _, _ = found
-    return (window.hits / limit.max_value if limit.max_value > 0 else 1.0, window.hits)
+    hits = _hits(limit, window, now)
+    return (hits / limit.most if limit.most > 0 else 1.0, hits)
+
+
+def _hits(limit: Limit, window: Window | Moving, now: float) -> int:
+    return window.hits if isinstance(window, Window) else window.hits_at(now, limit.most, limit.max_value)
 
 
 def _line(
-    limit: Limit, window: Window, values: str | bytes | None, now: float, *, shared: bool
+    limit: Limit, window: Window | Moving, values: str | bytes | None, now: float, *, shared: bool
 ) -> CounterLine:
+    hits = _hits(limit, window, now)
+    if isinstance(window, Window):
+        left = window.ends - now
+    else:
+        left = window.whole_in(now, limit.most, limit.max_value)
     return CounterLine(
         scope=limit.namespace,
         limit=limit.name,
-        max_value=limit.max_value,
-        seconds=limit.seconds,
-        value=window.hits,
-        remaining=max(0, limit.max_value - window.hits),
-        resets_in=round(window.ends - now, 3),
+        max_value=limit.most,
+        seconds=limit.seconds_of_most,
+        value=hits,
+        remaining=max(0, limit.most - hits),
+        resets_in=round(left, 3),
         key=() if values is None else tuple(_key(limit.variables, values)),
         shared=shared,
     )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.meta import Condition
 from kuadrant.explanation import Origin
 
@@ -49,6 +50,8 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
         policy: The policy that it is from.
         section: The block that it is in.
         rates: How many requests in how many seconds.
+        algorithm: How they are counted.
+        burst: What a bucket holds; its rate without.
         counters: What has a counter of its own for each of its values.
         when: The conditions under which it applies.
         partly: It is for some of the rule's matches or host names only.
@@ -58,6 +61,8 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     policy: str
     section: Literal["limits", "defaults", "overrides"]
     rates: tuple[tuple[int, int], ...]
+    algorithm: Algorithm = FIXED_WINDOW
+    burst: int | None = None
     counters: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
     partly: bool = False

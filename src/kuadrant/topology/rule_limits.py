@@ -50,6 +50,8 @@ def _limit(entry: EffectiveLimit) -> LimitNode:
         policy=policy.key,
         section=section_of(policy),
         rates=tuple((max(rate.max_value, 0), max(rate.seconds, 1)) for rate in limit.rates),
+        algorithm=limit.algorithm,
+        burst=limit.burst,
         counters=tuple(map(_counter, limit.counters)),
         when=tuple(map(_condition, (*policy.when, *limit.when))),
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def limit_words(limit: LimitNode) -> str:
     """Which limit it is: rates, per what, and when; the policy is not said."""
-    rates = " and ".join(rate(most, seconds) for most, seconds in limit.rates)
+    rates = " and ".join(rate(most, seconds, limit.algorithm, limit.burst) for most, seconds in limit.rates)
     per = f" for each {', '.join(limit.counters)}" if limit.counters else ""
     when = f" when {' and '.join(limit.when)}" if limit.when else ""
     partly = ", for some of its requests" if limit.partly else ""

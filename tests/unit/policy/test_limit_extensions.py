@@ -10,7 +10,7 @@ from msgspec import UNSET
 from kuadrant.api.documents import read as read_documents
 from kuadrant.policy.checks import check
 from kuadrant.policy.conversion import to_model
-from kuadrant.policy.service_limits import service_limits
+from kuadrant.policy.limitador_limits import limitador_limits
 
 if TYPE_CHECKING:
     from kuadrant.policy.model import Policy
@@ -61,7 +61,7 @@ def problems(of: Policy) -> list[tuple[str, str]]:
 def test_field_and_annotation_say_the_same(version: str, block: str, limit: str, annotation: str) -> None:
     read = policy(version, limit, annotation, block)
     assert problems(read) == []
-    held = tuple(service_limits(read.limits[0], identity="ns/p", scope="ns/p"))
+    held = tuple(limitador_limits(read.limits[0], identity="ns/p", scope="ns/p"))
     assert [(one.algorithm, one.burst, one.max_value) for one in held] == [
         ("TokenBucket", 3, 5),
         ("TokenBucket", 3, 9),
@@ -71,7 +71,7 @@ def test_field_and_annotation_say_the_same(version: str, block: str, limit: str,
 @pytest.mark.parametrize("version", RATES)
 @pytest.mark.parametrize("limit", ["", "algorithm: FixedWindow, "])
 def test_a_fixed_window_is_what_the_service_is_told_without_words(version: str, limit: str) -> None:
-    held = service_limits(policy(version, limit).limits[0], identity="ns/p", scope="ns/p")
+    held = limitador_limits(policy(version, limit).limits[0], identity="ns/p", scope="ns/p")
     assert {(one.algorithm, one.burst) for one in held} == {(UNSET, UNSET)}
 
 

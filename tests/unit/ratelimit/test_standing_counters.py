@@ -41,7 +41,7 @@ class World:
 
     def hit(self, of: Limit, *values: str, hits: int = 1, now: float = 0.0) -> None:
         (counters,) = (counters for one, counters in self.held if one is of)
-        ask = Ask(counters, counter_values(values), of.max_value, hits, of.name)
+        ask = Ask(counters, counter_values(values), of.most, hits, of.name, of.max_value)
         assert self.counters.check_and_add((ask,), now) is None
 
 
@@ -142,3 +142,11 @@ def test_a_limit_whose_window_was_edited_is_its_policys_as_before() -> None:
     page = look(world.held, 0.0, policy="ns/p", most=10)
 
     assert [(one.limit, one.value, one.resets_in) for one in page.lines] == [("each", 1, 60.0)]
+
+
+def test_a_bucket_stands_where_its_tokens_are_now() -> None:
+    bucket = replace(limit("bucket", 10), algorithm="TokenBucket", burst=5)
+    world = World(bucket)
+    world.hit(bucket, hits=4)
+    (line,) = look(world.held, 2.0, most=10).lines
+    assert (line.max_value, line.seconds, line.value, line.remaining, line.resets_in) == (5, 5, 2, 3, 2.0)

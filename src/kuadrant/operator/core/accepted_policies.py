@@ -23,7 +23,8 @@ from kuadrant.operator.core.namespace_budgets import Asking, share_out
 from kuadrant.operator.core.world import Standing
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
 from kuadrant.policy.checks import check
-from kuadrant.policy.conversion import COUNTERS_ANNOTATION, to_model
+from kuadrant.policy.conversion import to_model
+from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
