@@ -14,7 +14,7 @@ from kuadrant.compiler.program import GatewayProgram
 from kuadrant.explanation.client import client
 from kuadrant.policy.failure_mode import FailureMode
 from kuadrant.reference_model import Counters, Request, decide
-from kuadrant.reference_model.counters import Window
+from kuadrant.reference_model.windows import with_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -92,7 +92,7 @@ def _decided(gateway: Gateway, steps: Iterable[Sent]) -> Iterator[tuple[Request,
         left = step.times
         while left:
             decision = decide(gateway.program, step.request, counters, now, failure_mode=gateway.failure_mode)
-            counters, alike = _ahead(decision, left - 1)
+            counters, alike = _ahead(decision, left - 1, now)
             yield step.request, decision, 1 + alike
             left -= 1 + alike
 
@@ -135,7 +135,7 @@ def _each(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     return [*reversed(runs)]
 
 
-def _ahead(decision: RequestDecision, left: int) -> tuple[Counters, int]:
+def _ahead(decision: RequestDecision, left: int, now: float) -> tuple[Counters, int]:
     """The counters after more requests of the same kind, and how many of the ``left`` these are."""
     counters = decision.counters
     counting = [
@@ -153,7 +153,6 @@ def _ahead(decision: RequestDecision, left: int) -> tuple[Counters, int]:
     if not alike or not counting:
         return counters, alike
     windows = dict(counters.windows)
-    for key in keys:
-        window = windows[key]
-        windows[key] = Window(window.hits + alike, window.ends)
+    for one in counting:
+        windows[one.counter] = with_hits(windows[one.counter], one.limit, now, alike)
     return Counters(counters.limits, windows), alike

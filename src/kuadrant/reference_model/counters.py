@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from kuadrant.api.limitador import Identity, Limit
 from kuadrant.policy.identifiers import descriptor_entry
-from kuadrant.reference_model.windows import Window, hits_at, whole_in, with_hit
+from kuadrant.reference_model.windows import Window, hits_at, whole_in, with_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +63,7 @@ class Counters(Struct, frozen=True, gc=False):
         before = [(limit, key, self.windows.get(key)) for limit, key in asked]
         if any(hits_at(window, limit, now) + 1 > limit.most for limit, _, window in before):
             return Answer(limited=True, standings=_standings(before, now, limited=True)), self
-        after = [(limit, key, with_hit(window, limit, now)) for limit, key, window in before]
+        after = [(limit, key, with_hits(window, limit, now)) for limit, key, window in before]
         windows = {key: window for key, window in self.windows.items() if now < window.ends}
         windows.update((key, window) for limit, key, window in after if limit.seconds)
         answer = Answer(limited=False, standings=_standings(after, now, limited=False))

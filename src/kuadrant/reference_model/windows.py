@@ -78,19 +78,19 @@ def whole_in(window: Window | None, limit: Limit, now: float) -> float:
     return limit.seconds if limit.counts_by == FIXED_WINDOW else 0.0
 
 
-def with_hit(window: Window | None, limit: Limit, now: float) -> Window:
-    """Return the counter with one more hit, which has room in it."""
+def with_hits(window: Window | None, limit: Limit, now: float, hits: int = 1) -> Window:
+    """Return the counter with so many more hits, which have room in it."""
     if limit.counts_by == FIXED_WINDOW:
         if isinstance(window, FixedWindow) and now < window.ends:
-            return FixedWindow(window.hits + 1, window.ends)
-        return FixedWindow(1, now + limit.seconds)
+            return FixedWindow(window.hits + hits, window.ends)
+        return FixedWindow(hits, now + limit.seconds)
     at = round(now * _SECOND)
     if limit.counts_by == SLIDING_WINDOW:
         microseconds = limit.seconds * _SECOND // SLICES
         before = window.slices if isinstance(window, SlidingWindow) else ()
-        return SlidingWindow((*before, at // microseconds), microseconds)
+        return SlidingWindow((*before, *(at // microseconds,) * hits), microseconds)
     missing = _missing(window, limit, now) if isinstance(window, TokenBucket) else Fraction(0)
-    return TokenBucket(at + missing + _token(limit), limit.max_value)
+    return TokenBucket(at + missing + hits * _token(limit), limit.max_value)
 
 
 def _token(limit: Limit) -> Fraction:
