@@ -112,4 +112,5 @@ def _differing(old: Iterable[LimitSide], new: Iterable[LimitSide]) -> Iterator[_
 
 
 def _does(limit: LimitSide) -> tuple[object, ...]:
-    return limit.key, limit.rates, frozenset(limit.when), limit.counters, limit.counted
+    how = (limit.rates, limit.algorithm, limit.burst)
+    return limit.key, how, frozenset(limit.when), limit.counters, limit.counted

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.explanation.record import Origin
 
 Change = Literal["added", "removed", "changed"]
@@ -23,6 +24,8 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
         section: The block of the policy that it is in.
         origin: Where it is written.
         rates: How many requests in how many seconds.
+        algorithm: How they are counted.
+        burst: How many a bucket of tokens holds, its rate if that is None.
         when: Its conditions, those of the policy first.
         counters: What it is counted by.
         counted: For each route by itself, or for all that the policy covers together.
@@ -34,6 +37,8 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
     section: Literal["limits", "defaults", "overrides"]
     origin: Origin
     rates: tuple[tuple[int, int], ...]
+    algorithm: Algorithm = FIXED_WINDOW
+    burst: int | None = None
     when: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     counted: Literal["for each route", "together"] = "for each route"

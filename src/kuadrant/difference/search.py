@@ -198,8 +198,8 @@ class Search:
 
     def _values(self, draft: Draft) -> dict[tuple[str, ...], tuple[str | None, ...]]:
         limits = [limit for one in self._own(draft) for limit in one.limits]
-        when = dict.fromkeys(condition for _, _, conditions, _, _ in limits for condition in conditions)
-        counters = dict.fromkeys(counter for _, _, _, counters, _ in limits for counter in counters)
+        when = dict.fromkeys(condition for _, _, conditions, *_ in limits for condition in conditions)
+        counters = dict.fromkeys(counter for _, _, _, counters, *_ in limits for counter in counters)
         return dimensions(when, counters)
 
     def _behaviour(self, side: int, rule: RuleProgram | None) -> Behaviour | None:

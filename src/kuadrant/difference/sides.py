@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.compiler.program import (
     RuleProgram,
 )
@@ -36,16 +37,22 @@ if TYPE_CHECKING:
 PortKey = tuple[str, int]
 """A gateway, as ``namespace/name``, and a port of it."""
 Rates = tuple[tuple[int, int], ...]
+Counting = tuple[Algorithm, int | None]
+"""How hits are counted, and what a bucket holds if that is said."""
 
 
 class Behaviour(Struct, frozen=True, gc=False):
     """All of a rule that decides on its requests: two that are equal answer the same.
 
-    ``limits`` are, in the order in which they are asked for, scope, key, conditions, counters and rates.
+    ``limits`` are, in the order in which they are asked for, scope, key, conditions, counters,
+    how it counts, and rates.
     """
 
     limits: tuple[
-        tuple[str, str, tuple[PolicyCondition, ...], tuple[Counter, ...], tuple[tuple[int, int], ...]], ...
+        tuple[
+            str, str, tuple[PolicyCondition, ...], tuple[Counter, ...], Counting, tuple[tuple[int, int], ...]
+        ],
+        ...,
     ]
     status: int | None
 
@@ -83,7 +90,14 @@ class Side:
         """Return all of ``rule`` that decides on its requests."""
         return Behaviour(
             tuple(
-                (action.scope, limit.key, limit.when, limit.counters, self._rates(action, limit))
+                (
+                    action.scope,
+                    limit.key,
+                    limit.when,
+                    limit.counters,
+                    self._counting(action, limit),
+                    self._rates(action, limit),
+                )
                 for action in rule.actions
                 for limit in action.limits
             ),
@@ -93,6 +107,10 @@ class Side:
     def _rates(self, action: Action, limit: LimitAction) -> Rates:
         held = self._held.get((action.scope, limit_condition(limit.key)), ())
         return tuple((one.max_value, one.seconds) for one in held)
+
+    def _counting(self, action: Action, limit: LimitAction) -> Counting:
+        held = self._held.get((action.scope, limit_condition(limit.key)), ())
+        return next(((one.counts_by, one.burst or None) for one in held), (FIXED_WINDOW, None))
 
     def host(self, key: PortKey, hostname: str) -> HostProgram | None:
         """Return who serves requests to ``hostname``."""
@@ -152,12 +170,15 @@ class Side:
             "for each route" if action.scope == rule.route else "together"
         )
         policy = entry.source.key if entry else next(iter(limit.sources), "")
+        algorithm, burst = self._counting(action, limit)
         return LimitSide(
             name=entry.limit.name if entry else limit.key,
             policy=policy,
             section=section_of(entry.source) if entry else "limits",
             origin=self._origin(entry, policy),
             rates=self._rates(action, limit),
+            algorithm=algorithm,
+            burst=burst,
             when=tuple(map(_condition, limit.when)),
             counters=tuple(
                 one.expression if isinstance(one, ExpressionCounter) else one.selector

@@ -85,7 +85,7 @@ def _limit_words(limit: LimitSide) -> str:
 
 
 def _rates(limit: LimitSide) -> str:
-    return " and ".join(rate(*one) for one in limit.rates) or "no rates"
+    return " and ".join(rate(*one, limit.algorithm, limit.burst) for one in limit.rates) or "no rates"
 
 
 def _between(before: LimitSide, after: LimitSide) -> str:

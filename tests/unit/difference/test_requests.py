@@ -31,6 +31,12 @@ TOYS = "http://toys.x/toys"
             id="another window: the next request when the shorter one is over",
         ),
         pytest.param(
+            "all: {rates: [{limit: 2, window: 10s}]}",
+            "all: {rates: [{limit: 2, window: 10s}], algorithm: SlidingWindow}",
+            [f"{TOYS} --times 2, 10 s later {TOYS}: 200x3 -> 200x2 then 429"],
+            id="another algorithm: the request that a sliding window does not forget yet",
+        ),
+        pytest.param(
             "all: {rates: [{limit: 1, window: 10s}]}",
             "all: {rates: [{limit: 1, window: 10s}], when: [{predicate: request.method == 'PUT'}]}",
             [f"{TOYS} --times 2: 200 then 429 -> 200x2"],
