@@ -17,7 +17,7 @@ from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
 from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.identifiers import action_set_name, limit_identifier
 from kuadrant.policy.limitador_limits import limitador_limits
-from kuadrant.policy.policy_precedence import EffectiveLimit, merge
+from kuadrant.policy.policy_precedence import EffectiveLimit, EffectivePolicy, merge
 from kuadrant.policy.selectors import selects
 
 if TYPE_CHECKING:
@@ -87,17 +87,17 @@ def route_piece(
     effective_names: set[tuple[str, str]] = set()
     selected: dict[tuple[str, str, str], EffectiveLimit] = {}
     # Most rules of a route have the same policies, and the same limits under every host name.
-    merged: dict[tuple[int, ...], tuple[EffectiveLimit, ...]] = {}
+    merged: dict[tuple[int, ...], EffectivePolicy | None] = {}
     made: dict[tuple[int, ...], tuple[Action, ...]] = {}
     for index, (rule, forwarding, on_path) in enumerate(zip(route.rules, forwardings, policies, strict=True)):
         if not rule.matches:  # none of them was sound: no request belongs to the rule
             continue
         path = tuple(map(id, on_path))
         if path not in merged:
-            effective = merge(on_path)
-            merged[path] = effective.limits if effective else ()
-        in_effect = merged[path]
-        outcomes += _outcomes(on_path, in_effect, place.gateway)
+            merged[path] = merge(on_path)
+        effective = merged[path]
+        in_effect = effective.limits if effective else ()
+        outcomes += _outcomes(on_path, effective, place.gateway)
         effective_names |= {_name(entry) for entry in in_effect}
         for hostname, origins in hostnames.items():
             names = origins | {hostname}
@@ -207,17 +207,19 @@ def _limit_action(entry: EffectiveLimit) -> LimitAction:
 
 
 def _outcomes(
-    on_path: Iterable[Policy], in_effect: Sequence[EffectiveLimit], gateway: str
+    on_path: Iterable[Policy], effective: EffectivePolicy | None, gateway: str
 ) -> Iterable[PolicyOutcome]:
-    winners = {entry.source.key for entry in in_effect}
+    winners = effective.sources if effective else frozenset()
+    in_effect = effective.limits if effective else ()
     for policy in on_path:
         kept = sum(entry.source.key == policy.key for entry in in_effect)
+        others = winners - {policy.key}
         yield PolicyOutcome(
             policy=policy.key,
             gateway=gateway,
             kept=kept,
-            whole=kept == len(policy.limits),
-            winners=tuple(sorted(winners - {policy.key})),
+            whole=kept == len(policy.limits) and (kept > 0 or not others),
+            winners=tuple(sorted(others)),
         )
 
 

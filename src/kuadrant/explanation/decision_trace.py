@@ -111,7 +111,7 @@ class Trace:
         entries = effective.limits if effective else ()
         self._limits = tuple(tracer.limits(self._rule, entries, policies))
         self._policies = (
-            *on_path(policies, entries, self._origins),
+            *on_path(policies, effective, self._origins),
             *elsewhere(self._origins, gateway, origin),
         )
         self._missing.update(tracer.missing)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.record import OnPath
+from kuadrant.policy.policy_precedence import takes_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,19 +14,22 @@ if TYPE_CHECKING:
     from kuadrant.compiler import RuleOrigin
     from kuadrant.explanation.origins import Origins
     from kuadrant.policy.model import Policy
-    from kuadrant.policy.policy_precedence import EffectiveLimit
+    from kuadrant.policy.policy_precedence import EffectivePolicy
 
 
 def on_path(
-    policies: Sequence[Policy], effective: Sequence[EffectiveLimit], origins: Origins
+    policies: Sequence[Policy], effective: EffectivePolicy | None, origins: Origins
 ) -> Iterator[OnPath]:
     """Yield the policies of a path with the names of their limits that are in effect, and of the others."""
-    winners = sorted({entry.source.key for entry in effective})
+    winners = sorted(effective.sources) if effective else []
+    entries = effective.limits if effective else ()
     for policy in policies:
-        kept = {entry.limit.name for entry in effective if entry.source.key == policy.key}
+        kept = {entry.limit.name for entry in entries if entry.source.key == policy.key}
         gone = tuple(limit.name for limit in policy.limits if limit.name not in kept)
         others = [winner for winner in winners if winner != policy.key]
-        because = "it has no limits" if not policy.limits else ""
+        because = "" if policy.limits else "it has no limits"
+        if takes_out(policy) and winners == [policy.key]:
+            because = "it takes the route out of the policies of its Gateway"
         if gone and others:
             because = f"{' and '.join(others)} took {'their' if len(gone) > 1 else 'its'} place"
         yield _on_path(policy, origins, because=because, kept=tuple(sorted(kept)), gone=gone)

@@ -22,8 +22,9 @@ RULES: Final = (
         code="no-limits",
         severity="warning",
         title="A policy has no limits.",
-        means="It limits nothing. In v1 that is a mistake, v1beta2 takes it.",
-        do="Add limits, or remove the policy.",
+        means="It limits nothing. In v1 that is a mistake. In v1beta2 one on a route takes the route out of "
+        "the defaults of its Gateway, as in Kuadrant.",
+        do="Add limits, or remove the policy, unless the route is to be without limits.",
     ),
     Rule(
         code="no-rates",
@@ -67,7 +68,9 @@ def limit_findings(policy: RateLimitPolicy) -> Iterator[Problem]:
         (("spec", "overrides", "limits"), policy.spec.overrides and policy.spec.overrides.limits),
     )
     if not any(limits for _, limits in blocks):
-        yield problem(subject, "spec", "no-limits", "has no limits, so the policy limits nothing")
+        on_route = isinstance(policy, RateLimitPolicyV1Beta2) and policy.spec.target_ref.kind != "Gateway"
+        effect = "takes the route out of the defaults of its Gateway" if on_route else "limits nothing"
+        yield problem(subject, "spec", "no-limits", f"has no limits, so the policy {effect}")
     for block, limits in blocks:
         for name, limit in (limits or {}).items():
             yield from _of_limit(subject, (*block, name), limit)

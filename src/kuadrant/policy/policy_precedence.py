@@ -41,6 +41,11 @@ class EffectivePolicy(Struct, frozen=True, gc=False):
     owner: Policy
     limits: tuple[EffectiveLimit, ...]
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The policies, as ``namespace/name``, that the limits came from, or the one that wants none."""
+        return frozenset(entry.source.key for entry in self.limits) or frozenset((self.owner.key,))
+
 
 def merge(policies: Sequence[Policy]) -> EffectivePolicy | None:
     """Reduce the policies of a path, given from the least to the most specific.
@@ -49,16 +54,30 @@ def merge(policies: Sequence[Policy]) -> EffectivePolicy | None:
 
     Policies on one object are given by age, oldest first, so that the older one counts as the less specific.
     A policy without limits takes no part: it neither shields from the defaults of others nor overrides them
-    with nothing.
+    with nothing. The exception is one that `takes_out` its route: it is the most specific one where only
+    policies of the Gateway have limits.
     """
     taking_part = [policy for policy in policies if policy.limits]
     if not taking_part:
         return None
     *rest, most_specific = taking_part
+    if most_specific.target.kind == "Gateway":
+        for policy in policies:
+            if takes_out(policy):
+                rest, most_specific = taking_part, policy
     effective = _whole(most_specific)
     for policy in reversed(rest):
         effective = _step(policy, effective)
     return effective
+
+
+def takes_out(policy: Policy) -> bool:
+    """Tell whether a policy takes its route out of the defaults of the Gateway, without limits of its own.
+
+    A policy of ``v1beta2`` on a route does: as in Kuadrant, a Gateway's limits are for the routes that have
+    none.
+    """
+    return policy.exclusive and not policy.limits and policy.target.kind != "Gateway"
 
 
 def _whole(policy: Policy) -> EffectivePolicy:

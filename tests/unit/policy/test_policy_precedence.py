@@ -23,11 +23,12 @@ def _policy(
     counted_under: Literal["policy", "route"] = "route",
     *,
     exclusive: bool = False,
+    kind: str = "HTTPRoute",
 ) -> Policy:
     return Policy(
         "ns",
         name,
-        Target("HTTPRoute", "ns", "route"),
+        Target(kind, "ns", kind.lower()),
         block=block,
         strategy=strategy,
         limits=tuple(map(PolicyLimit, limits)),
@@ -96,6 +97,41 @@ def test_a_policy_without_limits_changes_nothing_wherever_it_stands(block: Block
     gateway = _policy("gateway", "a")
     assert merge([empty, gateway]) == merge([gateway, empty]) == merge([gateway])
     assert merge([empty]) is None
+
+
+def _of_v1beta2(name: str, limits: str, block: Block = "defaults", kind: str = "HTTPRoute") -> Policy:
+    return _policy(name, limits, block, "atomic", "policy", exclusive=True, kind=kind)
+
+
+class TestAPolicyOfV1Beta2ThatIsOnlyATarget:
+    """In Kuadrant v0.11 a Gateway's policy is for routes without a policy, whatever that one says."""
+
+    def test_takes_its_route_out_of_the_defaults_of_the_gateway(self) -> None:
+        out = _of_v1beta2("out", "")
+        for gateway in (_of_v1beta2("gateway", "a", kind="Gateway"), _policy("gateway", "a", kind="Gateway")):
+            assert merge([gateway, out]) == EffectivePolicy(out, ())
+
+    def test_is_overridden_like_any_other(self) -> None:
+        effective = merge([_of_v1beta2("gateway", "a", "overrides", "Gateway"), _of_v1beta2("out", "")])
+        assert effective is not None
+        assert [(one.source.name, one.identity) for one in effective.limits] == [("gateway", "ns/out")]
+
+    def test_is_merged_with_where_the_gateway_s_policy_says_so(self) -> None:
+        gateway = _policy("gateway", "a", "defaults", "merge", kind="Gateway")
+        assert _sources(merge([gateway, _of_v1beta2("out", "")])) == {"a": "gateway"}
+
+    def test_of_a_gateway_changes_nothing(self) -> None:
+        gateway = _policy("gateway", "a", kind="Gateway")
+        empty = _of_v1beta2("empty", "", kind="Gateway")
+        assert merge([gateway, empty]) == merge([empty, gateway]) == merge([gateway])
+
+    def test_takes_nothing_from_another_policy_of_its_route_or_of_a_rule_of_it(self) -> None:
+        gateway, out, own = (
+            _policy("gateway", "a", kind="Gateway"),
+            _of_v1beta2("out", ""),
+            _policy("own", "b"),
+        )
+        assert merge([gateway, out, own]) == merge([gateway, own, out]) == merge([own])
 
 
 @pytest.mark.row(130)
