@@ -128,4 +128,4 @@ def test_mistakes_are_told_with_their_places(
     policy.write_text(policy.read_text().replace("limit: 6", "limit: six"))
     code, out, err = run("before", "six")
     assert (code, out) == (2, "")
-    assert err.startswith("six/ratelimitpolicy.yaml:14:18: RateLimitPolicy default/toystore: ")
+    assert err.startswith("six/ratelimitpolicy.yaml:14:18: mistake: invalid-field\n")

@@ -20,7 +20,7 @@ from .program_runner import Runner, written_attributes
 
 INSTRUCTIONS = 320
 """Of a step, at most: 10 ns, so that all steps are half a millisecond."""
-MODULE = Path(__file__).parents[3] / "wasm-shim" / "src" / "own_expression.zig"
+MODULE = Path(__file__).parents[3] / "wasm-shim" / "src" / "cel" / "work_budget.zig"
 ATTRIBUTES = written_attributes(LARGEST)
 
 

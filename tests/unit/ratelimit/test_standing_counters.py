@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from msgspec.structs import replace
 
-from kuadrant.api.limitador import Limit
 from kuadrant.compiler import Compilation, LimitRevisions
-from kuadrant.policy.identifiers import limit_condition, limit_identifier
 from kuadrant.ratelimit import CounterAnswers, RateLimitService, TooOftenError, standing_counters
 from kuadrant.ratelimit.counters import Ask, Counters, counter_values
 from kuadrant.ratelimit.standing_counters import standing_counters as look
+from tests.unit.ratelimit.standing import ALL, EACH, USER, limit
 
-USER = "descriptors[0][\"request.headers['x-user']\"]"
-
-
-def limit(name: str, most: int, *, policy: str = "ns/p", variables: tuple[str, ...] = ()) -> Limit:
-    condition = limit_condition(limit_identifier(policy, name))
-    return Limit(
-        namespace="ns/route",
-        max_value=most,
-        seconds=10,
-        conditions=(condition,),
-        variables=variables,
-        name=name,
-    )
-
-
-ALL = limit("all", 10)
-EACH = limit("each", 4, variables=(USER,))
+if TYPE_CHECKING:
+    from kuadrant.api.limitador import Limit
 
 
 class World:

@@ -15,7 +15,7 @@ from kuadrant.ratelimit_follower.counter_port import counter_server
 from kuadrant.settings import RatelimitSettings
 from kuadrant.wasm.http_request import Request
 from tests.unit.ratelimit.asking import asking
-from tests.unit.ratelimit.test_standing_counters import EACH
+from tests.unit.ratelimit.standing import EACH
 
 if TYPE_CHECKING:
     from kuadrant.wasm.http_response import Response

@@ -17,7 +17,7 @@ from kuadrant.standalone.counter_socket import (
     socket_path,
 )
 from tests.unit.ratelimit.asking import asking
-from tests.unit.ratelimit.test_standing_counters import EACH
+from tests.unit.ratelimit.standing import EACH
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kuadrant.topology import RouteChanges, changes
 from tests.unit.explanation.asking import policy
-from tests.unit.topology.test_topology import LIMIT, shown
+from tests.unit.topology.shown import LIMIT, shown
 
 ROUTE = "HTTPRoute default/toys"
 ONE = shown(policy("a: {rates: [{limit: 5, window: 10s}]}"))

@@ -8,22 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from kuadrant.standalone.folder_files import File
-from kuadrant.standalone.loading import configured
-from kuadrant.topology import Topology, dot, mermaid, text, topology
-from kuadrant.wasm.catalogue import current
+from kuadrant.topology import Topology, dot, mermaid, text
 from tests.unit.explanation.asking import WORLD, policy
+from tests.unit.topology.shown import LIMIT, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "topology"
-LIMIT = """
-per-user:
-  rates: [{limit: 2, window: 10s}, {limit: 100, window: 1h}]
-  when: [{predicate: "'x-user' in request.headers"}]
-  counters: [{expression: "request.headers['x-user']"}]
-"""
 GATEWAY_WIDE = "all: {rates: [{limit: 9, window: 1m}]}"
 TWO_LISTENERS = WORLD.replace(
     "listeners: [{name: http, port: 80, protocol: HTTP}]",
@@ -39,10 +31,6 @@ spec:
   rules: [{name: all, backendRefs: [{name: toys, port: 80}]}]
 ---
 """
-
-
-def shown(*policies: str, world: str = WORLD) -> Topology:
-    return topology(configured([File("all.yaml", world + "".join(policies))], current(None), "deny"))
 
 
 WORLDS = {
