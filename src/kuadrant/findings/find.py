@@ -12,9 +12,9 @@ from kuadrant.findings.finding import Finding, placed
 from kuadrant.findings.folder_findings import folder_findings, serves_nothing
 from kuadrant.findings.limit_findings import limit_findings
 from kuadrant.findings.material import material, material_of_cluster
+from kuadrant.findings.never_reached_findings import never_reached_findings
 from kuadrant.findings.policy_findings import policy_findings, route_dependent_findings
 from kuadrant.findings.predicate_findings import predicate_findings
-from kuadrant.findings.reach_findings import reach_findings
 from kuadrant.findings.route_findings import route_findings
 from kuadrant.findings.table import RULES
 
@@ -95,7 +95,7 @@ def _of_conditions(of: Material) -> Iterator[Problem]:
     """Yield what the paths to limits tell of their counters, conditions and rates."""
     yield from counter_findings.shared_findings(of)
     yield from predicate_findings(of)
-    yield from reach_findings(of)
+    yield from never_reached_findings(of)
 
 
 def _nothing(file: str, line: int) -> Finding:

@@ -9,7 +9,7 @@ from kuadrant.api.problem import Path, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2, RateV1
 from kuadrant.findings.finding import Rule
 from kuadrant.findings.material import problem
-from kuadrant.policy.conversion import window_seconds
+from kuadrant.policy.window_seconds import window_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from kuadrant.findings import (
     document_findings,
     folder_findings,
     limit_findings,
+    never_reached_findings,
     policy_findings,
     predicate_findings,
-    reach_findings,
     route_findings,
 )
 from kuadrant.findings.expression_findings import RULES as EXPRESSIONS
@@ -27,7 +27,7 @@ SECTIONS: Final[dict[str, tuple[Rule, ...]]] = {
     "Routes": (*attachment_findings.RULES, *route_findings.RULES),
     "Backends and filters": backend_findings.RULES,
     "Policies": policy_findings.RULES,
-    "Limits": (*limit_findings.RULES, *reach_findings.RULES),
+    "Limits": (*limit_findings.RULES, *never_reached_findings.RULES),
     "Conditions and counters": (*EXPRESSIONS, *counter_findings.RULES, *predicate_findings.RULES),
 }
 """The rules by what they are about."""

@@ -18,7 +18,7 @@ from kuadrant.kube.read_list import read_list
 from kuadrant.kube.store import Store
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.accepted_policies import AcceptedPolicies
-from kuadrant.operator.core.provider_match_precedence import InRouterOrder
+from kuadrant.operator.core.router_order import InRouterOrder
 from kuadrant.operator.core.world import Observer
 from kuadrant.policy.model import Policy, Target
 from kuadrant.policy.policy_attachment import Acceptance

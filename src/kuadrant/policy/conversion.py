@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from kuadrant.api.duration import milliseconds
 from kuadrant.api.rate_limit_policy import MergeableLimits, RateLimitPolicyV1Beta2
 from kuadrant.policy.attributes import REMOTE_ADDRESS
 from kuadrant.policy.condition import (
@@ -18,6 +17,7 @@ from kuadrant.policy.counter_sharing import counter_sharing
 from kuadrant.policy.limit_extensions import with_extensions
 from kuadrant.policy.match import http_match
 from kuadrant.policy.model import Policy, PolicyLimit, Rate, RouteSelector, Target
+from kuadrant.policy.window_seconds import window_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -139,15 +139,5 @@ def rate_v1beta2(rate: RateV1Beta2) -> Rate:
 
 
 def rate_v1(rate: RateV1) -> Rate:
-    """A limit below zero counts as zero; see :func:`window_seconds`."""
+    """A limit below zero counts as zero; its window is rounded up to whole seconds."""
     return Rate(max(rate.limit, 0), window_seconds(rate.window))
-
-
-def window_seconds(window: str) -> int:
-    """The seconds of a duration, parts of a second rounded up.
-
-    Never more is admitted than was written.
-
-    0 for a window of no length and for a text that is no duration.
-    """
-    return -(-milliseconds(window) // 1000)

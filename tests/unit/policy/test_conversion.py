@@ -14,9 +14,10 @@ from kuadrant.policy.condition import (
     SelectorCondition,
     SelectorCounter,
 )
-from kuadrant.policy.conversion import rate_v1, rate_v1beta2, to_model, window_seconds
+from kuadrant.policy.conversion import rate_v1, rate_v1beta2, to_model
 from kuadrant.policy.match import PathMatch, RequestMatch
 from kuadrant.policy.model import PolicyLimit, Rate, RouteSelector, Target
+from kuadrant.policy.window_seconds import window_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

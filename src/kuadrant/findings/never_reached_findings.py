@@ -108,7 +108,7 @@ def refuses_before(other: Counting, than: Counting, *, together: bool) -> bool:
     return (ceil(windows) + 1) * most - 1 <= than.rate.max_value
 
 
-def reach_findings(of: Material) -> Iterator[Problem]:
+def never_reached_findings(of: Material) -> Iterator[Problem]:
     """Yield the rates that are never reached on any path on which they are in effect."""
     occurrences: dict[tuple[str, str], set[int]] = {}
     winners: dict[tuple[str, str, int], _Counted | None] = {}

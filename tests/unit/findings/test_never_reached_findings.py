@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from kuadrant.api.limitador import Limit
-from kuadrant.findings.reach_findings import Counting, never_more, refuses_before
+from kuadrant.findings.never_reached_findings import Counting, never_more, refuses_before
 from kuadrant.policy.model import Rate
 from kuadrant.reference_model.counters import Counters
 

@@ -13,7 +13,7 @@ from kuadrant.api import documents
 from kuadrant.compiler import Compiler
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.gateways import envoy_gateway, istio
-from kuadrant.operator.core.provider_match_precedence import InRouterOrder
+from kuadrant.operator.core.router_order import InRouterOrder
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 
 if TYPE_CHECKING:
