@@ -245,11 +245,14 @@ class Expressions:
         everywhere: list[Callable[[], str]] = [
             lambda: f"({subject} + {self._of('string', depth)})",
             lambda: (
-                f"string({self._of(self._one(['int', 'uint', 'double', 'bool', 'bytes', 'duration', 'timestamp']), depth)})"
+                f"string({self._of(self._one(['int', 'uint', 'bool', 'bytes', 'duration', 'timestamp']), depth)})"
             ),
             lambda: f"{self._of('list', depth)}[{self._one(['0', '1', self._of('int', depth)])}]",
             lambda: f"{self._of('map', depth)}[{self._of('string', depth)}]",
             lambda: f"string({self._of('map', depth)}.a)",
+            # The text of what is no number has a sign with Google's: it is the only text that is compared as
+            # if it were the same (docs/expressions.md), and so may not be looked at.
+            lambda: f"[{self._of('double', depth)}].map(d, d == d ? string(d) : 'nan')[0]",
         ]
         here: list[Callable[[], str]] = [
             lambda: f"{subject}.{self._one(['lowerAscii', 'upperAscii', 'trim', 'reverse'])}()",
