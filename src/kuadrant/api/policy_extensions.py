@@ -8,7 +8,7 @@ from kuadrant.api import yaml_documents
 from kuadrant.api.fields import Fields
 from kuadrant.api.nodes import Node
 from kuadrant.api.problem import spelled
-from kuadrant.api.rate_limit_policy import LimitExtensions
+from kuadrant.api.rate_limit_policy import Exemptions, LimitExtensions
 from kuadrant.api.shapes import read
 
 ANNOTATION: Final = "kuadrant.io/extensions"
@@ -16,9 +16,10 @@ ANNOTATION: Final = "kuadrant.io/extensions"
 
 
 class Extensions(Fields, frozen=True, gc=False, kw_only=True):
-    """What the annotation may say: of limits, by their names in whichever block they are."""
+    """What the annotation may say, for whichever block the policy has: of limits by their names."""
 
     limits: dict[str, LimitExtensions] = field(default_factory=dict)
+    exempt: Exemptions | None = None
 
 
 class Misread(Struct, frozen=True, gc=False):

@@ -192,8 +192,13 @@ class LimitV1Beta2(LimitExtensions, frozen=True, gc=False, kw_only=True):
 LimitsV1Beta2 = Annotated[dict[str, LimitV1Beta2], Meta(max_length=14, description="Limits by name.")]
 
 
+_OF_V1: Final = {"exempt": "it is of kuadrant.io/v1", "when": "it is of kuadrant.io/v1"}
+
+
 class RateLimitPolicyDefaultsV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
     """Limits that a more specific policy replaces (``defaults``), or that replace it (``overrides``)."""
+
+    hints: ClassVar[Mapping[str, str]] = _OF_V1
 
     # The API server fills it in, since it keeps the fields of v1 too.
     strategy: Annotated[Literal["atomic"], Meta(description="Whole policies replace each other.")] = "atomic"
@@ -205,6 +210,8 @@ class RateLimitPolicySpecV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
 
     ``limits`` means the same as ``defaults.limits``. It is empty when it is absent.
     """
+
+    hints: ClassVar[Mapping[str, str]] = _OF_V1
 
     target_ref: PolicyTargetReferenceV1Beta2
     limits: LimitsV1Beta2 | None = None
@@ -281,6 +288,13 @@ class LimitV1(LimitExtensions, frozen=True, gc=False, kw_only=True):
 CommonConditions = Annotated[
     tuple[Predicate, ...], Meta(max_length=64, description="Holds in front of every limit's own conditions.")
 ]
+Exemptions = Annotated[
+    tuple[Predicate, ...],
+    Meta(
+        max_length=64,
+        description="Requests for which one of them holds are not limited by the limits of this policy.",
+    ),
+]
 LimitsV1 = Annotated[dict[str, LimitV1], Meta(max_length=1024, description="Limits by name.")]
 
 
@@ -292,17 +306,19 @@ class MergeableLimits(Fields, frozen=True, gc=False, kw_only=True):
         Meta(description="Whether whole policies replace each other, or limits by name."),
     ] = "atomic"
     when: CommonConditions = ()
+    exempt: Exemptions = ()
     limits: LimitsV1 = field(default_factory=dict)
 
 
 class RateLimitPolicySpecV1(Fields, frozen=True, gc=False, kw_only=True):
     """The target of a policy and its limits; one of ``limits``, ``defaults`` and ``overrides`` is used.
 
-    ``limits`` (with ``when``) means the same as ``defaults`` with the strategy ``atomic``.
+    ``limits`` (with ``when`` and ``exempt``) means the same as ``defaults`` with the strategy ``atomic``.
     """
 
     target_ref: PolicyTargetReferenceV1
     when: CommonConditions = ()
+    exempt: Exemptions = ()
     limits: LimitsV1 | None = None
     defaults: MergeableLimits | None = None
     overrides: MergeableLimits | None = None

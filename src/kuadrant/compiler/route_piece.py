@@ -200,7 +200,7 @@ def without_clashes(limits: Sequence[LimitAction]) -> Iterable[tuple[LimitAction
 def _limit_action(entry: EffectiveLimit) -> LimitAction:
     return LimitAction(
         key=limit_identifier(entry.identity, entry.limit.name),
-        when=(*entry.source.when, *entry.limit.when),
+        when=(*entry.source.conditions, *entry.limit.when),
         counters=tuple(dict.fromkeys(entry.limit.counters)),
         sources=(entry.source.key,),
     )

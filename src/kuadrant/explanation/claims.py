@@ -33,7 +33,7 @@ def claim_keys(policies: Iterable[Policy]) -> frozenset[str]:
 def _read(policy: Policy) -> Iterator[Path]:
     limits = policy.limits
     for one in (
-        *policy.when,
+        *policy.conditions,
         *(condition for limit in limits for condition in limit.when),
         *(counter for limit in limits for counter in limit.counters),
     ):

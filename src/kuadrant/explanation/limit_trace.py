@@ -122,10 +122,10 @@ class LimitTracer:
         )
 
     def _traced(self, action: LimitAction, policy: Policy, place: Path, limit: PolicyLimit) -> _Traced:
-        own = len(policy.when)
+        own = ((*place, "when", number) for number in range(len(limit.when)))
+        places: tuple[Path, ...] = (*((*policy.field, *path) for path in policy.condition_places), *own)
         when = []
-        for number, condition in enumerate(action.when):
-            path: Path = (*policy.field, "when", number) if number < own else (*place, "when", number - own)
+        for path, condition in zip(places, action.when, strict=True):
             what = "predicate" if isinstance(condition, ExpressionCondition) else "selector"
             when.append(self._condition(condition, self._place(policy, (*path, what))))
         counters = []

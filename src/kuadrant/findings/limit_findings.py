@@ -52,9 +52,9 @@ RULES: Final = (
         code="when-unused",
         severity="warning",
         title="Conditions stand where nobody reads them.",
-        means="`spec.when` belongs to `spec.limits`. Beside `defaults` or `overrides` it is not used, "
-        "and the limits hold for all requests.",
-        do="Move `when` into the block `defaults` or `overrides`.",
+        means="`spec.when` and `spec.exempt` belong to `spec.limits`. Beside `defaults` or `overrides` "
+        "they are not used, and the limits hold for all requests.",
+        do="Move `when` or `exempt` into the block `defaults` or `overrides`.",
     ),
 )
 
@@ -74,9 +74,11 @@ def limit_findings(policy: RateLimitPolicy) -> Iterator[Problem]:
     for block, limits in blocks:
         for name, limit in (limits or {}).items():
             yield from _of_limit(subject, (*block, name), limit)
-    if not isinstance(policy, RateLimitPolicyV1Beta2) and policy.spec.when and policy.spec.limits is None:
+    if not isinstance(policy, RateLimitPolicyV1Beta2) and policy.spec.limits is None:
         message = "is not used besides defaults or overrides, whose limits hold for all requests"
-        yield problem(subject, "spec.when", "when-unused", message)
+        for name, unused in (("when", policy.spec.when), ("exempt", policy.spec.exempt)):
+            if unused:
+                yield problem(subject, f"spec.{name}", "when-unused", message)
 
 
 def _of_limit(subject: tuple[str, str, str], path: Path, limit: Any) -> Iterator[Problem]:

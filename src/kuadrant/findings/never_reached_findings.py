@@ -142,7 +142,7 @@ def _together(of: Material) -> Iterator[tuple[EffectiveLimit, ...]]:
 def _rates(limits: Iterable[EffectiveLimit]) -> Iterator[_Counted]:
     for entry in limits:
         scope = entry.scope(route="")
-        when = frozenset((*entry.source.when, *entry.limit.when))
+        when = frozenset((*entry.source.conditions, *entry.limit.when))
         counters = frozenset(entry.limit.counters)
         for index, rate in enumerate(entry.limit.rates):
             yield _Counted(entry, index, rate, scope, when, counters)

@@ -57,7 +57,7 @@ def predicate_findings(of: Material) -> Iterator[Problem]:
     """Yield the conditions of policies that take part which are no conditions."""
     for fact in of.compilation.policies:
         if fact.acceptance.reason == "Accepted" and any(
-            condition for one in fact.policy.limits for condition in (*fact.policy.when, *one.when)
+            condition for one in fact.policy.limits for condition in (*fact.policy.conditions, *one.when)
         ):
             yield from _Conditions(fact.policy, of.paths.by_policy.get(fact.policy.key, [])).findings()
 
@@ -73,9 +73,9 @@ class _Conditions:
     def findings(self) -> Iterator[Problem]:
         policy = self._policy
         told = {}
-        for index, condition in enumerate(policy.when):
-            told[index] = [*self._of(("when", index), condition, policy.limits)]
-            yield from told[index]
+        for place, condition in zip(policy.condition_places, (*policy.when, *policy.exempt), strict=True):
+            told[place] = [*self._of(place, condition, policy.limits)]
+            yield from told[place]
         for limit in policy.limits:
             found = [
                 one
@@ -114,11 +114,14 @@ class _Conditions:
             return
         subject = ("RateLimitPolicy", self._policy.namespace, self._policy.name)
         which = _described(example)
-        if verdict:
-            message = f"holds for every request{which}, so it narrows nothing"
-        else:
-            message = f"holds for no request{which}, so the limit never applies"
-        code = "always-applies" if verdict else "never-applies"
+        exempts = field[0] == "exempt"
+        so = (
+            ("it exempts nothing", "no limit ever applies")
+            if exempts
+            else ("the limit never applies", "it narrows nothing")
+        )
+        message = f"holds for {'every' if verdict else 'no'} request{which}, so {so[verdict]}"
+        code = "always-applies" if verdict is not exempts else "never-applies"
         yield problem(subject, spelled((*self._policy.field, *field)), code, message, at=at)
 
     def _telling(self, condition: ExpressionCondition) -> Predicate | None:

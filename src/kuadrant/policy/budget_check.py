@@ -24,9 +24,9 @@ def counts(policy: Policy) -> Usage:
     return Usage(
         rates=rates,
         counted=counted,
-        conditions=len(policy.when) + sum(len(limit.when) for limit in policy.limits),
+        conditions=len(policy.conditions) + sum(len(limit.when) for limit in policy.limits),
         text=sum(
-            map(_characters, (*policy.when, *(one for limit in policy.limits for one in _parts(limit))))
+            map(_characters, (*policy.conditions, *(one for limit in policy.limits for one in _parts(limit))))
         ),
     )
 

@@ -113,8 +113,8 @@ def _findings(
         code = "invalid-annotation" if one.field[0] == "metadata" else "invalid-field"
         problem = _problem("error", policy, (), one.message, code, at=one.at)
         yield Finding(structs.replace(problem, field=spelled(one.field)), refuses=one.refuses)
-    for index, condition in enumerate(policy.when):
-        yield from _condition(policy, ("when", index), condition, budgets, costs)
+    for place, condition in zip(policy.condition_places, (*policy.when, *policy.exempt), strict=True):
+        yield from _condition(policy, place, condition, budgets, costs)
     for limit in policy.limits:
         found = list(_limit(policy, limit, budgets, costs))
         yield from found or _unheld(policy, limit, held[limit.name])

@@ -21,6 +21,13 @@ class ExpressionCondition(Struct, frozen=True, gc=False, tag="expression"):
     expression: str
 
 
+def negated(condition: ExpressionCondition) -> ExpressionCondition:
+    """Return the condition that does not hold where ``condition`` does, and fails where it fails."""
+    # A comment in it ends with its line.
+    end = "\n)" if "//" in condition.expression else ")"
+    return ExpressionCondition(f"!({condition.expression}{end}")
+
+
 PolicyCondition = SelectorCondition | ExpressionCondition
 
 

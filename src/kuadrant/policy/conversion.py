@@ -14,6 +14,8 @@ from kuadrant.policy.condition import (
     SelectorCounter,
 )
 from kuadrant.policy.counter_sharing import counter_sharing
+from kuadrant.policy.exemptions import exemptions, no_exemptions
+from kuadrant.policy.extensions import extensions
 from kuadrant.policy.limit_extensions import with_extensions
 from kuadrant.policy.match import http_match
 from kuadrant.policy.model import Policy, PolicyLimit, Rate, RouteSelector, Target
@@ -53,10 +55,11 @@ def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
     limits = (spec.limits or {}) if rules is None else rules.limits
     reference = spec.target_ref
     field = ("spec",) if rules is None else ("spec", block)
-    made, mistakes = with_extensions(
+    said, misread = extensions(policy.metadata.annotations)
+    made, of_limits = with_extensions(
         tuple(_limit_v1beta2(name, limit) for name, limit in sorted(limits.items())),
         limits,
-        policy.metadata.annotations,
+        said,
         field,
     )
     return Policy(
@@ -69,7 +72,7 @@ def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
         limits=made,
         counted_under="policy",
         exclusive=True,
-        mistakes=mistakes,
+        mistakes=(*misread, *of_limits, *no_exemptions(said)),
     )
 
 
@@ -77,16 +80,18 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
     spec = policy.spec
     block = _block(spec)
     rules = spec.overrides if block == "overrides" else spec.defaults
-    applied = rules if rules is not None else MergeableLimits(when=spec.when, limits=spec.limits or {})
+    applied = rules if rules is not None else _implicit(spec)
     reference = spec.target_ref
     counted_under, mistakes = counter_sharing(policy.metadata.annotations)
     field = ("spec",) if rules is None else ("spec", block)
-    made, more_mistakes = with_extensions(
+    said, misread = extensions(policy.metadata.annotations)
+    made, of_limits = with_extensions(
         tuple(_limit_v1(name, limit) for name, limit in sorted(applied.limits.items())),
         applied.limits,
-        policy.metadata.annotations,
+        said,
         field,
     )
+    exempt, of_exempt = exemptions(applied.exempt, said)
     return Policy(
         namespace=policy.metadata.namespace,
         name=policy.metadata.name,
@@ -96,10 +101,15 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
         strategy=applied.strategy,
         field=field,
         when=_predicates(applied.when),
+        exempt=_predicates(exempt),
         limits=made,
         counted_under=counted_under,
-        mistakes=(*mistakes, *more_mistakes),
+        mistakes=(*mistakes, *misread, *of_limits, *of_exempt),
     )
+
+
+def _implicit(spec: RateLimitPolicySpecV1) -> MergeableLimits:
+    return MergeableLimits(when=spec.when, exempt=spec.exempt, limits=spec.limits or {})
 
 
 def _limit_v1beta2(name: str, limit: LimitV1Beta2) -> PolicyLimit:

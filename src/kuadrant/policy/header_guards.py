@@ -25,6 +25,11 @@ def unguarded(policy: Policy, present: frozenset[str] = frozenset()) -> Iterator
     """
     asked, found = _along(policy, ("when",), policy.when, "predicate", present)
     yield from found
+    for index, condition in enumerate(policy.exempt):
+        read, found = _along(policy, ("exempt",), (condition,), "predicate", asked, first=index)
+        yield from found
+        # A request that is not exempt has what `!('x' in request.headers)` asks for.
+        asked |= read if condition.expression.startswith("!") else frozenset()
     for limit in policy.limits:
         field = ("limits", limit.name)
         asked_here, found = _along(policy, (*field, "when"), limit.when, "predicate", asked)
@@ -38,10 +43,12 @@ def _along(
     parts: Iterable[PolicyCondition | Counter],
     name: str,
     asked: frozenset[str],
+    *,
+    first: int = 0,
 ) -> tuple[frozenset[str], list[Problem]]:
     """Return the headers that are known to be there after all ``parts``, and what is wrong on the way."""
     found: list[Problem] = []
-    for index, part in enumerate(parts):
+    for index, part in enumerate(parts, first):
         if not isinstance(part, ExpressionCondition | ExpressionCounter):
             continue
         use = headers_of(part.expression)
@@ -50,8 +57,10 @@ def _along(
             where = spelled((*policy.field, *field, index, name))
             of = ("RateLimitPolicy", policy.namespace, policy.name)
             at = position(part.expression, use.offset(missing))
-            fix = f"Put the predicate {_guard(missing)} before it."
-            found.append(Problem("warning", *of, where, _words(missing), CODE, at, fix))
+            words, fix = _EXEMPT if field == ("exempt",) else _BEFORE
+            guard = _guard(missing)
+            message = _words(missing) + words.format(guard)
+            found.append(Problem("warning", *of, where, message, CODE, at, fix.format(guard)))
         asked |= use.asked | use.read
     return asked, found
 
@@ -63,6 +72,16 @@ def _guard(names: list[str]) -> str:
 def _words(missing: list[str]) -> str:
     return (
         f"it fails for each request without the header {' or '.join(missing)}, which is answered with 500 "
-        f"unless the failure mode is allow; with {_guard(missing)} as a predicate before it, such requests "
-        "are not limited"
+        "unless the failure mode is allow; "
     )
+
+
+_BEFORE: Final = (
+    "with {} as a predicate before it, such requests are not limited",
+    "Put the predicate {} before it.",
+)
+_EXEMPT: Final = (
+    "with {} && in front of it, such requests are not exempt",
+    "Put {} && in front of it, in the same predicate.",
+)
+"""The end of the words, and what helps."""

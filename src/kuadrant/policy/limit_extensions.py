@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from kuadrant.api.algorithm import TOKEN_BUCKET
-from kuadrant.api.nodes import place_of, quoted
-from kuadrant.api.policy_extensions import ANNOTATION, read_extensions
 from kuadrant.api.rate_limit_policy import LimitExtensions
+from kuadrant.policy.extensions import mistake_at
 from kuadrant.policy.model import Mistake
 
 if TYPE_CHECKING:
@@ -18,14 +17,13 @@ if TYPE_CHECKING:
     from kuadrant.api.policy_extensions import ReadExtensions
     from kuadrant.policy.model import PolicyLimit
 
-_FIELD = ("metadata", "annotations", ANNOTATION)
 _NAMES = LimitExtensions.__struct_fields__
 
 
 def with_extensions(
     limits: tuple[PolicyLimit, ...],
     fields: Mapping[str, LimitExtensions],
-    annotations: Mapping[str, str],
+    said: ReadExtensions,
     block: tuple[str, ...],
 ) -> tuple[tuple[PolicyLimit, ...], tuple[Mistake, ...]]:
     """Return the limits with what their fields or the annotation say, and what is wrong with it.
@@ -33,21 +31,17 @@ def with_extensions(
     Args:
         limits: the limits without extensions.
         fields: what the fields of each limit say, by its name.
-        annotations: those of the policy.
+        said: what the annotation says.
         block: the path of the limits' block in the document.
     """
-    text = annotations.get(ANNOTATION)
-    said = None if text is None else read_extensions(text)
-    mistakes = [] if said is None else [*_misread(said), *_differing(said, fields)]
+    mistakes = [*_differing(said, fields)]
     result = []
     for limit in limits:
-        by_annotation = None if said is None else said.extensions.limits.get(limit.name)
-        both = _values(by_annotation) | _values(fields[limit.name])
+        both = _values(said.extensions.limits.get(limit.name)) | _values(fields[limit.name])
         if both.get("burst") is not None and both.get("algorithm") != TOKEN_BUCKET:
             message = f"is of a TokenBucket: add `algorithm: {TOKEN_BUCKET}`, or remove it"
             if fields[limit.name].burst is None:
-                place = _place(said, limit.name, "burst")
-                mistakes.append(_mistake(f"limits.{limit.name}.burst", message, place))
+                mistakes.append(mistake_at(said, ("limits", limit.name, "burst"), message))
             else:
                 mistakes.append(Mistake((*block, "limits", limit.name, "burst"), message, refuses=True))
         result.append(replace(limit, **both) if both else limit)
@@ -58,27 +52,14 @@ def _values(extensions: LimitExtensions | None) -> dict[str, Any]:
     return {name: value for name in _NAMES if (value := getattr(extensions, name, None)) is not None}
 
 
-def _misread(said: ReadExtensions) -> Iterator[Mistake]:
-    for one in said.mistakes:
-        yield _mistake(one.field, one.message, one.at)
-
-
 def _differing(said: ReadExtensions, fields: Mapping[str, LimitExtensions]) -> Iterator[Mistake]:
     for name, extensions in said.extensions.limits.items():
         if name not in fields:
             message = f"is no limit of this policy, which has {', '.join(sorted(fields)) or 'none'}"
-            yield _mistake(f"limits.{name}", message, _place(said, name))
+            yield mistake_at(said, ("limits", name), message)
             continue
         by_field = _values(fields[name])
         for field, value in _values(extensions).items():
             if by_field.get(field, value) != value:
                 message = f"is {value}, but the field of the limit is {by_field[field]}: leave one out"
-                yield _mistake(f"limits.{name}.{field}", message, _place(said, name, field))
-
-
-def _place(said: ReadExtensions | None, *path: str) -> tuple[int, int]:
-    return (0, 0) if said is None or said.node is None else place_of(said.node, ("limits", *path))
-
-
-def _mistake(field: str, message: str, at: tuple[int, int]) -> Mistake:
-    return Mistake(_FIELD, f"{quoted(field)} {message}" if field else message, at, refuses=True)
+                yield mistake_at(said, ("limits", name, field), message)

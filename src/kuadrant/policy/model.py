@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
-from kuadrant.policy.condition import Counter, PolicyCondition
+from kuadrant.policy.condition import Counter, ExpressionCondition, PolicyCondition, negated
 from kuadrant.policy.match import RequestMatch
+
+if TYPE_CHECKING:
+    from kuadrant.api.problem import Path
 
 GATEWAY_API = "gateway.networking.k8s.io"
 
@@ -82,6 +85,8 @@ class Policy(Struct, frozen=True, weakref=True):
     ``block`` and ``strategy`` say how it meets policies that are attached closer to the request; ``field`` is
     the path of the block in the document, for messages.
 
+    ``when`` has to hold for each of its limits, and none of ``exempt`` may.
+
     ``counted_under``: its limits are counted under its own name, in one place for everything that it covers,
     or under the name of each route. ``exclusive`` is a rule that differs between the API versions: it does
     not share its target with another policy of this kind, the younger one is in conflict; and where another
@@ -96,6 +101,7 @@ class Policy(Struct, frozen=True, weakref=True):
     strategy: Literal["atomic", "merge"] = "atomic"
     field: tuple[str, ...] = ("spec",)
     when: tuple[PolicyCondition, ...] = ()
+    exempt: tuple[ExpressionCondition, ...] = ()
     limits: tuple[PolicyLimit, ...] = ()
     counted_under: Literal["policy", "route"] = "route"
     exclusive: bool = False
@@ -105,6 +111,19 @@ class Policy(Struct, frozen=True, weakref=True):
     def key(self) -> str:
         """``namespace/name``."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def conditions(self) -> tuple[PolicyCondition, ...]:
+        """Those in front of each limit's own."""
+        return (*self.when, *map(negated, self.exempt))
+
+    @property
+    def condition_places(self) -> tuple[Path, ...]:
+        """The places of `conditions` in the block."""
+        return (
+            *(("when", index) for index in range(len(self.when))),
+            *(("exempt", index) for index in range(len(self.exempt))),
+        )
 
     @property
     def age(self) -> tuple[str, str]:

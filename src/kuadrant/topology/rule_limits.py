@@ -53,7 +53,7 @@ def _limit(entry: EffectiveLimit) -> LimitNode:
         algorithm=limit.algorithm,
         burst=limit.burst,
         counters=tuple(map(_counter, limit.counters)),
-        when=tuple(map(_condition, (*policy.when, *limit.when))),
+        when=tuple(map(_condition, (*policy.conditions, *limit.when))),
     )
 
 

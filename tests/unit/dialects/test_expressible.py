@@ -43,6 +43,15 @@ def test_a_policy_that_cannot_be_said_is_not_accepted_and_says_why() -> None:
     )
 
 
+def test_what_is_exempt_is_told_where_it_is_written() -> None:
+    world = WORLD.replace("{limits: {all", "{exempt: [{predicate: 'true'}], limits: {all")
+    compilation = _compiled("rate-limit-policies", world)
+    for_all = next(fact for fact in compilation.policies if fact.policy.name == "for-all")
+    (condition,) = policy_status(for_all, Evidence()).conditions
+    assert "spec.defaults.exempt[0].predicate: it knows no expressions in CEL" in condition.message
+    assert _accepted(_compiled("action-sets", world)) == {"for-all": "Accepted", "own": "Accepted"}
+
+
 def test_what_it_would_keep_away_is_in_effect() -> None:
     compilation = _compiled("rate-limit-policies")
     (limit,) = compilation.limits

@@ -64,8 +64,8 @@ def _unsaid(
 def _of_policy(
     policy: Policy, condition: Callable[[PolicyCondition], object], counter: Callable[[Counter], object]
 ) -> Iterator[Unsupported]:
-    for index, one in enumerate(policy.when):
-        yield from _try(policy, ("when", index, *_end(one)), condition, one)
+    for place, one in zip(policy.condition_places, policy.conditions, strict=True):
+        yield from _try(policy, (*place, *_end(one)), condition, one)
     for limit in policy.limits:
         field: Path = ("limits", limit.name)
         for index, one in enumerate(limit.when):
