@@ -308,6 +308,8 @@ def test_names_of_limits(server: Server, version: str, length: int, expected: st
         ({"defaults": {"strategy": "merge", "limits": {"x": BETA}}}, {}),
         ({"defaults": {"when": [{"predicate": "true"}], "limits": {"x": BETA}}}, {}),
         ({"when": [{"predicate": "true"}], "limits": {"x": BETA}}, {}),
+        ({"exempt": [{"predicate": "true"}], "limits": {"x": BETA}}, {}),
+        ({"defaults": {"exempt": [{"predicate": "true"}], "limits": {"x": BETA}}}, {}),
     ],
     ids=str,
 )
@@ -387,6 +389,7 @@ STABLE_SPEC = {
     "defaults": {
         "strategy": "merge",
         "when": [{"predicate": "true"}],
+        "exempt": [{"predicate": "request.url_path == '/healthz'"}],
         "limits": {
             "x": {
                 **STABLE,

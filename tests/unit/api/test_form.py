@@ -49,6 +49,21 @@ def test_a_namespace_of_the_target_tells() -> None:
     assert form({"targetRef": TARGET | {"namespace": "a"}}) == "kuadrant.io/v1beta2"
 
 
-@pytest.mark.parametrize("spec", [{}, {"targetRef": TARGET}, {"limits": None}, {"limits": {"a": {}}}])
+@pytest.mark.parametrize("more", [{}, {"limits": {}}, {"limits": None}, {"defaults": {"strategy": "atomic"}}])
+def test_one_without_limits_is_of_the_version_that_takes_it(more: dict[str, Any]) -> None:
+    assert form({"targetRef": TARGET, **more}) == "kuadrant.io/v1beta2"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"limits": None},
+        {"limits": {"a": {}}},
+        {"targetRef": TARGET | {"sectionName": "a"}},
+        {"targetRef": TARGET | {"kind": "GRPCRoute"}},
+        {"targetRef": TARGET, "when": [{"predicate": "true"}]},
+    ],
+)
 def test_what_tells_nothing_is_of_v1(spec: dict[str, Any]) -> None:
     assert form(spec) == "kuadrant.io/v1"

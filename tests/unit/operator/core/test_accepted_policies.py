@@ -175,7 +175,7 @@ def _last(spec: Any, generation: Any = 1) -> dict[str, Any]:
         _last(json.dumps(policy(3, also={"counters": [{"expression": 'request.headers["x\0"]'}]})["spec"])),
         _last(json.dumps(policy(3, rates=300)["spec"])),
         # What the API server would not have taken as a spec:
-        _last(json.dumps({"targetRef": TARGET, "limits": {}})),
+        _last(json.dumps({"targetRef": TARGET | {"kind": "GRPCRoute"}, "limits": {}})),
         _last(json.dumps(policy(3)["spec"] | {"defaults": policy(3)["spec"]})),
         _last(json.dumps({"targetRef": TARGET | {"kind": "Service"}, "limits": policy()["spec"]["limits"]})),
         _last(json.dumps({"targetRef": TARGET, "limits": {"a": {"rates": [{"limit": 1, "window": "1ms"}]}}})),
