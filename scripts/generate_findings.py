@@ -30,7 +30,7 @@ moment after an edit, in a large cluster some seconds after. Of routes and Gatew
 tell.
 
 * A **mistake** cannot be carried out as it is written. `kuadrant check` ends with exit code 1. `kuadrant run`
-  does not take documents with mistakes; of those about routes, it serves what is right.
+  does not take documents with mistakes; of those about routes and certificates, it serves what is right.
 * A **warning** is carried out, but hardly what was meant. It counts as a mistake with `--strict`.
 * A **note** is worth knowing.
 

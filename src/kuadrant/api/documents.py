@@ -22,6 +22,7 @@ from kuadrant.api.problem import Path, Problem, read_spelled, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
 from kuadrant.api.rules import RULES
 from kuadrant.api.scalar_places import Place, place_within
+from kuadrant.api.secret import Secret
 from kuadrant.api.service import Namespace
 from kuadrant.api.shapes import read as read_struct
 
@@ -32,8 +33,8 @@ Identity = tuple[str, str, str]
 class Source(Struct, frozen=True, gc=False):
     """A file that objects are written in, with its ``text``.
 
-    ``node`` is kept for policies, routes and Gateways, which more is said of than can be seen while they are
-    read. It takes far more memory than the object.
+    ``node`` is kept for policies, routes, Gateways and Secrets, which more is said of than can be seen while
+    they are read. It takes far more memory than the object.
     """
 
     file: str
@@ -150,7 +151,7 @@ _UNREAD_KINDS: Final = {
 _BESIDE: Final = {
     "": (
         *("ConfigMap", "Endpoints", "Event", "LimitRange", "PersistentVolume", "PersistentVolumeClaim"),
-        *("Pod", "PodTemplate", "ReplicationController", "ResourceQuota", "Secret", "ServiceAccount"),
+        *("Pod", "PodTemplate", "ReplicationController", "ResourceQuota", "ServiceAccount"),
     ),
     "apps": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
     "autoscaling": ("HorizontalPodAutoscaler",),
@@ -160,7 +161,7 @@ _BESIDE: Final = {
 }
 """What stands beside of what is read, and of which nobody expects that it routes or limits anything."""
 _IN_NAMES: Final = "._abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_KNOWN_BY_FIELD: Final = (Gateway, GRPCRoute, HTTPRoute, RateLimitPolicyV1, RateLimitPolicyV1Beta2)
+_KNOWN_BY_FIELD: Final = (Gateway, GRPCRoute, HTTPRoute, RateLimitPolicyV1, RateLimitPolicyV1Beta2, Secret)
 """The kinds whose fields are known by their places also after they were read."""
 
 

@@ -1,11 +1,12 @@
 """GatewayClass and Gateway (``gateway.networking.k8s.io``)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
 from kuadrant.api.fields import (
     ANY_OTHER,
+    DnsLabel,
     Fields,
     Group,
     Hostname,
@@ -76,10 +77,29 @@ class AllowedRoutes(Fields, frozen=True, gc=False, kw_only=True):
     kinds: Annotated[tuple[RouteGroupKind, ...], Meta(max_length=8)] = ()
 
 
+class SecretReference(Fields, frozen=True, gc=False, kw_only=True):
+    """What holds a certificate, by default a Secret; without ``namespace`` in the Gateway's own."""
+
+    group: Group = ""
+    kind: Kind = "Secret"
+    name: ObjectName
+    namespace: DnsLabel | None = None
+
+
+class ListenerTLS(Fields, frozen=True, gc=False, kw_only=True):
+    """How a listener speaks TLS, and where its certificates are.
+
+    ``frontend_validation`` asks for certificates of clients. It is only known whether it is there.
+    """
+
+    mode: Literal["Terminate", "Passthrough"] = "Terminate"
+    certificate_refs: Annotated[tuple[SecretReference, ...], Meta(max_length=64)] = ()
+    frontend_validation: Any = None
+    options: Annotated[dict[str, str], Meta(max_length=16)] = field(default_factory=dict)
+
+
 class Listener(Fields, frozen=True, gc=False, kw_only=True):
     """A port of a gateway, or one host name of it. Without ``hostname`` it takes every host name."""
-
-    unread: ClassVar[frozenset[str]] = frozenset({"tls"})
 
     name: SectionName
     hostname: Hostname | None = None
@@ -97,7 +117,16 @@ class Listener(Fields, frozen=True, gc=False, kw_only=True):
             },
         ),
     ]
+    tls: ListenerTLS | None = None
     allowed_routes: AllowedRoutes = AllowedRoutes()
+
+
+class GatewayTLS(Fields, frozen=True, gc=False, kw_only=True):
+    """TLS of all listeners; ``frontend`` asks for certificates of clients."""
+
+    unread: ClassVar[frozenset[str]] = frozenset({"backend"})
+
+    frontend: Any = None
 
 
 class GatewayAddress(Fields, frozen=True, gc=False, kw_only=True):
@@ -111,12 +140,13 @@ class GatewaySpec(Fields, frozen=True, gc=False, kw_only=True):
     """The class of a gateway, its listeners and the addresses it asks for."""
 
     unread: ClassVar[frozenset[str]] = frozenset(
-        {"allowedListeners", "backendTLS", "defaultScope", "infrastructure", "tls"}
+        {"allowedListeners", "backendTLS", "defaultScope", "infrastructure"}
     )
 
     gateway_class_name: ObjectName
     listeners: Annotated[tuple[Listener, ...], Meta(min_length=1, max_length=64)]
     addresses: Annotated[tuple[GatewayAddress, ...], Meta(max_length=16)] = ()
+    tls: GatewayTLS = GatewayTLS()
 
 
 class ListenerStatus(Fields, frozen=True, gc=False, kw_only=True):

@@ -3,7 +3,7 @@
 from typing import Final
 
 from kuadrant.api.complaints import Complaints, repeated, unique_names
-from kuadrant.api.gateway import GatewaySpec, RouteNamespaces
+from kuadrant.api.gateway import GatewaySpec, Listener, RouteNamespaces
 from kuadrant.api.meta import LabelSelectorRequirement
 from kuadrant.api.shapes import Rules
 
@@ -16,8 +16,21 @@ def _gateway(spec: GatewaySpec) -> Complaints:
                 ("listeners", index, "hostname"),
                 f"has no meaning for the protocol {listener.protocol}; leave it out",
             )
+        yield from _tls(index, listener)
     for index, first in repeated((one.port, one.protocol, one.hostname) for one in spec.listeners):
         yield ("listeners", index), f"has the same port, protocol and hostname as listeners[{first}]"
+
+
+def _tls(index: int, listener: Listener) -> Complaints:
+    tls, place = listener.tls, ("listeners", index, "tls")
+    if tls is None:
+        return
+    if listener.protocol in ("HTTP", "TCP", "UDP"):
+        yield place, f"has no meaning for the protocol {listener.protocol}; leave it out"
+    elif listener.protocol == "HTTPS" and tls.mode != "Terminate":
+        yield (*place, "mode"), f"is {tls.mode}, the protocol HTTPS has Terminate"
+    elif tls.mode == "Terminate" and not (tls.certificate_refs or tls.options):
+        yield (*place, "certificateRefs"), "is missing; mode Terminate needs a certificate"
 
 
 def _namespaces(namespaces: RouteNamespaces) -> Complaints:

@@ -12,6 +12,7 @@ from kuadrant.api.kuadrant import Kuadrant
 from kuadrant.api.meta import Object
 from kuadrant.api.rate_limit_policy import RateLimitPolicy, RateLimitPolicyV1, RateLimitPolicyV1Beta2
 from kuadrant.api.reference_grant import ReferenceGrant
+from kuadrant.api.secret import Secret
 from kuadrant.api.service import EndpointSlice, Namespace, Service
 
 _O = TypeVar("_O", bound=Object)
@@ -28,6 +29,7 @@ class Objects(Struct, frozen=True, gc=False, kw_only=True):
     endpoint_slices: tuple[EndpointSlice, ...] = ()
     reference_grants: tuple[ReferenceGrant, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
+    secrets: tuple[Secret, ...] = ()
     kuadrants: tuple[Kuadrant, ...] = ()
     rate_limit_policies: tuple[RateLimitPolicy, ...] = ()
 
@@ -48,6 +50,7 @@ class Objects(Struct, frozen=True, gc=False, kw_only=True):
             endpoint_slices=only(EndpointSlice),
             reference_grants=only(ReferenceGrant),
             namespaces=only(Namespace),
+            secrets=only(Secret),
             kuadrants=only(Kuadrant),
             rate_limit_policies=tuple(
                 o for o in everything if isinstance(o, (RateLimitPolicyV1Beta2, RateLimitPolicyV1))

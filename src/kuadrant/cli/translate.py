@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from typing import Annotated, Literal
@@ -38,7 +39,7 @@ def translate(
     from kuadrant.findings import findings_text  # noqa: PLC0415
     from kuadrant.standalone.folder_files import read_given  # noqa: PLC0415
     from kuadrant.standalone.folder_selection import FolderError, printable  # noqa: PLC0415
-    from kuadrant.standalone.plan import Mistakes, plan  # noqa: PLC0415
+    from kuadrant.standalone.plan import Before, Mistakes, plan  # noqa: PLC0415
     from kuadrant.standalone.translate import everything, surroundings, translated  # noqa: PLC0415
 
     module = current(modules)
@@ -48,7 +49,7 @@ def translate(
     except (FolderError, UnknownDialectError) as error:
         complain(str(error), output)
         return 1
-    result = plan(files, made_for, {})
+    result = plan(files, made_for, Before(), dt.datetime.now(dt.UTC))
     if isinstance(result, Mistakes):
         complain_of_mistakes(result.problems, output)
         return 1

@@ -23,24 +23,22 @@ if TYPE_CHECKING:
 
 
 class ReferenceGrants:
-    """The permissions to refer to Services of other namespaces."""
+    """The permissions to refer to objects of other namespaces."""
 
     def __init__(self, grants: Iterable[ReferenceGrant]) -> None:
         self._by_namespace: dict[str, list[ReferenceGrant]] = {}
         for grant in grants:
             self._by_namespace.setdefault(grant.metadata.namespace, []).append(grant)
 
-    def allow(self, *, kind: str, namespace: str, service_namespace: str, service: str) -> bool:
-        """Tell whether a route of ``kind`` in ``namespace`` may send requests to the Service."""
-        return namespace == service_namespace or any(
+    def allow(self, *, kind: str, namespace: str, to: str = "Service", to_namespace: str, name: str) -> bool:
+        """Tell whether an object of ``kind`` in ``namespace`` may name an object of the kind ``to``."""
+        return namespace == to_namespace or any(
             any(
                 (source.group, source.kind, source.namespace) == (GATEWAY_API, kind, namespace)
                 for source in grant.spec.from_
             )
-            and any(
-                (to.group, to.kind) == ("", "Service") and to.name in (None, service) for to in grant.spec.to
-            )
-            for grant in self._by_namespace.get(service_namespace, ())
+            and any((one.group, one.kind) == ("", to) and one.name in (None, name) for one in grant.spec.to)
+            for grant in self._by_namespace.get(to_namespace, ())
         )
 
 
@@ -103,9 +101,7 @@ def _backend(
         port=backend.port or 0,
         weight=backend.weight,
         allowed=is_service
-        and grants.allow(
-            kind=kind, namespace=namespace, service_namespace=service_namespace, service=backend.name
-        ),
+        and grants.allow(kind=kind, namespace=namespace, to_namespace=service_namespace, name=backend.name),
     )
 
 

@@ -122,8 +122,6 @@ class Configuration(Struct, frozen=True, gc=False):
     def _notes(self, program: GatewayProgram, request: Request, listener: ListenerProgram) -> Iterator[str]:
         if not self.own_router:
             yield from _of_other_ports(program, request, listener)
-        elif listener.protocol != "HTTP":
-            yield f"kuadrant run serves no {listener.protocol}; a gateway in a cluster does"
 
     def _listeners(self, gateway: str | None, port: int) -> list[tuple[GatewayProgram, ListenerProgram]]:
         return [

@@ -38,9 +38,10 @@ RULES: Final = (
     Rule(
         code="ref-not-permitted",
         severity="error",
-        title="A backend is in another namespace, which has not permitted that.",
-        means="Without a ReferenceGrant in the namespace of the Service its share of the requests gets 500.",
-        do="Add a ReferenceGrant to the namespace of the Service, for routes of this kind and namespace.",
+        title="A backend or a certificate is in another namespace, which has not permitted that.",
+        means="Without a ReferenceGrant in the namespace of the Service its share of the requests gets 500, "
+        "and without one in that of the Secret the listener is not served.",
+        do="Add a ReferenceGrant to the other namespace, from objects of this kind and namespace.",
     ),
     Rule(
         code="backend-not-found",
@@ -169,7 +170,7 @@ class _RouteCheck:
         namespace = backend.namespace or self._namespace
         kind = self._subject[0]
         if not self._grants.allow(
-            kind=kind, namespace=self._namespace, service_namespace=namespace, service=backend.name
+            kind=kind, namespace=self._namespace, to_namespace=namespace, name=backend.name
         ):
             message = (
                 f"is {namespace}, and no ReferenceGrant there allows a {kind} of {self._namespace} to name "

@@ -100,5 +100,5 @@ def _of_conditions(of: Material) -> Iterator[Problem]:
 
 def _nothing(file: str, line: int) -> Finding:
     rule = RULES["nothing-to-serve"]
-    message = "there is no Gateway with a listener of the protocol HTTP, so nothing is served"
+    message = "there is no Gateway with a listener of the protocol HTTP or HTTPS, so nothing is served"
     return Finding(file, line, 1, "", "", message, rule.code, rule.severity, rule.do)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.compiler.listener_conflicts import listeners_by_port
 from kuadrant.findings.finding import Rule
 from kuadrant.findings.material import problem
+from kuadrant.policy.route_attachment import takes_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +20,8 @@ RULES: Final = (
         code="nothing-to-serve",
         severity="warning",
         title="The documents have no Gateway that serves anything.",
-        means="There is no Gateway, or none with a listener of the protocol HTTP. `kuadrant run` serves"
-        " nothing then.",
+        means="There is no Gateway, or none with a listener of the protocol HTTP or HTTPS. `kuadrant run`"
+        " serves nothing then.",
         do="Add a Gateway with a listener of the protocol HTTP, or name the folder that has one.",
     ),
     Rule(
@@ -34,8 +35,9 @@ RULES: Final = (
         code="listener-not-served",
         severity="note",
         title="A listener is not served by `kuadrant run`.",
-        means="It serves listeners of the protocol HTTP, and as many as there are ports. The other "
-        "listeners of the Gateway are served.",
+        means="It serves listeners of the protocols HTTP and HTTPS, and as many as there are ports. One of "
+        "HTTPS needs a certificate, which may be elsewhere where the documents have no Secret at all. The "
+        "other listeners of the Gateway are served.",
         do="Nothing if the listener is for a cluster.",
     ),
     Rule(
@@ -44,6 +46,39 @@ RULES: Final = (
         title="Another listener already has the port for another protocol, or the host name.",
         means="This listener serves nothing.",
         do="Choose another port or host name, or remove the listener.",
+    ),
+    Rule(
+        code="certificate-not-found",
+        severity="warning",
+        title="A listener of HTTPS names no Secret that is there.",
+        means="`kuadrant run` does not serve a listener that has no certificate. One that had one before "
+        "goes on with it.",
+        do="Add the Secret, or correct its name and namespace.",
+    ),
+    Rule(
+        code="certificate-invalid",
+        severity="error",
+        title="A certificate cannot be used.",
+        means="The Secret is not of type `kubernetes.io/tls`, one of its values `tls.crt` and `tls.key` is "
+        "missing or is no PEM, the key is that of another certificate, or it is one that Envoy does not "
+        "take. A listener that had a certificate before goes on with it; without any it is not served.",
+        do="Make the Secret anew: `kubectl create secret tls NAME --cert=FILE --key=FILE --dry-run=client "
+        "-o yaml`.",
+    ),
+    Rule(
+        code="certificate-untimely",
+        severity="warning",
+        title="A certificate has expired, or is not valid yet.",
+        means="It takes the place of no certificate that is valid. Without one it is shown, and clients "
+        "refuse it.",
+        do="Renew the certificate.",
+    ),
+    Rule(
+        code="client-certificates",
+        severity="error",
+        title="A listener asks for certificates of clients, which `kuadrant run` does not check.",
+        means="Without the check anybody would come in, so the listener is not served.",
+        do="Leave `frontendValidation` and `spec.tls.frontend` out here, or check it in a cluster.",
     ),
 )
 
@@ -54,8 +89,8 @@ def folder_findings(of: Material) -> Iterator[Problem]:
         key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
         subject = ("Gateway", gateway.metadata.namespace, gateway.metadata.name)
         for index, listener in enumerate(gateway.spec.listeners):
-            if listener.protocol != "HTTP":
-                message = f"is {listener.protocol}, which kuadrant run does not serve, only HTTP"
+            if not takes_requests(listener):
+                message = f"is {listener.protocol}, which kuadrant run does not serve, only HTTP and HTTPS"
                 field = f"spec.listeners[{index}].protocol"
                 yield problem(subject, field, "listener-not-served", message)
         # Of a route that names it, and is not attached, it is said why.
@@ -68,4 +103,4 @@ def serves_nothing(of: Material) -> bool:
     """Tell whether there is no Gateway with a listener that is served, nor one that could not be read."""
     listeners = [one for gateway in of.objects.gateways for one in gateway.spec.listeners]
     read = sum(kind == "Gateway" for kind, _, _ in of.sources) == len(of.objects.gateways)
-    return of.is_complete and read and not any(one.protocol == "HTTP" for one in listeners)
+    return of.is_complete and read and not any(map(takes_requests, listeners))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.gateways.envoy.route_actions import action
+from kuadrant.gateways.envoy.route_actions import Seen, action
 from kuadrant.policy_tests.host_parts import HostParts
 from kuadrant.policy_tests.observation import Inside, Observation, Stand
 from kuadrant.reference_model import Counters, decide
@@ -76,7 +76,7 @@ class SimulatedGateway:
         """What a client gets of an admitted request: the backend is taken to answer 200."""
         known = self._statuses.get(id(rule))
         if known is None:
-            done = action("*", rule, self.port)
+            done = action("*", rule, Seen(self.port, self.scheme))
             redirect = rule.forwarding.redirect
             if "direct_response" in done:
                 known = int(done["direct_response"]["status"])

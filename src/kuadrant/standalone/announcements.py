@@ -44,7 +44,7 @@ class Announcements:
             connected: whether an Envoy is there. Without one it is on its way back, and has acknowledged
             nothing.
         """
-        gateways = {gateway for gateway, _ in live.addresses} if connected else set()
+        gateways = {gateway for gateway, _ in live.served} if connected else set()
         evidence = Evidence(acknowledged=frozenset(gateways))
         statuses = {fact.policy.key: policy_status(fact, evidence) for fact in live.compilation.policies}
         for key, status in statuses.items():

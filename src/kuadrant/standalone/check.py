@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.findings import Finding, findings
+from kuadrant.gateways.envoy import certificates
 from kuadrant.standalone.folder_files import STANDARD_INPUT, File, read_below, standard_input
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.plan import compile_folder, read
@@ -42,7 +44,8 @@ def check(paths: Iterable[str], surroundings: PlanSettings) -> Checked:
     files = tuple(_files(paths))
     of = read(files)
     first = files[0].path if paths[0] == STANDARD_INPUT else printable(paths[0])
-    found = findings(of, compile_folder(of, surroundings), name=first)
+    shown = certificates(of, dt.datetime.now(dt.UTC), {})
+    found = findings(of, compile_folder(of, surroundings), shown.problems, name=first)
     return Checked(found, len(of.sources), len(files))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,7 @@ from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mi
 from kuadrant.standalone.folder_changes import emptied, read_settled
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
-from kuadrant.standalone.plan import Addresses, Mistakes, Plan, PlanSettings, plan
+from kuadrant.standalone.plan import Before, Mistakes, Plan, PlanSettings, plan
 from kuadrant.topology import Topology, changes, topology
 from kuadrant.wasm import catalogue
 
@@ -69,7 +70,7 @@ class FolderFollower:
         self._announcements = Announcements()
         self._compiler = Compiler()
         self._revisions = LimitRevisions()
-        self._addresses: Addresses = {}
+        self._before = Before()
         self._topology: Topology | None = None
         self._planned_topology = Topology(classes=())
         self._changes: tuple[RouteChanges, ...] = ()
@@ -82,11 +83,13 @@ class FolderFollower:
         )
 
     async def plan(self, files: Iterable[File], surroundings: PlanSettings) -> Plan | Mistakes:
-        """Return what to have for ``files``; listeners that are there keep their addresses."""
-        return await asyncio.to_thread(self._planned, files, surroundings)
+        """Return what to have for ``files``; listeners keep addresses, and certificates where they must."""
+        return await asyncio.to_thread(self._planned, files, surroundings, dt.datetime.now(dt.UTC))
 
-    def _planned(self, files: Iterable[File], surroundings: PlanSettings) -> Plan | Mistakes:
-        planned = plan(files, surroundings, self._addresses, self._compiler.compile, self._revised)
+    def _planned(
+        self, files: Iterable[File], surroundings: PlanSettings, now: dt.datetime
+    ) -> Plan | Mistakes:
+        planned = plan(files, surroundings, self._before, now, self._compiler.compile, revised=self._revised)
         if isinstance(planned, Plan):
             # The compiler tells where rules come from only until it compiles the next time.
             origins = Origins(self._compiler.origins, planned.compilation.policies)
@@ -175,7 +178,7 @@ class FolderFollower:
 
     def take(self, live: Plan) -> None:
         """Note that all of ``live`` has been acknowledged."""
-        self._addresses = live.addresses
+        self._before = live.before
         self._announcements.accepted(live, connected=bool(self._servers.xds.status()))
         self._announcements.changed(self._changes)
         self._topology = self._planned_topology

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
@@ -14,10 +15,12 @@ from kuadrant.dialects import Dialect, Service, expressible
 from kuadrant.findings import RULES, Finding, document_findings, findings
 from kuadrant.gateways import envoy
 from kuadrant.policy.model import Problem as ObjectProblem
+from kuadrant.policy.route_attachment import takes_requests
 from kuadrant.standalone.stages import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Iterator
 
     from kuadrant.api.objects import Objects
     from kuadrant.compiler.program import GatewayProgram
@@ -41,17 +44,42 @@ class PlanSettings(Struct, frozen=True, kw_only=True):
     first: envoy.Address
 
 
+class Before(Struct, frozen=True, kw_only=True):
+    """What listeners keep from one plan to the next: where they are, and certificates they may need."""
+
+    addresses: Addresses = {}
+    certificates: Mapping[str, envoy.KeyPair] = {}
+
+
 class Plan(Struct, frozen=True, kw_only=True):
-    """A folder that can be acted upon: what it holds, what to have for it, and where its listeners are."""
+    """A folder that can be acted upon: what it holds, what to have for it, and where its listeners are.
+
+    ``addresses`` are also of listeners that are not served, since they have no certificate.
+    """
 
     folder: Folder
     target: Target
     compilation: Compilation
     addresses: Addresses
+    certificates: envoy.Certificates
+
+    @property
+    def before(self) -> Before:
+        """What the next plan has to keep."""
+        return Before(addresses=self.addresses, certificates=self.certificates.held)
+
+    @property
+    def served(self) -> Addresses:
+        """Where the listeners are that are served."""
+        left_out = {
+            (one.gateway, one.port)
+            for one in envoy.unserved(self.compilation.programs, self.addresses, self.certificates.chains)
+        }
+        return {key: address for key, address in self.addresses.items() if key not in left_out}
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what a person ought to know of the folder; that takes its time."""
-        return findings(self.folder, self.compilation, _without_port(self))
+        return findings(self.folder, self.compilation, (*_without_port(self), *self.certificates.problems))
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
@@ -70,27 +98,29 @@ class Mistakes(Struct, frozen=True):
 def plan(
     files: Iterable[File],
     surroundings: PlanSettings,
-    addresses: Mapping[envoy.ListenerKey, envoy.Address],
+    before: Before,
+    now: dt.datetime,
     compile_objects: Callable[[Objects], Compilation] = compile_gateways,
+    *,
     revised: Callable[[Compilation], Compilation] = lambda compilation: compilation,
 ) -> Plan | Mistakes:
-    """Return what to have for ``files``, or all their mistakes.
+    """Return what to have for ``files`` at the time ``now``, or all their mistakes.
 
     ``compile_objects`` may know what was compiled before, and ``revised`` what limits were before an edit.
-
-    Listeners that are in ``addresses`` keep theirs.
     """
     made = compiled(files, surroundings, compile_objects)
     if isinstance(made, Mistakes):
         return made
     folder, compilation = made.folder, made.compilation
-    own = assign(compilation.programs, surroundings.first, addresses)
+    own = assign(compilation.programs, surroundings.first, before.addresses)
+    shown = envoy.certificates(folder, now, before.certificates)
     asked = revised(compilation)
     return Plan(
         folder=folder,
-        target=Target(asked.limits, _resources(folder, asked, surroundings, own)),
+        target=Target(asked.limits, _resources(folder, asked, surroundings, own, shown)),
         compilation=compilation,
         addresses=own,
+        certificates=shown,
     )
 
 
@@ -143,7 +173,11 @@ def compile_folder(
 
 
 def _resources(
-    folder: Folder, compilation: Compilation, surroundings: PlanSettings, addresses: Addresses
+    folder: Folder,
+    compilation: Compilation,
+    surroundings: PlanSettings,
+    addresses: Addresses,
+    certificates: envoy.Certificates,
 ) -> dict[str, dict[str, dict[str, object]]]:
     return envoy.resources(
         compilation.programs,
@@ -154,6 +188,7 @@ def _resources(
             rate_limit=surroundings.rate_limit,
             endpoints=envoy.ready_addresses(folder.objects.services, folder.objects.endpoint_slices),
             echo=surroundings.echo,
+            certificates=certificates,
         ),
     )
 
@@ -171,7 +206,6 @@ def assign(
         (f"{program.namespace}/{program.name}", listener.port)
         for program in programs
         for listener in program.listeners
-        if listener.protocol == "HTTP"
     ]
     result = {key: before[key] for key in keys if key in before}
     taken = {address.port for address in result.values()}
@@ -185,10 +219,12 @@ def assign(
 def _without_port(plan: Plan) -> Iterator[ObjectProblem]:
     """Yield the listeners that would be served if there were ports left."""
     gateways = {(one.metadata.namespace, one.metadata.name): one for one in plan.folder.objects.gateways}
-    for one in envoy.unserved(plan.compilation.programs, plan.addresses):
+    for one in envoy.unserved(plan.compilation.programs, plan.addresses, plan.certificates.chains):
+        if (one.gateway, one.port) in plan.addresses:
+            continue  # of what else is missing it is said at its place
         namespace, _, name = one.gateway.partition("/")
         for index, listener in enumerate(gateways[namespace, name].spec.listeners):
-            if listener.name in one.names and listener.protocol == "HTTP":
+            if listener.name in one.names and takes_requests(listener):
                 of = ("Gateway", namespace, name)
                 field = f"spec.listeners[{index}].port"
                 yield ObjectProblem(

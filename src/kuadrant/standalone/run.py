@@ -108,7 +108,7 @@ class Standalone:
             return 1
         require_free(
             ("--admin-port", self._admin),
-            *(("--port", address) for address in first.addresses.values()),
+            *(("--port", address) for address in first.served.values()),
         )
         await self._start_envoy(path, first, follower)
         await follower.tell(first)
@@ -191,7 +191,7 @@ class Standalone:
         """Show a person what there is to try; that nobody can read it ends nothing."""
         settings = self._settings
         lines = [
-            summary(live.compilation.programs, live.addresses, rules_of),
+            summary(live.compilation.programs, live.served, rules_of),
             f"\nEnvoy's admin page: http://{LOOPBACK}:{settings.admin_port}",
         ]
         if settings.wasm_port:
@@ -212,7 +212,7 @@ class Standalone:
             StartError: it is another program.
         """
         await self._servers.xds.taken(envoy.CLUSTER, envoy.LISTENER)
-        for address in first.addresses.values():
+        for address in first.served.values():
             await listening(address)
         try:
             async with asyncio.timeout(_OPEN_SECONDS):

@@ -3,11 +3,11 @@
 At no moment is a request unlimited.
 
 1. The rate limit service holds the old and the new limits.
-2. Envoy knows the old and the new clusters and endpoints.
+2. Envoy knows the old and the new clusters and endpoints, and the certificates of listeners.
 3. The router forgets what the shim is about to forget.
 4. The shim gets its new configuration.
 5. The router gets its new routes, and listeners come and go.
-6. Old clusters and endpoints go. (Old limits go later: calls on their way still ask for them.)
+6. Old clusters, endpoints and certificates go. (Old limits go later: calls on their way still ask for them.)
 
 Each stage waits until Envoy has acknowledged the one before.
 """
@@ -55,7 +55,7 @@ def stages(now: Target, wanted: Target) -> tuple[Target, ...]:
     def part(type_url: str) -> Mapping[str, Mapping[str, Any]]:
         return new.get(type_url, {})
 
-    stage(clusters=both(envoy.CLUSTER), endpoints=both(envoy.ENDPOINTS))
+    stage(clusters=both(envoy.CLUSTER), endpoints=both(envoy.ENDPOINTS), certificates=both(envoy.SECRET))
     stage(routes=envoy.surviving(old.get(envoy.ROUTES, {}), part(envoy.ROUTES)))
     stage(extensions=both(envoy.EXTENSION))
     stage(routes=both(envoy.ROUTES), listeners=part(envoy.LISTENER))
@@ -64,6 +64,7 @@ def stages(now: Target, wanted: Target) -> tuple[Target, ...]:
         endpoints=part(envoy.ENDPOINTS),
         routes=part(envoy.ROUTES),
         extensions=part(envoy.EXTENSION),
+        certificates=part(envoy.SECRET),
     )
     return tuple(result)
 
@@ -74,4 +75,5 @@ _TYPES = {
     "routes": envoy.ROUTES,
     "extensions": envoy.EXTENSION,
     "listeners": envoy.LISTENER,
+    "certificates": envoy.SECRET,
 }

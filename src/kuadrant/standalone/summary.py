@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from kuadrant.explanation.short_text import WIDTH
+from kuadrant.policy.hostnames import EVERY_HOSTNAME
 from kuadrant.topology import limit_words, limits_of
 
 if TYPE_CHECKING:
@@ -33,13 +34,17 @@ def summary(
             address = addresses.get((f"{program.namespace}/{program.name}", listener.port))
             if address is not None:
                 parts.append(_listener(program, listener, address, rules_of))
-    return "\n\n".join(parts) or "Nothing is served: there is no Gateway with a listener of protocol HTTP."
+    return (
+        "\n\n".join(parts)
+        or "Nothing is served: there is no Gateway with a listener of HTTP, or of HTTPS with a certificate."
+    )
 
 
 def _listener(program: GatewayProgram, listener: ListenerProgram, address: Address, rules_of: RulesOf) -> str:
     names = ", ".join(listener.names)
     origins: dict[int, RuleOrigin] = {}
-    lines = [f"Gateway {program.namespace}/{program.name}, listener {names}: http://{address}"]
+    url = f"{listener.protocol.lower()}://{address}"
+    lines = [f"Gateway {program.namespace}/{program.name}, listener {names}: {url}"]
     rules = [(host.hostname, rule) for host in listener.hosts for rule in host.rules]
     for host in listener.hosts[:_RULES]:
         of = rules_of(f"{program.namespace}/{program.name}", listener.port, host.hostname)
@@ -49,7 +54,8 @@ def _listener(program: GatewayProgram, listener: ListenerProgram, address: Addre
     if len(rules) > _RULES:
         lines.append(f"  ... and {len(rules) - _RULES} rules more; kuadrant translate -o shim shows all")
     if rules:
-        commands = (_curl(hostname, rule, address) for hostname, rule in rules[:_EXAMPLES])
+        curl = _tls_curl if listener.protocol == "HTTPS" else _plain_curl
+        commands = (curl(hostname, rule, address) for hostname, rule in rules[:_EXAMPLES])
         lines += ["  Try:", *(f"    {command}" for command in dict.fromkeys(commands))]
     else:
         lines.append("  no route")
@@ -85,16 +91,33 @@ def _match(rule: RuleProgram) -> str:
     return " ".join(parts)
 
 
-def _curl(hostname: str, rule: RuleProgram, address: Address) -> str:
+def _plain_curl(hostname: str, rule: RuleProgram, address: Address) -> str:
+    host = [] if hostname == EVERY_HOSTNAME else ["-H", f"Host: {_some_host(hostname)}"]
+    return _curl(["-i"], host, rule, f"http://{address}")
+
+
+def _tls_curl(hostname: str, rule: RuleProgram, address: Address) -> str:
+    """TLS asks for the host of the URL, so that has to be the route's."""
+    if hostname == EVERY_HOSTNAME:
+        return _curl(["-ik"], [], rule, f"https://{address}")
+    host = _some_host(hostname)
+    where = ["--connect-to", f"{host}:{address.port}:{address}"]
+    return _curl(["-ik"], where, rule, f"https://{host}:{address.port}")
+
+
+def _some_host(hostname: str) -> str:
+    return hostname.replace("*", "any", 1)
+
+
+def _curl(options: list[str], where: list[str], rule: RuleProgram, url: str) -> str:
     match = rule.match
     path = "/" if match.path is None or match.path.type == "regex" else match.path.value
     query = "&".join(f"{parameter.name}={parameter.value}" for parameter in match.query)
-    command = ["curl", "-i"]
+    command = ["curl", *options]
     if match.method not in (None, "GET"):
         command += ["-X", str(match.method)]
-    if hostname != "*":
-        command += ["-H", f"Host: {hostname.replace('*', 'any', 1)}"]
+    command += where
     for header in match.headers:
         command += ["-H", f"{header.name}: {header.value}"]
-    command.append(f"http://{address}{path}" + (f"?{query}" if query else ""))
+    command.append(f"{url}{path}" + (f"?{query}" if query else ""))
     return shlex.join(command)

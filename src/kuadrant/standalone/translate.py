@@ -27,12 +27,13 @@ _TYPES = {
     "clusters": envoy.CLUSTER,
     "endpoints": envoy.ENDPOINTS,
     "extensions": envoy.EXTENSION,
+    "certificates": envoy.SECRET,
 }
 
 Side = Literal["envoy", "shim", "limits"]
 """Envoy's resources by type, the shim's configurations by listener, or the limits.
 
-The module's bytes are shown as their digest.
+The module's bytes are shown as their digest, and private keys are not.
 """
 
 
@@ -83,14 +84,13 @@ def _configuration(extension: Mapping[str, Any]) -> object:
 
 
 def _short(value: Any, module: Module) -> Any:
-    """Replace the module's bytes by words."""
+    """Replace the module's bytes by words, and what nobody is to see."""
+    hidden = {
+        "inline_bytes": f"<the {len(module.data)} bytes of the module with sha256 {module.sha256}>",
+        envoy.PRIVATE_KEY: "<not shown>",
+    }
     if isinstance(value, dict):
-        return {
-            key: f"<the {len(module.data)} bytes of the module with sha256 {module.sha256}>"
-            if key == "inline_bytes"
-            else _short(item, module)
-            for key, item in value.items()
-        }
+        return {key: hidden.get(key) or _short(item, module) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_short(item, module) for item in value]
     return value

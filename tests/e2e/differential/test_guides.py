@@ -13,8 +13,9 @@ from msgspec import structs
 
 from kuadrant import wasm
 from kuadrant.standalone.folder_files import read
-from kuadrant.standalone.plan import Mistakes, plan
+from kuadrant.standalone.plan import Before, Mistakes, plan
 from kuadrant.standalone.translate import surroundings
+from tests.listener_certificates import NOW
 
 from .comparison import compare
 from .generator import Case
@@ -50,7 +51,7 @@ REFUSED = {
 def mistakes(folder: Path, documents: tuple[Document, ...]) -> list[str]:
     """The mistakes that `kuadrant run` and `kuadrant translate` find."""
     (folder / "guide.yaml").write_text(yaml.safe_dump_all(documents))
-    found = plan(read(folder), surroundings(wasm.current()), {})
+    found = plan(read(folder), surroundings(wasm.current()), Before(), NOW)
     return [str(one) for one in found.problems] if isinstance(found, Mistakes) else []
 
 

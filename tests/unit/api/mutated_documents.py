@@ -20,7 +20,7 @@ spec:
   - {name: a, port: 80, protocol: HTTP, hostname: "*.a.com", allowedRoutes: {kinds: [{kind: HTTPRoute}],
      namespaces: {from: Selector, selector: {matchLabels: {a: b},
       matchExpressions: [{key: a, operator: In, values: [b]}]}}}}
-  - {name: b, port: 443, protocol: HTTPS, tls: {mode: Terminate}}
+  - {name: b, port: 443, protocol: HTTPS, tls: {mode: Terminate, certificateRefs: [{name: c}]}}
 status:
   addresses: [{value: 10.0.0.1}]
   conditions: [{type: Programmed, status: "True"}]

@@ -49,5 +49,6 @@ def test_kinds_have_their_versions() -> None:
         ("kuadrant.io/v1beta2", "RateLimitPolicy"),
         ("kuadrant.io/v1beta3", "RateLimitPolicy"),
         ("v1", "Namespace"),
+        ("v1", "Secret"),
         ("v1", "Service"),
     ]

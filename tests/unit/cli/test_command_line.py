@@ -142,10 +142,11 @@ def test_a_folder_without_yaml_is_translated_and_told(
     code, out, err = run("translate", tmp_path, "-o", "limits")
 
     assert (code, out) == (0, "[]\n")
-    assert err.splitlines()[:3] == [
+    assert err.splitlines()[:4] == [
         f"warning: {tmp_path} holds no *.yaml, *.yml or *.json",
         ".:1:1: warning: nothing-to-serve",
-        "  there is no Gateway with a listener of the protocol HTTP, so nothing is served",
+        "  there is no Gateway with a listener of the protocol HTTP or HTTPS, so nothing",
+        "  is served",
     ]
 
 

@@ -23,7 +23,7 @@ def _allowed(*, source: ReferenceGrantFrom, to: ReferenceGrantTo, namespace: str
     spec = ReferenceGrantSpec(from_=(source,), to=(to,))
     grant = ReferenceGrant(metadata=ObjectMeta(name="grant", namespace=namespace), spec=spec)
     grants = ReferenceGrants([grant])
-    return grants.allow(kind="HTTPRoute", namespace="here", service_namespace="there", service="toys")
+    return grants.allow(kind="HTTPRoute", namespace="here", to_namespace="there", name="toys")
 
 
 HERE = ReferenceGrantFrom(group=GATEWAY_API, kind="HTTPRoute", namespace="here")
@@ -70,9 +70,7 @@ def test_a_grant_for_something_else_does_not_allow(
 
 
 def test_a_service_of_the_route_s_own_namespace_needs_no_grant() -> None:
-    assert ReferenceGrants([]).allow(
-        kind="HTTPRoute", namespace="here", service_namespace="here", service="toys"
-    )
+    assert ReferenceGrants([]).allow(kind="HTTPRoute", namespace="here", to_namespace="here", name="toys")
     assert not ReferenceGrants([]).allow(
-        kind="HTTPRoute", namespace="here", service_namespace="there", service="toys"
+        kind="HTTPRoute", namespace="here", to_namespace="there", name="toys"
     )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from kuadrant.api import documents
 from kuadrant.compiler import compile_gateways
 from kuadrant.findings import findings
+from kuadrant.gateways.envoy import certificates
+from tests.listener_certificates import NOW
 
 if TYPE_CHECKING:
     from kuadrant.findings import Finding
@@ -35,7 +37,8 @@ def found(*texts: str) -> tuple[Finding, ...]:
     folder = documents.read(
         (f"{number}.yaml", textwrap.dedent(text).lstrip("\n")) for number, text in enumerate(texts)
     )
-    return findings(folder, compile_gateways(folder.objects))
+    shown = certificates(folder, NOW, {})
+    return findings(folder, compile_gateways(folder.objects), shown.problems)
 
 
 def codes(*texts: str) -> list[str]:

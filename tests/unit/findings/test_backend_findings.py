@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kuadrant.api import documents
 from kuadrant.compiler import compile_gateways
 from kuadrant.findings import findings
-from kuadrant.gateways.envoy.route_actions import action
+from kuadrant.gateways.envoy.route_actions import Seen, action
 from tests.unit.findings.checked import GATEWAY, SERVICE, route
 
 FAR = SERVICE.replace("app", "far").replace("default", "other")
@@ -52,7 +52,7 @@ def test_a_rule_that_answers_500_is_told_and_no_other(
     compilation = compile_gateways(folder.objects)
     told = [one.code for one in findings(folder, compilation)]
     (host,) = [one for one in compilation.programs[0].listeners[0].hosts if one.rules]
-    done = action(host.hostname, host.rules[0], 80)
+    done = action(host.hostname, host.rules[0], Seen(80))
     sent = [one for one in backends if one.get("weight", 1)]
     is_refused = bool(WHOLE & {*told}) or sum(code in SHARE for code in told) == len(sent)
     assert is_refused == (done.get("direct_response") == {"status": 500})

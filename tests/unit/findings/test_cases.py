@@ -19,6 +19,11 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "backend-missing": [("no-backend", "matches: [{path: {value: /none}}]"), ("no-backend", "[{name: app")],
     "backend-of-other-kind": [("invalid-kind", "Backend,")],
     "backend-without-grant": [("ref-not-permitted", "other,")],
+    "certificate-elsewhere": [("listener-not-served", "shown}]}")],
+    "certificate-misspelled": [("certificate-not-found", "shwon}]}")],
+    "certificate-of-other-type": [("certificate-invalid", "Opaque")],
+    "certificate-without-grant": [("ref-not-permitted", "other}]}")],
+    "certificates-of-clients": [("client-certificates", "{caCertificateRefs")],
     "condition-always-holds": [("always-applies", "request.method == 'GET'")],
     "condition-excludes-host": [("never-applies", "request.host")],
     "condition-excludes-method": [("never-applies", "request.method == 'POST'")],
@@ -59,7 +64,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "limit-of-zero": [("limit-below-one", "0,")],
     "limit-without-rates": [("no-rates", "[]")],
     "listener-of-tls": [("listener-not-served", "TLS}")],
-    "listeners-in-conflict": [("listener-conflicted", "{name: https"), ("listener-not-served", "HTTPS}")],
+    "listeners-in-conflict": [("listener-conflicted", "{name: https")],
     "nothing-to-serve": [("nothing-to-serve", "#")],
     "object-given-twice": [("given-twice", "apiVersion:")],
     "parent-in-other-namespace": [("no-routes", "gw,"), ("no-matching-parent", "gw}")],
@@ -103,6 +108,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
 """What is found in each file: the code, and the text that stands at the place."""
 
 OTHERWISE = {
+    "certificate-untimely",  # depends on the time: tests/unit/gateways/envoy/test_certificates.py
     "not-readable",  # of files: tests/unit/standalone/test_check.py
     "too-many-mistakes",  # a thousand of them: tests/unit/api/test_documents.py
     "invalid-match",  # an API server has such; in documents it is an invalid field

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from kuadrant.gateways import envoy
 from kuadrant.standalone.check import check
 from kuadrant.standalone.folder_files import File
-from kuadrant.standalone.plan import Plan, plan
+from kuadrant.standalone.plan import Before, Plan, plan
 from kuadrant.standalone.translate import surroundings
 from kuadrant.wasm.module import Module
+from tests.listener_certificates import NOW
 from tests.unit.findings.checked import CASES, GATEWAY, SERVICE
 
 if TYPE_CHECKING:
@@ -27,13 +28,15 @@ ROUTES = frozenset(
         "not-allowed-by-listeners",
         "no-matching-listener-hostname",
         "ref-not-permitted",
+        "certificate-invalid",
+        "client-certificates",
     }
 )
-"""Mistakes about routes, of which `kuadrant run` serves what is right."""
+"""Mistakes about routes and certificates, of which `kuadrant run` serves what is right."""
 
 
 def planned(path: Path, module: Module = MODULE) -> Plan | Mistakes:
-    return plan([File(path.name, path.read_text())], surroundings(module), {})
+    return plan([File(path.name, path.read_text())], surroundings(module), Before(), NOW)
 
 
 def test_what_a_module_cannot_be_told_is_a_mistake() -> None:
@@ -63,13 +66,14 @@ def test_listeners_for_which_no_port_is_left_are_told() -> None:
     other = GATEWAY.replace("name: gw", "name: other")
     files = [File(f"{n}.yaml", text) for n, text in enumerate((GATEWAY, other, SERVICE))]
     settings = surroundings(MODULE)
-    result = plan(files, settings, {})
+    result = plan(files, settings, Before(), NOW)
     assert isinstance(result, Plan)
     full = Plan(
         folder=result.folder,
         target=result.target,
         compilation=result.compilation,
         addresses={("default/gw", 80): envoy.Address("127.0.0.1", 65535)},
+        certificates=envoy.NO_CERTIFICATES,
     )
     (one,) = [one for one in full.findings() if one.code == "listener-not-served"]
     assert (one.file, one.field) == ("1.yaml", "spec.listeners[0].port")

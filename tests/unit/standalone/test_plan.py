@@ -10,10 +10,11 @@ from kuadrant.compiler import Compiler
 from kuadrant.dialects import UnknownDialectError
 from kuadrant.gateways import envoy
 from kuadrant.standalone.folder_files import File, read
-from kuadrant.standalone.plan import Mistakes, Plan, assign, plan
+from kuadrant.standalone.plan import Before, Mistakes, Plan, assign, plan
 from kuadrant.standalone.summary import summary
 from kuadrant.standalone.translate import surroundings, translated
 from kuadrant.wasm.module import Module
+from tests.listener_certificates import NOW
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MODULE = Module("shim", b"\0asm", dialects=("kuadrant-v1",))
@@ -44,8 +45,8 @@ def gateway(name: str, port: int, protocol: str = "HTTP") -> File:
     return File(f"{name}.yaml", GATEWAY.format(name=name, port=port, protocol=protocol))
 
 
-def planned(*files: File, addresses: dict[envoy.ListenerKey, envoy.Address] | None = None) -> Plan:
-    result = plan(files, surroundings(MODULE), addresses or {})
+def planned(*files: File, before: Before = Before()) -> Plan:  # noqa: B008 - it is frozen
+    result = plan(files, surroundings(MODULE), before, NOW)
     assert isinstance(result, Plan), result
     return result
 
@@ -53,11 +54,11 @@ def planned(*files: File, addresses: dict[envoy.ListenerKey, envoy.Address] | No
 def summarized(of: Plan) -> str:
     compiler = Compiler()
     programs = compiler.compile(of.folder.objects).programs
-    return summary(programs, of.addresses, compiler.origins)
+    return summary(programs, of.served, compiler.origins)
 
 
 def mistakes(*files: File) -> list[str]:
-    result = plan(files, surroundings(MODULE), {})
+    result = plan(files, surroundings(MODULE), Before(), NOW)
     assert isinstance(result, Mistakes)
     return [str(problem) for problem in result.problems]
 
@@ -117,13 +118,13 @@ def test_an_expression_that_cannot_work_is_a_mistake_with_its_place(
 
 
 def test_a_listener_that_cannot_be_served_is_noted_and_the_others_are_served() -> None:
-    result = planned(gateway("g", 80), gateway("secure", 443, "HTTPS"))
+    result = planned(gateway("g", 80), gateway("secure", 443, "TLS"))
 
-    assert list(result.addresses) == [("default/g", 80)]
+    assert list(result.served) == [("default/g", 80)]
     (note,) = [str(one) for one in result.findings() if one.code == "listener-not-served"]
     assert note == (
-        "secure.yaml:8:38: Gateway default/secure: spec.listeners[0].protocol: is HTTPS, which kuadrant run "
-        "does not serve, only HTTP"
+        "secure.yaml:8:38: Gateway default/secure: spec.listeners[0].protocol: is TLS, which kuadrant run "
+        "does not serve, only HTTP and HTTPS"
     )
 
 
@@ -136,11 +137,11 @@ def test_listeners_get_ports_in_order_of_gateway_and_port() -> None:
 
 
 def test_a_listener_keeps_its_port_when_others_come_and_go() -> None:
-    before = planned(gateway("b", 80), gateway("d", 80)).addresses
+    before = planned(gateway("b", 80), gateway("d", 80)).before
 
-    after = planned(gateway("a", 80), gateway("d", 80), gateway("e", 80), addresses=before).addresses
+    after = planned(gateway("a", 80), gateway("d", 80), gateway("e", 80), before=before).addresses
 
-    assert after["default/d", 80] == before["default/d", 80]
+    assert after["default/d", 80] == before.addresses["default/d", 80]
     assert {address.port for address in after.values()} == {8000, 8001, 8002}
 
 
@@ -162,7 +163,7 @@ def test_what_a_change_does_not_touch_is_not_worked_out_again() -> None:
     compiler = Compiler()
 
     def again(*files: File) -> Plan:
-        result = plan(files, surroundings(MODULE), {}, compiler.compile)
+        result = plan(files, surroundings(MODULE), Before(), NOW, compiler.compile)
         assert isinstance(result, Plan)
         return result
 
@@ -174,7 +175,8 @@ def test_what_a_change_does_not_touch_is_not_worked_out_again() -> None:
     assert other.listeners[0].port == 81
     # A mistake in between leaves nothing behind.
     assert isinstance(
-        plan((*example, File("p.yaml", POLICY)), surroundings(MODULE), {}, compiler.compile), Mistakes
+        plan((*example, File("p.yaml", POLICY)), surroundings(MODULE), Before(), NOW, compiler.compile),
+        Mistakes,
     )
     assert again(*example, gateway("b", 81)).target == after.target
 
@@ -245,7 +247,9 @@ def test_the_summary_of_a_gateway_without_routes_says_so() -> None:
 def test_the_summary_of_a_folder_without_a_gateway_says_so() -> None:
     result = planned()
 
-    assert summarized(result) == ("Nothing is served: there is no Gateway with a listener of protocol HTTP.")
+    assert summarized(result) == (
+        "Nothing is served: there is no Gateway with a listener of HTTP, or of HTTPS with a certificate."
+    )
 
 
 def test_the_summary_of_a_large_gateway_is_short() -> None:
@@ -273,7 +277,7 @@ spec:
 
 def test_the_module_s_dialect_is_what_is_written() -> None:
     files = read(EXAMPLES / "toystore")
-    result = plan(files, surroundings(OFFICIAL), {})
+    result = plan(files, surroundings(OFFICIAL), Before(), NOW)
     assert isinstance(result, Plan), result
     assert "rateLimitPolicies:" in translated(result, "shim", OFFICIAL)
     assert "rateLimitPolicies:" not in translated(planned(*files), "shim", MODULE)
@@ -284,7 +288,7 @@ def test_a_policy_that_the_module_cannot_be_told_is_a_mistake() -> None:
         "{rates: [{limit: 1, window: 1s}]}",
         "{rates: [{limit: 1, window: 1s}], when: [{predicate: \"request.method == 'GET'\"}]}",
     )
-    result = plan([gateway("a", 80), File("p.yaml", policy)], surroundings(OFFICIAL), {})
+    result = plan([gateway("a", 80), File("p.yaml", policy)], surroundings(OFFICIAL), Before(), NOW)
     assert isinstance(result, Mistakes)
     assert [str(problem) for problem in result.problems] == [
         (

@@ -11,7 +11,7 @@ from kuadrant.api.limitador import Limit
 from kuadrant.gateways import envoy
 from kuadrant.standalone.stages import Target, stages
 
-TYPES = (envoy.CLUSTER, envoy.ENDPOINTS, envoy.LISTENER, envoy.ROUTES, envoy.EXTENSION)
+TYPES = (envoy.CLUSTER, envoy.ENDPOINTS, envoy.LISTENER, envoy.ROUTES, envoy.EXTENSION, envoy.SECRET)
 
 
 def limit(name: str, maximum: int = 1, seconds: int = 1) -> Limit:
@@ -36,6 +36,7 @@ def target(*paths: str, backend: str = "b", listener: bool = True, limits: tuple
             envoy.LISTENER: {name: {"name": name}} if listener else {},
             envoy.ROUTES: {name: routes(*paths)} if listener else {},
             envoy.EXTENSION: {name: {"paths": list(paths)}} if listener else {},
+            envoy.SECRET: {f"of-{backend}": {"name": f"of-{backend}"}},
         },
     )
 
@@ -99,10 +100,13 @@ def test_at_no_stage_does_the_router_serve_what_the_shim_does_not_know(now: Targ
 
 
 @given(states, states)
-def test_clusters_are_there_as_long_as_routes_may_name_them(now: Target, wanted: Target) -> None:
+def test_clusters_and_certificates_are_there_as_long_as_they_may_be_named(
+    now: Target, wanted: Target
+) -> None:
     *before_last, last = stages(now, wanted)
 
     for stage in before_last:
-        for url in (envoy.CLUSTER, envoy.ENDPOINTS):
+        for url in (envoy.CLUSTER, envoy.ENDPOINTS, envoy.SECRET):
             assert set(stage.resources[url]) == {*now.resources[url], *wanted.resources[url]}
-    assert set(last.resources[envoy.CLUSTER]) == set(wanted.resources[envoy.CLUSTER])
+    for url in (envoy.CLUSTER, envoy.SECRET):
+        assert set(last.resources[url]) == set(wanted.resources[url])

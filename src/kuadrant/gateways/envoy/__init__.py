@@ -2,12 +2,15 @@
 
 from kuadrant.gateways.envoy.address import Address
 from kuadrant.gateways.envoy.bootstrap import bootstrap
+from kuadrant.gateways.envoy.certificates import NO_CERTIFICATES, Certificates, TlsChain, certificates
 from kuadrant.gateways.envoy.clusters import CLUSTER, RATE_LIMIT_CLUSTER, named_http2_cluster
 from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, ready_addresses
 from kuadrant.gateways.envoy.extension import EXTENSION
+from kuadrant.gateways.envoy.key_pair import KeyPair
 from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey, Unserved, unserved
 from kuadrant.gateways.envoy.resources import ListenerSettings, resources
 from kuadrant.gateways.envoy.routes import ROUTES
+from kuadrant.gateways.envoy.secrets import PRIVATE_KEY, SECRET
 from kuadrant.gateways.envoy.staging import surviving
 
 __all__ = [
@@ -15,14 +18,21 @@ __all__ = [
     "ENDPOINTS",
     "EXTENSION",
     "LISTENER",
+    "NO_CERTIFICATES",
+    "PRIVATE_KEY",
     "RATE_LIMIT_CLUSTER",
     "ROUTES",
+    "SECRET",
     "Address",
     "BackendKey",
+    "Certificates",
+    "KeyPair",
     "ListenerKey",
     "ListenerSettings",
+    "TlsChain",
     "Unserved",
     "bootstrap",
+    "certificates",
     "named_http2_cluster",
     "ready_addresses",
     "resources",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -9,17 +10,21 @@ from msgspec import Struct
 from kuadrant.gateways.envoy import extension
 from kuadrant.gateways.envoy.address import Address, socket_address
 from kuadrant.gateways.envoy.discovery import ads
+from kuadrant.gateways.envoy.secrets import tls_socket
+from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler.program import GatewayProgram, ListenerProgram
+    from kuadrant.gateways.envoy.certificates import TlsChain
 
 LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 
 _MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 )
+_TLS_INSPECTOR = "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
 ListenerKey = tuple[str, int]
@@ -35,35 +40,44 @@ class Unserved(Struct, frozen=True, gc=False):
     reason: str
 
 
+Chains = Mapping[ListenerKey, tuple["TlsChain", ...]]
+"""The certificates of listeners of HTTPS, by host name."""
+
+
 def served(
-    programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address]
-) -> Iterator[tuple[str, ListenerProgram, Address]]:
-    """Yield name, program and address of every listener that can be served."""
+    programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address], chains: Chains
+) -> Iterator[tuple[str, ListenerProgram, Address, tuple[TlsChain, ...]]]:
+    """Yield name, program, address and certificates of every listener that can be served."""
     for gateway in programs:
         for listener in gateway.listeners:
-            if _obstacle(gateway, listener, addresses) is None:
-                yield _name(gateway, listener), listener, addresses[_key(gateway, listener)]
+            if _obstacle(gateway, listener, addresses, chains) is None:
+                key = _key(gateway, listener)
+                yield _name(gateway, listener), listener, addresses[key], chains.get(key, ())
 
 
 def unserved(
-    programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address]
+    programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address], chains: Chains
 ) -> tuple[Unserved, ...]:
     """Return the listeners that ``resources`` leaves out."""
     return tuple(
         Unserved(_key(gateway, listener)[0], listener.names, listener.port, reason)
         for gateway in programs
         for listener in gateway.listeners
-        if (reason := _obstacle(gateway, listener, addresses)) is not None
+        if (reason := _obstacle(gateway, listener, addresses, chains)) is not None
     )
 
 
 def _obstacle(
-    gateway: GatewayProgram, listener: ListenerProgram, addresses: Mapping[ListenerKey, Address]
+    gateway: GatewayProgram,
+    listener: ListenerProgram,
+    addresses: Mapping[ListenerKey, Address],
+    chains: Chains,
 ) -> str | None:
-    if listener.protocol != "HTTP":
-        return f"protocol {listener.protocol} is not supported, only HTTP is"
-    if _key(gateway, listener) not in addresses:
+    key = _key(gateway, listener)
+    if key not in addresses:
         return f"no address is set aside for port {listener.port}"
+    if listener.protocol == "HTTPS" and key not in chains:
+        return "it has no certificate"
     return None
 
 
@@ -75,8 +89,13 @@ def _name(gateway: GatewayProgram, listener: ListenerProgram) -> str:
     return f"{gateway.namespace}/{gateway.name}/{listener.port}"
 
 
-def listener(name: str, address: Address) -> dict[str, Any]:
-    """Return the listener ``name``; its routes and its shim's configuration have the same name."""
+def listener(name: str, address: Address, chains: tuple[TlsChain, ...] = ()) -> dict[str, Any]:
+    """Return the listener ``name``; its routes and its shim's configuration have the same name.
+
+    With ``chains`` it speaks TLS, by the host name that a client asks for; a name that has none is refused.
+    """
+    filters = [{"name": "envoy.http_connection_manager", "typed_config": _manager(name)}]
+    own = {"listener_filters": [_inspector()]} if chains else {}
     return {
         "@type": LISTENER,
         "name": name,
@@ -85,9 +104,23 @@ def listener(name: str, address: Address) -> dict[str, Any]:
         "enable_reuse_port": False,
         "connection_balance_config": {"exact_balance": {}},
         "per_connection_buffer_limit_bytes": 32768,
-        "filter_chains": [
-            {"filters": [{"name": "envoy.http_connection_manager", "typed_config": _manager(name)}]}
-        ],
+        **own,
+        "filter_chains": [_chain(chain, filters) for chain in chains] or [{"filters": filters}],
+    }
+
+
+def _inspector() -> dict[str, Any]:
+    return {"name": "envoy.filters.listener.tls_inspector", "typed_config": {"@type": _TLS_INSPECTOR}}
+
+
+def _chain(chain: TlsChain, filters: list[dict[str, Any]]) -> dict[str, Any]:
+    # Without a name to match it is for clients that ask for none, too, and for any other.
+    match = {} if chain.hostname == EVERY_HOSTNAME else {"server_names": [chain.hostname]}
+    return {
+        "filter_chain_match": match,
+        "name": chain.hostname,
+        "filters": filters,
+        "transport_socket": tls_socket(chain.certificates),
     }
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import listeners
 from kuadrant.gateways.envoy.address import Address
+from kuadrant.gateways.envoy.certificates import NO_CERTIFICATES, Certificates
 from kuadrant.gateways.envoy.clusters import (
     CLUSTER,
     RATE_LIMIT_CLUSTER,
@@ -20,7 +21,9 @@ from kuadrant.gateways.envoy.clusters import (
 from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, endpoints
 from kuadrant.gateways.envoy.extension import EXTENSION, extension
 from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey
+from kuadrant.gateways.envoy.route_actions import Seen
 from kuadrant.gateways.envoy.routes import ROUTES, route_configuration
+from kuadrant.gateways.envoy.secrets import SECRET, tls_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +45,7 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     rate_limit: Address
     endpoints: Mapping[BackendKey, tuple[Address, ...]]
     echo: Address | None = None
+    certificates: Certificates = NO_CERTIFICATES
 
 
 def resources(
@@ -49,7 +53,7 @@ def resources(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the resources by type URL and name, each in Envoy's JSON form with ``@type``.
 
-    All five types are there, with nothing in them if need be. Listeners that ``unserved`` names are left out.
+    All six types are there, with nothing in them if need be. Listeners that ``unserved`` names are left out.
     """
     result: dict[str, dict[str, dict[str, Any]]] = {
         CLUSTER: {RATE_LIMIT_CLUSTER: fixed_http2_cluster(RATE_LIMIT_CLUSTER, settings.rate_limit)},
@@ -57,10 +61,15 @@ def resources(
         LISTENER: {},
         ROUTES: {},
         EXTENSION: {},
+        SECRET: {name: tls_secret(name, pair) for name, pair in settings.certificates.held.items()},
     }
-    for name, listener, address in listeners.served(programs, settings.addresses):
-        result[LISTENER][name] = listeners.listener(name, address)
-        result[ROUTES][name] = route_configuration(name, listener.hosts, address.port)
+    for name, listener, address, chains in listeners.served(
+        programs, settings.addresses, settings.certificates.chains
+    ):
+        result[LISTENER][name] = listeners.listener(name, address, chains)
+        result[ROUTES][name] = route_configuration(
+            name, listener.hosts, Seen(address.port, listener.protocol.lower())
+        )
         result[EXTENSION][name] = extension(name, settings.module, settings.configure(listener.hosts))
         for backend in _backends(listener):
             cluster = cluster_name(backend)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from kuadrant.gateways.envoy.clusters import cluster_name
 
 if TYPE_CHECKING:
@@ -23,8 +25,15 @@ _STATUS = {
 }
 
 
-def action(hostname: str, rule: RuleProgram, port: int) -> dict[str, Any]:
-    """Return the fields of a ``Route`` that say what is done; ``port`` is the one that clients see.
+class Seen(Struct, frozen=True, gc=False):
+    """By what clients know a listener."""
+
+    port: int
+    scheme: str = "http"
+
+
+def action(hostname: str, rule: RuleProgram, seen: Seen) -> dict[str, Any]:
+    """Return the fields of a ``Route`` that say what is done at a listener that is ``seen`` so.
 
     A rule that cannot be carried out, in whole or in part, is answered with 500 (Gateway API: unsupported
     filters, no backends, backends that may not be referred to).
@@ -38,7 +47,7 @@ def action(hostname: str, rule: RuleProgram, port: int) -> dict[str, Any]:
         **_header_changes("response", forwarding.response_headers),
     }
     if forwarding.redirect is not None:
-        return {"redirect": _redirect(hostname, forwarding.redirect, path, port), **changes}
+        return {"redirect": _redirect(hostname, forwarding.redirect, path, seen), **changes}
     target = _target(forwarding)
     if target is None:
         return {
@@ -159,11 +168,11 @@ def _replace_prefix(change: PathChange, path: PathMatch | None) -> dict[str, Any
     return {"regex_rewrite": {"pattern": {"regex": f"^{re.escape(matched)}/*"}, "substitution": "/"}}
 
 
-def _redirect(hostname: str, redirect: Redirect, path: PathMatch | None, port: int) -> dict[str, Any]:
+def _redirect(hostname: str, redirect: Redirect, path: PathMatch | None, seen: Seen) -> dict[str, Any]:
     result: dict[str, Any] = {"response_code": _STATUS[redirect.status]}
     if redirect.scheme is not None:
         result["scheme_redirect"] = redirect.scheme
-    result.update(_redirect_authority(hostname, redirect, port))
+    result.update(_redirect_authority(hostname, redirect, seen))
     if redirect.path is not None:
         if redirect.path.type == "full":
             result["path_redirect"] = redirect.path.value
@@ -172,7 +181,7 @@ def _redirect(hostname: str, redirect: Redirect, path: PathMatch | None, port: i
     return result
 
 
-def _redirect_authority(hostname: str, redirect: Redirect, port: int) -> dict[str, Any]:
+def _redirect_authority(hostname: str, redirect: Redirect, seen: Seen) -> dict[str, Any]:
     """Return host and port of the location (Gateway API: HTTPRequestRedirectFilter).
 
     The port is the one of the filter, else that of its scheme, else the one that the client used. It is left
@@ -180,8 +189,8 @@ def _redirect_authority(hostname: str, redirect: Redirect, port: int) -> dict[st
     """
     if redirect.scheme is None and redirect.hostname is None and redirect.port is None:
         return {}
-    default = _DEFAULT_PORTS[redirect.scheme or "http"]
-    target = redirect.port or (default if redirect.scheme is not None else port)
+    default = _DEFAULT_PORTS[redirect.scheme or seen.scheme]
+    target = redirect.port or (default if redirect.scheme is not None else seen.port)
     known = redirect.hostname or (None if hostname.startswith("*") else hostname)
     result: dict[str, Any] = {}
     if redirect.hostname is not None or (known is not None and target == default):

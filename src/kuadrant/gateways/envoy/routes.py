@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.compiler.program import HostProgram, RuleProgram
+    from kuadrant.gateways.envoy.route_actions import Seen
     from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 
 ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
 
-def route_configuration(name: str, hosts: Iterable[HostProgram], port: int) -> dict[str, Any]:
-    """Return the routes of the listener ``name`` at ``port``; what matches nothing is answered with 404."""
+def route_configuration(name: str, hosts: Iterable[HostProgram], seen: Seen) -> dict[str, Any]:
+    """Return the routes of the listener ``name``; what matches nothing is answered with 404."""
     return {
         "@type": ROUTES,
         "name": name,
@@ -24,7 +25,7 @@ def route_configuration(name: str, hosts: Iterable[HostProgram], port: int) -> d
             {
                 "name": host.hostname,
                 "domains": [host.hostname],
-                "routes": [_route(host.hostname, rule, port) for rule in host.rules],
+                "routes": [_route(host.hostname, rule, seen) for rule in host.rules],
             }
             for host in hosts
         ],
@@ -32,8 +33,8 @@ def route_configuration(name: str, hosts: Iterable[HostProgram], port: int) -> d
     }
 
 
-def _route(hostname: str, rule: RuleProgram, port: int) -> dict[str, Any]:
-    return {"name": rule.name, "match": route_match(rule.match), **action(hostname, rule, port)}
+def _route(hostname: str, rule: RuleProgram, seen: Seen) -> dict[str, Any]:
+    return {"name": rule.name, "match": route_match(rule.match), **action(hostname, rule, seen)}
 
 
 def route_match(match: RequestMatch) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from kuadrant.api.http_route import HTTPRoute, HTTPRouteMatch, HTTPRouteRule, HT
 from kuadrant.api.route import ParentReference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kuadrant.operator.core.kinds import StoredGateway, StoredRoute
 
@@ -56,7 +56,7 @@ def gateway(stored: StoredGateway) -> Gateway:
     Raises:
         msgspec.ValidationError: nothing is known of it.
     """
-    spec, status = stored.spec, stored.status
+    spec, status = _without_tls(stored.spec), stored.status
     addresses = msgspec.convert({"addresses": status.get("addresses") or ()}, GatewayStatus)
     try:
         read = msgspec.convert(spec, GatewaySpec)
@@ -66,6 +66,16 @@ def gateway(stored: StoredGateway) -> Gateway:
         wanted = msgspec.convert(spec.get("addresses") or (), tuple[GatewayAddress, ...])
         read = GatewaySpec(gateway_class_name=class_, listeners=tuple(listeners), addresses=wanted)
     return Gateway(metadata=stored.metadata, spec=read, status=addresses)
+
+
+def _without_tls(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is not about TLS, which is the provider's: what is odd there changes nothing here."""
+    listeners = [
+        {field: value for field, value in one.items() if field != "tls"} if isinstance(one, dict) else one
+        for one in spec.get("listeners") or ()
+    ]
+    kept = {field: value for field, value in spec.items() if field != "tls"}
+    return {**kept, "listeners": listeners} if listeners else kept
 
 
 def _listener(stored: Any) -> Iterator[Listener]:

@@ -34,11 +34,19 @@ class Found(Struct, forbid_unknown_fields=True):
     addresses: tuple[envoy.Address, ...]
 
 
+class Chain(Struct, forbid_unknown_fields=True):
+    gateway: str
+    port: int
+    chains: tuple[envoy.TlsChain, ...]
+
+
 class Case(Struct, forbid_unknown_fields=True):
     programs: tuple[GatewayProgram, ...]
     addresses: tuple[Bound, ...]
     endpoints: tuple[Found, ...] = ()
     echo: envoy.Address | None = None
+    chains: tuple[Chain, ...] = ()
+    certificates: dict[str, envoy.KeyPair] = {}
 
     def settings(self) -> envoy.ListenerSettings:
         service = Service(envoy.RATE_LIMIT_CLUSTER)
@@ -49,6 +57,9 @@ class Case(Struct, forbid_unknown_fields=True):
             rate_limit=envoy.Address("127.0.0.1", 8081),
             endpoints={found.backend: found.addresses for found in self.endpoints},
             echo=self.echo,
+            certificates=envoy.Certificates(
+                {(one.gateway, one.port): one.chains for one in self.chains}, self.certificates, ()
+            ),
         )
 
 
@@ -61,7 +72,9 @@ def _rendered(case: Case) -> dict[str, Any]:
     resources = envoy.resources(case.programs, settings)
     return {
         "resources": [resource for of_type in resources.values() for resource in of_type.values()],
-        "unserved": msgspec.to_builtins(envoy.unserved(case.programs, settings.addresses)),
+        "unserved": msgspec.to_builtins(
+            envoy.unserved(case.programs, settings.addresses, settings.certificates.chains)
+        ),
     }
 
 

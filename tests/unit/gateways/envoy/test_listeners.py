@@ -13,7 +13,8 @@ def test_a_listener_that_is_not_served_is_reported_with_the_reason() -> None:
         ListenerProgram(("tls", "tls-2"), 443, "HTTPS", ()),
     )
     program = GatewayProgram("default", "gateway", listeners, ())
-    assert unserved([program], {("default/gateway", 80): Address("127.0.0.1", 8000)}) == (
+    addresses = {("default/gateway", port): Address("127.0.0.1", 8000 + port) for port in (80, 443)}
+    assert unserved([program], addresses, {}) == (
         Unserved("default/gateway", ("more",), 81, "no address is set aside for port 81"),
-        Unserved("default/gateway", ("tls", "tls-2"), 443, "protocol HTTPS is not supported, only HTTP is"),
+        Unserved("default/gateway", ("tls", "tls-2"), 443, "it has no certificate"),
     )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuadrant.compiler.program import Forwarding, HostProgram, Redirect, RuleProgram
+from kuadrant.gateways.envoy.route_actions import Seen
 from kuadrant.gateways.envoy.routes import route_configuration
 from kuadrant.gateways.envoy.staging import surviving
 from kuadrant.policy.match import PathMatch, RequestMatch
@@ -38,7 +39,7 @@ Known = set[tuple[str, str, str]]
 
 
 def _render(program: dict[str, list[HostProgram]]) -> Routes:
-    return {name: route_configuration(name, hosts, 80) for name, hosts in program.items()}
+    return {name: route_configuration(name, hosts, Seen(80)) for name, hosts in program.items()}
 
 
 def _served(routes: Routes) -> Known:
