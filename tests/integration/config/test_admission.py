@@ -196,8 +196,9 @@ def test_v1_has_more(server: Server) -> None:
             marks=pytest.mark.row(22),
             id="operator",
         ),
+        pytest.param({"rates": [{"limit": 1, "window": "1d"}]}, ADMITTED, id="1d"),
         pytest.param(
-            {"rates": [{"limit": 1, "window": "1d"}]}, "should match", marks=pytest.mark.row(23), id="1d"
+            {"rates": [{"limit": 1, "window": "1w"}]}, "should match", marks=pytest.mark.row(23), id="1w"
         ),
         pytest.param(
             {"rates": [{"limit": 1, "window": "10"}]}, "should match", marks=pytest.mark.row(23), id="10"
