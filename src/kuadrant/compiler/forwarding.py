@@ -102,6 +102,7 @@ def _backend(
         weight=backend.weight,
         allowed=is_service
         and grants.allow(kind=kind, namespace=namespace, to_namespace=service_namespace, name=backend.name),
+        grpc=kind == "GRPCRoute",
     )
 
 

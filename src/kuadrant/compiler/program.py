@@ -74,7 +74,8 @@ class Rewrite(Struct, frozen=True, gc=False):
 class Backend(Struct, frozen=True, gc=False):
     """A Service and its share of the requests.
 
-    ``namespace`` is resolved, ``allowed`` is False without a ReferenceGrant.
+    ``namespace`` is resolved, ``allowed`` is False without a ReferenceGrant. What is called by ``grpc``
+    speaks HTTP/2.
     """
 
     namespace: str
@@ -82,6 +83,7 @@ class Backend(Struct, frozen=True, gc=False):
     port: int
     weight: int = 1
     allowed: bool = True
+    grpc: bool = False
 
 
 class Forwarding(Struct, frozen=True, gc=False):

@@ -187,6 +187,7 @@ def _resources(
             addresses=addresses,
             rate_limit=surroundings.rate_limit,
             endpoints=envoy.ready_addresses(folder.objects.services, folder.objects.endpoint_slices),
+            http2=envoy.http2_ports(folder.objects.services),
             echo=surroundings.echo,
             certificates=certificates,
         ),

@@ -4,7 +4,7 @@ from kuadrant.gateways.envoy.address import Address
 from kuadrant.gateways.envoy.bootstrap import bootstrap
 from kuadrant.gateways.envoy.certificates import NO_CERTIFICATES, Certificates, TlsChain, certificates
 from kuadrant.gateways.envoy.clusters import CLUSTER, RATE_LIMIT_CLUSTER, named_http2_cluster
-from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, ready_addresses
+from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, http2_ports, ready_addresses
 from kuadrant.gateways.envoy.extension import EXTENSION
 from kuadrant.gateways.envoy.key_pair import KeyPair
 from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey, Unserved, unserved
@@ -33,6 +33,7 @@ __all__ = [
     "Unserved",
     "bootstrap",
     "certificates",
+    "http2_ports",
     "named_http2_cluster",
     "ready_addresses",
     "resources",

@@ -22,17 +22,22 @@ _NO_BREAKER = {
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def cluster_name(backend: Backend) -> str:
-    """Return the name of the cluster, and of the endpoints, of a backend: ``namespace/service/port``."""
-    return f"{backend.namespace}/{backend.name}/{backend.port}"
+def cluster_name(backend: Backend, *, http2: bool) -> str:
+    """Return the name of the cluster, and of the endpoints, of a backend: ``namespace/service/port``.
+
+    With ``http2`` the protocol is a part of it.
+    """
+    name = f"{backend.namespace}/{backend.name}/{backend.port}"
+    return f"{name}/h2c" if http2 else name
 
 
-def backend_cluster(name: str) -> dict[str, Any]:
+def backend_cluster(name: str, *, http2: bool) -> dict[str, Any]:
     """Return the cluster of a Service's port, whose endpoints are discovered on their own (EDS).
 
     It depends on its name alone: Envoy would let a cluster that has changed wait for endpoints that it has
     already.
     """
+    own = {"typed_extension_protocol_options": _speaking_http2()} if http2 else {}
     return {
         "@type": CLUSTER,
         "name": name,
@@ -41,6 +46,7 @@ def backend_cluster(name: str) -> dict[str, Any]:
         "connect_timeout": "5s",
         "lb_policy": "LEAST_REQUEST",
         "circuit_breakers": _NO_BREAKER,
+        **own,
     }
 
 
@@ -74,23 +80,27 @@ def named_http2_cluster(name: str, address: Address) -> dict[str, Any]:
 def _http2_cluster(
     name: str, discovery: str, address: Address, options: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    common = {"common_http_protocol_options": options} if options else {}
     return {
         "name": name,
         "type": discovery,
         "connect_timeout": "1s",
         "circuit_breakers": _NO_BREAKER,
-        # Its own each time: protobuf's JSON parser takes "@type" out of what it reads and puts it back at the
-        # end.
-        "typed_extension_protocol_options": {
-            _HTTP_OPTIONS: {
-                "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
-                **common,
-                "explicit_http_config": {"http2_protocol_options": {}},
-            }
-        },
+        "typed_extension_protocol_options": _speaking_http2(options),
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(address)}}]}],
         },
+    }
+
+
+def _speaking_http2(options: dict[str, Any] | None = None) -> dict[str, Any]:
+    common = {"common_http_protocol_options": options} if options else {}
+    # Its own each time: protobuf's JSON parser takes "@type" out of what it reads and puts it back at the
+    # end.
+    return {
+        _HTTP_OPTIONS: {
+            "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
+            **common,
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
     }

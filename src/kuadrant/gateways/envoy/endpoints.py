@@ -17,6 +17,7 @@ BackendKey = tuple[str, str, int]
 """Namespace and name of a Service, and one of its ports."""
 
 _SERVICE_NAME = "kubernetes.io/service-name"
+_HTTP2 = "kubernetes.io/h2c"
 
 
 def ready_addresses(
@@ -40,6 +41,16 @@ def ready_addresses(
         for port in service.spec.ports
         if port.protocol == "TCP"
     }
+
+
+def http2_ports(services: Iterable[Service]) -> frozenset[BackendKey]:
+    """Return the ports of Services that say that they speak HTTP/2 from the first byte on."""
+    return frozenset(
+        (service.metadata.namespace, service.metadata.name, port.port)
+        for service in services
+        for port in service.spec.ports
+        if port.app_protocol == _HTTP2
+    )
 
 
 def _addresses(port_name: str, slices: list[EndpointSlice]) -> tuple[Address, ...]:

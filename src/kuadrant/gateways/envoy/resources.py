@@ -15,7 +15,6 @@ from kuadrant.gateways.envoy.clusters import (
     CLUSTER,
     RATE_LIMIT_CLUSTER,
     backend_cluster,
-    cluster_name,
     fixed_http2_cluster,
 )
 from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, endpoints
@@ -36,7 +35,8 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
 
     ``configure`` renders the hosts of a listener in the dialect of ``module``, the bytes of the shim.
     ``addresses`` are where the listeners are bound. ``endpoints`` are the ready addresses of Services
-    (``ready_addresses``); a Service that is not in it is answered by ``echo`` if there is one.
+    (``ready_addresses``); a Service that is not in it is answered by ``echo`` if there is one. ``http2`` are
+    the ports of Services that speak HTTP/2 (``http2_ports``).
     """
 
     module: bytes
@@ -44,6 +44,7 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     addresses: Mapping[ListenerKey, Address]
     rate_limit: Address
     endpoints: Mapping[BackendKey, tuple[Address, ...]]
+    http2: frozenset[BackendKey] = frozenset()
     echo: Address | None = None
     certificates: Certificates = NO_CERTIFICATES
 
@@ -67,14 +68,15 @@ def resources(
         programs, settings.addresses, settings.certificates.chains
     ):
         result[LISTENER][name] = listeners.listener(name, address, chains)
-        result[ROUTES][name] = route_configuration(
-            name, listener.hosts, Seen(address.port, listener.protocol.lower())
-        )
+        backends = [*_backends(listener)]
+        http2 = frozenset(one for one in backends if _speaks_http2(one, settings))
+        seen = Seen(address.port, listener.protocol.lower(), http2)
+        result[ROUTES][name] = route_configuration(name, listener.hosts, seen)
         result[EXTENSION][name] = extension(name, settings.module, settings.configure(listener.hosts))
-        for backend in _backends(listener):
-            cluster = cluster_name(backend)
+        for backend in backends:
+            cluster = seen.cluster(backend)
             if cluster not in result[CLUSTER]:
-                result[CLUSTER][cluster] = backend_cluster(cluster)
+                result[CLUSTER][cluster] = backend_cluster(cluster, http2=backend in http2)
                 result[ENDPOINTS][cluster] = endpoints(cluster, _addresses(backend, settings))
     return result
 
@@ -87,6 +89,12 @@ def _backends(listener: ListenerProgram) -> Iterable[Backend]:
         for backend in rule.forwarding.backends
         if backend.allowed
     )
+
+
+def _speaks_http2(backend: Backend, settings: ListenerSettings) -> bool:
+    """The echo, which stands in for a Service without endpoints, does not."""
+    key = (backend.namespace, backend.name, backend.port)
+    return key in settings.endpoints and (backend.grpc or key in settings.http2)
 
 
 def _addresses(backend: Backend, settings: ListenerSettings) -> tuple[Address, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from kuadrant.compiler.program import Backend
 from kuadrant.gateways.envoy.clusters import cluster_name
 
 if TYPE_CHECKING:
@@ -26,10 +27,15 @@ _STATUS = {
 
 
 class Seen(Struct, frozen=True, gc=False):
-    """By what clients know a listener."""
+    """By what clients know a listener, and which backends are spoken to in HTTP/2 there."""
 
     port: int
     scheme: str = "http"
+    http2: frozenset[Backend] = frozenset()
+
+    def cluster(self, backend: Backend) -> str:
+        """Return the name of the cluster of ``backend``."""
+        return cluster_name(backend, http2=backend in self.http2)
 
 
 def action(hostname: str, rule: RuleProgram, seen: Seen) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def action(hostname: str, rule: RuleProgram, seen: Seen) -> dict[str, Any]:
     }
     if forwarding.redirect is not None:
         return {"redirect": _redirect(hostname, forwarding.redirect, path, seen), **changes}
-    target = _target(forwarding)
+    target = _target(forwarding, seen)
     if target is None:
         return {
             "direct_response": {"status": 500},
@@ -107,14 +113,14 @@ def _header(name: str, value: str, append_action: str) -> dict[str, Any]:
     return {"header": header, "append_action": append_action, "keep_empty_value": True}
 
 
-def _target(forwarding: Forwarding) -> dict[str, Any] | None:
+def _target(forwarding: Forwarding, seen: Seen) -> dict[str, Any] | None:
     """Return where the requests go, or None if all of them have nowhere to go."""
     backends = [backend for backend in forwarding.backends if backend.weight > 0]
     if not any(backend.allowed for backend in backends):
         return None
     shares: dict[str, int] = {}
     for backend in backends:
-        name = cluster_name(backend) if backend.allowed else _NO_CLUSTER
+        name = seen.cluster(backend) if backend.allowed else _NO_CLUSTER
         shares[name] = shares.get(name, 0) + backend.weight
     if len(shares) == 1:
         return {"cluster": next(iter(shares))}
