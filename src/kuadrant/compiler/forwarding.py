@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.duration import milliseconds
 from kuadrant.api.http_route import HTTPRouteFilter, HTTPRouteRule
-from kuadrant.compiler.program import Backend, Forwarding, HeaderChange, PathChange, Redirect, Rewrite
+from kuadrant.compiler.program import (
+    Backend,
+    Forwarding,
+    HeaderChange,
+    Mirror,
+    PathChange,
+    Redirect,
+    Rewrite,
+)
 from kuadrant.policy.model import GATEWAY_API
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.api.grpc_route import GRPCBackendRef, GRPCRouteFilter, GRPCRouteRule
+    from kuadrant.api.grpc_route import GRPCRouteFilter, GRPCRouteRule
     from kuadrant.api.http_route import (
-        HTTPBackendRef,
         HTTPPathModifier,
         HTTPRouteTimeouts,
     )
     from kuadrant.api.reference_grant import ReferenceGrant
-    from kuadrant.api.route import HeaderFilter
+    from kuadrant.api.route import BackendObjectReference, HeaderFilter, RequestMirrorFilter
+
+
+_MILLION: Final = 1_000_000
 
 
 class ReferenceGrants:
@@ -47,7 +57,7 @@ def forwarding(
 ) -> Forwarding:
     """Return what ``rule`` of a route of ``kind`` in ``namespace`` asks for.
 
-    Of several filters of one type the first counts.
+    Of several filters of one type the first counts, but each that mirrors.
     """
     filters: dict[str, HTTPRouteFilter | GRPCRouteFilter] = {}
     for filter_ in rule.filters:
@@ -60,12 +70,21 @@ def forwarding(
         f"backendRefs: {filter_.type}" for backend in rule.backend_refs for filter_ in backend.filters
     }
     return Forwarding(
-        backends=tuple(_backend(backend, kind, namespace, grants) for backend in rule.backend_refs),
+        backends=tuple(
+            _backend(backend, kind, namespace, grants, backend.weight) for backend in rule.backend_refs
+        ),
         request_headers=_header_change(request.request_header_modifier if request else None),
         response_headers=_header_change(response.response_header_modifier if response else None),
         redirect=_redirect(redirect),
         rewrite=_rewrite(rewrite),
         timeout_seconds=_timeout(rule.timeouts) if isinstance(rule, HTTPRouteRule) else None,
+        mirrors=tuple(
+            Mirror(
+                _backend(one.request_mirror.backend_ref, kind, namespace, grants), _share(one.request_mirror)
+            )
+            for one in rule.filters
+            if one.type == "RequestMirror" and one.request_mirror is not None
+        ),
         unsupported=tuple(sorted(unsupported)),
     )
 
@@ -86,12 +105,14 @@ def _content(filter_: HTTPRouteFilter | GRPCRouteFilter) -> object:
             return filter_.request_redirect
         case "URLRewrite":
             return filter_.url_rewrite
+        case "RequestMirror":
+            return filter_.request_mirror
         case _:
             return None
 
 
 def _backend(
-    backend: HTTPBackendRef | GRPCBackendRef, kind: str, namespace: str, grants: ReferenceGrants
+    backend: BackendObjectReference, kind: str, namespace: str, grants: ReferenceGrants, weight: int = 1
 ) -> Backend:
     service_namespace = backend.namespace or namespace
     is_service = (backend.group, backend.kind) == ("", "Service") and backend.port is not None
@@ -99,11 +120,18 @@ def _backend(
         namespace=service_namespace,
         name=backend.name,
         port=backend.port or 0,
-        weight=backend.weight,
+        weight=weight,
         allowed=is_service
         and grants.allow(kind=kind, namespace=namespace, to_namespace=service_namespace, name=backend.name),
         grpc=kind == "GRPCRoute",
     )
+
+
+def _share(mirror: RequestMirrorFilter) -> int:
+    """Of how many of a million requests a copy is sent."""
+    if mirror.fraction is not None:
+        return round(_MILLION * mirror.fraction.numerator / mirror.fraction.denominator)
+    return _MILLION if mirror.percent is None else mirror.percent * _MILLION // 100
 
 
 def _header_change(change: HeaderFilter | None) -> HeaderChange:

@@ -86,6 +86,13 @@ class Backend(Struct, frozen=True, gc=False):
     grpc: bool = False
 
 
+class Mirror(Struct, frozen=True, gc=False):
+    """A RequestMirror filter: what gets a copy, and of how many of a million requests."""
+
+    backend: Backend
+    per_million: int
+
+
 class Forwarding(Struct, frozen=True, gc=False):
     """The way of a request after it was admitted; only a gateway that we configure whole reads this.
 
@@ -99,6 +106,7 @@ class Forwarding(Struct, frozen=True, gc=False):
     redirect: Redirect | None = None
     rewrite: Rewrite | None = None
     timeout_seconds: float | None = None
+    mirrors: tuple[Mirror, ...] = ()
     unsupported: tuple[str, ...] = ()
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from kuadrant.api.grpc_route import GRPCBackendRef, GRPCRoute, GRPCRouteFilter, GRPCRouteRule
     from kuadrant.api.http_route import HTTPBackendRef, HTTPRoute, HTTPRouteFilter, HTTPRouteRule
+    from kuadrant.api.route import BackendObjectReference
     from kuadrant.api.service import Service
     from kuadrant.findings.material import Material
     from kuadrant.policy.model import Problem
@@ -56,7 +57,7 @@ RULES: Final = (
         code="filter-not-carried-out",
         severity="warning",
         title="A filter is one that `kuadrant run` does not carry out.",
-        means="These are RequestMirror, ExtensionRef, CORS and ExternalAuth, every filter of a single "
+        means="These are ExtensionRef, CORS and ExternalAuth, every filter of a single "
         "backend, and changes of the header `host`. As Gateway API asks for, the whole rule "
         "answers 500. A gateway in a cluster may carry it out.",
         do="Leave the filter out here, or check it where it is carried out.",
@@ -137,6 +138,9 @@ class _RouteCheck:
         if not is_carried_out(one):
             message = f"is {one.type}, which is not carried out: the rule answers 500"
             yield problem(self._subject, f"{field}.type", code, message)
+        if one.request_mirror is not None:
+            place = f"{field}.requestMirror.backendRef"
+            yield from self._backend(place, one.request_mirror.backend_ref, "copies", "no copy is sent")
         for name, change in (
             ("requestHeaderModifier", one.request_header_modifier),
             ("responseHeaderModifier", one.response_header_modifier),
@@ -161,10 +165,16 @@ class _RouteCheck:
             message = f"is {one.type} of a single backend, which is not carried out: the rule answers 500"
             yield problem(self._subject, f"{field}.filters[{index}].type", "filter-not-carried-out", message)
 
-    def _backend(self, field: str, backend: HTTPBackendRef | GRPCBackendRef) -> Iterator[Problem]:
+    def _backend(
+        self,
+        field: str,
+        backend: BackendObjectReference,
+        sent: str = "requests",
+        refused: str = "its requests are answered with 500",
+    ) -> Iterator[Problem]:
         if (backend.group, backend.kind) != ("", "Service"):
             kind = f"{backend.kind} of {backend.group}" if backend.group else backend.kind
-            message = f"is {kind}, which is not served: its requests are answered with 500"
+            message = f"is {kind}, which is not served: {refused}"
             yield problem(self._subject, f"{field}.kind", "invalid-kind", message)
             return
         namespace = backend.namespace or self._namespace
@@ -174,14 +184,14 @@ class _RouteCheck:
         ):
             message = (
                 f"is {namespace}, and no ReferenceGrant there allows a {kind} of {self._namespace} to name "
-                f"Service {backend.name}: its requests are answered with 500"
+                f"Service {backend.name}: {refused}"
             )
             yield problem(self._subject, f"{field}.namespace", "ref-not-permitted", message)
         else:
-            yield from self._service(field, namespace, backend)
+            yield from self._service(field, namespace, backend, sent)
 
     def _service(
-        self, field: str, namespace: str, backend: HTTPBackendRef | GRPCBackendRef
+        self, field: str, namespace: str, backend: BackendObjectReference, sent: str
     ) -> Iterator[Problem]:
         if not self._services:
             return
@@ -191,7 +201,7 @@ class _RouteCheck:
                 return
             fix = self._names.meant(namespace, backend.name)
             message = (
-                f"is {quoted(backend.name)}: there is no such Service in namespace {namespace}, so requests "
+                f"is {quoted(backend.name)}: there is no such Service in namespace {namespace}, so {sent} "
                 "get 503 (with --echo the echo answers)"
             )
             yield problem(self._subject, f"{field}.name", "backend-not-found", message, fix=fix)
@@ -200,7 +210,7 @@ class _RouteCheck:
         }:
             ports = ", ".join(str(port.port) for port in service.spec.ports) or "none"
             message = (
-                f"is {backend.port}, which Service {namespace}/{backend.name} does not have, so requests get "
+                f"is {backend.port}, which Service {namespace}/{backend.name} does not have, so {sent} get "
                 f"503 (with --echo the echo answers); its ports: {ports}"
             )
             yield problem(self._subject, f"{field}.port", "backend-not-found", message)

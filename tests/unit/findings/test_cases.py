@@ -86,7 +86,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "rule-given-twice": [("unreachable-rule", "matches: [{path: {value: /toys/}}]")],
     "rule-with-filters": [
         ("filter-not-carried-out", "RequestHeaderModifier,"),
-        ("filter-not-carried-out", "RequestMirror,"),
+        ("backend-not-found", "nowhere,"),
         ("filter-not-carried-out", "CORS,"),
         ("filter-not-carried-out", "Host,"),
     ],

@@ -86,7 +86,10 @@ def _backends(listener: ListenerProgram) -> Iterable[Backend]:
         backend
         for host in listener.hosts
         for rule in host.rules
-        for backend in rule.forwarding.backends
+        for backend in (
+            *rule.forwarding.backends,
+            *(mirror.backend for mirror in rule.forwarding.mirrors),
+        )
         if backend.allowed
     )
 

@@ -60,7 +60,8 @@ def action(hostname: str, rule: RuleProgram, seen: Seen) -> dict[str, Any]:
             "direct_response": {"status": 500},
             **_header_changes("response", forwarding.response_headers),
         }
-    return {"route": {**target, **_rewrite(forwarding, path), **_timeout(forwarding)}, **changes}
+    way = {**target, **_rewrite(forwarding, path), **_timeout(forwarding), **_mirrors(forwarding, seen)}
+    return {"route": way, **changes}
 
 
 def feasible(forwarding: Forwarding, path: PathMatch | None) -> bool:
@@ -129,6 +130,22 @@ def _target(forwarding: Forwarding, seen: Seen) -> dict[str, Any] | None:
         "weighted_clusters": {"clusters": weighted},
         "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
     }
+
+
+def _mirrors(forwarding: Forwarding, seen: Seen) -> dict[str, Any]:
+    """Return where copies go. One that may not go there is not sent, and the request goes its way."""
+    policies = [
+        {
+            "cluster": seen.cluster(mirror.backend),
+            "runtime_fraction": {
+                "default_value": {"numerator": mirror.per_million, "denominator": "MILLION"}
+            },
+            "disable_shadow_host_suffix_append": True,
+        }
+        for mirror in forwarding.mirrors
+        if mirror.backend.allowed
+    ]
+    return {"request_mirror_policies": policies} if policies else {}
 
 
 def _timeout(forwarding: Forwarding) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Case(Struct, forbid_unknown_fields=True):
     programs: tuple[GatewayProgram, ...]
     addresses: tuple[Bound, ...]
     endpoints: tuple[Found, ...] = ()
+    http2: frozenset[envoy.BackendKey] = frozenset()
     echo: envoy.Address | None = None
     chains: tuple[Chain, ...] = ()
     certificates: dict[str, envoy.KeyPair] = {}
@@ -56,6 +57,7 @@ class Case(Struct, forbid_unknown_fields=True):
             addresses={(bound.gateway, bound.port): bound.to for bound in self.addresses},
             rate_limit=envoy.Address("127.0.0.1", 8081),
             endpoints={found.backend: found.addresses for found in self.endpoints},
+            http2=self.http2,
             echo=self.echo,
             certificates=envoy.Certificates(
                 {(one.gateway, one.port): one.chains for one in self.chains}, self.certificates, ()
