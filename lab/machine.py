@@ -25,7 +25,13 @@ _PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "curl": "curl",
 }
-_TEST_PACKAGES = {"redis-server": "redis-server", "skopeo": "skopeo", "iptables-nft": "iptables"}
+_TEST_PACKAGES = {
+    "redis-server": "redis-server",
+    "skopeo": "skopeo",
+    "iptables-nft": "iptables",
+    "zsh": "zsh",
+    "fish": "fish",
+}
 _CNI_PACKAGE = "containernetworking-plugins"
 _CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 _CNI_PROGRAMS = ("ptp", "host-local", "loopback")
