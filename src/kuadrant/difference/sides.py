@@ -15,7 +15,7 @@ from kuadrant.explanation.client import admitted_status
 from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.routing_trace import match_words
 from kuadrant.gateways.plugin_tables import host_of
-from kuadrant.policy.condition import Counter, ExpressionCondition, ExpressionCounter, PolicyCondition
+from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.identifiers import limit_condition, limit_identifier
 from kuadrant.policy.policy_precedence import merge
 
@@ -179,11 +179,8 @@ class Side:
             rates=self._rates(action, limit),
             algorithm=algorithm,
             burst=burst,
-            when=tuple(map(_condition, limit.when)),
-            counters=tuple(
-                one.expression if isinstance(one, ExpressionCounter) else one.selector
-                for one in limit.counters
-            ),
+            when=tuple(condition.text for condition in limit.when),
+            counters=tuple(counter.text for counter in limit.counters),
             counted=counted,
             key=limit.key,
         )
@@ -191,9 +188,3 @@ class Side:
     def _origin(self, entry: EffectiveLimit | None, policy: str) -> Origin:
         path = (*entry.source.field, "limits", entry.limit.name) if entry else ()
         return self.configuration.origins.of("RateLimitPolicy", policy, path)
-
-
-def _condition(condition: PolicyCondition) -> str:
-    if isinstance(condition, ExpressionCondition):
-        return condition.expression
-    return f"{condition.selector} {condition.operator} {condition.value}"

@@ -175,7 +175,7 @@ class LimitTracer:
         return self._comparison(condition, origin)
 
     def _comparison(self, condition: SelectorCondition, origin: Origin) -> TracedCondition:
-        text = f"{condition.selector} {condition.operator} {condition.value}"
+        text = condition.text
         path = selected(condition.selector)
         missing = self._knowledge.missing([path])
         self._needed.update(dict.fromkeys(missing))

@@ -14,11 +14,21 @@ class SelectorCondition(Struct, frozen=True, gc=False, tag="selector"):
     operator: Literal["eq", "neq", "startswith", "endswith", "incl", "excl", "matches"]
     value: str
 
+    @property
+    def text(self) -> str:
+        """The condition as people read it."""
+        return f"{self.selector} {self.operator} {self.value}"
+
 
 class ExpressionCondition(Struct, frozen=True, gc=False, tag="expression"):
     """A CEL predicate of ``kuadrant.io/v1``."""
 
     expression: str
+
+    @property
+    def text(self) -> str:
+        """The condition as people read it."""
+        return self.expression
 
 
 def negated(condition: ExpressionCondition) -> ExpressionCondition:
@@ -39,11 +49,21 @@ class SelectorCounter(Struct, frozen=True, gc=False, tag="selector"):
 
     selector: str
 
+    @property
+    def text(self) -> str:
+        """The attribute's name, which is the key of its entry in a descriptor."""
+        return self.selector
+
 
 class ExpressionCounter(Struct, frozen=True, gc=False, tag="expression"):
     """A counter of ``kuadrant.io/v1``: the CEL expression's value, as a string, qualifies the counter."""
 
     expression: str
+
+    @property
+    def text(self) -> str:
+        """The expression, which is the key of its entry in a descriptor."""
+        return self.expression
 
 
 Counter = SelectorCounter | ExpressionCounter

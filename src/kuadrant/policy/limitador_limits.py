@@ -8,7 +8,6 @@ from msgspec import UNSET
 
 from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.api.limitador import Limit
-from kuadrant.policy.condition import Counter, SelectorCounter
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition, limit_identifier
 
 if TYPE_CHECKING:
@@ -30,13 +29,8 @@ def limitador_limits(limit: PolicyLimit, *, identity: str, scope: str) -> Iterat
             # A window of no length would never count anything; the shortest that counts takes its place.
             seconds=max(rate.seconds, 1),
             conditions=(limit_condition(identifier),),
-            variables=tuple(dict.fromkeys(descriptor_entry(_text(counter)) for counter in limit.counters)),
+            variables=tuple(dict.fromkeys(descriptor_entry(counter.text) for counter in limit.counters)),
             name=limit.name,
             algorithm=UNSET if limit.algorithm == FIXED_WINDOW else limit.algorithm,
             burst=UNSET if limit.burst is None else limit.burst,
         )
-
-
-def _text(counter: Counter) -> str:
-    """The descriptor key of a counter: its own text."""
-    return counter.selector if isinstance(counter, SelectorCounter) else counter.expression

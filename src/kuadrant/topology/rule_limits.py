@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from kuadrant.explanation import section_of
-from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
 from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.policy.policy_precedence import merge
 from kuadrant.topology.record import LimitNode
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from kuadrant.compiler import RuleOrigin
     from kuadrant.compiler.program import RuleProgram
-    from kuadrant.policy.condition import Counter, PolicyCondition
     from kuadrant.policy.policy_precedence import EffectiveLimit
 
 
@@ -52,16 +50,6 @@ def _limit(entry: EffectiveLimit) -> LimitNode:
         rates=tuple((max(rate.max_value, 0), max(rate.seconds, 1)) for rate in limit.rates),
         algorithm=limit.algorithm,
         burst=limit.burst,
-        counters=tuple(map(_counter, limit.counters)),
-        when=tuple(map(_condition, (*policy.conditions, *limit.when))),
+        counters=tuple(counter.text for counter in limit.counters),
+        when=tuple(condition.text for condition in (*policy.conditions, *limit.when)),
     )
-
-
-def _counter(counter: Counter) -> str:
-    return counter.expression if isinstance(counter, ExpressionCounter) else counter.selector
-
-
-def _condition(condition: PolicyCondition) -> str:
-    if isinstance(condition, ExpressionCondition):
-        return condition.expression
-    return f"{condition.selector} {condition.operator} {condition.value}"
