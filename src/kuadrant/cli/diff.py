@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from kuadrant.cli.output import Output, complain, complain_of_mistakes, painter, write
-from kuadrant.cli.where import Where
+from kuadrant.cli.output import Output, painter, write
+from kuadrant.cli.where import Where, reading
 
 _FOLDERS = Where()
 
@@ -41,18 +41,10 @@ def diff(
     from msgspec import to_builtins  # noqa: PLC0415
 
     from kuadrant.difference import differences, text  # noqa: PLC0415
-    from kuadrant.explanation import RequestError  # noqa: PLC0415
-    from kuadrant.standalone.folder_selection import FolderError  # noqa: PLC0415
-    from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
 
     try:
-        before, after = _both(old, new, where, output)
-    except MistakesError as error:
-        complain_of_mistakes(error.problems, output)
-        return 2
-    except (RequestError, FolderError) as error:
-        complain(str(error), output)
-        return 2
+        with reading(output):
+            before, after = _both(old, new, where, output)
     except SystemExit:  # of a cluster that cannot be asked: 1 would be a difference
         return 2
     found = differences(before, after)

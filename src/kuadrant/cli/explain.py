@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from kuadrant.cli.curl_words import CurlWords
-from kuadrant.cli.output import Output, complain, complain_of_mistakes, painter, write
+from kuadrant.cli.output import Output, painter, write
 from kuadrant.cli.paths import TextOrPath
-from kuadrant.cli.where import Where
+from kuadrant.cli.where import Where, reading
 
 _CURL = CurlWords()
 _FOLDER = Where()
@@ -48,20 +48,10 @@ def explain(
         verbose: Tell every step.
         output: text for people, json for programs.
     """
-    from kuadrant.explanation import RequestError  # noqa: PLC0415
-    from kuadrant.standalone.folder_selection import FolderError  # noqa: PLC0415
-    from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
-
-    try:
+    with reading(output):
         asked, when = words.of(_url(str(path), url, cluster=where.cluster))
         configuration = where.configuration(str(path), output)
         explained = configuration.explain(asked, times=words.times, after=when.after, show_values=show_values)
-    except MistakesError as error:
-        complain_of_mistakes(error.problems, output)
-        return 2
-    except (RequestError, FolderError) as error:
-        complain(str(error), output)
-        return 2
     _show(explained.explanation, output, verbose=verbose)
     return 0
 

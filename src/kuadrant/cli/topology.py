@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from kuadrant.cli.output import complain, complain_of_mistakes, painter, print_document
+from kuadrant.cli.output import complain, painter, print_document
 from kuadrant.cli.paths import TextOrPath
-from kuadrant.cli.where import Where
+from kuadrant.cli.where import Where, reading
 
 if TYPE_CHECKING:
     from kuadrant.topology import Topology
@@ -39,22 +39,13 @@ def topology(
         where: Where the objects are.
         output: text for people, json for programs, dot for Graphviz, mermaid for Markdown.
     """
-    from kuadrant.explanation import RequestError  # noqa: PLC0415
-    from kuadrant.standalone.folder_selection import FolderError  # noqa: PLC0415
-    from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
     from kuadrant.topology import topology as topology_of  # noqa: PLC0415
 
     if (path is None) != where.cluster:
         complain("give a folder, a file or -, or --cluster alone", output)
         return 2
-    try:
+    with reading(output):
         configuration = where.configuration(str(path or ""), output)
-    except MistakesError as error:
-        complain_of_mistakes(error.problems, output)
-        return 2
-    except (RequestError, FolderError) as error:
-        complain(str(error), output)
-        return 2
     _show(topology_of(configuration), output)
     return 0
 

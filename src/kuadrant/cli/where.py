@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from kuadrant.cli.output import complain
+from kuadrant.cli.output import complain, complain_of_mistakes
 from kuadrant.cli.paths import ModulesFolder, is_given
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.wasm.catalogue import current
@@ -120,6 +120,23 @@ def _check(path: str) -> None:
         is_given(None, path)
     except ValueError as error:
         raise RequestError(str(error)) from None
+
+
+@contextmanager
+def reading(output: str) -> Iterator[None]:
+    """End the process with 2, and say why, if a request or what it is asked of cannot be read."""
+    from kuadrant.explanation import RequestError  # noqa: PLC0415
+    from kuadrant.standalone.folder_selection import FolderError  # noqa: PLC0415
+    from kuadrant.standalone.loading import MistakesError  # noqa: PLC0415
+
+    try:
+        yield
+    except MistakesError as error:
+        complain_of_mistakes(error.problems, output)
+        sys.exit(2)
+    except (RequestError, FolderError) as error:
+        complain(str(error), output)
+        sys.exit(2)
 
 
 @contextmanager
