@@ -87,7 +87,7 @@ class Server:
         self._snapshots: dict[str, Snapshot] = {}
         self._sessions: list[Session] = []
         self._changed = asyncio.Event()
-        self._ready: Callable[[], Awaitable[object]] = _at_once
+        self._ready: Callable[[Peer], Awaitable[object]] = _at_once
 
     async def start(self) -> int:
         """Listen; returns the port, which the system chose where 0 was asked for.
@@ -115,8 +115,8 @@ class Server:
         """The IP address of who has this name with gRPC; empty if it did not come through the door."""
         return self._listener.address_of(peer)
 
-    def hold_back(self, ready: Callable[[], Awaitable[object]]) -> None:
-        """Tell an Envoy that has just come nothing before ``ready``, which is called for each, has ended."""
+    def hold_back(self, ready: Callable[[Peer], Awaitable[object]]) -> None:
+        """Tell an Envoy that has just come nothing before ``ready``, which is called with it, has ended."""
         self._ready = ready
 
     @property
@@ -271,8 +271,9 @@ class Server:
                     session.heard()
                     token = token_of(context)
                     identity = await self._identify(token, session.address) if token else Identity()
-                    await self._ready()
-                    session.peer = Peer(session.address, request.node, cluster, identity)
+                    peer = Peer(session.address, request.node, cluster, identity)
+                    await self._ready(peer)
+                    session.peer = peer
                     self._place(session)
                 for outcome in session.stream.receive(request, self._clock()):
                     if isinstance(outcome, Refusal):
@@ -286,7 +287,7 @@ class Server:
             session.end(end)
 
 
-async def _at_once() -> None:
+async def _at_once(_: Peer) -> None:
     return
 
 

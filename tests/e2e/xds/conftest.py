@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import envoy
 import pytest
 
+from kuadrant.gateways.envoy.secrets import SECRET
 from kuadrant.xds import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Refusal, Server, Snapshot
 from tests.ports import free_port
 
@@ -22,6 +23,7 @@ T = "type.googleapis.com/"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 MANAGER = T + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = T + "envoy.extensions.filters.http.router.v3.Router"
+TYPES = (CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, SECRET)
 ADS = {"ads": {}, "resource_api_version": "V3"}
 
 
@@ -229,9 +231,7 @@ class Rig:
         await self.server.stop()
 
     async def set(self, *resources: dict[str, Any]) -> None:
-        types: dict[str, dict[str, Any]] = {
-            url: {} for url in (CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE)
-        }
+        types: dict[str, dict[str, Any]] = {url: {} for url in TYPES}
         for resource in resources:
             types[resource["@type"]][resource.get("cluster_name") or resource["name"]] = resource
         self._snapshot = Snapshot.of(types, self._snapshot)
@@ -239,7 +239,7 @@ class Rig:
 
     async def settled(self, *types: str) -> tuple[Refusal, ...]:
         async with asyncio.timeout(20):
-            return await self.server.settled(*(types or (CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE)))
+            return await self.server.settled(*(types or TYPES))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.listener_certificates import made
 from tests.ports import free_port
 
 from .conftest import ADS, HTTP_OPTIONS, MANAGER, ROUTER, T, address
@@ -11,6 +12,8 @@ from .wat import module
 
 CORE_EXTENSION = T + "envoy.config.core.v3.TypedExtensionConfig"
 DENOMINATORS = ("HUNDRED", "TEN_THOUSAND", "MILLION")
+INSPECTOR = T + "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+TLS = "envoy.extensions.transport_sockets.tls.v3."
 STREAM_LOGS = "envoy.extensions.access_loggers.stream.v3."
 
 
@@ -155,6 +158,11 @@ def endpoints() -> list[dict[str, Any]]:
 def routes() -> list[dict[str, Any]]:
     regex = {"pattern": {"regex": "^/a/(.*)$"}, "substitution": "/b/\\1"}
     to = {"cluster": "static"}
+    mirror = {
+        "cluster": "dns",
+        "runtime_fraction": {"default_value": {"numerator": 5, "denominator": "MILLION"}},
+        "disable_shadow_host_suffix_append": True,
+    }
     matches: list[dict[str, Any]] = [
         {"path": "/exact", "case_sensitive": False},
         {"safe_regex": {"regex": "/r.*"}},
@@ -203,6 +211,7 @@ def routes() -> list[dict[str, Any]]:
             }
         },
         {"route": {**to, "regex_rewrite": regex, "auto_host_rewrite": True}},
+        {"route": {**to, "request_mirror_policies": [mirror]}},
         {"route": {"cluster_header": "x-cluster", "cluster_not_found_response_code": "NOT_FOUND"}},
         {"route": {**to, "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR"}},
         {
@@ -363,6 +372,49 @@ def listeners() -> list[dict[str, Any]]:
             "address": address(free_port()),
             "filter_chains": [{"filters": [{"name": "http", "typed_config": other}]}],
         },
+        {
+            "@type": kind,
+            "name": "secure",
+            "address": address(free_port()),
+            "listener_filters": [
+                {"name": "envoy.filters.listener.tls_inspector", "typed_config": {"@type": INSPECTOR}}
+            ],
+            "filter_chains": [
+                {
+                    "filter_chain_match": {"server_names": ["a.example"]},
+                    "filters": [{"name": "http", "typed_config": other}],
+                    "transport_socket": transport_socket(),
+                }
+            ],
+        },
+    ]
+
+
+def transport_socket() -> dict[str, Any]:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": T + TLS + "DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_certificate_sds_secret_configs": [{"name": "pair", "sds_config": ADS}],
+            },
+        },
+    }
+
+
+def secrets() -> list[dict[str, Any]]:
+    pair = made("a.example")
+    return [
+        {
+            "@type": T + TLS + "Secret",
+            "name": "pair",
+            "tls_certificate": {
+                "certificate_chain": {"inline_string": pair.chain.decode()},
+                "private_key": {"inline_string": pair.key.decode()},
+            },
+        }
     ]
 
 

@@ -62,20 +62,22 @@ async def test_a_snapshot_is_answered_and_a_new_one_is_pushed(server: Server, cl
 
 
 async def test_who_comes_is_told_nothing_before_it_may_be(server: Server, client: Client) -> None:
-    began, may = asyncio.Event(), asyncio.Event()
+    came: asyncio.Queue[Peer] = asyncio.Queue()
+    may = asyncio.Event()
 
-    async def ready() -> None:
-        began.set()
+    async def ready(peer: Peer) -> None:
+        came.put_nowait(peer)
         await may.wait()
 
     server.hold_back(ready)
     await server.set(clusters("old"))
     await client.ask(CLUSTER)
-    await began.wait()
+    peer = await came.get()
     await server.set(clusters("new"))
     may.set()
 
     assert (await client.read()).version_info == clusters("new").version(CLUSTER)
+    assert peer.node == "node"
 
 
 async def test_settled_waits_for_the_verdict(server: Server, client: Client) -> None:

@@ -40,8 +40,8 @@ class Delivery:
         self._stale = True
         self._said: tuple[Mapping[str, tuple[FilterState, ...]], ...] = ()
 
-    def hold_back(self, ready: Callable[[], Awaitable[object]]) -> None:
-        """Tell a pod that has just come nothing before ``ready``, which is called for each, has ended."""
+    def hold_back(self, ready: Callable[[str], Awaitable[object]]) -> None:
+        """Tell a pod that has just come nothing before ``ready``, called with its IP address, has ended."""
         if self._push is not None:
             self._push.hold_back(ready)
 
@@ -67,6 +67,10 @@ class Delivery:
             self._pods = kept(self._pods, gateway_pods(pods(), selectors))
         await self._push.take(decision, self._pods)
         self._said = (self._push.deliveries(), *self._heard())
+
+    def gateways_at(self, address: str) -> frozenset[Key]:
+        """Return the gateways that the pods at an IP address serve."""
+        return frozenset(key for pod in self._pods.at(address) for key in pod.gateways)
 
     def of(
         self, key: Key, decision: GatewayDecision

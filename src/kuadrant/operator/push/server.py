@@ -115,9 +115,9 @@ class Push:
         """
         return await self._server.start()
 
-    def hold_back(self, ready: Callable[[], Awaitable[object]]) -> None:
-        """Tell a pod that has just come nothing before ``ready``, which is called for each, has ended."""
-        self._server.hold_back(ready)
+    def hold_back(self, ready: Callable[[str], Awaitable[object]]) -> None:
+        """Tell a pod that has just come nothing before ``ready``, called with its IP address, has ended."""
+        self._server.hold_back(lambda peer: ready(peer.address))
 
     @property
     def is_asked(self) -> bool:

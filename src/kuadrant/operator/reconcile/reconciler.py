@@ -178,22 +178,23 @@ class Reconciler:
         """Tell whether anything follows from what this replica decides."""
         return self._leads() or self._deliveries.is_asked
 
-    async def _decide_anew(self) -> None:
-        """Return when pods are told all that was wanted at this call, or after a while.
+    async def _decide_anew(self, address: str) -> None:
+        """Return when the pod at an address can be told all that was wanted at this call, or after a while.
 
         Another replica may have told them already of limits that this one does not know to be held.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_ANSWER_SECONDS):
                 await self._trigger.decided_anew()
-                untold = self._untold()
-                while untold := untold & self._untold():
+                untold = self._untold(address)
+                while untold := untold & self._untold(address):
                     await self._trigger.decided()
 
-    def _untold(self) -> frozenset[Identity]:
-        """Return the limits that gateways which ask cannot be told of yet."""
+    def _untold(self, address: str) -> frozenset[Identity]:
+        """Return the limits of which the gateways of a pod cannot be told yet, in whichever way they are."""
+        gateways = self._deliveries.gateways_at(address)
         return frozenset(
-            chain.from_iterable(one.untold for one in self.gateways.values() if one.wanted.pushed)
+            chain.from_iterable(one.untold for key, one in self.gateways.items() if key in gateways)
         )
 
     def _take(self, changes: tuple[Change[Any], ...]) -> None:

@@ -17,9 +17,10 @@ from kuadrant.gateways.provider import PodSelector, Rendering
 from kuadrant.operator.core import kinds
 from kuadrant.operator.push.gateway_pods import gateway_pods
 from kuadrant.operator.push.server import pod_states
+from kuadrant.operator.reconcile import reconciler
 from kuadrant.status import Content, FilterState, PodState
 from kuadrant.wasm.module import Module
-from tests.unit.operator.cluster import LIMITADOR, PLUGIN, POLICY
+from tests.unit.operator.cluster import LIMITADOR, PLUGIN, POLICY, Run
 from tests.unit.operator.known import module
 from tests.unit.operator.push.pods import pod as gateway_pod
 from tests.unit.operator.push.pushing import FILTER, GATEWAY, MODULE, NAME, NODE, address_of, pod, pushing
@@ -126,6 +127,45 @@ async def test_a_pod_that_goes_is_missed() -> None:
         await one.run.until(one.run.is_enforced)
         await envoy.close()
         await one.says("[Pod (istio-system/pod-1)]")
+
+
+def another_gateway(run: Run) -> None:
+    """Put a gateway beside that of the example, with a route and a policy of its own."""
+    for kind, key in ((kinds.GATEWAYS, GATEWAY), (kinds.HTTP_ROUTES, POLICY), (kinds.POLICIES, POLICY)):
+        document = json.loads(json.dumps(run.api.get(kind, key)))
+        document["metadata"] |= {"name": "another", "uid": "2"}
+        document.pop("status", None)
+        for parent in document["spec"].get("parentRefs", ()):
+            parent["name"] = "another"
+        if target := document["spec"].get("targetRef"):
+            target["name"] = "another"
+        run.api.put(document)
+
+
+async def test_a_pod_does_not_wait_for_limits_of_gateways_that_it_does_not_serve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconciler, "FIRST_ANSWER_SECONDS", 1000)
+    async with pushing() as one:
+        another_gateway(one.run)
+        its_pod = pod("pod-2")
+        its_pod["metadata"]["labels"]["gateway.networking.k8s.io/gateway-name"] = "another"
+        one.run.api.delete(kinds.PODS, ("istio-system", "pod-1"))
+        one.run.api.put(its_pod)
+        one.run.api.put(pod(address="127.0.0.9"))
+        await one.run.until(lambda: len(one.run.api.get(kinds.LIMITADORS, LIMITADOR)["spec"]["limits"]) == 2)
+        one.run.api.hold()
+        await one.run.until(lambda: not any(each.untold for each in one.run.reconciler.gateways.values()))
+        policy = json.loads(json.dumps(one.run.api.get(kinds.POLICIES, POLICY)))
+        policy["spec"]["limits"]["create-toy"]["rates"][0]["duration"] = 20
+        policy["metadata"]["generation"] = 2
+        one.run.api.put(policy)
+        await one.run.until(lambda: bool(one.run.reconciler.gateways[GATEWAY].untold))
+
+        await one.ask("kuadrant/istio-system/another", NODE.replace("pod-1", "pod-2"))
+
+        _, configuration = await one.hears()
+        assert configuration["hosts"]
 
 
 async def test_a_pod_that_says_that_it_is_another_gets_nothing() -> None:
