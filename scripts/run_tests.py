@@ -44,6 +44,7 @@ FAST_CHECKS = (
     ("ruff", "format", "--check", "--quiet", "."),
     ("lint-imports", "--no-cache"),
     ("python", "scripts/bounds.py"),
+    ("python-zig", "fmt", "--check", "wasm-shim/src"),
 )
 CHECKS = (
     *FAST_CHECKS,

@@ -41,8 +41,9 @@ def test_every_check_of_the_fast_lane_is_one_of_all() -> None:
 
 def test_a_commit_runs_the_checks_of_the_fast_lane() -> None:
     text = (Path(__file__).parents[2] / ".pre-commit-config.yaml").read_text()
-    entries = {hook["entry"].split()[:2][-1] for hook in yaml.safe_load(text)["repos"][0]["hooks"]}
-    assert entries == {command[1] if len(command) > 1 else ".venv/bin/mypy" for command in FAST_CHECKS}
+    entries = [hook["entry"].removeprefix(".venv/bin/") for hook in yaml.safe_load(text)["repos"][0]["hooks"]]
+    for check in FAST_CHECKS:
+        assert any(entry.startswith(" ".join(check[:2])) for entry in entries), check
 
 
 # Each test of it passes from its second run on, but for those that are named "never".

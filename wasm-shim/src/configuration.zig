@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const attribute = @import("attribute.zig");
+const descriptors = @import("descriptor.zig");
 const document = @import("document.zig");
 const host = @import("host.zig");
 const json = @import("json.zig");
@@ -12,9 +13,9 @@ const routing = @import("routing.zig");
 const values = @import("values.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Condition = @import("condition.zig").Condition;
+const Entry = @import("limit.zig").Entry;
 const Expression = @import("expression.zig").Expression;
-const Expressions = @import("expression.zig").Expressions;
-const Glob = @import("glob.zig").Glob;
+const Limit = @import("limit.zig").Limit;
 const Own = @import("own_expression.zig").Own;
 const Allocator = std.mem.Allocator;
 const Kept = @import("kept.zig").Kept;
@@ -218,7 +219,7 @@ const Compiler = struct {
         const service_path = path.field("service");
         const scope_path = path.field("scope");
         const limits_path = path.field("limits");
-        const limits = try compiler.allocator.alloc(ratelimit.Limit, source.limits.len);
+        const limits = try compiler.allocator.alloc(Limit, source.limits.len);
         for (source.limits, limits, 0..) |one, *compiled, index| {
             const place = limits_path.item(index);
             compiled.* = try compiler.compileLimit(one, &place);
@@ -230,7 +231,7 @@ const Compiler = struct {
         };
     }
 
-    fn compileLimit(compiler: *Compiler, source: document.Limit, path: *const Path) Error!ratelimit.Limit {
+    fn compileLimit(compiler: *Compiler, source: document.Limit, path: *const Path) Error!Limit {
         const when_path = path.field("when");
         const when = try compiler.allocator.alloc(Condition, source.when.len);
         for (source.when, when, 0..) |one, *compiled, index| {
@@ -239,7 +240,7 @@ const Compiler = struct {
         }
         const entries_path = path.field("entries");
         if (source.entries.len == 0) return refuse(&entries_path, "needs at least one", .{});
-        const entries = try compiler.allocator.alloc(ratelimit.Entry, source.entries.len);
+        const entries = try compiler.allocator.alloc(Entry, source.entries.len);
         for (source.entries, entries, 0..) |one, *compiled, index| {
             const place = entries_path.item(index);
             compiled.* = try compiler.compileEntry(one, &place);
@@ -268,13 +269,13 @@ const Compiler = struct {
         } };
     }
 
-    fn compileEntry(compiler: *Compiler, source: document.Entry, path: *const Path) Error!ratelimit.Entry {
+    fn compileEntry(compiler: *Compiler, source: document.Entry, path: *const Path) Error!Entry {
         const key_path = path.field("key");
         const key = try compiler.copy(try notEmpty(source.key, &key_path));
         const given = @as(u8, @intFromBool(source.value != null)) + @intFromBool(source.selector != null) + @intFromBool(source.expression != null) + @intFromBool(source.program != null);
         if (given != 1) return refuse(path, "needs exactly one of value, selector, expression and program", .{});
         if (source.default != null and source.selector == null) return refuse(path, "default is for a selector", .{});
-        if (source.value) |value| return .{ .key = key, .value = .{ .serialized = try ratelimit.serializeEntry(compiler.allocator, key, value) } };
+        if (source.value) |value| return .{ .key = key, .value = .{ .serialized = try descriptors.serializeEntry(compiler.allocator, key, value) } };
         if (source.expression) |text| return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, text, &path.field("expression")) } };
         if (source.program) |text| return .{ .key = key, .value = .{ .own = try compiler.readProgram(text, &path.field("program")) } };
         return .{ .key = key, .value = .{ .attribute = .{

@@ -1,6 +1,5 @@
 //! The project's own configuration: what a request asks of the rate limit service.
 
-const std = @import("std");
 const attribute = @import("attribute.zig");
 const configuration = @import("configuration.zig");
 const host = @import("host.zig");

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const attribute = @import("attribute.zig");
+const admission = @import("expression_admission.zig");
 const evaluator = @import("cel/evaluator.zig");
 const expression = @import("expression.zig");
 const host = @import("host.zig");
@@ -81,12 +82,12 @@ fn Found(comptime Result: type) type {
 }
 
 fn begin() error{ TooLarge, OverBudget }!Work {
-    try expression.allowProgram();
+    try admission.allowProgram();
     return .{ .allocator = memory.scratch, .steps = work_budget.most_steps, .bytes = work_budget.most_bytes };
 }
 
 fn end(work: Work) void {
-    expression.stepped(work_budget.most_steps - work.steps);
+    admission.stepped(work_budget.most_steps - work.steps);
 }
 
 fn seen(attributes: *Attributes) evaluator.Attributes {

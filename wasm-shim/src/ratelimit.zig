@@ -1,6 +1,8 @@
 //! What is asked of the rate limit service, and what it answers: messages of `envoy.service.ratelimit.v3`.
 
 const std = @import("std");
+const admission = @import("expression_admission.zig");
+const expression = @import("expression.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
@@ -8,12 +10,9 @@ const protobuf = @import("protobuf.zig");
 const refusal = @import("refusal.zig");
 const waiting = @import("call_retries.zig");
 const Attributes = @import("attributes.zig").Attributes;
-const Condition = @import("condition.zig").Condition;
+const Descriptor = @import("descriptor.zig").Descriptor;
 const FailureMode = @import("failure_mode.zig").FailureMode;
-const expression = @import("expression.zig");
-const Expression = expression.Expression;
-const Own = @import("own_expression.zig").Own;
-const TextTable = @import("table.zig").TextTable;
+const Limit = @import("limit.zig").Limit;
 const Allocator = std.mem.Allocator;
 
 pub const service_name = "envoy.service.ratelimit.v3.RateLimitService";
@@ -109,8 +108,8 @@ pub const Action = struct {
     /// The question, in scratch memory, or `null` when no limit applies. For a service that allows, a limit that cannot be evaluated is
     /// left out.
     pub fn call(action: Action, attributes: *Attributes) Error!?Call {
-        expression.begin(action.scope);
-        defer expression.end();
+        admission.begin(action.scope);
+        defer admission.end();
         var descriptor: Descriptor = .{};
         var asked: usize = 0;
         var last: ?*const Limit = null;
@@ -159,115 +158,6 @@ pub fn requests(actions: []const Action, attributes: *Attributes) Error![]const 
         try calls.append(memory.scratch, try action.call(attributes) orelse continue);
     }
     return calls.items;
-}
-
-/// The entries of a descriptor, each serialized and each once.
-const Descriptor = struct {
-    entries: std.ArrayList([]const u8) = .empty,
-    /// Those of `entries`, if there are more than a `few`.
-    seen: TextTable(void) = .empty,
-
-    /// So many are compared one by one: most descriptors have no more, and need no table.
-    const few = 8;
-
-    fn append(descriptor: *Descriptor, entry: []const u8) error{OutOfMemory}!void {
-        if (try descriptor.has(entry)) return;
-        try descriptor.entries.append(memory.scratch, entry);
-        if (descriptor.seen.size > 0) try descriptor.seen.put(memory.scratch, entry, {});
-    }
-
-    fn has(descriptor: *Descriptor, entry: []const u8) error{OutOfMemory}!bool {
-        if (descriptor.entries.items.len <= few) {
-            for (descriptor.entries.items) |other| if (std.mem.eql(u8, other, entry)) return true;
-            return false;
-        }
-        if (descriptor.seen.size == 0) for (descriptor.entries.items) |other| try descriptor.seen.put(memory.scratch, other, {});
-        return descriptor.seen.contains(entry);
-    }
-
-    /// Without the entries from the one with this number on.
-    fn cut(descriptor: *Descriptor, count: usize) void {
-        for (descriptor.entries.items[count..]) |entry| _ = descriptor.seen.remove(entry);
-        descriptor.entries.shrinkRetainingCapacity(count);
-    }
-};
-
-pub const Limit = struct {
-    when: []const Condition,
-    /// The first has the limit's own key.
-    entries: []const Entry,
-
-    /// What the service knows it by.
-    pub fn key(limit: *const Limit) []const u8 {
-        return if (limit.entries.len > 0) limit.entries[0].key else "";
-    }
-
-    /// Adds the limit's entries; false when it does not apply. Some entries may have been added then, too.
-    fn append(limit: *const Limit, descriptor: *Descriptor, attributes: *Attributes) Error!bool {
-        if (!try limit.holds(attributes)) return false;
-        for (limit.entries, 0..) |entry, number| {
-            errdefer refusal.present.part = .{ .counter = .{ .number = number, .key = entry.key } };
-            const bytes = switch (entry.value) {
-                .serialized => |bytes| bytes,
-                .attribute => |attribute| try serializeEntry(memory.scratch, entry.key, try asText(memory.scratch, try attributes.get(attribute.number) orelse attribute.default orelse return false)),
-                .expression => |one| try serializeEntry(memory.scratch, entry.key, try asText(memory.scratch, try one.evaluate())),
-                .own => |one| try serializeEntry(memory.scratch, entry.key, try one.asText(attributes)),
-            };
-            try descriptor.append(bytes);
-        }
-        return true;
-    }
-
-    /// Whether all conditions hold. As with `&&` of CEL, one that does not wins over one that fails, in whatever order they are.
-    fn holds(limit: *const Limit, attributes: *Attributes) Error!bool {
-        var failed: ?usize = null;
-        for (limit.when, 0..) |condition, number| {
-            const one = condition.holds(attributes) catch |reason| {
-                if (reason == error.Failed) {
-                    failed = failed orelse number;
-                    continue;
-                }
-                refusal.present.part = .{ .condition = number };
-                return reason;
-            };
-            if (!one) return false;
-        }
-        const number = failed orelse return true;
-        refusal.present.part = .{ .condition = number };
-        return error.Failed;
-    }
-};
-
-/// The value with U+FFFD for each byte that is no UTF-8. A message with such a byte is refused by the service as a whole, so that
-/// a client could choose that the failure mode decides; values that become equal are counted together.
-fn asText(allocator: Allocator, value: []const u8) error{OutOfMemory}![]const u8 {
-    if (std.unicode.utf8ValidateSlice(value)) return value;
-    var result: std.ArrayList(u8) = .empty;
-    var rest = value;
-    while (rest.len > 0) {
-        const length = std.unicode.utf8ByteSequenceLength(rest[0]) catch 1;
-        const valid = length <= rest.len and std.unicode.utf8ValidateSlice(rest[0..length]);
-        try result.appendSlice(allocator, if (valid) rest[0..length] else "\u{FFFD}");
-        rest = rest[if (valid) length else 1..];
-    }
-    return result.items;
-}
-
-pub const Entry = struct {
-    key: []const u8,
-    value: union(enum) {
-        serialized: []const u8,
-        attribute: struct { number: u32, default: ?[]const u8 },
-        expression: Expression,
-        own: *Own,
-    },
-};
-
-pub fn serializeEntry(allocator: Allocator, key: []const u8, value: []const u8) error{OutOfMemory}![]const u8 {
-    var entry: protobuf.Writer = .{ .allocator = allocator };
-    try entry.string(1, key);
-    try entry.string(2, value);
-    return entry.bytes.items;
 }
 
 pub const Answer = struct {

@@ -208,7 +208,7 @@ pub fn receive(token: u32, length: usize) void {
             const scope = stream.current().scope;
             const limit = stream.current().reached(answer.limit);
             metrics.countLimited(limit, scope);
-                    const details = refusal.limited(limit, scope);
+            const details = refusal.limited(limit, scope);
             destroy(stream);
             const headers = host.serializePairs(memory.scratch, answer.headers) catch "";
             host.sendLocalResponse(429, details, "Too Many Requests\n", headers);

@@ -1,7 +1,6 @@
 //! Evaluates programs, as CEL says: what fails is a value that `||`, `&&` and `?:` need not look at. The host is not asked here, what a request
 //! has comes through `Attributes`.
 
-const std = @import("std");
 const function = @import("function.zig");
 const program_ = @import("program.zig");
 const text = @import("text.zig");

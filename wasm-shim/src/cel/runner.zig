@@ -5,10 +5,8 @@ const evaluator = @import("evaluator.zig");
 const program_ = @import("program.zig");
 const sample = @import("sample.zig");
 const value = @import("value.zig");
-const Reader = @import("reader.zig").Reader;
 const Work = @import("work_budget.zig").Work;
 const Spent = @import("work_budget.zig").Spent;
-const Value = value.Value;
 
 const pages = std.heap.wasm_allocator;
 var arena: std.heap.ArenaAllocator = .init(pages);

@@ -3,6 +3,7 @@
 //! The expressions run in the gateway's own evaluator, as the official shim's would (evaluator.zig); that knows more functions.
 
 const std = @import("std");
+const descriptors = @import("../descriptor.zig");
 const evaluator = @import("evaluator.zig");
 const host = @import("../host.zig");
 const json = @import("../json.zig");
@@ -12,10 +13,12 @@ const ratelimit = @import("../ratelimit.zig");
 const refusal = @import("../refusal.zig");
 const Attributes = @import("../attributes.zig").Attributes;
 const Condition = @import("../condition.zig").Condition;
+const Entry = @import("../limit.zig").Entry;
 const Expression = @import("../expression.zig").Expression;
 const FailureMode = @import("../failure_mode.zig").FailureMode;
 const Hosts = @import("hosts.zig").Hosts;
 const Kept = @import("../kept.zig").Kept;
+const Limit = @import("../limit.zig").Limit;
 const Allocator = std.mem.Allocator;
 
 const default_timeout = "20ms";
@@ -214,7 +217,7 @@ fn Compiler(comptime form: Form, comptime version: evaluator.Version, comptime C
                 if (form == .merged and result.items.len > 0) {
                     const last = &result.items[result.items.len - 1];
                     if (last.service == service and std.mem.eql(u8, last.scope, source.scope)) {
-                        last.limits = try std.mem.concat(compiler.allocator, ratelimit.Limit, &.{ last.limits, limits });
+                        last.limits = try std.mem.concat(compiler.allocator, Limit, &.{ last.limits, limits });
                         continue;
                     }
                 }
@@ -223,24 +226,24 @@ fn Compiler(comptime form: Form, comptime version: evaluator.Version, comptime C
             return result.items;
         }
 
-        fn compileLimits(compiler: *Self, shared: []const []const u8, sources: []const Conditional, path: *const json.Path) json.Error![]const ratelimit.Limit {
-            const result = try compiler.allocator.alloc(ratelimit.Limit, sources.len);
+        fn compileLimits(compiler: *Self, shared: []const []const u8, sources: []const Conditional, path: *const json.Path) json.Error![]const Limit {
+            const result = try compiler.allocator.alloc(Limit, sources.len);
             for (sources, result) |source, *limit| {
                 const predicates = try std.mem.concat(memory.scratch, []const u8, &.{ shared, source.predicates });
                 const when = try compiler.allocator.alloc(Condition, @min(predicates.len, 1));
                 for (when) |*all| all.* = .{ .expression = try compiler.compileExpression(.predicate, try evaluator.predicate(memory.scratch, version, predicates), path) };
-                const entries = try compiler.allocator.alloc(ratelimit.Entry, source.data.len);
+                const entries = try compiler.allocator.alloc(Entry, source.data.len);
                 for (source.data, entries) |item, *entry| entry.* = try compiler.compileEntry(item, path);
                 limit.* = .{ .when = when, .entries = entries };
             }
             return result;
         }
 
-        fn compileEntry(compiler: *Self, item: Datum, path: *const json.Path) json.Error!ratelimit.Entry {
+        fn compileEntry(compiler: *Self, item: Datum, path: *const json.Path) json.Error!Entry {
             if ((item.static == null) == (item.expression == null)) return json.refuse(path, "data needs exactly one of static and expression", .{});
             const given = item.static orelse item.expression.?;
             const key = try compiler.allocator.dupe(u8, given.key);
-            if (item.static != null) return .{ .key = key, .value = .{ .serialized = try ratelimit.serializeEntry(compiler.allocator, key, given.value) } };
+            if (item.static != null) return .{ .key = key, .value = .{ .serialized = try descriptors.serializeEntry(compiler.allocator, key, given.value) } };
             return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, try evaluator.counter(memory.scratch, version, given.value), path) } };
         }
 

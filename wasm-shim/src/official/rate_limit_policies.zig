@@ -5,6 +5,7 @@
 
 const std = @import("std");
 const attribute = @import("../attribute.zig");
+const descriptors = @import("../descriptor.zig");
 const document = @import("../document.zig");
 const host = @import("../host.zig");
 const json = @import("../json.zig");
@@ -86,7 +87,7 @@ const Rule = struct {
                 // What is empty is not there.
                 const value = if (found.len > 0) found else wanted.default orelse return null;
                 if (!std.unicode.utf8ValidateSlice(value)) return null;
-                try entries.string(1, try ratelimit.serializeEntry(memory.scratch, wanted.key, value));
+                try entries.string(1, try descriptors.serializeEntry(memory.scratch, wanted.key, value));
             },
         };
         return entries.bytes.items;
@@ -147,7 +148,7 @@ pub fn read(text: []const u8) Error!*Configuration {
                 const place = data_path.item(data_index);
                 if ((item.static == null) == (item.selector == null)) return json.refuse(&place, "needs exactly one of static and selector", .{});
                 datum.* = if (item.static) |static|
-                    .{ .serialized = try ratelimit.serializeEntry(allocator, static.key, static.value) }
+                    .{ .serialized = try descriptors.serializeEntry(allocator, static.key, static.value) }
                 else
                     .{ .attribute = .{
                         .path = try attributePath(allocator, item.selector.?.selector, &place),

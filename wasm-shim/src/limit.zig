@@ -1,0 +1,69 @@
+//! One limit of a policy: when it applies to a request, and what the rate limit service is to count for it.
+
+const descriptors = @import("descriptor.zig");
+const expression = @import("expression.zig");
+const memory = @import("memory.zig");
+const refusal = @import("refusal.zig");
+const Attributes = @import("attributes.zig").Attributes;
+const Condition = @import("condition.zig").Condition;
+const Descriptor = descriptors.Descriptor;
+const Expression = expression.Expression;
+const Own = @import("own_expression.zig").Own;
+
+const Error = expression.EvaluationError;
+
+pub const Limit = struct {
+    when: []const Condition,
+    /// The first has the limit's own key.
+    entries: []const Entry,
+
+    /// What the service knows it by.
+    pub fn key(limit: *const Limit) []const u8 {
+        return if (limit.entries.len > 0) limit.entries[0].key else "";
+    }
+
+    /// Adds the limit's entries; false when it does not apply. Some entries may have been added then, too.
+    pub fn append(limit: *const Limit, descriptor: *Descriptor, attributes: *Attributes) Error!bool {
+        if (!try limit.holds(attributes)) return false;
+        for (limit.entries, 0..) |entry, number| {
+            errdefer refusal.present.part = .{ .counter = .{ .number = number, .key = entry.key } };
+            const bytes = switch (entry.value) {
+                .serialized => |bytes| bytes,
+                .attribute => |attribute| try descriptors.serializeEntry(memory.scratch, entry.key, try descriptors.asText(memory.scratch, try attributes.get(attribute.number) orelse attribute.default orelse return false)),
+                .expression => |one| try descriptors.serializeEntry(memory.scratch, entry.key, try descriptors.asText(memory.scratch, try one.evaluate())),
+                .own => |one| try descriptors.serializeEntry(memory.scratch, entry.key, try one.asText(attributes)),
+            };
+            try descriptor.append(bytes);
+        }
+        return true;
+    }
+
+    /// Whether all conditions hold. As with `&&` of CEL, one that does not wins over one that fails, in whatever order they are.
+    fn holds(limit: *const Limit, attributes: *Attributes) Error!bool {
+        var failed: ?usize = null;
+        for (limit.when, 0..) |condition, number| {
+            const one = condition.holds(attributes) catch |reason| {
+                if (reason == error.Failed) {
+                    failed = failed orelse number;
+                    continue;
+                }
+                refusal.present.part = .{ .condition = number };
+                return reason;
+            };
+            if (!one) return false;
+        }
+        const number = failed orelse return true;
+        refusal.present.part = .{ .condition = number };
+        return error.Failed;
+    }
+};
+
+pub const Entry = struct {
+    key: []const u8,
+    value: union(enum) {
+        serialized: []const u8,
+        attribute: struct { number: u32, default: ?[]const u8 },
+        expression: Expression,
+        own: *Own,
+    },
+};
