@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from kuadrant.api.regular_expression import program_size
 from kuadrant.policy.attributes import ATTRIBUTES, REQUEST_BYTES
 from kuadrant.policy.checked_expression import kind, pattern_of
-from kuadrant.policy.worst_case import (
+from kuadrant.policy.expression_sizes import (
     HEADERS,
     ITEM,
     OPEN,

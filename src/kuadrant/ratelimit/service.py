@@ -34,7 +34,7 @@ from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions
 from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
 from kuadrant.ratelimit.standing_counters import standing_counters
 from kuadrant.ratelimit.store_room import StoreRoom
-from kuadrant.ratelimit.unknown_limits import UnknownLimitError, UnknownLimits
+from kuadrant.ratelimit.unknown_limits import UnknownLimitError, UnknownLimits, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -211,9 +211,9 @@ class RateLimitService:
         asked = read(request)
         if asked.domain in self._left_out.unsure:
             raise UnknownLimitError(asked.domain, ("one that was left out",))
-        if missing := self._missing(asked.domain, asked.keys):
-            self._note_unknown(asked.domain, missing, now)
-            raise UnknownLimitError(asked.domain, missing)
+        if absent := self._missing(asked.domain, asked.keys):
+            self._note_unknown(asked.domain, absent, now)
+            raise UnknownLimitError(asked.domain, absent)
         most = max(asked.hits)
         held = self._namespaces.get(asked.domain)
         if held is None:
@@ -227,11 +227,10 @@ class RateLimitService:
         tenant = self._tenants[asked.domain.encode()]
         return Question(calls, asks, most, tenant, asked.is_of_gateway)
 
-    def _missing(self, domain: str, keys: Sequence[str]) -> list[str]:
-        """Those of ``keys`` that stand for limits of policies that are not held, or not whole."""
+    def _missing(self, domain: str, keys: Sequence[str]) -> tuple[str, ...]:
         namespace = self._namespaces.get(domain)
         held = frozenset[str]() if namespace is None else namespace.limits.keys
-        return [key for key in keys if key not in held or self._left_out.has(domain, key)]
+        return missing(domain, keys, held, self._left_out)
 
     def _note_unknown(self, domain: str, keys: Sequence[str], now: float) -> None:
         self._metrics.namespaces.get(domain, self._metrics.unlimited).unknown += 1

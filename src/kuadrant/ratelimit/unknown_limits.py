@@ -1,4 +1,4 @@
-"""Limits that were asked for and are not held: known for a while after they were last asked for.
+"""Limits that are asked for and are not held: such a question is an error, and is remembered for a while.
 
 Time is handed in.
 
@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
+
+    from kuadrant.ratelimit.left_out_limits import LeftOutLimits
 
 REMEMBERED_SECONDS: Final = 60.0
 MOST: Final = 100
@@ -33,6 +35,16 @@ class UnknownLimitError(Exception):
     def __init__(self, domain: str, keys: Sequence[str]) -> None:
         named = ", ".join(map(_short, keys[:3]))
         super().__init__(f"no limit of {_short(domain)!r} is held, as it is asked for, for {named}")
+
+
+def missing(
+    domain: str, keys: Iterable[str], held: Container[str], left_out: LeftOutLimits
+) -> tuple[str, ...]:
+    """Return those of ``keys``, which stand for limits of policies, that are not held, or not whole.
+
+    A question for one of them is an error, which follows the failure mode, and never OK.
+    """
+    return tuple(key for key in keys if key not in held or left_out.has(domain, key))
 
 
 class UnknownLimits:

@@ -11,7 +11,7 @@ from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey, Unserved, u
 from kuadrant.gateways.envoy.resources import ListenerSettings, resources
 from kuadrant.gateways.envoy.routes import ROUTES
 from kuadrant.gateways.envoy.secrets import PRIVATE_KEY, SECRET
-from kuadrant.gateways.envoy.staging import surviving
+from kuadrant.gateways.envoy.surviving_routes import surviving
 
 __all__ = [
     "CLUSTER",

@@ -13,7 +13,7 @@ import msgspec
 from kuadrant.gateways.delivery_mode import delivery, pushed, undeliverable
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address, named_http2_cluster
 from kuadrant.gateways.istio.asking_filter import push_filter
-from kuadrant.gateways.istio.selection import NotSelectable, Selection
+from kuadrant.gateways.istio.selection import NotSelectable, Selection, why_ports_cannot_be_told_apart
 from kuadrant.gateways.object_names import PORTS, ObjectNames, port_part
 from kuadrant.gateways.ownership import metadata
 from kuadrant.gateways.plugin_tables import Table, tables
@@ -52,7 +52,8 @@ def gateway_objects(
     unselectable = f"the pods of Gateway {namespace}/{name} cannot be selected: "
     if isinstance(pods, NotSelectable):
         return GatewayObjects(namespace, name, problem=unselectable + pods.reason)
-    if unclear := _unclear_ports(pods, wanted):
+    ports = [table.port for table in wanted if table.port is not None]
+    if unclear := why_ports_cannot_be_told_apart(pods, ports):
         problem = f"{unselectable}its ports limit a host name in different ways, and {unclear}"
         return GatewayObjects(namespace, name, problem=problem, inseparable=unclear)
     objects = (
@@ -74,23 +75,6 @@ def _push_filter(
     ports = sorted({listener.port for listener in gateway.spec.listeners})
     plugins = [wasm_plugin_name(gateway.metadata.name, port) for port in (None, *ports)]
     return push_filter(gateway, pods, wanted, server, plugins)
-
-
-def _unclear_ports(pods: Selection, wanted: tuple[Table, ...]) -> str:
-    """Return why Istio cannot be told a plugin's port as the pods have it; empty if it can.
-
-    Istio matches the port that the pods listen on. One that they do not listen on is no port at all to it,
-    without a word.
-    """
-    ports = {table.port: pods.pod_ports.get(table.port) for table in wanted if table.port is not None}
-    for port, pod_port in ports.items():
-        if pod_port is None:
-            return f"no Service is known that leads port {port} to them"
-        if isinstance(pod_port, str):
-            return f"its Service leads port {port} to a name ({pod_port}) instead of a number"
-        if [*ports.values()].count(pod_port) > 1:
-            return f"its Service leads several of them to port {pod_port}"
-    return ""
 
 
 def wasm_plugin_name(gateway: str, port: int | None = None) -> str:

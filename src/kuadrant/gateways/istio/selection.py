@@ -68,6 +68,23 @@ def selection(
     return found if all(TOKEN in pod.tokens for pod in behind) else replace(found, token=None)
 
 
+def why_ports_cannot_be_told_apart(pods: Selection, ports: Iterable[int]) -> str:
+    """Return why objects for single ports of a Gateway cannot be told them as its pods have them.
+
+    Empty if they can. Istio matches the port that the pods listen on. One that they do not listen on is no
+    port at all to it, without a word.
+    """
+    pod_ports = {port: pods.pod_ports.get(port) for port in ports}
+    for port, pod_port in pod_ports.items():
+        if pod_port is None:
+            return f"no Service is known that leads port {port} to them"
+        if isinstance(pod_port, str):
+            return f"its Service leads port {port} to a name ({pod_port}) instead of a number"
+        if [*pod_ports.values()].count(pod_port) > 1:
+            return f"its Service leads several of them to port {pod_port}"
+    return ""
+
+
 def _found(
     gateway: Gateway,
     services: Mapping[tuple[str, str], Service],

@@ -79,7 +79,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         gateways: what there has to be for each gateway.
         compilation: what it was decided from.
         installed: there is a Kuadrant.
-        mark: by which the resource has the service refuse strangers (`gateway_tokens`).
+        mark: by which the resource has the service refuse strangers (`callers_evidence`).
         not_held: what is to be said of policies, as ``namespace/name``, that ask for limits which the service
             says it does not hold.
         unnamed: the service says so without saying which.

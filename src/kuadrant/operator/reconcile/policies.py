@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from kuadrant.kube.apply import Desired
 from kuadrant.kube.events import Event, Regarding
 from kuadrant.operator.core import kinds
-from kuadrant.operator.core.times import BEHIND_SECONDS, SETTLE_SECONDS
 from kuadrant.operator.reconcile.policy_inspection import PolicyInspection
 from kuadrant.operator.reconcile.queue_keys import DECISION, Work
-from kuadrant.operator.statuses.ratelimit_policy_status import (
+from kuadrant.operator.reconcile.settling import seconds_before_said
+from kuadrant.operator.statuses.policy_statuses import (
     REMEMBERED,
     PolicyStatuses,
     status_content,
@@ -78,7 +78,9 @@ class PolicyReconciler:
                 continue
             if not context.writer.is_in_place(self._desired(status, stored)):
                 goal = (status, stored.object.metadata.generation)
-                context.schedule.mark(context.queues.statuses, work, goal, after=_settle(status, stored))
+                context.schedule.mark(
+                    context.queues.statuses, work, goal, after=seconds_before_said(status, stored)
+                )
 
     async def inspect(self, _: Work) -> None:
         """Look at what routes tell of policies."""
@@ -119,19 +121,3 @@ class PolicyReconciler:
             remembers=self._remembers,
         )
         return Desired(kinds.POLICIES, stored.key, kinds.MANAGER, content, "status", force=True)
-
-
-def _settle(status: PolicyStatus, stored: StoredObject[StoredPolicy]) -> float:
-    """Return for how many seconds a status has to hold before it is said.
-
-    One that takes back what was said of this very policy, longest.
-    """
-    if not status.waiting:
-        return 0.0
-    generation = stored.object.metadata.generation
-    enforced = any(
-        (one.get("type"), one.get("status"), one.get("observedGeneration"))
-        == ("Enforced", "True", generation)
-        for one in stored.object.status.get("conditions") or ()
-    )
-    return BEHIND_SECONDS if enforced else SETTLE_SECONDS

@@ -31,7 +31,7 @@ from kuadrant.operator.reconcile.limitador import LimitadorReconciler
 from kuadrant.operator.reconcile.policies import PolicyReconciler
 from kuadrant.operator.reconcile.queue_keys import DECISION
 from kuadrant.operator.reconcile.queues import Queues, Schedule
-from kuadrant.operator.reconcile.token_spread import Callers
+from kuadrant.operator.reconcile.token_spread import TokenSpread
 from kuadrant.operator.reconcile.writer import Writer
 from kuadrant.operator.statuses.reports import report
 from kuadrant.policy.budgets import DEFAULT, Budgets
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from kuadrant.kube.kind import Key
     from kuadrant.kube.store import Change, Store
     from kuadrant.operator.core.accepted_policies import AcceptedPolicies
+    from kuadrant.operator.core.callers_evidence import CallersEvidence
     from kuadrant.operator.core.decision import Decision, GatewayDecision
-    from kuadrant.operator.core.gateway_tokens import CallersEvidence
     from kuadrant.operator.core.known import Known
     from kuadrant.operator.core.world import World
     from kuadrant.operator.metrics import Metrics
@@ -107,7 +107,7 @@ class Reconciler:
         )
         self._deciding = Deciding(store, known, budgets, metrics, clock)
         self._retention = Retention(budgets, works_since)
-        self._callers = Callers(self._retention.seconds)
+        self._token_spread = TokenSpread(self._retention.seconds)
         self._events = EventQueue(recorder, clock)
         self._limits = LimitadorReconciler(context)
         self._gateways = GatewayReconciler(context, self._deliveries, ModuleRetries(prove), works_since)
@@ -146,7 +146,7 @@ class Reconciler:
     @property
     def callers(self) -> CallersEvidence:
         """The evidence of which gateways show the rate limit service a token."""
-        return self._callers.evidence
+        return self._token_spread.evidence
 
     @property
     def accepted(self) -> AcceptedPolicies:
@@ -155,7 +155,7 @@ class Reconciler:
 
     def when_spread(self, spread: Callable[[], None]) -> None:
         """Set what is called when every gateway has a token of the current key and there is a former one."""
-        self._callers.spread = spread
+        self._token_spread.spread = spread
 
     def look(self) -> None:
         """Have a decision made, since something changed."""
@@ -226,7 +226,7 @@ class Reconciler:
     async def _decide_and_mark(self) -> None:
         now = self._context.clock.seconds()
         known = replace(
-            self._deciding.known(), retained=self._retention.retained, mark=self._callers.evidence.mark
+            self._deciding.known(), retained=self._retention.retained, mark=self._token_spread.evidence.mark
         )
         world, decision = await self._deciding.decide(known, self._retention.crowded)
         self._decision = decision
@@ -245,9 +245,13 @@ class Reconciler:
         """Note what gateways are known to have, and come back when time alone tells more."""
         arrivals = self._policies.arrivals
         anew = self._retention.note(decision, arrivals, now)
-        if self._callers.note(world, known, decision, arrivals, now) or anew:
+        if self._token_spread.note(world, known, decision, arrivals, now) or anew:
             self.look()
-        dues = (self._retention.due(arrivals, now), self._callers.due(arrivals, now), self.accepted.due(now))
+        dues = (
+            self._retention.due(arrivals, now),
+            self._token_spread.due(arrivals, now),
+            self.accepted.due(now),
+        )
         for due in dues:
             if due is not None:
                 self._queues.objects.add_after(DECISION, max(0.0, due - now))

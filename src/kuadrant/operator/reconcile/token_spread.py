@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from kuadrant.operator.core.gateway_tokens import Asking, CallersEvidence
+from kuadrant.operator.core.callers_evidence import Caller, CallersEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kuadrant.operator.core.world import World
 
 
-class Callers:
+class TokenSpread:
     """Notes, decision by decision, which gateways have a token.
 
     Args:
@@ -30,19 +30,19 @@ class Callers:
     def __init__(self, retention_seconds: Callable[[GatewayDecision], float]) -> None:
         self._retention_seconds = retention_seconds
         self.spread: Callable[[], None] = lambda: None
-        self._asking: Mapping[Key, Asking] = {}
+        self._callers: Mapping[Key, Caller] = {}
         self.evidence = CallersEvidence()
 
     def note(self, world: World, known: Known, decision: Decision, arrivals: Arrivals, now: float) -> bool:
         """Note which gateways have tokens; return whether that changes what is to be decided."""
         if known.keys is None:
             return False
-        self._asking = {
-            key: Asking(bool(one.limits), bool(world.existing.get(key)), self._retention_seconds(one))
+        self._callers = {
+            key: Caller(bool(one.limits), bool(world.existing.get(key)), self._retention_seconds(one))
             for key, one in decision.gateways.items()
         }
         keys = None if known.module.prove is None or not known.refuses else known.keys
-        self.evidence.note(self._asking, keys, decision.mark, arrivals, now)
+        self.evidence.note(self._callers, keys, decision.mark, arrivals, now)
         if known.keys.held[1:] and self.evidence.are_spread(known.keys):
             self.spread()
         return self.evidence.mark != known.mark
@@ -52,5 +52,5 @@ class Callers:
 
         None if that takes more than time.
         """
-        due = self.evidence.next_at(self._asking, arrivals, now)
+        due = self.evidence.next_at(self._callers, arrivals, now)
         return due if due < inf else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kuadrant.operator.core.accepted_policies import AcceptedPolicies
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.limit_retention import LimitRetention
-from kuadrant.operator.statuses.ratelimit_policy_status import PolicyStatuses
+from kuadrant.operator.statuses.policy_statuses import PolicyStatuses
 
 if TYPE_CHECKING:
     from kuadrant.kube.kind import Key

@@ -18,7 +18,7 @@ from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.kinds import StoredPolicy
 from kuadrant.operator.core.times import TAKE_SECONDS
 from kuadrant.operator.core.world import World
-from kuadrant.operator.statuses.ratelimit_policy_status import PolicyStatuses
+from kuadrant.operator.statuses.policy_statuses import PolicyStatuses
 from kuadrant.status import GatewayState
 from tests.unit.operator.example import GATEWAY, KEY, limitador, objects
 from tests.unit.operator.known import known, module

@@ -21,7 +21,7 @@ from kuadrant.operator.core.limit_retention import LimitRetention
 from kuadrant.operator.core.staged_program import asked_for, asks, rules_of
 from kuadrant.operator.core.times import RETENTION_SECONDS, TAKE_SECONDS
 from kuadrant.operator.core.world import World
-from kuadrant.operator.statuses.ratelimit_policy_status import PolicyStatuses
+from kuadrant.operator.statuses.policy_statuses import PolicyStatuses
 from tests.unit.operator.example import GATEWAY, KEY, limitador, objects
 from tests.unit.operator.known import known
 from tests.unit.operator.outcomes import of, outcome

@@ -10,7 +10,7 @@ from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.gateway_tokens import Keys
 from kuadrant.operator.core.times import RETENTION_SECONDS
 from kuadrant.operator.core.version_arrivals import Arrivals
-from kuadrant.operator.reconcile.token_spread import Callers
+from kuadrant.operator.reconcile.token_spread import TokenSpread
 from tests.unit.operator.core.seen import seen
 from tests.unit.operator.example import GATEWAY, WANTED, limitador, world
 from tests.unit.operator.known import MODULE, known, module
@@ -25,7 +25,7 @@ class Following:
 
     def __init__(self) -> None:
         self.spread = 0
-        self.callers = Callers(lambda _: RETENTION_SECONDS)
+        self.callers = TokenSpread(lambda _: RETENTION_SECONDS)
         self.callers.spread = self._spread
         self.arrivals = Arrivals()
         self._wanted = GatewayObjects(*GATEWAY, ({"kind": "Plugin"},))

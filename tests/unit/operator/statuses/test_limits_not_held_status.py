@@ -8,7 +8,7 @@ import pytest
 
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.times import TAKE_SECONDS
-from kuadrant.operator.statuses.ratelimit_policy_status import PolicyStatuses
+from kuadrant.operator.statuses.policy_statuses import PolicyStatuses
 from kuadrant.status import ACKNOWLEDGED
 from tests.unit.operator.example import WANTED, limitador, world
 from tests.unit.operator.known import known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kuadrant.operator.core.decider import Decider
-from kuadrant.operator.statuses.ratelimit_policy_status import PolicyStatuses
+from kuadrant.operator.statuses.policy_statuses import PolicyStatuses
 from kuadrant.operator.statuses.reports import report
 from kuadrant.status import Content, GatewayReport, GatewayState, PodState, Report
 from tests.unit.operator.example import WANTED, limitador, world

@@ -13,7 +13,8 @@ import pytest
 from kuadrant.api.caller_token import CURRENT, PREVIOUS, fingerprint
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.gateways.provider import GatewayObjects
-from kuadrant.operator.core.gateway_tokens import Asking, CallersEvidence, Keys
+from kuadrant.operator.core.callers_evidence import Caller, CallersEvidence
+from kuadrant.operator.core.gateway_tokens import Keys
 from kuadrant.operator.core.version_arrivals import Arrivals
 from kuadrant.operator.secrets.caller_keys import CallerKeys
 from kuadrant.operator.secrets.stored_secret import InvalidSecretError, StoredSecret, document
@@ -54,7 +55,7 @@ class Cluster:
             now,
             works_since=works_since,
         )
-        asking = {key: Asking(True, key in self.objects, SECONDS) for key in self.gateways}
+        asking = {key: Caller(True, key in self.objects, SECONDS) for key in self.gateways}
         self.evidence.note(asking, keys, self.marked, self.arrivals, now)
         self.objects |= set(arrived)
         return self.evidence.mark

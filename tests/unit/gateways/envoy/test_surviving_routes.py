@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kuadrant.compiler.program import Forwarding, HostProgram, Redirect, RuleProgram
 from kuadrant.gateways.envoy.route_actions import Seen
 from kuadrant.gateways.envoy.routes import route_configuration
-from kuadrant.gateways.envoy.staging import surviving
+from kuadrant.gateways.envoy.surviving_routes import surviving
 from kuadrant.policy.match import PathMatch, RequestMatch
 
 pytestmark = pytest.mark.slow

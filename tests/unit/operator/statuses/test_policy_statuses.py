@@ -12,7 +12,7 @@ from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.times import BEHIND_SECONDS, TAKE_SECONDS
 from kuadrant.operator.core.world import Standing
 from kuadrant.operator.statuses.kuadrant_status import kuadrant_status
-from kuadrant.operator.statuses.ratelimit_policy_status import PolicyStatuses, status_content
+from kuadrant.operator.statuses.policy_statuses import PolicyStatuses, status_content
 from kuadrant.status import ACKNOWLEDGED, WARNINGS, Content, FilterState, PodState
 from tests.unit.operator.example import GATEWAY, WANTED, limitador, world
 from tests.unit.operator.known import known, module
