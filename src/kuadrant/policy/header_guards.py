@@ -26,10 +26,8 @@ def unguarded(policy: Policy, present: frozenset[str] = frozenset()) -> Iterator
     asked, found = _along(policy, ("when",), policy.when, "predicate", present)
     yield from found
     for index, condition in enumerate(policy.exempt):
-        read, found = _along(policy, ("exempt",), (condition,), "predicate", asked, first=index)
-        yield from found
-        # A request that is not exempt has what `!('x' in request.headers)` asks for.
-        asked |= read if condition.expression.startswith("!") else frozenset()
+        yield from _along(policy, ("exempt",), (condition,), "predicate", asked, first=index)[1]
+        asked |= headers_of(condition.expression).present_if_false
     for limit in policy.limits:
         field = ("limits", limit.name)
         asked_here, found = _along(policy, (*field, "when"), limit.when, "predicate", asked)

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 class HeaderUse(Struct, frozen=True, gc=False):
     """The headers, in lower case, that are ``read`` by their names, and those that are ``asked`` for.
 
-    ``offsets`` are the places, in characters, at which each is first read.
+    ``present_if_false`` are those that a request has for which the expression is false. ``offsets`` are the
+    places, in characters, at which each is first read.
     """
 
     read: frozenset[str] = frozenset()
     asked: frozenset[str] = frozenset()
+    present_if_false: frozenset[str] = frozenset()
     offsets: tuple[tuple[str, int], ...] = ()
 
     def offset(self, names: Iterable[str]) -> int:
@@ -49,8 +51,20 @@ def header_use(checked: Any) -> HeaderUse:
     return HeaderUse(
         read=frozenset(read),
         asked=frozenset(name for name, asks, _ in found if asks),
+        present_if_false=_present(checked.expression, when=False),
         offsets=tuple(read.items()),
     )
+
+
+def _present(expression: Any, *, when: bool) -> frozenset[str]:
+    """Return the headers that a request has for which a true or false expression is as ``when`` says."""
+    function, arguments = expression.call.function, expression.call.arguments
+    if function == "!_":
+        return _present(arguments[0], when=not when)
+    if function == ("_&&_" if when else "_||_"):
+        return frozenset().union(*(_present(one, when=when) for one in arguments))
+    own = {name for name, asks, number in _uses(expression) if asks and number == expression.id}
+    return frozenset(own) if when else frozenset()
 
 
 def _uses(expression: Any) -> Iterator[tuple[str, bool, int]]:

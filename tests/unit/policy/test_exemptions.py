@@ -179,6 +179,10 @@ class TestAHeaderThatMayBeAbsent:
         ("exempt", "told"),
         [
             ("!('x-consumer' in request.headers)", 0),
+            ("request.path == '/health' || !('x-consumer' in request.headers)", 0),
+            ("!('x-consumer' in request.headers) && request.path == '/health'", 1),
+            ("!(request.path == '/health') && 'x-consumer' in request.headers", 1),
+            ("!('x-consumer' in request.headers && request.path == '/')", 0),
             (f"'x-consumer' in request.headers && {NOT_THERE}", 1),
         ],
     )
