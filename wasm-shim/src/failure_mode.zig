@@ -1,13 +1,23 @@
-//! What becomes of a request whose service gave no answer: it waits if the call was not sent; else it is refused or goes on, as its
-//! failure mode says.
+//! What becomes of a request whose limits cannot be evaluated, or whose service gave no answer: it waits if the call was not sent; else it
+//! is refused or goes on, as its failure mode says.
 
 const std = @import("std");
 const host = @import("host.zig");
 const metrics = @import("metrics.zig");
 const refusal = @import("refusal.zig");
 const Call = @import("ratelimit.zig").Call;
+const EvaluationError = @import("expression.zig").EvaluationError;
 
-pub const FailureMode = enum { deny, allow };
+pub const FailureMode = enum {
+    deny,
+    allow,
+
+    /// Whether a limit that cannot be evaluated is left out of the question. What a client can bring about by the size of a request, or
+    /// by how many he sends, is no way around a limit: it is refused in either mode.
+    pub fn leavesOut(mode: FailureMode, reason: EvaluationError) bool {
+        return mode == .allow and reason == error.Failed;
+    }
+};
 
 /// The gRPC status of a call to a service that is not there, or no longer.
 pub const unavailable = 14;

@@ -118,7 +118,7 @@ pub const Action = struct {
             const applies = limit.append(&descriptor, attributes) catch |reason| blk: {
                 refusal.present.scope = action.scope;
                 refusal.present.limit = limit.key();
-                if (reason != error.Failed or action.service.failure_mode == .deny) return reason;
+                if (!action.service.failure_mode.leavesOut(reason)) return reason;
                 metrics.count(.errors);
                 refusal.tell(.expression, .left_out);
                 refusal.present = .{};

@@ -41,15 +41,6 @@ pub fn size() usize {
     return known.size.?;
 }
 
-/// The most bytes that the headers may have together for expressions to be evaluated: what policies are admitted by is what their
-/// expressions cost for a request as large as this.
-const most_for_expressions = 64 * 1024;
-
-/// Whether they have so many bytes that a request whose expressions have to be evaluated fails.
-pub fn areTooLargeForExpressions() bool {
-    return size() > most_for_expressions;
-}
-
 pub fn first(single: Single) Error!?[]const u8 {
     const place = known.singles.getPtr(single);
     if (place.* == null) place.* = if (known.all) |pairs| firstOf(pairs, single.name()) else try host.firstRequestHeader(single.name());

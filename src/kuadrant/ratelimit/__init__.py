@@ -4,7 +4,7 @@ It counts in memory or in a Redis.
 """
 
 from kuadrant.ratelimit.caller_tokens import Callers
-from kuadrant.ratelimit.counter_answers import CounterAnswers, TooOftenError
+from kuadrant.ratelimit.counter_disclosure import CounterAnswers, TooOftenError
 from kuadrant.ratelimit.limits import InvalidLimitsError
 from kuadrant.ratelimit.redis_store import RedisStore, StoreError
 from kuadrant.ratelimit.server import Server, make_server

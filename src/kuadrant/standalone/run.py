@@ -18,7 +18,6 @@ from kuadrant.ratelimit import InvalidLimitsError
 from kuadrant.standalone.announcements import NOT_APPLIED, print_mistakes, show
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
 from kuadrant.standalone.errors import StartError
-from kuadrant.standalone.folder_changes import read_settled
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.folder_watch import changes
 from kuadrant.standalone.follow_folder import FolderFollower
@@ -26,6 +25,7 @@ from kuadrant.standalone.open_listeners import KeptOpen, open_listeners, opened
 from kuadrant.standalone.plan import Mistakes, Plan
 from kuadrant.standalone.ports import listening, require_free
 from kuadrant.standalone.servers import LOOPBACK, Servers
+from kuadrant.standalone.settled_folder import read_settled
 from kuadrant.standalone.summary import summary
 from kuadrant.tasks import PartEndedError, keep
 from kuadrant.wasm import catalogue

@@ -142,7 +142,7 @@ class Downloads:
         """The token goes to the source itself, and never where others could read it on its way."""
         source, asked = urlsplit(self._source), urlsplit(url)
         headers = {"Accept": accept, "Accept-Encoding": "identity"}
-        if self._token and _is_safe(url) and (asked.scheme, asked.netloc) == (source.scheme, source.netloc):
+        if self._token and is_safe(url) and (asked.scheme, asked.netloc) == (source.scheme, source.netloc):
             headers["Authorization"] = f"Bearer {self._token}"
         return headers
 
@@ -151,7 +151,7 @@ class Downloads:
         request = response.next_request
         assert request is not None
         left = response.url.scheme == "https" and request.url.scheme != "https"
-        if left or (_is_safe(str(response.url)) and not _is_safe(str(request.url))):
+        if left or (is_safe(str(response.url)) and not is_safe(str(request.url))):
             raise FetchError(
                 f"{url} leads to {request.url.host} without TLS, where anybody could change the bytes;"
                 " it is not followed"
@@ -181,17 +181,8 @@ class Downloads:
         )
 
 
-def require_safe(url: str) -> None:
-    """Refuse a place whose word on a digest anybody could change who can change the bytes."""
-    if urlsplit(url).scheme == "http" and not _is_safe(url):
-        raise FetchError(
-            f"{url} is without TLS: whoever could change the bytes on their way could change what is"
-            " published of them, too; give --sha256, or an address with https"
-        )
-
-
-def _is_safe(url: str) -> bool:
-    """Whether nobody on the way can change what comes: by TLS, or because there is no way."""
+def is_safe(url: str) -> bool:
+    """Tell whether nobody on the way can change what comes: by TLS, or because there is no way."""
     parts = urlsplit(url)
     return parts.scheme == "https" or parts.hostname in _LOOPBACK
 

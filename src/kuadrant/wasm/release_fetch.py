@@ -6,8 +6,15 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from kuadrant.wasm import catalogue, lock, module_folder, releases
-from kuadrant.wasm.release_download import JSON, Downloads, FetchError, require_safe
-from kuadrant.wasm.release_proof import Wanted, check_bytes, digest_beside, expected_digest, published_digest
+from kuadrant.wasm.release_download import JSON, Downloads, FetchError
+from kuadrant.wasm.release_proof import (
+    Wanted,
+    check_bytes,
+    digest_beside,
+    expected_digest,
+    published_digest,
+    require_trustworthy_place,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,8 +87,7 @@ def _get(
         data = wanted.file.read_bytes()
         target.write_bytes(data)
         return wanted.file.name, expected or hashlib.sha256(data).hexdigest()
-    if wanted.sha256 is None:
-        require_safe(wanted.url or wanted.source)
+    require_trustworthy_place(wanted)
     with Downloads(wanted.source, wanted.token, wanted.patience, wanted.longest) as downloads:
         if wanted.url is not None:
             expected = expected_digest(wanted, None, "nothing tells which bytes that address should give")

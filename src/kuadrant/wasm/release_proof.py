@@ -6,12 +6,13 @@ import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from kuadrant.wasm import releases
 from kuadrant.wasm.module_contents import inspect
-from kuadrant.wasm.release_download import BYTES, FetchError, require_safe
+from kuadrant.wasm.release_download import BYTES, FetchError, is_safe
 from kuadrant.wasm.wasm_binary import NotAModule
 
 if TYPE_CHECKING:
@@ -44,6 +45,21 @@ class Wanted(Struct, frozen=True, kw_only=True):
     longest: float = 600.0
 
 
+def require_trustworthy_place(wanted: Wanted) -> None:
+    """Refuse a place without TLS, unless it is told which bytes are wanted."""
+    if wanted.sha256 is None:
+        _require_safe(wanted.url or wanted.source)
+
+
+def _require_safe(url: str) -> None:
+    """Refuse a place whose word on a digest anybody could change who can change the bytes."""
+    if urlsplit(url).scheme == "http" and not is_safe(url):
+        raise FetchError(
+            f"{url} is without TLS: whoever could change the bytes on their way could change what is"
+            " published of them, too; give --sha256, or an address with https"
+        )
+
+
 def published_digest(downloads: Downloads, release: releases.Release, asset: releases.Asset) -> str | None:
     """Return the digest that the API or a checksum file of the release tells of ``asset``."""
     if asset.digest is not None:
@@ -56,7 +72,7 @@ def published_digest(downloads: Downloads, release: releases.Release, asset: rel
     checksums = releases.checksum_asset(release, asset)
     if checksums is None:
         return None
-    require_safe(checksums.url)
+    _require_safe(checksums.url)
     told = releases.read_checksums(
         downloads.text(checksums.url, BYTES).decode("utf-8", "replace"), asset.name
     )

@@ -1,4 +1,4 @@
-"""The places whose word on a checksum is believed, and what is said of answers that are none."""
+"""What is said of answers that are none."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.wasm.release_download import JSON, Downloads, FetchError, require_safe
+from kuadrant.wasm.release_download import JSON, Downloads, FetchError
 from tests import releases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.releases import Handler
-
-
-@pytest.mark.parametrize(
-    "url", ["https://mirror.example.com/x", "http://127.0.0.1:80/x", "http://localhost/x"]
-)
-def test_tls_or_no_way_at_all_is_safe(url: str) -> None:
-    require_safe(url)
-
-
-def test_a_way_without_tls_is_refused() -> None:
-    with pytest.raises(FetchError, match=r"http://mirror.example.com/x is without TLS"):
-        require_safe("http://mirror.example.com/x")
 
 
 def gives(status: int, **headers: str) -> Callable[[Handler], None]:

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import pytest
 
-from kuadrant.standalone import folder_changes
-from kuadrant.standalone.folder_changes import emptied, read_settled
+from kuadrant.standalone import settled_folder
 from kuadrant.standalone.folder_files import File, read
+from kuadrant.standalone.settled_folder import emptied, read_settled
 
 
 async def test_a_file_that_is_still_being_written_is_awaited(tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ async def test_it_is_said_which_files_do_not_rest(tmp_path: Path, monkeypatch: p
     def reading(_: Path) -> tuple[File, ...]:
         return (File("still.yaml", "x"), File("log.json", next(texts, "done")))
 
-    monkeypatch.setattr(folder_changes, "read", reading)
-    monkeypatch.setattr(folder_changes, "_PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(folder_changes.logger, "warning", lambda text, **values: said.append((text, values)))
+    monkeypatch.setattr(settled_folder, "read", reading)
+    monkeypatch.setattr(settled_folder, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(settled_folder.logger, "warning", lambda text, **values: said.append((text, values)))
 
     assert (await read_settled(tmp_path))[1].text == "done"
 
