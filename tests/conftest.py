@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import random
+import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 _PROPERTY = "fuzzed"
+_PROGRESS_SECONDS = 60
 
 
 @pytest.fixture
@@ -41,22 +44,43 @@ def golden() -> Callable[[Path, str], None]:
 
 
 class Fuzz(Struct, frozen=True):
-    """What a fuzz test goes by; ``done`` is called with a word for the inputs and their number."""
+    """What a fuzz test goes by; ``done`` is called with a word for the inputs and their number.
+
+    ``progress`` is called with what is done so far and what is to be done, which a long run prints once a
+    minute.
+    """
 
     seed: int
     scale: float
     done: Callable[[str, int], None]
+    progress: Callable[[int, float], None]
 
 
 @pytest.fixture
-def fuzz(record_property: Callable[[str, object], None]) -> Fuzz:
+def fuzz(
+    record_property: Callable[[str, object], None],
+    pytestconfig: pytest.Config,
+    request: pytest.FixtureRequest,
+) -> Fuzz:
     given = os.environ.get("FUZZ_SEED")
     seed = int(given) if given else random.SystemRandom().getrandbits(32)
 
     def done(what: str, inputs: int) -> None:
         record_property(_PROPERTY, f"{inputs} {what}, FUZZ_SEED={seed}")
 
-    return Fuzz(seed, float(os.environ.get("FUZZ_SCALE", "1")), done)
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    printed = time.monotonic()
+
+    def progress(inputs: int, wanted: float) -> None:
+        nonlocal printed
+        if (now := time.monotonic()) - printed < _PROGRESS_SECONDS:
+            return
+        printed = now
+        with capture.global_and_fixture_disabled():
+            sys.stdout.write(f"\n{request.node.name}: {inputs} of {wanted:.0f}, FUZZ_SEED={seed}\n")
+            sys.stdout.flush()
+
+    return Fuzz(seed, float(os.environ.get("FUZZ_SCALE", "1")), done, progress)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from kuadrant.explanation.knowledge import MASK, attribute, children, read_by
 from kuadrant.explanation.record import Fact, Part
 from kuadrant.explanation.source_text import SourceText
-from kuadrant.policy.checked_expression import TooDeepError, kind
+from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind
 from kuadrant.reference_model.expressions import EvaluationError, tree
 from kuadrant.reference_model.header_names import is_lowering
 
@@ -190,9 +190,7 @@ class _Tracer:
         if kind(part) == "comprehension":
             # What is in the loop has another value each time. With `cel.bind` there is none to go over.
             loop = part.comprehension
-            below = [
-                loop.start if kind(loop.range) == "list" and not loop.range.list.elements else loop.range
-            ]
+            below = [loop.start if is_binding(loop) else loop.range]
         decisive = {"_&&_": False, "_||_": True}.get(part.call.function)
         settled = decisive is not None and any(self._known(one) is decisive for one in below)
         for number, one in enumerate(below):

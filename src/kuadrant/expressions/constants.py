@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.expressions import encoding
+from kuadrant.policy.as_defined import as_defined
 from kuadrant.policy.checked_expression import kind, written
 from kuadrant.policy.environment import environment
 from kuadrant.policy.folding import free_names
@@ -54,7 +55,7 @@ class Folding:
         alone.CopyFrom(self._checked)
         alone.expression.CopyFrom(part)
         try:
-            result = _language().deserialize(written(alone)).eval(data={})
+            result = _language().deserialize(written(as_defined(alone))).eval(data={})
         except RuntimeError:
             # A key that a map has twice ends the engine's evaluation, where a failure is a value elsewhere.
             return None

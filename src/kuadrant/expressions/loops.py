@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from kuadrant.expressions import nodes
 from kuadrant.expressions.outside import OutsideError
-from kuadrant.policy.checked_expression import kind
+from kuadrant.policy.checked_expression import is_binding, kind
 
 
 class Binding(Struct, frozen=True):
@@ -46,7 +46,7 @@ def recognised(loop: Any) -> Binding | Search | Transformation:
     if loop.second_variable:
         raise OutsideError("a repetition with two variables")
     among, name, start, step = loop.range, loop.variable, loop.start, loop.step
-    if kind(among) == "list" and not among.list.elements and name.startswith("#"):
+    if is_binding(loop):
         return Binding(loop.accumulator, start, loop.result)
     function, arguments = step.call.function, step.call.arguments
     if function == "_&&_" and start.constant.HasField("bool"):

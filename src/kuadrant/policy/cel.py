@@ -18,6 +18,7 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
+from kuadrant.policy.as_defined import as_defined, as_written
 from kuadrant.policy.attributes import ATTRIBUTES, HEADERS_BY_ATTRIBUTE, OPEN_ROOTS
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
@@ -194,7 +195,7 @@ def _failure(checked: Any, part: Any) -> str | None:
     alone.CopyFrom(checked)
     alone.expression.CopyFrom(part)
     try:
-        result = _attributes().deserialize(written(alone)).eval(data={})
+        result = _attributes().deserialize(written(as_defined(alone))).eval(data={})
     except RuntimeError as error:
         return _readable(str(error), "")
     if result.type() != cel.Type.ERROR:
@@ -204,7 +205,7 @@ def _failure(checked: Any, part: Any) -> str | None:
     except TypeError:
         # An optional value is of no other type than a failure, and has no words.
         return None
-    return words.partition(": ")[2] or words
+    return as_written(words.partition(": ")[2] or words)
 
 
 def _place(expression: str, offset: int) -> str:

@@ -145,6 +145,11 @@ def kind(expression: Any) -> str:
     return expression.WhichOneof("kind") or ""
 
 
+def is_binding(loop: Any) -> bool:
+    """Tell whether a comprehension is ``cel.bind``, or what ``optMap`` and ``optFlatMap`` are made of."""
+    return kind(loop.range) == "list" and not loop.range.list.elements and loop.variable.startswith("#")
+
+
 def pattern_of(call: Any) -> str | None:
     """The pattern of a call of ``matches``, if it is written there as a text."""
     pattern = call.call.arguments[-1].constant

@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
+from kuadrant.policy import as_defined
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def environment(
             ext_optional.ExtOptional(),
             ext_bindings.ExtBindings(),
             _kuadrant(),
+            as_defined.functions(),
             *more,
         ],
     )

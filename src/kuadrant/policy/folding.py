@@ -17,6 +17,11 @@ _DIVISIONS: Final = frozenset({"_/_", "_%_"})
 _ZONE: Final = re.compile(r"[+-]?[0-9]{2}:[0-9]{2}|[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,31}){0,2}")
 """How time zones are named: what else an engine takes for one is the path of a file."""
 _LITERALS: Final = frozenset({"constant", "name", ""})
+_NOT_CARRIED_OUT: Final = {
+    "duration_to_int64": "int takes no duration; its seconds are .getSeconds()",
+    "int64_to_duration": "duration takes no number; write it as a text, such as duration('5s')",
+}
+"""Functions that are declared, and that no evaluator has, by their overloads."""
 
 
 class Fault(Struct, frozen=True, gc=False):
@@ -33,9 +38,13 @@ def faults(checked: Any, failure: Callable[[Any], str | None]) -> Iterator[Fault
     not.
     """
     # Before anything is evaluated: what one may not name is not to be looked up here either.
+    overloads = {one.id: [*one.reference.overloads] for one in checked.references}
     for part in parts(checked.expression):
         if kind(part) == "call":
             yield from _unwritten(part)
+            for overload in overloads.get(part.id, ()):
+                if overload in _NOT_CARRIED_OUT and len(overloads[part.id]) == 1:
+                    yield Fault(part.id, f"it always fails: {_NOT_CARRIED_OUT[overload]}")
     yield from _faults(checked.expression, free_names(checked.expression), failure)
 
 

@@ -14,6 +14,7 @@ from cel_expr_python import cel
 from google.protobuf import timestamp_pb2
 
 from kuadrant.api.regular_expression import without_nul
+from kuadrant.policy.as_defined import as_written
 from kuadrant.policy.checked_expression import read
 from kuadrant.policy.environment import untyped
 from kuadrant.reference_model.header_names import alone, in_lower_case
@@ -109,7 +110,7 @@ def _result(expression: cel.Expression, data: dict[str, object]) -> cel.Value:
         return expression.eval(data=data)
     except RuntimeError as error:
         # Of a map with a key twice there is no value, not even a failed one.
-        raise EvaluationError(str(error)) from None
+        raise EvaluationError(as_written(str(error))) from None
 
 
 def _scalar(result: cel.Value) -> object:
@@ -118,7 +119,7 @@ def _scalar(result: cel.Value) -> object:
     except TypeError:
         raise EvaluationError("an optional value is no result") from None
     if result.type() == cel.Type.ERROR:
-        raise EvaluationError(str(value))
+        raise EvaluationError(as_written(str(value)))
     return value
 
 

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from cel_expr_python import cel
 
+from kuadrant.policy.as_defined import as_defined
 from kuadrant.policy.checked_expression import kind, parts, read, written
 from kuadrant.policy.environment import UNTYPED, environment
+from kuadrant.reference_model.header_maps import all_headers
 
 _ITEM_KINDS: Final = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE, cel.Type.BOOL)
 _PLACE_KINDS: Final = (
@@ -30,10 +32,11 @@ def in_lower_case(expression: cel.Expression) -> cel.Expression:
 
     A name that is only known with a request is put in lower case then.
     """
-    checked = read(expression.serialize())
+    checked = as_defined(read(expression.serialize()))
+    headers = all_headers(checked.expression)
     # The innermost first: what is around it takes a copy of it.
     for one in reversed([*parts(checked.expression)]):
-        _lower(one, checked)
+        _lower(one, checked, headers)
     return _language().deserialize(written(checked))
 
 
@@ -78,11 +81,13 @@ def _listed(name: str) -> str:
     return ":authority" if lower == "host" else lower
 
 
-def _lower(expression: Any, checked: Any) -> None:
-    if _is_headers(expression.select.operand):
+def _lower(expression: Any, checked: Any, all_headers: frozenset[int]) -> None:
+    if kind(expression) == "select" and expression.select.operand.id in all_headers:
         expression.select.field = _listed(expression.select.field)
     match expression.call.function, [*expression.call.arguments]:
-        case ("_[_]" | "_[?_]" | "_?._", [headers, name]) | ("@in", [name, headers]) if _is_headers(headers):
+        case ("_[_]" | "_[?_]" | "_?._", [headers, name]) | ("@in", [name, headers]) if (
+            headers.id in all_headers
+        ):
             if name.constant.text:
                 name.constant.text = _listed(name.constant.text)
             elif kind(name) != "constant":
@@ -102,7 +107,3 @@ def _lower_with_the_request(name: Any, checked: Any, function: str) -> None:
     entry = checked.references.add(id=name.id)
     entry.reference.name = function
     entry.reference.overloads.extend(f"{function}_{number}" for number in range(1 + len(_LOWERED[function])))
-
-
-def _is_headers(expression: Any) -> bool:
-    return bool(expression.select.field == "headers" and expression.select.operand.name.name == "request")

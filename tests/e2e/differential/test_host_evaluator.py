@@ -267,5 +267,6 @@ def test_the_module_evaluates_as_envoy_does(tmp_path: Path, fuzz: Fuzz) -> None:
         finally:
             gateway.stop()
         round_ += 1
+        fuzz.progress(outcomes.total(), PAIRS * fuzz.scale)
     shown = ", ".join(f"{number} {what}" for what, number in sorted(outcomes.items()))
     fuzz.done(f"pairs of an expression and a request ({shown})", outcomes.total())

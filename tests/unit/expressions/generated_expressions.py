@@ -106,8 +106,6 @@ class Expressions:
     def make_of(self, kind: str) -> str:
         """An expression whose value, if it has one, is of this kind."""
         self._names = []
-        # Behind an `all` or `exists` that ended before its last item Google's implementation takes that item
-        # for what is bound. So no expression has both.
         self._binds = not self._host_only and self._random.random() < 0.3
         return self._of(kind, self._random.randint(1, 5))
 
@@ -136,7 +134,7 @@ class Expressions:
             return self._from_optional(kind, depth - 1)
         if self._binds and self._random.random() < 0.1:
             name = f"v{len(self._names)}"
-            bound = self._one(["string", "int", "list"])
+            bound = self._one(["string", "int", "list", "map"])
             value = self._of(bound, depth - 1)
             return f"cel.bind({name}, {value}, {self._within(name, bound, kind, depth - 1)})"
         made: str = getattr(self, f"_{kind}")(depth - 1)
@@ -237,7 +235,7 @@ class Expressions:
     def _search(self, depth: int) -> str:
         name = f"v{len(self._names)}"
         among = self._of(self._one(["list", "list", "map"]), depth)
-        macro = "exists_one" if self._binds else self._one(["all", "exists", "exists_one"])
+        macro = self._one(["all", "exists", "exists_one"])
         return f"{among}.{macro}({name}, {self._within(name, 'string', 'bool', depth)})"
 
     def _string(self, depth: int) -> str:

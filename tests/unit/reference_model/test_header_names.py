@@ -39,6 +39,17 @@ REQUEST = Request(authority="a.com", headers=(("x-user", "bob"), ("team", ""), (
         ("'K' in request.headers", True),
         ("'\u212a' in request.headers", False),
         ("['\u212a'].exists(name, name in request.headers)", False),
+        # Under whatever name all headers are.
+        ("cel.bind(h, request.headers, h['X-User'] == 'bob' && 'X-USER' in h && h.TEAM == '')", True),
+        ("cel.bind(h, request.headers, ['X-User'].all(name, h[name] == 'bob'))", True),
+        ("cel.bind(h, request.headers, [{'h': 1}].all(h, !('H' in h)) && h['X-User'] == 'bob')", True),
+        ("cel.bind(h, {'x-user': 'bob'}, 'X-User' in h)", False),
+        ("optional.of(request.headers).optMap(h, h['X-User']).value() == 'bob'", True),
+        ("request.?headers['X-User'].orValue('') == 'bob'", True),
+        ("request.?headers.?Team.hasValue()", True),
+        ("request.?headers.orValue({})['X-User'] == 'bob'", True),
+        ("request['headers']['X-User'] == 'bob'", True),
+        ("(request.method == 'GET' ? request.headers : {})['X-User'] == 'bob'", True),
         # Values, and other maps, are what they are.
         ("request.headers.exists(name, name == 'X-User')", False),
         ("request.headers['x-user'] == 'BOB'", False),
