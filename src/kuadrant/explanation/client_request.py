@@ -154,6 +154,8 @@ _UNKNOWN: Final[Mapping[Path, Fact]] = dict(
         _fact("source.port", "--from ADDRESS:PORT, other in each connection"),
         _fact("request.headers.x-forwarded-for", "--from ADDRESS"),
         _fact("request.headers.x-request-id"),
+        _fact("request.headers.x-envoy-external-address"),
+        _fact("request.headers.x-envoy-internal"),
         _fact("request.id"),
         _fact("request.time", "--at MOMENT"),
         _fact("request.total_size"),

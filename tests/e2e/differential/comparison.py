@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from kuadrant.explanation import Explanation, Knowledge, Origins, explain
 from kuadrant.explanation.verbose_text import verbose_text
 from kuadrant.ratelimit.counters import counter_values
 from kuadrant.reference_model import Counters, Request, RequestDecision, decide
+from kuadrant.reference_model.seen_by_filters import is_referrer
 from kuadrant.reference_model.windows import FixedWindow
 
 from .traces import check_seen, check_way
@@ -85,10 +85,6 @@ def _sorted(observation: Observation) -> Observation:
     return msgspec.structs.replace(observation, questions=questions)
 
 
-# Envoy removes the header `referer` if it has a character that no URL has, before anything looks at it.
-URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
-
-
 # What a gateway takes from nobody.
 _GIVEN_ANEW = {"host", "x-forwarded-proto", "x-request-id"}
 
@@ -110,9 +106,14 @@ def _seen(asked: Asked, observed: Observation, port: int) -> Request:
     # More than one is one, and so nobody's.
     authority = ",".join((authority, *(value for name, value in headers if name == "host")))
     headers = [header for header in headers if header[0] not in _GIVEN_ANEW]
-    if any(name == "referer" and not URL.fullmatch(value) for name, value in headers):
+    if any(name == "referer" and not is_referrer(value) for name, value in headers):
         headers = [(name, value) for name, value in headers if name != "referer"]
-    added = (("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "http"), ("x-request-id", "any"))
+    added = (
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-proto", "http"),
+        ("x-envoy-external-address", "127.0.0.1"),
+        ("x-request-id", "any"),
+    )
     return Request(
         authority=_text(authority),
         method=asked.method,

@@ -25,6 +25,7 @@ from kuadrant.envoy_api import message
 from kuadrant.expressions import programs
 from kuadrant.policy.checked_expression import parts, read, written
 from kuadrant.policy.environment import UNTYPED, environment, untyped
+from kuadrant.reference_model.seen_by_filters import is_kept
 from tests.e2e.wasm_shim.conftest import (
     LOOPBACK,
     READY_SECONDS,
@@ -37,8 +38,6 @@ from tests.e2e.wasm_shim.conftest import (
 )
 from tests.unit.expressions.evaluations import of_activation
 from tests.unit.expressions.generated_expressions import Expressions, request
-
-from .comparison import URL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,7 +171,7 @@ class Gateway:
 def taken(one: Request) -> Request:
     """A request that a gateway takes, for ``one``."""
     method, target = (ENVOY_TAKES.get(text, text) for text in (one.method, one.target))
-    headers = tuple(header for header in one.headers if header[0] != "referer" or URL.fullmatch(header[1]))
+    headers = tuple(header for header in one.headers if is_kept(*header))
     return structs.replace(one, method=method, target=target, headers=headers)
 
 
