@@ -86,5 +86,5 @@ pub fn letsPass(call: Call, failure: refusal.Failure) bool {
 
 /// What the client of a request gets that does not go on.
 pub fn answerError(details: []const u8) void {
-    host.sendLocalResponse(500, details, "Internal Server Error.\n", "");
+    host.sendLocalResponse(500, details, "Internal Server Error.\n", "", null);
 }

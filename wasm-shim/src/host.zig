@@ -14,6 +14,7 @@ const imports = struct {
     extern "env" fn proxy_get_header_map_value(map: u32, name: [*]const u8, name_length: usize, result: *?[*]u8, result_length: *usize) Status;
     extern "env" fn proxy_get_header_map_pairs(map: u32, result: *?[*]u8, result_length: *usize) Status;
     extern "env" fn proxy_add_header_map_value(map: u32, name: [*]const u8, name_length: usize, value: [*]const u8, value_length: usize) Status;
+    extern "env" fn proxy_remove_header_map_value(map: u32, name: [*]const u8, name_length: usize) Status;
     extern "env" fn proxy_get_property(path: [*]const u8, path_length: usize, result: *?[*]u8, result_length: *usize) Status;
     extern "env" fn proxy_set_property(path: [*]const u8, path_length: usize, value: [*]const u8, value_length: usize) Status;
     extern "env" fn proxy_call_foreign_function(name: [*]const u8, name_length: usize, argument: [*]const u8, argument_length: usize, result: *?[*]u8, result_length: *usize) Status;
@@ -122,8 +123,17 @@ pub fn firstRequestHeader(name: []const u8) Result {
 
 /// All request headers, serialized as `Pairs` reads them.
 pub fn requestHeaders() Result {
+    return allHeaders(.request);
+}
+
+/// All headers of the response, likewise.
+pub fn responseHeaders() Result {
+    return allHeaders(.response);
+}
+
+fn allHeaders(map: HeaderMap) Result {
     var slot: Slot = .{};
-    return slot.of(imports.proxy_get_header_map_pairs(@backingInt(HeaderMap.request), &slot.bytes, &slot.length));
+    return slot.of(imports.proxy_get_header_map_pairs(@backingInt(map), &slot.bytes, &slot.length));
 }
 
 /// The bytes of all names and values of the request's headers; `null` when the host does not say.
@@ -134,6 +144,11 @@ pub fn requestHeadersSize() ?usize {
 
 pub fn addResponseHeader(name: []const u8, value: []const u8) void {
     _ = imports.proxy_add_header_map_value(@backingInt(HeaderMap.response), name.ptr, name.len, value.ptr, value.len);
+}
+
+/// All of that name.
+pub fn removeResponseHeader(name: []const u8) void {
+    _ = imports.proxy_remove_header_map_value(@backingInt(HeaderMap.response), name.ptr, name.len);
 }
 
 /// An attribute of the stream by its path, the segments parted by NUL.
@@ -249,9 +264,10 @@ pub const Pairs = struct {
 };
 
 /// Answers the request in the upstream's place. `headers` are serialized pairs. For a gRPC request the host makes it status
-/// 200 and derives `grpc-status` from the code, as it does for its own filters.
-pub fn sendLocalResponse(code: u32, details: []const u8, body: []const u8, headers: []const u8) void {
-    _ = imports.proxy_send_local_response(code, details.ptr, details.len, body.ptr, body.len, headers.ptr, headers.len, -1);
+/// 200 with `grpc_status`; without one it derives it from the code, as it does for its own filters.
+pub fn sendLocalResponse(code: u32, details: []const u8, body: []const u8, headers: []const u8, grpc_status: ?u5) void {
+    const status: i32 = if (grpc_status) |one| one else -1;
+    _ = imports.proxy_send_local_response(code, details.ptr, details.len, body.ptr, body.len, headers.ptr, headers.len, status);
 }
 
 pub fn continueRequest() void {

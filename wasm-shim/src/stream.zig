@@ -1,6 +1,7 @@
 //! One request's life: which questions it raises, the answers it waits for, and what becomes of it.
 
 const std = @import("std");
+const client_headers = @import("client_headers.zig");
 const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
 const host = @import("host.zig");
@@ -26,7 +27,7 @@ const Stream = struct {
     waiting_for: ?u32 = null,
     /// Of the current call, which may wait for its service.
     member: waiting.Member,
-    response_headers: std.ArrayList(host.Header) = .empty,
+    told: client_headers.Told = .{},
 
     fn current(stream: *const Stream) ratelimit.Call {
         return stream.calls[stream.next - 1];
@@ -115,7 +116,7 @@ fn advance(stream: *Stream) Action {
         return .pause;
     }
     metrics.count(.allowed);
-    if (stream.response_headers.items.len == 0) destroy(stream);
+    if (stream.told.isEmpty()) destroy(stream);
     return .proceed;
 }
 
@@ -201,17 +202,17 @@ pub fn receive(token: u32, length: usize) void {
     };
     switch (answer.verdict) {
         .ok => {
-            keepHeaders(stream, answer.headers) catch host.log(.debug, "no memory for the answer's headers", .{});
+            takeHeaders(stream, answer);
             if (advance(stream) == .proceed) host.continueRequest();
         },
         .over_limit => {
             const scope = stream.current().scope;
             const limit = stream.current().reached(answer.limit);
             metrics.countLimited(limit, scope);
-            const details = refusal.limited(limit, scope);
+            takeHeaders(stream, answer);
+            // What it is told goes with its stream, which has to be gone when the host shows the answer.
+            stream.told.answerLimited(refusal.limited(limit, scope));
             destroy(stream);
-            const headers = host.serializePairs(memory.scratch, answer.headers) catch "";
-            host.sendLocalResponse(429, details, "Too Many Requests\n", headers);
         },
     }
 }
@@ -230,17 +231,14 @@ fn goOn(stream: *Stream, failure: refusal.Failure) void {
     if (advance(stream) == .proceed) host.continueRequest();
 }
 
-fn keepHeaders(stream: *Stream, headers: []const host.Header) error{OutOfMemory}!void {
-    const allocator = stream.arena.allocator();
-    for (headers) |header| {
-        try stream.response_headers.append(allocator, .{ .name = try allocator.dupe(u8, header.name), .value = try allocator.dupe(u8, header.value) });
-    }
+fn takeHeaders(stream: *Stream, answer: ratelimit.Answer) void {
+    stream.told.take(stream.arena.allocator(), answer.headers, answer.verdict == .over_limit) catch host.log(.debug, "no memory for the answer's headers", .{});
 }
 
 /// The response's headers have come. This is called for answers of this module, too; their stream is gone by then.
 pub fn finish(id: u32) void {
     const stream = streams.get(id) orelse return;
-    for (stream.response_headers.items) |header| host.addResponseHeader(header.name, header.value);
+    stream.told.addToResponse();
     destroy(stream);
 }
 

@@ -10,6 +10,8 @@ from kuadrant.explanation.record import Client
 from kuadrant.gateways.envoy.route_actions import feasible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kuadrant.compiler.program import Backend, RuleProgram
     from kuadrant.reference_model import RequestDecision
 
@@ -35,6 +37,7 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
             status=decision.status,
             because=_BECAUSE[decision.outcome],
             grpc_status=decision.grpc_status,
+            headers=tuple(_again(decision)),
             rate_limit_headers=decision.headers,
             body=None if body is None else _BODIES.get(body),
         )
@@ -43,6 +46,14 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
     if is_grpc and admitted.status == 500:
         return structs.replace(admitted, status=200, grpc_status=_UNKNOWN)
     return admitted
+
+
+def _again(decision: RequestDecision) -> Iterator[tuple[str, str]]:
+    """Yield the headers that say when to come again."""
+    if decision.retry_after is not None:
+        yield "retry-after", str(decision.retry_after)
+        if decision.grpc_status is not None:
+            yield "grpc-retry-pushback-ms", f"{decision.retry_after}000"
 
 
 def admitted_status(rule: RuleProgram, *, own_router: bool) -> int | None:

@@ -68,8 +68,12 @@ class SimulatedGateway:
             if status == _ERROR and request.is_grpc:
                 status, headers["grpc-status"] = _ADMITTED, _GRPC_UNKNOWN
             _change(headers, decision.rule.forwarding.response_headers)
+        if decision.retry_after is not None:
+            headers["retry-after"] = str(decision.retry_after)
         if grpc_status is not None:
             headers["grpc-status"] = str(grpc_status)
+            if decision.retry_after is not None:
+                headers["grpc-retry-pushback-ms"] = f"{decision.retry_after}000"
         return Observation(status=status, headers=headers, inside=self._inside(decision))
 
     def _status(self, rule: RuleProgram) -> int:

@@ -12,10 +12,10 @@ import grpc  # type: ignore[import-untyped]
 
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.envoy_api import message
-from kuadrant.ratelimit.headers import rate_limit_headers
+from kuadrant.ratelimit.headers import rate_limit_headers, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from kuadrant.ratelimit.counters import Ask, Standing
 
@@ -35,9 +35,21 @@ _UNITS: Final = {1: "SECOND", 60: "MINUTE", 3600: "HOUR", 86400: "DAY"}
 _LARGEST: Final = 2**32 - 1
 
 
-def over_limit(denied: Ask) -> bytes:
-    """Return the answer without headers. It names the limit that is reached, for access logs and counters."""
-    return _over_limit(denied.counters.identity[2], denied.name, denied.counters.seconds, denied.rate)
+def answer(denied: Ask | None, found: Sequence[Standing], *, headers: bool) -> bytes:
+    """Return the answer for standings, the most restrictive first.
+
+    That of a request that is ``denied`` names the limit that is reached, for access logs and counters, and
+    says when to come again. With ``headers`` there are ``x-ratelimit-*`` as well.
+    """
+    encoded = OK
+    if denied is not None:
+        encoded = _over_limit(denied.counters.identity[2], denied.name, denied.counters.seconds, denied.rate)
+        if (seconds := retry_after(found)) is not None:
+            encoded += _retry_after(seconds)
+    if headers and found:
+        # Messages one after the other are one with the fields of both.
+        encoded += _encoded(rate_limit_headers(found))
+    return encoded
 
 
 @lru_cache(maxsize=4096)
@@ -54,14 +66,17 @@ def _over_limit(conditions: frozenset[str], name: str, seconds: int, most: int) 
     return encoded
 
 
-def with_headers(found: Sequence[Standing], denied: Ask | None) -> bytes:
-    """Return the answer with ``x-ratelimit-*`` headers, from standings, the most restrictive first."""
+@lru_cache(maxsize=4096)
+def _retry_after(seconds: int) -> bytes:
+    return _encoded([("retry-after", str(seconds))])
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> bytes:
     response = _Response()
-    for key, value in rate_limit_headers(found):
+    for key, value in headers:
         response.response_headers_to_add.add(key=key, value=value)
-    # Messages one after the other are one with the fields of both.
     encoded: bytes = response.SerializeToString()
-    return (OK if denied is None else over_limit(denied)) + encoded
+    return encoded
 
 
 def error_answer(error: Exception) -> tuple[grpc.StatusCode, str]:

@@ -124,11 +124,16 @@ class Ask(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The state of a counter: what is left of it, and the seconds until it is whole again."""
+    """The state of a counter: what is left of it, and the seconds until it is whole again.
+
+    ``wait`` are the seconds until it has room for the hits that were asked for, once more where they were
+    counted; None if it never has.
+    """
 
     ask: Ask
     remaining: int
     reset: float
+    wait: float | None = 0.0
 
 
 class Note(NamedTuple):
@@ -286,17 +291,21 @@ def standings(asks: Iterable[Ask], now: float, *, limited: bool) -> list[Standin
 
     Ties stay in their order.
     """
-    found = []
-    for ask in asks:
-        window = ask.counters.live(ask.values, now)
-        if window is None:
-            found.append(Standing(ask, ask.max_value, 0.0 if ask.counters.moving else ask.counters.seconds))
-        elif isinstance(window, Window):
-            found.append(Standing(ask, max(0, ask.max_value - window.hits), window.ends - now))
-        else:
-            left = ask.max_value - window.hits_at(now, ask.max_value, ask.rate)
-            found.append(Standing(ask, max(0, left), window.whole_in(now, ask.max_value, ask.rate)))
-    return most_restrictive_first(found, limited=limited)
+    return most_restrictive_first([_standing(ask, now) for ask in asks], limited=limited)
+
+
+def _standing(ask: Ask, now: float) -> Standing:
+    most, hits, rate = ask.max_value, ask.hits, ask.rate
+    window = ask.counters.live(ask.values, now)
+    never = None if hits > most else 0.0
+    if window is None:
+        return Standing(ask, most, 0.0 if ask.counters.moving else ask.counters.seconds, never)
+    if isinstance(window, Window):
+        left, reset = max(0, most - window.hits), window.ends - now
+        return Standing(ask, left, reset, never if never is None or hits <= left else reset)
+    left = max(0, most - window.hits_at(now, most, rate))
+    wait = never if never is None else window.room_in(hits, now, most, rate)
+    return Standing(ask, left, window.whole_in(now, most, rate), wait)
 
 
 def most_restrictive_first(standings: Iterable[Standing], *, limited: bool) -> list[Standing]:

@@ -1,4 +1,4 @@
-"""The ``x-ratelimit-*`` headers (draft 03 of RateLimit header fields), as Limitador writes them."""
+"""The headers of an answer: ``x-ratelimit-*`` (draft 03), as Limitador writes them, and ``retry-after``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from kuadrant.ratelimit.counters import Ask, Standing
 
@@ -17,6 +17,25 @@ _UNPRINTABLE = re.compile(r"[^ -~]")
 def _seconds(ask: Ask) -> int:
     seconds = ask.counters.seconds
     return seconds if ask.rate in (0, ask.max_value) else -(-ask.max_value * seconds // ask.rate)
+
+
+def retry_after(standings: Iterable[Standing]) -> int | None:
+    """The seconds after which a request that was denied is admitted, if nobody else comes meanwhile.
+
+    At least one. None if it never is: one of its limits has no room for it at any time.
+    """
+    longest = 0.0
+    for standing in standings:
+        if standing.wait is None:
+            return None
+        longest = max(longest, standing.wait)
+    return max(1, whole_seconds(longest))
+
+
+def whole_seconds(seconds: float) -> int:
+    """``seconds`` rounded up."""
+    # A sum of floating point numbers may be off by some nanoseconds, which must not become a second.
+    return math.ceil(round(seconds, 6))
 
 
 def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
@@ -37,6 +56,5 @@ def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
     return [
         ("x-ratelimit-limit", ", ".join(limits)),
         ("x-ratelimit-remaining", str(first.remaining)),
-        # A sum of floating point numbers may be off by some nanoseconds, which must not become a second.
-        ("x-ratelimit-reset", str(math.ceil(round(first.reset, 6)))),
+        ("x-ratelimit-reset", str(whole_seconds(first.reset))),
     ]

@@ -161,10 +161,8 @@ class RedisStore:
             raise await self._strange() from None
         if not _is_answer(answer, asks, number):
             raise await self._strange()
-        _note_opened(answer[1 + 2 * len(asks) : -1], asks, tenant, room)
-        standings = [
-            _standing(ask, answer[2 * index + 1], answer[2 * index + 2]) for index, ask in enumerate(asks)
-        ]
+        _note_opened(answer[1 + 3 * len(asks) : -1], asks, tenant, room)
+        standings = [_standing(ask, *answer[3 * index + 1 : 3 * index + 4]) for index, ask in enumerate(asks)]
         return (asks[answer[0] - 1] if answer[0] else None), standings
 
     async def _strange(self) -> StoreError:
@@ -217,11 +215,11 @@ class RedisStore:
 def _is_answer(answer: object, asks: Sequence[Ask], number: int) -> bool:
     """Whether this is what the script answers to the question ``number`` about these counters."""
     counters = len(asks)
-    least = 2 * counters + 2
+    least = 3 * counters + 2
     return (
         isinstance(answer, list)
         and least <= len(answer) <= least + 2 * counters
-        and len(answer) % 2 == 0
+        and (len(answer) - least) % 2 == 0
         and all(type(one) is int and one >= 0 for one in answer)
         and answer[0] <= counters
         and all(
@@ -254,14 +252,21 @@ def _time(ask: Ask, tokens: int) -> tuple[int, int]:
     return divmod(tokens * ask.counters.seconds * 1_000_000, ask.rate)
 
 
-def _standing(ask: Ask, first: int, second: int) -> Standing:
-    """Where a counter stands, from the two numbers that the script returns of it."""
-    kind = _kind(ask)
+def _standing(ask: Ask, first: int, second: int, room: int) -> Standing:
+    """Where a counter stands, from the three numbers that the script returns of it."""
+    kind, most = _kind(ask), ask.max_value
     if kind == "T":
+        token = ask.counters.seconds * 1_000_000
         missing = first * ask.rate + second
-        used = -(-missing // (ask.counters.seconds * 1_000_000))
-        return Standing(ask, max(0, ask.max_value - used), missing / ask.rate / 1_000_000)
-    return Standing(ask, max(0, ask.max_value - first), second / (1000 if kind == "F" else 1_000_000))
+        left = max(0, most + -missing // token)
+        wait = max(0, -(-(missing - (most - ask.hits) * token) // ask.rate)) / 1_000_000
+        reset = missing / ask.rate / 1_000_000
+    else:
+        left = max(0, most - first)
+        reset = second / (1000 if kind == "F" else 1_000_000)
+        # The store forgets a window in the millisecond after its last one.
+        wait = room / 1_000_000 if kind == "S" else 0.0 if ask.hits <= left else reset + 0.001
+    return Standing(ask, left, reset, None if ask.hits > most else wait)
 
 
 def _note_opened(opened: Sequence[int], asks: Sequence[Ask], tenant: str, room: StoreRoom) -> None:

@@ -15,7 +15,7 @@ from prometheus_client import generate_latest
 from kuadrant.api.counter_page import CounterPage
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
-from kuadrant.ratelimit.answers import INTERNAL, OK, error_answer, over_limit, with_headers
+from kuadrant.ratelimit.answers import INTERNAL, OK, answer, error_answer
 from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
 from kuadrant.ratelimit.counter_shares import tenant_of
@@ -167,10 +167,10 @@ class RateLimitService:
             question = self._looked_up(request, gateway, now)
             denied = self._counters.check_and_add(question.asks, now)
             self._count(question, denied)
-            if self.headers and question.asks:
-                found = standings(question.asks, now, limited=denied is not None)
-                return with_headers(found, denied)
-            return OK if denied is None else over_limit(denied)
+            if denied is None and not self.headers:
+                return OK
+            found = standings(question.asks, now, limited=denied is not None)
+            return answer(denied, found, headers=self.headers)
         finally:
             self._spent(self._tenant(request) if question is None else question.tenant, now)
 
@@ -193,10 +193,8 @@ class RateLimitService:
             if self._store_room.notes:
                 tell_of_store(self._store_room.notes)
         self._count(question, denied)
-        if self.headers and found:
-            ordered = most_restrictive_first(found, limited=denied is not None)
-            return with_headers(ordered, denied)
-        return OK if denied is None else over_limit(denied)
+        ordered = most_restrictive_first(found, limited=denied is not None)
+        return answer(denied, ordered, headers=self.headers)
 
     def _looked_up(self, request: bytes, gateway: str | None, now: float) -> Question:
         question = self._questions.get(request)

@@ -24,8 +24,9 @@ from typing import Final
 # time is whole microseconds and a fraction of one, in parts of the rate, as is all that is kept of a bucket:
 # no number is rounded.
 #
-# Returns the position of the first counter that has no room (0 if all have), then two numbers for each: hits
-# and the milliseconds left; in slices hits and the microseconds left; of a bucket the time until it is full.
+# Returns the position of the first counter that has no room (0 if all have), then three numbers for each:
+# hits and the milliseconds left; in slices hits, the microseconds left, and those until there is room for as
+# many hits; of a bucket the time until it is full. What is not said of a kind is 0.
 # Then, for each that was opened for a value, its position and how many thousandths its limit uses of what it
 # may have; more than 1000 if the value has to share it. Then that number. A counter that would outlive its
 # window (the store's clock went back, or somebody took its end away) is over a window from now.
@@ -110,6 +111,14 @@ local function slices(found, slice)
   while #state > 3 and state[#state] == 0 do state[#state] = nil end
   local left = sum > 0 and (math.min(kept[2], at) + 11) * slice - clock() or 0
   return state, sum, left, at < kept[2]
+end
+
+local function room(state, slice, left)
+  local age = 0
+  while age <= 10 and left >= (state[3 + age] or 0) do
+    left, age = left - (state[3 + age] or 0), age + 1
+  end
+  return age > 10 and 0 or (state[2] + 11 - age) * slice - clock()
 end
 
 local function bucket(found, rate, whole, part)
@@ -207,7 +216,9 @@ for i, key in ipairs(KEYS) do
     keep(names[i], state, kind == 'S' and left[i] or hits[i])
   end
   if kind == 'F' and left[i] <= 0 then left[i] = window end
-  answer[2 * i], answer[2 * i + 1] = hits[i], left[i]
+  answer[3 * i - 1], answer[3 * i] = hits[i], left[i]
+  local fits = tonumber(ARGV[6 * i - 1]) - more
+  answer[3 * i + 1] = kind == 'S' and fits >= 0 and room(state, window * 100, fits) or 0
 end
 for _, value in ipairs(opened) do answer[#answer + 1] = value end
 answer[#answer + 1] = tonumber(ARGV[4])

@@ -72,6 +72,19 @@ class SlidingWindow:
         """Return the seconds until none of the hits counts."""
         return max(0, (self._newest + SLICES + 1) * self._slice - microseconds(now)) / _SECOND
 
+    def room_in(self, hits: int, now: float, most: int, rate: int) -> float:
+        """Return the seconds until there is room for so many more hits, of which there are at most `most`."""
+        left = most - hits - self.hits_at(now, most, rate)
+        at = microseconds(now) // self._slice
+        passed = at - self._newest
+        if left >= 0 or passed > SLICES:
+            return 0.0
+        while left < 0:
+            # The oldest slice that counts is the next one that does not.
+            left += self._counts[SLICES - passed]
+            passed += 1
+        return ((self._newest + passed) * self._slice - microseconds(now)) / _SECOND
+
     def _end(self, newest: int) -> None:
         self._newest = newest
         self.ends = (newest + SLICES + 1) * self._slice / _SECOND
@@ -108,6 +121,11 @@ class TokenBucket:
     def whole_in(self, now: float, most: int, rate: int) -> float:
         """Return the seconds until it is full."""
         return self._missing(now, most, rate) / rate / _SECOND if rate else 0.0
+
+    def room_in(self, hits: int, now: float, most: int, rate: int) -> float:
+        """Return the seconds until there are so many tokens, which are at most `most`."""
+        lacking = self._missing(now, most, rate) - (most - hits) * self._token
+        return -(-lacking // rate) / _SECOND if lacking > 0 else 0.0
 
     def _missing(self, now: float, most: int, rate: int) -> int:
         at = microseconds(now) * rate

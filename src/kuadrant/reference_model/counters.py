@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from kuadrant.api.limitador import Identity, Limit
 from kuadrant.policy.identifiers import descriptor_entry
-from kuadrant.reference_model.windows import Window, hits_at, whole_in, with_hits
+from kuadrant.reference_model.windows import Window, hits_at, room_in, whole_in, with_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,13 +24,15 @@ CounterKey = tuple[Identity, tuple[tuple[str, str], ...]]
 class Standing(Struct, frozen=True, gc=False):
     """The state of a counter after a request.
 
-    What is left of the most that its ``limit`` admits, and the seconds until it is whole again.
+    What is left of the most that its ``limit`` admits, and the seconds until it is whole again. ``wait`` are
+    those until it has room for one more request; None if it never has.
     """
 
     limit: Limit
     counter: CounterKey
     remaining: int
     reset: float
+    wait: float | None
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -43,6 +45,14 @@ class Answer(Struct, frozen=True, gc=False):
 
     limited: bool
     standings: tuple[Standing, ...]
+
+    @property
+    def retry_after(self) -> int | None:
+        """The seconds after which a limited request is admitted if nobody else comes; None if it never is."""
+        waits = [standing.wait for standing in self.standings]
+        if not self.limited or None in waits:
+            return None
+        return max(1, math.ceil(round(max(wait or 0.0 for wait in waits), 6)))
 
 
 class Counters(Struct, frozen=True, gc=False):
@@ -86,7 +96,13 @@ def _standings(
     asked: Iterable[tuple[Limit, CounterKey, Window | None]], now: float, *, limited: bool
 ) -> tuple[Standing, ...]:
     standings = [
-        Standing(limit, key, max(0, limit.most - hits_at(window, limit, now)), whole_in(window, limit, now))
+        Standing(
+            limit,
+            key,
+            max(0, limit.most - hits_at(window, limit, now)),
+            whole_in(window, limit, now),
+            room_in(window, limit, now),
+        )
         for limit, key, window in asked
     ]
     # One that has no room for this request comes before all that have.
@@ -96,13 +112,22 @@ def _standings(
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
-def headers(answer: Answer) -> tuple[tuple[str, str], ...]:
-    """The ``x-ratelimit-*`` headers (draft 03), as Limitador writes them; none where no limit applies."""
-    if not answer.standings:
+def headers(answers: Iterable[Answer]) -> tuple[tuple[str, str], ...]:
+    """The ``x-ratelimit-*`` headers (draft 03), as Limitador writes them; none where no limit applies.
+
+    Those of several answers are one set: that of the answer whose first limit leaves least, which also names
+    the limits of the others.
+    """
+    merged: tuple[Standing, ...] = ()
+    for answer in answers:
+        one = answer.standings
+        is_tighter = bool(one) and (not merged or one[0].remaining < merged[0].remaining)
+        merged = (*one, *merged) if is_tighter else (*merged, *one)
+    if not merged:
         return ()
-    first = answer.standings[0]
+    first = merged[0]
     limits = [str(first.limit.most)]
-    for standing in answer.standings:
+    for standing in merged:
         name = _UNPRINTABLE.sub("?", standing.limit.name.replace('"', "'"))
         limits.append(
             f"{standing.limit.most};w={standing.limit.seconds_of_most}" + (f';name="{name}"' if name else "")

@@ -20,7 +20,7 @@ from msgspec import Struct
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.conditions import all_hold, counted_by
-from kuadrant.reference_model.counters import Counters, Standing, headers
+from kuadrant.reference_model.counters import Answer, Counters, Standing, headers
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
 from kuadrant.reference_model.routing import chosen
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from kuadrant.reference_model.request import Request
 
 _STATUS = {"no-route": 404, "limited": 429, "failed": 500}
-# What Envoy makes of a status for a client that speaks gRPC.
-_GRPC_STATUS = {404: 12, 429: 14, 500: 2}
+# What a client that speaks gRPC gets: by Envoy, but for 429, which is the module's.
+_GRPC_STATUS = {404: 12, 429: 8, 500: 2}
 
 Entries = tuple[tuple[str, str], ...]
 
@@ -52,7 +52,8 @@ class RequestDecision(Struct, frozen=True, gc=False):
 
     Of an ``admitted`` one ``rule.forwarding`` says the rest; ``status`` is None. Else it is what the client
     gets: with ``grpc_status``, in the manner of gRPC. ``headers`` are added to the response, whoever gives
-    it. ``sources`` are the policies whose limits were asked for.
+    it, and ``retry_after`` are the seconds after which one that is ``limited`` should come again, None if
+    that is never. ``sources`` are the policies whose limits were asked for.
     """
 
     outcome: Literal["no-route", "admitted", "limited", "failed"]
@@ -62,6 +63,7 @@ class RequestDecision(Struct, frozen=True, gc=False):
     headers: tuple[tuple[str, str], ...] = ()
     status: int | None = None
     grpc_status: int | None = None
+    retry_after: int | None = None
     sources: tuple[str, ...] = ()
 
 
@@ -88,11 +90,12 @@ def decide(
     except EvaluationError:
         return _ended("failed", request, counters, rule=rule)
     questions: list[Question] = []
-    added: list[tuple[str, str]] = []
+    answers: list[Answer] = []
     sources = tuple(sorted({source for _, _, sources in wanted for source in sources}))
     for scope, entries, _ in wanted:
         answer, counters = counters.ask(scope, entries, now)
         questions.append(Question(scope, entries, answer.limited, answer.standings))
+        answers.append(answer)
         if answer.limited:
             return _ended(
                 "limited",
@@ -100,11 +103,11 @@ def decide(
                 counters,
                 rule=rule,
                 questions=tuple(questions),
-                headers=headers(answer),
+                headers=headers(answers),
+                retry_after=answer.retry_after,
                 sources=sources,
             )
-        added += headers(answer)
-    return RequestDecision("admitted", counters, rule, tuple(questions), tuple(added), sources=sources)
+    return RequestDecision("admitted", counters, rule, tuple(questions), headers(answers), sources=sources)
 
 
 def _ended(
@@ -115,6 +118,7 @@ def _ended(
     rule: RuleProgram | None = None,
     questions: tuple[Question, ...] = (),
     headers: tuple[tuple[str, str], ...] = (),
+    retry_after: int | None = None,
     sources: tuple[str, ...] = (),
 ) -> RequestDecision:
     status = _STATUS[outcome]
@@ -127,6 +131,7 @@ def _ended(
         headers,
         status=status if grpc_status is None else 200,
         grpc_status=grpc_status,
+        retry_after=retry_after,
         sources=sources,
     )
 

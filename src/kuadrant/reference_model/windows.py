@@ -78,6 +78,26 @@ def whole_in(window: Window | None, limit: Limit, now: float) -> float:
     return limit.seconds if limit.counts_by == FIXED_WINDOW else 0.0
 
 
+def room_in(window: Window | None, limit: Limit, now: float) -> float | None:
+    """Return the seconds until the counter has room for one more hit; None if it never has."""
+    if limit.most < 1:
+        return None
+    if hits_at(window, limit, now) < limit.most:
+        return 0.0
+    at = round(now * _SECOND)
+    match window:
+        case FixedWindow(_, ends):
+            return ends - now
+        case SlidingWindow(slices, microseconds):
+            # As many of the oldest as are too many, with all of their slice.
+            counting = [one for one in slices if one >= at // microseconds - SLICES]
+            last = counting[len(counting) - limit.most]
+            return ((last + SLICES + 1) * microseconds - at) / _SECOND
+        case TokenBucket():
+            return ceil(_missing(window, limit, now) - (limit.most - 1) * _token(limit)) / _SECOND
+    raise AssertionError(window)
+
+
 def with_hits(window: Window | None, limit: Limit, now: float, hits: int = 1) -> Window:
     """Return the counter with so many more hits, which have room in it."""
     if limit.counts_by == FIXED_WINDOW:

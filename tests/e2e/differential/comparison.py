@@ -77,6 +77,7 @@ def _check_trace(record: Explanation, decision: RequestDecision, observed: Obser
     assert record.client is not None
     assert (record.client.status, record.client.grpc_status) == (observed.status, observed.grpc_status)
     assert record.client.rate_limit_headers == observed.headers
+    assert tuple(one for one in record.client.headers if one[0] in AGAIN) == observed.again
     assert dict(record.client.headers).get("x-rule") == observed.rule
 
 
@@ -152,9 +153,20 @@ def _expected(decision: RequestDecision, observed: Observation, now: float) -> O
         grpc_status=grpc,
         rule=_marker(decision) if admitted else None,
         headers=decision.headers,
+        again=_again(decision, is_grpc=grpc is not None),
         questions=tuple((question.scope, question.entries) for question in decision.questions),
         counters=_windows(decision.counters, now),
     )
+
+
+AGAIN = {"retry-after", "grpc-retry-pushback-ms"}
+
+
+def _again(decision: RequestDecision, *, is_grpc: bool) -> tuple[tuple[str, str], ...]:
+    if decision.retry_after is None:
+        return ()
+    seconds = ("retry-after", str(decision.retry_after))
+    return (seconds, ("grpc-retry-pushback-ms", f"{decision.retry_after}000")) if is_grpc else (seconds,)
 
 
 def _marker(decision: RequestDecision) -> str | None:

@@ -69,6 +69,7 @@ class Observation(Struct, frozen=True):
     grpc_status: int | None
     rule: str | None
     headers: tuple[tuple[str, str], ...]
+    again: tuple[tuple[str, str], ...]
     questions: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     counters: dict[CounterKey, tuple[int, float]]
     client: str
@@ -252,6 +253,7 @@ class Reality:
             grpc_status=None if grpc is None else int(grpc),
             rule=rule,
             headers=tuple((name, value) for name, value in headers if name.startswith("x-ratelimit-")),
+            again=tuple(one for one in headers if one[0] in {"retry-after", "grpc-retry-pushback-ms"}),
             questions=self._service.questions(),
             counters=self._service.open_windows(),
             client=self._client,
@@ -316,7 +318,7 @@ def _outcome(status: int, rule: str | None, grpc: str | None) -> str:
     if rule is not None:
         return "admitted"
     # What a gRPC client gets for the same thing.
-    by_grpc = {"12": 404, "14": 429, "2": 500}
+    by_grpc = {"12": 404, "8": 429, "14": 429, "2": 500}
     return {404: "no-route", 429: "limited", 500: "failed"}.get(by_grpc.get(grpc or "", status), str(status))
 
 

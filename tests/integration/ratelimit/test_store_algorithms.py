@@ -84,15 +84,58 @@ def test_fuzz_store_memory_and_model_agree_on_every_call(redis: RedisServer, fuz
     fuzz.done("sequences", number)
 
 
+def test_fuzz_who_waits_as_long_as_he_is_told_is_admitted_when_he_comes_again(
+    redis: RedisServer, fuzz: Fuzz
+) -> None:
+    dice = random.Random(fuzz.seed)
+    number = int(200 * fuzz.scale)
+
+    async def obey() -> None:
+        denials = 0
+        while denials < number:
+            limits = [a_limit(dice, one) for one in range(dice.randint(1, 3))]
+            if any(limit.counts_by == "FixedWindow" or not limit.most for limit in limits):
+                continue
+            store = InStore(redis.url, limits)
+            await store.store._redis.flushall()
+            for call in calls(dice, limits, 40, begin=dice.randrange(10 * SECOND)):
+                denied, told = await store.ask(call)
+                if denied:
+                    again = int(dict(told)["retry-after"])
+                    later = Call(call.now + again * SECOND, call.entries)
+                    assert not (await store.ask(later))[0], f"FUZZ_SEED={fuzz.seed}: {limits}, {call}"
+                    denials += 1
+                    break
+            await store.store.close()
+
+    asyncio.run(obey())
+    fuzz.done("denials", number)
+
+
+async def test_a_window_of_the_store_is_over_when_it_was_told(redis: RedisServer) -> None:
+    store = RedisStore(redis.url, timeout=60.0)
+    service = RateLimitService([moving("FixedWindow", 1, seconds=1)])
+    asked = encoded(Call(0, ((key(0), "1"),)))
+    assert decoded(await service.decide_by_store(asked, store)) == (False, ())
+    denied, told = decoded(await service.decide_by_store(asked, store))
+    assert (denied, dict(told)["retry-after"]) in {(True, "1"), (True, "2")}
+    await asyncio.sleep(int(dict(told)["retry-after"]))
+    assert decoded(await service.decide_by_store(asked, store)) == (False, ())
+    await store.close()
+
+
 def _without_end(limit: Limit) -> Limit:
     """Fixed windows end by the real clock of the store: these do not end before the test."""
     return replace(limit, seconds=10**8) if limit.counts_by == "FixedWindow" else limit
 
 
+_OF_CLOCK = {"retry-after", "x-ratelimit-reset"}
+
+
 def _of_clock(answer: Answer, limits: Sequence[Limit]) -> Answer:
     """The answer, without what the real clock decides."""
     if any(limit.counts_by == "FixedWindow" for limit in limits):
-        return answer[0], answer[1][:2]
+        return answer[0], tuple(one for one in answer[1] if one[0] not in _OF_CLOCK)
     return answer
 
 

@@ -53,7 +53,8 @@ class Model:
 
     def ask(self, call: Call) -> Answer:
         answer, self._counters = self._counters.ask(SCOPE, call.entries, call.now / SECOND)
-        return answer.limited, headers(answer)
+        again = () if answer.retry_after is None else (("retry-after", str(answer.retry_after)),)
+        return answer.limited, (*again, *headers((answer,)))
 
 
 def moving(algorithm: str, most: int = 10, seconds: int = 10, **more: Any) -> Limit:

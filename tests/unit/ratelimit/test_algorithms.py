@@ -47,6 +47,30 @@ def test_fuzz_promises_hold_where_values_share_a_counter(fuzz: Fuzz) -> None:
     fuzz.done("sequences", number)
 
 
+def test_fuzz_who_waits_as_long_as_he_is_told_is_admitted_when_he_comes_again(fuzz: Fuzz) -> None:
+    dice = random.Random(fuzz.seed)
+    number = int(1000 * fuzz.scale)
+    denials = 0
+    while denials < number:
+        limits = [a_limit(dice, one) for one in range(dice.randint(1, 3))]
+        memory = InMemory(limits)
+        for call in calls(dice, limits, 40, begin=dice.randrange(10 * SECOND)):
+            denied, told = memory.ask(call)
+            if not denied:
+                continue
+            again = dict(told).get("retry-after")
+            if again is None:
+                asked = [limit for place, limit in enumerate(limits) if (key(place), "1") in call.entries]
+                assert any(limit.most == 0 for limit in asked), "only what is never admitted"
+                continue
+            # A microsecond is on the way: sums of seconds are no exact numbers.
+            later = Call(call.now + int(again) * SECOND + 1, call.entries)
+            assert not memory.ask(later)[0], f"FUZZ_SEED={fuzz.seed}: {limits}, {call}: {again}"
+            denials += 1
+            break
+    fuzz.done("denials", denials)
+
+
 @pytest.mark.parametrize("algorithm", ["SlidingWindow", "TokenBucket"])
 def test_a_shared_counter_comes_to_an_end_though_it_is_used_without_a_break(algorithm: str) -> None:
     limit = moving(algorithm, 100, variables=('descriptors[0]["user"]',))

@@ -22,8 +22,8 @@ ASKED = bytes(
     REQUEST(domain="n", descriptors=[{"entries": [{"key": "a", "value": "1"}]}]).SerializeToString()
 )
 LIMITS = (Limit(namespace="n", max_value=2, seconds=60),)
-ADMITTED = b"*4\r\n:0\r\n:1\r\n:60000\r\n:%d\r\n"
-DENIED = b"*4\r\n:1\r\n:2\r\n:60000\r\n:%d\r\n"
+ADMITTED = b"*5\r\n:0\r\n:1\r\n:60000\r\n:0\r\n:%d\r\n"
+DENIED = b"*5\r\n:1\r\n:2\r\n:60000\r\n:0\r\n:%d\r\n"
 
 
 class Strange:
@@ -89,14 +89,15 @@ async def test_the_answer_to_the_question_is_believed() -> None:
         b"_\r\n",
         b"*0\r\n",
         b"*-1\r\n",
-        b"*4\r\n:0\r\n:1\r\n:60000\r\n:7\r\n",
-        b"*4\r\n:2\r\n:1\r\n:60000\r\n:%d\r\n",
-        b"*4\r\n:-1\r\n:1\r\n:60000\r\n:%d\r\n",
-        b"*4\r\n:0\r\n:-9\r\n:60000\r\n:%d\r\n",
-        b"*4\r\n#f\r\n#t\r\n:60000\r\n:%d\r\n",
-        b"*4\r\n,0.5\r\n,nan\r\n,inf\r\n:%d\r\n",
-        b"*4\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\n9\r\n:%d\r\n",
-        b"*6\r\n:0\r\n:1\r\n:60000\r\n:1\r\n:1\r\n:%d\r\n",
+        b"*4\r\n:0\r\n:1\r\n:60000\r\n:%d\r\n",
+        b"*5\r\n:0\r\n:1\r\n:60000\r\n:0\r\n:7\r\n",
+        b"*5\r\n:2\r\n:1\r\n:60000\r\n:0\r\n:%d\r\n",
+        b"*5\r\n:-1\r\n:1\r\n:60000\r\n:0\r\n:%d\r\n",
+        b"*5\r\n:0\r\n:-9\r\n:60000\r\n:0\r\n:%d\r\n",
+        b"*5\r\n#f\r\n#t\r\n:60000\r\n:0\r\n:%d\r\n",
+        b"*5\r\n,0.5\r\n,nan\r\n,inf\r\n:0\r\n:%d\r\n",
+        b"*5\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\n9\r\n$1\r\n0\r\n:%d\r\n",
+        b"*7\r\n:0\r\n:1\r\n:60000\r\n:0\r\n:1\r\n:1\r\n:%d\r\n",
         b":one\r\n",
         b"$-5\r\n",
         b"*1\r\n" * 5000 + b":1\r\n",

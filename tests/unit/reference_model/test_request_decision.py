@@ -168,8 +168,9 @@ def test_what_an_earlier_question_counted_stays_counted_when_a_later_one_is_over
     limits = [_limit("limit.a", 2, scope="a"), _limit("limit.b", 0, scope="b")]
     first, _, third = _decide(program, limits, 0, 1, 2)
     assert [question.limited for question in first.questions] == [False, True]
-    assert first.headers[0] == ("x-ratelimit-limit", '0, 0;w=10;name="limit.b"')
+    assert first.headers[0] == ("x-ratelimit-limit", '0, 0;w=10;name="limit.b", 2;w=10;name="limit.a"')
     assert [question.limited for question in third.questions] == [True]
+    assert (first.retry_after, third.retry_after) == (None, 8), "what is 0 is never free again"
 
 
 def test_only_the_rules_of_the_most_specific_host_are_looked_at() -> None:
@@ -196,7 +197,7 @@ def test_only_the_rules_of_the_most_specific_host_are_looked_at() -> None:
     ("request_", "grpc_status"),
     [
         ({"authority": "nobody"}, 12),
-        ({}, 14),
+        ({}, 8),
     ],
 )
 def test_a_client_of_grpc_gets_what_it_understands(request_: dict[str, Any], grpc_status: int) -> None:

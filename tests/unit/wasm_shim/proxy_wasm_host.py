@@ -210,7 +210,7 @@ class Host:
             self._call(root, "proxy_on_tick", root)
 
     def respond(self, stream: Stream) -> list[Header]:
-        """The upstream's response headers pass; returns what the module added."""
+        """The upstream's response headers pass, which are those that the stream has; returns what goes on."""
         self._call(stream.id, "proxy_on_response_headers", stream.id, 0, 1)
         return stream.response_headers
 
@@ -338,9 +338,9 @@ class Host:
         return NOT_FOUND
 
     def _proxy_get_header_map_pairs(self, kind: int, address: int, size: int) -> int:
-        assert kind == 0
+        assert kind in (0, 2)
         assert self._stream
-        headers = self._stream.headers
+        headers = self._stream.headers if kind == 0 else self._stream.response_headers
         lengths = b"".join(struct.pack("<II", len(name), len(value)) for name, value in headers)
         texts = b"".join(name + b"\0" + value + b"\0" for name, value in headers)
         return self._give(struct.pack("<I", len(headers)) + lengths + texts, address, size)
@@ -351,6 +351,15 @@ class Host:
         assert kind == 2
         assert self._stream
         self._stream.response_headers.append((self._read(name, name_length), self._read(value, value_length)))
+        return OK
+
+    def _proxy_remove_header_map_value(self, kind: int, name: int, name_length: int) -> int:
+        assert kind == 2
+        assert self._stream
+        wanted = self._read(name, name_length)
+        self._stream.response_headers[:] = [
+            header for header in self._stream.response_headers if header[0].lower() != wanted
+        ]
         return OK
 
     def _proxy_get_property(self, path: int, path_length: int, address: int, size: int) -> int:

@@ -6,3 +6,4 @@ pub const Configuration = reader.Configuration;
 pub const Error = reader.Error;
 pub const read = reader.read;
 pub const ask = reader.ask;
+pub const headers_as_they_come = true;

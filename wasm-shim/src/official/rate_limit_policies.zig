@@ -20,6 +20,7 @@ const Kept = @import("../kept.zig").Kept;
 const Allocator = std.mem.Allocator;
 
 pub const Error = json.Error;
+pub const headers_as_they_come = true;
 pub const Configuration = Kept(struct { hosts: Hosts(*const Policy) = .{} });
 
 const timeout_ms = 5000;

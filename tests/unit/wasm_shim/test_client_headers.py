@@ -1,0 +1,155 @@
+"""What a client is told of limits: each header once, however many have something to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .examples import (
+    OK,
+    OVER_LIMIT,
+    action,
+    configuration,
+    configure,
+    header,
+    paused,
+    request,
+    rule,
+)
+
+if TYPE_CHECKING:
+    from .proxy_wasm_host import Header, Host, Stream
+
+FIVE = b'5, 5;w=10;name="a"'
+NINE = b'9, 9;w=60;name="b"'
+
+
+def triple(limit: bytes = FIVE, remaining: int = 4, reset: int = 10) -> list[Header]:
+    return [
+        (b"x-ratelimit-limit", limit),
+        (b"x-ratelimit-remaining", b"%d" % remaining),
+        (b"x-ratelimit-reset", b"%d" % reset),
+    ]
+
+
+def told(headers: list[Header]) -> bytes:
+    return b"".join(header(name, value) for name, value in headers)
+
+
+def two_questions(host: Host) -> None:
+    configure(host, configuration(rule(action(scope="a"), action(scope="b"))))
+
+
+def limited(host: Host, *headers: Header, content_type: str = "text/plain") -> Stream:
+    configure(host, configuration())
+    stream, call = paused(host, request(content_type=content_type))
+    host.answer(call, OVER_LIMIT + told([*headers]))
+    return stream
+
+
+# ------------------------------------------------------------------ a request that goes on
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sent"),
+    [
+        (triple(FIVE, 4, 10), triple(NINE, 2, 60), triple(NINE + b", " + FIVE[3:], 2, 60)),
+        (triple(FIVE, 2, 10), triple(NINE, 4, 60), triple(FIVE + b", " + NINE[3:], 2, 10)),
+        (triple(FIVE, 2, 10), triple(NINE, 2, 60), triple(FIVE + b", " + NINE[3:], 2, 10)),
+        ([], triple(NINE, 4, 60), triple(NINE, 4, 60)),
+        (triple(FIVE, 2, 10), [], triple(FIVE, 2, 10)),
+    ],
+)
+def test_the_triple_of_several_answers_is_one_by_the_limit_that_leaves_least(
+    host: Host, first: list[Header], second: list[Header], sent: list[Header]
+) -> None:
+    two_questions(host)
+    stream, call = paused(host)
+    host.answer(call, OK + told(first))
+    host.answer(host.calls[-1], OK + told(second))
+    assert host.respond(stream) == sent
+
+
+@pytest.mark.parametrize(
+    ("theirs", "kept"),
+    [
+        (triple(NINE, 3, 60), triple(NINE, 3, 60)),
+        (triple(NINE, 4, 60), triple()),
+        (triple(NINE, 5, 60), triple()),
+        ([(b"X-RateLimit-Limit", b"9"), (b"X-RateLimit-Remaining", b"100")], triple()),
+        ([(b"x-ratelimit-remaining", b"3")], [(b"x-ratelimit-remaining", b"3")]),
+        ([(b"x-ratelimit-remaining", b"many"), (b"x-ratelimit-reset", b"soon")], triple()),
+        ([(b"x-ratelimit-remaining", b"-1")], triple()),
+        ([], triple()),
+    ],
+)
+def test_of_the_upstreams_triple_and_ours_the_tighter_one_is_sent_whole(
+    host: Host, theirs: list[Header], kept: list[Header]
+) -> None:
+    configure(host, configuration())
+    stream, call = paused(host)
+    stream.response_headers += [*theirs, (b"server", b"x")]
+    host.answer(call, OK + told(triple()))
+    assert sorted(host.respond(stream)) == sorted([*kept, (b"server", b"x")])
+
+
+def test_an_answer_that_lets_pass_has_no_say_in_when_to_come_again(host: Host) -> None:
+    configure(host, configuration())
+    stream, call = paused(host)
+    host.answer(call, OK + told([(b"retry-after", b"7")]))
+    assert host.respond(stream) == []
+
+
+# ------------------------------------------------------------------ one that is refused
+
+
+def test_a_refusal_says_when_to_come_again(host: Host) -> None:
+    assert limited(host, (b"retry-after", b"7")).response.headers == ((b"retry-after", b"7"),)
+    assert limited(host).response.headers == ()
+
+
+def test_of_several_times_the_latest_holds(host: Host) -> None:
+    stream = limited(host, (b"retry-after", b"7"), (b"Retry-After", b"9"), (b"retry-after", b"8"))
+    assert stream.response.headers == ((b"retry-after", b"9"),)
+
+
+def test_a_date_of_the_service_is_handed_on(host: Host) -> None:
+    date = (b"retry-after", b"Wed, 21 Oct 2026 07:28:00 GMT")
+    assert limited(host, date).response.headers == (date,)
+    assert limited(host, date, content_type="application/grpc").response.headers == (date,)
+
+
+def test_limitador_says_when_the_window_is_over_and_cuts_its_seconds(host: Host) -> None:
+    seen = limited(host, *triple(FIVE, 0, 6)).response.headers
+    assert seen == (*triple(FIVE, 0, 6), (b"retry-after", b"7"))
+
+
+def test_nobody_is_invited_to_what_is_never_admitted(host: Host) -> None:
+    never = triple(b"0, 0;w=10", 0, 6)
+    assert limited(host, *never).response.headers == tuple(never)
+
+
+def test_a_refusal_tells_of_the_limits_of_earlier_answers_too(host: Host) -> None:
+    two_questions(host)
+    stream, call = paused(host)
+    host.answer(call, OK + told([*triple(FIVE, 4, 10), (b"x-other", b"1")]))
+    host.answer(host.calls[-1], OVER_LIMIT + told([*triple(NINE, 0, 60), (b"retry-after", b"60")]))
+    both = triple(b'9, 9;w=60;name="b", 5;w=10;name="a"', 0, 60)
+    assert stream.response.headers == (*both, (b"retry-after", b"60"))
+
+
+@pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto"])
+def test_grpc_gets_a_message_without_a_line_feed_and_the_same_time_for_its_retry_policy(
+    host: Host, kind: str
+) -> None:
+    response = limited(host, (b"retry-after", b"7"), content_type=kind).response
+    assert (response.status, response.grpc_status, response.body) == (429, 8, b"Too Many Requests")
+    assert response.headers == ((b"retry-after", b"7"), (b"grpc-retry-pushback-ms", b"7000"))
+    assert limited(host, content_type=kind).response.headers == ()
+
+
+@pytest.mark.parametrize("kind", ["application/grpc-web", "application/grpcx", "text/plain"])
+def test_what_is_not_grpc_gets_a_body(host: Host, kind: str) -> None:
+    response = limited(host, (b"retry-after", b"7"), content_type=kind).response
+    assert (response.body, response.headers) == (b"Too Many Requests\n", ((b"retry-after", b"7"),))

@@ -1,0 +1,191 @@
+//! What a client is told of limits beside the answer itself: headers of the rate limit service, of each kind one, however many have
+//! something to say: the answers to several questions, and the upstream.
+
+const std = @import("std");
+const front = @import("root").front;
+const host = @import("host.zig");
+const memory = @import("memory.zig");
+const Allocator = std.mem.Allocator;
+
+/// Stand-ins for official modules hand the headers on as they come.
+const as_they_come = @hasDecl(front, "headers_as_they_come");
+
+/// Of gRPC: what a limited request gets. Envoy would make 14 (UNAVAILABLE) of a 429, which clients ask again for at once.
+const resource_exhausted = 8;
+
+/// What was told of a request so far. All texts belong to the allocator that each call is given.
+pub const Told = struct {
+    /// Those of no kind that is known here.
+    others: std.ArrayList(host.Header) = .empty,
+    triple: Triple = .{},
+    again: Again = .{},
+
+    pub fn isEmpty(told: *const Told) bool {
+        return told.others.items.len == 0 and told.triple.isEmpty();
+    }
+
+    /// Takes up the headers of one more answer. Those of a refusal take the place of what earlier answers have beside the limits.
+    pub fn take(told: *Told, allocator: Allocator, headers: []const host.Header, is_refusal: bool) error{OutOfMemory}!void {
+        if (is_refusal) {
+            told.others.clearRetainingCapacity();
+            told.again = .{};
+            if (as_they_come) told.triple = .{};
+        }
+        var triple: Triple = .{};
+        for (headers) |header| switch (if (as_they_come) Kind.other else Kind.of(header.name)) {
+            .limit => triple.limit = header.value,
+            .remaining => triple.remaining = header.value,
+            .reset => triple.reset = header.value,
+            .retry_after => if (is_refusal) try told.again.take(allocator, header.value),
+            .other => try told.others.append(allocator, .{
+                .name = try allocator.dupe(u8, header.name),
+                .value = try allocator.dupe(u8, header.value),
+            }),
+        };
+        if (is_refusal) told.again.orBy(triple);
+        if (!triple.isEmpty()) told.triple = try told.triple.with(allocator, triple);
+    }
+
+    /// To the response of the upstream. The stream is the effective context.
+    pub fn addToResponse(told: *const Told) void {
+        for (told.others.items) |header| host.addResponseHeader(header.name, header.value);
+        told.triple.addToResponse();
+    }
+
+    /// Answers a request that is over a limit. The stream is the effective context, and not read afterwards.
+    pub fn answerLimited(told: *const Told, details: []const u8) void {
+        const is_grpc = !as_they_come and isGrpc();
+        const headers = told.serialized(is_grpc) catch "";
+        // What is left of the body of an answer to gRPC is its message.
+        const body = if (is_grpc) "Too Many Requests" else "Too Many Requests\n";
+        host.sendLocalResponse(429, details, body, headers, if (as_they_come) null else resource_exhausted);
+    }
+
+    fn serialized(told: *const Told, is_grpc: bool) error{OutOfMemory}![]const u8 {
+        var pairs: std.ArrayList(host.Header) = .empty;
+        try pairs.appendSlice(memory.scratch, told.others.items);
+        for (told.triple.headers()) |header| if (header.value.len > 0) try pairs.append(memory.scratch, header);
+        if (told.again.text()) |text| {
+            try pairs.append(memory.scratch, .{ .name = "retry-after", .value = text });
+            // Who has a retry policy waits as long, whatever his own pace is.
+            if (is_grpc and told.again.date.len == 0) try pairs.append(memory.scratch, .{
+                .name = "grpc-retry-pushback-ms",
+                .value = try std.mem.concat(memory.scratch, u8, &.{ text, "000" }),
+            });
+        }
+        return host.serializePairs(memory.scratch, pairs.items);
+    }
+};
+
+fn isGrpc() bool {
+    const kind = (host.firstRequestHeader("content-type") catch null) orelse return false;
+    // As Envoy has it: not gRPC-Web, for instance.
+    const name = "application/grpc";
+    return std.mem.startsWith(u8, kind, name) and (kind.len == name.len or kind[name.len] == '+');
+}
+
+const Kind = enum {
+    limit,
+    remaining,
+    reset,
+    retry_after,
+    other,
+
+    fn of(name: []const u8) Kind {
+        const known = [_]struct { []const u8, Kind }{
+            .{ Triple.names[0], .limit },
+            .{ Triple.names[1], .remaining },
+            .{ Triple.names[2], .reset },
+            .{ "retry-after", .retry_after },
+        };
+        for (known) |one| if (std.ascii.eqlIgnoreCase(name, one[0])) return one[1];
+        return .other;
+    }
+};
+
+/// The headers of draft 03, each of which has one value.
+const Triple = struct {
+    limit: []const u8 = "",
+    remaining: []const u8 = "",
+    reset: []const u8 = "",
+
+    const names = [_][]const u8{ "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset" };
+
+    fn headers(triple: Triple) [3]host.Header {
+        return .{
+            .{ .name = names[0], .value = triple.limit },
+            .{ .name = names[1], .value = triple.remaining },
+            .{ .name = names[2], .value = triple.reset },
+        };
+    }
+
+    fn isEmpty(triple: Triple) bool {
+        return triple.limit.len == 0 and triple.remaining.len == 0 and triple.reset.len == 0;
+    }
+
+    /// What is left by it; of one that does not say, more than by any that does.
+    fn left(triple: Triple) u64 {
+        return std.fmt.parseInt(u64, triple.remaining, 10) catch std.math.maxInt(u64);
+    }
+
+    /// One for both: that which leaves less, which also names the limits of the other.
+    fn with(first: Triple, allocator: Allocator, second: Triple) error{OutOfMemory}!Triple {
+        const tighter, const other = if (first.isEmpty()) .{ second, first } else if (second.left() < first.left()) .{ second, first } else .{ first, second };
+        // Before what names them is a number.
+        const comma = std.mem.findScalar(u8, other.limit, ',') orelse other.limit.len;
+        return .{
+            .limit = try std.mem.concat(allocator, u8, &.{ tighter.limit, other.limit[comma..] }),
+            .remaining = try allocator.dupe(u8, tighter.remaining),
+            .reset = try allocator.dupe(u8, tighter.reset),
+        };
+    }
+
+    /// The upstream may limit, too: the tighter set of the two goes on to the client, as a whole.
+    fn addToResponse(triple: Triple) void {
+        if (triple.isEmpty()) return;
+        const bytes = (host.responseHeaders() catch null) orelse "";
+        var theirs: Triple = .{};
+        var pairs: host.Pairs = .init(bytes);
+        while (pairs.next()) |header| switch (Kind.of(header.name)) {
+            .limit => theirs.limit = header.value,
+            .remaining => theirs.remaining = header.value,
+            .reset => theirs.reset = header.value,
+            else => {},
+        };
+        if (theirs.left() < triple.left()) return;
+        for (theirs.headers(), triple.headers()) |their, our| {
+            if (their.value.len > 0) host.removeResponseHeader(their.name);
+            if (our.value.len > 0) host.addResponseHeader(our.name, our.value);
+        }
+    }
+};
+
+/// When a refused request should come again.
+const Again = struct {
+    seconds: ?u64 = null,
+    /// Of a service that says it so.
+    date: []const u8 = "",
+
+    /// The later of what was said.
+    fn take(again: *Again, allocator: Allocator, value: []const u8) error{OutOfMemory}!void {
+        const seconds = std.fmt.parseInt(u32, value, 10) catch {
+            again.date = try allocator.dupe(u8, value);
+            return;
+        };
+        again.seconds = @max(seconds, again.seconds orelse 0);
+    }
+
+    /// Of a service that does not say it, such as Limitador: when the window is over, whose seconds it cuts. Never where nothing is
+    /// admitted anyhow.
+    fn orBy(again: *Again, triple: Triple) void {
+        if (again.seconds != null or again.date.len > 0) return;
+        if (triple.limit.len == 0 or triple.limit[0] == '0') return;
+        const reset = std.fmt.parseInt(u32, triple.reset, 10) catch return;
+        again.seconds = @as(u64, reset) + 1;
+    }
+
+    fn text(again: *const Again) ?[]const u8 {
+        const seconds = again.seconds orelse return if (again.date.len > 0) again.date else null;
+        return std.fmt.allocPrint(memory.scratch, "{d}", .{seconds}) catch null;
+    }
+};
