@@ -169,6 +169,8 @@ class RunSettings(LimitedSettings):
         envoy: The Envoy to run instead of the one that was installed with this package.
         once: Read the folder once and do not follow changes.
         rate_limit_headers: Add x-ratelimit-limit, -remaining and -reset to responses.
+        access_log: A file that gets a line of JSON for each request, with what was decided for it
+            (docs/decision-records.md).
         rate_limit_service: IP:PORT of a rate limit service to ask instead of the embedded one;
             it gets its limits from you: kuadrant translate -o limits.
     """
@@ -183,6 +185,7 @@ class RunSettings(LimitedSettings):
     envoy: Path | None = None
     once: bool = False
     rate_limit_headers: bool = False
+    access_log: Path | None = None
     rate_limit_service: Annotated[
         Address | None, Parameter(converter=_address, accepts_keys=False, metavar="IP:PORT")
     ] = None
@@ -279,6 +282,8 @@ class OperatorSettings(BudgetSettings, LimitedSettings):
         probes_port: The port of /healthz and /readyz, and of what kuadrant status and kuadrant wasm who ask
             for; 0 turns it off.
         metrics_port: The port of /metrics (Prometheus); 0 turns it off.
+        decision_records: Have gateways leave a record of each decision, for their access logs
+            (docs/decision-records.md).
         ratelimit_callers: Whom the rate limit service is to serve, once every gateway shows it a token:
             gateways alone, or any caller.
         lease_seconds: How long another replica waits for the leader before it leads itself.
@@ -298,6 +303,7 @@ class OperatorSettings(BudgetSettings, LimitedSettings):
     )
     probes_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_PROBES_PORT")] = 8081
     metrics_port: Annotated[PortOrOff, Parameter(env_var="OPERATOR_METRICS_PORT")] = 8080
+    decision_records: Annotated[bool, Parameter(env_var="DECISION_RECORDS")] = False
     ratelimit_callers: Annotated[Literal["gateways", "any"], Parameter(env_var="RATELIMIT_CALLERS")] = (
         "gateways"
     )

@@ -33,6 +33,7 @@ pub const Configuration = Kept(struct {
     headers: values.Headers = .{},
     parameters: values.Parameters = .{},
     has_programs: bool = false,
+    has_decision_records: bool = false,
 });
 
 /// The configuration in `text`; the caller holds its one reference. Refused, a log line has said why and nothing is left.
@@ -53,6 +54,7 @@ const Compiler = struct {
 
     fn compile(compiler: *Compiler, source: document.Document) Error!void {
         const root: Path = .{};
+        compiler.configuration.content.has_decision_records = source.decisionRecords;
         const services = root.field("services");
         for (source.services.items) |item| {
             const path: Path = .{ .parent = &services, .part = .{ .name = item.name } };
@@ -67,6 +69,12 @@ const Compiler = struct {
 
     fn copy(compiler: *Compiler, text: []const u8) error{OutOfMemory}![]const u8 {
         return compiler.allocator.dupe(u8, text);
+    }
+
+    fn copyAll(compiler: *Compiler, texts: []const []const u8) error{OutOfMemory}![]const []const u8 {
+        const copies = try compiler.allocator.alloc([]const u8, texts.len);
+        for (texts, copies) |text, *copied| copied.* = try compiler.copy(text);
+        return copies;
     }
 
     fn addService(compiler: *Compiler, name: []const u8, source: document.Service, path: *const Path) Error!void {
@@ -182,6 +190,7 @@ const Compiler = struct {
         }
         return .{
             .name = try compiler.copy(source.name),
+            .route = try compiler.copy(source.route),
             .path = regex,
             .method = if (source.method) |text| try compiler.copy(try notEmpty(text, &method_path)) else null,
             .headers = headers,
@@ -245,7 +254,12 @@ const Compiler = struct {
             const place = entries_path.item(index);
             compiled.* = try compiler.compileEntry(one, &place);
         }
-        return .{ .when = when, .entries = entries };
+        return .{
+            .when = when,
+            .entries = entries,
+            .policies = try compiler.copyAll(source.record.policies),
+            .conditions = try compiler.copyAll(source.record.when),
+        };
     }
 
     fn compileCondition(compiler: *Compiler, source: document.Condition, path: *const Path) Error!Condition {

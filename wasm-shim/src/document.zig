@@ -10,6 +10,7 @@ pub const version = 1;
 
 pub const Document = struct {
     version: u32,
+    decisionRecords: bool = false,
     services: json.Map(Service),
     hosts: []const Host,
 };
@@ -29,6 +30,7 @@ pub const Host = struct {
 
 pub const Rule = struct {
     name: []const u8,
+    route: []const u8 = "",
     path: ?PathMatch = null,
     method: ?[]const u8 = null,
     headers: []const ValueMatch = &.{},
@@ -49,6 +51,13 @@ pub const Action = struct {
 pub const Limit = struct {
     when: []const Condition = &.{},
     entries: []const Entry,
+    record: Record = .{},
+};
+
+/// What decision records say of a limit: the policies that it is of, and its conditions as they were written.
+pub const Record = struct {
+    policies: []const []const u8 = &.{},
+    when: []const []const u8 = &.{},
 };
 
 pub const Operator = enum { eq, neq, startswith, endswith, incl, excl, matches };

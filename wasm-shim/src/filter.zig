@@ -1,6 +1,7 @@
 //! A proxy-wasm 0.2.1 filter: what the host calls.
 
 const std = @import("std");
+const decision_record = @import("decision_record.zig");
 const front = @import("root").front;
 const host = @import("host.zig");
 const memory = @import("memory.zig");
@@ -78,6 +79,7 @@ fn begin(id: u32) stream.Action {
     const current = if (root) |known| roots.get(known) orelse null else null;
     if (current) |configuration| return stream.begin(id, root.?, configuration);
     refusal.present = .{};
+    decision_record.present = .{};
     return stream.refuse(.no_configuration);
 }
 

@@ -132,6 +132,11 @@ const Parser = struct {
         if (T == []const u8) return parser.string(path);
         switch (@typeInfo(T)) {
             .optional => |info| return try parser.value(info.child, path),
+            .bool => {
+                const kind = parser.scanner.peekNextTokenType() catch |reason| return parser.syntax(path, reason);
+                if (kind != .true and kind != .false) return refuse(path, "must be a boolean, is {s}", .{describe(kind)});
+                return try parser.next(path) == .true;
+            },
             .int => {
                 const number = (try parser.expect(.number, path)).allocated_number;
                 return std.fmt.parseInt(T, number, 10) catch refuse(path, "must be a whole number from 0 to {d}", .{std.math.maxInt(T)});
@@ -229,13 +234,14 @@ fn expectRefused(comptime T: type, text: []const u8) !void {
 test "values by their shape" {
     var arena: std.heap.ArenaAllocator = .init(std.testing.allocator);
     defer arena.deinit();
-    const Shape = struct { name: []const u8, count: u32 = 7, list: []const u32 = &.{}, map: Map(u32) = .{ .items = &.{} }, kind: enum { a, b } = .a };
-    const found = try parse(Shape, arena.allocator(), "{\"list\": [1, 2], \"name\": \"\\u00e9\", \"map\": {\"x\": 1, \"y\": 2}, \"kind\": \"b\"}");
+    const Shape = struct { name: []const u8, count: u32 = 7, list: []const u32 = &.{}, map: Map(u32) = .{ .items = &.{} }, kind: enum { a, b } = .a, on: bool = false };
+    const found = try parse(Shape, arena.allocator(), "{\"list\": [1, 2], \"name\": \"\\u00e9\", \"map\": {\"x\": 1, \"y\": 2}, \"kind\": \"b\", \"on\": true}");
     try std.testing.expectEqualStrings("é", found.name);
     try std.testing.expectEqual(7, found.count);
     try std.testing.expectEqualSlices(u32, &.{ 1, 2 }, found.list);
     try std.testing.expectEqual(2, found.map.items.len);
     try std.testing.expectEqual(.b, found.kind);
+    try std.testing.expect(found.on);
     try expectRefused(Shape, "{}");
     try expectRefused(Shape, "{\"name\": \"a\", \"name\": \"b\"}");
     try expectRefused(Shape, "{\"name\": \"a\", \"other\": 1}");
@@ -245,5 +251,6 @@ test "values by their shape" {
     try expectRefused(Shape, "{\"name\": \"a\", \"kind\": \"c\"}");
     try expectRefused(Shape, "{\"name\": \"a\"} x");
     try expectRefused(Shape, "{\"name\": \"a\"");
+    try expectRefused(Shape, "{\"name\": \"a\", \"on\": 1}");
     try expectRefused(Shape, "[]");
 }

@@ -2,6 +2,7 @@
 
 const attribute = @import("attribute.zig");
 const configuration = @import("configuration.zig");
+const decision_record = @import("decision_record.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
@@ -16,6 +17,7 @@ pub const read = configuration.read;
 
 /// The calls that the request asks for, in scratch memory and in their order; `null` when its rule has no action, or none is its.
 pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
+    decision_record.present.logged = current.content.has_decision_records;
     // Programs need more of a request's headers than host and path.
     if (current.content.has_programs) _ = try request_headers.all();
     const table = current.content.hosts.find(try attribute.hostname()) orelse return null;
@@ -32,13 +34,20 @@ pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
         .rule => |rule| rule,
         .failed => |rule| {
             refusal.present.rule = rule.name;
+            noteRule(rule);
             return error.Failed;
         },
     };
     if (rule.actions.len == 0) return null;
+    noteRule(rule);
     host.refreshLogLevel();
     metrics.count(.requests);
     const calls = try ratelimit.requests(rule.actions, attributes);
     host.log(.debug, "rule {f}: {d} calls", .{ host.quoted(rule.name), calls.len });
     return calls;
+}
+
+fn noteRule(rule: *const routing.Rule) void {
+    decision_record.present.rule = rule.name;
+    decision_record.present.route = rule.route;
 }

@@ -16,6 +16,9 @@ pub const Limit = struct {
     when: []const Condition,
     /// The first has the limit's own key.
     entries: []const Entry,
+    /// The policies that it is of, and its conditions as they were written, where decision records are to say so.
+    policies: []const []const u8 = &.{},
+    conditions: []const []const u8 = &.{},
 
     /// What the service knows it by.
     pub fn key(limit: *const Limit) []const u8 {

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const admission = @import("expression_admission.zig");
+const decision_record = @import("decision_record.zig");
 const expression = @import("expression.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
@@ -118,10 +119,13 @@ pub const Action = struct {
             const applies = limit.append(&descriptor, attributes) catch |reason| blk: {
                 refusal.present.scope = action.scope;
                 refusal.present.limit = limit.key();
+                decision_record.present.limit = limit;
                 if (!action.service.failure_mode.leavesOut(reason)) return reason;
                 metrics.count(.errors);
                 refusal.tell(.expression, .left_out);
                 refusal.present = .{};
+                decision_record.present.limit = null;
+                decision_record.present.passed = .{ .kind = .expression };
                 break :blk false;
             };
             if (applies) {
@@ -166,12 +170,15 @@ pub const Answer = struct {
     limit: []const u8 = "",
     /// In scratch memory.
     headers: []const host.Header,
+    /// What the service says to those whose decisions somebody follows.
+    follow: []const u8 = "",
 };
 
 /// Reads a `RateLimitResponse`. A code that is neither OK nor OVER_LIMIT is malformed: it says nothing.
 pub fn parseAnswer(bytes: []const u8) error{ OutOfMemory, Malformed }!Answer {
     var code: u64 = 0;
     var headers: std.ArrayList(host.Header) = .empty;
+    var follow: []const u8 = "";
     var fields: protobuf.Reader = .{ .bytes = bytes };
     while (try fields.next()) |field| switch (field.number) {
         1 => code = switch (field.value) {
@@ -185,11 +192,14 @@ pub fn parseAnswer(bytes: []const u8) error{ OutOfMemory, Malformed }!Answer {
             },
             else => return error.Malformed,
         },
+        6 => if (field.value == .bytes) {
+            follow = metadataText(field.value.bytes, follow_key) catch "";
+        },
         else => {},
     };
     return switch (code) {
-        1 => .{ .verdict = .ok, .headers = headers.items },
-        2 => .{ .verdict = .over_limit, .headers = headers.items, .limit = reachedLimit(bytes) catch "" },
+        1 => .{ .verdict = .ok, .headers = headers.items, .follow = follow },
+        2 => .{ .verdict = .over_limit, .headers = headers.items, .follow = follow, .limit = reachedLimit(bytes) catch "" },
         else => error.Malformed,
     };
 }
@@ -224,6 +234,18 @@ fn textOf(message: []const u8, number: u64) error{Malformed}![]const u8 {
         text = field.value.bytes;
     };
     return text;
+}
+
+const follow_key = "kuadrant.follow";
+
+/// The text that a `Struct` has under a key: of its `fields` (1), which have key (1) and value (2), the value's `string_value` (3).
+fn metadataText(bytes: []const u8, key: []const u8) error{Malformed}![]const u8 {
+    var fields: protobuf.Reader = .{ .bytes = bytes };
+    while (try fields.next()) |field| {
+        if (field.number != 1 or field.value != .bytes) continue;
+        if (std.mem.eql(u8, try textOf(field.value.bytes, 1), key)) return textOf(try textOf(field.value.bytes, 2), 3);
+    }
+    return "";
 }
 
 /// A `HeaderValue`: key (1), value (2) or raw_value (3).

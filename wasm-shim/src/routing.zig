@@ -19,6 +19,8 @@ pub const Error = expression.EvaluationError;
 /// One rule without what its table already says of the path.
 pub const Rule = struct {
     name: []const u8,
+    /// As decision records say it.
+    route: []const u8 = "",
     path: ?Expression = null,
     method: ?[]const u8 = null,
     headers: []const HeaderMatch,

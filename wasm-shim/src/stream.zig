@@ -2,6 +2,8 @@
 
 const std = @import("std");
 const client_headers = @import("client_headers.zig");
+const decision_record = @import("decision_record.zig");
+const decision_reports = @import("decision_reports.zig");
 const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
 const host = @import("host.zig");
@@ -28,6 +30,8 @@ const Stream = struct {
     /// Of the current call, which may wait for its service.
     member: waiting.Member,
     told: client_headers.Told = .{},
+    /// For the record of what is decided.
+    decision: decision_record.Request,
 
     fn current(stream: *const Stream) ratelimit.Call {
         return stream.calls[stream.next - 1];
@@ -43,6 +47,7 @@ pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
     request_headers.forget();
     defer request_headers.forget();
     refusal.present = .{};
+    decision_record.present = .{};
     return decide(id, root, configuration) catch |reason| refuse(.of(reason));
 }
 
@@ -50,6 +55,7 @@ pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
 pub fn refuse(kind: refusal.Kind) Action {
     metrics.count(.errors);
     refusal.tell(kind, .refused);
+    decision_record.leave(&decision_record.present, .{ .failed = .{ .failure = .{ .kind = kind }, .place = refusal.present } }, &.{});
     failure_mode.answerError(refusal.failed(.{ .kind = kind }, refusal.present));
     return .pause;
 }
@@ -58,6 +64,7 @@ fn decide(id: u32, root: u32, configuration: *front.Configuration) ratelimit.Err
     const calls = try front.ask(configuration) orelse return .proceed;
     if (calls.len == 0) {
         metrics.count(.allowed);
+        decision_record.leave(&decision_record.present, .allowed, calls);
         return .proceed;
     }
     const stream = try create(id, root, configuration, calls);
@@ -85,7 +92,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
     };
     try streams.ensureUnusedCapacity(memory.lasting, 1);
     try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
-    stream.* = .{ .id = id, .arena = arena, .configuration = configuration.retain(), .calls = kept, .member = .{ .stream = id, .root = root } };
+    stream.* = .{ .id = id, .arena = arena, .configuration = configuration.retain(), .calls = kept, .member = .{ .stream = id, .root = root }, .decision = decision_record.present };
     streams.putAssumeCapacity(id, stream);
     return stream;
 }
@@ -116,6 +123,7 @@ fn advance(stream: *Stream) Action {
         return .pause;
     }
     metrics.count(.allowed);
+    decision_record.leave(&stream.decision, .allowed, stream.calls);
     if (stream.told.isEmpty()) destroy(stream);
     return .proceed;
 }
@@ -168,8 +176,13 @@ fn of(member: *waiting.Member) *Stream {
 /// The current call has no answer. True when the request was refused for it, and `stream` is gone.
 fn fails(stream: *Stream, failure: refusal.Failure) bool {
     const call = stream.current();
-    if (failure_mode.letsPass(call, failure)) return false;
-    const details = refusal.failed(failure, .{ .scope = call.scope, .limit = call.onlyLimit() });
+    if (failure_mode.letsPass(call, failure)) {
+        stream.decision.passed = failure;
+        return false;
+    }
+    const place: refusal.Place = .{ .scope = call.scope, .limit = call.onlyLimit() };
+    decision_record.leave(&stream.decision, .{ .failed = .{ .failure = failure, .place = place } }, stream.calls);
+    const details = refusal.failed(failure, place);
     destroy(stream);
     failure_mode.answerError(details);
     return true;
@@ -186,6 +199,7 @@ fn receiver(token: u32) ?*Stream {
 
 /// The service has answered. The message is fetched before the stream is made current, as it belongs to the root context.
 pub fn receive(token: u32, length: usize) void {
+    if (decision_reports.receive(token, length)) return;
     const message = host.grpcMessage(length) catch null;
     const stream = receiver(token) orelse return;
     stream.member.leave();
@@ -200,6 +214,7 @@ pub fn receive(token: u32, length: usize) void {
             error.OutOfMemory => .{ .kind = .memory },
         });
     };
+    if (answer.follow.len > 0) decision_reports.hear(answer.follow, stream.current().service);
     switch (answer.verdict) {
         .ok => {
             takeHeaders(stream, answer);
@@ -210,6 +225,7 @@ pub fn receive(token: u32, length: usize) void {
             const limit = stream.current().reached(answer.limit);
             metrics.countLimited(limit, scope);
             takeHeaders(stream, answer);
+            decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
             // What it is told goes with its stream, which has to be gone when the host shows the answer.
             stream.told.answerLimited(refusal.limited(limit, scope));
             destroy(stream);
@@ -219,6 +235,7 @@ pub fn receive(token: u32, length: usize) void {
 
 /// The call ended without an answer.
 pub fn close(token: u32, status: u32) void {
+    if (decision_reports.close(token)) return;
     const message = if (status == failure_mode.unavailable) host.grpcStatusMessage() else "";
     const stream = receiver(token) orelse return;
     stream.member.leave();

@@ -13,6 +13,7 @@ comptime {
     _ = @import("failure_mode.zig");
     _ = @import("glob.zig");
     _ = @import("json.zig");
+    _ = @import("json_text.zig");
     _ = @import("log_pace.zig");
     _ = @import("metrics.zig");
     _ = @import("official/evaluator.zig");

@@ -37,6 +37,9 @@ def run(path: FolderOrFile, /, *, options: RunSettings = _RUN) -> int:
     except ValueError as error:
         print(f"kuadrant: --modules: {error}", file=sys.stderr)
         return 2
+    if options.access_log is not None and not options.access_log.absolute().parent.is_dir():
+        print(f"kuadrant: --access-log: {options.access_log.parent} is no folder", file=sys.stderr)
+        return 2
     with needs_envoy("kuadrant run"):
         from kuadrant.standalone import run as standalone  # noqa: PLC0415
     log.configure(options.log_level, options.log_mode)

@@ -102,6 +102,8 @@ class EnvoyProcess:
         command = [
             *(sys.executable, "-c", _LAUNCH, str(os.getpid()), str(self._path)),
             *("--config-yaml", json.dumps(self._bootstrap), "--disable-hot-restart"),
+            # A person looks at an access log while he tries something; ten seconds are long then.
+            *("--file-flush-interval-msec", "500"),
             *("--log-level", self._level, "--log-format", "%l\t%n\t%j"),
         ]
         # A session of its own: Ctrl-C in the terminal reaches us alone, and we end Envoy in order.

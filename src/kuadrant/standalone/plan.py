@@ -32,7 +32,7 @@ Addresses = dict[envoy.ListenerKey, envoy.Address]
 class PlanSettings(Struct, frozen=True, kw_only=True):
     """The facts that a plan is made for: module and dialect, rate limit service, and where things are.
 
-    ``module_name`` is for people.
+    ``module_name`` is for people. ``access_log`` is the file that gets a line for each request, if any does.
     """
 
     module: bytes
@@ -42,6 +42,7 @@ class PlanSettings(Struct, frozen=True, kw_only=True):
     rate_limit: envoy.Address
     echo: envoy.Address | None
     first: envoy.Address
+    access_log: str | None = None
 
 
 class Before(Struct, frozen=True, kw_only=True):
@@ -190,6 +191,7 @@ def _resources(
             http2=envoy.http2_ports(folder.objects.services),
             echo=surroundings.echo,
             certificates=certificates,
+            access_log=surroundings.access_log,
         ),
     )
 

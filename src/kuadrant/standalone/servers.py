@@ -97,10 +97,12 @@ class Servers:
                 timeout_ms=settings.rate_limit_timeout,
                 failure_mode=settings.failure_mode,
                 metadata={HEADER: shown((self._key,), _CALLER)} if self._key else UNSET,
+                decision_records=settings.access_log is not None or UNSET,
             ),
             rate_limit=rate_limit,
             echo=echo,
             first=envoy.Address(settings.address, settings.port),
+            access_log=None if settings.access_log is None else str(settings.access_log.absolute()),
         )
 
     def replace_modules(self, modules: tuple[Module, ...]) -> None:

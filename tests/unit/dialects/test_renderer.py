@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 
 from hypothesis import given
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
-from kuadrant.dialects import DIALECTS, Service
+from kuadrant.dialects import DIALECTS, OWN, Service
 from kuadrant.dialects.own.configuration import Renderer, render
 from kuadrant.incremental import OfEach
+from kuadrant.policy.condition import SelectorCondition
 from kuadrant.policy.match import PathMatch, RequestMatch
 
 SERVICE = Service("kuadrant-ratelimit-service")
@@ -52,6 +54,30 @@ def test_what_a_gateway_shows_is_in_what_modules_get_that_know_it_and_in_no_othe
     assert [name for name in DIALECTS if DIALECTS[name].proves] == ["kuadrant-v4", "kuadrant-v3"]
     assert b'"metadata":{"x-kuadrant-token":"secret"}' in texts["kuadrant-v3"]
     assert "secret" not in repr(service)
+
+
+def test_records_are_asked_for_in_the_one_dialect_that_has_them_and_name_policies_routes_and_conditions() -> (
+    None
+):
+    limit = LimitAction(
+        "limit.a__0a1b2c3d", (SelectorCondition("request.method", "eq", "GET"),), sources=("default/policy",)
+    )
+    rule = RuleProgram(
+        "rule", "default/route", RequestMatch(PathMatch("/")), (Action("default/route", (limit,)),)
+    )
+    hosts = (HostProgram("*", (rule,)),)
+    service = replace(SERVICE, decision_records=True)
+    texts = {name: DIALECTS[name].render(hosts, service) for name in OWN}
+    plain = {name: DIALECTS[name].render(hosts, SERVICE) for name in OWN}
+    assert {name for name in OWN if texts[name] != plain[name]} == {"kuadrant-v4"}
+    told = json.loads(texts["kuadrant-v4"])
+    (written,) = told["hosts"][0]["rules"]
+    assert (told["decisionRecords"], written["route"]) == (True, "default/route")
+    assert written["actions"][0]["limits"][0]["record"] == {
+        "policies": ["default/policy"],
+        "when": ["request.method eq GET"],
+    }
+    assert "decision" not in json.dumps(told["services"])
 
 
 def test_a_result_is_made_once_and_goes_with_what_it_was_made_of() -> None:

@@ -6,7 +6,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from kuadrant.api.regular_expression import without_nul
 from kuadrant.compiler.program import HostProgram, RuleProgram
@@ -61,9 +62,15 @@ class _Entry(Struct, frozen=True, gc=False, omit_defaults=True):
     program: str | None = None
 
 
+class _Record(Struct, frozen=True, gc=False, omit_defaults=True):
+    policies: tuple[str, ...]
+    when: tuple[str, ...] = ()
+
+
 class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     entries: tuple[_Entry, ...]
     when: tuple[_Selected | _Expressed | _Programmed, ...] = ()
+    record: _Record | None = None
 
 
 class _Action(Struct, frozen=True, gc=False):
@@ -79,6 +86,19 @@ class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
     headers: tuple[_Named, ...] = ()
     query: tuple[_Named, ...] = ()
     actions: tuple[_Action, ...] = ()
+    route: str | None = None
+
+
+class _Form(Struct, frozen=True, gc=False):
+    """What is written beside the rules: programs in the place of expressions, and names for records."""
+
+    programs: bool = False
+    records: bool = False
+
+
+_PLAIN = _Form()
+_PROGRAMS = _Form(programs=True)
+_RECORDS = _Form(programs=True, records=True)
 
 
 def render(hosts: Iterable[HostProgram], service: Service) -> bytes:
@@ -96,15 +116,19 @@ class Renderer:
     What is rendered of hosts and rules is kept while they live.
 
     It is the same for every service, so that one for each gateway costs no more than one for all. With
-    ``programs`` expressions are what the module evaluates by itself, where it can.
+    ``programs`` expressions are what the module evaluates by itself, where it can, and decision records are
+    left where ``service`` says so.
     """
 
     def __init__(self, service: Service, *, programs: bool = False) -> None:
-        self._text_of_host = _host_text_with_programs if programs else _host_text
-        self._head = b'{"version":%d,"services":{"%s":%s},"hosts":[' % (
+        records = programs and service.decision_records is True
+        form = _RECORDS if records else _PROGRAMS if programs else _PLAIN
+        self._text_of_host = _HOST_TEXTS[form]
+        self._head = b'{"version":%d,%s"services":{"%s":%s},"hosts":[' % (
             VERSION,
+            b'"decisionRecords":true,' if records else b"",
             _RATE_LIMIT.encode(),
-            msgspec.json.encode(service),
+            msgspec.json.encode(replace(service, decision_records=UNSET)),
         )
 
     def render(self, hosts: Iterable[HostProgram]) -> bytes:
@@ -129,15 +153,14 @@ def _host_texts(rule_text: Callable[[RuleProgram], bytes]) -> OfEach[HostProgram
     return OfEach[HostProgram, bytes](text)
 
 
-_rule_text = OfEach[RuleProgram, bytes](lambda rule: msgspec.json.encode(_rule(rule, programs=False)))
-_rule_text_with_programs = OfEach[RuleProgram, bytes](
-    lambda rule: msgspec.json.encode(_rule(rule, programs=True))
-)
-_host_text = _host_texts(_rule_text)
-_host_text_with_programs = _host_texts(_rule_text_with_programs)
+def _rule_texts(form: _Form) -> OfEach[RuleProgram, bytes]:
+    return OfEach[RuleProgram, bytes](lambda rule: msgspec.json.encode(_rule(rule, form)))
 
 
-def _rule(rule: RuleProgram, *, programs: bool) -> _Rule:
+_HOST_TEXTS = {form: _host_texts(_rule_texts(form)) for form in (_PLAIN, _PROGRAMS, _RECORDS)}
+
+
+def _rule(rule: RuleProgram, form: _Form) -> _Rule:
     match = rule.match
     return _Rule(
         name=rule.name,
@@ -145,7 +168,8 @@ def _rule(rule: RuleProgram, *, programs: bool) -> _Rule:
         method=match.method,
         headers=tuple(_named(header) for header in match.headers),
         query=tuple(_named(parameter) for parameter in match.query),
-        actions=tuple(_action(action, programs=programs) for action in rule.actions),
+        actions=tuple(_action(action, form) for action in rule.actions),
+        route=rule.route if form.records and rule.actions else None,
     )
 
 
@@ -158,16 +182,17 @@ def _text(match: PathMatch | StringMatch) -> str:
     return without_nul(match.value) if match.type == "regex" else match.value
 
 
-def _action(action: Action, *, programs: bool) -> _Action:
-    limits = tuple(_limit(limit, programs=programs) for limit in action.limits)
+def _action(action: Action, form: _Form) -> _Action:
+    limits = tuple(_limit(limit, form) for limit in action.limits)
     return _Action(_RATE_LIMIT, action.scope, limits)
 
 
-def _limit(limit: LimitAction, *, programs: bool) -> _Limit:
-    counters = (_entry(counter, programs=programs) for counter in limit.counters)
+def _limit(limit: LimitAction, form: _Form) -> _Limit:
+    counters = (_entry(counter, programs=form.programs) for counter in limit.counters)
     return _Limit(
         entries=(_Entry(limit.key, value="1"), *counters),
-        when=tuple(_condition(condition, programs=programs) for condition in limit.when),
+        when=tuple(_condition(condition, programs=form.programs) for condition in limit.when),
+        record=_Record(limit.sources, tuple(one.text for one in limit.when)) if form.records else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from kuadrant.gateways.envoy import extension
+from kuadrant.gateways.envoy.access_log import access_log_to
 from kuadrant.gateways.envoy.address import Address, socket_address
 from kuadrant.gateways.envoy.discovery import ads
 from kuadrant.gateways.envoy.secrets import tls_socket
@@ -89,12 +90,15 @@ def _name(gateway: GatewayProgram, listener: ListenerProgram) -> str:
     return f"{gateway.namespace}/{gateway.name}/{listener.port}"
 
 
-def listener(name: str, address: Address, chains: tuple[TlsChain, ...] = ()) -> dict[str, Any]:
+def listener(
+    name: str, address: Address, chains: tuple[TlsChain, ...] = (), access_log: str | None = None
+) -> dict[str, Any]:
     """Return the listener ``name``; its routes and its shim's configuration have the same name.
 
     With ``chains`` it speaks TLS, by the host name that a client asks for; a name that has none is refused.
+    With ``access_log``, the path of a file, that gets a line for each request.
     """
-    filters = [{"name": "envoy.http_connection_manager", "typed_config": _manager(name)}]
+    filters = [{"name": "envoy.http_connection_manager", "typed_config": _manager(name, access_log)}]
     own = {"listener_filters": [_inspector()]} if chains else {}
     return {
         "@type": LISTENER,
@@ -124,10 +128,12 @@ def _chain(chain: TlsChain, filters: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _manager(name: str) -> dict[str, Any]:
+def _manager(name: str, access_log: str | None) -> dict[str, Any]:
+    logged = {} if access_log is None else {"access_log": [access_log_to(access_log)]}
     return {
         "@type": _MANAGER,
         "stat_prefix": name,
+        **logged,
         "rds": {"route_config_name": name, "config_source": ads(wait=True)},
         "http_filters": [
             {

@@ -36,7 +36,8 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     ``configure`` renders the hosts of a listener in the dialect of ``module``, the bytes of the shim.
     ``addresses`` are where the listeners are bound. ``endpoints`` are the ready addresses of Services
     (``ready_addresses``); a Service that is not in it is answered by ``echo`` if there is one. ``http2`` are
-    the ports of Services that speak HTTP/2 (``http2_ports``).
+    the ports of Services that speak HTTP/2 (``http2_ports``). ``access_log`` is the file that gets a line for
+    each request, if any does.
     """
 
     module: bytes
@@ -47,6 +48,7 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     http2: frozenset[BackendKey] = frozenset()
     echo: Address | None = None
     certificates: Certificates = NO_CERTIFICATES
+    access_log: str | None = None
 
 
 def resources(
@@ -67,7 +69,7 @@ def resources(
     for name, listener, address, chains in listeners.served(
         programs, settings.addresses, settings.certificates.chains
     ):
-        result[LISTENER][name] = listeners.listener(name, address, chains)
+        result[LISTENER][name] = listeners.listener(name, address, chains, settings.access_log)
         backends = [*_backends(listener)]
         http2 = frozenset(one for one in backends if _speaks_http2(one, settings))
         seen = Seen(address.port, listener.protocol.lower(), http2)

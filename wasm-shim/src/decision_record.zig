@@ -1,0 +1,179 @@
+//! What was decided for a request, in one line of JSON: for access logs, as filter state, and for who follows decisions.
+//!
+//! A record says what the configuration calls things. Nothing that a client sent is in what access logs get.
+
+const std = @import("std");
+const host = @import("host.zig");
+const Limit = @import("limit.zig").Limit;
+const ratelimit = @import("ratelimit.zig");
+const refusal = @import("refusal.zig");
+const reports = @import("decision_reports.zig");
+const Object = @import("json_text.zig").Object;
+const string = @import("json_text.zig").string;
+const protobuf = @import("protobuf.zig");
+
+/// What is known of a request beside its outcome. Texts of its configuration.
+pub const Request = struct {
+    /// Whether access logs are to have the record.
+    logged: bool = false,
+    rule: []const u8 = "",
+    route: []const u8 = "",
+    /// The limit that could not be evaluated.
+    limit: ?*const Limit = null,
+    /// Why a question has no answer of a request that goes on all the same.
+    passed: ?refusal.Failure = null,
+};
+
+/// Of the present request.
+pub var present: Request = .{};
+
+pub const Outcome = union(enum) {
+    allowed,
+    /// By the limit with this key, if it is known.
+    limited: struct { scope: []const u8, key: []const u8 },
+    failed: struct { failure: refusal.Failure, place: refusal.Place },
+};
+
+const longest_name = 320;
+const longest_expression = 400;
+const most_asked = 8;
+const most_policies = 4;
+
+/// Not on the stack: there it would be filled each time.
+var buffer: [6 * 1024]u8 = undefined;
+/// What access logs get; the rest is room for what reports say of the client.
+const most_logged = 3 * 1024;
+
+/// The request has been decided; the calls are those that were to be made for it. To be called while its stream is the current one.
+pub fn leave(request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
+    const followed = reports.wanted();
+    if (!request.logged and !followed) return;
+    var writer: std.Io.Writer = .fixed(buffer[0..most_logged]);
+    var object: Object = .begin(&writer);
+    write(&object, request, outcome, calls);
+    if (request.logged) {
+        var whole = object;
+        whole.end();
+        _ = host.setProperty("kuadrant.decision", writer.buffered());
+        writer.end -= 1;
+    }
+    if (!followed) return;
+    var longer: std.Io.Writer = .fixed(&buffer);
+    longer.end = writer.end;
+    object.writer = &longer;
+    reports.describe(&object);
+    object.end();
+    reports.add(longer.buffered());
+}
+
+fn write(object: *Object, request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
+    object.text("verdict", @tagName(outcome), longest_name);
+    switch (outcome) {
+        .allowed => if (request.passed) |failure| writeFailure(object, failure),
+        .limited => |limited| {
+            object.someText("limit", limited.key, longest_name);
+            if (find(calls, limited.key)) |limit| writePolicies(object, limit);
+            object.text("scope", limited.scope, longest_name);
+        },
+        .failed => |failed| {
+            writeFailure(object, failed.failure);
+            object.someText("limit", failed.place.limit, longest_name);
+            if (request.limit orelse find(calls, failed.place.limit)) |limit| {
+                writePolicies(object, limit);
+                writeExpression(object, limit, failed.place);
+            }
+            object.someText("scope", failed.place.scope, longest_name);
+        },
+    }
+    object.someText("route", request.route, longest_name);
+    object.someText("rule", request.rule, longest_name);
+    if (calls.len > 0) writeAsked(object, calls);
+}
+
+fn writeFailure(object: *Object, failure: refusal.Failure) void {
+    object.text("error", @tagName(failure.kind), longest_name);
+    if (failure.grpc_status) |status| object.number("grpc_status", status);
+}
+
+fn writePolicies(object: *Object, limit: *const Limit) void {
+    const policies = limit.policies[0..@min(limit.policies.len, most_policies)];
+    if (policies.len == 0) return;
+    const before = object.writer.end;
+    tryList(object, "policies", policies) catch return object.back(before);
+    object.keep(before);
+}
+
+fn tryList(object: *Object, name: []const u8, texts: []const []const u8) std.Io.Writer.Error!void {
+    try object.member(name);
+    for (texts, 0..) |text, index| {
+        try object.writer.writeByte(if (index == 0) '[' else ',');
+        try string(object.writer, text, longest_name);
+    }
+    try object.writer.writeByte(']');
+}
+
+/// What could not be evaluated, as its author wrote it.
+fn writeExpression(object: *Object, limit: *const Limit, place: refusal.Place) void {
+    switch (place.part) {
+        .none => {},
+        .condition => |number| {
+            object.number("condition", number + 1);
+            if (number < limit.conditions.len) object.text("expression", limit.conditions[number], longest_expression);
+        },
+        .counter => |counter| {
+            object.number("counter", counter.number);
+            object.text("expression", counter.key, longest_expression);
+        },
+    }
+}
+
+fn find(calls: []const ratelimit.Call, key: []const u8) ?*const Limit {
+    if (key.len == 0) return null;
+    for (calls) |call| for (call.limits) |*limit| if (std.mem.eql(u8, limit.key(), key)) return limit;
+    return null;
+}
+
+/// The limits that applied, by their keys.
+fn writeAsked(object: *Object, calls: []const ratelimit.Call) void {
+    const before = object.writer.end;
+    tryAsked(object, calls) catch return object.back(before);
+    object.keep(before);
+}
+
+fn tryAsked(object: *Object, calls: []const ratelimit.Call) error{ WriteFailed, Malformed }!void {
+    try object.member("asked");
+    var count: usize = 0;
+    for (calls) |call| {
+        var each: Keys = try .init(call.message);
+        while (try each.next()) |key| {
+            const is_limit = for (call.limits) |*limit| {
+                if (std.mem.eql(u8, limit.key(), key)) break true;
+            } else false;
+            if (!is_limit or count == most_asked) continue;
+            try object.writer.writeByte(if (count == 0) '[' else ',');
+            try string(object.writer, key, longest_name);
+            count += 1;
+        }
+    }
+    try object.writer.writeAll(if (count == 0) "[]" else "]");
+}
+
+/// The keys of the descriptor's entries of a question, which has one.
+const Keys = struct {
+    entries: protobuf.Reader,
+
+    fn init(message: []const u8) error{Malformed}!Keys {
+        var fields: protobuf.Reader = .{ .bytes = message };
+        while (try fields.next()) |field| if (field.number == 2 and field.value == .bytes) return .{ .entries = .{ .bytes = field.value.bytes } };
+        return .{ .entries = .{ .bytes = "" } };
+    }
+
+    fn next(keys: *Keys) error{Malformed}!?[]const u8 {
+        while (try keys.entries.next()) |entry| {
+            if (entry.number != 1 or entry.value != .bytes) continue;
+            var parts: protobuf.Reader = .{ .bytes = entry.value.bytes };
+            while (try parts.next()) |part| if (part.number == 1 and part.value == .bytes) return part.value.bytes;
+        }
+        return null;
+    }
+};
