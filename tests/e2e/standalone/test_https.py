@@ -190,7 +190,11 @@ def test_a_listener_without_a_certificate_waits_for_it_and_others_are_served(
     with_https(toystore)
     kuadrant = start(toystore, "--echo")
     assert kuadrant.request().status == 200
-    assert any("listener https of Gateway" in line and "is not served" in line for line in kuadrant.output)
+    kuadrant.wait(
+        lambda: any(
+            "listener https of Gateway" in line and "is not served" in line for line in kuadrant.output
+        )
+    )
 
     kuadrant.change("secret.yaml", secret("toystore", certificate, "istio-system"))
 

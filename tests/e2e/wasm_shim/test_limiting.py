@@ -306,6 +306,7 @@ def test_a_grpc_request_gets_the_status_that_envoys_own_filter_gives(
             "domain": "d",
             "timeout": "2s",
             "failure_mode_deny": True,
+            "rate_limited_as_resource_exhausted": True,
             "rate_limit_service": {
                 "transport_api_version": "V3",
                 "grpc_service": {"envoy_grpc": {"cluster_name": "limiter"}},
@@ -330,8 +331,8 @@ def test_a_grpc_request_gets_the_status_that_envoys_own_filter_gives(
         [cluster("upstream", upstream.server_port), cluster("limiter", limiter.port, http2=True)],
     )
     limiter.answer = lambda _: b"\x08\x02"
-    assert grpc_request(envoy.ports["shim"]) == (grpc.StatusCode.UNAVAILABLE, "Too Many Requests\n")
-    assert grpc_request(envoy.ports["native"])[0] == grpc.StatusCode.UNAVAILABLE
+    assert grpc_request(envoy.ports["shim"]) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "Too Many Requests")
+    assert grpc_request(envoy.ports["native"])[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
     limiter.answer = Failure.status
     assert grpc_request(envoy.ports["shim"]) == (grpc.StatusCode.UNKNOWN, "Internal Server Error.\n")
     assert grpc_request(envoy.ports["native"])[0] == grpc.StatusCode.UNKNOWN
