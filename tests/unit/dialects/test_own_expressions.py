@@ -8,7 +8,10 @@ import pytest
 
 from kuadrant.api import documents
 from kuadrant.compiler import Compilation, compile_gateways
+from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
 from kuadrant.dialects import DIALECTS, OWN, Service, expressible, unpacked
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+from kuadrant.policy.match import PathMatch, RequestMatch
 
 from .expressible_world import WORLD
 
@@ -91,3 +94,28 @@ def test_functions_beyond_the_gateways_are_for_the_module_that_has_them(dialect:
 @pytest.mark.parametrize("dialect", OWN)
 def test_what_needs_both_is_not_accepted(dialect: str) -> None:
     assert reason(dialect, "plugin_name.lowerAscii() == 'a'").startswith("Unsupported")
+
+
+ROUTES = 5000
+PREDICATES = [
+    "request.method == 'POST' && request.path.startsWith('/x{}')",
+    "request.headers['x-tier'] == 'tier-{}'",
+    "request.path.matches('^/api/v[0-9]+/users/{}/[^/]+$')",
+    "request.method in ['GET', 'PUT'] && !request.path.startsWith('/a{}') || 'x-{}' in request.headers",
+]
+
+
+@pytest.mark.slow
+def test_programs_are_hardly_larger_than_the_text() -> None:
+    counters = (ExpressionCounter("request.headers['x-user']"),)
+
+    def rule(number: int) -> RuleProgram:
+        text = PREDICATES[number % len(PREDICATES)].replace("{}", str(number))
+        limit = LimitAction(f"limit.a__{number:08x}", (ExpressionCondition(text),), counters, ("ns/p",))
+        match = RequestMatch(path=PathMatch(f"/p{number}"))
+        return RuleProgram(f"rule-{number}", f"ns/r{number}", match, (Action(f"ns/r{number}", (limit,)),))
+
+    hosts = (HostProgram("*", tuple(map(rule, range(ROUTES)))),)
+    service = Service(cluster="c", timeout_ms=100, failure_mode="deny")
+    text, programs = (len(DIALECTS[name].render(hosts, service)) for name in ("kuadrant-v3", "kuadrant-v4"))
+    assert programs <= text * 4 / 3
