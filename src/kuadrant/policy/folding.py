@@ -125,6 +125,8 @@ def _find_free(part: Any, free: dict[int, frozenset[str]]) -> frozenset[str]:
     names = names.union(*(_find_free(one, free) for one in children(part)))
     if form == "comprehension":
         loop = part.comprehension
-        names = (names - {loop.variable, loop.second_variable, loop.accumulator}) | free[loop.range.id]
+        # What is gone over, and what a name is bound to, are outside of it.
+        names -= {loop.variable, loop.second_variable, loop.accumulator}
+        names |= free[loop.range.id] | free[loop.start.id]
     free[part.id] = names
     return names

@@ -118,6 +118,9 @@ def test_a_function_that_the_gateway_does_not_have_is_refused(call: str) -> None
         "request.path.substring(1)",
         "['a'].join()",
         "cel.bind(x, 1, x)",
+        # A name that is bound anew has what it was before in what it is bound to.
+        "cel.bind(a, request.path, cel.bind(a, a + a, a))",
+        "cel.bind(request, request.path, request)",
         "request.headers[?'a'].orValue('')",
         "request.?referer.optMap(x, x + '!').orValue('')",
     ],
