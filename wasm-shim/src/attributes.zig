@@ -1,6 +1,7 @@
 //! The attributes that a configuration speaks of, each read at most once per request.
 
 const std = @import("std");
+const identity = @import("identity.zig");
 const Attribute = @import("attribute.zig").Attribute;
 const Form = @import("known_attribute.zig").Form;
 const TextTable = @import("table.zig").TextTable;
@@ -21,6 +22,10 @@ pub const Attributes = struct {
         form: Form = .text,
         made: ?Value = null,
         made_request: u64 = 0,
+        /// Of the attribute `auth.identity`, which has no text.
+        identity: ?identity.Source = null,
+        /// A part of it, in the place of `attribute`.
+        claim: ?identity.Claim = null,
     };
 
     /// The number of the attribute at `path`.
@@ -44,6 +49,27 @@ pub const Attributes = struct {
         return entry.value_ptr.*;
     }
 
+    /// The number of the identity that comes from `source`, whose name is `key`.
+    pub fn identify(attributes: *Attributes, allocator: Allocator, key: []const u8, source: identity.Source) error{OutOfMemory}!u32 {
+        const entry = try attributes.by_path.getOrPut(allocator, key);
+        if (!entry.found_existing) {
+            entry.value_ptr.* = @intCast(attributes.slots.items.len);
+            try attributes.slots.append(allocator, .{ .attribute = .nothing, .form = .identity, .identity = source });
+        }
+        return entry.value_ptr.*;
+    }
+
+    /// The number of a part of an identity.
+    pub fn claim(attributes: *Attributes, allocator: Allocator, one: identity.Claim) error{OutOfMemory}!u32 {
+        const key = try std.fmt.allocPrint(allocator, "\x00\x00{d}\x00{s}", .{ one.identity, one.names });
+        const entry = try attributes.by_path.getOrPut(allocator, key);
+        if (!entry.found_existing) {
+            entry.value_ptr.* = @intCast(attributes.slots.items.len);
+            try attributes.slots.append(allocator, .{ .attribute = .nothing, .claim = one });
+        }
+        return entry.value_ptr.*;
+    }
+
     pub fn beginRequest(attributes: *Attributes) void {
         attributes.request += 1;
     }
@@ -52,7 +78,7 @@ pub const Attributes = struct {
     pub fn get(attributes: *Attributes, attribute: u32) error{OutOfMemory}!?[]const u8 {
         const slot = &attributes.slots.items[attribute];
         if (slot.request != attributes.request) {
-            slot.text = try slot.attribute.read();
+            slot.text = if (slot.claim) |one| try identity.textOf(attributes, one) else try slot.attribute.read();
             slot.request = attributes.request;
         }
         return slot.text;

@@ -5,6 +5,8 @@ const attribute = @import("attribute.zig");
 const descriptors = @import("descriptor.zig");
 const document = @import("document.zig");
 const host = @import("host.zig");
+const identity = @import("identity.zig");
+const identity_source = @import("identity_source.zig");
 const json = @import("json.zig");
 const memory = @import("memory.zig");
 const program = @import("cel/program.zig");
@@ -51,6 +53,8 @@ const Compiler = struct {
     configuration: *Configuration,
     services: TextTable(*ratelimit.Service) = .empty,
     programs: TextTable(*Own) = .empty,
+    /// That of the limit which is being compiled.
+    identified: ?u32 = null,
 
     fn compile(compiler: *Compiler, source: document.Document) Error!void {
         const root: Path = .{};
@@ -241,6 +245,8 @@ const Compiler = struct {
     }
 
     fn compileLimit(compiler: *Compiler, source: document.Limit, path: *const Path) Error!Limit {
+        const identity_path = path.field("identity");
+        compiler.identified = if (source.identity) |one| try identity_source.compile(compiler.allocator, &compiler.configuration.content.attributes, one, &identity_path) else null;
         const when_path = path.field("when");
         const when = try compiler.allocator.alloc(Condition, source.when.len);
         for (source.when, when, 0..) |one, *compiled, index| {
@@ -306,17 +312,24 @@ const Compiler = struct {
                 return refuse(&place, "{f} is no list of names with dots between them", .{host.quoted(text)});
             },
         };
-        return compiler.configuration.content.attributes.number(compiler.allocator, attribute_path);
+        const attributes = &compiler.configuration.content.attributes;
+        if (compiler.identified) |number| if (std.mem.startsWith(u8, attribute_path, identity.path ++ "\x00")) {
+            return attributes.claim(compiler.allocator, .{ .identity = number, .names = attribute_path[identity.path.len + 1 ..] });
+        };
+        return attributes.number(compiler.allocator, attribute_path);
     }
 
     fn readProgram(compiler: *Compiler, text: []const u8, path: *const Path) Error!*Own {
-        const entry = try compiler.programs.getOrPut(memory.scratch, text);
+        // The same text may be about another identity.
+        const key = if (compiler.identified) |number| try std.fmt.allocPrint(memory.scratch, "{d} {s}", .{ number, text }) else text;
+        const entry = try compiler.programs.getOrPut(memory.scratch, key);
         if (entry.found_existing) return entry.value_ptr.*;
         const own = try compiler.allocator.create(Own);
-        own.* = Own.read(compiler.allocator, &compiler.configuration.content.attributes, text) catch |reason| switch (reason) {
+        own.* = Own.read(compiler.allocator, &compiler.configuration.content.attributes, text, compiler.identified) catch |reason| switch (reason) {
             error.OutOfMemory => return error.OutOfMemory,
             error.Newer => return refuse(path, "is for a newer module, this one reads programs of version {d}", .{program.version}),
             error.Malformed => return refuse(path, "is no program", .{}),
+            error.NoIdentity => return refuse(path, "asks for an identity, which its limit has none of", .{}),
         };
         entry.value_ptr.* = own;
         compiler.configuration.content.has_programs = true;

@@ -49,6 +49,7 @@ pub const Action = struct {
 };
 
 pub const Limit = struct {
+    identity: ?Identity = null,
     when: []const Condition = &.{},
     entries: []const Entry,
     record: Record = .{},
@@ -58,6 +59,12 @@ pub const Limit = struct {
 pub const Record = struct {
     policies: []const []const u8 = &.{},
     when: []const []const u8 = &.{},
+};
+
+pub const Identity = struct {
+    jwt: ?[]const u8 = null,
+    header: ?[]const u8 = null,
+    certificate: ?enum { peer } = null,
 };
 
 pub const Operator = enum { eq, neq, startswith, endswith, incl, excl, matches };

@@ -1,5 +1,7 @@
 //! The attributes that programs name by a number, and how the host writes their values.
 
+const identity = @import("identity.zig");
+
 /// `kuadrant.expressions.attribute_numbers` has the same numbers.
 pub const Known = struct {
     /// The segments parted by NUL.
@@ -7,7 +9,7 @@ pub const Known = struct {
     form: Form,
 };
 
-pub const Form = enum { text, integer, unsigned, boolean, time, headers };
+pub const Form = enum { text, integer, unsigned, boolean, time, headers, identity };
 
 /// `null` for a number that is of none.
 pub fn known(number: u32) ?Known {
@@ -45,4 +47,5 @@ const table = [_]Known{
     .{ .path = "connection\x00uri_san_peer_certificate", .form = .text },
     .{ .path = "connection\x00sha256_peer_certificate_digest", .form = .text },
     .{ .path = "source\x00remote_address", .form = .text },
+    .{ .path = identity.path, .form = .identity },
 };

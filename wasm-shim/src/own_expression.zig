@@ -6,6 +6,7 @@ const admission = @import("expression_admission.zig");
 const evaluator = @import("cel/evaluator.zig");
 const expression = @import("expression.zig");
 const host = @import("host.zig");
+const identity = @import("identity.zig");
 const known_attribute = @import("known_attribute.zig");
 const memory = @import("memory.zig");
 const request_headers = @import("request_headers.zig");
@@ -23,6 +24,8 @@ const Value = value.Value;
 const Work = work_budget.Work;
 const Allocator = std.mem.Allocator;
 
+pub const Error = program.Error || error{NoIdentity};
+
 pub const Own = struct {
     program: program.Program,
     /// What it came to in the request that was looked at last: several limits may ask for the same.
@@ -30,12 +33,13 @@ pub const Own = struct {
     value: Found(Value) = .{},
 
     /// What `encoded`, a program as base64, stands for.
-    pub fn read(allocator: Allocator, attributes: *Attributes, encoded: []const u8) program.Error!Own {
+    /// `identified` is the number of the identity that it may ask for.
+    pub fn read(allocator: Allocator, attributes: *Attributes, encoded: []const u8, identified: ?u32) Error!Own {
         const decoder = std.base64.standard.Decoder;
         const bytes = try allocator.alloc(u8, decoder.calcSizeForSlice(encoded) catch return error.Malformed);
         decoder.decode(bytes, encoded) catch return error.Malformed;
         const found: program.Program = try .read(allocator, bytes);
-        for (found.attributes) |*one| one.slot = try slotOf(allocator, attributes, one);
+        for (found.attributes) |*one| one.slot = try slotOf(allocator, attributes, one, identified);
         return .{ .program = found };
     }
 
@@ -94,13 +98,14 @@ fn seen(attributes: *Attributes) evaluator.Attributes {
     return .{ .context = attributes, .read = read_ };
 }
 
-fn slotOf(allocator: Allocator, attributes: *Attributes, one: *const program.Attribute) program.Error!u32 {
+fn slotOf(allocator: Allocator, attributes: *Attributes, one: *const program.Attribute, identified: ?u32) Error!u32 {
     if (one.kind == .header) {
         const path = try std.mem.concat(allocator, u8, &.{ attribute.header_prefix, one.name });
         return if (attribute.isHeader(path)) attributes.number(allocator, path) else attributes.raw(allocator, "");
     }
     // A number that is none of these is of a module that knows more.
     const known = known_attribute.known(one.number) orelse return error.Newer;
+    if (known.form == .identity) return identified orelse error.NoIdentity;
     // As the host has it, not as selectors have it.
     const number = try attributes.raw(allocator, known.path);
     attributes.slots.items[number].form = known.form;
@@ -110,6 +115,7 @@ fn slotOf(allocator: Allocator, attributes: *Attributes, one: *const program.Att
 fn read_(context: *anyopaque, work: *Work, one: *const program.Attribute) Spent!?*const Value {
     const attributes: *Attributes = @ptrCast(@alignCast(context));
     const slot = &attributes.slots.items[one.slot];
+    if (slot.form == .identity) return try identity.of(attributes, one.slot, work);
     if (slot.made_request != attributes.request) {
         slot.made = try made(attributes, work, one.slot, slot.form);
         slot.made_request = attributes.request;

@@ -27,7 +27,7 @@ pub const Writer = struct {
 
 pub const Field = struct {
     number: u64,
-    value: union(enum) { integer: u64, bytes: []const u8, fixed },
+    value: union(enum) { integer: u64, bytes: []const u8, fixed: u64 },
 };
 
 pub const Reader = struct {
@@ -41,15 +41,9 @@ pub const Reader = struct {
         if (number == 0 or number > std.math.maxInt(u29)) return error.Malformed;
         return switch (@as(u3, @truncate(tag))) {
             0 => .{ .number = number, .value = .{ .integer = try reader.varint() } },
-            1 => {
-                _ = try reader.take(8);
-                return .{ .number = number, .value = .fixed };
-            },
+            1 => .{ .number = number, .value = .{ .fixed = std.mem.readInt(u64, (try reader.take(8))[0..8], .little) } },
             2 => .{ .number = number, .value = .{ .bytes = try reader.take(try reader.varint()) } },
-            5 => {
-                _ = try reader.take(4);
-                return .{ .number = number, .value = .fixed };
-            },
+            5 => .{ .number = number, .value = .{ .fixed = std.mem.readInt(u32, (try reader.take(4))[0..4], .little) } },
             else => error.Malformed,
         };
     }

@@ -10,6 +10,7 @@ comptime {
     _ = @import("cel/query.zig");
     _ = @import("cel/reader.zig");
     _ = @import("cel/work_budget.zig");
+    _ = @import("claims.zig");
     _ = @import("failure_mode.zig");
     _ = @import("glob.zig");
     _ = @import("json.zig");

@@ -96,6 +96,18 @@ class KuadrantSpec(Fields, frozen=True, gc=False, kw_only=True):
     observability: Observability | None = None
     mtls: MutualTLS | None = None
     components: Components | None = None
+    identity: (
+        Annotated[
+            str,
+            Meta(
+                description="Where gateways that do not say it have the identity of a request from: jwt, "
+                "jwt:PROVIDER, header:NAME, mtls or none.",
+                pattern=r"^(jwt(:.+)?|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+|mtls|none)$",
+                extra={"rule": "jwt, jwt:PROVIDER, header:NAME, mtls or none"},
+            ),
+        ]
+        | None
+    ) = None
 
 
 class KuadrantStatus(Fields, frozen=True, gc=False, kw_only=True):

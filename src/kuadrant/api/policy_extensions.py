@@ -1,6 +1,6 @@
 """The annotation by which a policy has fields that the definitions of its cluster do not know."""
 
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct, field
 
@@ -11,6 +11,8 @@ from kuadrant.api.problem import spelled
 from kuadrant.api.rate_limit_policy import Exemptions, LimitExtensions
 from kuadrant.api.shapes import read
 
+_F = TypeVar("_F", bound=Fields)
+
 ANNOTATION: Final = "kuadrant.io/extensions"
 """A text in YAML or JSON, of the shape of the fields."""
 
@@ -20,6 +22,12 @@ class Extensions(Fields, frozen=True, gc=False, kw_only=True):
 
     limits: dict[str, LimitExtensions] = field(default_factory=dict)
     exempt: Exemptions | None = None
+
+
+class KuadrantExtensions(Fields, frozen=True, gc=False, kw_only=True):
+    """What the annotation of a Kuadrant may say."""
+
+    identity: str | None = None
 
 
 class Misread(Struct, frozen=True, gc=False):
@@ -39,16 +47,27 @@ class ReadExtensions(Struct, frozen=True):
 
 
 def read_extensions(text: str) -> ReadExtensions:
-    """Read the text of the annotation; with any mistake it says nothing."""
+    """Read the text of the annotation of a policy; with any mistake it says nothing."""
+    extensions, mistakes, node = _read(Extensions, text)
+    return ReadExtensions(extensions or Extensions(), mistakes, node if extensions else None)
+
+
+def read_kuadrant_extensions(text: str) -> tuple[KuadrantExtensions, tuple[Misread, ...]]:
+    """Read the text of the annotation of a Kuadrant; with any mistake it says nothing."""
+    extensions, mistakes, _ = _read(KuadrantExtensions, text)
+    return extensions or KuadrantExtensions(), mistakes
+
+
+def _read(struct: type[_F], text: str) -> tuple[_F | None, tuple[Misread, ...], Node | None]:
     documents = list(yaml_documents.documents(text))
     flaws = [Misread("", (one.line, one.column), one.message) for _, found in documents for one in found]
     if len(documents) > 1:
         flaws.append(Misread("", (1, 1), "are several documents, must be one"))
     if flaws or not documents or documents[0][0] is None:
-        return ReadExtensions(mistakes=tuple(flaws))
+        return None, tuple(flaws), None
     node = documents[0][0]
-    extensions, mistakes = read(Extensions, node, {})
+    extensions, mistakes = read(struct, node, {})
     if mistakes:
         found = (Misread(spelled(one.path), (one.line, one.column), one.message) for one in mistakes)
-        return ReadExtensions(mistakes=tuple(found))
-    return ReadExtensions(extensions, node=node)
+        return None, tuple(found), None
+    return extensions, (), node

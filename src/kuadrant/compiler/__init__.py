@@ -4,6 +4,7 @@
 """
 
 from kuadrant.compiler.compiler import Compilation, Compiler, compile_gateways
+from kuadrant.compiler.identity_table import KnownTargets
 from kuadrant.compiler.limit_revisions import LimitRevisions
 from kuadrant.compiler.policy_facts import PolicyFacts
 from kuadrant.compiler.rule_origin import RuleOrigin, RulesOf
@@ -11,6 +12,7 @@ from kuadrant.compiler.rule_origin import RuleOrigin, RulesOf
 __all__ = [
     "Compilation",
     "Compiler",
+    "KnownTargets",
     "LimitRevisions",
     "PolicyFacts",
     "RuleOrigin",

@@ -10,6 +10,7 @@ from msgspec.structs import astuple
 
 from kuadrant.api.limitador import Limit
 from kuadrant.compiler.gateway_table import GatewayTable, Replacement, policies_of_rules
+from kuadrant.compiler.identity_table import IdentityTable
 from kuadrant.compiler.listener_conflicts import listener_problems
 from kuadrant.compiler.path_counts import PathTable
 from kuadrant.compiler.policy_facts import PolicyFacts, policy_facts
@@ -89,6 +90,7 @@ class _Tables:
         self._namespaces: Tracked[str, Namespace] = Tracked(lambda namespace: namespace.metadata.name)
         self._gateways: Tracked[str, Gateway] = Tracked(_key)
         self._tables: dict[str, GatewayTable] = {}
+        self._identities = IdentityTable()
         self._routes = RouteTable()
         self._policies = PolicyTable()
         self._paths = PathTable()
@@ -105,7 +107,10 @@ class _Tables:
         policies, targets = self._policies.update(objects.rate_limit_policies)
         routes = self._routes.update(objects)
         gateways = self._changed_gateways(objects.gateways)
+        identified = self._identities.update(objects)
+        gateways |= identified.gateways
         relabelled = self._relabelled(objects.namespaces)
+        self._problems.set(("", "identities"), self._identities.problems or None)
         for key in routes:
             prepared = self._routes.prepared.get(key)
             self._problems.set(key, (prepared and prepared.problems) or None)
@@ -114,6 +119,7 @@ class _Tables:
             self._problems.set(("Gateway", name), (gateway and (*listener_problems(gateway),)) or None)
 
         targets |= routes.keys() | {("Gateway", name) for name in gateways}
+        targets |= self._policies.targets() if identified.anything else set()
         sections = {target: self._attach(target) for target in targets}
         for target in targets:
             policies.update(self._policies.for_target(target))
@@ -188,10 +194,12 @@ class _Tables:
     def _attach(self, target: ObjectKey) -> set[str | None]:
         kind, key = target
         prepared = self._routes.prepared.get(target)
+        named = gateways_of(prepared) if prepared else (key,)
         return self._policies.attach(
             target,
             gateway=self._gateways.by_key.get(key) if kind == "Gateway" else None,
             route=prepared.route if prepared else None,
+            identified=self._identities.identified(named),
         )
 
     def _replacements(
@@ -211,6 +219,7 @@ class _Tables:
             changed_sections=sections,
             policies=self._policies,
             namespace_labels=self._labels,
+            identity=self._identities.of(key),
         )
 
     def _tell(self, policy: str) -> None:
@@ -219,7 +228,8 @@ class _Tables:
         if known := self._policies.known.get(policy):
             acceptance = self._policies.acceptance(known.policy)
             beside = self._policies.beside(known.policy)
-            facts = policy_facts(known.policy, acceptance, known.checked, self._paths.of(policy), beside)
+            checked = self._policies.checked(known.policy)
+            facts = policy_facts(known.policy, acceptance, checked, self._paths.of(policy), beside)
         namespace, _, name = policy.partition("/")
         self._facts.set((namespace, name), facts)
         self._problems.set(("RateLimitPolicy", policy), (facts and facts.problems) or None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import HostProgram
     from kuadrant.compiler.route_piece import HostRule
     from kuadrant.compiler.routes import PreparedRoute
+    from kuadrant.policy.identity import IdentitySource
     from kuadrant.policy.model import Policy
     from kuadrant.policy.route import Route
 
@@ -40,6 +41,7 @@ class GatewayTable:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        self._identity: IdentitySource | None = None
         self._listeners: dict[int, dict[_Place, Listener]] = {}
         self._pieces: dict[_PieceKey, RoutePiece] = {}
         # Made when somebody asks where rules come from.
@@ -57,6 +59,7 @@ class GatewayTable:
         changed_sections: AbstractSet[str | None],
         policies: PolicyTable,
         namespace_labels: Mapping[str, Mapping[str, str]],
+        identity: IdentitySource | None,
     ) -> list[Replacement]:
         """Compile again what has changed; returns which pieces are others now.
 
@@ -64,8 +67,8 @@ class GatewayTable:
         the whole gateway) that have other policies.
         """
         respecified = not self._listeners or gateway.spec != self.gateway.spec
-        whole = respecified or None in changed_sections
-        self.gateway = gateway
+        whole = respecified or None in changed_sections or identity != self._identity
+        self.gateway, self._identity = gateway, identity
         if respecified:
             self._listen()
         pieces: dict[_PieceKey, RoutePiece | None] = {}
@@ -83,6 +86,7 @@ class GatewayTable:
                             port_hostnames=hostnames,
                             policies=policies,
                             namespace_labels=namespace_labels,
+                            identity=identity,
                         )
                         if prepared
                         else None
@@ -152,6 +156,7 @@ def _piece(
     port_hostnames: AbstractSet[str],
     policies: PolicyTable,
     namespace_labels: Mapping[str, Mapping[str, str]],
+    identity: IdentitySource | None,
 ) -> RoutePiece | None:
     """What a route adds under a listener; None if it is not served there."""
     route = prepared.route
@@ -163,7 +168,7 @@ def _piece(
     key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
     return route_piece(
         route,
-        place=ListenerPlace(gateway.spec.gateway_class_name, key, listener.name),
+        place=ListenerPlace(gateway.spec.gateway_class_name, key, listener.name, identity),
         hostnames=hostnames,
         forwardings=prepared.forwardings,
         policies=policies_of_rules(policies, key, listener.name, route),

@@ -9,6 +9,7 @@ from msgspec import Struct
 from kuadrant.incremental import Tracked
 from kuadrant.policy.checks import CheckedPolicy, check
 from kuadrant.policy.conversion import to_model
+from kuadrant.policy.identity import asks_who
 from kuadrant.policy.model import Policy
 from kuadrant.policy.policy_attachment import AttachedPolicies
 
@@ -25,17 +26,25 @@ ObjectKey = tuple[str, str]
 
 
 class _Attachment(Struct, frozen=True):
-    """The policies that are for one object, and the sections of it that they name."""
+    """The policies that are for one object, and the sections of it that they name.
+
+    ``identified`` tells whether who a request is from is known wherever it is.
+    """
 
     policies: AttachedPolicies
     sections: frozenset[str | None]
+    identified: bool
 
 
 class KnownPolicy(Struct, frozen=True, gc=False):
-    """A policy in the neutral model, and what is wrong with it in itself."""
+    """A policy in the neutral model, and what is wrong with it in itself.
+
+    ``checked`` is for gateways that know nobody, ``identified`` for those that know who a request is from.
+    """
 
     policy: Policy
     checked: CheckedPolicy
+    identified: CheckedPolicy
 
 
 class PolicyTable:
@@ -68,7 +77,7 @@ class PolicyTable:
             if former is not None:
                 targets.add(self._remove(key, former))
             if policy is not None:
-                targets.add(self._add(key, KnownPolicy(policy, check(policy))))
+                targets.add(self._add(key, _known(policy)))
         return changed, targets
 
     def _add(self, key: str, known: KnownPolicy) -> ObjectKey:
@@ -83,8 +92,16 @@ class PolicyTable:
         del self._by_target[target][key]
         return target
 
-    def attach(self, target: ObjectKey, *, gateway: Gateway | None, route: Route | None) -> set[str | None]:
+    def targets(self) -> set[ObjectKey]:
+        """Return everything that policies are for."""
+        return set(self._by_target)
+
+    def attach(
+        self, target: ObjectKey, *, gateway: Gateway | None, route: Route | None, identified: bool = False
+    ) -> set[str | None]:
         """Decide anew which policies take part on ``target``, which is one of the two or does not exist.
+
+        ``identified`` tells whether its gateways know who a request is from.
 
         Returns its sections, None for the whole of it, that have others now.
         """
@@ -96,9 +113,14 @@ class PolicyTable:
                     policies.values(),
                     (gateway,) if gateway else (),
                     (route,) if route else (),
-                    {key: reason for key in policies if (reason := self._known[key].checked.refusal)},
+                    {
+                        key: reason
+                        for key in policies
+                        if (reason := _judged(self._known[key], identified=identified).refusal)
+                    },
                 ),
                 frozenset(policy.target.section for policy in policies.values()),
+                identified,
             )
             self._attached[target] = now
         else:
@@ -121,7 +143,23 @@ class PolicyTable:
 
     def acceptance(self, policy: Policy) -> Acceptance:
         """Tell whether a policy takes part."""
-        return self._attached[policy.target.kind, policy.target.key].policies.acceptance[policy.key]
+        return self._attachment(policy).policies.acceptance[policy.key]
+
+    def checked(self, policy: Policy) -> CheckedPolicy:
+        """Return what is wrong with a policy where it is."""
+        return _judged(self._known[policy.key], identified=self._attachment(policy).identified)
+
+    def _attachment(self, policy: Policy) -> _Attachment:
+        return self._attached[policy.target.kind, policy.target.key]
+
+
+def _known(policy: Policy) -> KnownPolicy:
+    checked = check(policy)
+    return KnownPolicy(policy, checked, check(policy, identity=True) if asks_who(policy) else checked)
+
+
+def _judged(known: KnownPolicy, *, identified: bool) -> CheckedPolicy:
+    return known.identified if identified else known.checked
 
 
 def _key(policy: RateLimitPolicy) -> str:

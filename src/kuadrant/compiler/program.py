@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from kuadrant.api.limitador import Limit
 from kuadrant.policy.condition import Counter, PolicyCondition
+from kuadrant.policy.identity import IdentitySource
 from kuadrant.policy.match import RequestMatch
 
 
@@ -20,13 +21,15 @@ class LimitAction(Struct, frozen=True, gc=False):
     """One limit as the data plane sees it: when it applies and which descriptor entries name its counter.
 
     ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value
-    ``1``. ``sources`` are the policies, as ``namespace/name``, that the limit came from.
+    ``1``. ``sources`` are the policies, as ``namespace/name``, that the limit came from. ``identity`` is
+    where the gateway knows from who a request is from, of a limit that asks for it.
     """
 
     key: str
     when: tuple[PolicyCondition, ...] = ()
     counters: tuple[Counter, ...] = ()
     sources: tuple[str, ...] = ()
+    identity: IdentitySource | None = None
 
 
 class Action(Struct, frozen=True, gc=False):

@@ -16,6 +16,7 @@ from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
 from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.identifiers import action_set_name, limit_identifier
+from kuadrant.policy.identity import IdentitySource, reads_identity
 from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.policy_precedence import EffectiveLimit, EffectivePolicy, merge
 from kuadrant.policy.selectors import selects
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
 
 class ListenerPlace(Struct, frozen=True, gc=False):
-    """A port that serves a route. ``gateway`` is ``namespace/name``."""
+    """A port that serves a route, of a gateway that has ``identity``. ``gateway`` is ``namespace/name``."""
 
     gateway_class: str
     gateway: str
     listener: str
+    identity: IdentitySource | None = None
 
 
 class HostRule(Struct, frozen=True, gc=False):
@@ -105,7 +107,7 @@ def route_piece(
             selected.update({(entry.identity, *_name(entry)): entry for entry in limits})
             numbers = tuple(map(id, limits))
             if numbers not in made:
-                made[numbers] = _actions(limits, key)
+                made[numbers] = _actions(limits, key, place.identity)
             rules += _host_rules(route, index, place, hostname, actions=made[numbers], forwarding=forwarding)
     return RoutePiece(
         rules=tuple(rules),
@@ -167,7 +169,9 @@ def with_former_parts(old: RoutePiece, new: RoutePiece) -> RoutePiece:
     )
 
 
-def _actions(limits: Iterable[EffectiveLimit], route: str) -> tuple[Action, ...]:
+def _actions(
+    limits: Iterable[EffectiveLimit], route: str, identity: IdentitySource | None
+) -> tuple[Action, ...]:
     """One action for each scope, the limits in the order of their names.
 
     Two where the descriptor of one would need two values for a key: a policy of ``v1beta2`` that is named
@@ -177,7 +181,7 @@ def _actions(limits: Iterable[EffectiveLimit], route: str) -> tuple[Action, ...]
     by_scope: dict[str, list[LimitAction]] = {}
     for entry in limits:
         if entry.limit.rates:
-            by_scope.setdefault(entry.scope(route), []).append(_limit_action(entry))
+            by_scope.setdefault(entry.scope(route), []).append(_limit_action(entry, identity))
     return tuple(
         Action(scope, part) for scope in sorted(by_scope) for part in without_clashes(by_scope[scope])
     )
@@ -197,12 +201,15 @@ def without_clashes(limits: Sequence[LimitAction]) -> Iterable[tuple[LimitAction
     return (tuple(part) for part in parts if part)
 
 
-def _limit_action(entry: EffectiveLimit) -> LimitAction:
+def _limit_action(entry: EffectiveLimit, identity: IdentitySource | None) -> LimitAction:
+    when = (*entry.source.conditions, *entry.limit.when)
+    counters = tuple(dict.fromkeys(entry.limit.counters))
     return LimitAction(
         key=limit_identifier(entry.identity, entry.limit.name),
-        when=(*entry.source.conditions, *entry.limit.when),
-        counters=tuple(dict.fromkeys(entry.limit.counters)),
+        when=when,
+        counters=counters,
         sources=(entry.source.key,),
+        identity=identity if identity is not None and reads_identity((*when, *counters)) else None,
     )
 
 

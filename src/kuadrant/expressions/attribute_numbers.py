@@ -35,4 +35,5 @@ NUMBERS: Final = {
     ("connection", "uri_san_peer_certificate"): 28,
     ("connection", "sha256_peer_certificate_digest"): 29,
     ("source", "remote_address"): 30,
+    ("auth", "identity"): 31,
 }

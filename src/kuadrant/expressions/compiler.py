@@ -20,7 +20,7 @@ from kuadrant.policy.checked_expression import kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ROOTS: Final = frozenset({"request", "source", "destination", "connection"})
+_ROOTS: Final = frozenset({"request", "source", "destination", "connection", "auth"})
 _MOST_LOCALS: Final = 32
 
 _Scope = dict[str, int]

@@ -52,8 +52,8 @@ RULES: Final = (
         severity="warning",
         title="A selector never has a value at the gateway.",
         means="A limit with such a counter never applies; a condition compares with the empty text. "
-        "`auth.identity.*` is such a one where nothing authenticates. docs/attributes.md lists "
-        "what there is.",
+        "`auth.identity.*` is such a one where nothing authenticates (docs/identity.md). "
+        "docs/attributes.md lists what there is.",
         do="Choose an attribute that exists, or leave the limit out.",
     ),
     Rule(

@@ -13,8 +13,8 @@ RULES: Final = (
         title="An expression cannot be carried out.",
         means="It is no CEL, names something that does not exist, can only fail, has a value of another"
         " type than its place asks for, or costs too much. docs/attributes.md lists what there is"
-        " of a request, docs/expressions.md the functions. `auth.*` does not exist: nothing here "
-        "authenticates requests.",
+        " of a request, docs/expressions.md the functions. Of `auth.*` there is `auth.identity`, and "
+        "only where the gateway says who requests are from (docs/identity.md).",
         do="Correct the expression at this place.",
     ),
     Rule(

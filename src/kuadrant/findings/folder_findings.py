@@ -48,6 +48,15 @@ RULES: Final = (
         do="Choose another port or host name, or remove the listener.",
     ),
     Rule(
+        code="invalid-identity",
+        severity="error",
+        title="What is to say who requests are from says nothing of the kind.",
+        means="The annotation `kuadrant.io/identity` of a Gateway, and `identity` of the Kuadrant for those "
+        "without it, is `jwt`, `jwt:PROVIDER`, `header:NAME`, `mtls` or `none`. With anything else the "
+        "gateway knows nobody, and policies of v1 that ask for `auth.identity` are refused.",
+        do="Write one of these.",
+    ),
+    Rule(
         code="certificate-not-found",
         severity="warning",
         title="A listener of HTTPS names no Secret that is there.",

@@ -15,7 +15,7 @@ REQUEST_BYTES: Final = 65_536
 MOST_HEADERS: Final = 100
 """The most headers of a request (Envoy's default)."""
 
-Type = Literal["string", "int", "uint", "bool", "timestamp", "map(string, string)", "any"]
+Type = Literal["string", "int", "uint", "bool", "timestamp", "map(string, string)", "map(string, dyn)", "any"]
 Mode = Literal["run", "Istio", "Envoy Gateway"]
 
 _EVERYWHERE: Final[frozenset[Mode]] = frozenset({"run", "Istio", "Envoy Gateway"})
@@ -136,14 +136,22 @@ TABLE: Final = (
     Attribute(name="xds.*", type="any", known="as the gateway is configured", kuadrant=("v0.4", "")),
     Attribute(name="plugin_name", type="any", kuadrant=("v0.4", "")),
     Attribute(
+        name="auth.identity",
+        type="map(string, dyn)",
+        known="gateways with the annotation kuadrant.io/identity",
+        kuadrant=("", "v0.7"),
+        note="what the gateway has authenticated, in selectors by a name, `auth.identity.sub`; elsewhere a "
+        "limit of v1beta2 with it does not apply, and v1 refuses it",
+    ),
+    Attribute(
         name="auth.*",
         type="any",
-        known="none: nothing here authenticates",
+        known="none",
         modes=frozenset(),
         selectors=False,
         expressions=False,
         kuadrant=("", "v0.7"),
-        note="a limit of v1beta2 with it does not apply; v1 refuses it",
+        note="all else of `auth`: a limit of v1beta2 with it does not apply; v1 refuses it",
     ),
 )
 
@@ -192,6 +200,8 @@ def selector_path(selector: str) -> tuple[str, ...] | None:
     return tuple(names) if all(names) and "\0" not in selector else None
 
 
-def may_have_value(path: tuple[str, ...]) -> bool:
-    """Tell whether the attribute at ``path`` can have a value at the gateway."""
+def may_have_value(path: tuple[str, ...], *, identity: bool = False) -> bool:
+    """Tell whether the attribute at ``path`` can have a value at a gateway, with or without identities."""
+    if path[0] == "auth":
+        return identity and path[:2] in _SELECTED
     return path[0] in OPEN_ROOTS or path[:2] in _SELECTED

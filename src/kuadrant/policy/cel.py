@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from typing import Any, Literal
 
 from cel_expr_python import cel
-from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, struct_pb2, timestamp_pb2
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
 from kuadrant.policy.as_defined import as_defined, as_written
@@ -27,6 +27,7 @@ from kuadrant.policy.environment import NOT_EVALUATED, environment, untyped
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.folding import faults
 from kuadrant.policy.header_use import HeaderUse, header_use
+from kuadrant.policy.identity import ANNOTATION, PATH
 from kuadrant.policy.result_types import NotOfTypeError, check_result
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -36,6 +37,7 @@ _FIELD_TYPES = {
     "uint": _FIELD.TYPE_UINT64,
     "bool": _FIELD.TYPE_BOOL,
 }
+_MESSAGES = {"timestamp": ".google.protobuf.Timestamp", "map(string, dyn)": ".google.protobuf.Struct"}
 _PACKAGE = "kuadrant.attributes"
 
 
@@ -52,18 +54,20 @@ class ExpressionError(ValueError):
 _NAMED_PLACE = re.compile(r"line (\d+), column (\d+): ")
 
 
-def check_predicate(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
+def check_predicate(expression: str, budgets: Budgets = DEFAULT, *, identity: bool = False) -> Estimate:
     """Check that ``expression`` is a condition on a request, and return what it costs at most.
+
+    With ``identity`` the gateway knows who a request is from.
 
     Raises:
         ExpressionError: It does not parse, names something that does not exist, can only fail, is not a
             boolean, or costs too much.
     """
     _check_text(expression)
-    return _checked_predicate(expression, budgets)
+    return _checked_predicate(expression, budgets, identity=identity)
 
 
-def check_counter(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
+def check_counter(expression: str, budgets: Budgets = DEFAULT, *, identity: bool = False) -> Estimate:
     """Check that ``expression`` has a value that can be written as text, to count by.
 
     Returns what it costs at most.
@@ -72,7 +76,7 @@ def check_counter(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
         ExpressionError: As above, or it is a list, a map or the like.
     """
     _check_text(expression)
-    return _checked_counter(expression, budgets)
+    return _checked_counter(expression, budgets, identity=identity)
 
 
 @lru_cache(maxsize=256)
@@ -93,7 +97,7 @@ def checked(expression: str) -> Any:
         ExpressionError: It does not parse, or names something that does not exist.
     """
     _check_text(expression)
-    return _typed(expression)[1]
+    return _typed(expression, identity=True)[1]
 
 
 def _check_text(expression: str) -> None:
@@ -119,9 +123,9 @@ def has_control_character(text: str) -> bool:
 
 # Checks are pure, and policies repeat themselves: a few are kept, whatever becomes of who wrote them.
 @lru_cache(maxsize=256)
-def _typed(expression: str) -> tuple[str, Any]:
+def _typed(expression: str, *, identity: bool) -> tuple[str, Any]:
     """The name of the type of an expression, for example ``BOOL``, and its tree."""
-    compiled = _compile(expression, _attributes())
+    compiled = _compile(expression, _attributes(identity=identity))
     try:
         return str(compiled.return_type().name()), read(compiled.serialize())
     except TooDeepError as error:
@@ -132,8 +136,8 @@ def _typed(expression: str) -> tuple[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _checked_predicate(expression: str, budgets: Budgets) -> Estimate:
-    result, checked = _typed(expression)
+def _checked_predicate(expression: str, budgets: Budgets, *, identity: bool) -> Estimate:
+    result, checked = _typed(expression, identity=identity)
     if result not in ("BOOL", "DYN"):
         raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
     within = f"({expression}\n) ? true : false"
@@ -142,8 +146,8 @@ def _checked_predicate(expression: str, budgets: Budgets) -> Estimate:
 
 
 @lru_cache(maxsize=256)
-def _checked_counter(expression: str, budgets: Budgets) -> Estimate:
-    result, checked = _typed(expression)
+def _checked_counter(expression: str, budgets: Budgets, *, identity: bool) -> Estimate:
+    result, checked = _typed(expression, identity=identity)
     if result not in _WRITABLE:
         raise ExpressionError(
             f"a counter must have a value that can be written as text, this is of type {result.lower()}"
@@ -265,15 +269,18 @@ def _readable(text: str, expression: str) -> str:
         )
     elif found := _NO_IDENTITY.match(complaint):
         complaint = f"there is no '{found['name']}': nothing here authenticates requests"
+        if f"{found['name']}.".startswith("auth.identity."):
+            complaint += f"; the annotation {ANNOTATION} of a Gateway says what does"
     elif (name := _NO_NAME.match(complaint)) and expression.split("\n")[line - 1][column - 1 : column] == "(":
         complaint = f"the gateway has no function '{name['name']}'"
     return f"line {line}, column {column}: {complaint}"
 
 
 @cache
-def _attributes() -> cel.Env:
-    """An environment that knows the attributes and their types."""
-    variables = {root: cel.Type(f"{_PACKAGE}.{root}") for root in ATTRIBUTES}
+def _attributes(*, identity: bool = True) -> cel.Env:
+    """An environment that knows the attributes and their types, with or without who a request is from."""
+    roots = ATTRIBUTES.keys() - (() if identity else PATH[:1])
+    variables = {root: cel.Type(f"{_PACKAGE}.{root}") for root in roots}
     variables |= dict.fromkeys(OPEN_ROOTS, cel.Type.DYN)
     return environment(variables, _attribute_messages())
 
@@ -281,13 +288,13 @@ def _attributes() -> cel.Env:
 def _attribute_messages() -> descriptor_pool.DescriptorPool:
     """The attributes as message types, which is how CEL comes to know of fields and of ``has()``."""
     pool = descriptor_pool.DescriptorPool()
-    for well_known in (timestamp_pb2, duration_pb2):
+    for well_known in (timestamp_pb2, duration_pb2, struct_pb2):
         pool.AddSerializedFile(well_known.DESCRIPTOR.serialized_pb)
     file = descriptor_pb2.FileDescriptorProto(
         name="kuadrant/attributes.proto",
         package=_PACKAGE,
         syntax="proto3",
-        dependency=["google/protobuf/timestamp.proto"],
+        dependency=["google/protobuf/timestamp.proto", "google/protobuf/struct.proto"],
     )
     for root, attributes in ATTRIBUTES.items():
         message = file.message_type.add(name=root)
@@ -303,8 +310,8 @@ def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, 
         field.type = _FIELD_TYPES[type_name]
         return
     field.type = _FIELD.TYPE_MESSAGE
-    if type_name == "timestamp":
-        field.type_name = ".google.protobuf.Timestamp"
+    if type_name in _MESSAGES:
+        field.type_name = _MESSAGES[type_name]
         return
     entry = message.nested_type.add(name=f"{name.title()}Entry")
     entry.options.map_entry = True

@@ -43,6 +43,13 @@ class Finding(Struct, frozen=True, gc=False):
     refuses: bool = False
 
 
+class _Measures(Struct, frozen=True, gc=False):
+    """What policies are judged by."""
+
+    budgets: Budgets
+    identity: bool
+
+
 class CheckedPolicy(Struct, frozen=True, gc=False):
     """The problems of a policy, and what it asks for.
 
@@ -54,8 +61,10 @@ class CheckedPolicy(Struct, frozen=True, gc=False):
     usage: Usage = Usage()
 
 
-def check(policy: Policy, budgets: Budgets = DEFAULT) -> CheckedPolicy:
+def check(policy: Policy, budgets: Budgets = DEFAULT, *, identity: bool = False) -> CheckedPolicy:
     """Look at everything that can be judged without knowing what ``policy`` is attached to.
+
+    With ``identity`` it is for gateways that know who a request is from.
 
     A policy is carried out as a whole or not at all: one limit that nobody can evaluate is a refusal of it.
     """
@@ -68,7 +77,7 @@ def check(policy: Policy, budgets: Budgets = DEFAULT) -> CheckedPolicy:
             limit.name: tuple(limitador_limits(limit, identity=policy.key, scope=policy.key))
             for limit in policy.limits
         }
-        findings += _some(_findings(policy, budgets, costs, held))
+        findings += _some(_findings(policy, _Measures(budgets, identity), costs, held))
         usage = with_costs(with_bytes(usage, chain.from_iterable(held.values())), costs)
         findings += _excess(policy, usage, budgets)
     refusals = [finding.problem for finding in findings if finding.refuses]
@@ -107,16 +116,16 @@ def _told(refusals: list[Problem]) -> str:
 
 
 def _findings(
-    policy: Policy, budgets: Budgets, costs: list[Estimate], held: Mapping[str, tuple[Limit, ...]]
+    policy: Policy, by: _Measures, costs: list[Estimate], held: Mapping[str, tuple[Limit, ...]]
 ) -> Iterator[Finding]:
     for one in policy.mistakes:
         code = "invalid-annotation" if one.field[0] == "metadata" else "invalid-field"
         problem = _problem("error", policy, (), one.message, code, at=one.at)
         yield Finding(structs.replace(problem, field=spelled(one.field)), refuses=one.refuses)
     for place, condition in zip(policy.condition_places, (*policy.when, *policy.exempt), strict=True):
-        yield from _condition(policy, place, condition, budgets, costs)
+        yield from _condition(policy, place, condition, by, costs)
     for limit in policy.limits:
-        found = list(_limit(policy, limit, budgets, costs))
+        found = list(_limit(policy, limit, by, costs))
         yield from found or _unheld(policy, limit, held[limit.name])
 
 
@@ -132,7 +141,7 @@ def _excess(policy: Policy, usage: Usage, budgets: Budgets) -> Iterator[Finding]
         yield _refusal(policy, (), message, "over-budget")
 
 
-def _limit(policy: Policy, limit: PolicyLimit, budgets: Budgets, costs: list[Estimate]) -> Iterator[Finding]:
+def _limit(policy: Policy, limit: PolicyLimit, by: _Measures, costs: list[Estimate]) -> Iterator[Finding]:
     field: Path = ("limits", limit.name)
     if has_control_character(limit.name):
         yield _refusal(policy, field, "a name holds no control characters", "invalid-text")
@@ -143,17 +152,17 @@ def _limit(policy: Policy, limit: PolicyLimit, budgets: Budgets, costs: list[Est
             message = "a window is at least one second; requests are counted in windows of one second"
             yield Finding(_problem("error", policy, (*field, "rates", index), message, "invalid-field"))
     for index, condition in enumerate(limit.when):
-        yield from _condition(policy, (*field, "when", index), condition, budgets, costs)
+        yield from _condition(policy, (*field, "when", index), condition, by, costs)
     for index, counter in enumerate(limit.counters):
-        yield from _counter(policy, (*field, "counters", index), counter, budgets, costs)
+        yield from _counter(policy, (*field, "counters", index), counter, by, costs)
 
 
 def _condition(
-    policy: Policy, field: Path, condition: PolicyCondition, budgets: Budgets, costs: list[Estimate]
+    policy: Policy, field: Path, condition: PolicyCondition, by: _Measures, costs: list[Estimate]
 ) -> Iterator[Finding]:
     if isinstance(condition, ExpressionCondition):
         try:
-            costs.append(check_predicate(condition.expression, budgets))
+            costs.append(check_predicate(condition.expression, by.budgets, identity=by.identity))
         except ExpressionError as error:
             yield _refusal(policy, (*field, "predicate"), str(error), "invalid-expression", at=error.at)
         return
@@ -161,27 +170,29 @@ def _condition(
         message = "no value of a request has control characters"
         yield _refusal(policy, (*field, "value"), message, "invalid-text")
     consequence = "it is compared as if it were empty"
-    yield from _selector(policy, (*field, "selector"), condition.selector, consequence)
+    yield from _selector(policy, (*field, "selector"), condition.selector, consequence, by)
 
 
 def _counter(
-    policy: Policy, field: Path, counter: Counter, budgets: Budgets, costs: list[Estimate]
+    policy: Policy, field: Path, counter: Counter, by: _Measures, costs: list[Estimate]
 ) -> Iterator[Finding]:
     if isinstance(counter, ExpressionCounter):
         try:
-            costs.append(check_counter(counter.expression, budgets))
+            costs.append(check_counter(counter.expression, by.budgets, identity=by.identity))
         except ExpressionError as error:
             yield _refusal(policy, (*field, "expression"), str(error), "invalid-expression", at=error.at)
         return
-    yield from _selector(policy, field, counter.selector, "the limit never applies")
+    yield from _selector(policy, field, counter.selector, "the limit never applies", by)
 
 
-def _selector(policy: Policy, field: Path, selector: str, consequence: str) -> Iterator[Finding]:
+def _selector(
+    policy: Policy, field: Path, selector: str, consequence: str, by: _Measures
+) -> Iterator[Finding]:
     path = selector_path(selector)
     if path is None or has_control_character(selector):
         message = f"{quoted(selector)} is no selector: names with dots between them are"
         yield _refusal(policy, field, message, "invalid-selector")
-    elif not may_have_value(path):
+    elif not may_have_value(path, identity=by.identity):
         message = f'"{selector}" never has a value at the gateway: {consequence}'
         yield Finding(_problem("warning", policy, field, message, "selector-without-value"))
 

@@ -57,6 +57,7 @@ class Value(Struct, frozen=True, gc=False):
 SCALAR: Final = Value(scalar=True)
 TEXT: Final = Value(REQUEST_BYTES, REQUEST_BYTES)
 OPEN: Final = Value(REQUEST_BYTES, REQUEST_BYTES, length=MOST_HEADERS, open=True, foreign=True)
+IDENTITY: Final = Value(REQUEST_BYTES, REQUEST_BYTES, length=MOST_HEADERS, open=True)
 # All names, and all values, of a request's headers are no larger together than one may be alone.
 _NAME: Final = Value(REQUEST_BYTES, REQUEST_BYTES // MOST_HEADERS)
 HEADERS: Final = Value(length=MOST_HEADERS, key=_NAME, element=TEXT, foreign=True)
@@ -188,8 +189,10 @@ _FUNCTIONS: Final[dict[str, Callable[..., _Result]]] = {
 def attribute(root: str, field: str) -> Value:
     """Return what an attribute of a request may be."""
     form = ATTRIBUTES[root].get(field, "")
-    if form.startswith("map"):
+    if form == "map(string, string)":
         return HEADERS
+    if form == "map(string, dyn)":
+        return IDENTITY
     if form == "string":
         size = SIZES[root, field]
         return TEXT if size == REQUEST_BYTES else Value(size, size)

@@ -1,15 +1,22 @@
-"""The annotation ``kuadrant.io/extensions`` of a policy, and mistakes in it as they are told."""
+"""The annotation ``kuadrant.io/extensions`` of a policy or a Kuadrant, and its mistakes as they are told."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from kuadrant.api.nodes import place_of, quoted
-from kuadrant.api.policy_extensions import ANNOTATION, ReadExtensions, read_extensions
+from kuadrant.api.policy_extensions import (
+    ANNOTATION,
+    ReadExtensions,
+    read_extensions,
+    read_kuadrant_extensions,
+)
 from kuadrant.policy.model import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kuadrant.api.kuadrant import Kuadrant
 
 _FIELD = ("metadata", "annotations", ANNOTATION)
 
@@ -27,6 +34,21 @@ def mistake_at(said: ReadExtensions, path: tuple[str, ...], message: str) -> Mis
     """Return what is wrong with the field ``path`` of the annotation, with its place there."""
     at = (0, 0) if said.node is None else place_of(said.node, path)
     return _mistake(".".join(path), message, at)
+
+
+def identity_of_installation(kuadrant: Kuadrant) -> tuple[str | None, tuple[Mistake, ...]]:
+    """Return the source of identities that a Kuadrant names for all gateways, by field or annotation.
+
+    None is no source. A mistake is one of the annotation.
+    """
+    text, field = kuadrant.metadata.annotations.get(ANNOTATION), kuadrant.spec.identity
+    if text is None:
+        return field, ()
+    said, misread = read_kuadrant_extensions(text)
+    mistakes = [_mistake(one.field, one.message, one.at) for one in misread]
+    if None not in (field, said.identity) and field != said.identity:
+        mistakes.append(_mistake("identity", "is said otherwise by the field spec.identity", (1, 1)))
+    return field or said.identity, tuple(mistakes)
 
 
 def _mistake(field: str, message: str, at: tuple[int, int]) -> Mistake:

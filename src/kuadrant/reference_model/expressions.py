@@ -86,6 +86,16 @@ def matches(pattern: str, text: str) -> bool:
     return _evaluate(_whole(), {"text": text, "pattern": f"^(?:{without_nul(pattern)})$"}) is True
 
 
+def double_as_text(number: float) -> str:
+    """``number`` as CEL writes it."""
+    return str(_evaluate(_string(), {"number": number}))
+
+
+@cache
+def _string() -> cel.Expression:
+    return cel.NewEnv(variables={"number": cel.Type.DOUBLE}).compile("string(number)")
+
+
 @cache
 def _whole() -> cel.Expression:
     variables = dict.fromkeys(("text", "pattern"), cel.Type.STRING)

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from kuadrant.policy.attributes import OPEN_ROOTS, selector_path
+from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, selector_path
+from kuadrant.reference_model.expressions import double_as_text
 
 Scalar = str | int | float | bool | datetime
 Value = Scalar | list["Value"] | dict[str, "Value"]
@@ -92,6 +93,9 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
                 return self.host
             case ("request", "headers", name):
                 return self._joined().get(name.lower())
+            case ("auth", "identity", *below):
+                found = _part(self.attributes.get(("auth", "identity")), below)
+                return double_as_text(found) if isinstance(found, float) else _as_text(found)
             case (root, name, *below):
                 return _as_text(_part(self._attributes().get((root, name)), below))
             case _:
@@ -99,9 +103,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 
     def activation(self) -> dict[str, Value]:
         """Return what an expression sees, by the roots of attributes."""
-        roots: dict[str, Value] = {
-            root: {} for root in ("request", "source", "destination", "connection", *OPEN_ROOTS)
-        }
+        roots: dict[str, Value] = {root: {} for root in (*ATTRIBUTES, *OPEN_ROOTS)}
         for (root, name), value in self._attributes().items():
             attributes = roots[root]
             assert isinstance(attributes, dict)

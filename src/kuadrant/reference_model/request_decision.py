@@ -22,10 +22,11 @@ from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.conditions import all_hold, counted_by
 from kuadrant.reference_model.counters import Answer, Counters, Standing, headers
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
+from kuadrant.reference_model.identity import identified, source_of
 from kuadrant.reference_model.routing import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from kuadrant.compiler.program import Action, GatewayProgram, LimitAction
     from kuadrant.policy.failure_mode import FailureMode
@@ -137,13 +138,14 @@ def _ended(
 
 
 def _questions(
-    actions: Iterable[Action], request: Request, failure_mode: FailureMode
+    actions: Sequence[Action], request: Request, failure_mode: FailureMode
 ) -> list[tuple[str, Entries, tuple[str, ...]]]:
     """Scope, descriptor and sources of each question that ``actions`` raise.
 
     Raises:
         EvaluationError: A condition or a counter fails, and ``failure_mode`` denies.
     """
+    request = identified(request, source_of(actions))
     expressions = Expressions(request)
     questions = []
     for action in actions:

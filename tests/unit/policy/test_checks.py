@@ -63,7 +63,8 @@ def test_one_limit_that_cannot_be_evaluated_is_a_refusal_of_the_policy_with_ever
     reasons = (
         (
             "spec.defaults.limits.a.when[1].predicate: line 1, column 5: "
-            "there is no 'auth.identity': nothing here authenticates requests"
+            "there is no 'auth.identity': nothing here authenticates requests; "
+            "the annotation kuadrant.io/identity of a Gateway says what does"
         ),
         (
             "spec.defaults.limits.b.counters[0].expression: line 1, column 8: "

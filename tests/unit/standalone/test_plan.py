@@ -104,7 +104,7 @@ def test_a_policy_without_its_target_is_a_mistake() -> None:
         (
             "counters: [{expression: auth.identity.userid}]",
             66,
-            "spec.limits.a.counters[0].expression: there is no 'auth.identity.userid': nothing here authenticates requests",  # noqa: E501 - to be read as one
+            "spec.limits.a.counters[0].expression: there is no 'auth.identity.userid': nothing here authenticates requests; the annotation kuadrant.io/identity of a Gateway says what does",  # noqa: E501 - to be read as one
         ),
     ],
 )

@@ -220,7 +220,8 @@ def test_a_policy_with_an_expression_that_cannot_be_evaluated_says_where_and_why
             (
                 "RateLimitPolicy cannot be carried out: spec.defaults.limits.x.when[0].predicate: line 1, "
                 "column 14: "
-                "there is no 'auth.identity.admin': nothing here authenticates requests"
+                "there is no 'auth.identity.admin': nothing here authenticates requests; "
+                "the annotation kuadrant.io/identity of a Gateway says what does"
             ),
         )
     }

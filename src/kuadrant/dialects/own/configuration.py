@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import Action, LimitAction
     from kuadrant.dialects.service import Service
     from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.identity import IdentitySource
     from kuadrant.policy.match import PathMatch, StringMatch
 
 VERSION = 1
@@ -67,8 +68,15 @@ class _Record(Struct, frozen=True, gc=False, omit_defaults=True):
     when: tuple[str, ...] = ()
 
 
+class _Identity(Struct, frozen=True, gc=False, omit_defaults=True):
+    jwt: str | None = None
+    header: str | None = None
+    certificate: str | None = None
+
+
 class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     entries: tuple[_Entry, ...]
+    identity: _Identity | None = None
     when: tuple[_Selected | _Expressed | _Programmed, ...] = ()
     record: _Record | None = None
 
@@ -193,7 +201,18 @@ def _limit(limit: LimitAction, form: _Form) -> _Limit:
         entries=(_Entry(limit.key, value="1"), *counters),
         when=tuple(_condition(condition, programs=form.programs) for condition in limit.when),
         record=_Record(limit.sources, tuple(one.text for one in limit.when)) if form.records else None,
+        identity=_identity(limit.identity) if limit.identity else None,
     )
+
+
+def _identity(source: IdentitySource) -> _Identity:
+    match source.kind:
+        case "jwt":
+            return _Identity(jwt=source.name)
+        case "header":
+            return _Identity(header=source.name)
+        case "mtls":
+            return _Identity(certificate="peer")
 
 
 def _entry(counter: Counter, *, programs: bool) -> _Entry:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects.dialect import InexpressibleError, Unsupported
 from kuadrant.dialects.official.judgement import unsupported
 from kuadrant.expressions import programs
 from kuadrant.incremental import OfEach
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+from kuadrant.policy.identity import PATH
 from kuadrant.policy.model import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kuadrant.compiler.program import HostProgram
     from kuadrant.policy.condition import Counter, PolicyCondition
     from kuadrant.policy.failure_mode import FailureMode
 
@@ -43,11 +44,24 @@ def _of_each(*, by_itself: bool) -> Callable[..., tuple[Unsupported, ...]]:
     )
 
     def found(
-        policies: Iterable[Policy], _hosts: Iterable[HostProgram], _failure_mode: FailureMode
+        policies: Iterable[Policy], hosts: Iterable[HostProgram], _failure_mode: FailureMode
     ) -> tuple[Unsupported, ...]:
-        return tuple(one for policy in policies for one in of_policy(policy))
+        of_hosts = () if by_itself else (one for host in hosts for one in _identities(host))
+        return (*(one for policy in policies for one in of_policy(policy)), *dict.fromkeys(of_hosts))
 
     return found
+
+
+_identities = OfEach[HostProgram, tuple[Unsupported, ...]](
+    lambda host: tuple(
+        Unsupported(source, "spec", f"it does not know who a request is from ({'.'.join(PATH)})")
+        for rule in host.rules
+        for action in rule.actions
+        for limit in action.limits
+        if limit.identity is not None
+        for source in limit.sources
+    )
+)
 
 
 def _nothing(_host: HostProgram, _failure_mode: FailureMode) -> tuple[()]:

@@ -15,6 +15,7 @@ from kuadrant.api import documents
 from kuadrant.api.form import form
 from kuadrant.api.policy_extensions import ANNOTATION as EXTENSIONS
 from kuadrant.api.rate_limit_policy import LONGEST_SPEC, RateLimitPolicy
+from kuadrant.compiler import KnownTargets
 from kuadrant.incremental import Last, are, kept
 from kuadrant.operator.core import stored_policy as policies
 from kuadrant.operator.core.edit_pace import TOO_FAST, EditPace
@@ -25,6 +26,7 @@ from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
 from kuadrant.policy.checks import check
 from kuadrant.policy.conversion import to_model
 from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
+from kuadrant.policy.identity import PATH as IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +56,7 @@ class _Judged(Struct, frozen=True):
             yet.
         waits: the stored form was not looked at yet: it is not its turn.
         excess: why there is no room for the wanted form in its namespace; empty if there is.
+        identified: whether its gateways know who a request is from; None if it does not ask for that.
     """
 
     stored: StoredPolicy
@@ -63,6 +66,7 @@ class _Judged(Struct, frozen=True):
     remembered: bool = False
     waits: bool = False
     excess: str = ""
+    identified: bool | None = None
 
 
 class AcceptedPolicies:
@@ -77,6 +81,7 @@ class AcceptedPolicies:
         self._budgets = budgets
         self._judged: dict[Key, _Judged] = {}
         self._crowded: frozenset[str] = frozenset()
+        self._targets = KnownTargets()
         self._pace: EditPace | None = None
         self._namespaces: dict[str, Usage] = {}
         self._policies: tuple[RateLimitPolicy, ...] = ()
@@ -106,6 +111,7 @@ class AcceptedPolicies:
             crowded: namespaces of which gateways may still ask for too many former limits. No edit is taken
                 there until some of these are gone.
         """
+        self._targets.update(world.objects)
         changed = self._judge_all(world.policies, now) | (crowded ^ self._crowded)
         self._crowded = crowded
         # Whoever reads them while this goes on in a thread has the former ones as they were.
@@ -135,7 +141,12 @@ class AcceptedPolicies:
         keys = sorted(stored)
         for key in keys:
             former = self._judged.get(key)
-            if former is None or former.waits or not _say_the_same(former.stored, stored[key]):
+            if (
+                former is None
+                or former.waits
+                or not _say_the_same(former.stored, stored[key])
+                or self._is_known_otherwise(former)
+            ):
                 edited.append(key)
             else:
                 judged[key] = former if former.stored is stored[key] else replace(former, stored=stored[key])
@@ -169,25 +180,39 @@ class AcceptedPolicies:
                 judged[key] = _Judged(stored, held=held, waits=True)
         return judged
 
+    def _is_known_otherwise(self, judged: _Judged) -> bool:
+        """Tell whether what it asks of its gateways is known there, and was not, or the reverse."""
+        return judged.identified is not None and judged.identified != self._identified(judged.stored)
+
+    def _identified(self, stored: StoredPolicy) -> bool | None:
+        written = msgspec.json.encode((stored.spec, stored.metadata.annotations.get(EXTENSIONS)))
+        if IDENTITY[0].encode() not in written:
+            return None
+        try:
+            return self._targets.identified(to_model(policies.read(stored)).target)
+        except msgspec.ValidationError:
+            return False
+
     def _judge(self, stored: StoredPolicy, former: _Judged | None) -> _Judged:
         held = None if former is None else former.held
         if held is not None:
             held = replace(held, policy=kept(held.policy, _with_metadata(held.policy, stored)))
+        known = self._identified(stored)
         try:
-            wanted = self._form(policies.read(stored), stored)
+            wanted = self._form(policies.read(stored), stored, identified=bool(known))
         except (msgspec.ValidationError, _RefusedError) as error:
             problem = str(error)
             if former is None:
                 held = self._from_status(stored)
-            return _Judged(stored, problem, held=held, remembered=former is None)
+            return _Judged(stored, problem, held=held, remembered=former is None, identified=known)
         if held is not None and held.policy == wanted.policy:
             wanted = replace(wanted, policy=held.policy)
         if former is None:
             held = self._from_status(stored, wanted)
-        return _Judged(stored, wanted=wanted, held=held, remembered=former is None)
+        return _Judged(stored, wanted=wanted, held=held, remembered=former is None, identified=known)
 
-    def _form(self, policy: RateLimitPolicy, stored: StoredPolicy) -> _Form:
-        checked = check(to_model(policy), self._budgets)
+    def _form(self, policy: RateLimitPolicy, stored: StoredPolicy, *, identified: bool) -> _Form:
+        checked = check(to_model(policy), self._budgets, identity=identified)
         if checked.refusal:
             raise _RefusedError(checked.refusal)
         spec = msgspec.json.encode(stored.spec, order="deterministic").decode()
@@ -215,7 +240,7 @@ class AcceptedPolicies:
                         )
                         policy = policies.read(as_it_was)
                         _check_rules(as_it_was)
-                        made = self._form(policy, as_it_was)
+                        made = self._form(policy, as_it_was, identified=bool(self._identified(as_it_was)))
                     except (msgspec.MsgspecError, RecursionError, _RefusedError):
                         continue
                     return replace(made, policy=_with_metadata(made.policy, stored))

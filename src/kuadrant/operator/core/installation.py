@@ -8,19 +8,7 @@ from kuadrant.gateways.envoy import Address
 from kuadrant.operator.core.held_limits import says_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.limitador import Limitador
-
-
-def oldest(kuadrants: Iterable[Kuadrant]) -> Kuadrant | None:
-    """Return the Kuadrant that counts where there are several."""
-    return min(
-        (one for one in kuadrants if one.metadata.deletion_timestamp is None),
-        key=lambda one: (one.metadata.creation_timestamp or "", one.metadata.namespace, one.metadata.name),
-        default=None,
-    )
 
 
 def is_ready(resource: Limitador) -> bool:

@@ -14,7 +14,7 @@ from kuadrant.operator.core.accepted_policies import AcceptedPolicies
 from kuadrant.operator.core.world import Standing, World
 from kuadrant.policy.budgets import Budgets
 from kuadrant.policy.conversion import to_model
-from tests.unit.operator.core.observed import TARGET, Cluster, filled, policy
+from tests.unit.operator.core.observed import GATEWAY, ROUTE, TARGET, Cluster, filled, policy
 
 KEY = ("ns", "policy")
 
@@ -91,6 +91,26 @@ def test_what_cannot_work_leaves_the_last_good_state_or_nothing(limit: dict[str,
     assert standing(edited).problem == standing(never).problem
     assert (standing(edited).generation, standing(edited).spec) == (8, standing(good).spec)
     assert edited.objects.rate_limit_policies[0].metadata.generation == 9
+
+
+def test_a_policy_that_asks_who_a_request_is_from_is_taken_while_its_gateway_knows() -> None:
+    cluster = Judged()
+    knowing = {**GATEWAY, "metadata": {**GATEWAY["metadata"], "annotations": {"kuadrant.io/identity": "jwt"}}}
+    cluster.put(kinds.GATEWAYS, GATEWAY)
+    cluster.put(kinds.HTTP_ROUTES, ROUTE)
+    asking = policy(9, generation=2)
+    asking["spec"]["limits"]["a"]["counters"] = [{"expression": "auth.identity.sub"}]
+    cluster.put_policies(policy(3, generation=1))
+    nobody = cluster.put_policies(asking)
+    assert (maxima(nobody), standing(nobody).generation) == ({"policy": 3}, 1)
+    assert "the annotation kuadrant.io/identity of a Gateway" in standing(nobody).problem
+
+    cluster.put(kinds.GATEWAYS, knowing)
+    known = cluster.world()
+    assert (maxima(known), standing(known).problem, standing(known).generation) == ({"policy": 9}, "", 2)
+
+    cluster.put(kinds.GATEWAYS, GATEWAY)
+    assert "the annotation kuadrant.io/identity of a Gateway" in standing(cluster.world()).problem
 
 
 def test_what_does_not_change_is_the_same_instance() -> None:

@@ -20,6 +20,7 @@ from kuadrant.operator.core import installation
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.gateway_tokens import Keys
 from kuadrant.operator.modules.module_rollout import offer
+from kuadrant.policy.installation import oldest
 from kuadrant.settings import OperatorSettings
 from kuadrant.wasm.module import Module
 from tests.unit.operator.example import GATEWAY, WANTED, decide, limitador, objects, world
@@ -324,7 +325,7 @@ def test_the_oldest_kuadrant_counts() -> None:
         ]
     )
 
-    found = installation.oldest(folder.objects.kuadrants)
+    found = oldest(folder.objects.kuadrants)
 
     assert found is not None
     assert found.metadata.name == "c"

@@ -1,0 +1,136 @@
+"""The source of identities of each Gateway, kept while Gateways and the Kuadrant change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kuadrant.api.http_route import HTTPRoute
+from kuadrant.api.problem import spelled
+from kuadrant.incremental import kept
+from kuadrant.policy.extensions import identity_of_installation
+from kuadrant.policy.identity import ANNOTATION, IdentitySource, identity_source
+from kuadrant.policy.installation import oldest
+from kuadrant.policy.model import Problem
+from kuadrant.policy.route import from_grpc_route, from_http_route
+from kuadrant.policy.route_attachment import parent_gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.api.grpc_route import GRPCRoute
+    from kuadrant.api.kuadrant import Kuadrant
+    from kuadrant.api.objects import Objects
+    from kuadrant.compiler.policy_table import ObjectKey
+    from kuadrant.policy.model import Target
+
+_FIELD = spelled(("metadata", "annotations", ANNOTATION))
+
+
+class Identified(Struct, frozen=True, gc=False):
+    """The Gateways that have another source than before, and whether anything is otherwise."""
+
+    gateways: frozenset[str] = frozenset()
+    anything: bool = False
+
+
+class IdentityTable:
+    """Who says where each Gateway has identities from, and what is wrong with that."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, IdentitySource | None] = {}
+        self._default: IdentitySource | None = None
+        self._seen: tuple[object, object] = (None, None)
+        self.problems: tuple[Problem, ...] = ()
+
+    def update(self, objects: Objects) -> Identified:
+        """Take over what ``objects`` say."""
+        if self._seen[0] is objects.gateways and self._seen[1] is objects.kuadrants:
+            return Identified()
+        self._seen = (objects.gateways, objects.kuadrants)
+        former, default = self._sources, self._default
+        self._default, problems = _of_installation(objects.kuadrants)
+        self._sources = {}
+        for gateway in objects.gateways:
+            key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
+            self._sources[key], found = _of_gateway(gateway, self._default)
+            problems += found
+        self.problems = kept(self.problems, tuple(problems))
+        changed = frozenset(
+            key for key, source in self._sources.items() if key in former and source != former[key]
+        )
+        # A policy whose route names no Gateway that is there goes by the default.
+        return Identified(changed, anything=self._sources != former or default != self._default)
+
+    def of(self, gateway: str) -> IdentitySource | None:
+        """Return the source of a Gateway, by ``namespace/name``; None if it authenticates nobody."""
+        return self._sources.get(gateway)
+
+    def identified(self, gateways: Iterable[str]) -> bool:
+        """Tell whether all of these Gateways that are there know who a request is from."""
+        there = [one for one in gateways if one in self._sources]
+        return all(map(self.of, there)) if there else self._default is not None
+
+
+class KnownTargets:
+    """Tells of what policies are for whether its gateways know who a request is from."""
+
+    def __init__(self) -> None:
+        self._identities = IdentityTable()
+        self._routes: dict[ObjectKey, HTTPRoute | GRPCRoute] = {}
+        self._seen: tuple[object, object] = (None, None)
+
+    def update(self, objects: Objects) -> None:
+        """Take over what ``objects`` say."""
+        self._identities.update(objects)
+        if self._seen[0] is objects.http_routes and self._seen[1] is objects.grpc_routes:
+            return
+        self._seen = (objects.http_routes, objects.grpc_routes)
+        routes: tuple[HTTPRoute | GRPCRoute, ...] = (*objects.http_routes, *objects.grpc_routes)
+        self._routes = {
+            (route.kind, f"{route.metadata.namespace}/{route.metadata.name}"): route for route in routes
+        }
+
+    def identified(self, target: Target) -> bool:
+        """Tell whether all gateways of ``target`` know it."""
+        if target.kind == "Gateway":
+            return self._identities.identified((target.key,))
+        found = self._routes.get((target.kind, target.key))
+        if found is None:
+            return self._identities.identified(())
+        route = from_http_route(found) if isinstance(found, HTTPRoute) else from_grpc_route(found)
+        named = (parent_gateway(route, parent) for parent in route.parents)
+        return self._identities.identified(key for key in named if key)
+
+
+def _of_installation(kuadrants: Iterable[Kuadrant]) -> tuple[IdentitySource | None, list[Problem]]:
+    kuadrant = oldest(kuadrants)
+    if kuadrant is None:
+        return None, []
+    text, mistakes = identity_of_installation(kuadrant)
+    of = ("Kuadrant", kuadrant.metadata.namespace, kuadrant.metadata.name)
+    problems = [
+        Problem("error", *of, spelled(one.field), one.message, "invalid-annotation", one.at)
+        for one in mistakes
+    ]
+    if text is None or mistakes:
+        return None, problems
+    try:
+        return identity_source(text), problems
+    except ValueError as error:
+        return None, [Problem("error", *of, "spec.identity", str(error), "invalid-identity")]
+
+
+def _of_gateway(
+    gateway: Gateway, default: IdentitySource | None
+) -> tuple[IdentitySource | None, list[Problem]]:
+    text = gateway.metadata.annotations.get(ANNOTATION)
+    if text is None:
+        return default, []
+    try:
+        return identity_source(text), []
+    except ValueError as error:
+        of = ("Gateway", gateway.metadata.namespace, gateway.metadata.name)
+        return None, [Problem("error", *of, _FIELD, str(error), "invalid-identity")]

@@ -1,0 +1,102 @@
+"""Decides where a gateway has the identity of a request from: ``auth.identity`` of policies.
+
+A Gateway says it by an annotation, the Kuadrant for those that say nothing. No source reads a token by
+itself: what nobody has verified would be a way around limits.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct
+
+from kuadrant.policy.attributes import selector_path
+from kuadrant.policy.checked_expression import kind, parts, read
+from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+from kuadrant.policy.environment import untyped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.model import Policy
+
+ANNOTATION: Final = "kuadrant.io/identity"
+"""On a Gateway."""
+PATH: Final = ("auth", "identity")
+"""The path of the attribute."""
+FORMS: Final = '"jwt", "jwt:PROVIDER", "header:NAME", "mtls" or "none"'
+CLAIMS: Final = ("metadata", "filter_metadata", "envoy.filters.http.jwt_authn")
+"""Where gateways that check tokens have what they say, each by a key of its own below."""
+
+
+class IdentitySource(Struct, frozen=True, gc=False):
+    """What a gateway has authenticated by itself.
+
+    ``jwt``: the claims of a token, which are the metadata ``name`` of Envoy's JWT filter. ``header``: the
+    value of the header ``name``, in lower case, as ``username`` and ``userid``. ``mtls``: of a client's
+    certificate, ``san`` and ``subject``.
+    """
+
+    kind: Literal["jwt", "header", "mtls"]
+    name: str = ""
+
+
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ISTIO: Final = "payload"
+
+
+def identity_source(text: str) -> IdentitySource | None:
+    """Read what an annotation or a field says; None is a gateway that authenticates nobody.
+
+    Raises:
+        ValueError: It says nothing of the kind; the text tells what can be said.
+    """
+    match text.strip().partition(":"):
+        case ("jwt", "", ""):
+            return IdentitySource("jwt", _ISTIO)
+        case ("jwt", ":", provider) if provider and provider.isprintable():
+            return IdentitySource("jwt", provider)
+        case ("header", ":", name) if _HEADER.fullmatch(name):
+            return IdentitySource("header", name.lower())
+        case ("mtls", "", ""):
+            return IdentitySource("mtls")
+        case ("none", "", ""):
+            return None
+    raise ValueError(f'"{text}" is no source of identities; it is {FORMS}')
+
+
+def reads_identity(read_: Iterable[PolicyCondition | Counter]) -> bool:
+    """Tell whether any of these conditions and counters asks for an identity."""
+    return any(
+        _names_auth(one.expression)
+        if isinstance(one, ExpressionCondition | ExpressionCounter)
+        else (selector_path(one.selector) or ())[:2] == PATH
+        for one in read_
+    )
+
+
+def asks_who(policy: Policy) -> bool:
+    """Tell whether ``policy`` names anything of ``auth``, known or not."""
+    limits = policy.limits
+    every = (
+        *policy.conditions,
+        *(condition for limit in limits for condition in limit.when),
+        *(counter for limit in limits for counter in limit.counters),
+    )
+    return any(PATH[0] in one.text for one in every)
+
+
+def _names_auth(expression: str) -> bool:
+    return PATH[0] in expression and _of_tree(expression)
+
+
+@lru_cache(maxsize=256)
+def _of_tree(expression: str) -> bool:
+    try:
+        tree = read(untyped().compile(expression).serialize()).expression
+    except (RuntimeError, ValueError):
+        return False  # it is refused for what it is
+    return any(kind(part) == "name" and part.name.name == PATH[0] for part in parts(tree))
