@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .conftest import Envoy, Service, cluster, configuration, limited, rule, send
+from .message_strings import strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,24 +109,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Envoy, S
     yield envoy, limiter
     envoy.stop()
     limiter.stop()
-
-
-def strings(message: bytes) -> list[bytes]:
-    """The strings of a message's length-delimited fields, in order.
-
-    All shorter than 128 bytes but the outermost.
-    """
-    found: list[bytes] = []
-    while message:
-        length, start = message[1], 2
-        if length > 127:
-            length, start = (length & 127) | message[2] << 7, 3
-        if message[0] & 7 == 0:
-            message = message[2:]
-            continue
-        found.append(message[start : start + length])
-        message = message[start + length :]
-    return found
 
 
 def entries(gateway: tuple[Envoy, Service], listener: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from kuadrant.expressions import programs
 from tests import tokens
 
 from .conftest import Envoy, Service, cluster, configuration, get, limited, rule
-from .test_attributes import strings
+from .message_strings import strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
