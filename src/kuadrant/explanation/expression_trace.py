@@ -11,7 +11,7 @@ from kuadrant.explanation.knowledge import MASK, attribute, children, read_by
 from kuadrant.explanation.record import Fact, Part
 from kuadrant.explanation.source_text import SourceText
 from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind
-from kuadrant.reference_model.expressions import EvaluationError, tree
+from kuadrant.reference_model.expressions import EvaluationError, Optional, tree
 from kuadrant.reference_model.header_names import is_lowering
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_PARTS: Final = 64
 """So many parts of an expression are told; who reads more reads the expression."""
 _LONGEST_VALUE: Final = 200
+_ALL_HEADERS: Final = ("request", "headers")
 
 
 class Unknown(Exception):  # noqa: N818 - nothing is wrong, it is only not known
@@ -210,6 +211,9 @@ class _Tracer:
     def _told(self, part: Any, offset: int, text: str, *, needed: bool) -> Part | None:
         paths = read_by(part)
         reads = attribute(part) is not None
+        if attribute(part) == _ALL_HEADERS:
+            # What of them counts is told where it is asked for.
+            return None
         hidden = self._knowledge.hides(paths)
         try:
             value = self.value(part)
@@ -258,6 +262,8 @@ def _words(text: str) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, Optional):
+        return f"optional.of({_shown(value.inner[0])})" if value.inner else "optional.none()"
     if isinstance(value, str):
         return _cut(json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool):

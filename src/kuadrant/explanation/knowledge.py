@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from kuadrant.explanation.record import Fact
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, TABLE, selector_path
-from kuadrant.policy.checked_expression import kind
+from kuadrant.policy.checked_expression import is_binding, kind
 
 Path = tuple[str, ...]
 
@@ -67,40 +67,63 @@ def selected(selector: str) -> Path:
 def read_by(part: Any) -> frozenset[Path]:
     """The paths of all attributes that a part of an expression reads, as far as they are written there."""
     found: set[Path] = set()
-    _collect(part, found)
+    _collect(part, found, {})
     return frozenset(found)
 
 
-def attribute(part: Any) -> Path | None:
-    """The path of the attribute that a part of an expression is; None if it is something else."""
+def attribute(part: Any, bound: Mapping[str, Path] = MappingProxyType({})) -> Path | None:
+    """The path of the attribute that a part of an expression is; None if it is something else.
+
+    ``bound`` are names that an expression has given to attributes.
+    """
     match kind(part):
         case "name":
             name = part.name.name
+            if name in bound:
+                return bound[name]
             return (name,) if name in ATTRIBUTES or name in OPEN_ROOTS else None
         case "select":
-            above = attribute(part.select.operand)
+            above = attribute(part.select.operand, bound)
             return None if above is None else (*above, part.select.field)
         case "call" if part.call.function in ("_[_]", "_[?_]", "_?._"):
             container, key = part.call.arguments
-            above = attribute(container)
+            above = attribute(container, bound)
             return (*above, key.constant.text) if above is not None and _is_text(key) else None
         case _:
             return None
 
 
-def _collect(part: Any, found: set[Path]) -> None:
-    path = attribute(part)
+def _collect(part: Any, found: set[Path], bound: Mapping[str, Path]) -> None:
+    path = attribute(part, bound)
     if path is not None:
         found.add(path)
         return
     if part.call.function == "@in":
         key, container = part.call.arguments
-        above = attribute(container)
+        above = attribute(container, bound)
         if above is not None and _is_text(key):
             found.add((*above, key.constant.text))
             return
+    if kind(part) == "comprehension":
+        _collect_within(part.comprehension, found, bound)
+        return
     for below in children(part):
-        _collect(below, found)
+        _collect(below, found, bound)
+
+
+def _collect_within(loop: Any, found: set[Path], bound: Mapping[str, Path]) -> None:
+    """What is read by a repetition, or with a name that ``cel.bind`` gives."""
+    own = (loop.variable, loop.second_variable, loop.accumulator)
+    within = {name: path for name, path in bound.items() if name not in own}
+    _collect(loop.range, found, bound)
+    path = attribute(loop.start, bound)
+    if path is not None and is_binding(loop):
+        # Of all headers only those count that are then asked for.
+        _collect(loop.result, found, {**within, loop.accumulator: path})
+        return
+    _collect(loop.start, found, bound)
+    for below in (loop.condition, loop.step, loop.result):
+        _collect(below, found, within)
 
 
 def _is_text(part: Any) -> bool:

@@ -20,6 +20,7 @@ _TOKEN = re.compile(
     r"|[A-Za-z_][A-Za-z0-9_]*|`[^`]*`|&&|\|\||==|!=|<=|>=|[^\s]",
     re.DOTALL,
 )
+_MACROS = frozenset({"optMap", "optFlatMap"})
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -34,13 +35,25 @@ class SourceText:
         self._offsets = {place.id: place.offset for place in checked.source.positions}
 
     def of(self, part: Any) -> tuple[int, str]:
-        """The offset of a part and its text; brackets around it are left out, those within are whole."""
+        """The offset of a part and its text; brackets around it are left out, those within are whole.
+
+        The text is empty if nobody wrote the part.
+        """
+        if self._is_made_by_macro(part):
+            return 0, ""
         found = {number for one in _written(part) for number in self._own(one)}
         if not found:
             return 0, ""
         first, last = self._balanced(min(found), max(found))
         start, end = self._tokens[first][0], self._tokens[last][1]
         return start, self._text[start:end]
+
+    def _is_made_by_macro(self, part: Any) -> bool:
+        """Whether it is what `optMap` is made of, all of which has the place of the whole."""
+        if kind(part) not in ("call", "comprehension") or part.call.function == "_?_:_":
+            return False
+        number = bisect_right(self._starts, self._offsets.get(part.id, 0)) - 1
+        return self._token(number) == "(" and self._token(number - 1) in _MACROS
 
     def _own(self, part: Any) -> range:
         """The tokens that a part has besides those of its parts."""
@@ -57,11 +70,14 @@ class SourceText:
             case ".", "call":  # an optional field: `.?name`
                 after += 2
             case "(", "call" | "select" | "comprehension":
-                before -= 1
+                # A name such as `optional.of` is of several tokens.
+                before -= 1 + 2 * part.call.function.count(".")
                 if self._token(before) == "bind":
                     before -= 2
             case "-", "constant":
                 after += 1
+            case ".", "name":  # of a type, such as `google.protobuf.Duration`
+                before, after = before - 2 * part.name.name.count(".") + 1, after + 1
         return range(max(before, 0), min(after + 1, len(self._tokens)))
 
     def _balanced(self, first: int, last: int) -> tuple[int, int]:

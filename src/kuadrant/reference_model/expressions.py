@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cel_expr_python import cel
 from google.protobuf import timestamp_pb2
+from msgspec import Struct
 
 from kuadrant.api.regular_expression import without_nul
 from kuadrant.policy.as_defined import as_written
@@ -55,7 +56,18 @@ class Expressions:
         Raises:
             EvaluationError: It fails by itself, whatever becomes of what is around it.
         """
-        return _plain(_result(alone(checked, part), self._activation))
+        result = _result(alone(checked, part), self._activation)
+        if not _is_optional(result):
+            return _plain(result)
+        if not _scalar(_result(alone(checked, part, call="hasValue"), self._activation)):
+            return Optional(())
+        return Optional((_plain(_result(alone(checked, part, call="value"), self._activation)),))
+
+
+class Optional(Struct, frozen=True):
+    """An optional value; ``inner`` is empty where there is none."""
+
+    inner: tuple[object, ...]
 
 
 def tree(expression: str) -> Any:
@@ -131,6 +143,17 @@ def _scalar(result: cel.Value) -> object:
     if result.type() == cel.Type.ERROR:
         raise EvaluationError(as_written(str(value)))
     return value
+
+
+def _is_optional(result: cel.Value) -> bool:
+    if result.type() != cel.Type.ERROR:
+        return False
+    try:
+        result.plain_value()
+    except TypeError:
+        # It is of no other type than a failure, and has no words.
+        return True
+    return False
 
 
 def _plain(result: cel.Value) -> object:

@@ -7,7 +7,7 @@ The gateway finds a header in whatever case an expression names it, and lists it
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from cel_expr_python import cel
 
@@ -40,11 +40,21 @@ def in_lower_case(expression: cel.Expression) -> cel.Expression:
     return _language().deserialize(written(checked))
 
 
-def alone(checked: Any, part: Any) -> cel.Expression:
-    """Return a part of a checked expression, which names headers in lower case, as one by itself."""
+def alone(checked: Any, part: Any, call: Literal["", "hasValue", "value"] = "") -> cel.Expression:
+    """Return a part of a checked expression, which names headers in lower case, as one by itself.
+
+    With ``call``, for a part that is an optional value, what that function gives.
+    """
     message = type(checked)()
     message.CopyFrom(checked)
     message.expression.CopyFrom(part)
+    if call:
+        message.expression.Clear()
+        message.expression.id = 1 + max((place.id for place in checked.source.positions), default=0)
+        message.expression.call.function = call
+        message.expression.call.target.CopyFrom(part)
+        entry = message.references.add(id=message.expression.id)
+        entry.reference.overloads.append(f"optional_{call}")
     return _language().deserialize(written(message))
 
 

@@ -68,6 +68,11 @@ def test_an_address_without_a_port_does_not_tell_the_attribute_that_has_one() ->
         ("request.method == 'GET' || source.remote_address == '10.0.0.7'", "true"),
         ("request.headers['x-request-id'] == 'a'", "unknown"),
         ("request.headers.exists(name, name == 'a')", "unknown"),
+        ("request.headers[?'x-envoy-external-address'].orValue('') == ''", "unknown"),
+        ("cel.bind(h, request.headers, 'X-User' in h || h[?'x-b'].hasValue())", "false"),
+        ("cel.bind(h, request.headers, h.exists(name, name == 'a'))", "unknown"),
+        ("cel.bind(h, request.headers, ['x-user'].exists(name, name in h))", "unknown"),
+        ("cel.bind(h, request.headers, [source.port].exists(h, h > 1))", "unknown"),
         ("has(metadata.filter_metadata)", "unknown"),
     ],
 )

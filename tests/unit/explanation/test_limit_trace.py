@@ -91,8 +91,27 @@ def test_what_has_no_say_is_marked() -> None:
     assert parts["request.headers['x']"].error == "the request has no header x"
 
 
-@pytest.mark.parametrize("optional", ["dyn([request.?path])", "dyn({'a': request.?path})", "request.?path"])
-def test_a_part_that_has_an_optional_value_is_told_to_have_none(optional: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("request.?path", 'optional.of("/toys")'),
+        ("request.headers[?'x']", "optional.none()"),
+        ("optional.of(request.size)", "optional.of(0)"),
+    ],
+)
+def test_a_part_that_is_an_optional_value_is_told_with_what_is_in_it(part: str, value: str) -> None:
+    found = asked(
+        policy(
+            f"""all: {{rates: [{{limit: 2, window: 10s}}], when: [{{predicate: "{part}.hasValue()"}}]}}"""
+        ),
+        show_values=True,
+    )
+    parts = {part.text: part.value for part in found.limits[0].when[0].parts}
+    assert parts[part] == value
+
+
+@pytest.mark.parametrize("optional", ["dyn([request.?path])", "dyn({'a': request.?path})"])
+def test_a_part_with_an_optional_value_in_it_is_told_to_have_none(optional: str) -> None:
     found = asked(
         policy(
             f"""all: {{rates: [{{limit: 2, window: 10s}}], when: [{{predicate: "{optional} != dyn(1)"}}]}}"""
@@ -161,3 +180,29 @@ def test_counters_go_on_from_one_question_to_the_next() -> None:
     assert other.explanation.outcome == "admitted"
     assert config.explain(toys, counters=other.counters).explanation.outcome == "limited"
     assert config.explain(toys, counters=other.counters, now=10).explanation.outcome == "admitted"
+
+
+@pytest.mark.parametrize(
+    ("predicate", "parts"),
+    [
+        (
+            "optional.of(request.method).hasValue() && strings.quote(request.host) != ''",
+            ["optional.of(request.method)", "strings.quote(request.host)"],
+        ),
+        (
+            "request.?query.optMap(q, q + 'a').orValue('') == 'a'",
+            ["request.?query.optMap(q, q + 'a')", "request.?query"],
+        ),
+        (
+            "type(request.time - request.time) == google.protobuf.Duration",
+            ["type(request.time - request.time)"],
+        ),
+    ],
+)
+def test_parts_are_told_as_they_are_written(predicate: str, parts: list[str]) -> None:
+    text = policy(f"""all: {{rates: [{{limit: 2, window: 10s}}], when: [{{predicate: "{predicate}"}}]}}""")
+    told = [part.text for part in asked(text).limits[0].when[0].parts]
+    assert told[0] == predicate
+    assert set(parts) <= set(told)
+    assert all(one in predicate and one.count("(") == one.count(")") for one in told)
+    assert not any(one.startswith(("of(", "quote(", "(", "[", "optMap(")) for one in told)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .program_runner import Runner
 
+PROGRAMS = 100_000
 SOURCES = Path(__file__).parents[3] / "wasm-shim" / "src" / "cel"
 USUAL = "request.method == 'POST' && request.path.startsWith('/x') && request.headers['x-a'] == 'b'"
 VARIED = [
@@ -142,7 +143,10 @@ def test_fuzz_programs(runner: Runner, fuzz: Fuzz) -> None:
     )
     programs = [compiled(text, fold=False)[1] for text in VARIED]
     data = encoding.text(given) + encoding.integer(len(programs)) + b"".join(map(encoding.text, programs))
-    count = int(100_000 * fuzz.scale)
-    evaluated = runner.call("fuzz", runner.write(data), len(data), count, fuzz.seed)
-    assert evaluated > count // 10
-    fuzz.done(f"programs, {evaluated} of which could be evaluated", count)
+    rounds, done, evaluated = max(1, round(fuzz.scale)), 0, 0
+    for number in range(rounds):
+        done += PROGRAMS
+        evaluated += runner.call("fuzz", runner.write(data), len(data), PROGRAMS, fuzz.seed + number)
+        fuzz.progress(done, PROGRAMS * rounds)
+    assert evaluated > done // 10
+    fuzz.done(f"programs, {evaluated} of which could be evaluated", done)
