@@ -60,6 +60,22 @@ _ZONES = ["", "", "'+01:00'", "'-08:30'", "'UTC'"]
 _PARTS = ["FullYear", "Month", "Date", "DayOfMonth", "DayOfYear", "DayOfWeek", "Hours", "Minutes", "Seconds", "Milliseconds"]  # fmt: skip
 _STRINGS = ["path", "url_path", "host", "scheme", "method", "referer", "useragent", "id", "protocol", "query"]
 _HEADERS = ["x-a", "x-b", "X-A", "user-agent", "missing", ":path", "host"]
+_OF_IDENTITIES = {
+    "string": ["auth.identity.sub", "auth.identity['sub']", "auth.identity.org.name", "auth.identity.groups[0]"],
+    "double": ["auth.identity.level", "auth.identity.org.size"],
+    "bool": ["auth.identity.admin", "has(auth.identity.sub)", "has(auth.identity.org.name)", "('b' in auth.identity.groups)", "('sub' in auth.identity)"],
+    "list": ["auth.identity.groups"],
+    "map": ["auth.identity.org", "auth.identity"],
+    "optional": ["auth.identity.?sub", "auth.identity[?'sub']", "auth.identity.?org.?name", "auth.identity.?groups[?1]"],
+}  # fmt: skip
+"""What no gateway's own evaluator has."""
+_IDENTITY: dict[str, Any] = {
+    "sub": "ab",
+    "groups": ["a", "b", "X-A"],
+    "level": 2.0,
+    "admin": True,
+    "org": {"name": "abc", "size": 1.5},
+}
 _KINDS = [
     "string",
     "int",
@@ -150,6 +166,8 @@ class Expressions:
         names = [name for name, form in self._names if form == kind]
         if names and self._random.random() < 0.6:
             return self._one(names)
+        if not self._host_only and kind in _OF_IDENTITIES and self._random.random() < 0.1:
+            return self._one(_OF_IDENTITIES[kind])
         match kind:
             case "string":
                 return self._string_leaf()
@@ -381,6 +399,7 @@ def request(source: random.Random) -> Request:
         ("source", "port"): source.choice([0, 1, 5, 40000]),
         ("source", "address"): source.choice(["10.0.0.7:40000", "[2001:db8::7]:1", "[::1]", "/run/a"]),
         ("connection", "mtls"): source.random() < 0.5,
+        ("auth", "identity"): {name: value for name, value in _IDENTITY.items() if source.random() < 0.8},
         ("request", "time"): datetime(2024, 2, 29, 23, 30, tzinfo=UTC)
         + timedelta(microseconds=source.randint(0, 10**12)),
     }
