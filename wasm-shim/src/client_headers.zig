@@ -13,43 +13,80 @@ const as_they_come = @hasDecl(front, "headers_as_they_come");
 /// Of gRPC: what a limited request gets. Envoy would make 14 (UNAVAILABLE) of a 429, which clients ask again for at once.
 const resource_exhausted = 8;
 
+pub const HeaderForm = enum { None, Draft03, RateLimit, Both };
+
+/// The key of the descriptor's entry by which the service is asked for headers. One that does not know it takes it for an entry that
+/// no limit asks for.
+pub const asked_by = "kuadrant:headers";
+
+/// What clients of a rule are told.
+pub const Form = struct {
+    triple: bool = true,
+    fields: bool = true,
+    retry_after: bool = true,
+    /// Of the service, by an entry.
+    asked: ?[]const u8 = null,
+    entry: []const u8 = "",
+
+    pub fn of(headers: ?HeaderForm, retry_after: bool) Form {
+        const form = headers orelse return .{ .retry_after = retry_after };
+        return .{
+            .triple = form == .Draft03 or form == .Both,
+            .fields = form == .RateLimit or form == .Both,
+            .retry_after = retry_after,
+            .asked = if (form == .None) null else @tagName(form),
+        };
+    }
+};
+
+pub const as_the_service_says: Form = .{};
+
 /// What was told of a request so far. All texts belong to the allocator that each call is given.
 pub const Told = struct {
     /// Those of no kind that is known here.
     others: std.ArrayList(host.Header) = .empty,
     triple: Triple = .{},
+    fields: Fields = .{},
     again: Again = .{},
 
     pub fn isEmpty(told: *const Told) bool {
-        return told.others.items.len == 0 and told.triple.isEmpty();
+        return told.others.items.len == 0 and told.triple.isEmpty() and told.fields.isEmpty();
     }
 
-    /// Takes up the headers of one more answer. Those of a refusal take the place of what earlier answers have beside the limits.
-    pub fn take(told: *Told, allocator: Allocator, headers: []const host.Header, is_refusal: bool) error{OutOfMemory}!void {
+    /// Takes up the headers of one more answer, as far as they are of the form. Those of a refusal take the place of what earlier answers
+    /// have beside the limits.
+    pub fn take(told: *Told, allocator: Allocator, form: *const Form, headers: []const host.Header, is_refusal: bool) error{OutOfMemory}!void {
         if (is_refusal) {
             told.others.clearRetainingCapacity();
             told.again = .{};
             if (as_they_come) told.triple = .{};
         }
         var triple: Triple = .{};
+        var fields: Fields = .{};
         for (headers) |header| switch (if (as_they_come) Kind.other else Kind.of(header.name)) {
             .limit => triple.limit = header.value,
             .remaining => triple.remaining = header.value,
             .reset => triple.reset = header.value,
-            .retry_after => if (is_refusal) try told.again.take(allocator, header.value),
+            .policies => fields.policies = header.value,
+            .limits => fields.limits = header.value,
+            .retry_after => if (is_refusal and form.retry_after) try told.again.take(allocator, header.value),
             .other => try told.others.append(allocator, .{
                 .name = try allocator.dupe(u8, header.name),
                 .value = try allocator.dupe(u8, header.value),
             }),
         };
-        if (is_refusal) told.again.orBy(triple);
-        if (!triple.isEmpty()) told.triple = try told.triple.with(allocator, triple);
+        if (is_refusal and form.retry_after) told.again.orBy(triple);
+        if (form.triple and !triple.isEmpty()) told.triple = try told.triple.with(allocator, triple);
+        if (form.fields and !fields.isEmpty()) told.fields = try told.fields.with(allocator, fields);
     }
 
     /// To the response of the upstream. The stream is the effective context.
     pub fn addToResponse(told: *const Told) void {
         for (told.others.items) |header| host.addResponseHeader(header.name, header.value);
-        told.triple.addToResponse();
+        if (told.triple.isEmpty() and told.fields.isEmpty()) return;
+        const theirs: Upstream = Upstream.read() catch return host.log(.debug, "no memory for headers that tell of limits", .{});
+        told.triple.addToResponse(theirs.triple);
+        told.fields.addToResponse(theirs.fields) catch host.log(.debug, "no memory for headers that tell of limits", .{});
     }
 
     /// Answers a request that is over a limit. The stream is the effective context, and not read afterwards.
@@ -64,7 +101,7 @@ pub const Told = struct {
     fn serialized(told: *const Told, is_grpc: bool) error{OutOfMemory}![]const u8 {
         var pairs: std.ArrayList(host.Header) = .empty;
         try pairs.appendSlice(memory.scratch, told.others.items);
-        for (told.triple.headers()) |header| if (header.value.len > 0) try pairs.append(memory.scratch, header);
+        for (told.triple.headers() ++ told.fields.headers()) |header| if (header.value.len > 0) try pairs.append(memory.scratch, header);
         if (told.again.text()) |text| {
             try pairs.append(memory.scratch, .{ .name = "retry-after", .value = text });
             // Who has a retry policy waits as long, whatever his own pace is.
@@ -88,6 +125,8 @@ const Kind = enum {
     limit,
     remaining,
     reset,
+    policies,
+    limits,
     retry_after,
     other,
 
@@ -96,6 +135,8 @@ const Kind = enum {
             .{ Triple.names[0], .limit },
             .{ Triple.names[1], .remaining },
             .{ Triple.names[2], .reset },
+            .{ Fields.names[0], .policies },
+            .{ Fields.names[1], .limits },
             .{ "retry-after", .retry_after },
         };
         for (known) |one| if (std.ascii.eqlIgnoreCase(name, one[0])) return one[1];
@@ -141,22 +182,111 @@ const Triple = struct {
     }
 
     /// The upstream may limit, too: the tighter set of the two goes on to the client, as a whole.
-    fn addToResponse(triple: Triple) void {
-        if (triple.isEmpty()) return;
-        const bytes = (host.responseHeaders() catch null) orelse "";
-        var theirs: Triple = .{};
-        var pairs: host.Pairs = .init(bytes);
-        while (pairs.next()) |header| switch (Kind.of(header.name)) {
-            .limit => theirs.limit = header.value,
-            .remaining => theirs.remaining = header.value,
-            .reset => theirs.reset = header.value,
-            else => {},
-        };
-        if (theirs.left() < triple.left()) return;
+    fn addToResponse(triple: Triple, theirs: Triple) void {
+        if (triple.isEmpty() or theirs.left() < triple.left()) return;
         for (theirs.headers(), triple.headers()) |their, our| {
             if (their.value.len > 0) host.removeResponseHeader(their.name);
             if (our.value.len > 0) host.addResponseHeader(our.name, our.value);
         }
+    }
+};
+
+/// `RateLimit-Policy` and `RateLimit`: lists with a member for each limit, which begins with its name, a text.
+const Fields = struct {
+    policies: []const u8 = "",
+    limits: []const u8 = "",
+
+    const names = [_][]const u8{ "ratelimit-policy", "ratelimit" };
+
+    fn headers(fields: Fields) [2]host.Header {
+        return .{ .{ .name = names[0], .value = fields.policies }, .{ .name = names[1], .value = fields.limits } };
+    }
+
+    fn isEmpty(fields: Fields) bool {
+        return fields.policies.len == 0 and fields.limits.len == 0;
+    }
+
+    /// The members of both.
+    fn with(first: Fields, allocator: Allocator, second: Fields) error{OutOfMemory}!Fields {
+        return .{
+            .policies = try joined(allocator, first.policies, second.policies),
+            .limits = try joined(allocator, first.limits, second.limits),
+        };
+    }
+
+    /// After the members of the upstream, under names that it does not have. What is no such list, as in earlier drafts, cannot be
+    /// added to: it stays as it is, since to leave it out could allow more than the upstream does.
+    fn addToResponse(fields: Fields, theirs: Fields) error{OutOfMemory}!void {
+        if (fields.isEmpty() or !areMembers(theirs.policies) or !areMembers(theirs.limits)) return;
+        const taken = [_][]const u8{ theirs.policies, theirs.limits };
+        for (names, theirs.headers(), fields.headers()) |name, their, our| {
+            if (our.value.len == 0) continue;
+            const value = try joined(memory.scratch, their.value, try renamed(our.value, &taken));
+            if (their.value.len > 0) host.removeResponseHeader(name);
+            host.addResponseHeader(name, value);
+        }
+    }
+
+    fn areMembers(list: []const u8) bool {
+        return list.len == 0 or list[0] == '"';
+    }
+};
+
+fn joined(allocator: Allocator, first: []const u8, second: []const u8) error{OutOfMemory}![]const u8 {
+    const comma = if (first.len > 0 and second.len > 0) ", " else "";
+    return std.mem.concat(allocator, u8, &.{ first, comma, second });
+}
+
+/// A list of ours with another name for each member whose name is in one of the others.
+fn renamed(list: []const u8, taken: []const []const u8) error{OutOfMemory}![]const u8 {
+    var result: std.ArrayList(u8) = .empty;
+    var rest = list;
+    while (rest.len > 0) {
+        const end = endOfText(rest);
+        var name = rest[0..end];
+        // As often as there are gateways like this one on the way.
+        while (isIn(name, taken)) name = try std.mem.concat(memory.scratch, u8, &.{ "\"gateway/", name[1..] });
+        const next = std.mem.findScalar(u8, rest[end..], '"') orelse rest.len - end;
+        try result.appendSlice(memory.scratch, name);
+        try result.appendSlice(memory.scratch, rest[end..][0..next]);
+        rest = rest[end + next ..];
+    }
+    return result.items;
+}
+
+fn isIn(name: []const u8, lists: []const []const u8) bool {
+    for (lists) |list| if (std.mem.find(u8, list, name) != null) return true;
+    return false;
+}
+
+/// Where a text ends that begins with its quotation mark.
+fn endOfText(text: []const u8) usize {
+    var index: usize = 1;
+    while (index < text.len) : (index += 1) switch (text[index]) {
+        '\\' => index += 1,
+        '"' => return index + 1,
+        else => {},
+    };
+    return text.len;
+}
+
+/// What the upstream itself tells of limits.
+const Upstream = struct {
+    triple: Triple = .{},
+    fields: Fields = .{},
+
+    fn read() error{OutOfMemory}!Upstream {
+        var theirs: Upstream = .{};
+        var pairs: host.Pairs = .init(try host.responseHeaders() orelse "");
+        while (pairs.next()) |header| switch (Kind.of(header.name)) {
+            .limit => theirs.triple.limit = header.value,
+            .remaining => theirs.triple.remaining = header.value,
+            .reset => theirs.triple.reset = header.value,
+            .policies => theirs.fields.policies = try joined(memory.scratch, theirs.fields.policies, header.value),
+            .limits => theirs.fields.limits = try joined(memory.scratch, theirs.fields.limits, header.value),
+            .retry_after, .other => {},
+        };
+        return theirs;
     }
 };
 

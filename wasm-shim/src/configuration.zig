@@ -3,6 +3,7 @@
 const std = @import("std");
 const attribute = @import("attribute.zig");
 const descriptors = @import("descriptor.zig");
+const client_headers = @import("client_headers.zig");
 const document = @import("document.zig");
 const host = @import("host.zig");
 const identity = @import("identity.zig");
@@ -186,11 +187,12 @@ const Compiler = struct {
                 .value = try compiler.compileWanted(match, &place),
             };
         }
+        const form = try compiler.compileForm(source.response);
         const actions_path = path.field("actions");
         const actions = try compiler.allocator.alloc(ratelimit.Action, source.actions.len);
         for (source.actions, actions, 0..) |one, *compiled, index| {
             const place = actions_path.item(index);
-            compiled.* = try compiler.compileAction(one, &place);
+            compiled.* = try compiler.compileAction(one, form, &place);
         }
         return .{
             .name = try compiler.copy(source.name),
@@ -228,7 +230,15 @@ const Compiler = struct {
         };
     }
 
-    fn compileAction(compiler: *Compiler, source: document.Action, path: *const Path) Error!ratelimit.Action {
+    fn compileForm(compiler: *Compiler, source: document.Response) error{OutOfMemory}!*const client_headers.Form {
+        if (source.headers == null and source.retryAfter) return &client_headers.as_the_service_says;
+        const form = try compiler.allocator.create(client_headers.Form);
+        form.* = .of(source.headers, source.retryAfter);
+        if (form.asked) |text| form.entry = try descriptors.serializeEntry(compiler.allocator, client_headers.asked_by, text);
+        return form;
+    }
+
+    fn compileAction(compiler: *Compiler, source: document.Action, form: *const client_headers.Form, path: *const Path) Error!ratelimit.Action {
         const service_path = path.field("service");
         const scope_path = path.field("scope");
         const limits_path = path.field("limits");
@@ -241,6 +251,7 @@ const Compiler = struct {
             .service = compiler.services.get(source.service) orelse return refuse(&service_path, "no such service {f}", .{host.quoted(source.service)}),
             .scope = try compiler.copy(try notEmpty(source.scope, &scope_path)),
             .limits = limits,
+            .form = form,
         };
     }
 

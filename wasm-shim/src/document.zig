@@ -4,6 +4,7 @@ const std = @import("std");
 const json = @import("json.zig");
 const pack = @import("pack.zig");
 const Allocator = std.mem.Allocator;
+const HeaderForm = @import("client_headers.zig").HeaderForm;
 const FailureMode = @import("failure_mode.zig").FailureMode;
 
 pub const version = 1;
@@ -36,6 +37,12 @@ pub const Rule = struct {
     headers: []const ValueMatch = &.{},
     query: []const ValueMatch = &.{},
     actions: []const Action = &.{},
+    response: Response = .{},
+};
+
+pub const Response = struct {
+    headers: ?HeaderForm = null,
+    retryAfter: bool = true,
 };
 
 pub const PathMatch = struct { type: enum { exact, prefix, regex }, value: []const u8 };

@@ -4,6 +4,7 @@ const std = @import("std");
 const admission = @import("expression_admission.zig");
 const decision_record = @import("decision_record.zig");
 const expression = @import("expression.zig");
+const client_headers = @import("client_headers.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
@@ -12,6 +13,7 @@ const refusal = @import("refusal.zig");
 const waiting = @import("call_retries.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Descriptor = @import("descriptor.zig").Descriptor;
+const Form = client_headers.Form;
 const FailureMode = @import("failure_mode.zig").FailureMode;
 const Limit = @import("limit.zig").Limit;
 const Allocator = std.mem.Allocator;
@@ -87,6 +89,7 @@ pub const Call = struct {
     limits: []const Limit = &.{},
     /// The only one that was, if there is one.
     only: ?*const Limit = null,
+    form: *const Form = &client_headers.as_the_service_says,
 
     pub fn onlyLimit(call: Call) []const u8 {
         return if (call.only) |limit| limit.key() else "";
@@ -105,6 +108,7 @@ pub const Action = struct {
     service: *Service,
     scope: []const u8,
     limits: []const Limit,
+    form: *const Form = &client_headers.as_the_service_says,
 
     /// The question, in scratch memory, or `null` when no limit applies. For a service that allows, a limit that cannot be evaluated is
     /// left out.
@@ -137,6 +141,7 @@ pub const Action = struct {
 
         var entries: protobuf.Writer = .{ .allocator = memory.scratch };
         for (descriptor.entries.items) |entry| try entries.string(1, entry);
+        if (action.form.entry.len > 0) try entries.string(1, action.form.entry);
         var message: protobuf.Writer = .{ .allocator = memory.scratch };
         try message.string(1, action.scope);
         try message.string(2, entries.bytes.items);
@@ -151,6 +156,7 @@ pub const Action = struct {
             .scope = action.scope,
             .limits = action.limits,
             .only = if (asked == 1) last else null,
+            .form = action.form,
         };
     }
 };

@@ -89,6 +89,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
         .scope = call.scope,
         .limits = call.limits,
         .only = call.only,
+        .form = call.form,
     };
     try streams.ensureUnusedCapacity(memory.lasting, 1);
     try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
@@ -249,7 +250,8 @@ fn goOn(stream: *Stream, failure: refusal.Failure) void {
 }
 
 fn takeHeaders(stream: *Stream, answer: ratelimit.Answer) void {
-    stream.told.take(stream.arena.allocator(), answer.headers, answer.verdict == .over_limit) catch host.log(.debug, "no memory for the answer's headers", .{});
+    const form = stream.current().form;
+    stream.told.take(stream.arena.allocator(), form, answer.headers, answer.verdict == .over_limit) catch host.log(.debug, "no memory for the answer's headers", .{});
 }
 
 /// The response's headers have come. This is called for answers of this module, too; their stream is gone by then.

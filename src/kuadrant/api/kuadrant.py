@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from kuadrant.api.fields import ANY_OTHER, Fields, by_key
 from kuadrant.api.meta import Condition, Object
+from kuadrant.api.response import Response
 
 
 class PodDisruptionBudget(Fields, frozen=True, gc=False, kw_only=True):
@@ -108,6 +109,7 @@ class KuadrantSpec(Fields, frozen=True, gc=False, kw_only=True):
         ]
         | None
     ) = None
+    response: Response | None = None
 
 
 class KuadrantStatus(Fields, frozen=True, gc=False, kw_only=True):

@@ -20,6 +20,7 @@ from kuadrant.api.fields import (
 )
 from kuadrant.api.http_route import HTTPRouteMatch
 from kuadrant.api.meta import Condition, Object
+from kuadrant.api.response import Response
 
 MaxValue = Annotated[
     int,
@@ -202,6 +203,7 @@ class RateLimitPolicyDefaultsV1Beta2(Fields, frozen=True, gc=False, kw_only=True
 
     # The API server fills it in, since it keeps the fields of v1 too.
     strategy: Annotated[Literal["atomic"], Meta(description="Whole policies replace each other.")] = "atomic"
+    response: Response | None = None
     limits: LimitsV1Beta2 = field(default_factory=dict)
 
 
@@ -214,6 +216,7 @@ class RateLimitPolicySpecV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
     hints: ClassVar[Mapping[str, str]] = _OF_V1
 
     target_ref: PolicyTargetReferenceV1Beta2
+    response: Response | None = None
     limits: LimitsV1Beta2 | None = None
     defaults: RateLimitPolicyDefaultsV1Beta2 | None = None
     overrides: RateLimitPolicyDefaultsV1Beta2 | None = None
@@ -307,6 +310,7 @@ class MergeableLimits(Fields, frozen=True, gc=False, kw_only=True):
     ] = "atomic"
     when: CommonConditions = ()
     exempt: Exemptions = ()
+    response: Response | None = None
     limits: LimitsV1 = field(default_factory=dict)
 
 
@@ -319,6 +323,7 @@ class RateLimitPolicySpecV1(Fields, frozen=True, gc=False, kw_only=True):
     target_ref: PolicyTargetReferenceV1
     when: CommonConditions = ()
     exempt: Exemptions = ()
+    response: Response | None = None
     limits: LimitsV1 | None = None
     defaults: MergeableLimits | None = None
     overrides: MergeableLimits | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant.api.response import Response
 from kuadrant.compiler.host_table import HostTable
 from kuadrant.compiler.listener_conflicts import hostname_of, listeners_by_port
 from kuadrant.compiler.program import GatewayProgram, ListenerProgram
@@ -36,12 +37,14 @@ Replacement = tuple[RoutePiece | None, RoutePiece | None]
 class GatewayTable:
     """The pieces of one gateway and the program that they make.
 
-    ``gateway`` is what it was last compiled from.
+    ``gateway`` is what it was last compiled from, and ``response`` what clients are told of limits as far as
+    policies leave it open.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self._identity: IdentitySource | None = None
+        self.response = Response()
         self._listeners: dict[int, dict[_Place, Listener]] = {}
         self._pieces: dict[_PieceKey, RoutePiece] = {}
         # Made when somebody asks where rules come from.
@@ -55,6 +58,7 @@ class GatewayTable:
         gateway: Gateway,
         routes: Mapping[ObjectKey, PreparedRoute],
         *,
+        response: Response,
         changed_routes: AbstractSet[ObjectKey],
         changed_sections: AbstractSet[str | None],
         policies: PolicyTable,
@@ -67,8 +71,10 @@ class GatewayTable:
         the whole gateway) that have other policies.
         """
         respecified = not self._listeners or gateway.spec != self.gateway.spec
-        whole = respecified or None in changed_sections or identity != self._identity
-        self.gateway, self._identity = gateway, identity
+        whole = (
+            respecified or None in changed_sections or (identity, response) != (self._identity, self.response)
+        )
+        self.gateway, self._identity, self.response = gateway, identity, response
         if respecified:
             self._listen()
         pieces: dict[_PieceKey, RoutePiece | None] = {}
@@ -83,6 +89,7 @@ class GatewayTable:
                             prepared,
                             gateway=gateway,
                             listener=listener,
+                            response=response,
                             port_hostnames=hostnames,
                             policies=policies,
                             namespace_labels=namespace_labels,
@@ -153,6 +160,7 @@ def _piece(
     *,
     gateway: Gateway,
     listener: Listener,
+    response: Response,
     port_hostnames: AbstractSet[str],
     policies: PolicyTable,
     namespace_labels: Mapping[str, Mapping[str, str]],
@@ -168,7 +176,7 @@ def _piece(
     key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
     return route_piece(
         route,
-        place=ListenerPlace(gateway.spec.gateway_class_name, key, listener.name, identity),
+        place=ListenerPlace(gateway.spec.gateway_class_name, key, listener.name, identity, response),
         hostnames=hostnames,
         forwardings=prepared.forwardings,
         policies=policies_of_rules(policies, key, listener.name, route),

@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.limitador import Limit
+from kuadrant.api.response import Response
 from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.identity import IdentitySource
 from kuadrant.policy.match import RequestMatch
@@ -117,7 +118,8 @@ class RuleProgram(Struct, frozen=True, weakref=True):
     """One match of one rule of one route under one host name.
 
     ``name`` is the action set's name (specification G.2). A rule without actions is here too: it shields its
-    requests from less specific rules that have some.
+    requests from less specific rules that have some. ``response`` is what clients are told of the limits;
+    where it leaves the headers open, the rate limit service decides.
     """
 
     name: str
@@ -125,6 +127,7 @@ class RuleProgram(Struct, frozen=True, weakref=True):
     match: RequestMatch
     actions: tuple[Action, ...] = ()
     forwarding: Forwarding = Forwarding()
+    response: Response = Response()
 
 
 class HostProgram(Struct, frozen=True, weakref=True):

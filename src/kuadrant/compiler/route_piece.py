@@ -6,11 +6,12 @@ be kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
 from kuadrant.api.limitador import Limit
+from kuadrant.api.response import Response
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
 from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
@@ -29,12 +30,16 @@ if TYPE_CHECKING:
 
 
 class ListenerPlace(Struct, frozen=True, gc=False):
-    """A port that serves a route, of a gateway that has ``identity``. ``gateway`` is ``namespace/name``."""
+    """A port that serves a route, of a gateway that has ``identity``. ``gateway`` is ``namespace/name``.
+
+    ``response`` is what clients are told of limits as far as policies leave it open.
+    """
 
     gateway_class: str
     gateway: str
     listener: str
     identity: IdentitySource | None = None
+    response: Response = Response()
 
 
 class HostRule(Struct, frozen=True, gc=False):
@@ -94,10 +99,7 @@ def route_piece(
     for index, (rule, forwarding, on_path) in enumerate(zip(route.rules, forwardings, policies, strict=True)):
         if not rule.matches:  # none of them was sound: no request belongs to the rule
             continue
-        path = tuple(map(id, on_path))
-        if path not in merged:
-            merged[path] = merge(on_path)
-        effective = merged[path]
+        effective = _merged(on_path, merged)
         in_effect = effective.limits if effective else ()
         outcomes += _outcomes(on_path, effective, place.gateway)
         effective_names |= {_name(entry) for entry in in_effect}
@@ -108,7 +110,9 @@ def route_piece(
             numbers = tuple(map(id, limits))
             if numbers not in made:
                 made[numbers] = _actions(limits, key, place.identity)
-            rules += _host_rules(route, index, place, hostname, actions=made[numbers], forwarding=forwarding)
+            told = _response(effective, place) if limits else Response()
+            parts = _Parts(made[numbers], forwarding, told)
+            rules += _host_rules(route, index, place, hostname, parts)
     return RoutePiece(
         rules=tuple(rules),
         limits=tuple(_held(selected.values(), key)),
@@ -116,6 +120,28 @@ def route_piece(
         effective=frozenset(effective_names),
         selected=frozenset(map(_name, selected.values())),
     )
+
+
+class _Parts(NamedTuple):
+    """The parts of a rule's program that all of its matches have in common."""
+
+    actions: tuple[Action, ...]
+    forwarding: Forwarding
+    response: Response
+
+
+def _merged(
+    on_path: Sequence[Policy], known: dict[tuple[int, ...], EffectivePolicy | None]
+) -> EffectivePolicy | None:
+    path = tuple(map(id, on_path))
+    if path not in known:
+        known[path] = merge(on_path)
+    return known[path]
+
+
+def _response(effective: EffectivePolicy | None, place: ListenerPlace) -> Response:
+    told = effective.response if effective else None
+    return place.response if told is None else told.over(place.response)
 
 
 def _held(entries: Iterable[EffectiveLimit], route: str) -> Iterable[Limit]:
@@ -129,9 +155,7 @@ def _host_rules(
     index: int,
     place: ListenerPlace,
     hostname: str,
-    *,
-    actions: tuple[Action, ...],
-    forwarding: Forwarding,
+    parts: _Parts,
 ) -> Iterable[HostRule]:
     """Yield the programs of the rule at ``index`` for one host name, one for each of its matches."""
     key, rule = route.key, route.rules[index]
@@ -146,7 +170,7 @@ def _host_rules(
             match_index=match_index,
             hostname=hostname,
         )
-        yield HostRule(hostname, rank, RuleProgram(name, key, match, actions, forwarding))
+        yield HostRule(hostname, rank, RuleProgram(name, key, match, *parts))
 
 
 def with_former_parts(old: RoutePiece, new: RoutePiece) -> RoutePiece:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import Backend, RuleProgram
     from kuadrant.reference_model import RequestDecision
 
+    _Headers = tuple[tuple[str, str], ...]
+
 _UNKNOWN = 2
 """The status that a 500 is to a client of gRPC."""
 _BODIES = {429: "Too Many Requests\n", 500: "Internal Server Error.\n"}
@@ -31,21 +33,31 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
     A client that speaks gRPC (``is_grpc``) gets failures in its own manner. Without ``own_router`` a
     provider's router carries out the rule, of which nothing is said: it may do more than ours.
     """
+    told, if_on = _of_limits(decision)
     if decision.status is not None:
         body = None if decision.grpc_status is not None or decision.outcome == "no-route" else decision.status
         return Client(
             status=decision.status,
             because=_BECAUSE[decision.outcome],
             grpc_status=decision.grpc_status,
-            headers=tuple(_again(decision)),
-            rate_limit_headers=decision.headers,
+            headers=(*_again(decision), *told),
+            rate_limit_headers=if_on,
             body=None if body is None else _BODIES.get(body),
         )
     assert decision.rule is not None
-    admitted = _admitted(decision.rule, decision.headers, own_router=own_router)
+    admitted = _admitted(decision.rule, if_on, own_router=own_router)
+    if told:
+        admitted = structs.replace(admitted, headers=(*admitted.headers, *told))
     if is_grpc and admitted.status == 500:
         return structs.replace(admitted, status=200, grpc_status=_UNKNOWN)
     return admitted
+
+
+def _of_limits(decision: RequestDecision) -> tuple[_Headers, _Headers]:
+    """The headers that tell of limits, and those that do if the rate limit service is set to send them."""
+    if decision.rule is None or decision.rule.response.headers is None:
+        return (), decision.headers
+    return decision.headers, ()
 
 
 def _again(decision: RequestDecision) -> Iterator[tuple[str, str]]:

@@ -51,10 +51,10 @@ RULES: Final = (
     Rule(
         code="when-unused",
         severity="warning",
-        title="Conditions stand where nobody reads them.",
-        means="`spec.when` and `spec.exempt` belong to `spec.limits`. Beside `defaults` or `overrides` "
-        "they are not used, and the limits hold for all requests.",
-        do="Move `when` or `exempt` into the block `defaults` or `overrides`.",
+        title="Something stands where nobody reads it.",
+        means="`spec.when`, `spec.exempt` and `spec.response` belong to `spec.limits`. Beside `defaults` or "
+        "`overrides` they are not used, and the limits hold for all requests.",
+        do="Move `when`, `exempt` or `response` into the block `defaults` or `overrides`.",
     ),
 )
 
@@ -74,6 +74,9 @@ def limit_findings(policy: RateLimitPolicy) -> Iterator[Problem]:
     for block, limits in blocks:
         for name, limit in (limits or {}).items():
             yield from _of_limit(subject, (*block, name), limit)
+    if policy.spec.response is not None and (policy.spec.defaults or policy.spec.overrides):
+        message = "is not used besides defaults or overrides, which have their own"
+        yield problem(subject, "spec.response", "when-unused", message)
     if not isinstance(policy, RateLimitPolicyV1Beta2) and policy.spec.limits is None:
         message = "is not used besides defaults or overrides, whose limits hold for all requests"
         for name, unused in (("when", policy.spec.when), ("exempt", policy.spec.exempt)):

@@ -19,6 +19,7 @@ from kuadrant.policy.extensions import extensions
 from kuadrant.policy.limit_extensions import with_extensions
 from kuadrant.policy.match import http_match
 from kuadrant.policy.model import Policy, PolicyLimit, Rate, RouteSelector, Target
+from kuadrant.policy.responses import response
 from kuadrant.policy.window_seconds import window_seconds
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
         said,
         field,
     )
+    told, of_response = response((spec if rules is None else rules).response, said)
     return Policy(
         namespace=policy.metadata.namespace,
         name=policy.metadata.name,
@@ -72,7 +74,8 @@ def _from_v1beta2(policy: RateLimitPolicyV1Beta2) -> Policy:
         limits=made,
         counted_under="policy",
         exclusive=True,
-        mistakes=(*misread, *of_limits, *no_exemptions(said)),
+        response=told,
+        mistakes=(*misread, *of_limits, *of_response, *no_exemptions(said)),
     )
 
 
@@ -92,6 +95,7 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
         field,
     )
     exempt, of_exempt = exemptions(applied.exempt, said)
+    told, of_response = response(applied.response, said)
     return Policy(
         namespace=policy.metadata.namespace,
         name=policy.metadata.name,
@@ -104,12 +108,15 @@ def _from_v1(policy: RateLimitPolicyV1) -> Policy:
         exempt=_predicates(exempt),
         limits=made,
         counted_under=counted_under,
-        mistakes=(*mistakes, *misread, *of_limits, *of_exempt),
+        response=told,
+        mistakes=(*mistakes, *misread, *of_limits, *of_exempt, *of_response),
     )
 
 
 def _implicit(spec: RateLimitPolicySpecV1) -> MergeableLimits:
-    return MergeableLimits(when=spec.when, exempt=spec.exempt, limits=spec.limits or {})
+    return MergeableLimits(
+        when=spec.when, exempt=spec.exempt, response=spec.response, limits=spec.limits or {}
+    )
 
 
 def _limit_v1beta2(name: str, limit: LimitV1Beta2) -> PolicyLimit:

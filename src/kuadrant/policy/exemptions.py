@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from kuadrant.policy.extensions import mistake_at
 
 if TYPE_CHECKING:
-    from kuadrant.api.policy_extensions import ReadExtensions
+    from kuadrant.api.policy_extensions import Extensions, ReadExtensions
     from kuadrant.api.rate_limit_policy import Predicate
     from kuadrant.policy.model import Mistake
 
 
-def no_exemptions(said: ReadExtensions) -> tuple[Mistake, ...]:
+def no_exemptions(said: ReadExtensions[Extensions]) -> tuple[Mistake, ...]:
     """Return what is wrong with the annotation of a policy of ``v1beta2``, in which nothing is exempt."""
     if not said.extensions.exempt:
         return ()
@@ -20,7 +20,7 @@ def no_exemptions(said: ReadExtensions) -> tuple[Mistake, ...]:
 
 
 def exemptions(
-    field: tuple[Predicate, ...], said: ReadExtensions
+    field: tuple[Predicate, ...], said: ReadExtensions[Extensions]
 ) -> tuple[tuple[Predicate, ...], tuple[Mistake, ...]]:
     """Return what the field or the annotation of a policy exempts, and what is wrong with the annotation."""
     exempt = said.extensions.exempt

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from kuadrant.api.nodes import place_of, quoted
 from kuadrant.api.policy_extensions import (
     ANNOTATION,
+    Extensions,
+    KuadrantExtensions,
     ReadExtensions,
     read_extensions,
-    read_kuadrant_extensions,
 )
 from kuadrant.policy.model import Mistake
 
@@ -21,16 +22,18 @@ if TYPE_CHECKING:
 _FIELD = ("metadata", "annotations", ANNOTATION)
 
 
-def extensions(annotations: Mapping[str, str]) -> tuple[ReadExtensions, tuple[Mistake, ...]]:
+def extensions(
+    annotations: Mapping[str, str],
+) -> tuple[ReadExtensions[Extensions], tuple[Mistake, ...]]:
     """Return what the annotation of a policy says, which is nothing without it, and what is wrong in it."""
     text = annotations.get(ANNOTATION)
     if text is None:
-        return ReadExtensions(), ()
-    said = read_extensions(text)
+        return ReadExtensions(Extensions()), ()
+    said = read_extensions(text, Extensions)
     return said, tuple(_mistake(one.field, one.message, one.at) for one in said.mistakes)
 
 
-def mistake_at(said: ReadExtensions, path: tuple[str, ...], message: str) -> Mistake:
+def mistake_at(said: ReadExtensions[Extensions], path: tuple[str, ...], message: str) -> Mistake:
     """Return what is wrong with the field ``path`` of the annotation, with its place there."""
     at = (0, 0) if said.node is None else place_of(said.node, path)
     return _mistake(".".join(path), message, at)
@@ -44,11 +47,12 @@ def identity_of_installation(kuadrant: Kuadrant) -> tuple[str | None, tuple[Mist
     text, field = kuadrant.metadata.annotations.get(ANNOTATION), kuadrant.spec.identity
     if text is None:
         return field, ()
-    said, misread = read_kuadrant_extensions(text)
-    mistakes = [_mistake(one.field, one.message, one.at) for one in misread]
-    if None not in (field, said.identity) and field != said.identity:
+    read = read_extensions(text, KuadrantExtensions)
+    said = read.extensions.identity
+    mistakes = [_mistake(one.field, one.message, one.at) for one in read.mistakes]
+    if None not in (field, said) and field != said:
         mistakes.append(_mistake("identity", "is said otherwise by the field spec.identity", (1, 1)))
-    return field or said.identity, tuple(mistakes)
+    return field or said, tuple(mistakes)
 
 
 def _mistake(field: str, message: str, at: tuple[int, int]) -> Mistake:

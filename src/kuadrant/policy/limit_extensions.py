@@ -14,7 +14,7 @@ from kuadrant.policy.model import Mistake
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kuadrant.api.policy_extensions import ReadExtensions
+    from kuadrant.api.policy_extensions import Extensions, ReadExtensions
     from kuadrant.policy.model import PolicyLimit
 
 _NAMES = LimitExtensions.__struct_fields__
@@ -23,7 +23,7 @@ _NAMES = LimitExtensions.__struct_fields__
 def with_extensions(
     limits: tuple[PolicyLimit, ...],
     fields: Mapping[str, LimitExtensions],
-    said: ReadExtensions,
+    said: ReadExtensions[Extensions],
     block: tuple[str, ...],
 ) -> tuple[tuple[PolicyLimit, ...], tuple[Mistake, ...]]:
     """Return the limits with what their fields or the annotation say, and what is wrong with it.
@@ -52,7 +52,7 @@ def _values(extensions: LimitExtensions | None) -> dict[str, Any]:
     return {name: value for name in _NAMES if (value := getattr(extensions, name, None)) is not None}
 
 
-def _differing(said: ReadExtensions, fields: Mapping[str, LimitExtensions]) -> Iterator[Mistake]:
+def _differing(said: ReadExtensions[Extensions], fields: Mapping[str, LimitExtensions]) -> Iterator[Mistake]:
     for name, extensions in said.extensions.limits.items():
         if name not in fields:
             message = f"is no limit of this policy, which has {', '.join(sorted(fields)) or 'none'}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.response import Response
 from kuadrant.policy.condition import Counter, ExpressionCondition, PolicyCondition, negated
 from kuadrant.policy.match import RequestMatch
 
@@ -85,7 +86,8 @@ class Policy(Struct, frozen=True, weakref=True):
     ``block`` and ``strategy`` say how it meets policies that are attached closer to the request; ``field`` is
     the path of the block in the document, for messages.
 
-    ``when`` has to hold for each of its limits, and none of ``exempt`` may.
+    ``when`` has to hold for each of its limits, and none of ``exempt`` may. ``response`` is what clients are
+    told of limits, None if it says nothing of it.
 
     ``counted_under``: its limits are counted under its own name, in one place for everything that it covers,
     or under the name of each route. ``exclusive`` is a rule that differs between the API versions: it does
@@ -105,6 +107,7 @@ class Policy(Struct, frozen=True, weakref=True):
     limits: tuple[PolicyLimit, ...] = ()
     counted_under: Literal["policy", "route"] = "route"
     exclusive: bool = False
+    response: Response | None = None
     mistakes: tuple[Mistake, ...] = ()
 
     @property

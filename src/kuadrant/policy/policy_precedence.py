@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kuadrant.api.response import Response
 from kuadrant.policy.model import Policy, PolicyLimit
 
 if TYPE_CHECKING:
@@ -36,10 +37,15 @@ class EffectiveLimit(Struct, frozen=True, gc=False):
 
 
 class EffectivePolicy(Struct, frozen=True, gc=False):
-    """The limits that hold on a path, by name. ``owner`` is the policy whose place on the path they take."""
+    """The limits that hold on a path, by name. ``owner`` is the policy whose place on the path they take.
+
+    ``response`` is what clients are told of them: a rule beside the limits, which is merged or replaced as
+    one of them is.
+    """
 
     owner: Policy
     limits: tuple[EffectiveLimit, ...]
+    response: Response | None = None
 
     @property
     def sources(self) -> frozenset[str]:
@@ -83,7 +89,7 @@ def takes_out(policy: Policy) -> bool:
 def _whole(policy: Policy) -> EffectivePolicy:
     """``policy`` as if it were alone on the path."""
     limits = (EffectiveLimit(limit, policy, policy.key) for limit in policy.limits)
-    return EffectivePolicy(policy, _by_name(limits))
+    return EffectivePolicy(policy, _by_name(limits), policy.response)
 
 
 def _step(less_specific: Policy, effective: EffectivePolicy) -> EffectivePolicy:
@@ -93,12 +99,13 @@ def _step(less_specific: Policy, effective: EffectivePolicy) -> EffectivePolicy:
         case "overrides", "atomic":
             return _replace(effective, less_specific)
         case "defaults", _:
-            winners, losers = effective.limits, _whole(less_specific).limits
+            winner, loser = effective, _whole(less_specific)
         case _:
-            winners, losers = _whole(less_specific).limits, effective.limits
-    taken = {entry.limit.name for entry in winners}
-    kept = (entry for entry in losers if entry.limit.name not in taken)
-    return EffectivePolicy(effective.owner, _by_name((*winners, *kept)))
+            winner, loser = _whole(less_specific), effective
+    taken = {entry.limit.name for entry in winner.limits}
+    kept = (entry for entry in loser.limits if entry.limit.name not in taken)
+    told = loser.response if winner.response is None else winner.response
+    return EffectivePolicy(effective.owner, _by_name((*winner.limits, *kept)), told)
 
 
 def _replace(effective: EffectivePolicy, override: Policy) -> EffectivePolicy:
@@ -112,7 +119,7 @@ def _replace(effective: EffectivePolicy, override: Policy) -> EffectivePolicy:
     if not (owner.exclusive and override.exclusive):
         return _whole(override)
     limits = (EffectiveLimit(limit, override, owner.key) for limit in override.limits)
-    return EffectivePolicy(owner, _by_name(limits))
+    return EffectivePolicy(owner, _by_name(limits), override.response)
 
 
 def _by_name(limits: Iterable[EffectiveLimit]) -> tuple[EffectiveLimit, ...]:

@@ -13,10 +13,12 @@ import grpc  # type: ignore[import-untyped]
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit.headers import rate_limit_headers, retry_after
+from kuadrant.ratelimit.rate_limit_fields import rate_limit_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from kuadrant.api.response import HeaderForm
     from kuadrant.ratelimit.counters import Ask, Standing
 
 _CODES: Final = {
@@ -35,20 +37,23 @@ _UNITS: Final = {1: "SECOND", 60: "MINUTE", 3600: "HOUR", 86400: "DAY"}
 _LARGEST: Final = 2**32 - 1
 
 
-def answer(denied: Ask | None, found: Sequence[Standing], *, headers: bool) -> bytes:
-    """Return the answer for standings, the most restrictive first.
+def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm) -> bytes:
+    """Return the answer for standings, the most restrictive first, with the headers of ``form``.
 
     That of a request that is ``denied`` names the limit that is reached, for access logs and counters, and
-    says when to come again. With ``headers`` there are ``x-ratelimit-*`` as well.
+    says when to come again.
     """
     encoded = OK
     if denied is not None:
         encoded = _over_limit(denied.counters.identity[2], denied.name, denied.counters.seconds, denied.rate)
         if (seconds := retry_after(found)) is not None:
             encoded += _retry_after(seconds)
-    if headers and found:
+    if found:
         # Messages one after the other are one with the fields of both.
-        encoded += _encoded(rate_limit_headers(found))
+        if form in ("Draft03", "Both"):
+            encoded += _encoded(rate_limit_headers(found))
+        if form in ("RateLimit", "Both"):
+            encoded += _encoded(rate_limit_fields(found))
     return encoded
 
 

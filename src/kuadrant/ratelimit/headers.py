@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
-def _seconds(ask: Ask) -> int:
+def seconds_of_most(ask: Ask) -> int:
+    """The seconds in which as many hits may come again as the counter holds at once."""
     seconds = ask.counters.seconds
     return seconds if ask.rate in (0, ask.max_value) else -(-ask.max_value * seconds // ask.rate)
 
@@ -52,7 +53,7 @@ def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
     for standing in standings:
         ask = standing.ask
         name = _UNPRINTABLE.sub("?", ask.name.replace('"', "'"))
-        limits.append(f"{ask.max_value};w={_seconds(ask)}" + (f';name="{name}"' if name else ""))
+        limits.append(f"{ask.max_value};w={seconds_of_most(ask)}" + (f';name="{name}"' if name else ""))
     return [
         ("x-ratelimit-limit", ", ".join(limits)),
         ("x-ratelimit-remaining", str(first.remaining)),

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from kuadrant.api.limit_expressions import DescriptorList
 from kuadrant.api.limit_keys import asked_keys, counts_hits
+from kuadrant.api.response import HEADERS, HEADERS_KEY, HeaderForm
 from kuadrant.envoy_api import message
 
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ class InvalidRequestError(ValueError):
 class Asked(NamedTuple):
     """The contents of a request.
 
-    ``hits`` are what each descriptor costs, ``keys`` those of policies' limits that it asks for.
+    ``hits`` are what each descriptor costs, ``keys`` those of policies' limits that it asks for. ``form`` is
+    that of the headers that it asks for, None if it leaves that to us.
     """
 
     domain: str
     descriptors: DescriptorList
     hits: Sequence[int]
     keys: tuple[str, ...]
+    form: HeaderForm | None = None
 
     @property
     def is_of_gateway(self) -> bool:
@@ -88,7 +91,12 @@ def read(request: bytes) -> Asked:
     keys = tuple(key for one in descriptors for key in asked_keys(one))
     if keys:
         _check_form(asked, keys, hits)
-    return Asked(asked.domain, descriptors, hits or [default], keys)
+    return Asked(asked.domain, descriptors, hits or [default], keys, _form(descriptors))
+
+
+def _form(descriptors: DescriptorList) -> HeaderForm | None:
+    forms = (form for one in descriptors for form in HEADERS if one.get(HEADERS_KEY) == form)
+    return next(forms, None)
 
 
 def _entries(asked: Any) -> int:
@@ -124,7 +132,7 @@ def domain_of(request: bytes) -> bytes:
 class Question(NamedTuple):
     """A request, looked up: the counters of the limits that apply, and what it costs.
 
-    Also where its answer is counted, and whose it is. ``is_of_gateway`` is that of ``Asked``.
+    Also where its answer is counted, and whose it is. ``is_of_gateway`` and ``form`` are those of ``Asked``.
     """
 
     calls: Calls
@@ -132,6 +140,7 @@ class Question(NamedTuple):
     hits: int
     tenant: str
     is_of_gateway: bool
+    form: HeaderForm | None = None
 
 
 class Questions:

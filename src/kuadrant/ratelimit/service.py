@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from kuadrant.api.limitador import LeftOut, Limit
+    from kuadrant.api.response import HeaderForm
     from kuadrant.ratelimit.counters import Ask, Standing
     from kuadrant.ratelimit.limits import CompiledLimits, HeldNamespace
     from kuadrant.ratelimit.redis_store import RedisStore
@@ -60,10 +61,11 @@ class RateLimitService:
     """Decides requests by a set of limits, which can be replaced at any time.
 
     It belongs to one thread: that of the event loop which serves it. ``clock`` is monotonic, in seconds. With
-    ``headers``, which may be set at any time, answers carry ``x-ratelimit-*``. ``counter_bytes`` bounds the
-    memory of the counters of limits that have variables (see ``kuadrant.ratelimit.counters`` for what happens
-    at the bound). With ``limit_names``, ``limited_calls`` has a label with the limit's name. With ``store``,
-    which may be set at any time, requests are counted there.
+    ``headers``, which may be set at any time, answers carry ``x-ratelimit-*`` unless a request asks for
+    others. ``counter_bytes`` bounds the memory of the counters of limits that have variables (see
+    ``kuadrant.ratelimit.counters`` for what happens at the bound). With ``limit_names``, ``limited_calls``
+    has a label with the limit's name. With ``store``, which may be set at any time, requests are counted
+    there.
 
     ``callers`` say who may ask: everybody, unless they hold a key.
 
@@ -167,10 +169,10 @@ class RateLimitService:
             question = self._looked_up(request, gateway, now)
             denied = self._counters.check_and_add(question.asks, now)
             self._count(question, denied)
-            if denied is None and not self.headers:
+            form = self._form(question)
+            if denied is None and form == "None":
                 return OK
-            found = standings(question.asks, now, limited=denied is not None)
-            return answer(denied, found, headers=self.headers)
+            return answer(denied, standings(question.asks, now, limited=denied is not None), form)
         finally:
             self._spent(self._tenant(request) if question is None else question.tenant, now)
 
@@ -194,7 +196,10 @@ class RateLimitService:
                 tell_of_store(self._store_room.notes)
         self._count(question, denied)
         ordered = most_restrictive_first(found, limited=denied is not None)
-        return answer(denied, ordered, headers=self.headers)
+        return answer(denied, ordered, self._form(question))
+
+    def _form(self, question: Question) -> HeaderForm:
+        return question.form or ("Draft03" if self.headers else "None")
 
     def _looked_up(self, request: bytes, gateway: str | None, now: float) -> Question:
         question = self._questions.get(request)
@@ -215,7 +220,7 @@ class RateLimitService:
         most = max(asked.hits)
         held = self._namespaces.get(asked.domain)
         if held is None:
-            return Question(self._metrics.unlimited, (), most, "", asked.is_of_gateway)
+            return Question(self._metrics.unlimited, (), most, "", asked.is_of_gateway, asked.form)
         try:
             asks = held.limits.asks(asked.descriptors, asked.hits)
         except UnansweredError as error:
@@ -223,7 +228,7 @@ class RateLimitService:
             raise UnknownLimitError(asked.domain, error.keys) from None
         calls = self._metrics.namespaces[asked.domain]
         tenant = self._tenants[asked.domain.encode()]
-        return Question(calls, asks, most, tenant, asked.is_of_gateway)
+        return Question(calls, asks, most, tenant, asked.is_of_gateway, asked.form)
 
     def _missing(self, domain: str, keys: Sequence[str]) -> tuple[str, ...]:
         namespace = self._namespaces.get(domain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -107,33 +106,3 @@ def _standings(
     ]
     # One that has no room for this request comes before all that have.
     return tuple(sorted(standings, key=lambda standing: standing.remaining - limited))
-
-
-_UNPRINTABLE = re.compile(r"[^ -~]")
-
-
-def headers(answers: Iterable[Answer]) -> tuple[tuple[str, str], ...]:
-    """The ``x-ratelimit-*`` headers (draft 03), as Limitador writes them; none where no limit applies.
-
-    Those of several answers are one set: that of the answer whose first limit leaves least, which also names
-    the limits of the others.
-    """
-    merged: tuple[Standing, ...] = ()
-    for answer in answers:
-        one = answer.standings
-        is_tighter = bool(one) and (not merged or one[0].remaining < merged[0].remaining)
-        merged = (*one, *merged) if is_tighter else (*merged, *one)
-    if not merged:
-        return ()
-    first = merged[0]
-    limits = [str(first.limit.most)]
-    for standing in merged:
-        name = _UNPRINTABLE.sub("?", standing.limit.name.replace('"', "'"))
-        limits.append(
-            f"{standing.limit.most};w={standing.limit.seconds_of_most}" + (f';name="{name}"' if name else "")
-        )
-    return (
-        ("x-ratelimit-limit", ", ".join(limits)),
-        ("x-ratelimit-remaining", str(first.remaining)),
-        ("x-ratelimit-reset", str(math.ceil(round(first.reset, 6)))),
-    )

@@ -19,17 +19,17 @@ from msgspec import Struct
 
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
+from kuadrant.reference_model.client_headers import asked, headers
 from kuadrant.reference_model.conditions import all_hold, counted_by
-from kuadrant.reference_model.counters import Answer, Counters, Standing, headers
+from kuadrant.reference_model.counters import Counters, Standing
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
 from kuadrant.reference_model.identity import identified, source_of
 from kuadrant.reference_model.routing import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kuadrant.compiler.program import Action, GatewayProgram, LimitAction
+    from kuadrant.compiler.program import GatewayProgram, LimitAction
     from kuadrant.policy.failure_mode import FailureMode
+    from kuadrant.reference_model.counters import Answer
     from kuadrant.reference_model.request import Request
 
 _STATUS = {"no-route": 404, "limited": 429, "failed": 500}
@@ -87,7 +87,7 @@ def decide(
     if rule is None:
         return _ended("no-route", request, counters)
     try:
-        wanted = _questions(rule.actions, request, failure_mode)
+        wanted = _questions(rule, request, failure_mode)
     except EvaluationError:
         return _ended("failed", request, counters, rule=rule)
     questions: list[Question] = []
@@ -104,11 +104,12 @@ def decide(
                 counters,
                 rule=rule,
                 questions=tuple(questions),
-                headers=headers(answers),
-                retry_after=answer.retry_after,
+                headers=headers(answers, rule.response.headers),
+                retry_after=None if rule.response.retry_after is False else answer.retry_after,
                 sources=sources,
             )
-    return RequestDecision("admitted", counters, rule, tuple(questions), headers(answers), sources=sources)
+    told = headers(answers, rule.response.headers)
+    return RequestDecision("admitted", counters, rule, tuple(questions), told, sources=sources)
 
 
 def _ended(
@@ -138,17 +139,17 @@ def _ended(
 
 
 def _questions(
-    actions: Sequence[Action], request: Request, failure_mode: FailureMode
+    rule: RuleProgram, request: Request, failure_mode: FailureMode
 ) -> list[tuple[str, Entries, tuple[str, ...]]]:
-    """Scope, descriptor and sources of each question that ``actions`` raise.
+    """Scope, descriptor and sources of each question that the actions of ``rule`` raise.
 
     Raises:
         EvaluationError: A condition or a counter fails, and ``failure_mode`` denies.
     """
-    request = identified(request, source_of(actions))
+    request = identified(request, source_of(rule.actions))
     expressions = Expressions(request)
     questions = []
-    for action in actions:
+    for action in rule.actions:
         # In the order of the limits, each entry once.
         entries: dict[tuple[str, str], None] = {}
         sources: list[str] = []
@@ -163,7 +164,7 @@ def _questions(
                 entries.update(dict.fromkeys(own))
                 sources += limit.sources
         if entries:
-            questions.append((action.scope, tuple(entries), tuple(sources)))
+            questions.append((action.scope, (*entries, *asked(rule.response)), tuple(sources)))
     return questions
 
 

@@ -252,7 +252,7 @@ class Reality:
             status=status,
             grpc_status=None if grpc is None else int(grpc),
             rule=rule,
-            headers=tuple((name, value) for name, value in headers if name.startswith("x-ratelimit-")),
+            headers=tuple(one for one in headers if one[0].startswith(("x-ratelimit-", "ratelimit"))),
             again=tuple(one for one in headers if one[0] in {"retry-after", "grpc-retry-pushback-ms"}),
             questions=self._service.questions(),
             counters=self._service.open_windows(),

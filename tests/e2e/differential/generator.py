@@ -319,6 +319,20 @@ _V1_LIMIT = st.fixed_dictionaries(
         ),
     },
 )
+_RESPONSE: st.SearchStrategy[Document] = st.sampled_from([{}, {}, {"response": {}}]).flatmap(
+    lambda chosen: st.fixed_dictionaries(
+        {
+            name: st.fixed_dictionaries(
+                {},
+                optional={
+                    "headers": st.sampled_from(["None", "Draft03", "RateLimit", "Both"]),
+                    "retryAfter": st.booleans(),
+                },
+            )
+            for name in chosen
+        }
+    )
+)
 _SELECTORS = [
     "request.method",
     "request.path",
@@ -405,7 +419,9 @@ def _policy(draw: st.DrawFn, name: str, routes: tuple[tuple[str, str, str], ...]
         limits: Document = draw(
             st.dictionaries(names, limit, min_size=1, max_size=draw(st.sampled_from([2, 2, 2, 14])))
         )
-        spec = {"targetRef": reference, block: limits if block == "limits" else {"limits": limits}}
+        told = draw(_RESPONSE)
+        rules = {"limits": limits, **told}
+        spec = {"targetRef": reference, **(rules if block == "limits" else {block: rules})}
         return _object("kuadrant.io/v1beta2", "RateLimitPolicy", (namespace, name), created, spec)
     if draw(st.integers(0, 3)) == 0:
         reference["sectionName"] = draw(st.sampled_from(sections))
@@ -413,7 +429,7 @@ def _policy(draw: st.DrawFn, name: str, routes: tuple[tuple[str, str, str], ...]
         st.dictionaries(names, _V1_LIMIT, min_size=1, max_size=draw(st.sampled_from([2, 2, 2, 14])))
     )
     block = draw(st.sampled_from(["limits", "defaults", "overrides"]))
-    rules: Document = {"limits": limits}
+    rules = {"limits": limits, **draw(_RESPONSE)}
     if draw(st.integers(0, 3)) == 0:
         rules["when"] = [{"predicate": text} for text in draw(_some(st.sampled_from(PREDICATES), 2, 1))]
     if block != "limits":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant.api.response import HEADERS_KEY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -46,7 +48,7 @@ def check_seen(record: Explanation, outcome: str, questions: Questions) -> None:
     assert record.outcome == outcome
     seen: dict[str, set[tuple[str, str]]] = {}
     for scope, entries in questions:
-        seen.setdefault(scope, set()).update(entries)
+        seen.setdefault(scope, set()).update(entry for entry in entries if entry[0] != HEADERS_KEY)
     wanted: dict[str, set[tuple[str, str]]] = {}
     for limit in record.limits:
         if limit.applies == "yes":

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]
+import http_sf
 import httpx2
 import pytest
 
@@ -47,6 +48,7 @@ kind: RateLimitPolicy
 metadata: {name: %(name)s}
 spec:
   targetRef: {group: gateway.networking.k8s.io, kind: %(kind)s, name: %(name)s}
+%(response)s
   limits:
     one:
       rates: [{limit: 1, window: 1h}]
@@ -67,6 +69,7 @@ endpoints: [{addresses: [127.0.0.1]}]
 ports: [{port: %(port)d}]
 """
 PREFLIGHT = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+SETTINGS = ("default", "None", "Draft03", "RateLimit", "Both")
 PROTOCOLS = ("HTTP/1.1", "HTTP/2", "HEAD", "preflight", "redirect", "gRPC")
 TOLD = ("retry-after", "grpc-retry-pushback-ms", "x-ratelimit-", "ratelimit")
 
@@ -127,8 +130,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kuadrant]:
 
 def _write(folder: Path, http_port: int, grpc_port: int) -> None:
     text = FOLDER
-    for kind, backend in (("HTTPRoute", "http"), ("GRPCRoute", "grpc")):
-        text += ROUTE % {"kind": kind, "name": backend, "backend": backend}
+    for setting in SETTINGS:
+        response = "" if setting == "default" else f"  response: {{headers: {setting}}}"
+        for kind, backend in (("HTTPRoute", "http"), ("GRPCRoute", "grpc")):
+            name = f"{backend}-{setting.lower()}"
+            text += ROUTE % {"kind": kind, "name": name, "backend": backend, "response": response}
     for name, port in (("http", http_port), ("grpc", grpc_port)):
         text += BACKEND % {"name": name, "port": port}
     (folder / "all.yaml").write_text(text)
@@ -145,13 +151,20 @@ class Seen:
         assert len(names) == len(set(names)), f"two of one kind: {self.headers}"
 
 
-def ask(gateway: Kuadrant, protocol: str, case: str | None, send: Headers | None = None) -> Seen:
+def ask(
+    gateway: Kuadrant,
+    protocol: str,
+    case: str | None,
+    send: Headers | None = None,
+    *,
+    setting: str = "default",
+) -> Seen:
     """Sends one request of ``case``; the upstream answers it with the headers ``send``."""
     headers = {"x-send": json.dumps(send or [])} | ({} if case is None else {"x-case": case})
     if protocol == "gRPC":
-        return _call(gateway, "grpc.example", headers)
+        return _call(gateway, f"grpc-{setting.lower()}.example", headers)
     method = {"HEAD": "HEAD", "preflight": "OPTIONS"}.get(protocol, "GET")
-    headers |= {"host": "http.example"} | (PREFLIGHT if protocol == "preflight" else {})
+    headers |= {"host": f"http-{setting.lower()}.example"} | (PREFLIGHT if protocol == "preflight" else {})
     headers |= {"x-status": "302"} if protocol == "redirect" else {}
     with httpx2.Client(http1=protocol != "HTTP/2", http2=protocol == "HTTP/2") as client:
         answer = client.request(method, f"http://127.0.0.1:{gateway.port}/", headers=headers)
@@ -174,6 +187,49 @@ def _call(gateway: Kuadrant, authority: str, headers: dict[str, str], *options: 
 ADMITTED = dict.fromkeys(PROTOCOLS, 200) | {"redirect": 302, "gRPC": 0}
 LIMITED = dict.fromkeys(PROTOCOLS, 429) | {"gRPC": 8}
 FAILED = dict.fromkeys(PROTOCOLS, 500) | {"gRPC": 2}
+
+
+NAMES = {
+    "default": (),
+    "None": (),
+    "Draft03": ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
+    "RateLimit": ("ratelimit", "ratelimit-policy"),
+}
+NAMES["Both"] = NAMES["Draft03"] + NAMES["RateLimit"]
+AGAIN = {"retry-after", "grpc-retry-pushback-ms"}
+
+
+def members(text: str) -> list[tuple[str, dict[str, int]]]:
+    """A list of RFC 9651 whose members are texts, read by a parser of others."""
+    read: Any = http_sf.parse(text.encode(), tltype="list")
+    return [(str(name), dict(parameters)) for name, parameters in read]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_each_setting_sends_its_headers_and_no_others(gateway: Kuadrant, setting: str, protocol: str) -> None:
+    case = f"{setting} {protocol}"
+    outcomes = (ask(gateway, protocol, of, setting=setting) for of in (case, case, None))
+    admitted, limited, failed = outcomes
+    assert (admitted.status, limited.status, failed.status) == (
+        ADMITTED[protocol],
+        LIMITED[protocol],
+        FAILED[protocol],
+    )
+    assert failed.headers == []
+    for seen, again in ((admitted, False), (limited, True)):
+        told = dict(seen.headers)
+        assert told.keys() - AGAIN == set(NAMES[setting])
+        assert ("retry-after" in told) is again
+        if "ratelimit" in told:
+            assert members(told["ratelimit-policy"]) == [("one", {"q": 1, "w": 3600})]
+            ((name, left),) = members(told["ratelimit"])
+            assert (name, left["r"]) == ("one", 0)
+            assert 3590 <= left["t"] <= int(told.get("retry-after", "3600"))
+        if "x-ratelimit-limit" in told:
+            assert told["x-ratelimit-limit"] == '1, 1;w=3600;name="one"'
+            assert told["x-ratelimit-remaining"] == "0"
+            assert 3590 <= int(told["x-ratelimit-reset"]) <= 3600
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -215,6 +271,28 @@ def test_what_the_upstream_tells_of_limits_is_left_alone_where_the_gateway_tells
     assert ask(gateway, protocol, f"{family} {protocol}", theirs).headers == theirs
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_the_upstream_tells_and_what_the_gateway_tells_are_one(
+    gateway: Kuadrant, protocol: str, setting: str, family: str
+) -> None:
+    """The gateway has nothing left, which is tighter than what the upstream has."""
+    theirs = FAMILIES[family]
+    seen = ask(gateway, protocol, f"both {setting} {family} {protocol}", theirs, setting=setting)
+    told = dict(seen.headers)
+    assert told.keys() == {name for name, _ in theirs} | set(NAMES[setting])
+    if "x-ratelimit-remaining" in told:
+        left = "8" if "x-ratelimit-remaining" not in NAMES[setting] else "0"
+        assert told["x-ratelimit-remaining"] == left
+    if "ratelimit" in told:
+        named = ["theirs"] * (family == "RateLimit") + ["one"] * ("ratelimit" in NAMES[setting])
+        for field in ("ratelimit", "ratelimit-policy"):
+            assert [name for name, _ in members(told[field])] == named
+    if "retry-after" in told:
+        assert told["retry-after"] == "7", "the upstream's own: it is no refusal of ours"
+
+
 def test_a_client_of_grpc_with_a_retry_policy_does_not_call_again(gateway: Kuadrant) -> None:
     policy = {
         "maxAttempts": 5,
@@ -224,7 +302,7 @@ def test_a_client_of_grpc_with_a_retry_policy_does_not_call_again(gateway: Kuadr
         "retryableStatusCodes": ["UNAVAILABLE"],
     }
     config = ("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]}))
-    assert _call(gateway, "grpc.example", {"x-case": "retry"}, config).status == 0
+    assert _call(gateway, "grpc-default.example", {"x-case": "retry"}, config).status == 0
     before = gateway.calls()
-    assert _call(gateway, "grpc.example", {"x-case": "retry"}, config).status == LIMITED["gRPC"]
+    assert _call(gateway, "grpc-default.example", {"x-case": "retry"}, config).status == LIMITED["gRPC"]
     assert gateway.calls() == before + 1

@@ -17,9 +17,21 @@ _CREATED = st.sampled_from([None, "2024-06-12T08:00:00Z", "2024-06-12T09:00:00Z"
 
 
 def _object(
-    version: str, kind: str, name: str, created: str | None, spec: dict[str, Any], *, namespace: str = "ns"
+    version: str,
+    kind: str,
+    name: str,
+    created: str | None,
+    spec: dict[str, Any],
+    *,
+    namespace: str = "ns",
+    annotations: dict[str, str] | None = None,
 ) -> Object:
-    metadata = {"name": name, "namespace": namespace, "creationTimestamp": created}
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "creationTimestamp": created,
+        "annotations": annotations or {},
+    }
     return msgspec.convert({"metadata": metadata, "spec": spec}, KINDS[version, kind])
 
 
@@ -48,7 +60,9 @@ def gateways(draw: st.DrawFn, name: str) -> Object:
         "gatewayClassName": "c",
         "listeners": [{"name": f"l{index}", **listener} for index, listener in enumerate(listeners)],
     }
-    return _object("gateway.networking.k8s.io/v1", "Gateway", name, None, spec)
+    form = draw(st.sampled_from([None, None, "Both", "None", "what is no form"]))
+    annotations = {"kuadrant.io/extensions": f"response: {{headers: {form}}}"} if form else {}
+    return _object("gateway.networking.k8s.io/v1", "Gateway", name, None, spec, annotations=annotations)
 
 
 _MATCHES = st.fixed_dictionaries(
@@ -181,10 +195,10 @@ def policies(draw: st.DrawFn, name: str) -> Object:
     section = draw(st.none() | st.sampled_from(sections))
     if section:
         reference["sectionName"] = section
-    limits = draw(_V1_LIMITS)
-    strategy = draw(st.sampled_from(["atomic", "merge"]))
-    spec = {
-        "targetRef": reference,
-        block: limits if block == "limits" else {"limits": limits, "strategy": strategy},
-    }
+    rules: dict[str, Any] = {"limits": draw(_V1_LIMITS)}
+    if form := draw(st.sampled_from([None, "RateLimit"])):
+        rules["response"] = {"headers": form}
+    if block != "limits":
+        rules["strategy"] = draw(st.sampled_from(["atomic", "merge"]))
+    spec = {"targetRef": reference, **(rules if block == "limits" else {block: rules})}
     return _object("kuadrant.io/v1", "RateLimitPolicy", name, draw(_CREATED), spec)

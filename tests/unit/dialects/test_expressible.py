@@ -52,6 +52,23 @@ def test_what_is_exempt_is_told_where_it_is_written() -> None:
     assert _accepted(_compiled("action-sets", world)) == {"for-all": "Accepted", "own": "Accepted"}
 
 
+@pytest.mark.parametrize("dialect", ["kuadrant-v3", "action-sets"])
+@pytest.mark.parametrize(
+    ("response", "field"), [("headers: RateLimit", "headers"), ("retryAfter: false", "retryAfter")]
+)
+def test_only_our_own_module_can_be_told_what_to_tell_clients(
+    dialect: str, response: str, field: str
+) -> None:
+    world = WORLD.replace("{limits: {all", f"{{response: {{{response}}}, limits: {{all")
+    compilation = _compiled(dialect, world)
+    for_all = next(fact for fact in compilation.policies if fact.policy.name == "for-all")
+    (condition,) = policy_status(for_all, Evidence()).conditions
+    assert (
+        f"spec.defaults.response.{field}: it hands on what the rate limit service says" in condition.message
+    )
+    assert _accepted(_compiled("kuadrant-v4", world)) == {"for-all": "Accepted", "own": "Accepted"}
+
+
 def test_what_it_would_keep_away_is_in_effect() -> None:
     compilation = _compiled("rate-limit-policies")
     (limit,) = compilation.limits

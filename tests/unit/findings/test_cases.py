@@ -79,6 +79,8 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "policy-overridden": [("overridden", "limits:")],
     "policy-without-limits": [("no-limits", "spec:")],
     "port-of-parent-wrong": [("no-matching-parent", "8080}")],
+    "response-beside-defaults": [("when-unused", "{headers:")],
+    "response-of-no-form": [("invalid-annotation", "some")],
     "route-not-allowed": [("not-allowed-by-listeners", "{name: gw,")],
     "route-of-other-kind": [("not-allowed-by-listeners", "{name: gw}")],
     "route-without-parent": [("no-parent", "spec:")],

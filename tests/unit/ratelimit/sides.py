@@ -8,7 +8,7 @@ from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService
 from kuadrant.reference_model import Counters
-from kuadrant.reference_model.counters import headers
+from kuadrant.reference_model.client_headers import headers
 
 from .sequences import SCOPE, SECOND, Call, key
 
@@ -54,7 +54,7 @@ class Model:
     def ask(self, call: Call) -> Answer:
         answer, self._counters = self._counters.ask(SCOPE, call.entries, call.now / SECOND)
         again = () if answer.retry_after is None else (("retry-after", str(answer.retry_after)),)
-        return answer.limited, (*again, *headers((answer,)))
+        return answer.limited, (*again, *headers((answer,), "Draft03"))
 
 
 def moving(algorithm: str, most: int = 10, seconds: int = 10, **more: Any) -> Limit:

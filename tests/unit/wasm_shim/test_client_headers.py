@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,9 @@ from .examples import (
     action,
     configuration,
     configure,
+    entries,
     header,
+    limit,
     paused,
     request,
     rule,
@@ -153,3 +156,122 @@ def test_grpc_gets_a_message_without_a_line_feed_and_the_same_time_for_its_retry
 def test_what_is_not_grpc_gets_a_body(host: Host, kind: str) -> None:
     response = limited(host, (b"retry-after", b"7"), content_type=kind).response
     assert (response.body, response.headers) == (b"Too Many Requests\n", ((b"retry-after", b"7"),))
+
+
+# ------------------------------------------------------------------ RateLimit and RateLimit-Policy
+
+
+def fields(name: str = "a", remaining: int = 4) -> list[Header]:
+    return [
+        (b"ratelimit-policy", f'"{name}";q=5;w=10'.encode()),
+        (b"ratelimit", f'"{name}";r={remaining};t=10'.encode()),
+    ]
+
+
+def both(first: list[Header], second: list[Header]) -> list[Header]:
+    return [(name, value + b", " + other) for (name, value), (_, other) in zip(first, second, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "sent"),
+    [
+        ([], fields("a"), fields("a")),
+        (fields("theirs"), fields("a"), both(fields("theirs"), fields("a"))),
+        (fields("a"), fields("a"), both(fields("a"), fields("gateway/a"))),
+        (
+            both(fields("a"), fields("gateway/a")),
+            both(fields("a"), fields("b")),
+            both(both(fields("a"), fields("gateway/a")), both(fields("gateway/gateway/a"), fields("b"))),
+        ),
+        (fields('a\\"'), fields('a\\"'), both(fields('a\\"'), fields('gateway/a\\"'))),
+        (fields("a"), fields("aa"), both(fields("a"), fields("aa"))),
+        (
+            [(b"RateLimit", b'"a";r=1')],
+            fields("b"),
+            [fields("b")[0], (b"ratelimit", b'"a";r=1, "b";r=4;t=10')],
+        ),
+        (
+            [(b"ratelimit", b'"a";r=1'), (b"ratelimit", b'"c";r=1')],
+            fields("b"),
+            [fields("b")[0], (b"ratelimit", b'"a";r=1, "c";r=1, "b";r=4;t=10')],
+        ),
+        # What is of an earlier draft.
+        ([(b"ratelimit", b"limit=9, remaining=1")], fields(), [(b"ratelimit", b"limit=9, remaining=1")]),
+        ([(b"ratelimit-policy", b"9;w=10")], fields(), [(b"ratelimit-policy", b"9;w=10")]),
+    ],
+)
+def test_members_of_the_upstream_stay_and_ours_follow_under_names_that_are_free(
+    host: Host, theirs: list[Header], ours: list[Header], sent: list[Header]
+) -> None:
+    configure(host, configuration())
+    stream, call = paused(host)
+    stream.response_headers += theirs
+    host.answer(call, OK + told(ours))
+    assert sorted(host.respond(stream)) == sorted(sent)
+
+
+def test_members_of_several_answers_are_one_list(host: Host) -> None:
+    for last, read in (
+        (OK, host.respond),
+        (OVER_LIMIT, lambda s: [*s.response.headers]),
+    ):
+        two_questions(host)
+        stream, call = paused(host)
+        host.answer(call, OK + told(fields("a")))
+        host.answer(host.calls[-1], last + told(fields("b", 0)))
+        assert read(stream) == both(fields("a"), fields("b", 0))
+
+
+# ------------------------------------------------------------------ what a rule says of it
+
+
+def answering(host: Host, response: dict[str, object], *headers: Header) -> list[Header]:
+    configure(host, configuration(rule(response=response)))
+    stream, call = paused(host)
+    host.answer(call, OK + told([*headers]))
+    return host.respond(stream)
+
+
+@pytest.mark.parametrize(
+    ("form", "sent"),
+    [
+        ("None", []),
+        ("Draft03", triple()),
+        ("RateLimit", fields()),
+        ("Both", [*triple(), *fields()]),
+    ],
+)
+def test_a_rule_sends_the_headers_of_its_form_and_no_others(
+    host: Host, form: str, sent: list[Header]
+) -> None:
+    other = (b"x-other", b"1")
+    assert answering(host, {"headers": form}, *triple(), *fields(), other) == [other, *sent]
+
+
+@pytest.mark.parametrize("form", ["None", "Draft03", "RateLimit", "Both"])
+def test_the_service_is_asked_for_the_form(host: Host, form: str) -> None:
+    configure(host, configuration(rule(response={"headers": form})))
+    _, call = paused(host)
+    asked = [] if form == "None" else [("kuadrant:headers", form)]
+    assert entries(call) == [("k", "1"), *asked]
+
+
+def test_nothing_is_asked_for_where_no_limit_applies(host: Host) -> None:
+    never = limit(when=[{"selector": "request.method", "operator": "eq", "value": "PUT"}])
+    configure(host, configuration(rule(action(never), response={"headers": "Both"})))
+    stream = host.request(request())
+    assert (stream.state, host.calls, host.respond(stream)) == ("continued", [], [])
+
+
+@pytest.mark.parametrize("headers", [[(b"retry-after", b"7")], triple(FIVE, 0, 6)])
+def test_a_rule_may_leave_out_when_to_come_again(host: Host, headers: list[Header]) -> None:
+    configure(host, configuration(rule(response={"retryAfter": False})))
+    stream, call = paused(host, request(content_type="application/grpc"))
+    host.answer(call, OVER_LIMIT + told(headers))
+    assert [*stream.response.headers] == [one for one in headers if one[0] != b"retry-after"]
+
+
+@pytest.mark.parametrize("response", [{"headers": "draft03"}, {"retryAfter": "no"}, {"other": 1}, []])
+def test_another_response_refuses_the_configuration(host: Host, response: object) -> None:
+    assert not host.configure(json.dumps(configuration(rule(response=response))).encode())
+    assert "hosts[0].rules[0].response" in host.errors[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from kuadrant.api.problem import Path, spelled
+from kuadrant.api.response import Response
 from kuadrant.dialects.dialect import InexpressibleError, Unsupported
 from kuadrant.dialects.official.settled import Complaint
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
@@ -28,14 +29,18 @@ def unsupported(
     condition: Callable[[PolicyCondition], object],
     counter: Callable[[Counter], object],
     complaints: Callable[[HostProgram, FailureMode], Iterable[Complaint]],
+    responds: bool = False,
 ) -> tuple[Unsupported, ...]:
     """Return everything that cannot be said, each once.
 
     ``condition`` and ``counter`` raise ``InexpressibleError``. ``complaints`` are those about a host as a
     whole; they are not looked for in what is wrong already, so a host counts only for policies that are sound
-    in themselves.
+    in themselves. With ``responds`` the module can be told what to tell clients.
     """
+    policies = tuple(policies)
     found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
+    if not responds:
+        found |= {one for policy in policies for one in _of_response(policy)}
     unsound = {one.policy for one in found}
     for host in hosts:
         unsaid = tuple(_unsaid(host, condition, counter))
@@ -72,6 +77,15 @@ def _of_policy(
             yield from _try(policy, (*field, "when", index, *_end(one)), condition, one)
         for index, each in enumerate(limit.counters):
             yield from _try(policy, (*field, "counters", index, *_end(each)), counter, each)
+
+
+def _of_response(policy: Policy) -> Iterator[Unsupported]:
+    response = policy.response or Response()
+    asked = (("headers", response.headers is not None), ("retryAfter", response.retry_after is False))
+    for name, is_asked in asked:
+        if is_asked:
+            reason = "it hands on what the rate limit service says, whatever policies say of it"
+            yield Unsupported(policy.key, spelled((*policy.field, "response", name)), reason)
 
 
 def _end(part: PolicyCondition | Counter) -> Path:

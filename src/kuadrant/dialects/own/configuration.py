@@ -20,6 +20,7 @@ from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, Se
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from kuadrant.api.response import Response
     from kuadrant.compiler.program import Action, LimitAction
     from kuadrant.dialects.service import Service
     from kuadrant.policy.condition import Counter, PolicyCondition
@@ -87,6 +88,11 @@ class _Action(Struct, frozen=True, gc=False):
     limits: tuple[_Limit, ...]
 
 
+class _Response(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
+    headers: str | None = None
+    retry_after: bool = True
+
+
 class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
     name: str
     path: _Path | None = None
@@ -95,6 +101,7 @@ class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
     query: tuple[_Named, ...] = ()
     actions: tuple[_Action, ...] = ()
     route: str | None = None
+    response: _Response | None = None
 
 
 class _Form(Struct, frozen=True, gc=False):
@@ -178,7 +185,14 @@ def _rule(rule: RuleProgram, form: _Form) -> _Rule:
         query=tuple(_named(parameter) for parameter in match.query),
         actions=tuple(_action(action, form) for action in rule.actions),
         route=rule.route if form.records and rule.actions else None,
+        # What knows programs knows this.
+        response=_response(rule.response) if form.programs else None,
     )
+
+
+def _response(response: Response) -> _Response | None:
+    said = _Response(response.headers, response.retry_after is not False)
+    return None if said == _Response() else said
 
 
 def _named(match: StringMatch) -> _Named:

@@ -40,7 +40,9 @@ def _check(part: PolicyCondition | Counter, *, by_itself: bool) -> None:
 def _of_each(*, by_itself: bool) -> Callable[..., tuple[Unsupported, ...]]:
     check = partial(_check, by_itself=by_itself)
     of_policy = OfEach[Policy, tuple[Unsupported, ...]](
-        lambda policy: unsupported((policy,), (), "deny", condition=check, counter=check, complaints=_nothing)
+        lambda policy: unsupported(
+            (policy,), (), "deny", condition=check, counter=check, complaints=_nothing, responds=by_itself
+        )
     )
 
     def found(

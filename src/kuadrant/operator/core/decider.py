@@ -13,7 +13,7 @@ from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.limitador import KIND, NAME, LimitadorObject, limitador
 from kuadrant.gateways.provider import GatewaySettings, GatewaySurroundings
 from kuadrant.incremental import Last, kept
-from kuadrant.operator.core import limits_not_held, service_room
+from kuadrant.operator.core import headers_not_told, limits_not_held, service_room
 from kuadrant.operator.core.decision import Decision, GatewayDecision
 from kuadrant.operator.core.gateway_decider import GatewayDecider
 from kuadrant.operator.core.gateway_tokens import Keys, marked
@@ -54,6 +54,7 @@ class Decider:
         self._named: tuple[NotHeld, ...] = ()
         self._not_held = Last(limits_not_held.by_policy)
         self._no_room = Last(service_room.words)
+        self._not_told = Last(headers_not_told.words)
         self._hopeless: Asked = frozenset()
         self._settings: GatewaySettings | None = None
         self._gateways: dict[Key, GatewayDecider] = {}
@@ -78,11 +79,12 @@ class Decider:
             envoy_gateway_namespace=known.envoy_gateway_namespace,
         )
         self._settings = kept(self._settings, settings)
+        reads = _reads(own, known.fields)
         make = partial(
             self._limitador,
             kuadrant,
             present=present,
-            reads=_reads(own, known.fields),
+            reads=reads,
             mark=marked(own) if known.mark is None else known.mark,
         )
         served = None if address is None else held
@@ -102,6 +104,7 @@ class Decider:
             installed=kuadrant is not None,
             mark=marked(own),
             not_held={
+                **self._not_told(headers_not_told.sends(own, reads), compilation.programs),
                 **self._no_room(resource.left_out, compilation.programs),
                 **self._not_held(self._named, compilation.programs, known.failure_mode),
             },

@@ -1,0 +1,46 @@
+"""What clients are told of limits: a field of a policy, and of the annotation ``kuadrant.io/extensions``."""
+
+from typing import Annotated, Final, Literal, Self
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from kuadrant.api.fields import Fields
+
+HeaderForm = Literal["None", "Draft03", "RateLimit", "Both"]
+HEADERS: Final = ("Draft03", "RateLimit", "Both")
+"""The forms of headers that are any."""
+HEADERS_KEY: Final = "kuadrant:headers"
+"""The key of the descriptor entry by which a gateway asks for a form; no attribute has such a name.
+
+Services that do not know it take it for an entry that no limit asks for.
+"""
+
+READS: Final = "responseHeaders"
+"""The word by which a rate limit service says that it knows such an entry."""
+
+
+class Response(Fields, frozen=True, gc=False, kw_only=True):
+    """What is said of it in one place; None is left to the next one."""
+
+    headers: (
+        Annotated[
+            HeaderForm,
+            Meta(
+                description=(
+                    "The headers that tell of limits: RateLimit and RateLimit-Policy of the IETF's draft "
+                    "(RateLimit), x-ratelimit-limit, -remaining and -reset (Draft03), Both, or None."
+                )
+            ),
+        ]
+        | None
+    ) = None
+    retry_after: (
+        Annotated[bool, Meta(description="Whether a refusal says when to come again; true by default.")]
+        | None
+    ) = None
+
+    def over(self, other: Self) -> Self:
+        """Return what is said here, and the rest of ``other``."""
+        said = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        return replace(other, **said)

@@ -1,0 +1,61 @@
+"""The fields ``RateLimit`` and ``RateLimit-Policy`` of draft-ietf-httpapi-ratelimit-headers-11.
+
+They are lists of RFC 9651: a member for each limit, by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from kuadrant.ratelimit.headers import seconds_of_most, whole_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kuadrant.ratelimit.counters import Standing
+
+_UNPRINTABLE: Final = re.compile(r"[^ -~]")
+_LARGEST: Final = 10**15 - 1
+"""The largest integer of RFC 9651."""
+
+
+def rate_limit_fields(standings: Sequence[Standing]) -> list[tuple[str, str]]:
+    """Name and value of each field, from the standings of a decision, the most restrictive first.
+
+    ``"per-user";q=5;w=10``: a quota of five in ten seconds; of a bucket, its burst, and the time in which as
+    much comes. ``"per-user";r=3;t=7``: three are left, and more of them come in seven seconds at the latest;
+    without ``t`` if that is never.
+    """
+    policies: list[str] = []
+    limits: list[str] = []
+    for name, standing in zip(_names(standings), standings, strict=True):
+        ask = standing.ask
+        text = name.replace("\\", "\\\\").replace('"', '\\"')
+        window = seconds_of_most(ask)
+        policies.append(
+            f'"{text}";q={_integer(ask.max_value)}' + (f";w={_integer(window)}" if window else "")
+        )
+        more = standing.reset if standing.remaining >= ask.hits else standing.wait
+        left = f'"{text}";r={_integer(standing.remaining)}'
+        limits.append(left if more is None else f"{left};t={_integer(whole_seconds(more))}")
+    return [("ratelimit-policy", ", ".join(policies)), ("ratelimit", ", ".join(limits))]
+
+
+def _names(standings: Sequence[Standing]) -> Iterator[str]:
+    """Yield a name for each: that of its limit, with the window where a limit has several rates."""
+    plain = [_UNPRINTABLE.sub("?", standing.ask.name) or "limit" for standing in standings]
+    often = Counter(plain)
+    taken: set[str] = set()
+    for name, standing in zip(plain, standings, strict=True):
+        wanted = name if often[name] == 1 else f"{name}/{standing.ask.counters.seconds}s"
+        unique, number = wanted, 2
+        while unique in taken:
+            unique, number = f"{wanted}/{number}", number + 1
+        taken.add(unique)
+        yield unique
+
+
+def _integer(number: int) -> int:
+    return min(max(number, 0), _LARGEST)

@@ -1,0 +1,231 @@
+"""What clients are told of limits: by a field or the annotation of a policy, a Gateway, the Kuadrant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from kuadrant.api.documents import read as read_documents
+from kuadrant.api.response import Response
+from kuadrant.compiler import Compiler, compile_gateways
+from kuadrant.policy.checks import check
+from kuadrant.policy.conversion import to_model
+
+if TYPE_CHECKING:
+    from kuadrant.api.objects import Objects
+    from kuadrant.compiler import Compilation
+
+FIELD = 'metadata.annotations["kuadrant.io/extensions"]'
+RATES = {"v1": {"limit": 5, "window": "10s"}, "v1beta2": {"limit": 5, "duration": 10, "unit": "second"}}
+RATE_LIMIT = {"headers": "RateLimit"}
+
+
+def policy(
+    response: Any = None,
+    annotation: str = "",
+    *,
+    version: str = "v1",
+    block: str = "limits",
+    target: tuple[str, str] = ("HTTPRoute", "r"),
+    strategy: str = "",
+) -> dict[str, Any]:
+    rules: dict[str, Any] = {"limits": {target[0].lower(): {"rates": [RATES[version]]}}}
+    rules |= {} if response is None else {"response": response}
+    rules |= {"strategy": strategy} if strategy else {}
+    reference = {"group": "gateway.networking.k8s.io", "kind": target[0], "name": target[1]}
+    return {
+        "apiVersion": f"kuadrant.io/{version}",
+        "kind": "RateLimitPolicy",
+        "metadata": _metadata(f"on-{target[1]}", annotation),
+        "spec": {"targetRef": reference, **(rules if block == "limits" else {block: rules})},
+    }
+
+
+def _metadata(name: str, annotation: str) -> dict[str, Any]:
+    annotations = {"annotations": {"kuadrant.io/extensions": annotation}} if annotation else {}
+    return {"namespace": "ns", "name": name, **annotations}
+
+
+def objects(*documents: dict[str, Any]) -> Objects:
+    folder = read_documents([("a.yaml", yaml.safe_dump_all(documents))])
+    assert folder.problems == ()
+    return folder.objects
+
+
+def world(*documents: dict[str, Any], gateway: str = "", kuadrant: str = "") -> Objects:
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    installation = {
+        "apiVersion": "kuadrant.io/v1beta1",
+        "kind": "Kuadrant",
+        "metadata": _metadata("k", kuadrant),
+    }
+    return objects(
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": _metadata("g", gateway),
+            "spec": {"gatewayClassName": "x", "listeners": [listener]},
+        },
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": {"namespace": "ns", "name": "r"},
+            "spec": {"parentRefs": [{"name": "g"}], "rules": [{"backendRefs": [{"name": "b", "port": 80}]}]},
+        },
+        *([installation] if kuadrant else []),
+        *documents,
+    )
+
+
+def told(compilation: Compilation) -> Response:
+    ((rule,),) = (
+        host.rules
+        for program in compilation.programs
+        for listener in program.listeners
+        for host in listener.hosts
+    )
+    return rule.response
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta2"])
+@pytest.mark.parametrize("block", ["limits", "defaults"])
+@pytest.mark.parametrize(
+    ("field", "annotation"),
+    [
+        ({"headers": "Both", "retryAfter": False}, ""),
+        (None, "response: {headers: Both, retryAfter: false}"),
+        ({"headers": "Both", "retryAfter": False}, '{"response": {"retryAfter": false, "headers": "Both"}}'),
+    ],
+)
+def test_field_and_annotation_say_the_same(version: str, block: str, field: Any, annotation: str) -> None:
+    (read,) = objects(policy(field, annotation, version=version, block=block)).rate_limit_policies
+    model = to_model(read)
+    assert check(model).problems == ()
+    assert model.response == Response(headers="Both", retry_after=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "annotation", "message"),
+    [
+        (RATE_LIMIT, "response: {headers: Both}", '"response" is not what the field of the policy says'),
+        (None, "response: {headers: some}", '"response.headers"'),
+        (None, "response: {header: Both}", '"response.header"'),
+        (None, "response: [Both]", '"response"'),
+    ],
+)
+def test_an_annotation_that_says_something_else_is_a_mistake(
+    field: Any, annotation: str, message: str
+) -> None:
+    (read,) = objects(policy(field, annotation)).rate_limit_policies
+    found = check(to_model(read))
+    assert found.refusal
+    assert [(one.field, one.code) for one in found.problems] == [(FIELD, "invalid-annotation")]
+    assert found.problems[0].message.startswith(message)
+
+
+ON_GATEWAY = ("Gateway", "g")
+
+
+@pytest.mark.parametrize(
+    ("documents", "gateway", "kuadrant", "expected"),
+    [
+        ([policy()], "", "", Response()),
+        ([policy(RATE_LIMIT)], "", "", Response(headers="RateLimit")),
+        ([policy()], "response: {headers: Both}", "", Response(headers="Both")),
+        ([policy()], "", "response: {headers: Draft03}", Response(headers="Draft03")),
+        # What one place leaves open the next one says.
+        (
+            [policy(RATE_LIMIT)],
+            "response: {headers: Both, retryAfter: false}",
+            "response: {headers: None, retryAfter: true}",
+            Response(headers="RateLimit", retry_after=False),
+        ),
+        ([policy({"headers": "None"})], "response: {headers: Both}", "", Response(headers="None")),
+        # A policy of the Gateway is merged or replaced as a limit is.
+        ([policy(), policy(RATE_LIMIT, target=ON_GATEWAY)], "", "", Response()),
+        (
+            [policy(), policy(RATE_LIMIT, target=ON_GATEWAY, block="defaults", strategy="merge")],
+            "",
+            "",
+            Response(headers="RateLimit"),
+        ),
+        (
+            [
+                policy({"headers": "Both"}),
+                policy(RATE_LIMIT, target=ON_GATEWAY, block="defaults", strategy="merge"),
+            ],
+            "",
+            "",
+            Response(headers="Both"),
+        ),
+        (
+            [
+                policy({"headers": "Both"}),
+                policy(RATE_LIMIT, target=ON_GATEWAY, block="overrides", strategy="merge"),
+            ],
+            "",
+            "",
+            Response(headers="RateLimit"),
+        ),
+        (
+            [policy({"headers": "Both"}), policy(target=ON_GATEWAY, block="overrides", strategy="merge")],
+            "",
+            "",
+            Response(headers="Both"),
+        ),
+        (
+            [policy({"headers": "Both"}), policy(target=ON_GATEWAY, block="overrides")],
+            "",
+            "",
+            Response(),
+        ),
+        ([], "response: {headers: Both}", "", Response()),
+    ],
+)
+def test_the_nearest_place_that_says_it_holds(
+    documents: list[dict[str, Any]], gateway: str, kuadrant: str, expected: Response
+) -> None:
+    compilation = compile_gateways(world(*documents, gateway=gateway, kuadrant=kuadrant))
+    assert compilation.problems == ()
+    assert told(compilation) == expected
+
+
+def test_a_gateway_and_the_kuadrant_may_say_something_else_at_any_time() -> None:
+    compiler = Compiler()
+    for gateway, kuadrant, headers in (
+        ("", "", None),
+        ("response: {headers: Both}", "", "Both"),
+        ("response: {headers: Both}", "response: {headers: None}", "Both"),
+        ("", "response: {headers: None}", "None"),
+        ("", "response: {headers: Draft03}", "Draft03"),
+        ("", "", None),
+    ):
+        now = compiler.compile(world(policy(), gateway=gateway, kuadrant=kuadrant))
+        assert told(now) == Response(headers=headers)  # type: ignore[arg-type]
+        assert now == compile_gateways(world(policy(), gateway=gateway, kuadrant=kuadrant))
+
+
+def test_what_is_wrong_in_the_annotation_of_a_gateway_or_the_kuadrant_is_told_and_says_nothing() -> None:
+    wrong = "response: {headers: some}"
+    compilation = compile_gateways(world(policy(RATE_LIMIT), gateway=wrong, kuadrant="limits: {}"))
+    assert told(compilation) == Response(headers="RateLimit")
+    assert [(one.kind, one.name, one.code, one.at) for one in compilation.problems] == [
+        ("Gateway", "g", "invalid-annotation", (1, 21)),
+        ("Kuadrant", "k", "invalid-annotation", (1, 1)),
+    ]
+
+
+def test_the_kuadrant_says_it_by_a_field_too() -> None:
+    text = (
+        "{apiVersion: kuadrant.io/v1beta1, kind: Kuadrant, metadata: %s, spec: {response: {headers: Both}}}"
+    )
+    kuadrant = yaml.safe_load(text % "{name: k, namespace: ns}")
+    assert told(compile_gateways(world(policy(), kuadrant))) == Response(headers="Both")
+    kuadrant["metadata"] = _metadata("k", "response: {headers: None}")
+    compilation = compile_gateways(world(policy(), kuadrant))
+    assert told(compilation) == Response(headers="Both")
+    assert [one.message for one in compilation.problems] == [
+        '"response" is said otherwise by the field spec.response'
+    ]
