@@ -20,6 +20,7 @@ from kuadrant.api.nodes import Node, find, place_of, quoted, shown
 from kuadrant.api.objects import Objects
 from kuadrant.api.problem import Path, Problem, read_spelled, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
+from kuadrant.api.request_authentication import RequestAuthentication
 from kuadrant.api.rules import RULES
 from kuadrant.api.scalar_places import Place, place_within
 from kuadrant.api.secret import Secret
@@ -146,6 +147,7 @@ _UNREAD_KINDS: Final = {
         "TLSPolicy",
         "TokenRateLimitPolicy",
     ),
+    "security.istio.io": ("AuthorizationPolicy", "PeerAuthentication"),
 }
 """Kinds of the groups whose policies and routes decide what is limited; any other kind there is a mistake."""
 _BESIDE: Final = {
@@ -161,7 +163,15 @@ _BESIDE: Final = {
 }
 """What stands beside of what is read, and of which nobody expects that it routes or limits anything."""
 _IN_NAMES: Final = "._abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_KNOWN_BY_FIELD: Final = (Gateway, GRPCRoute, HTTPRoute, RateLimitPolicyV1, RateLimitPolicyV1Beta2, Secret)
+_KNOWN_BY_FIELD: Final = (
+    Gateway,
+    GRPCRoute,
+    HTTPRoute,
+    RateLimitPolicyV1,
+    RateLimitPolicyV1Beta2,
+    RequestAuthentication,
+    Secret,
+)
 """The kinds whose fields are known by their places also after they were read."""
 
 

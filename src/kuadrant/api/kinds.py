@@ -9,6 +9,7 @@ from kuadrant.api.kuadrant import Kuadrant
 from kuadrant.api.meta import Object
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
 from kuadrant.api.reference_grant import ReferenceGrant
+from kuadrant.api.request_authentication import RequestAuthentication
 from kuadrant.api.secret import Secret
 from kuadrant.api.service import EndpointSlice, Namespace, Service
 
@@ -25,6 +26,7 @@ KINDS: Final[dict[tuple[str, str], type[Object]]] = {
         RateLimitPolicyV1,
         RateLimitPolicyV1Beta2,
         ReferenceGrant,
+        RequestAuthentication,
         Secret,
         Service,
     )

@@ -12,6 +12,7 @@ from kuadrant.api.kuadrant import Kuadrant
 from kuadrant.api.meta import Object
 from kuadrant.api.rate_limit_policy import RateLimitPolicy, RateLimitPolicyV1, RateLimitPolicyV1Beta2
 from kuadrant.api.reference_grant import ReferenceGrant
+from kuadrant.api.request_authentication import RequestAuthentication
 from kuadrant.api.secret import Secret
 from kuadrant.api.service import EndpointSlice, Namespace, Service
 
@@ -32,6 +33,7 @@ class Objects(Struct, frozen=True, gc=False, kw_only=True):
     secrets: tuple[Secret, ...] = ()
     kuadrants: tuple[Kuadrant, ...] = ()
     rate_limit_policies: tuple[RateLimitPolicy, ...] = ()
+    request_authentications: tuple[RequestAuthentication, ...] = ()
 
     @classmethod
     def of(cls, objects: Iterable[Object]) -> Self:
@@ -52,6 +54,7 @@ class Objects(Struct, frozen=True, gc=False, kw_only=True):
             namespaces=only(Namespace),
             secrets=only(Secret),
             kuadrants=only(Kuadrant),
+            request_authentications=only(RequestAuthentication),
             rate_limit_policies=tuple(
                 o for o in everything if isinstance(o, (RateLimitPolicyV1Beta2, RateLimitPolicyV1))
             ),

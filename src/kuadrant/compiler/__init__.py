@@ -4,7 +4,7 @@
 """
 
 from kuadrant.compiler.compiler import Compilation, Compiler, compile_gateways
-from kuadrant.compiler.identity_table import KnownTargets
+from kuadrant.compiler.identity_table import KnownTargets, identities
 from kuadrant.compiler.limit_revisions import LimitRevisions
 from kuadrant.compiler.policy_facts import PolicyFacts
 from kuadrant.compiler.rule_origin import RuleOrigin, RulesOf
@@ -18,4 +18,5 @@ __all__ = [
     "RuleOrigin",
     "RulesOf",
     "compile_gateways",
+    "identities",
 ]

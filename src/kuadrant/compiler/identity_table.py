@@ -74,6 +74,14 @@ class IdentityTable:
         return all(map(self.of, there)) if there else self._default is not None
 
 
+def identities(objects: Objects) -> dict[str, IdentitySource | None]:
+    """Return the source of each Gateway of ``objects``, by ``namespace/name``."""
+    table = IdentityTable()
+    table.update(objects)
+    keys = (f"{one.metadata.namespace}/{one.metadata.name}" for one in objects.gateways)
+    return {key: table.of(key) for key in keys}
+
+
 class KnownTargets:
     """Tells of what policies are for whether its gateways know who a request is from."""
 

@@ -57,6 +57,24 @@ RULES: Final = (
         do="Write one of these.",
     ),
     Rule(
+        code="identity-of-nobody",
+        severity="warning",
+        title="A Gateway knows who requests are from by something that `kuadrant run` does not check.",
+        means="Every request is from nobody: `has(auth.identity.sub)` is false, and limits of v1beta2 for "
+        "each user do not apply.",
+        do="For tokens, add a RequestAuthentication for the Gateway with the issuer and its keys "
+        "(docs/identity.md).",
+    ),
+    Rule(
+        code="authentication-not-carried-out",
+        severity="note",
+        title="`kuadrant run` does not carry out a rule of a RequestAuthentication.",
+        means="It has keys from `jwks` only, is for Gateways of its own namespace, by `targetRefs` or the "
+        "label `gateway.networking.k8s.io/gateway-name`, and writes no headers of claims. Tokens that such a "
+        "rule is for are nobody's.",
+        do="Nothing if it is for a cluster.",
+    ),
+    Rule(
         code="certificate-not-found",
         severity="warning",
         title="A listener of HTTPS names no Secret that is there.",

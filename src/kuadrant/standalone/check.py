@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kuadrant.compiler import identities
 from kuadrant.findings import Finding, findings
-from kuadrant.gateways.envoy import certificates
+from kuadrant.gateways.envoy import authentication, certificates
 from kuadrant.standalone.folder_files import STANDARD_INPUT, File, read_below, standard_input
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.plan import compile_folder, read
@@ -45,7 +46,11 @@ def check(paths: Iterable[str], surroundings: PlanSettings) -> Checked:
     of = read(files)
     first = files[0].path if paths[0] == STANDARD_INPUT else printable(paths[0])
     shown = certificates(of, dt.datetime.now(dt.UTC), {})
-    found = findings(of, compile_folder(of, surroundings), shown.problems, name=first)
+    # Where the documents do not check any tokens, something else may, where they go.
+    checks = bool(of.objects.request_authentications)
+    checked = authentication(of.objects, identities(of.objects) if checks else {})
+    more = (*shown.problems, *checked.problems)
+    found = findings(of, compile_folder(of, surroundings), more, name=first)
     return Checked(found, len(of.sources), len(files))
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from kuadrant.api import documents
 from kuadrant.api.documents import Folder
 from kuadrant.api.problem import Problem
-from kuadrant.compiler import Compilation, compile_gateways
+from kuadrant.compiler import Compilation, compile_gateways, identities
 from kuadrant.dialects import Dialect, Service, expressible
 from kuadrant.findings import RULES, Finding, document_findings, findings
 from kuadrant.gateways import envoy
@@ -63,6 +63,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     compilation: Compilation
     addresses: Addresses
     certificates: envoy.Certificates
+    authentication: envoy.Authentication
 
     @property
     def before(self) -> Before:
@@ -80,7 +81,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what a person ought to know of the folder; that takes its time."""
-        return findings(self.folder, self.compilation, (*_without_port(self), *self.certificates.problems))
+        more = (*_without_port(self), *self.certificates.problems, *self.authentication.problems)
+        return findings(self.folder, self.compilation, more)
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
@@ -115,13 +117,16 @@ def plan(
     folder, compilation = made.folder, made.compilation
     own = assign(compilation.programs, surroundings.first, before.addresses)
     shown = envoy.certificates(folder, now, before.certificates)
+    checked = envoy.authentication(folder.objects, identities(folder.objects))
     asked = revised(compilation)
+    told = _resources(folder, asked, surroundings, own, certificates=shown, authentication=checked)
     return Plan(
         folder=folder,
-        target=Target(asked.limits, _resources(folder, asked, surroundings, own, shown)),
+        target=Target(asked.limits, told),
         compilation=compilation,
         addresses=own,
         certificates=shown,
+        authentication=checked,
     )
 
 
@@ -178,7 +183,9 @@ def _resources(
     compilation: Compilation,
     surroundings: PlanSettings,
     addresses: Addresses,
+    *,
     certificates: envoy.Certificates,
+    authentication: envoy.Authentication,
 ) -> dict[str, dict[str, dict[str, object]]]:
     return envoy.resources(
         compilation.programs,
@@ -191,6 +198,7 @@ def _resources(
             http2=envoy.http2_ports(folder.objects.services),
             echo=surroundings.echo,
             certificates=certificates,
+            authentication=authentication,
             access_log=surroundings.access_log,
         ),
     )

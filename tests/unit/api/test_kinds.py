@@ -48,6 +48,8 @@ def test_kinds_have_their_versions() -> None:
         ("kuadrant.io/v1beta1", "Kuadrant"),
         ("kuadrant.io/v1beta2", "RateLimitPolicy"),
         ("kuadrant.io/v1beta3", "RateLimitPolicy"),
+        ("security.istio.io/v1", "RequestAuthentication"),
+        ("security.istio.io/v1beta1", "RequestAuthentication"),
         ("v1", "Namespace"),
         ("v1", "Secret"),
         ("v1", "Service"),

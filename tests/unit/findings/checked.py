@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kuadrant.api import documents
-from kuadrant.compiler import compile_gateways
+from kuadrant.compiler import compile_gateways, identities
 from kuadrant.findings import findings
-from kuadrant.gateways.envoy import certificates
+from kuadrant.gateways.envoy import authentication, certificates
 from tests.listener_certificates import NOW
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ def found(*texts: str) -> tuple[Finding, ...]:
         (f"{number}.yaml", textwrap.dedent(text).lstrip("\n")) for number, text in enumerate(texts)
     )
     shown = certificates(folder, NOW, {})
-    return findings(folder, compile_gateways(folder.objects), shown.problems)
+    checks = bool(folder.objects.request_authentications)
+    checked = authentication(folder.objects, identities(folder.objects) if checks else {})
+    more = (*shown.problems, *checked.problems)
+    return findings(folder, compile_gateways(folder.objects), more)
 
 
 def codes(*texts: str) -> list[str]:

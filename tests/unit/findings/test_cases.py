@@ -55,6 +55,8 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "hostname-not-served": [("hostname-not-served", "www.b.example]")],
     "hostname-of-another-listener": [("no-matching-listener-hostname", "[a.example]")],
     "hostnames-disjoint": [("no-matching-listener-hostname", "[a.example]")],
+    "authentication-by-address": [("authentication-not-carried-out", '"https://issuer.example/keys"}')],
+    "identity-of-nobody": [("identity-of-nobody", "gw, namespace: default, annotations")],
     "identity-misspelled": [("invalid-identity", "jwt-payload}")],
     "kind-misspelled": [("unknown-kind", "RateLimitPolcy")],
     "limit-behind-longer-window": [("never-reached", "{limit: 100, window: 10s}")],

@@ -74,6 +74,7 @@ def test_listeners_for_which_no_port_is_left_are_told() -> None:
         compilation=result.compilation,
         addresses={("default/gw", 80): envoy.Address("127.0.0.1", 65535)},
         certificates=envoy.NO_CERTIFICATES,
+        authentication=envoy.NO_AUTHENTICATION,
     )
     (one,) = [one for one in full.findings() if one.code == "listener-not-served"]
     assert (one.file, one.field) == ("1.yaml", "spec.listeners[0].port")

@@ -1,6 +1,7 @@
 """Envoy's own configuration, for an Envoy that we configure whole."""
 
 from kuadrant.gateways.envoy.address import Address
+from kuadrant.gateways.envoy.authentication import NO_AUTHENTICATION, Authentication, authentication
 from kuadrant.gateways.envoy.bootstrap import bootstrap
 from kuadrant.gateways.envoy.certificates import NO_CERTIFICATES, Certificates, TlsChain, certificates
 from kuadrant.gateways.envoy.clusters import CLUSTER, RATE_LIMIT_CLUSTER, named_http2_cluster
@@ -18,12 +19,14 @@ __all__ = [
     "ENDPOINTS",
     "EXTENSION",
     "LISTENER",
+    "NO_AUTHENTICATION",
     "NO_CERTIFICATES",
     "PRIVATE_KEY",
     "RATE_LIMIT_CLUSTER",
     "ROUTES",
     "SECRET",
     "Address",
+    "Authentication",
     "BackendKey",
     "Certificates",
     "KeyPair",
@@ -31,6 +34,7 @@ __all__ = [
     "ListenerSettings",
     "TlsChain",
     "Unserved",
+    "authentication",
     "bootstrap",
     "certificates",
     "http2_ports",

@@ -47,13 +47,13 @@ Chains = Mapping[ListenerKey, tuple["TlsChain", ...]]
 
 def served(
     programs: Iterable[GatewayProgram], addresses: Mapping[ListenerKey, Address], chains: Chains
-) -> Iterator[tuple[str, ListenerProgram, Address, tuple[TlsChain, ...]]]:
-    """Yield name, program, address and certificates of every listener that can be served."""
+) -> Iterator[tuple[ListenerKey, str, ListenerProgram, Address, tuple[TlsChain, ...]]]:
+    """Yield key, name, program, address and certificates of every listener that can be served."""
     for gateway in programs:
         for listener in gateway.listeners:
             if _obstacle(gateway, listener, addresses, chains) is None:
                 key = _key(gateway, listener)
-                yield _name(gateway, listener), listener, addresses[key], chains.get(key, ())
+                yield key, _name(gateway, listener), listener, addresses[key], chains.get(key, ())
 
 
 def unserved(
@@ -91,14 +91,21 @@ def _name(gateway: GatewayProgram, listener: ListenerProgram) -> str:
 
 
 def listener(
-    name: str, address: Address, chains: tuple[TlsChain, ...] = (), access_log: str | None = None
+    name: str,
+    address: Address,
+    chains: tuple[TlsChain, ...] = (),
+    access_log: str | None = None,
+    authentication: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the listener ``name``; its routes and its shim's configuration have the same name.
 
     With ``chains`` it speaks TLS, by the host name that a client asks for; a name that has none is refused.
-    With ``access_log``, the path of a file, that gets a line for each request.
+    With ``access_log``, the path of a file, that gets a line for each request. With ``authentication``, a
+    filter, that looks at a request before the shim does.
     """
-    filters = [{"name": "envoy.http_connection_manager", "typed_config": _manager(name, access_log)}]
+    filters = [
+        {"name": "envoy.http_connection_manager", "typed_config": _manager(name, access_log, authentication)}
+    ]
     own = {"listener_filters": [_inspector()]} if chains else {}
     return {
         "@type": LISTENER,
@@ -128,7 +135,7 @@ def _chain(chain: TlsChain, filters: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _manager(name: str, access_log: str | None) -> dict[str, Any]:
+def _manager(name: str, access_log: str | None, authentication: dict[str, Any] | None) -> dict[str, Any]:
     logged = {} if access_log is None else {"access_log": [access_log_to(access_log)]}
     return {
         "@type": _MANAGER,
@@ -136,6 +143,7 @@ def _manager(name: str, access_log: str | None) -> dict[str, Any]:
         **logged,
         "rds": {"route_config_name": name, "config_source": ads(wait=True)},
         "http_filters": [
+            *([authentication] if authentication else []),
             {
                 "name": name,
                 "config_discovery": {"config_source": ads(wait=True), "type_urls": [extension.WASM]},

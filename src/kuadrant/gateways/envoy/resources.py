@@ -10,6 +10,7 @@ from msgspec import Struct
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import listeners
 from kuadrant.gateways.envoy.address import Address
+from kuadrant.gateways.envoy.authentication import NO_AUTHENTICATION, Authentication
 from kuadrant.gateways.envoy.certificates import NO_CERTIFICATES, Certificates
 from kuadrant.gateways.envoy.clusters import (
     CLUSTER,
@@ -48,6 +49,7 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     http2: frozenset[BackendKey] = frozenset()
     echo: Address | None = None
     certificates: Certificates = NO_CERTIFICATES
+    authentication: Authentication = NO_AUTHENTICATION
     access_log: str | None = None
 
 
@@ -66,10 +68,12 @@ def resources(
         EXTENSION: {},
         SECRET: {name: tls_secret(name, pair) for name, pair in settings.certificates.held.items()},
     }
-    for name, listener, address, chains in listeners.served(
+    for key, name, listener, address, chains in listeners.served(
         programs, settings.addresses, settings.certificates.chains
     ):
-        result[LISTENER][name] = listeners.listener(name, address, chains, settings.access_log)
+        result[LISTENER][name] = listeners.listener(
+            name, address, chains, settings.access_log, settings.authentication.filters.get(key[0])
+        )
         backends = [*_backends(listener)]
         http2 = frozenset(one for one in backends if _speaks_http2(one, settings))
         seen = Seen(address.port, listener.protocol.lower(), http2)
