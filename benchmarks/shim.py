@@ -2,13 +2,13 @@
 
 Both ask the same rate limit service.
 
-    .venv/bin/python benchmarks/shim.py [--rounds N] [--seconds S] [--connections C]
+    .venv/bin/python benchmarks/shim.py [--rounds N] [--seconds S] [--connections C] [--before FILE]
 
 Needs wrk and nghttpd (Debian: apt-get install wrk nghttp2-server). Envoy has one worker and core 0 for
 itself; on core 1 are wrk and nghttpd, which is the upstream and, with a canned OK, the rate limit service.
 Rounds of all cases alternate. CPU is the whole Envoy process's time on the core (/proc schedstat) per
 request: the least of all rounds, as what disturbs only adds. p50 is wrk's with one connection: the median of
-all rounds.
+all rounds. With ``--before`` the module of that file is a case of its own, to compare with.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING, Any
 
 import envoy as envoy_package
 
+from kuadrant.envoy_api import message
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -40,41 +42,62 @@ MODULE = Path(__file__).parents[1] / "src" / "kuadrant" / "wasm" / "modules" / "
 TYPES = "type.googleapis.com/envoy.extensions"
 CALL = "envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 ANSWER = b"\0\0\0\0\2\x08\x01"  # a gRPC message: OK
+REPORT = "kuadrant.decisions.v1.Decisions/Report"
+WORD = "3 x-user"
+"""What a rate limit service says while somebody follows decisions."""
 
 Json = dict[str, Any]
 
 
-def shim(hostname: str, rules: int = 1) -> Json:
+def followed_answer() -> bytes:
+    """OK, and that somebody follows."""
+    response = message("envoy.service.ratelimit.v3.RateLimitResponse")
+    told = response(overall_code="OK", dynamic_metadata={"kuadrant.follow": WORD}).SerializeToString()
+    return framed(bytes(told))
+
+
+def framed(body: bytes) -> bytes:
+    """A gRPC message."""
+    return b"\0" + len(body).to_bytes(4, "big") + body
+
+
+def shim(
+    hostname: str, rules: int = 1, *, limiter: str = "limiter", records: bool = False, module: Path = MODULE
+) -> Json:
     """The filter with ``rules`` rules for one host, of which the last is for what wrk asks."""
 
     def rule(path: str) -> Json:
-        limit = {
+        limit: Json = {
             "when": [{"selector": "request.headers.x-user", "operator": "neq", "value": "admin"}],
             "entries": [
                 {"key": "limit.toys", "value": "1"},
                 {"key": "request.method", "selector": "request.method"},
             ],
         }
+        if records:
+            limit["record"] = {"policies": ["default/toystore"], "when": ["request.headers.x-user neq admin"]}
         actions = [{"service": "limiter", "scope": "default/toystore", "limits": [limit]}]
         return {"name": path, "method": "GET", "path": {"type": "prefix", "value": path}, "actions": actions}
 
-    configuration = {
+    configuration: Json = {
         "version": 1,
-        "services": {"limiter": {"cluster": "limiter", "timeoutMs": 1000, "failureMode": "deny"}},
+        "services": {"limiter": {"cluster": limiter, "timeoutMs": 1000, "failureMode": "deny"}},
         "hosts": [
             {"hostname": hostname, "rules": [rule(f"/other{n}") for n in range(rules - 1)] + [rule("/toys")]}
         ],
     }
-    return module_with(configuration)
+    if records:
+        configuration["decisionRecords"] = True
+    return module_with(configuration, module)
 
 
-def module_with(configuration: Json) -> Json:
+def module_with(configuration: Json, module: Path = MODULE) -> Json:
     """The filter with a configuration."""
     return {
         "@type": f"{TYPES}.filters.http.wasm.v3.Wasm",
         "config": {
             "name": "shim",
-            "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": str(MODULE)}}},
+            "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": str(module)}}},
             "configuration": {
                 "@type": "type.googleapis.com/google.protobuf.StringValue",
                 "value": json.dumps(configuration),
@@ -100,12 +123,16 @@ NO_FILTER, NATIVE_CALL, SHIM_MISS, SHIM_CALL = (
     "shim, call",
 )
 SHIM_MISS_PATH, SHIM_CALL_MANY = "shim, other path", "shim, 5,000 rules, call"
+SHIM_RECORDS, SHIM_FOLLOWED = "shim, call, records on", "shim, call, tap on"
+SHIM_BEFORE = "shim of before, call"
 CASES: dict[str, Json | None] = {
     NO_FILTER: None,
     SHIM_MISS: shim("other.example.com"),
     SHIM_MISS_PATH: shim("*"),
     NATIVE_CALL: NATIVE,
     SHIM_CALL: shim("*"),
+    SHIM_RECORDS: shim("*", records=True),
+    SHIM_FOLLOWED: shim("*", limiter="followed"),
     SHIM_CALL_MANY: shim("*", 5000),
 }
 PATHS = {SHIM_MISS_PATH: "/free"}
@@ -209,22 +236,32 @@ def cpu_us(process: subprocess.Popen[bytes]) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
 
 
+def write_answers(folder: Path, answers: Mapping[str, bytes]) -> None:
+    """What a server has for each path."""
+    for path, answer in answers.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(answer)
+
+
 def measure(
     folder: Path, cases: Mapping[str, Json | None], rounds: int, seconds: int, connections: int
 ) -> dict[str, tuple[float, float]]:
     """CPU of Envoy for each request and p50, in microseconds, of each case."""
-    content = folder / "www"
-    (content / CALL).parent.mkdir(parents=True)
-    (content / CALL).write_bytes(ANSWER)
-    for path in ("toys", "free"):
-        (content / path).write_bytes(b"toys\n")
-    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as two:
-        upstream, limiter = one.getsockname()[1], two.getsockname()[1]
+    content, following = folder / "www", folder / "followed"
+    write_answers(content, {CALL: ANSWER, "toys": b"toys\n", "free": b"toys\n"})
+    write_answers(following, {CALL: followed_answer(), REPORT: framed(WORD.encode())})
+    with contextlib.ExitStack() as open_for_now:
+        servers = [open_for_now.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(3)]
+        upstream, limiter, followed = (one.getsockname()[1] for one in servers)
     bootstrap = {
         "admin": {"address": {"socket_address": {"address": LOOPBACK, "port_value": 0}}},
         "static_resources": {
             "listeners": [listener(name, case) for name, case in cases.items()],
-            "clusters": [cluster("upstream", upstream), cluster("limiter", limiter)],
+            "clusters": [
+                cluster("upstream", upstream),
+                cluster("limiter", limiter),
+                cluster("followed", followed),
+            ],
         },
     }
     (folder / "envoy.json").write_text(json.dumps(bootstrap))
@@ -236,11 +273,17 @@ def measure(
         "--use-dynamic-base-id",
         "--disable-hot-restart",
     ]
-    server = ["nghttpd", "--no-tls", "-a", LOOPBACK, "-d", str(content)]
+    server = ["nghttpd", "--no-tls", "-a", LOOPBACK]
+    grpc_server = [*server, "--trailer=grpc-status: 0"]
     with contextlib.ExitStack() as stack:
-        stack.enter_context(running(OTHER_CORE, [*server, str(upstream)], folder / "upstream.log"))
         stack.enter_context(
-            running(OTHER_CORE, [*server, "--trailer=grpc-status: 0", str(limiter)], folder / "limiter.log")
+            running(OTHER_CORE, [*server, "-d", str(content), str(upstream)], folder / "upstream.log")
+        )
+        stack.enter_context(
+            running(OTHER_CORE, [*grpc_server, "-d", str(content), str(limiter)], folder / "limiter.log")
+        )
+        stack.enter_context(
+            running(OTHER_CORE, [*grpc_server, "-d", str(following), str(followed)], folder / "followed.log")
         )
         envoy = stack.enter_context(running(ENVOY_CORE, command, folder / "envoy.log"))
         ports = ready(folder, envoy)
@@ -280,7 +323,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of load, per case and round")
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--before", type=Path, help="another module, to compare with")
     options = parser.parse_args()
+    before = {} if options.before is None else {SHIM_BEFORE: shim("*", module=options.before.absolute())}
     missing = [name for name in ("wrk", "nghttpd", "taskset") if shutil.which(name) is None]
     if missing:
         sys.exit(
@@ -289,7 +334,7 @@ def main() -> None:
     if (os.cpu_count() or 1) < 2:
         sys.exit("two cores are needed: one for Envoy, one for everything else")
     with tempfile.TemporaryDirectory() as folder:
-        show(measure(Path(folder), CASES, options.rounds, options.seconds, options.connections))
+        show(measure(Path(folder), {**CASES, **before}, options.rounds, options.seconds, options.connections))
 
 
 if __name__ == "__main__":

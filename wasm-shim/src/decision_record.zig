@@ -91,8 +91,11 @@ fn write(object: *Object, request: *const Request, outcome: Outcome, calls: []co
 }
 
 fn writeFailure(object: *Object, failure: refusal.Failure) void {
-    object.text("error", @tagName(failure.kind), longest_name);
-    if (failure.grpc_status) |status| object.number("grpc_status", status);
+    var words: [64]u8 = undefined;
+    object.text("error", if (failure.grpc_status) |status|
+        std.fmt.bufPrint(&words, "{t},grpc_status_{d}", .{ failure.kind, status }) catch unreachable
+    else
+        @tagName(failure.kind), longest_name);
 }
 
 fn writePolicies(object: *Object, limit: *const Limit) void {
@@ -117,14 +120,19 @@ fn writeExpression(object: *Object, limit: *const Limit, place: refusal.Place) v
     switch (place.part) {
         .none => {},
         .condition => |number| {
-            object.number("condition", number + 1);
+            writePart(object, "condition", number + 1);
             if (number < limit.conditions.len) object.text("expression", limit.conditions[number], longest_expression);
         },
         .counter => |counter| {
-            object.number("counter", counter.number);
+            writePart(object, "counter", counter.number);
             object.text("expression", counter.key, longest_expression);
         },
     }
+}
+
+fn writePart(object: *Object, what: []const u8, number: usize) void {
+    var words: [40]u8 = undefined;
+    object.text("part", std.fmt.bufPrint(&words, "{s} {d}", .{ what, number }) catch unreachable, words.len);
 }
 
 fn find(calls: []const ratelimit.Call, key: []const u8) ?*const Limit {

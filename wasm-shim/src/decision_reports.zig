@@ -7,7 +7,6 @@ const std = @import("std");
 const clock = @import("clock.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
-const protobuf = @import("protobuf.zig");
 const Object = @import("json_text.zig").Object;
 const Service = @import("ratelimit.zig").Service;
 
@@ -113,7 +112,7 @@ fn header(name: []const u8) ?[]const u8 {
 /// Reports one decision, now or with the next call.
 pub fn add(record: []const u8) void {
     const now = clock.nanoseconds();
-    allowance = @min(most_each_second * 1000, allowance + (now -| allowed_at) / (std.time.ns_per_s / 1000) * most_each_second / 1000);
+    allowance = @min(most_each_second * 1000, allowance + (now -| allowed_at) / std.time.ns_per_us * most_each_second / 1000);
     allowed_at = now;
     append(record) catch {
         left_out += 1;
@@ -123,19 +122,20 @@ pub fn add(record: []const u8) void {
 }
 
 fn append(record: []const u8) error{ OutOfMemory, TooMuch }!void {
-    if (allowance < 1000 or waiting.items.len + record.len + 8 > most_waiting_bytes) return error.TooMuch;
-    var message: protobuf.Writer = .{ .allocator = memory.scratch };
-    try message.string(1, record);
-    try waiting.appendSlice(memory.lasting, message.bytes.items);
+    if (allowance < 1000 or waiting.items.len + record.len + 1 > most_waiting_bytes) return error.TooMuch;
+    try waiting.ensureUnusedCapacity(memory.lasting, record.len + 1);
+    waiting.appendSliceAssumeCapacity(record);
+    waiting.appendAssumeCapacity('\n');
     allowance -= 1000;
 }
 
+/// All that waits, a line each.
 fn send(now: u64) void {
     under_way = null;
     if (waiting.items.len == 0) return;
-    var number: protobuf.Writer = .{ .allocator = memory.scratch };
-    if (left_out > 0) number.integer(2, left_out) catch {};
-    const message = std.mem.concat(memory.scratch, u8, &.{ waiting.items, number.bytes.items }) catch return;
+    var number: [40]u8 = undefined;
+    const last = if (left_out > 0) std.fmt.bufPrint(&number, "{{\"left_out\":{d}}}\n", .{left_out}) catch unreachable else "";
+    const message = std.mem.concat(memory.scratch, u8, &.{ waiting.items, last }) catch return;
     waiting.clearRetainingCapacity();
     left_out = 0;
     const token = host.startGrpcCall(.{
@@ -152,12 +152,7 @@ fn send(now: u64) void {
 /// Whether it is the answer to a report that has come: the same word, or that nobody follows any more.
 pub fn receive(token: u32, length: usize) bool {
     if (!isOurs(token)) return false;
-    var said: []const u8 = "0";
-    var fields: protobuf.Reader = .{ .bytes = (host.grpcMessage(length) catch null) orelse "" };
-    while (fields.next() catch null) |field| if (field.number == 1 and field.value == .bytes) {
-        said = field.value.bytes;
-    };
-    listen(said);
+    listen((host.grpcMessage(length) catch null) orelse "0");
     send(clock.nanoseconds());
     return true;
 }

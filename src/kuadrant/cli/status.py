@@ -12,6 +12,7 @@ import httpx2
 from msgspec import to_builtins
 
 from kuadrant.cli.cluster import Namespace, ask_cluster
+from kuadrant.cli.interrupts import until_interrupted
 from kuadrant.cli.output import Output, write
 from kuadrant.operator_client.status_report import status_report
 from kuadrant.status import Report, report_text
@@ -58,7 +59,8 @@ def status(
                 return 1 if name and not (report.gateways or report.policies) else 0
             await asyncio.sleep(_WATCH_SECONDS)
 
-    try:
+    if not watch:
         return ask_cluster(kubeconfig, show, output)
-    except KeyboardInterrupt:
-        return 0
+    with until_interrupted():
+        return ask_cluster(kubeconfig, show, output)
+    return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -14,8 +15,9 @@ class Service(Struct, frozen=True, gc=False, rename="camel"):
 
     It is one of an Envoy ``cluster`` and, where none can be had, a ``google_grpc`` target such as
     ``dns:///limitador:8081``, which costs Envoy more for each call. ``metadata`` goes along with every call,
-    for dialects that ``prove``. With ``decision_records`` access logs can have what was decided, if the
-    module's dialect has such records.
+    for dialects that ``prove``. With ``decision_records`` gateways know the names of policies and routes
+    for those who follow decisions; where they are ``left``, access logs can have each of them. It takes a
+    dialect that has such records.
     """
 
     cluster: str | UnsetType = UNSET
@@ -23,7 +25,7 @@ class Service(Struct, frozen=True, gc=False, rename="camel"):
     timeout_ms: int = 1000
     failure_mode: FailureMode = DEFAULT_FAILURE_MODE
     metadata: Mapping[str, str] | UnsetType = UNSET
-    decision_records: bool | UnsetType = UNSET
+    decision_records: Literal["named", "left"] | UnsetType = UNSET
 
     def __repr__(self) -> str:
         """Without the metadata, which may be a secret."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
-_SERVICES: Final = f"{OURS}%2Ccontrol-plane%3Dratelimit"
-_PORT: Final = 8082
+SERVICES: Final = f"{OURS}%2Ccontrol-plane%3Dratelimit"
+COUNTERS_PORT: Final = 8082
 _TRIES: Final = 8
 _PAUSE_SECONDS: Final = 0.3
 
@@ -61,7 +61,7 @@ async def cluster_counters(
     Raises:
         RequestError: The API server does not tell which pods there are, or does not give the key.
     """
-    key = None if now is None else await _key(client, namespace)
+    key = None if now is None else await installation_key(client, namespace)
     path = f"{PATH}?{urlencode({'policy': policy, 'most': most})}"
 
     async def ask(pod: Pod) -> CounterPage | str:
@@ -70,7 +70,9 @@ async def cluster_counters(
             shown = {PROOF_HEADER: proof(key, pod.metadata.uid, now())}
         try:
             for _ in range(_TRIES):
-                answer = await ask_pod(client, pod, pod.port("counters", _PORT), path, _Answer, shown=shown)
+                answer = await ask_pod(
+                    client, pod, pod.port("counters", COUNTERS_PORT), path, _Answer, shown=shown
+                )
                 if not answer.busy:
                     return answer
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -78,12 +80,17 @@ async def cluster_counters(
             return f"cannot be asked: {error}"
         return "others ask all the time"
 
-    running = [pod for pod in await pods(client, namespace, _SERVICES) if pod.is_running]
+    running = [pod for pod in await pods(client, namespace, SERVICES) if pod.is_running]
     answers = await asyncio.gather(*(ask(pod) for pod in running))
     return Counters({pod.metadata.name: one for pod, one in zip(running, answers, strict=True)})
 
 
-async def _key(client: httpx2.AsyncClient, namespace: str) -> bytes:
+async def installation_key(client: httpx2.AsyncClient, namespace: str) -> bytes:
+    """Return the key of an installation, by which who has it may see values.
+
+    Raises:
+        RequestError: It is not to be had.
+    """
     body = await get(client, f"/api/v1/namespaces/{namespace}/secrets/{SECRET}")
     try:
         return keys_in(msgspec.json.decode(body, type=_Secret).data)[0]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.counter_page import MOST, masked
+from kuadrant.ratelimit.value_mask import ValueMask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,16 +26,13 @@ class TooOftenError(Exception):
 class CounterAnswers:
     """Pages of a service's counters.
 
-    Values are masked by a word that is made of them and of a key of this process: who looks at two pages can
-    tell that it is the same value, and nobody can try which one it is.
-
     ``clock`` is monotonic, in seconds.
     """
 
     def __init__(self, service: RateLimitService, clock: Callable[[], float]) -> None:
         self._service = service
         self._clock = clock
-        self._key = os.urandom(16)
+        self._mask = ValueMask()
         self._next = 0.0
 
     def page(self, policy: str, most: int, *, show_values: bool) -> CounterPage:
@@ -52,7 +48,3 @@ class CounterAnswers:
         ended = self._clock()
         self._next = ended + max(PACE_SECONDS, PAUSES * (ended - began))
         return page if show_values else masked(page, self._mask)
-
-    def _mask(self, value: str) -> str:
-        digest = blake2b(value.encode(errors="surrogatepass"), digest_size=4, key=self._key).hexdigest()
-        return f"(masked {digest})"

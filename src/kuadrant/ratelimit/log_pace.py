@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 SECONDS: Final = 60.0
 
@@ -27,3 +27,10 @@ class LogPace:
                 return False
         self._since[subject] = now
         return True
+
+
+class Paces(NamedTuple):
+    """One for what strangers cause and one for defects of ours, of which their doings are not to keep us."""
+
+    strangers: LogPace
+    defects: LogPace

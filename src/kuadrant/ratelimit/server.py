@@ -10,6 +10,8 @@ import grpc  # type: ignore[import-untyped]
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 from kuadrant.ratelimit import connection_bounds as door
+from kuadrant.ratelimit.decision_reports import SERVICE as REPORTS
+from kuadrant.ratelimit.decision_reports import DecisionReports
 from kuadrant.ratelimit.question import MOST_BYTES
 from kuadrant.ratelimit.service import SERVICE
 from kuadrant.tasks import keep
@@ -93,6 +95,9 @@ class Server:
         # The native core serves registered handlers itself; grpcio finds methods by the generic ones.
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         server.add_registered_method_handlers(SERVICE, handlers)
+        reports = {"Report": grpc.unary_unary_rpc_method_handler(DecisionReports(self._service).Report)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(REPORTS, reports),))
+        server.add_registered_method_handlers(REPORTS, reports)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         address = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import generate_latest
 
 from kuadrant.api.counter_page import CounterPage
+from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
 from kuadrant.ratelimit.answers import INTERNAL, OK, answer, error_answer
@@ -20,6 +21,7 @@ from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
 from kuadrant.ratelimit.counter_shares import tenant_of
 from kuadrant.ratelimit.counters import Counters, most_restrictive_first, standings
+from kuadrant.ratelimit.decision_ring import DecisionRing
 from kuadrant.ratelimit.left_out_limits import LeftOutLimits
 from kuadrant.ratelimit.limits import (
     InvalidLimitsError,
@@ -28,23 +30,23 @@ from kuadrant.ratelimit.limits import (
     compile_namespaces,
     hold_namespaces,
 )
-from kuadrant.ratelimit.log_pace import LogPace
+from kuadrant.ratelimit.log_pace import LogPace, Paces
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
 from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
-from kuadrant.ratelimit.standing_counters import standing_counters
+from kuadrant.ratelimit.standing_counters import of_policy, standing_counters
 from kuadrant.ratelimit.store_room import StoreRoom
 from kuadrant.ratelimit.unknown_limits import UnknownLimitError, UnknownLimits, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import grpc  # type: ignore[import-untyped]
     from prometheus_client import CollectorRegistry
 
     from kuadrant.api.limitador import LeftOut, Limit
     from kuadrant.api.response import HeaderForm
-    from kuadrant.ratelimit.counters import Ask, Standing
+    from kuadrant.ratelimit.counters import Ask, LimitCounters, Standing
     from kuadrant.ratelimit.limits import CompiledLimits, HeldNamespace
     from kuadrant.ratelimit.redis_store import RedisStore
     from kuadrant.ratelimit.unknown_limits import UnknownLimit
@@ -68,6 +70,8 @@ class RateLimitService:
     there.
 
     ``callers`` say who may ask: everybody, unless they hold a key.
+
+    ``decisions`` has what gateways report for those who follow them.
 
     A request that asks for a limit that is wrong and not held, or for any limit of a policy that is not held,
     is an error and counted nowhere: the caller's failure mode decides.
@@ -96,8 +100,8 @@ class RateLimitService:
         self._store_room = StoreRoom(self._counters.shares)
         self._turns = Turns()
         self._unknown = UnknownLimits()
-        self._sparingly = LogPace()
-        self._sparingly_of_defects = LogPace()
+        self._sparingly = Paces(strangers=LogPace(), defects=LogPace())
+        self.decisions = DecisionRing()
         self._metrics = Metrics(
             self._counters, self._store_room, self._turns, self.callers, limit_names=limit_names
         )
@@ -171,8 +175,10 @@ class RateLimitService:
             self._count(question, denied)
             form = self._form(question)
             if denied is None and form == "None":
-                return OK
-            return answer(denied, standings(question.asks, now, limited=denied is not None), form)
+                told = OK
+            else:
+                told = answer(denied, standings(question.asks, now, limited=denied is not None), form)
+            return told if now >= self.decisions.until else told + self.decisions.word
         finally:
             self._spent(self._tenant(request) if question is None else question.tenant, now)
 
@@ -196,7 +202,8 @@ class RateLimitService:
                 tell_of_store(self._store_room.notes)
         self._count(question, denied)
         ordered = most_restrictive_first(found, limited=denied is not None)
-        return answer(denied, ordered, self._form(question))
+        told = answer(denied, ordered, self._form(question))
+        return told if now >= self.decisions.until else told + self.decisions.word
 
     def _form(self, question: Question) -> HeaderForm:
         return question.form or ("Draft03" if self.headers else "None")
@@ -239,7 +246,7 @@ class RateLimitService:
         self._metrics.namespaces.get(domain, self._metrics.unlimited).unknown += 1
         for key in keys:
             limit = self._unknown.note(domain, key, now)
-            if limit is not None and self._sparingly.may(str(limit), now):
+            if limit is not None and self._sparingly.strangers.may(str(limit), now):
                 _LOGGER.error(
                     "a limit is asked for that is not held, such requests are errors: %r", str(limit)
                 )
@@ -255,12 +262,16 @@ class RateLimitService:
         """
         if self.store is not None:
             return CounterPage(stored=True)
-        held = (
-            (compiled.limit, counters)
-            for one in self._namespaces.values()
-            for compiled, counters in one.limits.made_of
-        )
-        return standing_counters(held, self._clock(), policy=policy, most=most)
+        return standing_counters(self._standing(), self._clock(), policy=policy, most=most)
+
+    def keys_of(self, policy: str) -> frozenset[str]:
+        """Return the keys by which gateways ask for limits of a policy (``namespace/name``)."""
+        return keys_in(text for limit, _ in of_policy(self._standing(), policy) for text in limit.conditions)
+
+    def _standing(self) -> Iterator[tuple[Limit, LimitCounters]]:
+        for one in self._namespaces.values():
+            for compiled, counters in one.limits.made_of:
+                yield compiled.limit, counters
 
     def _count(self, question: Question, denied: Ask | None) -> None:
         if denied is None:
@@ -303,12 +314,16 @@ class RateLimitService:
             return await self.decide_by_store(request, self.store, gateway)
         except Exception as error:
             code, details = error_answer(error)
-            if isinstance(error, StrangerError) and self._sparingly.may("strangers", self._clock()):
+            if isinstance(error, StrangerError) and self._sparingly.strangers.may("strangers", self._clock()):
                 _LOGGER.warning("somebody asks who is no gateway of this installation, and is refused")
-            elif code is INTERNAL and self._sparingly_of_defects.may("defect", self._clock()):
+            elif code is INTERNAL and self._sparingly.defects.may("defect", self._clock()):
                 _LOGGER.exception("a rate limit request could not be decided")
         self._metrics.errors[code.name] += 1
         return await context.abort(code, details)  # type: ignore[no-any-return] # it raises
+
+    def read_clock(self) -> float:
+        """The time by the service's clock, which is monotonic, in seconds."""
+        return self._clock()
 
     def note_closed(self) -> None:
         """Count a connection that was closed for what it held, or because there were too many."""

@@ -41,7 +41,7 @@ def standing_counters(held: Iterable[_Held], now: float, *, policy: str = "", mo
         policy: Only limits of this policy (``namespace/name``).
         most: How many are told.
     """
-    chosen = [*(_of_policy(held, policy) if policy else held)]
+    chosen = [*(of_policy(held, policy) if policy else held)]
     share = max(1, MOST_LOOKED_AT // max(1, len(chosen)))
     found: list[_Found] = []
     for limit, counters in chosen:
@@ -58,8 +58,8 @@ def standing_counters(held: Iterable[_Held], now: float, *, policy: str = "", mo
     )
 
 
-def _of_policy(held: Iterable[_Held], policy: str) -> Iterator[_Held]:
-    """Yield the limits that have a condition on a key of the policy."""
+def of_policy(held: Iterable[_Held], policy: str) -> Iterator[_Held]:
+    """Yield the limits that have a condition on a key of the policy (``namespace/name``)."""
     alike: dict[tuple[str, tuple[str, ...]], list[_Held]] = {}
     for limit, counters in held:
         alike.setdefault((limit.namespace, limit.conditions), []).append((limit, counters))

@@ -1,7 +1,7 @@
-"""The port at which `kuadrant limits` asks for counters, through the API server.
+"""The port at which `kuadrant limits` asks for counters and `kuadrant tap` for decisions.
 
-Who shows the pod's UID gets them with values masked. Who also shows that he has the installation's key, and
-so could ask for any limit as a gateway, gets the values.
+They ask through the API server. Who shows the pod's UID gets values masked. Who also shows that he has the
+installation's key, and so could ask for any limit as a gateway, gets the values.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from kuadrant.api.counter_page import MOST, PATH, PROOF_HEADER, is_proof
+from kuadrant.api.decision_page import PATH as DECISIONS_PATH
+from kuadrant.api.decision_page import DecisionQuestion
 from kuadrant.operations import OperationsServer
-from kuadrant.ratelimit import CounterAnswers, TooOftenError
+from kuadrant.ratelimit import CounterAnswers, DecisionAnswers, TooOftenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,16 +26,23 @@ if TYPE_CHECKING:
     from kuadrant.wasm.http_request import Request
 
 
+_LONGEST_NUMBER = 25
+
+
 def counter_server(
     service: RateLimitService, settings: RatelimitSettings, *, now: Callable[[], float] = time.time
 ) -> OperationsServer:
     """Return the server of that port, not yet started; ``now`` gives seconds since 1970."""
     answers = CounterAnswers(service, time.monotonic)
+    decided = DecisionAnswers(service, time.monotonic)
+
+    def may_see(request: Request) -> bool:
+        shown = request.headers.get(PROOF_HEADER, "")
+        return is_proof(shown, service.callers.keys, settings.pod_uid, now())
 
     def page(request: Request) -> bytes:
         asked = parse_qs(urlsplit(request.target).query)
         most = asked.get("most", [""])[0]
-        shown = request.headers.get(PROOF_HEADER, "")
         try:
             return msgspec.json.encode(
                 answers.page(
@@ -41,16 +50,29 @@ def counter_server(
                     int(most)
                     if most.isascii() and most.isdigit() and len(most) < len(str(MOST)) + 1
                     else MOST,
-                    show_values=is_proof(shown, service.callers.keys, settings.pod_uid, now()),
+                    show_values=may_see(request),
                 )
             )
         except TooOftenError:
             return msgspec.json.encode({"busy": True})
 
+    def decisions(request: Request) -> bytes:
+        asked = parse_qs(urlsplit(request.target).query)
+        after = asked.get("after", [""])[0]
+        question = DecisionQuestion(
+            after=int(after)
+            if after.isascii() and after.isdigit() and len(after) < _LONGEST_NUMBER
+            else None,
+            policy=asked.get("policy", [""])[0],
+            headers=tuple(filter(None, asked.get("headers", [""])[0].split(","))),
+            values=may_see(request),
+        )
+        return msgspec.json.encode(decided.page(question))
+
     return OperationsServer(
         {},
         settings.address,
         settings.counters_port,
-        questions={PATH: page},
+        questions={PATH: page, DECISIONS_PATH: decisions},
         key=lambda: settings.pod_uid,
     )

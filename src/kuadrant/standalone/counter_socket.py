@@ -1,4 +1,4 @@
-"""Where `kuadrant run` is asked for its counters: a socket in a folder that is its user's alone.
+"""Where `kuadrant run` is asked for counters and decisions: a socket in a folder that is its user's alone.
 
 A port, even of the loopback address, would be open to every user of the machine.
 """
@@ -12,26 +12,31 @@ import stat
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kuadrant import log
 from kuadrant.api.counter_page import MOST, CounterPage
-from kuadrant.ratelimit import CounterAnswers, TooOftenError
+from kuadrant.api.decision_page import DecisionPage, DecisionQuestion
+from kuadrant.ratelimit import CounterAnswers, DecisionAnswers, TooOftenError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kuadrant.ratelimit import RateLimitService
 
 logger = log.get("kuadrant")
+
+_Page = TypeVar("_Page", CounterPage, DecisionPage)
 
 _LONGEST: Final = 4096
 _SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.3
 
 
-class CounterQuestion(Struct, frozen=True, kw_only=True):
+class CounterQuestion(Struct, frozen=True, kw_only=True, tag="counters"):
     """Which counters are asked for: of one policy or all, how many, and whether with values."""
 
     policy: str = ""
@@ -51,10 +56,11 @@ def socket_path(port: int) -> Path:
 
 
 class CounterSocket:
-    """Answers questions for counters, from ``start`` to ``stop``."""
+    """Answers questions for counters and decisions, from ``start`` to ``stop``."""
 
     def __init__(self, service: RateLimitService, path: Path) -> None:
-        self._answers = CounterAnswers(service, time.monotonic)
+        self._counters = CounterAnswers(service, time.monotonic)
+        self._decisions = DecisionAnswers(service, time.monotonic)
         self._path = path
         self._server: asyncio.Server | None = None
 
@@ -66,7 +72,9 @@ class CounterSocket:
             self._path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LONGEST)
         except (OSError, AwayError) as error:
-            logger.warning("kuadrant limits cannot ask here", socket=str(self._path), problem=str(error))
+            logger.warning(
+                "kuadrant limits and kuadrant tap cannot ask here", socket=str(self._path), problem=str(error)
+            )
 
     async def stop(self) -> None:
         """Listen no more."""
@@ -77,25 +85,52 @@ class CounterSocket:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, TimeoutError, msgspec.DecodeError):
             async with asyncio.timeout(_SECONDS):
-                asked = msgspec.json.decode(await reader.readline(), type=CounterQuestion)
-                writer.write(msgspec.json.encode(await self._page(asked)))
+                asked = msgspec.json.decode(await reader.readline(), type=CounterQuestion | DecisionQuestion)
+                page = (
+                    self._decisions.page(asked)
+                    if isinstance(asked, DecisionQuestion)
+                    else await self._page(asked)
+                )
+                writer.write(msgspec.json.encode(page))
                 await writer.drain()
         writer.close()
 
     async def _page(self, asked: CounterQuestion) -> CounterPage:
         while True:
             try:
-                return self._answers.page(asked.policy, asked.most, show_values=asked.values)
+                return self._counters.page(asked.policy, asked.most, show_values=asked.values)
             except TooOftenError:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def ask_run(port: int, asked: CounterQuestion) -> CounterPage:
-    """Return what the `kuadrant run` of this user with this first port says.
+    """Return where the counters of the `kuadrant run` of this user with this first port stand.
 
     Raises:
         AwayError: There is none, or it does not answer.
     """
+    return await _ask(port, asked, CounterPage)
+
+
+class FollowedRun:
+    """Asks the `kuadrant run` of this user with this first port for its decisions, again and again."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._next: int | None = None
+
+    async def ask(self, asked: DecisionQuestion) -> Mapping[str, DecisionPage]:
+        """Return what it has decided since it was asked last.
+
+        Raises:
+            AwayError: There is none, or it does not answer.
+        """
+        page = await _ask(self._port, structs.replace(asked, after=self._next), DecisionPage)
+        self._next = page.next
+        return {"kuadrant run": page}
+
+
+async def _ask(port: int, asked: CounterQuestion | DecisionQuestion, answer: type[_Page]) -> _Page:
     path = socket_path(port)
     if not path.exists():
         raise AwayError(
@@ -106,7 +141,7 @@ async def ask_run(port: int, asked: CounterQuestion) -> CounterPage:
         async with asyncio.timeout(2 * _SECONDS):
             reader, writer = await asyncio.open_unix_connection(path)
             writer.write(msgspec.json.encode(asked) + b"\n")
-            page = msgspec.json.decode(await reader.read(), type=CounterPage)
+            page = msgspec.json.decode(await reader.read(), type=answer)
             writer.close()
             return page
     except (OSError, TimeoutError, msgspec.DecodeError) as error:

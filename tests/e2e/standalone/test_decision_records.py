@@ -78,7 +78,7 @@ spec:
     record = json.loads(line["decision"])
     assert (record["verdict"], record["error"]) == ("failed", "expression")
     assert record["expression"] == "request.headers['x-plan'] == 'free'"
-    assert (record["condition"], record["policies"]) == (1, ["default/toystore"])
+    assert (record["part"], record["policies"]) == ("condition 1", ["default/toystore"])
 
 
 def test_a_folder_that_is_not_there_is_said_before_anything_starts(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_records_are_asked_for_in_the_one_dialect_that_has_them_and_name_policie
         "rule", "default/route", RequestMatch(PathMatch("/")), (Action("default/route", (limit,)),)
     )
     hosts = (HostProgram("*", (rule,)),)
-    service = replace(SERVICE, decision_records=True)
+    service = replace(SERVICE, decision_records="left")
     texts = {name: DIALECTS[name].render(hosts, service) for name in OWN}
     plain = {name: DIALECTS[name].render(hosts, SERVICE) for name in OWN}
     assert {name for name in OWN if texts[name] != plain[name]} == {"kuadrant-v4"}

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from kuadrant.api.counter_page import PATH, PROOF_HEADER, CounterPage, proof
+from kuadrant.api.decision_page import PATH as DECISIONS_PATH
+from kuadrant.api.decision_page import DecisionPage
 from kuadrant.operations import UID_HEADER
 from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.ratelimit import RateLimitService
@@ -85,3 +87,28 @@ def test_a_wrong_proof_is_none(shown: str) -> None:
 )
 def test_a_question_may_be_for_one_policy_and_whatever_it_is_it_is_answered(query: str, told: int) -> None:
     assert len(_page(READER, query=query).lines) == told
+
+
+def test_decisions_are_told_to_the_same_and_their_values_as_little() -> None:
+    service = RateLimitService((EACH,))
+    service.callers.hold((KEY,), "")
+    server = counter_server(service, RatelimitSettings(pod_uid=UID), now=lambda: NOW)
+
+    def ask(headers: dict[str, str], query: str = "") -> Response:
+        target = f"{DECISIONS_PATH}?headers=x-user,x-plan{query}"
+        return server.answer(Request("GET", target, "1.1", headers, keep_alive=True), STRANGER)
+
+    def page(headers: dict[str, str], query: str = "") -> DecisionPage:
+        return msgspec.json.decode(bytes(ask(headers, query).body), type=DecisionPage)
+
+    assert ask({}).status == 403
+    begin = page(READER)
+    reported = b'{"verdict": "limited", "headers": {"x-user": "alice"}, "policies": ["ns/p"]}'
+    service.decisions.report(reported, "", NOW, service.read_clock())
+    proven = {**READER, PROOF_HEADER: proof(KEY, UID, NOW)}
+    for asked, shown in ((READER, False), (proven, True)):
+        service_page = page(asked, f"&after={begin.next}&policy=ns/p")
+        while not service_page.decisions:
+            service_page = page(asked, f"&after={begin.next}&policy=ns/p")
+        assert ("alice" in service_page.decisions[0].headers.values()) is shown
+    assert page(READER, "&after=nonsense").decisions == ()

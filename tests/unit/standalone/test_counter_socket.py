@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kuadrant.api.decision_page import DecisionQuestion
 from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.ratelimit import RateLimitService
 from kuadrant.standalone.counter_socket import (
     AwayError,
     CounterQuestion,
     CounterSocket,
+    FollowedRun,
     ask_run,
     socket_path,
 )
@@ -46,6 +48,21 @@ async def test_its_user_asks_and_gets_values_if_he_wants(service: RateLimitServi
     assert stat.S_IMODE(socket_path(8000).parent.stat().st_mode) == 0o700
     await socket.stop()
     assert not socket_path(8000).exists()
+
+
+async def test_decisions_are_followed_at_the_same_place(service: RateLimitService) -> None:
+    socket = CounterSocket(service, socket_path(8000))
+    await socket.start()
+    followed = FollowedRun(8000)
+    question = DecisionQuestion(headers=("x-user",))
+
+    (first,) = (await followed.ask(question)).values()
+    service.decisions.report(b'{"verdict": "allowed", "path": "/a"}', "", 1.0, service.read_clock())
+    (second,) = (await followed.ask(question)).values()
+    (third,) = (await followed.ask(question)).values()
+
+    assert [[one.path for one in page.decisions] for page in (first, second, third)] == [[], ["/a"], []]
+    await socket.stop()
 
 
 @pytest.mark.usefixtures("service")

@@ -131,13 +131,14 @@ class Renderer:
     What is rendered of hosts and rules is kept while they live.
 
     It is the same for every service, so that one for each gateway costs no more than one for all. With
-    ``programs`` expressions are what the module evaluates by itself, where it can, and decision records are
-    left where ``service`` says so.
+    ``programs`` expressions are what the module evaluates by itself, where it can, and what
+    decision records are made of where ``service`` asks for them.
     """
 
     def __init__(self, service: Service, *, programs: bool = False) -> None:
-        records = programs and service.decision_records is True
-        form = _RECORDS if records else _PROGRAMS if programs else _PLAIN
+        records = programs and service.decision_records == "left"
+        named = programs and service.decision_records is not UNSET
+        form = _RECORDS if named else _PROGRAMS if programs else _PLAIN
         self._text_of_host = _HOST_TEXTS[form]
         self._head = b'{"version":%d,%s"services":{"%s":%s},"hosts":[' % (
             VERSION,

@@ -1,0 +1,125 @@
+"""Decisions as lines for people, which of them are wanted, and what is said of all at the end; pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, to_builtins
+
+from kuadrant.api.problem import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from kuadrant.api.decision_page import Decision
+
+_KEY = re.compile(r"(?:token)?limit\.(?P<name>.*)__[0-9a-f]{8}", re.DOTALL)
+_STYLES = {"allowed": "good", "limited": "doubtful", "failed": "bad"}
+_MOST_NAMED = 3
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which decisions are shown: those for which all of this holds.
+
+    Attributes:
+        verdicts: One of these; any, without.
+        limit: About the limit of this name.
+        route: Of this route (``namespace/name``), as gateways say it or as it is counted.
+        headers: With these headers, and where there is a value, with that one.
+    """
+
+    verdicts: tuple[str, ...] = ()
+    limit: str = ""
+    route: str = ""
+    headers: tuple[tuple[str, str | None], ...] = ()
+
+    def has(self, one: Decision) -> bool:
+        """Tell whether a decision is wanted."""
+        return (
+            (not self.verdicts or one.verdict in self.verdicts)
+            and (not self.limit or readable(self.limit) in map(limit_name, (one.limit, *one.asked)))
+            and (not self.route or self.route in (one.route, one.scope))
+            and all(
+                name in one.headers and value in (None, one.headers[name]) for name, value in self.headers
+            )
+        )
+
+
+class Tally:
+    """What was shown, for the last line: how many of each verdict, by which limits, and what was missed."""
+
+    def __init__(self) -> None:
+        self._verdicts: Counter[str] = Counter()
+        self._limits: Counter[str] = Counter()
+        self.missed = 0
+
+    def add(self, one: Decision) -> None:
+        """Count one that was shown."""
+        self._verdicts[one.verdict] += 1
+        if one.verdict == "limited":
+            self._limits[_subject(one)] += 1
+
+    def text(self, seconds: float) -> str:
+        """Return the line for people."""
+        shown = self._verdicts.total()
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in self._verdicts.most_common())
+        parts = [f"{shown} decision{'' if shown == 1 else 's'} in {seconds:.0f} s", counts]
+        most = [f"{name} ({count})" for name, count in self._limits.most_common(_MOST_NAMED)]
+        parts.append(f"limited by {', '.join(most)}" if most else "")
+        parts.append(f"{self.missed} more came too fast to be shown" if self.missed else "")
+        return "; ".join(filter(None, parts))
+
+    def values(self, seconds: float) -> dict[str, Any]:
+        """Return the same for programs."""
+        return {
+            "seconds": round(seconds, 3),
+            "verdicts": dict(self._verdicts),
+            "limited_by": dict(self._limits.most_common(100)),
+            "missed": self.missed,
+        }
+
+
+def limit_name(key: str) -> str:
+    """Return the name in a limit's key, in which only letters, digits and ``_`` are as they were."""
+    found = _KEY.fullmatch(key)
+    return found["name"] if found else key
+
+
+def readable(name: str) -> str:
+    """Return a limit's name as it is in its key."""
+    return "".join(one if one.isalpha() or one.isdecimal() or one == "_" else "_" for one in name)
+
+
+def lines(one: Decision, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """Yield a decision for people: who asked for what and what became of it, then the headers."""
+    time = dt.datetime.fromtimestamp(one.time).strftime("%H:%M:%S")  # noqa: DTZ006 - the person's own
+    request = printable(f"{one.method} {one.host}{one.path}")
+    why = _why(one)
+    verdict = paint(_STYLES[one.verdict], f"{one.verdict:7}")
+    yield f"{time} {verdict} {request}" + (f": {printable(why)}" if why else "")
+    if one.expression:
+        yield f"    {printable(one.part)}: {printable(one.expression)}"
+    for name, value in one.headers.items():
+        yield f"    {printable(name)}: {printable(value)}"
+
+
+def _why(one: Decision) -> str:
+    if one.verdict == "limited":
+        return _subject(one)
+    if one.error:
+        return f"{one.error} at {_subject(one)}" if one.limit else one.error
+    return ""
+
+
+def _subject(one: Decision) -> str:
+    owner = ", ".join(one.policies) or one.scope
+    return f"{limit_name(one.limit)} of {owner}" if one.limit else f"a limit of {owner}"
+
+
+def as_json(decisions: Iterable[Decision]) -> Iterator[dict[str, Any]]:
+    """Yield decisions for programs."""
+    for one in decisions:
+        yield to_builtins(one)
