@@ -84,9 +84,15 @@ pub const Told = struct {
     pub fn addToResponse(told: *const Told) void {
         for (told.others.items) |header| host.addResponseHeader(header.name, header.value);
         if (told.triple.isEmpty() and told.fields.isEmpty()) return;
-        const theirs: Upstream = Upstream.read() catch return host.log(.debug, "no memory for headers that tell of limits", .{});
-        told.triple.addToResponse(theirs.triple);
-        told.fields.addToResponse(theirs.fields) catch host.log(.debug, "no memory for headers that tell of limits", .{});
+        told.addBesideUpstream() catch host.log(.debug, "no memory for headers that tell of limits", .{});
+    }
+
+    fn addBesideUpstream(told: *const Told) error{OutOfMemory}!void {
+        const theirs: Upstream = try .read();
+        var added: std.ArrayList(host.Header) = .empty;
+        if (told.triple.addToResponse(theirs.triple)) try added.appendSlice(memory.scratch, &told.triple.headers());
+        if (try told.fields.addToResponse(theirs.fields)) try added.appendSlice(memory.scratch, &told.fields.headers());
+        try theirs.origins.expose(added.items);
     }
 
     /// Answers a request that is over a limit. The stream is the effective context, and not read afterwards.
@@ -182,12 +188,13 @@ const Triple = struct {
     }
 
     /// The upstream may limit, too: the tighter set of the two goes on to the client, as a whole.
-    fn addToResponse(triple: Triple, theirs: Triple) void {
-        if (triple.isEmpty() or theirs.left() < triple.left()) return;
+    fn addToResponse(triple: Triple, theirs: Triple) bool {
+        if (triple.isEmpty() or theirs.left() < triple.left()) return false;
         for (theirs.headers(), triple.headers()) |their, our| {
             if (their.value.len > 0) host.removeResponseHeader(their.name);
             if (our.value.len > 0) host.addResponseHeader(our.name, our.value);
         }
+        return true;
     }
 };
 
@@ -216,8 +223,8 @@ const Fields = struct {
 
     /// After the members of the upstream, under names that it does not have. What is no such list, as in earlier drafts, cannot be
     /// added to: it stays as it is, since to leave it out could allow more than the upstream does.
-    fn addToResponse(fields: Fields, theirs: Fields) error{OutOfMemory}!void {
-        if (fields.isEmpty() or !areMembers(theirs.policies) or !areMembers(theirs.limits)) return;
+    fn addToResponse(fields: Fields, theirs: Fields) error{OutOfMemory}!bool {
+        if (fields.isEmpty() or !areMembers(theirs.policies) or !areMembers(theirs.limits)) return false;
         const taken = [_][]const u8{ theirs.policies, theirs.limits };
         for (names, theirs.headers(), fields.headers()) |name, their, our| {
             if (our.value.len == 0) continue;
@@ -225,6 +232,7 @@ const Fields = struct {
             if (their.value.len > 0) host.removeResponseHeader(name);
             host.addResponseHeader(name, value);
         }
+        return true;
     }
 
     fn areMembers(list: []const u8) bool {
@@ -274,6 +282,7 @@ fn endOfText(text: []const u8) usize {
 const Upstream = struct {
     triple: Triple = .{},
     fields: Fields = .{},
+    origins: Origins = .{},
 
     fn read() error{OutOfMemory}!Upstream {
         var theirs: Upstream = .{};
@@ -284,9 +293,47 @@ const Upstream = struct {
             .reset => theirs.triple.reset = header.value,
             .policies => theirs.fields.policies = try joined(memory.scratch, theirs.fields.policies, header.value),
             .limits => theirs.fields.limits = try joined(memory.scratch, theirs.fields.limits, header.value),
-            .retry_after, .other => {},
+            .retry_after => {},
+            .other => try theirs.origins.take(header),
         };
         return theirs;
+    }
+};
+
+/// Whether a page of another origin may have the response, and which of its headers the browser shows it.
+const Origins = struct {
+    are_allowed: bool = false,
+    with_credentials: bool = false,
+    exposed: []const u8 = "",
+
+    const exposing = "access-control-expose-headers";
+
+    fn take(origins: *Origins, header: host.Header) error{OutOfMemory}!void {
+        if (std.ascii.eqlIgnoreCase(header.name, "access-control-allow-origin")) origins.are_allowed = true;
+        if (std.ascii.eqlIgnoreCase(header.name, "access-control-allow-credentials")) origins.with_credentials = true;
+        if (std.ascii.eqlIgnoreCase(header.name, exposing)) origins.exposed = try joined(memory.scratch, origins.exposed, header.value);
+    }
+
+    fn expose(origins: Origins, headers: []const host.Header) error{OutOfMemory}!void {
+        if (!origins.are_allowed) return;
+        var names = origins.exposed;
+        for (headers) |header| if (header.value.len > 0 and !origins.shows(header.name)) {
+            names = try joined(memory.scratch, names, header.name);
+        };
+        if (names.len == origins.exposed.len) return;
+        if (origins.exposed.len > 0) host.removeResponseHeader(exposing);
+        host.addResponseHeader(exposing, names);
+    }
+
+    fn shows(origins: Origins, name: []const u8) bool {
+        var each = std.mem.splitScalar(u8, origins.exposed, ',');
+        while (each.next()) |part| {
+            const one = std.mem.trim(u8, part, " \t");
+            if (std.ascii.eqlIgnoreCase(one, name)) return true;
+            // With credentials it is a name like others.
+            if (!origins.with_credentials and std.mem.eql(u8, one, "*")) return true;
+        }
+        return false;
     }
 };
 

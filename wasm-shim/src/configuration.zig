@@ -202,6 +202,7 @@ const Compiler = struct {
             .headers = headers,
             .query = query,
             .actions = actions,
+            .counts_preflights = source.response.preflights == .Count,
         };
     }
 

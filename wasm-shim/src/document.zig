@@ -43,6 +43,7 @@ pub const Rule = struct {
 pub const Response = struct {
     headers: ?HeaderForm = null,
     retryAfter: bool = true,
+    preflights: enum { Exempt, Count } = .Exempt,
 };
 
 pub const PathMatch = struct { type: enum { exact, prefix, regex }, value: []const u8 };

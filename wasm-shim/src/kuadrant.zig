@@ -6,6 +6,7 @@ const decision_record = @import("decision_record.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
+const preflight = @import("preflight.zig");
 const ratelimit = @import("ratelimit.zig");
 const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
@@ -39,6 +40,7 @@ pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
         },
     };
     if (rule.actions.len == 0) return null;
+    if (!rule.counts_preflights and try preflight.isOne()) return null;
     noteRule(rule);
     host.refreshLogLevel();
     metrics.count(.requests);

@@ -26,6 +26,7 @@ pub const Rule = struct {
     headers: []const HeaderMatch,
     query: []const QueryMatch,
     actions: []const ratelimit.Action,
+    counts_preflights: bool = false,
 
     /// Whether a request must be refused that may or may not belong to this rule.
     fn denies(rule: *const Rule) bool {

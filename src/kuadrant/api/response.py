@@ -39,6 +39,18 @@ class Response(Fields, frozen=True, gc=False, kw_only=True):
         Annotated[bool, Meta(description="Whether a refusal says when to come again; true by default.")]
         | None
     ) = None
+    preflights: (
+        Annotated[
+            Literal["Exempt", "Count"],
+            Meta(
+                description=(
+                    "Whether preflights of browsers (OPTIONS with origin and access-control-request-method) "
+                    "count; they are exempt by default."
+                )
+            ),
+        ]
+        | None
+    ) = None
 
     def over(self, other: Self) -> Self:
         """Return what is said here, and the rest of ``other``."""

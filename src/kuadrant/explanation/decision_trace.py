@@ -22,6 +22,7 @@ from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 from kuadrant.policy.policy_precedence import merge
 from kuadrant.reference_model import Counters, Expressions, Request, RequestDecision, decide
+from kuadrant.reference_model.preflight import is_exempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -110,11 +111,14 @@ class Trace:
         effective = merge(policies)
         entries = effective.limits if effective else ()
         self._limits = tuple(tracer.limits(self._rule, entries, policies))
+        is_preflight = is_exempt(self._rule, self._request)
+        if is_preflight:
+            self._limits = tuple(map(_exempt, self._limits))
         self._policies = (
             *on_path(policies, effective, self._origins),
             *elsewhere(self._origins, gateway, origin),
         )
-        self._missing.update(tracer.missing)
+        self._missing.update({} if is_preflight else tracer.missing)
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -232,6 +236,12 @@ class Trace:
         for question in decision.questions:
             entries = tuple((key, shown.get(key, value)) for key, value in question.entries)
             yield Asked(scope=question.scope, entries=entries, limited=question.limited)
+
+
+def _exempt(limit: TracedLimit) -> TracedLimit:
+    if limit.applies in ("unselected", "unlimited"):
+        return limit
+    return structs.replace(limit, applies="no", because="preflights of browsers are exempt")
 
 
 def _shown_values(limits: Sequence[TracedLimit]) -> dict[str, str]:

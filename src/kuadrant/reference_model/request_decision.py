@@ -5,6 +5,7 @@
 * Every condition and counter of all the rule's actions is evaluated before the first question. One that fails
   is, with the failure mode ``deny``, the end of the request, and nothing is counted; with ``allow`` its limit
   does not apply. Of a limit's conditions one that is false wins over one that fails.
+* A preflight is not limited, unless the rule counts them.
 * An action whose limits do not apply asks nothing. The questions are asked one after the other; the first
   that is over a limit ends the request, and what earlier ones have counted stays counted.
 
@@ -24,6 +25,7 @@ from kuadrant.reference_model.conditions import all_hold, counted_by
 from kuadrant.reference_model.counters import Counters, Standing
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
 from kuadrant.reference_model.identity import identified, source_of
+from kuadrant.reference_model.preflight import is_exempt
 from kuadrant.reference_model.routing import chosen
 
 if TYPE_CHECKING:
@@ -86,6 +88,8 @@ def decide(
     rule = chosen(program.listener(request.port).hosts, request)
     if rule is None:
         return _ended("no-route", request, counters)
+    if is_exempt(rule, request):
+        return RequestDecision("admitted", counters, rule)
     try:
         wanted = _questions(rule, request, failure_mode)
     except EvaluationError:

@@ -327,6 +327,7 @@ _RESPONSE: st.SearchStrategy[Document] = st.sampled_from([{}, {}, {"response": {
                 optional={
                     "headers": st.sampled_from(["None", "Draft03", "RateLimit", "Both"]),
                     "retryAfter": st.booleans(),
+                    "preflights": st.sampled_from(["Exempt", "Count"]),
                 },
             )
             for name in chosen
@@ -556,6 +557,10 @@ _ODD_HEADERS = [
     ("cookie", "a=1"),
 ]
 
+_OF_PREFLIGHTS = [
+    ("origin", "https://shop.example"),
+    ("access-control-request-method", "POST"),
+]
 _SENT_HEADERS = st.tuples(
     st.sampled_from(["x-user", "X-User", "x-tenant", "x-list", "x.y", "referer", "user-agent"]),
     st.sampled_from(_VALUES),
@@ -580,6 +585,11 @@ def _asked(draw: st.DrawFn) -> Asked:
         headers=tuple(headers),
     )
     match draw(st.integers(0, 19)):
+        case 14 | 15:
+            # One that only looks like a preflight has not all that one has.
+            left_out = draw(st.sampled_from([None, None, *_OF_PREFLIGHTS]))
+            more = (one for one in _OF_PREFLIGHTS if one != left_out)
+            return msgspec.structs.replace(asked, method="OPTIONS", headers=(*asked.headers, *more))
         case 16:
             return msgspec.structs.replace(asked, odd=True, target=draw(st.sampled_from(_ODD_TARGETS)))
         case 17:

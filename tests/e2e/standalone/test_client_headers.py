@@ -69,6 +69,7 @@ endpoints: [{addresses: [127.0.0.1]}]
 ports: [{port: %(port)d}]
 """
 PREFLIGHT = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+PAGE = "  response: {headers: Both}"
 SETTINGS = ("default", "None", "Draft03", "RateLimit", "Both")
 PROTOCOLS = ("HTTP/1.1", "HTTP/2", "HEAD", "preflight", "redirect", "gRPC")
 TOLD = ("retry-after", "grpc-retry-pushback-ms", "x-ratelimit-", "ratelimit")
@@ -131,10 +132,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kuadrant]:
 def _write(folder: Path, http_port: int, grpc_port: int) -> None:
     text = FOLDER
     for setting in SETTINGS:
-        response = "" if setting == "default" else f"  response: {{headers: {setting}}}"
+        headers = "" if setting == "default" else f", headers: {setting}"
+        response = f"  response: {{preflights: Count{headers}}}"
         for kind, backend in (("HTTPRoute", "http"), ("GRPCRoute", "grpc")):
             name = f"{backend}-{setting.lower()}"
             text += ROUTE % {"kind": kind, "name": name, "backend": backend, "response": response}
+    text += ROUTE % {"kind": "HTTPRoute", "name": "http-page", "backend": "http", "response": PAGE}
     for name, port in (("http", http_port), ("grpc", grpc_port)):
         text += BACKEND % {"name": name, "port": port}
     (folder / "all.yaml").write_text(text)
@@ -306,3 +309,27 @@ def test_a_client_of_grpc_with_a_retry_policy_does_not_call_again(gateway: Kuadr
     before = gateway.calls()
     assert _call(gateway, "grpc-default.example", {"x-case": "retry"}, config).status == LIMITED["gRPC"]
     assert gateway.calls() == before + 1
+
+
+def test_preflights_are_exempt_unless_they_are_to_count(gateway: Kuadrant) -> None:
+    for _ in range(3):
+        seen = ask(gateway, "preflight", "page", setting="page")
+        assert (seen.status, seen.headers) == (200, [])
+    assert ask(gateway, "preflight", None, setting="page").status == 200, "nothing of it is evaluated"
+    assert ask(gateway, "HTTP/1.1", "page", setting="page").status == 200
+    assert ask(gateway, "HTTP/1.1", "page", setting="page").status == 429
+
+
+def test_a_browser_is_told_to_show_our_headers_to_a_page_of_another_origin(gateway: Kuadrant) -> None:
+    headers = {
+        "host": "http-page.example",
+        "origin": "https://shop.example",
+        "x-case": "shown",
+        "x-send": json.dumps(
+            [("access-control-allow-origin", "*"), ("access-control-expose-headers", "x-own")]
+        ),
+    }
+    with httpx2.Client() as client:
+        answer = client.get(f"http://127.0.0.1:{gateway.port}/", headers=headers)
+    shown = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
+    assert shown == {"x-own", *NAMES["Both"]}

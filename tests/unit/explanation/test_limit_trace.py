@@ -206,3 +206,40 @@ def test_parts_are_told_as_they_are_written(predicate: str, parts: list[str]) ->
     assert set(parts) <= set(told)
     assert all(one in predicate and one.count("(") == one.count(")") for one in told)
     assert not any(one.startswith(("of(", "quote(", "(", "[", "optMap(")) for one in told)
+
+
+PREFLIGHT = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+ONE = "one: {rates: [{limit: 0, window: 10s}], counters: [{expression: \"request.headers['x-user']\"}]}"
+
+
+def test_a_preflight_is_exempt_though_an_expression_would_fail() -> None:
+    record = asked(policy(ONE), method="OPTIONS", headers=tuple(PREFLIGHT.items()))
+    assert (record.outcome, record.questions, record.unknown) == ("admitted", (), ())
+    (limit,) = record.limits
+    assert (limit.applies, limit.because) == ("no", "preflights of browsers are exempt")
+
+
+def test_a_preflight_that_is_to_count_is_a_request_as_others() -> None:
+    spec = "response: {preflights: Count}\n"
+    record = asked(policy(ONE, spec=spec), method="OPTIONS", headers=tuple(PREFLIGHT.items()))
+    assert record.outcome == "failed"
+
+
+@pytest.mark.parametrize("missing", PREFLIGHT)
+def test_what_only_looks_like_a_preflight_counts(missing: str) -> None:
+    headers = tuple(one for one in PREFLIGHT.items() if one[0] != missing)
+    assert asked(policy(ONE), method="OPTIONS", headers=headers).outcome == "failed"
+
+
+def test_headers_that_a_policy_asks_for_are_no_longer_a_question_of_settings() -> None:
+    none = "one: {rates: [{limit: 0, window: 10s}]}"
+    for spec, sure, perhaps in (
+        ("", set(), {"x-ratelimit-limit"}),
+        ("response: {headers: RateLimit}\n", {"ratelimit", "ratelimit-policy"}, set()),
+        ("response: {headers: None}\n", set(), set()),
+    ):
+        client = asked(policy(none, spec=spec)).client
+        assert client is not None
+        assert {name for name, _ in client.headers} == sure
+        assert {name for name, _ in client.rate_limit_headers} >= perhaps
+        assert bool(client.rate_limit_headers) is bool(perhaps)

@@ -7,76 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from kuadrant.api.documents import read as read_documents
 from kuadrant.api.response import Response
 from kuadrant.compiler import Compiler, compile_gateways
 from kuadrant.policy.checks import check
 from kuadrant.policy.conversion import to_model
+from tests.unit.policy.responses import metadata, objects, policy, world
 
 if TYPE_CHECKING:
-    from kuadrant.api.objects import Objects
     from kuadrant.compiler import Compilation
 
 FIELD = 'metadata.annotations["kuadrant.io/extensions"]'
-RATES = {"v1": {"limit": 5, "window": "10s"}, "v1beta2": {"limit": 5, "duration": 10, "unit": "second"}}
 RATE_LIMIT = {"headers": "RateLimit"}
-
-
-def policy(
-    response: Any = None,
-    annotation: str = "",
-    *,
-    version: str = "v1",
-    block: str = "limits",
-    target: tuple[str, str] = ("HTTPRoute", "r"),
-    strategy: str = "",
-) -> dict[str, Any]:
-    rules: dict[str, Any] = {"limits": {target[0].lower(): {"rates": [RATES[version]]}}}
-    rules |= {} if response is None else {"response": response}
-    rules |= {"strategy": strategy} if strategy else {}
-    reference = {"group": "gateway.networking.k8s.io", "kind": target[0], "name": target[1]}
-    return {
-        "apiVersion": f"kuadrant.io/{version}",
-        "kind": "RateLimitPolicy",
-        "metadata": _metadata(f"on-{target[1]}", annotation),
-        "spec": {"targetRef": reference, **(rules if block == "limits" else {block: rules})},
-    }
-
-
-def _metadata(name: str, annotation: str) -> dict[str, Any]:
-    annotations = {"annotations": {"kuadrant.io/extensions": annotation}} if annotation else {}
-    return {"namespace": "ns", "name": name, **annotations}
-
-
-def objects(*documents: dict[str, Any]) -> Objects:
-    folder = read_documents([("a.yaml", yaml.safe_dump_all(documents))])
-    assert folder.problems == ()
-    return folder.objects
-
-
-def world(*documents: dict[str, Any], gateway: str = "", kuadrant: str = "") -> Objects:
-    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
-    installation = {
-        "apiVersion": "kuadrant.io/v1beta1",
-        "kind": "Kuadrant",
-        "metadata": _metadata("k", kuadrant),
-    }
-    return objects(
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "Gateway",
-            "metadata": _metadata("g", gateway),
-            "spec": {"gatewayClassName": "x", "listeners": [listener]},
-        },
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "HTTPRoute",
-            "metadata": {"namespace": "ns", "name": "r"},
-            "spec": {"parentRefs": [{"name": "g"}], "rules": [{"backendRefs": [{"name": "b", "port": 80}]}]},
-        },
-        *([installation] if kuadrant else []),
-        *documents,
-    )
 
 
 def told(compilation: Compilation) -> Response:
@@ -223,7 +164,7 @@ def test_the_kuadrant_says_it_by_a_field_too() -> None:
     )
     kuadrant = yaml.safe_load(text % "{name: k, namespace: ns}")
     assert told(compile_gateways(world(policy(), kuadrant))) == Response(headers="Both")
-    kuadrant["metadata"] = _metadata("k", "response: {headers: None}")
+    kuadrant["metadata"] = metadata("k", "response: {headers: None}")
     compilation = compile_gateways(world(policy(), kuadrant))
     assert told(compilation) == Response(headers="Both")
     assert [one.message for one in compilation.problems] == [

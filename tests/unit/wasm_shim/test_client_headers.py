@@ -275,3 +275,77 @@ def test_a_rule_may_leave_out_when_to_come_again(host: Host, headers: list[Heade
 def test_another_response_refuses_the_configuration(host: Host, response: object) -> None:
     assert not host.configure(json.dumps(configuration(rule(response=response))).encode())
     assert "hosts[0].rules[0].response" in host.errors[0]
+
+
+# ------------------------------------------------------------------ pages of other origins
+
+ALLOW = (b"access-control-allow-origin", b"https://shop.example")
+EXPOSE = b"access-control-expose-headers"
+OURS = b"ratelimit-policy, ratelimit"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "exposed"),
+    [
+        ([ALLOW], [OURS]),
+        ([], []),
+        ([(EXPOSE, b"x-own")], [b"x-own"]),
+        ([ALLOW, (EXPOSE, b"x-own")], [b"x-own, " + OURS]),
+        (
+            [ALLOW, (EXPOSE, b"x-own"), (b"Access-Control-Expose-Headers", b"RateLimit")],
+            [b"x-own, RateLimit, ratelimit-policy"],
+        ),
+        ([ALLOW, (EXPOSE, b"RateLimit-Policy , ratelimit")], [b"RateLimit-Policy , ratelimit"]),
+        ([ALLOW, (EXPOSE, b"*")], [b"*"]),
+        ([ALLOW, (EXPOSE, b"*"), (b"access-control-allow-credentials", b"true")], [b"*, " + OURS]),
+    ],
+)
+def test_a_browser_shows_our_headers_to_a_page_that_may_have_the_response(
+    host: Host, theirs: list[Header], exposed: list[bytes]
+) -> None:
+    configure(host, configuration())
+    stream, call = paused(host)
+    stream.response_headers += theirs
+    host.answer(call, OK + told(fields()))
+    sent = host.respond(stream)
+    assert [value for name, value in sent if name.lower() == EXPOSE] == exposed
+
+
+def preflight(**changes: str) -> list[Header]:
+    headers = {"origin": "https://shop.example", "access_control_request_method": "POST"} | changes
+    return request("/", "OPTIONS", **headers)
+
+
+def test_a_preflight_is_not_asked_for_and_counts_nowhere(host: Host) -> None:
+    configure(host, configuration())
+    stream = host.request(preflight())
+    assert (stream.state, host.calls, host.respond(stream)) == ("continued", [], [])
+    assert not host.metrics["kuadrant.requests"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        request("/", "OPTIONS"),
+        request("/", "OPTIONS", origin="https://shop.example"),
+        request("/", "OPTIONS", access_control_request_method="POST"),
+        preflight(origin=""),
+        [*preflight()[:2], (b":method", b"GET"), *preflight()[3:]],
+        [*preflight()[:2], (b":method", b"options"), *preflight()[3:]],
+    ],
+)
+def test_what_only_looks_like_a_preflight_counts(host: Host, headers: list[Header]) -> None:
+    configure(host, configuration())
+    paused(host, headers)
+
+
+def test_a_rule_may_count_preflights(host: Host) -> None:
+    configure(host, configuration(rule(response={"preflights": "Count"})))
+    paused(host, preflight())
+
+
+def test_a_preflight_is_exempt_before_anything_is_evaluated(host: Host) -> None:
+    needs_more = limit(when=[{"expression": "request.headers['x-absent'] == '1'"}])
+    configure(host, configuration(rule(action(needs_more))))
+    assert host.request(preflight()).state == "continued"
+    assert host.request(request("/", "OPTIONS")).response.status == 500

@@ -81,10 +81,13 @@ def _of_policy(
 
 def _of_response(policy: Policy) -> Iterator[Unsupported]:
     response = policy.response or Response()
-    asked = (("headers", response.headers is not None), ("retryAfter", response.retry_after is False))
-    for name, is_asked in asked:
+    told = "it hands on what the rate limit service says, whatever policies say of it"
+    for name, is_asked, reason in (
+        ("headers", response.headers is not None, told),
+        ("retryAfter", response.retry_after is False, told),
+        ("preflights", response.preflights == "Exempt", "it counts preflights as all requests"),
+    ):
         if is_asked:
-            reason = "it hands on what the rate limit service says, whatever policies say of it"
             yield Unsupported(policy.key, spelled((*policy.field, "response", name)), reason)
 
 

@@ -91,6 +91,7 @@ class _Action(Struct, frozen=True, gc=False):
 class _Response(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     headers: str | None = None
     retry_after: bool = True
+    preflights: str = "Exempt"
 
 
 class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -192,7 +193,8 @@ def _rule(rule: RuleProgram, form: _Form) -> _Rule:
 
 
 def _response(response: Response) -> _Response | None:
-    said = _Response(response.headers, response.retry_after is not False)
+    preflights = response.preflights or "Exempt"
+    said = _Response(response.headers, response.retry_after is not False, preflights)
     return None if said == _Response() else said
 
 

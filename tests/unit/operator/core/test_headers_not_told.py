@@ -11,7 +11,7 @@ from kuadrant.api.limitador import Limitador
 from kuadrant.api.response import READS
 from kuadrant.compiler import compile_gateways
 from kuadrant.operator.core.headers_not_told import sends, words
-from tests.unit.policy.test_responses import policy, world
+from tests.unit.policy.responses import policy, world
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
