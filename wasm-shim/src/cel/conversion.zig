@@ -51,7 +51,7 @@ pub fn toDouble(work: *Work, of: Value) Spent!Value {
         .double => return of,
         .int, .uint => return .{ .double = value.asDouble(of) },
         .string => |text| {
-            const trimmed = std.mem.trim(u8, text, " \t\n\r\x0b\x0c");
+            const trimmed = withoutPayload(std.mem.trim(u8, text, " \t\n\r\x0b\x0c"));
             // A longer one would be work without an end that is known.
             if (trimmed.len > 1024 or std.mem.findScalar(u8, trimmed, '_') != null) return .fail(.no_conversion);
             try work.take(trimmed.len);
@@ -59,6 +59,14 @@ pub fn toDouble(work: *Work, of: Value) Spent!Value {
         },
         else => return .fail(.no_overload),
     }
+}
+
+/// What is no number, without what C lets follow it in brackets: `nan(1)`.
+fn withoutPayload(text: []const u8) []const u8 {
+    const start = std.mem.findScalar(u8, text, '(') orelse return text;
+    if (text[text.len - 1] != ')' or start < 3 or !std.ascii.eqlIgnoreCase(text[start - 3 .. start], "nan")) return text;
+    for (text[start + 1 .. text.len - 1]) |byte| if (!std.ascii.isAlphanumeric(byte) and byte != '_') return text;
+    return text[0..start];
 }
 
 pub fn toBool(of: Value) Value {
