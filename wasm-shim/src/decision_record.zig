@@ -44,6 +44,11 @@ var buffer: [6 * 1024]u8 = undefined;
 /// What access logs get; the rest is room for what reports say of the client.
 const most_logged = 3 * 1024;
 
+/// Whether anybody is to have the record of a request.
+pub inline fn isWanted(request: *const Request) bool {
+    return request.logged or reports.wanted();
+}
+
 /// The request has been decided; the calls are those that were to be made for it. To be called while its stream is the current one.
 pub fn leave(request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
     const followed = reports.wanted();

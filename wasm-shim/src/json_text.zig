@@ -57,6 +57,11 @@ pub fn string(writer: *std.Io.Writer, text: []const u8, most: usize) std.Io.Writ
     try writer.writeByte('"');
     var rest = text[0..@min(text.len, most)];
     while (rest.len > 0) {
+        var run: usize = 0;
+        while (run < rest.len and is_plain[rest[run]]) run += 1;
+        try writer.writeAll(rest[0..run]);
+        rest = rest[run..];
+        if (rest.len == 0) break;
         const length = std.unicode.utf8ByteSequenceLength(rest[0]) catch 1;
         if (length > rest.len and text.len > most) break; // it was cut here
         const valid = length <= rest.len and std.unicode.utf8ValidateSlice(rest[0..length]);
@@ -73,6 +78,12 @@ pub fn string(writer: *std.Io.Writer, text: []const u8, most: usize) std.Io.Writ
     if (text.len > most) try writer.writeAll("...");
     try writer.writeByte('"');
 }
+
+const is_plain = blk: {
+    var table: [256]bool = @splat(false);
+    for (&table, 0..) |*one, byte| one.* = byte >= ' ' and byte < 0x7f and byte != '"' and byte != '\\';
+    break :blk table;
+};
 
 fn expectString(wanted: []const u8, text: []const u8, most: usize) !void {
     var buffer: [256]u8 = undefined;
