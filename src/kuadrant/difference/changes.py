@@ -113,4 +113,4 @@ def _differing(old: Iterable[LimitSide], new: Iterable[LimitSide]) -> Iterator[_
 
 def _does(limit: LimitSide) -> tuple[object, ...]:
     how = (limit.rates, limit.algorithm, limit.burst)
-    return limit.key, how, frozenset(limit.when), limit.counters, limit.counted
+    return limit.key, how, frozenset(limit.when), limit.counters, limit.identity, limit.counted

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.difference.drafts import MOMENT, changed
 from kuadrant.difference.pattern_texts import texts_of
-from kuadrant.explanation.claims import CLAIMS
 from kuadrant.explanation.knowledge import read_by, selected
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, pattern_of
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
+from kuadrant.policy.identity import CLAIMS, PATH
 from kuadrant.reference_model import EvaluationError
 from kuadrant.reference_model.expressions import tree
 
@@ -133,7 +133,7 @@ def _suitable(path: Path, texts: Iterable[str], numbers: Iterable[int]) -> Itera
         return
     yield from (str(one) for number in numbers for one in (number, number - 1, number + 1))
     yield from ("a" * number for number in numbers if 0 < number <= _LONGEST)
-    if path[:2] == ("request", "headers") or path[0] == CLAIMS[0]:
+    if path[:2] == ("request", "headers") or path[0] in (CLAIMS[0], PATH[0]):
         yield "x"
         yield None
 
@@ -183,7 +183,7 @@ def _of_counter(path: Path, found: dict[Path, Values]) -> None:
             values.update(dict.fromkeys(_ADDRESSES))
         case ("request", "headers", _) | ("request", "referer" | "useragent"):
             values.update(dict.fromkeys((*_PEOPLE, None)))
-        case _ if path[: len(CLAIMS)] == CLAIMS:
+        case _ if path[: len(CLAIMS)] == CLAIMS or path[: len(PATH)] == PATH:
             values.update(dict.fromkeys(_PEOPLE))
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, structs
 
 from kuadrant.explanation import ClientRequest
-from kuadrant.explanation.claims import CLAIMS
 from kuadrant.policy.attributes import HEADERS_BY_ATTRIBUTE
+from kuadrant.policy.identity import CLAIMS, PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +98,8 @@ def changed(draft: Draft, path: Path, value: str | None) -> Draft | None:  # noq
             return _asked_for(draft, name, value)
         case ("source", "remote_address" | "address"):
             return structs.replace(draft, source=value or None)
+        case _ if path[: len(PATH)] == PATH and len(path) > len(PATH):
+            return structs.replace(draft, claims=((tuple(path[len(PATH) :]), value),))
         case _ if path[: len(CLAIMS)] == CLAIMS and len(path) > len(CLAIMS) + 1:
             return structs.replace(draft, claims=((tuple(path[len(CLAIMS) + 1 :]), value),))
     return None

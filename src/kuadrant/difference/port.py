@@ -58,8 +58,7 @@ class Port:
             HostParts(side.programs[key[0]], side.listeners[key], side.configuration.compilation.limits)
             for side in self.sides
         )
-        policies = [fact.policy for side in self.sides for fact in side.configuration.compilation.policies]
-        self._claims = claim_keys(policies)
+        self._claims = claim_keys(*(side.configuration.compilation for side in self.sides))
         self._seen: dict[tuple[Draft, float], Request | None] = {}
         self._first: dict[Draft, tuple[First, ...]] = {}
 

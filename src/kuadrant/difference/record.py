@@ -28,6 +28,7 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
         burst: How many a bucket of tokens holds, its rate if that is None.
         when: Its conditions, those of the policy first.
         counters: What it is counted by.
+        identity: Where the gateway knows from who a request is from, if the limit asks for that.
         counted: For each route by itself, or for all that the policy covers together.
         key: By which the gateway and the rate limit service know it; another key counts anew.
     """
@@ -41,6 +42,7 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
     burst: int | None = None
     when: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
+    identity: str = ""
     counted: Literal["for each route", "together"] = "for each route"
     key: str
 

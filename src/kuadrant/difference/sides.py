@@ -17,6 +17,7 @@ from kuadrant.explanation.routing_trace import match_words
 from kuadrant.gateways.plugin_tables import host_of
 from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.identifiers import limit_condition, limit_identifier
+from kuadrant.policy.identity import IdentitySource
 from kuadrant.policy.policy_precedence import merge
 
 if TYPE_CHECKING:
@@ -45,12 +46,18 @@ class Behaviour(Struct, frozen=True, gc=False):
     """All of a rule that decides on its requests: two that are equal answer the same.
 
     ``limits`` are, in the order in which they are asked for, scope, key, conditions, counters,
-    how it counts, and rates.
+    where identities are from, how it counts, and rates.
     """
 
     limits: tuple[
         tuple[
-            str, str, tuple[PolicyCondition, ...], tuple[Counter, ...], Counting, tuple[tuple[int, int], ...]
+            str,
+            str,
+            tuple[PolicyCondition, ...],
+            tuple[Counter, ...],
+            IdentitySource | None,
+            Counting,
+            tuple[tuple[int, int], ...],
         ],
         ...,
     ]
@@ -95,6 +102,7 @@ class Side:
                     limit.key,
                     limit.when,
                     limit.counters,
+                    limit.identity,
                     self._counting(action, limit),
                     self._rates(action, limit),
                 )
@@ -181,6 +189,7 @@ class Side:
             burst=burst,
             when=tuple(condition.text for condition in limit.when),
             counters=tuple(counter.text for counter in limit.counters),
+            identity=str(limit.identity or ""),
             counted=counted,
             key=limit.key,
         )

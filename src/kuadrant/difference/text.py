@@ -93,6 +93,7 @@ def _between(before: LimitSide, after: LimitSide) -> str:
         ("", _rates(before), _rates(after)),
         ("counted by ", _listed(before.counters), _listed(after.counters)),
         ("when ", _listed(before.when), _listed(after.when)),
+        ("requests are known by ", before.identity or "nothing", after.identity or "nothing"),
         ("counted ", before.counted, after.counted),
         ("of RateLimitPolicy ", before.policy, after.policy),
     ]

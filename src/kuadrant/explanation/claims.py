@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from kuadrant.explanation.knowledge import read_by, selected
 from kuadrant.policy.checked_expression import TooDeepError
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+from kuadrant.policy.identity import CLAIMS
 from kuadrant.reference_model.expressions import EvaluationError, tree
+from kuadrant.reference_model.identity import source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from kuadrant.explanation.knowledge import Path
+    from kuadrant.compiler import Compilation
     from kuadrant.policy.model import Policy
 
-CLAIMS: Final[Path] = ("metadata", "filter_metadata", "envoy.filters.http.jwt_authn")
-"""Where gateways that check tokens have what they say, each by a key of its own below."""
 
-
-def claim_keys(policies: Iterable[Policy]) -> frozenset[str]:
-    """The keys below :data:`CLAIMS` that policies read.
+def claim_keys(*compilations: Compilation) -> frozenset[str]:
+    """The keys below :data:`CLAIMS` that the policies of ``compilations`` read.
 
     Istio's is ``payload``, which is among them in any case; of Envoy Gateway it is a provider's name.
     """
+    policies = (one.policy for compilation in compilations for one in compilation.policies)
     paths = (path for policy in policies for path in _read(policy))
     return frozenset(path[len(CLAIMS)] for path in paths if path[: len(CLAIMS)] == CLAIMS < path) | {
-        "payload"
+        "payload",
+        *(name for compilation in compilations for name in _of_identities(compilation)),
     }
 
 
-def _read(policy: Policy) -> Iterator[Path]:
+def _of_identities(compilation: Compilation) -> Iterator[str]:
+    for program in compilation.programs:
+        for listener in program.listeners:
+            for host in listener.hosts:
+                for rule in host.rules:
+                    source = source_of(rule.actions)
+                    if source is not None and source.kind == "jwt":
+                        yield source.name
+
+
+def _read(policy: Policy) -> Iterator[tuple[str, ...]]:
     limits = policy.limits
     for one in (
         *policy.conditions,

@@ -13,11 +13,11 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
-from kuadrant.explanation.claims import CLAIMS
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.plain_path import plain_target
 from kuadrant.explanation.record import Fact
 from kuadrant.explanation.request_error import RequestError, quoted
+from kuadrant.policy.identity import CLAIMS
 from kuadrant.reference_model import Request
 from kuadrant.reference_model.refusal import refusal
 from kuadrant.reference_model.seen_by_filters import as_metadata, is_kept

@@ -22,6 +22,7 @@ from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 from kuadrant.policy.policy_precedence import merge
 from kuadrant.reference_model import Counters, Expressions, Request, RequestDecision, decide
+from kuadrant.reference_model.identity import identified, source_of
 from kuadrant.reference_model.preflight import is_exempt
 
 if TYPE_CHECKING:
@@ -106,7 +107,10 @@ class Trace:
         self._rule = tried[-1][0]
         origin = known.get(id(self._rule))
         self._serving = origin.listener if origin else self._serving
-        tracer = LimitTracer(self._request, Expressions(self._request), self._knowledge, self._origins)
+        source = source_of(self._rule.actions)
+        seen = identified(self._request, source)
+        knowledge = self._knowledge.knowing(source, seen)
+        tracer = LimitTracer(seen, Expressions(seen), knowledge, self._origins)
         policies = origin.policies if origin else ()
         effective = merge(policies)
         entries = effective.limits if effective else ()

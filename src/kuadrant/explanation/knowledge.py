@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuadrant.explanation.record import Fact
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, TABLE, selector_path
 from kuadrant.policy.checked_expression import is_binding, kind
+from kuadrant.policy.identity import CLAIMS, PATH, IdentitySource
+
+if TYPE_CHECKING:
+    from kuadrant.reference_model import Request
 
 Path = tuple[str, ...]
 
@@ -24,12 +29,28 @@ _OF_THE_ADDRESS: Final = frozenset({":authority", ":path", ":method", ":scheme",
 class Knowledge(Struct, frozen=True, gc=False):
     """The attributes that are not known, and whether values of headers are shown.
 
-    ``unknown`` has them by their paths, and all below these but what is below one of ``told``.
+    ``unknown`` has them by their paths, and all below these but what is below one of ``told``. What is below
+    one of ``made_of_headers`` may tell the value of a header.
     """
 
     unknown: Mapping[Path, Fact] = MappingProxyType({})
     told: frozenset[Path] = frozenset()
     show_values: bool = False
+    made_of_headers: frozenset[Path] = frozenset()
+
+    def knowing(self, source: IdentitySource | None, request: Request) -> Knowledge:
+        """Return what is known where the gateway has identities from ``source``."""
+        match source:
+            case None:
+                return self
+            case IdentitySource("header"):
+                return replace(self, told=self.told | {PATH}, made_of_headers=self.made_of_headers | {PATH})
+            case IdentitySource("jwt") if CLAIMS in self.told:
+                return replace(self, told=self.told | {PATH})
+            case IdentitySource("mtls") if request.attributes.get(("connection", "mtls")) is False:
+                return replace(self, told=self.told | {PATH})
+        give = "--jwt CLAIMS" if source.kind == "jwt" else ""
+        return replace(self, unknown={**self.unknown, PATH: Fact(name=".".join(PATH), give=give)})
 
     def missing(self, paths: Iterable[Path]) -> tuple[Fact, ...]:
         """The facts that would be needed to know what is at ``paths``."""
@@ -38,14 +59,20 @@ class Knowledge(Struct, frozen=True, gc=False):
             if any(path[: len(told)] == told for told in self.told):
                 continue
             for place, fact in self.unknown.items():
-                common = min(len(place), len(path))
-                if place[:common] == path[:common]:
+                if _touch(place, path):
                     found[fact] = None
         return tuple(found)
 
     def hides(self, paths: Iterable[Path]) -> bool:
         """Tell whether what is made of the attributes at ``paths`` may tell the value of a header."""
-        return not self.show_values and any(map(_is_of_headers, paths))
+        return not self.show_values and any(
+            _is_of_headers(path) or any(_touch(path, own) for own in self.made_of_headers) for path in paths
+        )
+
+
+def _touch(path: Path, other: Path) -> bool:
+    common = min(len(path), len(other))
+    return path[:common] == other[:common]
 
 
 def _is_of_headers(path: Path) -> bool:

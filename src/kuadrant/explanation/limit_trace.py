@@ -12,6 +12,7 @@ from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.record import CounterValue, Part, Replaced, TracedCondition, TracedLimit
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
 from kuadrant.policy.identifiers import limit_identifier
+from kuadrant.policy.identity import PATH
 from kuadrant.reference_model.conditions import holds
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class LimitTracer:
         self, request: Request, expressions: Expressions, knowledge: Knowledge, origins: Origins
     ) -> None:
         self._request = request
+        self._identified = PATH in request.attributes
         self._expressions = expressions
         self._knowledge = knowledge
         self._origins = origins
@@ -137,7 +139,7 @@ class LimitTracer:
         return self._verdict(tuple(when), tuple(counters))
 
     def _verdict(self, when: tuple[TracedCondition, ...], counters: tuple[CounterValue, ...]) -> _Traced:
-        applies, because = _applies(when, counters)
+        applies, because = _applies(when, counters, identified=self._identified)
         if applies == "unknown":
             self.missing.update(self._needed)
         self._needed.clear()
@@ -222,7 +224,9 @@ class LimitTracer:
         return MASK if self._knowledge.hides([path]) else value
 
 
-def _applies(when: Sequence[TracedCondition], counters: Sequence[CounterValue]) -> tuple[Applies, str]:
+def _applies(
+    when: Sequence[TracedCondition], counters: Sequence[CounterValue], *, identified: bool
+) -> tuple[Applies, str]:
     """Whether a limit applies: one condition that is false wins, then what is not known, then what fails."""
     by_result = {condition.result: condition for condition in reversed(when)}
     if found := by_result.get("false"):
@@ -233,14 +237,14 @@ def _applies(when: Sequence[TracedCondition], counters: Sequence[CounterValue]) 
         return "fails", f"{found.text} fails: {found.error}"
     # Counters are looked at one after the other.
     settled = next((one for one in counters if one.value is None), None)
-    return ("yes", "") if settled is None else _applies_without(settled)
+    return ("yes", "") if settled is None else _applies_without(settled, identified=identified)
 
 
-def _applies_without(counter: CounterValue) -> tuple[Applies, str]:
+def _applies_without(counter: CounterValue, *, identified: bool) -> tuple[Applies, str]:
     if counter.unknown is not None:
         return "unknown", f"{counter.text} is not known"
     if counter.error is not None:
         return "fails", f"{counter.text} fails: {counter.error}"
-    if counter.text.startswith("auth."):
+    if counter.text.startswith("auth.") and not identified:
         return "no", f"there is no {counter.text}: nothing here authenticates requests"
     return "no", f"the request has no {counter.text} to count by"

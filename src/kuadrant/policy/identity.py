@@ -43,6 +43,10 @@ class IdentitySource(Struct, frozen=True, gc=False):
     kind: Literal["jwt", "header", "mtls"]
     name: str = ""
 
+    def __str__(self) -> str:
+        """As annotations have it."""
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ISTIO: Final = "payload"

@@ -89,6 +89,9 @@ _ALLOWED = st.fixed_dictionaries(
 )
 
 
+_IDENTITIES = st.sampled_from([None, "header:X-User", "header:x-tenant", "mtls"])
+
+
 @st.composite
 def _gateways(draw: st.DrawFn) -> list[Document]:
     gateways = []
@@ -103,7 +106,10 @@ def _gateways(draw: st.DrawFn) -> list[Document]:
                     listener["hostname"] = hostname
                 listeners.append(listener)
         spec = {"gatewayClassName": "any", "listeners": listeners}
-        gateways.append(_object(f"{GATEWAY_API}/v1", "Gateway", ("gw", name), None, spec))
+        gateway = _object(f"{GATEWAY_API}/v1", "Gateway", ("gw", name), None, spec)
+        if identity := draw(_IDENTITIES):
+            gateway["metadata"]["annotations"] = {"kuadrant.io/identity": identity}
+        gateways.append(gateway)
     return gateways
 
 
@@ -281,6 +287,8 @@ PREDICATES = [
     "request.headers['x-user'] == 'bob' && false",
     "request.nothing",
     "auth.identity.username == 'bob'",
+    "has(auth.identity.username) && auth.identity.userid != 'bob'",
+    "'username' in auth.identity ? auth.identity.size() == 2 : request.method == 'GET'",
     "request.path.lowerAscii() == '/a'",
     "true) || (true",
     "has(metadata.filter_metadata)",
@@ -303,6 +311,7 @@ _COUNTERS = [
     "source.remote_address",
     "source.remote_address + '/' + request.method",
     "auth.identity.username",
+    "auth.identity.?userid.orValue('nobody')",
 ]
 _WINDOWS = ["1s", "2s", "1500ms", "10s", "1s", "2s", "999ms", "0s", "1m", "1h30m"]
 _MAXIMA = st.sampled_from([3, 5, 10, 20, 50, 1, 2, 0, -1])

@@ -133,3 +133,24 @@ def test_each_limit_that_came_has_a_request_of_its_own() -> None:
         "-X PUT http://toys.x/toys --times 2: 200x2 -> 200 then 429",
         "-H 'x-a: x' http://toys.x/toys --times 3: 200x3 -> 200x2 then 429",
     ]
+
+
+def test_who_requests_are_from_is_a_difference() -> None:
+    """Also where the policies are the same."""
+    per_user = policy(
+        "all: {rates: [{limit: 1, window: 10s}], counters: [{expression: auth.identity.?sub.orValue('')}]}"
+    )
+
+    def world(source: str) -> str:
+        return WORLD.replace(
+            "{name: gw}", f"{{name: gw, annotations: {{kuadrant.io/identity: '{source}'}}}}", 1
+        )
+
+    assert changed(per_user, per_user, before=world("jwt")).limits == ()
+    (limit,) = changed(per_user, per_user, before=world("jwt"), after=world("jwt:a")).limits
+    assert limit.before is not None
+    assert limit.after is not None
+    assert (limit.before.identity, limit.after.identity) == ("jwt:payload", "jwt:a")
+    by_name = per_user.replace("sub", "name")
+    found = changed(per_user, by_name, before=world("jwt"))
+    assert found.requests

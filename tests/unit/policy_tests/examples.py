@@ -122,15 +122,19 @@ def gateway_problem(policies: LoadedPolicies, file: PolicyTestFile) -> Problem:
     return problem
 
 
-def results(text: str, *policies: str, failure_mode: FailureMode = "deny") -> tuple[CaseResult, ...]:
+def results(
+    text: str, *policies: str, failure_mode: FailureMode = "deny", world: str = GATEWAY
+) -> tuple[CaseResult, ...]:
     """What becomes of the tests of ``text`` with these policies, by default those from above."""
     file = read_tests(text)
-    asked = gateway(loaded(GATEWAY, *(policies or (POLICY,)), failure_mode=failure_mode), file)
+    asked = gateway(loaded(world, *(policies or (POLICY,)), failure_mode=failure_mode), file)
     return simulate_file(file, asked).cases
 
 
-def missed(step: str, *policies: str, failure_mode: FailureMode = "deny") -> list[tuple[str, str, str]]:
+def missed(
+    step: str, *policies: str, failure_mode: FailureMode = "deny", world: str = GATEWAY
+) -> list[tuple[str, str, str]]:
     """Field, what was expected and what was got, of all that a test with this one step misses."""
     text = f"tests: [{{name: a, steps: [{step}]}}]"
-    (case,) = results(text, *policies, failure_mode=failure_mode)
+    (case,) = results(text, *policies, failure_mode=failure_mode, world=world)
     return [(miss.field.removeprefix("steps[0].expect."), miss.expected, miss.got) for miss in case.misses]

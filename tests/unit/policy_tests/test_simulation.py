@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuadrant.policy_tests.moments import seconds, spelled_time
-from tests.unit.policy_tests.examples import POLICY, missed, results
+from tests.unit.policy_tests.examples import GATEWAY, POLICY, missed, results
 
 if TYPE_CHECKING:
     from kuadrant.policy.failure_mode import FailureMode
@@ -194,6 +194,17 @@ spec:
     of_alice = "request: {host: toys.example.com, path: /toys, jwt: {sub: alice}}"
     assert missed(f"{{{of_alice}, times: 2, expect: {{status: [200, 429]}}}}", policy) == []
     assert missed(f"{{{GET}, times: 2, expect: {{status: 200, asked: false}}}}", policy) == []
+
+
+@pytest.mark.parametrize(("source", "provider"), [("jwt", ""), ("jwt:keycloak", ", jwtProvider: keycloak")])
+def test_the_claims_of_a_request_are_its_identity(source: str, provider: str) -> None:
+    policy = BY.format(counter="auth.identity.?sub.orValue('nobody')")
+    annotations = f"annotations: {{kuadrant.io/identity: '{source}'}}"
+    knowing = GATEWAY.replace("{name: gw}", f"{{name: gw, {annotations}}}", 1)
+    of_alice = f"request: {{host: toys.example.com, path: /toys, jwt: {{sub: alice}}{provider}}}"
+    for request in (of_alice, GET):
+        step = f"{{{request}, times: 2, expect: {{status: [200, 429]}}}}"
+        assert missed(step, policy, world=knowing) == []
 
 
 @pytest.mark.parametrize(("failure_mode", "status"), [("deny", 500), ("allow", 200)])

@@ -1,0 +1,79 @@
+"""Who a request is from, in what is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .asking import WORLD, asked, policy
+
+LIMIT = policy(
+    """
+    per-user:
+      rates: [{limit: 1, window: 10s}]
+      when: [{predicate: has(auth.identity.%(name)s)}]
+      counters: [{expression: auth.identity.%(name)s}]
+    """
+)
+V1BETA2 = """\
+apiVersion: kuadrant.io/v1beta2
+kind: RateLimitPolicy
+metadata: {name: p}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toys}
+  limits:
+    per-user: {rates: [{limit: 1, duration: 10, unit: second}], counters: [auth.identity.sub]}
+"""
+
+
+def world(source: str) -> str:
+    return WORLD.replace("{name: gw}", f"{{name: gw, annotations: {{kuadrant.io/identity: '{source}'}}}}", 1)
+
+
+@pytest.mark.parametrize("source", ["jwt", "jwt:keycloak"])
+def test_claims_that_are_told_are_the_identity(source: str) -> None:
+    found = asked(LIMIT % {"name": "sub"}, world=world(source), claims={"sub": "alice"}, times=2)
+    assert (found.outcome, found.unknown) == ("limited", ())
+    assert found.limits[0].counters[0].value == "alice"
+    nobody = asked(LIMIT % {"name": "sub"}, world=world(source), claims={})
+    assert (nobody.outcome, nobody.limits[0].applies) == ("admitted", "no")
+    assert nobody.limits[0].because == "has(auth.identity.sub) is false"
+
+
+def test_without_claims_it_is_said_how_to_tell_them() -> None:
+    found = asked(LIMIT % {"name": "sub"}, world=world("jwt"))
+    assert (found.outcome, found.otherwise) == ("unknown", "admitted")
+    assert [(fact.name, fact.give) for fact in found.unknown] == [("auth.identity", "--jwt CLAIMS")]
+
+
+@pytest.mark.parametrize(
+    ("source", "claims", "applies", "because"),
+    [
+        ("jwt", {"sub": "alice"}, "yes", ""),
+        ("jwt", {"name": "alice"}, "no", "the request has no auth.identity.sub to count by"),
+        ("jwt", None, "unknown", "auth.identity.sub is not known"),
+        ("none", None, "no", "there is no auth.identity.sub: nothing here authenticates requests"),
+    ],
+)
+def test_a_limit_of_v1beta2(source: str, claims: Any, applies: str, because: str) -> None:
+    (limit,) = asked(V1BETA2, world=world(source), claims=claims).limits
+    assert (limit.applies, limit.because) == (applies, because)
+
+
+def test_a_header_that_is_an_identity_is_known_and_masked() -> None:
+    secret = (("x-user", "s3cr3t"),)
+    found = asked(LIMIT % {"name": "username"}, world=world("header:X-User"), headers=secret)
+    assert (found.outcome, found.unknown) == ("admitted", ())
+    assert found.limits[0].counters[0].value == "(masked)"
+    assert "s3cr3t" not in repr(found)
+    shown = asked(
+        LIMIT % {"name": "username"}, world=world("header:X-User"), headers=secret, show_values=True
+    )
+    assert shown.limits[0].counters[0].value == "s3cr3t"
+    assert asked(LIMIT % {"name": "username"}, world=world("header:X-User")).limits[0].applies == "no"
+
+
+def test_nobody_shows_a_certificate_without_tls() -> None:
+    found = asked(LIMIT % {"name": "san"}, world=world("mtls"))
+    assert (found.outcome, found.limits[0].applies) == ("admitted", "no")
