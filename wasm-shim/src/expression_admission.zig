@@ -3,16 +3,8 @@
 
 const account = @import("tenant_account.zig");
 const clock = @import("clock.zig");
+const request_bounds = @import("request_bounds.zig");
 const request_headers = @import("request_headers.zig");
-
-/// The most bytes that a request's headers may have together for expressions to be evaluated: what policies are admitted by is what their
-/// expressions cost for a request as large as this.
-const largest_headers = 64 * 1024;
-
-/// Whether the present request has more of them: if any expression has to be evaluated for it, it fails, whatever the failure mode.
-fn isTooLarge() bool {
-    return request_headers.size() > largest_headers;
-}
 
 /// Whose expressions are evaluated, and since when; `null` until the first of them asks.
 var tenant: ?[]const u8 = null;
@@ -53,7 +45,7 @@ fn check(owner: []const u8) error{OverBudget}!void {
 
 /// Whether another expression may be evaluated for the present request.
 pub fn allow() error{ TooLarge, OverBudget }!void {
-    if (isTooLarge()) return error.TooLarge;
+    if (request_bounds.headersAreTooLarge()) return error.TooLarge;
     const owner = tenant orelse return;
     const start = began orelse return check(owner);
     if (!account.mayGoOn(account.classOf(request_headers.size()), start)) return error.OverBudget;
@@ -61,7 +53,7 @@ pub fn allow() error{ TooLarge, OverBudget }!void {
 
 /// The same for a program. The clock is not asked for those that take a few microseconds all together.
 pub fn allowProgram() error{ TooLarge, OverBudget }!void {
-    if (began == null and untimed <= most_untimed and !isTooLarge()) {
+    if (began == null and untimed <= most_untimed and !request_bounds.headersAreTooLarge()) {
         if (!account.has(tenant orelse return)) return;
     }
     return allow();

@@ -10,6 +10,7 @@ const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const protobuf = @import("protobuf.zig");
 const refusal = @import("refusal.zig");
+const request_bounds = @import("request_bounds.zig");
 const waiting = @import("call_retries.zig");
 const Attributes = @import("attributes.zig").Attributes;
 const Descriptor = @import("descriptor.zig").Descriptor;
@@ -73,9 +74,6 @@ fn argument(arguments: *protobuf.Writer, name: []const u8, value: []const u8) er
     try entry.string(2, value);
     try arguments.string(1, entry.bytes.items);
 }
-
-/// What the service takes. It would refuse a larger one as a whole, and a client must not be able to choose that the failure mode decides.
-const largest_message = 256 * 1024;
 
 /// A question, and whom it is for.
 pub const Call = struct {
@@ -146,7 +144,7 @@ pub const Action = struct {
         try message.string(1, action.scope);
         try message.string(2, entries.bytes.items);
         try message.integer(3, 1); // hits_addend
-        if (message.bytes.items.len > largest_message) {
+        if (message.bytes.items.len > request_bounds.largest_question) {
             refusal.present = .{ .scope = action.scope };
             return error.TooLarge;
         }

@@ -22,8 +22,8 @@ from kuadrant.compiler.routes import RouteTable, gateways_of
 from kuadrant.compiler.rule_origin import RuleOrigin
 from kuadrant.compiler.service_limits import ServiceLimits
 from kuadrant.incremental import InOrder, Tracked, are
-from kuadrant.policy.installation import oldest
 from kuadrant.policy.model import Problem
+from kuadrant.policy.oldest_kuadrant import oldest
 from kuadrant.policy.responses import response_of_gateway, response_of_installation
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from kuadrant.api.problem import spelled
 from kuadrant.incremental import kept
 from kuadrant.policy.extensions import identity_of_installation
 from kuadrant.policy.identity import ANNOTATION, IdentitySource, identity_source
-from kuadrant.policy.installation import oldest
 from kuadrant.policy.model import Problem
+from kuadrant.policy.oldest_kuadrant import oldest
 from kuadrant.policy.route import from_grpc_route, from_http_route
 from kuadrant.policy.route_attachment import parent_gateway
 

@@ -14,10 +14,11 @@ from kuadrant.compiler import Compiler, LimitRevisions
 from kuadrant.dialects import UnknownDialectError, chosen
 from kuadrant.explanation import Configuration, Origins
 from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
+from kuadrant.standalone.emptied_files import emptied
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
 from kuadrant.standalone.plan import Before, Mistakes, Plan, PlanSettings, plan
-from kuadrant.standalone.settled_folder import emptied, read_settled
+from kuadrant.standalone.settled_folder import read_settled
 from kuadrant.topology import Topology, changes, topology
 from kuadrant.wasm import catalogue
 

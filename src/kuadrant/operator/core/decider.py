@@ -22,7 +22,7 @@ from kuadrant.operator.core.installation import service_address
 from kuadrant.operator.core.router_order import InRouterOrder
 from kuadrant.operator.core.seniority import seniority
 from kuadrant.operator.core.staged_program import asked_for
-from kuadrant.policy.installation import oldest
+from kuadrant.policy.oldest_kuadrant import oldest
 from kuadrant.status import Part
 
 if TYPE_CHECKING:

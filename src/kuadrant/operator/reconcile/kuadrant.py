@@ -11,7 +11,7 @@ from kuadrant.operator.core.times import SETTLE_SECONDS
 from kuadrant.operator.reconcile.queue_keys import Work
 from kuadrant.operator.reconcile.settling import Settling
 from kuadrant.operator.statuses.kuadrant_status import kuadrant_content, kuadrant_status
-from kuadrant.policy.installation import oldest
+from kuadrant.policy.oldest_kuadrant import oldest
 
 if TYPE_CHECKING:
     from kuadrant.api.kuadrant import Kuadrant

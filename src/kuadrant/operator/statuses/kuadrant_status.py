@@ -10,7 +10,7 @@ from kuadrant.gateways.limitador import NAME
 from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.operator.core.installation import is_ready
 from kuadrant.operator.core.kinds import GATEWAYS
-from kuadrant.policy.installation import oldest
+from kuadrant.policy.oldest_kuadrant import oldest
 from kuadrant.status import Installation, kuadrant_condition, merged_conditions
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from kuadrant.operator.core import installation
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.gateway_tokens import Keys
 from kuadrant.operator.modules.module_rollout import offer
-from kuadrant.policy.installation import oldest
+from kuadrant.policy.oldest_kuadrant import oldest
 from kuadrant.settings import OperatorSettings
 from kuadrant.wasm.module import Module
 from tests.unit.operator.example import GATEWAY, WANTED, decide, limitador, objects, world
