@@ -14,6 +14,7 @@ from kuadrant.api.rate_limit_policy import RateLimitPolicy, RateLimitPolicyV1, R
 from kuadrant.api.reference_grant import ReferenceGrant
 from kuadrant.api.request_authentication import RequestAuthentication
 from kuadrant.api.secret import Secret
+from kuadrant.api.security_policy import SecurityPolicy
 from kuadrant.api.service import EndpointSlice, Namespace, Service
 
 _O = TypeVar("_O", bound=Object)
@@ -34,6 +35,7 @@ class Objects(Struct, frozen=True, gc=False, kw_only=True):
     kuadrants: tuple[Kuadrant, ...] = ()
     rate_limit_policies: tuple[RateLimitPolicy, ...] = ()
     request_authentications: tuple[RequestAuthentication, ...] = ()
+    security_policies: tuple[SecurityPolicy, ...] = ()
 
     @classmethod
     def of(cls, objects: Iterable[Object]) -> Self:
@@ -55,6 +57,7 @@ class Objects(Struct, frozen=True, gc=False, kw_only=True):
             secrets=only(Secret),
             kuadrants=only(Kuadrant),
             request_authentications=only(RequestAuthentication),
+            security_policies=only(SecurityPolicy),
             rate_limit_policies=tuple(
                 o for o in everything if isinstance(o, (RateLimitPolicyV1Beta2, RateLimitPolicyV1))
             ),

@@ -10,6 +10,7 @@ from kuadrant.findings.backend_findings import backend_findings
 from kuadrant.findings.document_findings import placed_already
 from kuadrant.findings.finding import Finding, placed
 from kuadrant.findings.folder_findings import folder_findings, serves_nothing
+from kuadrant.findings.identity_findings import identity_findings
 from kuadrant.findings.limit_findings import limit_findings
 from kuadrant.findings.material import material, material_of_cluster
 from kuadrant.findings.never_reached_findings import never_reached_findings
@@ -67,7 +68,7 @@ def suspicious_by_routes(objects: Objects, compilation: Compilation) -> dict[str
     """
     of = material_of_cluster(objects, compilation)
     found: dict[str, set[Problem]] = {}
-    for one in (*route_dependent_findings(of), *_of_conditions(of)):
+    for one in (*route_dependent_findings(of), *identity_findings(of), *_of_conditions(of)):
         found.setdefault(f"{one.namespace}/{one.name}", set()).add(one)
     return {policy: tuple(sorted(problems)) for policy, problems in found.items()}
 

@@ -10,6 +10,7 @@ from kuadrant.findings import (
     counter_findings,
     document_findings,
     folder_findings,
+    identity_findings,
     limit_findings,
     never_reached_findings,
     policy_findings,
@@ -26,7 +27,7 @@ SECTIONS: Final[dict[str, tuple[Rule, ...]]] = {
     "Gateways": folder_findings.RULES,
     "Routes": (*attachment_findings.RULES, *route_findings.RULES),
     "Backends and filters": backend_findings.RULES,
-    "Policies": policy_findings.RULES,
+    "Policies": (*policy_findings.RULES, *identity_findings.RULES),
     "Limits": (*limit_findings.RULES, *never_reached_findings.RULES),
     "Conditions and counters": (*EXPRESSIONS, *counter_findings.RULES, *predicate_findings.RULES),
 }

@@ -109,7 +109,13 @@ def as_if_in(world: World) -> Callable[[Compile], Compile]:
 def _among(own: Objects, objects: Objects) -> Objects:
     named = {one.metadata.name for one in objects.namespaces}
     namespaces = (*objects.namespaces, *(one for one in own.namespaces if one.metadata.name not in named))
-    return structs.replace(objects, gateway_classes=own.gateway_classes, namespaces=namespaces)
+    return structs.replace(
+        objects,
+        gateway_classes=own.gateway_classes,
+        namespaces=namespaces,
+        # It says where Gateways that do not say it have identities from.
+        kuadrants=objects.kuadrants or own.kuadrants,
+    )
 
 
 def _refused(world: World) -> Iterator[PolicyFacts]:

@@ -114,6 +114,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
 
 OTHERWISE = {
     "certificate-untimely",  # depends on the time: tests/unit/gateways/envoy/test_certificates.py
+    "identity-not-authenticated",  # of clusters: tests/unit/findings/test_identity_findings.py
     "not-readable",  # of files: tests/unit/standalone/test_check.py
     "too-many-mistakes",  # a thousand of them: tests/unit/api/test_documents.py
     "invalid-match",  # an API server has such; in documents it is an invalid field

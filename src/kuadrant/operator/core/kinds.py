@@ -12,6 +12,8 @@ from kuadrant.api.kuadrant import Kuadrant
 from kuadrant.api.limitador import Limitador
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.api.pod import Pod
+from kuadrant.api.request_authentication import RequestAuthentication
+from kuadrant.api.security_policy import SecurityPolicy
 from kuadrant.api.service import EndpointSlice, Namespace, Service
 from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.kube.kind import Kind
@@ -75,6 +77,13 @@ KUADRANTS = Kind("kuadrant.io", "v1beta1", "kuadrants", "Kuadrant", Kuadrant, ma
 POLICIES = Kind("kuadrant.io", "v1", "ratelimitpolicies", "RateLimitPolicy", StoredPolicy, managers=_OURS)
 LIMITADORS = Kind("limitador.kuadrant.io", "v1alpha1", "limitadors", "Limitador", Limitador, managers=_OURS)
 
+REQUEST_AUTHENTICATIONS = Kind(
+    "security.istio.io", "v1beta1", "requestauthentications", "RequestAuthentication", RequestAuthentication
+)
+SECURITY_POLICIES = Kind(
+    "gateway.envoyproxy.io", "v1alpha1", "securitypolicies", "SecurityPolicy", SecurityPolicy
+)
+
 OF_PROVIDERS: Final[dict[str, Kind[dict[str, Any]]]] = {
     kind.name: Kind(kind.group, kind.version, kind.plural, kind.name, dict[str, Any], managers=_OURS)
     for provider in PROVIDERS
@@ -103,6 +112,8 @@ ALL: Final[tuple[Kind[Any], ...]] = (
     KUADRANTS,
     POLICIES,
     LIMITADORS,
+    REQUEST_AUTHENTICATIONS,
+    SECURITY_POLICIES,
     *OF_PROVIDERS.values(),
 )
 """The kinds of which every object is followed."""

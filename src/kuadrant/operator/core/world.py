@@ -98,6 +98,8 @@ class Observer:
             kinds.GRPC_ROUTES: ("grpc_routes", _Converted(stored_gateway_api.grpc_route)),
             kinds.NAMESPACES: ("namespaces", _Converted(_as_it_is)),
             kinds.KUADRANTS: ("kuadrants", _Converted(_as_it_is)),
+            kinds.REQUEST_AUTHENTICATIONS: ("request_authentications", _Converted(_as_it_is)),
+            kinds.SECURITY_POLICIES: ("security_policies", _Converted(_as_it_is)),
         }
 
     def take(self, changes: Iterable[Change[Any]]) -> bool:

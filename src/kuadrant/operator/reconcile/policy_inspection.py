@@ -43,7 +43,10 @@ class PolicyInspection:
     def mark(self, world: World, decision: Decision) -> None:
         """Have policies looked at, if what they depend on is something else than before."""
         of, compilation = world.objects, decision.compilation
-        reasons = (of.gateways, of.http_routes, of.grpc_routes, of.namespaces, compilation.policies)
+        reasons = (
+            *(of.gateways, of.http_routes, of.grpc_routes, of.namespaces, compilation.policies),
+            *(of.kuadrants, of.request_authentications, of.security_policies),
+        )
         if are(self._reasons, reasons):
             return
         self._reasons, self._next = reasons, (of, compilation)
