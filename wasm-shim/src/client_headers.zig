@@ -27,16 +27,38 @@ pub const Form = struct {
     /// Of the service, by an entry.
     asked: ?[]const u8 = null,
     entry: []const u8 = "",
+    refusal: Refusal = .{},
 
-    pub fn of(headers: ?HeaderForm, retry_after: bool) Form {
-        const form = headers orelse return .{ .retry_after = retry_after };
+    /// A problem names the limits that are reached: they are read from the fields, be these for the client or not.
+    pub fn of(headers: ?HeaderForm, retry_after: bool, is_problem: bool) Form {
+        const form = headers orelse return .{
+            .fields = !is_problem,
+            .retry_after = retry_after,
+            .asked = if (is_problem) "FieldsToo" else null,
+        };
+        const asked: ?HeaderForm = switch (form) {
+            .None => if (is_problem) .RateLimit else null,
+            .Draft03 => if (is_problem) .Both else .Draft03,
+            else => form,
+        };
         return .{
             .triple = form == .Draft03 or form == .Both,
             .fields = form == .RateLimit or form == .Both,
             .retry_after = retry_after,
-            .asked = if (form == .None) null else @tagName(form),
+            .asked = if (asked) |one| @tagName(one) else null,
         };
     }
+};
+
+pub const too_many = "Too Many Requests";
+
+/// The answer to a request that is over a limit.
+pub const Refusal = struct {
+    code: u32 = 429,
+    message: []const u8 = too_many,
+    headers: []const host.Header = &.{},
+    body: ?[]const u8 = null,
+    is_problem: bool = false,
 };
 
 pub const as_the_service_says: Form = .{};
@@ -48,6 +70,8 @@ pub const Told = struct {
     triple: Triple = .{},
     fields: Fields = .{},
     again: Again = .{},
+    /// The field with the limits of the answer that refuses.
+    reached: []const u8 = "",
 
     pub fn isEmpty(told: *const Told) bool {
         return told.others.items.len == 0 and told.triple.isEmpty() and told.fields.isEmpty();
@@ -77,6 +101,7 @@ pub const Told = struct {
         };
         if (is_refusal and form.retry_after) told.again.orBy(triple);
         if (form.triple and !triple.isEmpty()) told.triple = try told.triple.with(allocator, triple);
+        if (is_refusal) told.reached = try allocator.dupe(u8, fields.limits);
         if (form.fields and !fields.isEmpty()) told.fields = try told.fields.with(allocator, fields);
     }
 
@@ -96,17 +121,49 @@ pub const Told = struct {
     }
 
     /// Answers a request that is over a limit. The stream is the effective context, and not read afterwards.
-    pub fn answerLimited(told: *const Told, details: []const u8) void {
+    pub fn answerLimited(told: *const Told, refusal: *const Refusal, details: []const u8) void {
         const is_grpc = !as_they_come and isGrpc();
-        const headers = told.serialized(is_grpc) catch "";
-        // What is left of the body of an answer to gRPC is its message.
-        const body = if (is_grpc) "Too Many Requests" else "Too Many Requests\n";
-        host.sendLocalResponse(429, details, body, headers, if (as_they_come) null else resource_exhausted);
+        const headers = told.serialized(refusal, is_grpc) catch "";
+        const text = told.body(refusal, is_grpc) catch too_many;
+        host.sendLocalResponse(refusal.code, details, text, headers, if (as_they_come) null else resource_exhausted);
     }
 
-    fn serialized(told: *const Told, is_grpc: bool) error{OutOfMemory}![]const u8 {
+    /// To a client of gRPC it is the message.
+    fn body(told: *const Told, refusal: *const Refusal, is_grpc: bool) error{OutOfMemory}![]const u8 {
+        if (is_grpc) return refusal.message;
+        if (refusal.is_problem) return told.problem(refusal.code);
+        return refusal.body orelse std.mem.concat(memory.scratch, u8, &.{ refusal.message, "\n" });
+    }
+
+    /// RFC 9457, with the type of the draft of the fields. A name is written in JSON as it is in a field.
+    fn problem(told: *const Told, code: u32) error{OutOfMemory}![]const u8 {
+        var text: std.ArrayList(u8) = .empty;
+        try text.print(memory.scratch, "{{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\"," ++
+            "\"title\":\"Request cannot be satisfied as assigned quota has been exceeded\",\"status\":{d},\"violated-policies\":[", .{code});
+        var rest = told.reached;
+        var comma: []const u8 = "";
+        while (rest.len > 0) {
+            const end = endOfText(rest);
+            const next = std.mem.findScalar(u8, rest[end..], '"') orelse rest.len - end;
+            const is_reached = std.mem.startsWith(u8, rest[end..], ";r=0;") or std.mem.eql(u8, std.mem.trim(u8, rest[end..][0..next], ", "), ";r=0");
+            if (is_reached) {
+                try text.print(memory.scratch, "{s}{s}", .{ comma, rest[0..end] });
+                comma = ",";
+            }
+            rest = rest[end + next ..];
+        }
+        try text.appendSlice(memory.scratch, "]}");
+        return text.items;
+    }
+
+    fn serialized(told: *const Told, refusal: *const Refusal, is_grpc: bool) error{OutOfMemory}![]const u8 {
         var pairs: std.ArrayList(host.Header) = .empty;
-        try pairs.appendSlice(memory.scratch, told.others.items);
+        for (told.others.items) |header| if (!isIn(refusal, header.name)) try pairs.append(memory.scratch, header);
+        for (refusal.headers) |header| {
+            // An answer to gRPC has a type of its own.
+            if (!is_grpc or !std.ascii.eqlIgnoreCase(header.name, "content-type")) try pairs.append(memory.scratch, header);
+        }
+        if (refusal.is_problem and !is_grpc) try pairs.append(memory.scratch, .{ .name = "content-type", .value = "application/problem+json" });
         for (told.triple.headers() ++ told.fields.headers()) |header| if (header.value.len > 0) try pairs.append(memory.scratch, header);
         if (told.again.text()) |text| {
             try pairs.append(memory.scratch, .{ .name = "retry-after", .value = text });
@@ -117,6 +174,11 @@ pub const Told = struct {
             });
         }
         return host.serializePairs(memory.scratch, pairs.items);
+    }
+
+    fn isIn(refusal: *const Refusal, name: []const u8) bool {
+        for (refusal.headers) |header| if (std.ascii.eqlIgnoreCase(header.name, name)) return true;
+        return false;
     }
 };
 
@@ -253,7 +315,7 @@ fn renamed(list: []const u8, taken: []const []const u8) error{OutOfMemory}![]con
         const end = endOfText(rest);
         var name = rest[0..end];
         // As often as there are gateways like this one on the way.
-        while (isIn(name, taken)) name = try std.mem.concat(memory.scratch, u8, &.{ "\"gateway/", name[1..] });
+        while (isInAny(name, taken)) name = try std.mem.concat(memory.scratch, u8, &.{ "\"gateway/", name[1..] });
         const next = std.mem.findScalar(u8, rest[end..], '"') orelse rest.len - end;
         try result.appendSlice(memory.scratch, name);
         try result.appendSlice(memory.scratch, rest[end..][0..next]);
@@ -262,7 +324,7 @@ fn renamed(list: []const u8, taken: []const []const u8) error{OutOfMemory}![]con
     return result.items;
 }
 
-fn isIn(name: []const u8, lists: []const []const u8) bool {
+fn isInAny(name: []const u8, lists: []const []const u8) bool {
     for (lists) |list| if (std.mem.find(u8, list, name) != null) return true;
     return false;
 }

@@ -187,7 +187,8 @@ const Compiler = struct {
                 .value = try compiler.compileWanted(match, &place),
             };
         }
-        const form = try compiler.compileForm(source.response);
+        const response_path = path.field("response");
+        const form = try compiler.compileForm(source.response, &response_path);
         const actions_path = path.field("actions");
         const actions = try compiler.allocator.alloc(ratelimit.Action, source.actions.len);
         for (source.actions, actions, 0..) |one, *compiled, index| {
@@ -231,12 +232,33 @@ const Compiler = struct {
         };
     }
 
-    fn compileForm(compiler: *Compiler, source: document.Response) error{OutOfMemory}!*const client_headers.Form {
-        if (source.headers == null and source.retryAfter) return &client_headers.as_the_service_says;
+    fn compileForm(compiler: *Compiler, source: document.Response, path: *const Path) Error!*const client_headers.Form {
+        if (source.headers == null and source.retryAfter and source.overLimit == null) return &client_headers.as_the_service_says;
         const form = try compiler.allocator.create(client_headers.Form);
-        form.* = .of(source.headers, source.retryAfter);
+        form.* = .of(source.headers, source.retryAfter, if (source.overLimit) |over| over.problem else false);
+        if (source.overLimit) |over| form.refusal = try compiler.compileRefusal(over, &path.field("overLimit"));
         if (form.asked) |text| form.entry = try descriptors.serializeEntry(compiler.allocator, client_headers.asked_by, text);
         return form;
+    }
+
+    fn compileRefusal(compiler: *Compiler, source: document.OverLimit, path: *const Path) Error!client_headers.Refusal {
+        if (source.code < 400 or source.code > 599) {
+            const place = path.field("code");
+            return refuse(&place, "must be from 400 to 599", .{});
+        }
+        const headers_path = path.field("headers");
+        const headers = try compiler.allocator.alloc(host.Header, source.headers.items.len);
+        for (source.headers.items, headers) |item, *header| {
+            header.* = .{ .name = try compiler.copy(item.name), .value = try compiler.copy(item.value) };
+            if (!ratelimit.isHeader(header.*)) return refuse(&headers_path, "have a name or a value that HTTP does not take", .{});
+        }
+        return .{
+            .code = source.code,
+            .message = if (source.message) |text| try compiler.copy(text) else client_headers.too_many,
+            .headers = headers,
+            .body = if (source.body) |text| try compiler.copy(text) else null,
+            .is_problem = source.problem,
+        };
     }
 
     fn compileAction(compiler: *Compiler, source: document.Action, form: *const client_headers.Form, path: *const Path) Error!ratelimit.Action {

@@ -44,6 +44,15 @@ pub const Response = struct {
     headers: ?HeaderForm = null,
     retryAfter: bool = true,
     preflights: enum { Exempt, Count } = .Exempt,
+    overLimit: ?OverLimit = null,
+};
+
+pub const OverLimit = struct {
+    code: u32 = 429,
+    message: ?[]const u8 = null,
+    headers: json.Map([]const u8) = .{ .items = &.{} },
+    body: ?[]const u8 = null,
+    problem: bool = false,
 };
 
 pub const PathMatch = struct { type: enum { exact, prefix, regex }, value: []const u8 };

@@ -271,7 +271,7 @@ fn parseHeader(bytes: []const u8) error{Malformed}!host.Header {
 }
 
 /// Whether the host can send it on: the name a token (so no pseudo-header), the value free of what would end the line.
-fn isHeader(header: host.Header) bool {
+pub fn isHeader(header: host.Header) bool {
     if (header.name.len == 0) return false;
     for (header.name) |byte| {
         if (!std.ascii.isAlphanumeric(byte) and std.mem.findScalar(u8, "!#$%&'*+-.^_`|~", byte) == null) return false;

@@ -228,7 +228,7 @@ pub fn receive(token: u32, length: usize) void {
             takeHeaders(stream, answer);
             if (decision_record.isWanted(&stream.decision)) decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
             // What it is told goes with its stream, which has to be gone when the host shows the answer.
-            stream.told.answerLimited(refusal.limited(limit, scope));
+            stream.told.answerLimited(&stream.current().form.refusal, refusal.limited(limit, scope));
             destroy(stream);
         },
     }

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from kuadrant.api import yaml_documents
 from kuadrant.api.fields import Fields
 from kuadrant.api.nodes import Node
+from kuadrant.api.over_limit import OverLimit, over_limit_rule
 from kuadrant.api.problem import spelled
 from kuadrant.api.rate_limit_policy import Exemptions, LimitExtensions
 from kuadrant.api.response import Response
@@ -63,7 +64,7 @@ def read_extensions(text: str, shape: type[_E]) -> ReadExtensions[_E]:
     if flaws or not documents or documents[0][0] is None:
         return ReadExtensions(shape(), mistakes=tuple(flaws))
     node = documents[0][0]
-    extensions, mistakes = read(shape, node, {})
+    extensions, mistakes = read(shape, node, {OverLimit: over_limit_rule})
     if mistakes:
         found = (Misread(spelled(one.path), (one.line, one.column), one.message) for one in mistakes)
         return ReadExtensions(shape(), mistakes=tuple(found))

@@ -8,6 +8,7 @@ from typing import Final
 from kuadrant.api.complaints import Complaints
 from kuadrant.api.duration import milliseconds
 from kuadrant.api.nodes import quoted
+from kuadrant.api.over_limit import OverLimit, over_limit_rule
 from kuadrant.api.rate_limit_policy import (
     PolicyTargetReferenceV1,
     PolicyTargetReferenceV1Beta2,
@@ -89,6 +90,7 @@ def _rate_v1(rate: RateV1) -> Complaints:
 
 
 RULES: Final[Rules] = {
+    OverLimit: over_limit_rule,
     PolicyTargetReferenceV1: _target_v1,
     PolicyTargetReferenceV1Beta2: _target_v1beta2,
     RateLimitPolicySpecV1: _policy_v1,

@@ -6,6 +6,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from kuadrant.api.fields import Fields
+from kuadrant.api.over_limit import OverLimit
 
 HeaderForm = Literal["None", "Draft03", "RateLimit", "Both"]
 HEADERS: Final = ("Draft03", "RateLimit", "Both")
@@ -16,6 +17,8 @@ HEADERS_KEY: Final = "kuadrant:headers"
 Services that do not know it take it for an entry that no limit asks for.
 """
 
+FIELDS_TOO: Final = "FieldsToo"
+"""What it has to be asked for to get the fields RateLimit beside what it sends of itself."""
 READS: Final = "responseHeaders"
 """The word by which a rate limit service says that it knows such an entry."""
 
@@ -51,6 +54,10 @@ class Response(Fields, frozen=True, gc=False, kw_only=True):
         ]
         | None
     ) = None
+
+    over_limit: Annotated[OverLimit, Meta(description="What a request gets that is over a limit.")] | None = (
+        None
+    )
 
     def over(self, other: Self) -> Self:
         """Return what is said here, and the rest of ``other``."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = 2
 """The status that a 500 is to a client of gRPC."""
-_BODIES = {429: "Too Many Requests\n", 500: "Internal Server Error.\n"}
+_BODIES = {500: "Internal Server Error.\n"}
 _BECAUSE = {
     "no-route": "no rule is for this request",
     "limited": "a limit is reached",
@@ -35,14 +35,15 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
     """
     told, if_on = _of_limits(decision)
     if decision.status is not None:
+        refusal = decision.refusal
         body = None if decision.grpc_status is not None or decision.outcome == "no-route" else decision.status
         return Client(
             status=decision.status,
             because=_BECAUSE[decision.outcome],
             grpc_status=decision.grpc_status,
-            headers=(*_again(decision), *told),
+            headers=(*(refusal.headers if refusal else ()), *_again(decision), *told),
             rate_limit_headers=if_on,
-            body=None if body is None else _BODIES.get(body),
+            body=None if body is None else refusal.body if refusal else _BODIES.get(body),
         )
     assert decision.rule is not None
     admitted = _admitted(decision.rule, if_on, own_router=own_router)

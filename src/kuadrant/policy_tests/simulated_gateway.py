@@ -68,6 +68,8 @@ class SimulatedGateway:
             if status == _ERROR and request.is_grpc:
                 status, headers["grpc-status"] = _ADMITTED, _GRPC_UNKNOWN
             _change(headers, decision.rule.forwarding.response_headers)
+        if decision.refusal is not None:
+            headers.update(decision.refusal.headers)
         if decision.retry_after is not None:
             headers["retry-after"] = str(decision.retry_after)
         if grpc_status is not None:

@@ -5,13 +5,13 @@ What can be asked at all, and what has been found out about it before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from kuadrant.api.limit_expressions import DescriptorList
 from kuadrant.api.limit_keys import asked_keys, counts_hits
-from kuadrant.api.response import HEADERS, HEADERS_KEY, HeaderForm
+from kuadrant.api.response import FIELDS_TOO, HEADERS, HEADERS_KEY, HeaderForm
 from kuadrant.envoy_api import message
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Asked(NamedTuple):
     descriptors: DescriptorList
     hits: Sequence[int]
     keys: tuple[str, ...]
-    form: HeaderForm | None = None
+    form: HeaderForm | Literal["FieldsToo"] | None = None
 
     @property
     def is_of_gateway(self) -> bool:
@@ -94,8 +94,8 @@ def read(request: bytes) -> Asked:
     return Asked(asked.domain, descriptors, hits or [default], keys, _form(descriptors))
 
 
-def _form(descriptors: DescriptorList) -> HeaderForm | None:
-    forms = (form for one in descriptors for form in HEADERS if one.get(HEADERS_KEY) == form)
+def _form(descriptors: DescriptorList) -> HeaderForm | Literal["FieldsToo"] | None:
+    forms = (form for one in descriptors for form in (*HEADERS, FIELDS_TOO) if one.get(HEADERS_KEY) == form)
     return next(forms, None)
 
 
@@ -140,7 +140,7 @@ class Question(NamedTuple):
     hits: int
     tenant: str
     is_of_gateway: bool
-    form: HeaderForm | None = None
+    form: HeaderForm | Literal["FieldsToo"] | None = None
 
 
 class Questions:

@@ -16,6 +16,7 @@ from kuadrant.api.counter_page import CounterPage
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
+from kuadrant.api.response import FIELDS_TOO
 from kuadrant.ratelimit.answers import INTERNAL, OK, answer, error_answer
 from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
@@ -206,6 +207,8 @@ class RateLimitService:
         return told if now >= self.decisions.until else told + self.decisions.word
 
     def _form(self, question: Question) -> HeaderForm:
+        if question.form == FIELDS_TOO:
+            return "Both" if self.headers else "RateLimit"
         return question.form or ("Draft03" if self.headers else "None")
 
     def _looked_up(self, request: bytes, gateway: str | None, now: float) -> Question:

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from kuadrant.api.response import HEADERS_KEY
+from kuadrant.api.response import FIELDS_TOO, HEADERS_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +21,17 @@ _LARGEST = 10**15 - 1
 
 def asked(response: Response) -> Headers:
     """Return the descriptor entry by which the module asks for headers; none where it needs none, or any."""
-    return () if response.headers in (None, "None") else ((HEADERS_KEY, response.headers or ""),)
+    form: str | None = None if response.headers == "None" else response.headers
+    if is_problem(response) and form not in ("RateLimit", "Both"):
+        # Which limits are reached is read from them.
+        form = {None: FIELDS_TOO, "None": "RateLimit", "Draft03": "Both"}[response.headers]
+    return () if form is None else ((HEADERS_KEY, form),)
+
+
+def is_problem(response: Response) -> bool:
+    """Tell whether a refusal has a body that names the limits."""
+    over = response.over_limit
+    return over is not None and over.body is not None and over.body.problem
 
 
 def headers(answers: Iterable[Answer], form: HeaderForm | None) -> Headers:
@@ -66,7 +76,7 @@ def _fields(answers: Iterable[Answer]) -> Headers:
     policies: list[str] = []
     limits: list[str] = []
     for answer in answers:
-        for name, standing in zip(_names(answer.standings), answer.standings, strict=True):
+        for name, standing in zip(names(answer.standings), answer.standings, strict=True):
             limit = standing.limit
             text = '"' + "".join(f"\\{one}" if one in '"\\' else one for one in name) + '"'
             policies.append(f"{text};q={_integer(limit.most)};w={_integer(limit.seconds_of_most)}")
@@ -76,13 +86,13 @@ def _fields(answers: Iterable[Answer]) -> Headers:
     return (("ratelimit-policy", ", ".join(policies)), ("ratelimit", ", ".join(limits)))
 
 
-def _names(standings: Sequence[Standing]) -> list[str]:
-    """A name for each: that of its limit, with the window where a limit has several rates."""
-    names = [_UNPRINTABLE.sub("?", standing.limit.name) or "limit" for standing in standings]
+def names(standings: Sequence[Standing]) -> list[str]:
+    """Return a name for each: that of its limit, with the window where a limit has several rates."""
+    plain = [_UNPRINTABLE.sub("?", standing.limit.name) or "limit" for standing in standings]
     found: list[str] = []
-    for name, standing in zip(names, standings, strict=True):
-        full = f"{name}/{standing.limit.seconds}s" if names.count(name) > 1 else name
-        others = [full, *(f"{full}/{number}" for number in range(2, len(names) + 2))]
+    for name, standing in zip(plain, standings, strict=True):
+        full = f"{name}/{standing.limit.seconds}s" if plain.count(name) > 1 else name
+        others = [full, *(f"{full}/{number}" for number in range(2, len(plain) + 2))]
         found.append(next(one for one in others if one not in found))
     return found
 

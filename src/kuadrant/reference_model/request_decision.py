@@ -25,6 +25,7 @@ from kuadrant.reference_model.conditions import all_hold, counted_by
 from kuadrant.reference_model.counters import Counters, Standing
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
 from kuadrant.reference_model.identity import identified, source_of
+from kuadrant.reference_model.over_limit import Refusal, refused
 from kuadrant.reference_model.preflight import is_exempt
 from kuadrant.reference_model.routing import chosen
 
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from kuadrant.reference_model.counters import Answer
     from kuadrant.reference_model.request import Request
 
-_STATUS = {"no-route": 404, "limited": 429, "failed": 500}
+_STATUS = {"no-route": 404, "failed": 500}
 # What a client that speaks gRPC gets: by Envoy, but for 429, which is the module's.
-_GRPC_STATUS = {404: 12, 429: 8, 500: 2}
+_GRPC_STATUS = {"no-route": 12, "limited": 8, "failed": 2}
 
 Entries = tuple[tuple[str, str], ...]
 
@@ -55,8 +56,9 @@ class RequestDecision(Struct, frozen=True, gc=False):
 
     Of an ``admitted`` one ``rule.forwarding`` says the rest; ``status`` is None. Else it is what the client
     gets: with ``grpc_status``, in the manner of gRPC. ``headers`` are added to the response, whoever gives
-    it, and ``retry_after`` are the seconds after which one that is ``limited`` should come again, None if
-    that is never. ``sources`` are the policies whose limits were asked for.
+    it. ``refusal`` is what the rule says of one that is ``limited``, and ``retry_after`` are the seconds
+    after which it should come again, None if that is never. ``sources`` are the policies whose limits were
+    asked for.
     """
 
     outcome: Literal["no-route", "admitted", "limited", "failed"]
@@ -66,6 +68,7 @@ class RequestDecision(Struct, frozen=True, gc=False):
     headers: tuple[tuple[str, str], ...] = ()
     status: int | None = None
     grpc_status: int | None = None
+    refusal: Refusal | None = None
     retry_after: int | None = None
     sources: tuple[str, ...] = ()
 
@@ -109,6 +112,7 @@ def decide(
                 rule=rule,
                 questions=tuple(questions),
                 headers=headers(answers, rule.response.headers),
+                refusal=refused(rule.response, answer, is_grpc=request.is_grpc),
                 retry_after=None if rule.response.retry_after is False else answer.retry_after,
                 sources=sources,
             )
@@ -124,11 +128,12 @@ def _ended(
     rule: RuleProgram | None = None,
     questions: tuple[Question, ...] = (),
     headers: tuple[tuple[str, str], ...] = (),
+    refusal: Refusal | None = None,
     retry_after: int | None = None,
     sources: tuple[str, ...] = (),
 ) -> RequestDecision:
-    status = _STATUS[outcome]
-    grpc_status = _GRPC_STATUS[status] if request.is_grpc else None
+    status = _STATUS[outcome] if refusal is None else refusal.code
+    grpc_status = _GRPC_STATUS[outcome] if request.is_grpc else None
     return RequestDecision(
         outcome,
         counters,
@@ -137,6 +142,7 @@ def _ended(
         headers,
         status=status if grpc_status is None else 200,
         grpc_status=grpc_status,
+        refusal=refusal,
         retry_after=retry_after,
         sources=sources,
     )

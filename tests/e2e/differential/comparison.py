@@ -154,6 +154,7 @@ def _expected(decision: RequestDecision, observed: Observation, now: float) -> O
         grpc_status=grpc,
         rule=_marker(decision) if admitted else None,
         headers=decision.headers,
+        refusal=_refusal(decision, observed),
         again=_again(decision, is_grpc=grpc is not None),
         questions=tuple((question.scope, question.entries) for question in decision.questions),
         counters=_windows(decision.counters, now),
@@ -161,6 +162,14 @@ def _expected(decision: RequestDecision, observed: Observation, now: float) -> O
 
 
 AGAIN = {"retry-after", "grpc-retry-pushback-ms"}
+
+
+def _refusal(decision: RequestDecision, observed: Observation) -> tuple[str | None, str]:
+    if decision.refusal is None or decision.grpc_status is not None:
+        return None, ""
+    # Without a body an answer to HEAD says as much.
+    body = decision.refusal.body if observed.refusal[1] else ""
+    return dict(decision.refusal.headers).get("x-own"), body
 
 
 def _again(decision: RequestDecision, *, is_grpc: bool) -> tuple[tuple[str, str], ...]:

@@ -70,6 +70,7 @@ class Observation(Struct, frozen=True):
     rule: str | None
     headers: tuple[tuple[str, str], ...]
     again: tuple[tuple[str, str], ...]
+    refusal: tuple[str | None, str]
     questions: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     counters: dict[CounterKey, tuple[int, float]]
     client: str
@@ -119,6 +120,7 @@ class Reality:
         self._folder = folder
         self._version = 0
         self._snapshot = EMPTY
+        self._body = ""
         self._connections: dict[int, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self._service = _Service()
         self.ports = {(gateway, port): free_port() for gateway, ports in GATEWAYS.items() for port in ports}
@@ -246,13 +248,17 @@ class Reality:
         values = dict(headers)
         rule = values.get("x-rule")
         grpc = values.get("grpc-status")
+        outcome = _outcome(status, rule, grpc)
         return Observation(
-            outcome=_outcome(status, rule, grpc),
+            outcome=outcome,
             target=target,
             status=status,
             grpc_status=None if grpc is None else int(grpc),
             rule=rule,
             headers=tuple(one for one in headers if one[0].startswith(("x-ratelimit-", "ratelimit"))),
+            refusal=(values.get("x-own"), self._body)
+            if outcome == "limited" and grpc is None
+            else (None, ""),
             again=tuple(one for one in headers if one[0] in {"retry-after", "grpc-retry-pushback-ms"}),
             questions=self._service.questions(),
             counters=self._service.open_windows(),
@@ -297,9 +303,10 @@ class Reality:
                         (name, value.strip()) for name, _, value in (field.partition(":") for field in fields)
                     ]
                     values = dict(headers)
+                    body = b""
                     if asked.method != "HEAD":
                         assert "transfer-encoding" not in values, answer
-                        await reader.readexactly(int(values.get("content-length", "0")))
+                        body = await reader.readexactly(int(values.get("content-length", "0")))
             except (ConnectionError, asyncio.IncompleteReadError):
                 # Nothing was answered: the connection was one that Envoy had closed.
                 del self._connections[port]
@@ -307,6 +314,7 @@ class Reality:
                 if attempt:
                     raise
                 continue
+            self._body = body.decode()
             if values.get("connection") == "close":
                 del self._connections[port]
                 writer.close()
@@ -319,7 +327,8 @@ def _outcome(status: int, rule: str | None, grpc: str | None) -> str:
         return "admitted"
     # What a gRPC client gets for the same thing.
     by_grpc = {"12": 404, "8": 429, "14": 429, "2": 500}
-    return {404: "no-route", 429: "limited", 500: "failed"}.get(by_grpc.get(grpc or "", status), str(status))
+    statuses = {404: "no-route", 429: "limited", 503: "limited", 500: "failed"}
+    return statuses.get(by_grpc.get(grpc or "", status), str(status))
 
 
 @pytest.fixture(scope="session")

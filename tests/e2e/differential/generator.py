@@ -337,6 +337,14 @@ _RESPONSE: st.SearchStrategy[Document] = st.sampled_from([{}, {}, {"response": {
                     "headers": st.sampled_from(["None", "Draft03", "RateLimit", "Both"]),
                     "retryAfter": st.booleans(),
                     "preflights": st.sampled_from(["Exempt", "Count"]),
+                    "overLimit": st.sampled_from(
+                        [
+                            {},
+                            {"code": 503, "headers": {"X-Own": {"value": "1"}}, "body": {"value": "{}"}},
+                            {"body": {"problem": True}},
+                            {"message": {"value": "Slow down"}},
+                        ]
+                    ),
                 },
             )
             for name in chosen

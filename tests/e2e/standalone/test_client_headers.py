@@ -70,6 +70,19 @@ ports: [{port: %(port)d}]
 """
 PREFLIGHT = {"origin": "https://shop.example", "access-control-request-method": "POST"}
 PAGE = "  response: {headers: Both}"
+OWN = {
+    "own": """
+  response:
+    overLimit:
+      code: 503
+      message: {value: Slow down}
+      headers: {content-type: {value: application/json}, x-own: {value: "a, b"}}
+      body: {value: '{"code": "RATE_LIMIT_EXCEEDED"}'}
+""",
+    "problem": """
+  response: {overLimit: {body: {problem: true}}}
+""",
+}
 SETTINGS = ("default", "None", "Draft03", "RateLimit", "Both")
 PROTOCOLS = ("HTTP/1.1", "HTTP/2", "HEAD", "preflight", "redirect", "gRPC")
 TOLD = ("retry-after", "grpc-retry-pushback-ms", "x-ratelimit-", "ratelimit")
@@ -138,6 +151,9 @@ def _write(folder: Path, http_port: int, grpc_port: int) -> None:
             name = f"{backend}-{setting.lower()}"
             text += ROUTE % {"kind": kind, "name": name, "backend": backend, "response": response}
     text += ROUTE % {"kind": "HTTPRoute", "name": "http-page", "backend": "http", "response": PAGE}
+    for name, said in OWN.items():
+        for kind, backend in (("HTTPRoute", "http"), ("GRPCRoute", "grpc")):
+            text += ROUTE % {"kind": kind, "name": f"{backend}-{name}", "backend": backend, "response": said}
     for name, port in (("http", http_port), ("grpc", grpc_port)):
         text += BACKEND % {"name": name, "port": port}
     (folder / "all.yaml").write_text(text)
@@ -149,6 +165,7 @@ class Seen:
     def __init__(self, status: int, headers: Sequence[tuple[str, str]], body: str) -> None:
         self.status = status
         self.body = body
+        self.all_headers = [*headers]
         self.headers = sorted(one for one in headers if one[0].startswith(TOLD))
         names = [name for name, _ in self.headers]
         assert len(names) == len(set(names)), f"two of one kind: {self.headers}"
@@ -333,3 +350,26 @@ def test_a_browser_is_told_to_show_our_headers_to_a_page_of_another_origin(gatew
         answer = client.get(f"http://127.0.0.1:{gateway.port}/", headers=headers)
     shown = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
     assert shown == {"x-own", *NAMES["Both"]}
+
+
+@pytest.mark.parametrize("protocol", [one for one in PROTOCOLS if one != "preflight"])
+def test_a_policy_has_an_answer_of_its_own(gateway: Kuadrant, protocol: str) -> None:
+    ask(gateway, protocol, f"own {protocol}", setting="own")
+    seen = ask(gateway, protocol, f"own {protocol}", setting="own")
+    assert dict(seen.all_headers)["x-own"] == "a, b"
+    assert "retry-after" in dict(seen.headers)
+    if protocol == "gRPC":
+        assert (seen.status, seen.body) == (8, "Slow down")
+    else:
+        assert (seen.status, dict(seen.all_headers)["content-type"]) == (503, "application/json")
+        assert seen.body == ("" if protocol == "HEAD" else '{"code": "RATE_LIMIT_EXCEEDED"}')
+
+
+def test_a_problem_names_the_limits_that_are_reached(gateway: Kuadrant) -> None:
+    ask(gateway, "HTTP/2", "problem", setting="problem")
+    seen = ask(gateway, "HTTP/2", "problem", setting="problem")
+    assert dict(seen.all_headers)["content-type"] == "application/problem+json"
+    assert [name for name, _ in seen.headers] == ["retry-after"]
+    problem = json.loads(seen.body)
+    assert (problem["status"], problem["violated-policies"]) == (429, ["one"])
+    assert problem["type"].endswith("#quota-exceeded")

@@ -170,3 +170,37 @@ def test_the_kuadrant_says_it_by_a_field_too() -> None:
     assert [one.message for one in compilation.problems] == [
         '"response" is said otherwise by the field spec.response'
     ]
+
+
+@pytest.mark.parametrize(
+    ("over", "field", "message"),
+    [
+        ({"code": 200}, "code", "400"),
+        ({"code": 600}, "code", "599"),
+        ({"headers": {"x": {"value": "a\r\nb: c"}}}, "headers.x.value", "printable ASCII, on one line"),
+        ({"headers": {"a b": {"value": "c"}}}, "headers", "must have the name of a header"),
+        ({"headers": {"": {"value": "c"}}}, "headers", "must have the name of a header"),
+        ({"headers": {":status": {"value": "200"}}}, "headers", "must have the name of a header"),
+        ({"headers": {"Retry-After": {"value": "1"}}}, "headers", "is not for a policy to say"),
+        ({"headers": {"transfer-encoding": {"value": "x"}}}, "headers", "is not for a policy to say"),
+        ({"headers": {"X-A": {"value": "1"}, "x-a": {"value": "2"}}}, "headers", "name one header twice"),
+        ({"headers": {f"x-{n}": {"value": "1"} for n in range(17)}}, "headers", "16"),
+        ({"headers": {"x": {"value": "a" * 257}}}, "headers.x.value", "256"),
+        ({"message": {"value": "a\nb"}}, "message.value", "printable ASCII, on one line"),
+        ({"body": {"value": "a" * 2049}}, "body.value", "2048"),
+        ({"body": {"value": "a", "problem": True}}, "body.problem", "leave out the value"),
+        ({"body": {"expression": "request.path"}}, "body.expression", ""),
+    ],
+)
+def test_an_answer_that_cannot_be_is_a_mistake_in_a_field_and_in_an_annotation(
+    over: Any, field: str, message: str
+) -> None:
+    folder = read_documents([("a.yaml", yaml.safe_dump(policy({"overLimit": over})))])
+    assert folder.problems
+    assert folder.problems[0].field.startswith(f"spec.response.overLimit.{field}")
+    assert message in folder.problems[0].message
+    annotated = policy(annotation=yaml.safe_dump({"response": {"overLimit": over}}))
+    (read,) = objects(annotated).rate_limit_policies
+    found = check(to_model(read))
+    assert found.refusal
+    assert message in found.problems[0].message

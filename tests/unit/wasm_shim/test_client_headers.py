@@ -22,7 +22,8 @@ from .examples import (
 )
 
 if TYPE_CHECKING:
-    from .proxy_wasm_host import Header, Host, Stream
+    from .examples import Json
+    from .proxy_wasm_host import Header, Host, LocalResponse, Stream
 
 FIVE = b'5, 5;w=10;name="a"'
 NINE = b'9, 9;w=60;name="b"'
@@ -349,3 +350,85 @@ def test_a_preflight_is_exempt_before_anything_is_evaluated(host: Host) -> None:
     configure(host, configuration(rule(action(needs_more))))
     assert host.request(preflight()).state == "continued"
     assert host.request(request("/", "OPTIONS")).response.status == 500
+
+
+# ------------------------------------------------------------------ the answer that a rule has of its own
+
+
+def refused(host: Host, over: Json, *headers: Header, kind: str = "text/plain") -> LocalResponse:
+    configure(host, configuration(rule(response={"overLimit": over})))
+    stream, call = paused(host, request(content_type=kind))
+    host.answer(call, OVER_LIMIT + told([*headers]))
+    return stream.response
+
+
+def test_a_rule_has_a_status_headers_and_a_body_of_its_own(host: Host) -> None:
+    over = {"code": 503, "headers": {"content-type": "application/json"}, "body": '{"a":1}'}
+    response = refused(host, over, (b"retry-after", b"7"), (b"x-other", b"1"))
+    assert (response.status, response.body, response.grpc_status) == (503, b'{"a":1}', 8)
+    assert response.headers == (
+        (b"x-other", b"1"),
+        (b"content-type", b"application/json"),
+        (b"retry-after", b"7"),
+    )
+
+
+def test_its_header_takes_the_place_of_the_services(host: Host) -> None:
+    response = refused(host, {"headers": {"x-other": "ours"}}, (b"X-Other", b"theirs"))
+    assert response.headers == ((b"x-other", b"ours"),)
+
+
+def test_a_message_is_the_body_and_that_of_grpc(host: Host) -> None:
+    over: Json = {"message": "Slow down", "headers": {"content-type": "text/html", "x-a": "1"}}
+    assert refused(host, over).body == b"Slow down\n"
+    grpc = refused(host, over, kind="application/grpc")
+    assert (grpc.body, grpc.headers) == (b"Slow down", ((b"x-a", b"1"),))
+    assert refused(host, over | {"body": "b"}, kind="application/grpc").body == b"Slow down"
+
+
+@pytest.mark.parametrize(
+    ("limits", "violated"),
+    [
+        (b'"a";r=0;t=5', ["a"]),
+        (b'"a";r=0', ["a"]),
+        (b'"a";r=0, "b";r=0;t=5, "c";r=01, "d";r=10;t=1', ["a", "b"]),
+        (b'"say \\"x\\\\\\", ;r=0";r=3;t=1, "\\"";r=0;t=1', ['"']),
+        (b"", []),
+    ],
+)
+def test_a_problem_names_the_limits_that_are_reached(host: Host, limits: bytes, violated: list[str]) -> None:
+    for form in (None, "None", "Draft03", "Both"):
+        response: Json = {"overLimit": {"problem": True}} | ({} if form is None else {"headers": form})
+        configure(host, configuration(rule(response=response)))
+        stream, call = paused(host)
+        asked = {None: "FieldsToo", "None": "RateLimit", "Draft03": "Both", "Both": "Both"}[form]
+        assert entries(call)[-1] == ("kuadrant:headers", asked)
+        host.answer(call, OVER_LIMIT + (header(b"ratelimit", limits) if limits else b""))
+        answer = stream.response
+        assert json.loads(answer.body) == {
+            "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
+            "title": "Request cannot be satisfied as assigned quota has been exceeded",
+            "status": 429,
+            "violated-policies": violated,
+        }
+        assert (b"content-type", b"application/problem+json") in answer.headers
+        assert (b"ratelimit" in dict(answer.headers)) is (form == "Both" and bool(limits))
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"code": 200},
+        {"code": 399},
+        {"code": 600},
+        {"headers": {"a b": "x"}},
+        {"headers": {":status": "200"}},
+        {"headers": {"a": "x\r\ny: z"}},
+        {"body": 1},
+        {"other": 1},
+    ],
+)
+def test_an_answer_that_cannot_be_refuses_the_configuration(host: Host, over: dict[str, object]) -> None:
+    document = configuration(rule(response={"overLimit": over}))
+    assert not host.configure(json.dumps(document).encode())
+    assert "hosts[0].rules[0].response.overLimit" in host.errors[0]

@@ -85,6 +85,7 @@ def _of_response(policy: Policy) -> Iterator[Unsupported]:
     for name, is_asked, reason in (
         ("headers", response.headers is not None, told),
         ("retryAfter", response.retry_after is False, told),
+        ("overLimit", response.over_limit is not None, "it answers every such request in the same way"),
         ("preflights", response.preflights == "Exempt", "it counts preflights as all requests"),
     ):
         if is_asked:
