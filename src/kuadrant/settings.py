@@ -7,9 +7,7 @@ The command line, docs/settings.md and the chart's values are made from these re
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,69 +17,7 @@ from cyclopts.validators import Number
 from kuadrant.gateways.envoy import Address
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
-
-_DURATION = re.compile(r"(?:\d{1,5}(?:h|m|s|ms)){1,4}")
-_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-_PART = re.compile(r"(\d+)(ms|h|m|s)")
-_LONGEST_TIMEOUT = 60_000
-_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
-
-
-def timeout(text: str) -> int:
-    """Return a duration such as ``100ms`` or ``1m30s`` (Gateway API's format) in milliseconds.
-
-    Raises:
-        ValueError: it is not such a duration, or not one that the shim takes for a timeout.
-    """
-    if not _DURATION.fullmatch(text):
-        raise ValueError(f"{text!r} is not a duration; write it like 100ms, 2s or 1m30s")
-    milliseconds = sum(int(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(text))
-    if not 1 <= milliseconds <= _LONGEST_TIMEOUT:
-        raise ValueError(
-            f"{text!r} is too {'long' if milliseconds else 'short'}; from 1ms to 1m are possible"
-        )
-    return milliseconds
-
-
-def ip(text: str) -> str:
-    """Return the text of an IP address as it is.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        ip_address(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not an IP address; write it like 127.0.0.1, 0.0.0.0 or ::") from None
-    return text
-
-
-def sha256(text: str) -> str:
-    """Return a SHA-256 in lower case.
-
-    Raises:
-        ValueError: it is not 64 hexadecimal digits.
-    """
-    if not _SHA256.fullmatch(text):
-        raise ValueError(f"{text!r} is not a SHA-256; it has 64 hexadecimal digits")
-    return text.lower()
-
-
-def address(text: str) -> Address:
-    """Return ``IP:PORT`` as an address; an IPv6 address stands in brackets.
-
-    Raises:
-        ValueError: it is not that.
-    """
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    try:
-        ip_address(host)
-    except ValueError:
-        host = ""
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"{text!r} is not IP:PORT")
-    return Address(host, int(port))
+from kuadrant.setting_values import address, ip, public_key, sha256, timeout
 
 
 def _timeout(_: type, tokens: object) -> int:
@@ -94,6 +30,10 @@ def _ip(_: type, tokens: object) -> str:
 
 def _sha256(_: type, tokens: object) -> str:
     return sha256(_only(tokens))
+
+
+def _public_key(_: type, tokens: object) -> str:
+    return public_key(_only(tokens))
 
 
 def _address(_: type, tokens: object) -> Address:
@@ -141,12 +81,17 @@ class LimitedSettings(LogSettings):
     Attributes:
         failure_mode: What happens to a request when the rate limit service does not answer: deny is 500,
             allow lets it pass.
+        explain_key: The public key of those who may ask gateways what is decided for their requests
+            (kuadrant explain --live, docs/explain.md): the base64 of its DER form, of the curve P-256.
         rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
     """
 
     failure_mode: Annotated[FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")] = (
         DEFAULT_FAILURE_MODE
     )
+    explain_key: Annotated[
+        str | None, Parameter(env_var="EXPLAIN_KEY", converter=_public_key, metavar="BASE64")
+    ] = None
     rate_limit_timeout: Annotated[Milliseconds, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT")] = 1000
 
 

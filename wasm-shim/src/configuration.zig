@@ -9,6 +9,7 @@ const host = @import("host.zig");
 const identity = @import("identity.zig");
 const identity_source = @import("identity_source.zig");
 const json = @import("json.zig");
+const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const program = @import("cel/program.zig");
 const ratelimit = @import("ratelimit.zig");
@@ -37,6 +38,8 @@ pub const Configuration = Kept(struct {
     parameters: values.Parameters = .{},
     has_programs: bool = false,
     has_decision_records: bool = false,
+    /// In DER, of those who may ask what is decided for their request; empty for nobody.
+    explain_key: []const u8 = "",
 });
 
 /// The configuration in `text`; the caller holds its one reference. Refused, a log line has said why and nothing is left.
@@ -60,6 +63,9 @@ const Compiler = struct {
     fn compile(compiler: *Compiler, source: document.Document) Error!void {
         const root: Path = .{};
         compiler.configuration.content.has_decision_records = source.decisionRecords;
+        const explain_key = root.field("explainKey");
+        if (source.explainKey.len > 0) compiler.configuration.content.explain_key =
+            try live_explanation.readKey(compiler.allocator, source.explainKey) orelse return refuse(&explain_key, "is no base64", .{});
         const services = root.field("services");
         for (source.services.items) |item| {
             const path: Path = .{ .parent = &services, .part = .{ .name = item.name } };

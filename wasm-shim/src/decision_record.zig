@@ -5,6 +5,7 @@
 const std = @import("std");
 const host = @import("host.zig");
 const Limit = @import("limit.zig").Limit;
+const live_explanation = @import("live_explanation.zig");
 const ratelimit = @import("ratelimit.zig");
 const refusal = @import("refusal.zig");
 const reports = @import("decision_reports.zig");
@@ -16,6 +17,9 @@ const protobuf = @import("protobuf.zig");
 pub const Request = struct {
     /// Whether access logs are to have the record.
     logged: bool = false,
+    /// Whether its client may know it: the stream whose response is to have it then.
+    explained: bool = false,
+    stream: u32 = 0,
     rule: []const u8 = "",
     route: []const u8 = "",
     /// The limit that could not be evaluated.
@@ -46,20 +50,20 @@ const most_logged = 3 * 1024;
 
 /// Whether anybody is to have the record of a request.
 pub inline fn isWanted(request: *const Request) bool {
-    return request.logged or reports.wanted();
+    return request.logged or request.explained or reports.wanted();
 }
 
 /// The request has been decided; the calls are those that were to be made for it. To be called while its stream is the current one.
 pub fn leave(request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
     const followed = reports.wanted();
-    if (!request.logged and !followed) return;
     var writer: std.Io.Writer = .fixed(buffer[0..most_logged]);
     var object: Object = .begin(&writer);
     write(&object, request, outcome, calls);
-    if (request.logged) {
+    if (request.logged or request.explained) {
         var whole = object;
         whole.end();
-        _ = host.setProperty("kuadrant.decision", writer.buffered());
+        if (request.logged) _ = host.setProperty("kuadrant.decision", writer.buffered());
+        if (request.explained) live_explanation.keep(request.stream, writer.buffered());
         writer.end -= 1;
     }
     if (!followed) return;

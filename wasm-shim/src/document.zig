@@ -12,6 +12,7 @@ pub const version = 1;
 pub const Document = struct {
     version: u32,
     decisionRecords: bool = false,
+    explainKey: []const u8 = "",
     services: json.Map(Service),
     hosts: []const Host,
 };

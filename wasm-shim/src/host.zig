@@ -147,6 +147,10 @@ pub fn addResponseHeader(name: []const u8, value: []const u8) void {
 }
 
 /// All of that name.
+pub fn removeRequestHeader(name: []const u8) void {
+    _ = imports.proxy_remove_header_map_value(@backingInt(HeaderMap.request), name.ptr, name.len);
+}
+
 pub fn removeResponseHeader(name: []const u8) void {
     _ = imports.proxy_remove_header_map_value(@backingInt(HeaderMap.response), name.ptr, name.len);
 }

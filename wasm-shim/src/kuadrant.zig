@@ -4,6 +4,7 @@ const attribute = @import("attribute.zig");
 const configuration = @import("configuration.zig");
 const decision_record = @import("decision_record.zig");
 const host = @import("host.zig");
+const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const preflight = @import("preflight.zig");
@@ -21,6 +22,7 @@ pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
     decision_record.present.logged = current.content.has_decision_records;
     // Programs need more of a request's headers than host and path.
     if (current.content.has_programs) _ = try request_headers.all();
+    decision_record.present.explained = try live_explanation.asks(current.content.explain_key);
     const table = current.content.hosts.find(try attribute.hostname()) orelse return null;
     const attributes = &current.content.attributes;
     attributes.beginRequest();

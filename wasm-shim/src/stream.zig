@@ -7,6 +7,7 @@ const decision_reports = @import("decision_reports.zig");
 const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
 const host = @import("host.zig");
+const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const ratelimit = @import("ratelimit.zig");
@@ -47,7 +48,7 @@ pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
     request_headers.forget();
     defer request_headers.forget();
     refusal.present = .{};
-    decision_record.present = .{};
+    decision_record.present = .{ .stream = id };
     return decide(id, root, configuration) catch |reason| refuse(.of(reason));
 }
 
@@ -61,7 +62,10 @@ pub fn refuse(kind: refusal.Kind) Action {
 }
 
 fn decide(id: u32, root: u32, configuration: *front.Configuration) ratelimit.Error!Action {
-    const calls = try front.ask(configuration) orelse return .proceed;
+    const calls = try front.ask(configuration) orelse {
+        if (decision_record.present.explained) decision_record.leave(&decision_record.present, .allowed, &.{});
+        return .proceed;
+    };
     if (calls.len == 0) {
         metrics.count(.allowed);
         if (decision_record.isWanted(&decision_record.present)) decision_record.leave(&decision_record.present, .allowed, calls);
@@ -256,6 +260,7 @@ fn takeHeaders(stream: *Stream, answer: ratelimit.Answer) void {
 
 /// The response's headers have come. This is called for answers of this module, too; their stream is gone by then.
 pub fn finish(id: u32) void {
+    live_explanation.finish(id);
     const stream = streams.get(id) orelse return;
     stream.told.addToResponse();
     destroy(stream);
@@ -263,5 +268,6 @@ pub fn finish(id: u32) void {
 
 /// The stream has ended, or its client has gone.
 pub fn forget(id: u32) void {
+    live_explanation.forget(id);
     destroy(streams.get(id) orelse return);
 }

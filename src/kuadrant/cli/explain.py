@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from kuadrant.cli.curl_words import CurlWords
+from kuadrant.cli.live import Live, ask_live
 from kuadrant.cli.output import Output, painter, write
 from kuadrant.cli.paths import TextOrPath
 from kuadrant.cli.where import Where, reading
 
 _CURL = CurlWords()
 _FOLDER = Where()
+_OFFLINE = Live()
 
 if TYPE_CHECKING:
     from kuadrant.explanation import Explanation
@@ -26,6 +28,7 @@ def explain(
     *,
     words: CurlWords = _CURL,
     where: Where = _FOLDER,
+    live: Live = _OFFLINE,
     show_values: bool = False,
     verbose: Annotated[bool, Parameter(name=["--verbose", "-v"])] = False,
     output: Output = "text",
@@ -40,14 +43,18 @@ def explain(
 
     Args:
         path: The folder to read, with all folders below it (*.yaml, *.yml, *.json), a file, or - for
-            standard input. There is none with --cluster.
+            standard input. There is none with --cluster and --live.
         url: The URL; its port is the Gateway's, or the one at which kuadrant run serves it.
         words: What stands beside the URL.
         where: Where the objects are.
+        live: A real gateway that is asked in their place.
         show_values: Show values of headers, which are masked otherwise.
         verbose: Tell every step.
         output: text for people, json for programs.
     """
+    if live.live:
+        with reading(output):
+            return ask_live(live, *words.of(str(path) if url is None else url), output)
     with reading(output):
         asked, when = words.of(_url(str(path), url, cluster=where.cluster))
         configuration = where.configuration(str(path), output)

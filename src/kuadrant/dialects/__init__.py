@@ -37,7 +37,7 @@ __all__ = [
 
 
 def _plain(service: Service) -> Callable[[Iterable[HostProgram]], bytes]:
-    return Renderer(replace(service, metadata=UNSET, decision_records=UNSET)).render
+    return Renderer(replace(service, metadata=UNSET, decision_records=UNSET, explain_key=UNSET)).render
 
 
 _V1 = Dialect(

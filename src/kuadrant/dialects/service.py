@@ -16,8 +16,9 @@ class Service(Struct, frozen=True, gc=False, rename="camel"):
     It is one of an Envoy ``cluster`` and, where none can be had, a ``google_grpc`` target such as
     ``dns:///limitador:8081``, which costs Envoy more for each call. ``metadata`` goes along with every call,
     for dialects that ``prove``. With ``decision_records`` gateways know the names of policies and routes
-    for those who follow decisions; where they are ``left``, access logs can have each of them. It takes a
-    dialect that has such records.
+    for those who follow decisions; where they are ``left``, access logs can have each of them.
+    ``explain_key`` (base64 of a public key's DER) is of those who may ask gateways what is decided for their
+    request. Both take a dialect that has records.
     """
 
     cluster: str | UnsetType = UNSET
@@ -25,6 +26,7 @@ class Service(Struct, frozen=True, gc=False, rename="camel"):
     timeout_ms: int = 1000
     failure_mode: FailureMode = DEFAULT_FAILURE_MODE
     metadata: Mapping[str, str] | UnsetType = UNSET
+    explain_key: str | UnsetType = UNSET
     decision_records: Literal["named", "left"] | UnsetType = UNSET
 
     def __repr__(self) -> str:

@@ -97,6 +97,7 @@ class Servers:
                 timeout_ms=settings.rate_limit_timeout,
                 failure_mode=settings.failure_mode,
                 metadata={HEADER: shown((self._key,), _CALLER)} if self._key else UNSET,
+                explain_key=settings.explain_key or UNSET,
                 decision_records="named" if settings.access_log is None else "left",
             ),
             rate_limit=rate_limit,

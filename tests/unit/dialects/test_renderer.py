@@ -80,6 +80,17 @@ def test_records_are_asked_for_in_the_one_dialect_that_has_them_and_name_policie
     assert "decision" not in json.dumps(told["services"])
 
 
+def test_a_key_of_those_who_may_ask_is_told_to_the_one_dialect_that_knows_it() -> None:
+    service = replace(SERVICE, explain_key="MFkw")
+    texts = {name: DIALECTS[name].configure(service)(()) for name in OWN}
+    assert {name for name, text in texts.items() if b"MFkw" in text} == {"kuadrant-v4"}
+    told = json.loads(texts["kuadrant-v4"])
+    assert (told["explainKey"], [*told["services"]["ratelimit"]]) == (
+        "MFkw",
+        ["cluster", "timeoutMs", "failureMode"],
+    )
+
+
 def test_a_result_is_made_once_and_goes_with_what_it_was_made_of() -> None:
     calls: list[str] = []
     of_each = OfEach[HostProgram, str](lambda host: _noted(host.hostname, calls))

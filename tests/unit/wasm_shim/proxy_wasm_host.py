@@ -105,6 +105,8 @@ class Host:
         self.expressions: dict[int, cel_expr.Expression] = {}
         self.clock = 1_700_000_000_000_000_000
         self.refuse_calls = False
+        self.verified: list[bytes] = []
+        self.trusts_signatures = True
         self.cel = cel
         self.log_level = log_level
         self._metric_names: list[str] = []
@@ -354,9 +356,12 @@ class Host:
         return OK
 
     def _proxy_remove_header_map_value(self, kind: int, name: int, name_length: int) -> int:
-        assert kind == 2
+        assert kind in {0, 2}
         assert self._stream
         wanted = self._read(name, name_length)
+        if kind == 0:
+            self._stream.headers = tuple(one for one in self._stream.headers if one[0].lower() != wanted)
+            return OK
         self._stream.response_headers[:] = [
             header for header in self._stream.response_headers if header[0].lower() != wanted
         ]
@@ -391,12 +396,18 @@ class Host:
             "expr_evaluate": self._evaluate_expression,
             "expr_delete": self._delete_expression,
             "declare_property": lambda _: b"",
+            "verify_signature": self._verify_signature,
         }
         function = functions.get(self._text(name, name_length))
         if function is None or not self.cel:
             return NOT_FOUND
         result = function(self._read(argument, argument_length))
         return self._give(result, address, size) if isinstance(result, bytes) else result
+
+    def _verify_signature(self, argument: bytes) -> bytes:
+        """As Envoy: one message with the answer, which is empty for no."""
+        self.verified.append(argument)
+        return b"\x08\x01" if self.trusts_signatures else b""
 
     def _create_expression(self, text: bytes) -> bytes | int:
         try:

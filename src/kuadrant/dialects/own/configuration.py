@@ -154,9 +154,9 @@ class Renderer:
         self._text_of_host = _HOST_TEXTS[form]
         self._head = b'{"version":%d,%s"services":{"%s":%s},"hosts":[' % (
             VERSION,
-            b'"decisionRecords":true,' if records else b"",
+            (b'"decisionRecords":true,' if records else b"") + _explain_key(service, programs=programs),
             _RATE_LIMIT.encode(),
-            msgspec.json.encode(replace(service, decision_records=UNSET)),
+            msgspec.json.encode(replace(service, decision_records=UNSET, explain_key=UNSET)),
         )
 
     def render(self, hosts: Iterable[HostProgram]) -> bytes:
@@ -165,6 +165,12 @@ class Renderer:
         rules = dict(zip(map(_hostname, hosts), map(_relevant_rules, hosts), strict=True))
         texts = (self._text_of_host(host) for host in hosts if is_relevant(host.hostname, rules))
         return self._head + b",".join(texts) + b"]}"
+
+
+def _explain_key(service: Service, *, programs: bool) -> bytes:
+    if not programs or service.explain_key is UNSET:
+        return b""
+    return b'"explainKey":%s,' % msgspec.json.encode(service.explain_key)
 
 
 _hostname = attrgetter("hostname")

@@ -59,6 +59,7 @@ def offer(module: wasm.Module, settings: OperatorSettings) -> Offer:
         cluster=RATE_LIMIT_CLUSTER,
         timeout_ms=settings.rate_limit_timeout,
         failure_mode=settings.failure_mode,
+        explain_key=settings.explain_key or UNSET,
         decision_records="left" if settings.decision_records else UNSET,
     )
 

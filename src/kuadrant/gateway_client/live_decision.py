@@ -1,0 +1,108 @@
+"""Asks a gateway what it decides for a request.
+
+The request shows a signature, for one host and path and a short time, of a key whose public half the gateway
+has. It is answered as any other, and its response says what was decided beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+from typing import TYPE_CHECKING, Final
+
+import httpx2
+import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from msgspec import Struct
+
+from kuadrant.api.decision_page import Decision
+from kuadrant.gateway_client.asking import GatewayAwayError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ASKED: Final = "x-kuadrant-explain"
+TOLD: Final = "x-kuadrant-decision"
+SECONDS: Final = 30
+"""So long a signature holds. A gateway takes 90: its clock and ours need not be the same."""
+
+_PURPOSE: Final = "kuadrant-explain/1"
+_TIMEOUT: Final = 30.0
+
+
+class LiveDecision(Struct, frozen=True):
+    """What a gateway answered, and what it decided; None where it does not say."""
+
+    status: int
+    decision: Decision | None = None
+
+
+def read_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    """Return the key in a PEM file.
+
+    Raises:
+        ValueError: It is none, has a password, or is not of the curve P-256.
+    """
+    try:
+        key = load_pem_private_key(pem, None)
+    except (ValueError, TypeError):
+        raise ValueError("is no private key in PEM, or has a password") from None
+    if not (isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1)):
+        raise ValueError("is no key of the curve P-256 (prime256v1)")  # noqa: TRY004 - the value is wrong
+    return key
+
+
+def public_text(key: ec.EllipticCurvePrivateKey) -> str:
+    """Return what gateways are told of a key."""
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(der).decode()
+
+
+def signature(key: ec.EllipticCurvePrivateKey, authority: str, path: str, now: float) -> str:
+    """Return what a request to a host and a path (with its query) shows, ``now`` in seconds since 1970."""
+    until = int(now) + SECONDS
+    text = "\n".join((_PURPOSE, authority, path, str(until)))
+    signed = key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))
+    return f"{until}.{base64.urlsafe_b64encode(signed).decode().rstrip('=')}"
+
+
+async def ask(
+    url: str, method: str, headers: Iterable[tuple[str, str]], key: ec.EllipticCurvePrivateKey, now: float
+) -> LiveDecision:
+    """Send a request, and return what became of it.
+
+    Raises:
+        GatewayAwayError: Nobody answers there.
+    """
+    given = [(name.lower(), value) for name, value in headers]
+    try:
+        place = httpx2.URL(url if "://" in url else f"http://{url}")
+    except httpx2.InvalidURL as error:
+        raise GatewayAwayError(f"{url} is no URL: {error}") from None
+    authority = next((value for name, value in given if name == "host"), place.netloc.decode())
+    path = place.raw_path.decode()
+    sent = [(name, value) for name, value in given if name != "host"]
+    request = httpx2.Request(
+        method,
+        place,
+        headers=[("host", authority), *sent, (ASKED, signature(key, authority, path, now))],
+        extensions={"sni_hostname": authority.partition(":")[0]},
+    )
+    authorities = ssl.create_default_context()
+    try:
+        async with httpx2.AsyncClient(trust_env=False, timeout=_TIMEOUT, verify=authorities) as client:
+            response = await client.send(request, stream=True)
+            await response.aclose()
+    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError) as error:
+        raise GatewayAwayError(f"{place} cannot be asked: {str(error) or type(error).__name__}") from error
+    return LiveDecision(response.status_code, _decision(response.headers.get(TOLD, "")))
+
+
+def _decision(text: str) -> Decision | None:
+    try:
+        return msgspec.json.decode(base64.b64decode(text, validate=True), type=Decision) if text else None
+    except (binascii.Error, msgspec.DecodeError):
+        return None

@@ -1,0 +1,114 @@
+"""`kuadrant explain --live` asks a real gateway; who has no key learns nothing, and forges nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from kuadrant.gateway_client.live_decision import ASKED, TOLD, public_text, signature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Kuadrant
+
+pytestmark = pytest.mark.e2e
+
+HOST = "api.toystore.com"
+KEY = ec.generate_private_key(ec.SECP256R1())
+OTHER = ec.generate_private_key(ec.SECP256R1())
+
+
+def written(folder: Path, key: ec.EllipticCurvePrivateKey) -> Path:
+    path = folder / "key.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+def explain(kuadrant: Kuadrant, key: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    url = f"http://127.0.0.1:{kuadrant.port}/toys?a=1"
+    command = ["explain", "--live", "--key", str(key), "-H", f"Host: {HOST}", *words, url]
+    return subprocess.run(
+        [sys.executable, "-m", "kuadrant", *command], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.fixture
+def kuadrant(start: Callable[..., Kuadrant], toystore: Path) -> Kuadrant:
+    return start(toystore, "--echo", "--explain-key", public_text(KEY))
+
+
+def told(kuadrant: Kuadrant, shown: str, path: str = "/toys", method: str = "POST") -> dict[str, Any] | None:
+    """The decision in a response to a request with this header."""
+    answer = kuadrant.request(method, path, HOST, **{ASKED: shown})
+    text = answer.headers.get(TOLD)
+    return None if text is None else dict(json.loads(base64.b64decode(text)))
+
+
+def test_who_has_the_key_is_told_what_was_decided(kuadrant: Kuadrant, toystore: Path, tmp_path: Path) -> None:
+    key = written(tmp_path, KEY)
+    policy = toystore / "ratelimitpolicy.yaml"
+    kuadrant.change(policy.name, policy.read_text().replace("duration: 10", "duration: 600"))
+    first = json.loads(explain(kuadrant, key, "-X", "POST", "-o", "json").stdout)
+    assert [kuadrant.request("POST").status for _ in range(4)] == [200] * 4
+    last = json.loads(explain(kuadrant, key, "-X", "POST", "-o", "json").stdout)
+    assert [(one["status"], one["decision"]["verdict"]) for one in (first, last)] == [
+        (200, "allowed"),
+        (429, "limited"),
+    ]
+    assert last["decision"]["policies"] == ["default/toystore"]
+    free = explain(kuadrant, key)
+    assert (free.returncode, free.stdout.splitlines()[0]) == (0, "200")
+
+
+def test_nobody_else_is_told_anything(kuadrant: Kuadrant, tmp_path: Path) -> None:
+    now = time.time()
+    good = signature(KEY, HOST, "/toys", now)
+    until, _, signed = good.partition(".")
+    assert told(kuadrant, good) is not None
+    for shown in (
+        signature(OTHER, HOST, "/toys", now),
+        signature(KEY, HOST, "/other", now),
+        signature(KEY, "other.com", "/toys", now),
+        signature(KEY, HOST, "/toys", now - 60),
+        signature(KEY, HOST, "/toys", now + 600),
+        f"{int(until) + 1}.{signed}",
+        f"{until}.{signed[:-4]}",
+        f"{until}.",
+        f"{until}.{'A' * 500}",
+        "nonsense",
+        "",
+        ".",
+    ):
+        assert told(kuadrant, shown) is None, shown
+    end = explain(kuadrant, written(tmp_path, OTHER))
+    assert (end.returncode, "does not say what it decided" in end.stderr) == (1, True)
+
+
+def test_the_header_of_a_request_goes_no_further_whoever_sent_it(kuadrant: Kuadrant) -> None:
+    for shown in (signature(KEY, HOST, "/toys", time.time()), "nonsense"):
+        answer = kuadrant.request("GET", "/toys", HOST, **{ASKED: shown})
+        assert ASKED not in answer.body.decode().lower()
+
+
+def test_without_a_key_of_the_gateway_nobody_is_told(start: Callable[..., Kuadrant], toystore: Path) -> None:
+    kuadrant = start(toystore, "--echo")
+    assert told(kuadrant, signature(KEY, HOST, "/toys", time.time())) is None
+
+
+def test_strangers_cannot_have_a_worker_look_at_signatures_without_end(kuadrant: Kuadrant) -> None:
+    forged = signature(OTHER, HOST, "/toys", time.time())
+    for _ in range(300):
+        assert told(kuadrant, forged, method="GET") is None
+    deadline = time.monotonic() + 10
+    while told(kuadrant, signature(KEY, HOST, "/toys", time.time()), method="GET") is None:
+        assert time.monotonic() < deadline
