@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from kuadrant.api.documents import read as read_documents
 from kuadrant.api.response import Response
 from kuadrant.compiler import Compiler, compile_gateways
 from kuadrant.policy.checks import check
