@@ -37,12 +37,17 @@ def made(
     key: CertificateIssuerPrivateKeyTypes | None = None,
     begin: dt.datetime | None = None,
     end: dt.datetime | None = None,
+    uri: str | None = None,
 ) -> Made:
-    """Make a certificate for ``host`` that speaks for itself; by default it is valid today."""
+    """Make a certificate for ``host`` that speaks for itself; by default it is valid today.
+
+    With ``uri`` that is its first alternative name.
+    """
     today = dt.datetime.now(dt.UTC)
     own = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     algorithm = hashes.SHA256() if hasattr(own, "curve") or hasattr(own, "key_size") else None
+    uris = [] if uri is None else [x509.UniformResourceIdentifier(uri)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -51,7 +56,7 @@ def made(
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin or today - _DAY)
         .not_valid_after(end or today + _DAY)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*uris, x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(own, algorithm)
     )

@@ -1,19 +1,23 @@
-"""Who a request is from, as real Envoy has found it out with its own filter for tokens."""
+"""Who a request is from, as real Envoy has found it out: by its own filter for tokens, or by TLS."""
 
 from __future__ import annotations
 
+import socket
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kuadrant.expressions import programs
 from tests import tokens
+from tests.listener_certificates import Made, made
 
 from .conftest import Envoy, Service, cluster, configuration, get, limited, rule
 from .message_strings import strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
@@ -144,9 +148,12 @@ def entries(gateway: tuple[Envoy, Service], listener: str, **headers: str) -> di
     envoy, limiter = gateway
     asked = len(limiter.requests)
     assert get(envoy.ports[listener], **headers).status == 200
-    if len(limiter.requests) == asked:
-        return {}
-    _, descriptor = strings(limiter.requests[-1])
+    return {} if len(limiter.requests) == asked else described(limiter.requests[-1])
+
+
+def described(request: bytes) -> dict[str, str]:
+    """The entries of the descriptor in a question."""
+    _, descriptor = strings(request)
     pairs = [strings(entry) for entry in strings(descriptor)]
     return {pair[0].decode(): pair[1].decode() for pair in pairs}
 
@@ -206,3 +213,93 @@ def test_a_header_is_an_identity_where_it_is_named(
     got = entries(gateway, "header", **sent)
     assert {name: got.get(name) for name in found} == found
     assert bool(got) == bool(found)
+
+
+CERTIFICATE = document({"certificate": "peer"}, *selected("auth.identity.san", "auth.identity.subject"))
+
+
+@pytest.fixture(scope="module")
+def certificates() -> dict[str, Made]:
+    return {
+        "server": made("server.example"),
+        "spiffe": made("a.example", uri="spiffe://shop/alice"),
+        "name": made("b.example"),
+        "stranger": made("c.example", uri="spiffe://shop/alice"),
+    }
+
+
+@pytest.fixture(scope="module")
+def of_certificates(
+    tmp_path_factory: pytest.TempPathFactory, certificates: dict[str, Made]
+) -> Iterator[tuple[Envoy, Service]]:
+    """A listener that takes connections with a certificate that it trusts, and without any."""
+    limiter = Service()
+    direct = {"match": {"prefix": "/"}, "direct_response": {"status": 200}}
+    hosts = [{"name": "all", "domains": ["*"], "routes": [direct]}]
+    listener = limited("tls", CERTIFICATE, hosts)
+    trusted = (certificates[name].chain for name in ("spiffe", "name"))
+    server = certificates["server"]
+    listener["filter_chains"][0]["transport_socket"] = {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_certificates": [
+                    {
+                        "certificate_chain": {"inline_string": server.chain.decode()},
+                        "private_key": {"inline_string": server.key.decode()},
+                    }
+                ],
+                "validation_context": {"trusted_ca": {"inline_string": b"".join(trusted).decode()}},
+            },
+        },
+    }
+    envoy = Envoy(
+        tmp_path_factory.mktemp("certificates"), [listener], [cluster("limiter", limiter.port, http2=True)]
+    )
+    yield envoy, limiter
+    envoy.stop()
+    limiter.stop()
+
+
+def shown(of: tuple[Envoy, Service], folder: Path, server: Made, client: Made | None) -> dict[str, str]:
+    """What the service is asked for a connection with that certificate; nothing if it is not."""
+    envoy, limiter = of
+    context = ssl.create_default_context(cadata=server.chain.decode())
+    if client is not None:
+        (folder / "client.pem").write_bytes(client.chain + client.key)
+        context.load_cert_chain(folder / "client.pem")
+    asked = len(limiter.requests)
+    plain = socket.create_connection(("127.0.0.1", envoy.ports["tls"]), timeout=10)
+    with context.wrap_socket(plain, server_hostname="server.example") as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nhost: server.example\r\nconnection: close\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+    return {} if len(limiter.requests) == asked else described(limiter.requests[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("spiffe", {"auth.identity.san": "spiffe://shop/alice", "auth.identity.subject": "CN=a.example"}),
+        ("name", {"auth.identity.san": "b.example", "auth.identity.subject": "CN=b.example"}),
+        (None, {}),
+    ],
+)
+def test_a_certificate_is_an_identity(
+    of_certificates: tuple[Envoy, Service],
+    certificates: dict[str, Made],
+    tmp_path: Path,
+    name: str | None,
+    found: dict[str, str],
+) -> None:
+    client = None if name is None else certificates[name]
+    assert shown(of_certificates, tmp_path, certificates["server"], client) == found
+
+
+def test_a_certificate_that_nobody_vouches_for_does_not_come_in(
+    of_certificates: tuple[Envoy, Service], certificates: dict[str, Made], tmp_path: Path
+) -> None:
+    asked = len(of_certificates[1].requests)
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        shown(of_certificates, tmp_path, certificates["server"], certificates["stranger"])
+    assert len(of_certificates[1].requests) == asked
