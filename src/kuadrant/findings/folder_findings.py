@@ -69,7 +69,8 @@ RULES: Final = (
         code="authentication-not-carried-out",
         severity="note",
         title="`kuadrant run` does not carry out a rule of a RequestAuthentication.",
-        means="It has keys from `jwks` only, is for Gateways of its own namespace, by `targetRefs` or the "
+        means="It has keys from `jwks` or a file beside it, `jwksUri: file:NAME.jwks.json`, is "
+        "for Gateways of its own namespace, by `targetRefs` or the "
         "label `gateway.networking.k8s.io/gateway-name`, and writes no headers of claims. Tokens that such a "
         "rule is for are nobody's.",
         do="Nothing if it is for a cluster.",

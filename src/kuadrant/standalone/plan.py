@@ -16,6 +16,7 @@ from kuadrant.findings import RULES, Finding, document_findings, findings
 from kuadrant.gateways import envoy
 from kuadrant.policy.model import Problem as ObjectProblem
 from kuadrant.policy.route_attachment import takes_requests
+from kuadrant.standalone.key_files import SUFFIX, with_keys
 from kuadrant.standalone.stages import Target
 
 if TYPE_CHECKING:
@@ -154,7 +155,10 @@ def compiled(
 def read(files: Iterable[File]) -> Folder:
     """Return what ``files`` hold; that one of them cannot be read is among the problems."""
     files = tuple(files)
-    folder = documents.read((file.path, file.text) for file in files if file.error is None)
+    whole = [file for file in files if file.error is None]
+    keys = [file for file in whole if file.path.endswith(SUFFIX)]
+    written = documents.read((file.path, file.text) for file in whole if file not in keys)
+    folder = with_keys(written, keys)
     unreadable = [
         Problem(file.path, 1, 1, "", "", file.error, "not-readable")
         for file in files

@@ -126,3 +126,14 @@ def test_users_are_counted_by_a_header_that_is_named(start: Callable[..., Kuadra
             assert statuses(kuadrant, version, 3, **{"x-user": user}) == [200, 200, 429]
     assert statuses(kuadrant, "v1", 2, **{"x-user": ""}) == [200, 429]
     assert statuses(kuadrant, "v1beta2", 4) == [200] * 4
+
+
+def test_keys_may_be_in_a_file_of_their_own(start: Callable[..., Kuadrant], tmp_path: Path) -> None:
+    """One that changes counts at once."""
+    named = AUTHENTICATION.replace(f"jwks: {json.dumps(tokens.JWKS)}", "jwksUri: file:users.jwks.json")
+    (tmp_path / "users.jwks.json").write_text(tokens.JWKS.replace('"one"', '"another"'))
+    kuadrant = start(written(tmp_path, "jwt", "sub", named), "--echo")
+    assert statuses(kuadrant, "v1", 1, **of(tokens.token(sub="alice"))) == [401]
+    kuadrant.change("users.jwks.json", tokens.JWKS)
+    assert statuses(kuadrant, "v1", 3, **of(tokens.token(sub="alice"))) == [200, 200, 429]
+    assert statuses(kuadrant, "v1", 1, **of(tokens.forged(sub="alice"))) == [401]

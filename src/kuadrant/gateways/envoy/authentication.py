@@ -105,7 +105,7 @@ def _not_carried_out(one: RequestAuthentication, index: int, rule: JWTRule) -> P
         (
             "jwksUri",
             rule.jwks_uri if not rule.jwks else None,
-            "kuadrant run fetches no keys",
+            "no file *.jwks.json beside it (file:NAME) has the keys",
         ),
     ):
         if value:
