@@ -213,7 +213,7 @@ def failures(text: str, asked: Request) -> Iterator[str]:
     headers: dict[str, str] = given["request"]["headers"]
     headers |= {"host": asked.authority, **{name.upper(): value for name, value in headers.items()}}
     # Python has no unsigned numbers.
-    checked = read(LANGUAGE.compile(text.replace("connection.id", "1u")).serialize())
+    checked = read(LANGUAGE.compile(text.replace("connection.id", "dyn(1u)")).serialize())
     for part in parts(checked.expression):
         is_calculation = part.call.function in CALCULATIONS and any(map(is_moment, parts(part)))
         if part.id != checked.expression.id and not is_calculation:
