@@ -18,6 +18,7 @@ from kuadrant.api.limit_expressions import (
 )
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.limitador import LeftOut
+from kuadrant.api.mode import EVERYBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,9 +111,8 @@ def left_out(limit: Limit, reasons: Iterable[str]) -> LeftOut:
 def describe(limit: Limit) -> str:
     """Return what a person knows a limit by."""
     name = f"limit {_short(limit.name)}" if limit.name else "limit"
-    return (
-        f"{name} of {_short(limit.namespace)} ({limit.max_value} in {limit.seconds} s){limit.algorithm_shown}"
-    )
+    rate = f"({limit.max_value} in {limit.seconds} s){limit.extensions_shown}"
+    return f"{name} of {_short(limit.namespace)} {rate}"
 
 
 def identifier_of(limit: Limit) -> str | None:
@@ -131,6 +131,7 @@ def _wrong_numbers(limit: Limit) -> Iterable[str]:
         yield "max_value: is less than 0"
     if not 0 <= limit.seconds <= MOST_SECONDS:
         yield f"seconds: is not between 0 and {MOST_SECONDS}"
+    yield from _wrong_percent(limit)
     if limit.counts_by == FIXED_WINDOW:
         return
     if not 1 <= limit.seconds <= LONGEST_SECONDS:
@@ -142,6 +143,13 @@ def _wrong_numbers(limit: Limit) -> Iterable[str]:
             yield "burst: is less than 1"
         elif limit.seconds_of_most > LONGEST_SECONDS:
             yield f"burst: takes longer than {LONGEST_SECONDS} seconds to come again"
+
+
+def _wrong_percent(limit: Limit) -> Iterable[str]:
+    if not 0 <= limit.percent <= EVERYBODY:
+        yield f"enforce_percent: is not between 0 and {EVERYBODY}"
+    elif limit.percent not in (0, EVERYBODY) and not limit.variables:
+        yield "enforce_percent: is by the values of variables, and it has none"
 
 
 def _wrong_sizes(limit: Limit) -> Iterable[str]:

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field
 from kuadrant.api.algorithm import FIXED_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.meta import ObjectMeta
+from kuadrant.api.mode import ENFORCE, EVERYBODY, SHADOW, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,9 +28,10 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     It applies to requests of ``namespace`` (the domain of the rate limit request) for which every condition
     holds. Conditions and variables are CEL over ``descriptors``, for example ``descriptors[0]["limit.a__1"]
     == "1"``; conditions also over ``limit.name`` and ``limit.id``. Two limits that differ in nothing but
-    ``max_value``, ``burst``, ``name`` and ``id`` share their counters.
+    ``max_value``, ``burst``, ``mode``, ``enforce_percent``, ``name`` and ``id`` share their counters.
 
-    A limit of Limitador's has neither ``algorithm`` nor ``burst``: it counts in fixed windows.
+    A limit of Limitador's has no ``algorithm``, ``burst``, ``mode`` and ``enforce_percent``: it counts in
+    fixed windows, and refuses what has no room.
     """
 
     namespace: str
@@ -41,11 +43,30 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     id: str | UnsetType | None = UNSET
     algorithm: Algorithm | UnsetType = UNSET
     burst: int | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET
+    enforce_percent: int | UnsetType = UNSET
 
     @property
     def counts_by(self) -> Algorithm:
         """How it counts."""
         return self.algorithm or FIXED_WINDOW
+
+    @property
+    def percent(self) -> int:
+        """For how many of a hundred values it refuses what has no room."""
+        if self.mode == SHADOW:
+            return 0
+        return EVERYBODY if self.enforce_percent is UNSET else self.enforce_percent
+
+    @property
+    def has_mode(self) -> bool:
+        """Tell whether it does something else than to refuse all that has no room."""
+        return self.percent != EVERYBODY
+
+    @property
+    def is_of_limitador(self) -> bool:
+        """Tell whether Limitador has such limits too."""
+        return self.counts_by == FIXED_WINDOW and not self.has_mode
 
     @property
     def most(self) -> int:
@@ -60,11 +81,14 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
         return self.seconds if self.most == self.max_value else -(-self.most * self.seconds // self.max_value)
 
     @property
-    def algorithm_shown(self) -> str:
-        """How it counts, to be added to its rate; nothing for fixed windows."""
-        if self.counts_by == FIXED_WINDOW:
-            return ""
-        return f" ({self.algorithm}{f', burst {self.most}' if self.algorithm == TOKEN_BUCKET else ''})"
+    def extensions_shown(self) -> str:
+        """What it has besides Limitador's fields, to be added to its rate; nothing without."""
+        shown: list[str] = [] if self.counts_by == FIXED_WINDOW else [self.counts_by]
+        if self.counts_by == TOKEN_BUCKET:
+            shown.append(f"burst {self.most}")
+        if self.has_mode:
+            shown.append(SHADOW if self.mode == SHADOW else f"{ENFORCE} {self.percent} %")
+        return f" ({', '.join(shown)})" if shown else ""
 
     @cached_property
     def identity(self) -> Identity:

@@ -6,10 +6,11 @@ from msgspec import Struct, field
 
 from kuadrant.api import yaml_documents
 from kuadrant.api.fields import Fields
+from kuadrant.api.limit_extensions import LimitExtensions
 from kuadrant.api.nodes import Node
 from kuadrant.api.over_limit import OverLimit, over_limit_rule
 from kuadrant.api.problem import spelled
-from kuadrant.api.rate_limit_policy import Exemptions, LimitExtensions
+from kuadrant.api.rate_limit_policy import Exemptions
 from kuadrant.api.response import Response
 from kuadrant.api.shapes import read
 

@@ -5,7 +5,6 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta, field
 
-from kuadrant.api.algorithm import Algorithm
 from kuadrant.api.fields import (
     ANY_OTHER,
     DnsLabel,
@@ -19,6 +18,7 @@ from kuadrant.api.fields import (
     by_key,
 )
 from kuadrant.api.http_route import HTTPRouteMatch
+from kuadrant.api.limit_extensions import LimitExtensions
 from kuadrant.api.meta import Condition, Object
 from kuadrant.api.response import Response
 
@@ -48,34 +48,6 @@ class LastAccepted(Fields, frozen=True, gc=False, kw_only=True):
 
     generation: Annotated[int, Meta(description="The generation of the policy that had this form.")]
     spec: Annotated[str, Meta(max_length=LONGEST_SPEC, description="The spec of this form, as JSON.")]
-
-
-class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
-    """What a limit has besides Kuadrant's fields; the annotation `kuadrant.io/extensions` has the same."""
-
-    algorithm: (
-        Annotated[
-            Algorithm,
-            Meta(
-                description=(
-                    "How the limit counts: FixedWindow (the default), SlidingWindow (never more than the "
-                    "limit in any interval of the window), or TokenBucket (a burst, and then evenly)."
-                )
-            ),
-        ]
-        | None
-    ) = None
-    burst: (
-        Annotated[
-            int,
-            Meta(
-                ge=1,
-                le=2**31 - 1,
-                description="How many requests a TokenBucket admits at once; the limit, if it is not given.",
-            ),
-        ]
-        | None
-    ) = None
 
 
 class RateLimitPolicyStatus(Fields, frozen=True, gc=False, kw_only=True):

@@ -112,5 +112,5 @@ def _differing(old: Iterable[LimitSide], new: Iterable[LimitSide]) -> Iterator[_
 
 
 def _does(limit: LimitSide) -> tuple[object, ...]:
-    how = (limit.rates, limit.algorithm, limit.burst)
+    how = (limit.rates, limit.algorithm, limit.burst, limit.mode, limit.enforce_percent)
     return limit.key, how, frozenset(limit.when), limit.counters, limit.identity, limit.counted

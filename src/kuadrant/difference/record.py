@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.explanation.record import Origin
 
 Change = Literal["added", "removed", "changed"]
@@ -26,6 +27,8 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
         rates: How many requests in how many seconds.
         algorithm: How they are counted.
         burst: How many a bucket of tokens holds, its rate if that is None.
+        mode: What it does where it has no room.
+        enforce_percent: For how many of a hundred values of its counters it is enforced.
         when: Its conditions, those of the policy first.
         counters: What it is counted by.
         identity: Where the gateway knows from who a request is from, if the limit asks for that.
@@ -40,6 +43,8 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
     rates: tuple[tuple[int, int], ...]
     algorithm: Algorithm = FIXED_WINDOW
     burst: int | None = None
+    mode: Mode = ENFORCE
+    enforce_percent: int = EVERYBODY
     when: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     identity: str = ""

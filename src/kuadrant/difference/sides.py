@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.compiler.program import (
     RuleProgram,
 )
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 PortKey = tuple[str, int]
 """A gateway, as ``namespace/name``, and a port of it."""
 Rates = tuple[tuple[int, int], ...]
-Counting = tuple[Algorithm, int | None]
-"""How hits are counted, and what a bucket holds if that is said."""
+Counting = tuple[Algorithm, int | None, Mode, int]
+"""How hits are counted, what a bucket holds if that is said, and for how many of a hundred it is enforced."""
 
 
 class Behaviour(Struct, frozen=True, gc=False):
@@ -118,7 +119,8 @@ class Side:
 
     def _counting(self, action: Action, limit: LimitAction) -> Counting:
         held = self._held.get((action.scope, limit_condition(limit.key)), ())
-        return next(((one.counts_by, one.burst or None) for one in held), (FIXED_WINDOW, None))
+        each = ((one.counts_by, one.burst or None, one.mode or ENFORCE, one.percent) for one in held)
+        return next(each, (FIXED_WINDOW, None, ENFORCE, EVERYBODY))
 
     def host(self, key: PortKey, hostname: str) -> HostProgram | None:
         """Return who serves requests to ``hostname``."""
@@ -178,7 +180,7 @@ class Side:
             "for each route" if action.scope == rule.route else "together"
         )
         policy = entry.source.key if entry else next(iter(limit.sources), "")
-        algorithm, burst = self._counting(action, limit)
+        algorithm, burst, mode, percent = self._counting(action, limit)
         return LimitSide(
             name=entry.limit.name if entry else limit.key,
             policy=policy,
@@ -187,6 +189,8 @@ class Side:
             rates=self._rates(action, limit),
             algorithm=algorithm,
             burst=burst,
+            mode=mode,
+            enforce_percent=percent,
             when=tuple(condition.text for condition in limit.when),
             counters=tuple(counter.text for counter in limit.counters),
             identity=str(limit.identity or ""),

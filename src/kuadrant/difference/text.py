@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.problem import printable
 from kuadrant.difference.words import answers_line, steps_line
 from kuadrant.explanation.short_text import WIDTH, plain
-from kuadrant.explanation.words import rate
+from kuadrant.explanation.words import mode_words, rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -85,7 +85,8 @@ def _limit_words(limit: LimitSide) -> str:
 
 
 def _rates(limit: LimitSide) -> str:
-    return " and ".join(rate(*one, limit.algorithm, limit.burst) for one in limit.rates) or "no rates"
+    rates = " and ".join(rate(*one, limit.algorithm, limit.burst) for one in limit.rates)
+    return (rates or "no rates") + mode_words(limit.mode, limit.enforce_percent)
 
 
 def _between(before: LimitSide, after: LimitSide) -> str:

@@ -8,7 +8,7 @@ from kuadrant.explanation.origins import Origins, section_of
 from kuadrant.explanation.record import Explanation, Origin
 from kuadrant.explanation.request_error import RequestError
 from kuadrant.explanation.routing_trace import match_words
-from kuadrant.explanation.words import rate
+from kuadrant.explanation.words import mode_words, rate
 
 __all__ = [
     "ClientRequest",
@@ -21,6 +21,7 @@ __all__ = [
     "explain",
     "header_of",
     "match_words",
+    "mode_words",
     "rate",
     "section_of",
 ]

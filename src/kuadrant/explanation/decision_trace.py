@@ -22,6 +22,7 @@ from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 from kuadrant.policy.policy_precedence import merge
 from kuadrant.reference_model import Counters, Expressions, Request, RequestDecision, decide
+from kuadrant.reference_model.counters import Standing
 from kuadrant.reference_model.identity import identified, source_of
 from kuadrant.reference_model.preflight import is_exempt
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import GatewayProgram, RuleProgram
     from kuadrant.explanation.record import Fact, OnPath, TracedLimit, TracedRule
     from kuadrant.policy.failure_mode import FailureMode
-    from kuadrant.reference_model.counters import Standing
 
 
 class Explained(Struct, frozen=True, gc=False):
@@ -208,21 +208,21 @@ class Trace:
         return structs.replace(self._program, listeners=(listener,))
 
     def _with_standings(self, decision: RequestDecision) -> Iterable[TracedLimit]:
-        by_condition: dict[str, list[tuple[Standing, bool]]] = {}
+        by_condition: dict[str, list[_Stand]] = {}
         for question in decision.questions:
-            for standing in question.standings:
-                for condition in standing.limit.conditions:
-                    by_condition.setdefault(condition, []).append((standing, question.limited))
+            stood = [_Stand(one, denies=question.limited and one.remaining < 1) for one in question.standings]
+            stood += (
+                _Stand(one.standing, enforced=False, would_deny=one.is_full) for one in question.watched
+            )
+            for stand in stood:
+                for condition in stand.standing.limit.conditions:
+                    by_condition.setdefault(condition, []).append(stand)
         for limit in self._limits:
             stands = by_condition.get(limit_condition(limit.key), ()) if limit.applies == "yes" else ()
-            yield structs.replace(
-                limit,
-                standings=tuple(
-                    _standing(standing, limit, limited=limited)
-                    for standing, limited in stands
-                    if standing.limit.namespace == limit.scope
-                ),
+            standings = (
+                _standing(one, limit) for one in stands if one.standing.limit.namespace == limit.scope
             )
+            yield structs.replace(limit, standings=tuple(standings))
 
     def _limited_by(self, decision: RequestDecision) -> tuple[str, ...]:
         if decision.outcome != "limited":
@@ -258,7 +258,17 @@ def _shown_values(limits: Sequence[TracedLimit]) -> dict[str, str]:
     }
 
 
-def _standing(standing: Standing, limit: TracedLimit, *, limited: bool) -> CounterStanding:
+class _Stand(Struct, frozen=True, gc=False):
+    """A counter, and what it did or would have done with the request."""
+
+    standing: Standing
+    denies: bool = False
+    enforced: bool = True
+    would_deny: bool = False
+
+
+def _standing(stand: _Stand, limit: TracedLimit) -> CounterStanding:
+    standing = stand.standing
     texts = {descriptor_entry(counter.text): counter for counter in limit.counters}
     return CounterStanding(
         limit=standing.limit.max_value,
@@ -269,7 +279,9 @@ def _standing(standing: Standing, limit: TracedLimit, *, limited: bool) -> Count
         ),
         remaining=standing.remaining,
         resets_in=round(standing.reset, 3),
-        denies=limited and standing.remaining < 1,
+        denies=stand.denies,
         algorithm=standing.limit.counts_by,
         burst=standing.limit.burst or None,
+        enforced=stand.enforced,
+        would_deny=stand.would_deny,
     )

@@ -95,6 +95,8 @@ class LimitTracer:
             rates=tuple((rate.max_value, max(rate.seconds, 1)) for rate in limit.rates),
             algorithm=limit.algorithm,
             burst=limit.burst,
+            mode=limit.mode,
+            enforce_percent=limit.enforce_percent,
             scope=action[0].scope if action else "",
             applies=traced.applies,
             because=traced.because,

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.mode import ENFORCE, EVERYBODY, Mode
 
 Truth = Literal["true", "false", "fails", "unknown"]
 """Of a condition. One that fails has no value for the request."""
@@ -82,7 +83,8 @@ class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
     """The state of a counter after the request: what is left of ``limit`` in ``seconds``, or of ``burst``.
 
     ``key`` has each text that it is counted by and the value. ``resets_in`` are the seconds until it is whole
-    again. ``denies`` tells that it had no room for the request.
+    again. ``denies`` tells that it had no room for the request. One that is not ``enforced`` denies nothing:
+    there ``would_deny`` tells it.
     """
 
     limit: int
@@ -93,6 +95,8 @@ class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
     denies: bool
     algorithm: Algorithm = FIXED_WINDOW
     burst: int | None = None
+    enforced: bool = True
+    would_deny: bool = False
 
 
 class Replaced(Struct, frozen=True, kw_only=True, gc=False):
@@ -103,7 +107,20 @@ class Replaced(Struct, frozen=True, kw_only=True, gc=False):
     origin: Origin
 
 
-class TracedLimit(Struct, frozen=True, kw_only=True, gc=False):
+class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
+    """How a limit counts, and what it does where it has no room.
+
+    ``burst`` is what a bucket holds, its rate if that is None; ``enforce_percent`` is for how many of a
+    hundred values of its counters it is enforced.
+    """
+
+    algorithm: Algorithm = FIXED_WINDOW
+    burst: int | None = None
+    mode: Mode = ENFORCE
+    enforce_percent: int = EVERYBODY
+
+
+class TracedLimit(LimitManner, frozen=True, kw_only=True, gc=False):
     """A limit of the rule's effective policy, where it comes from, and what it did.
 
     Attributes:
@@ -115,7 +132,6 @@ class TracedLimit(Struct, frozen=True, kw_only=True, gc=False):
         origin: Where it is written.
         replaced: Limits of the same name, of other policies on the path, that it took the place of.
         rates: How many requests in how many seconds.
-        algorithm: How they are counted; ``burst`` is what a bucket holds, its rate if that is None.
         scope: The domain under which it is asked for.
         applies: Whether the request counts; ``unselected`` is a limit that is for other rules,
             ``unlimited`` one without rates.
@@ -133,8 +149,6 @@ class TracedLimit(Struct, frozen=True, kw_only=True, gc=False):
     origin: Origin
     replaced: tuple[Replaced, ...] = ()
     rates: tuple[tuple[int, int], ...] = ()
-    algorithm: Algorithm = FIXED_WINDOW
-    burst: int | None = None
     scope: str = ""
     applies: Literal["yes", "no", "fails", "unknown", "unselected", "unlimited"]
     because: str = ""

@@ -69,7 +69,8 @@ def _steps(record: Explanation) -> Iterator[str]:
 def _limit(limit: TracedLimit) -> Iterator[str]:
     yield f"{limit.origin}: {words.limit_line(limit)}"
     rates = ", ".join(words.rate(*one, limit.algorithm, limit.burst) for one in limit.rates)
-    yield f"  {rates or 'no rates'}, counted under {limit.scope}"
+    mode = words.mode_words(limit.mode, limit.enforce_percent)
+    yield f"  {rates or 'no rates'}{mode}, counted under {limit.scope}"
     for one in limit.replaced:
         yield f"  {one.origin}: in place of limit {one.limit} of RateLimitPolicy {one.policy}"
     for condition in limit.when:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.algorithm import FIXED_WINDOW, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
+from kuadrant.api.mode import EVERYBODY, SHADOW, Mode
 from kuadrant.api.problem import printable
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
@@ -56,8 +57,14 @@ def _why(record: Explanation) -> str:
 
 
 def _counted(limits: Iterable[TracedLimit]) -> str:
-    names = [limit.name for limit in limits if limit.applies == "yes"]
-    return _of(names, "has room", "have room") if names else "no limit applies"
+    applying = [limit for limit in limits if limit.applies == "yes"]
+    watched = [limit for limit in applying if any(not one.enforced for one in limit.standings)]
+    names = [limit.name for limit in applying if limit not in watched]
+    nothing = f"no limit {'is enforced' if watched else 'applies'}"
+    full = [limit.name for limit in watched if any(one.would_deny for one in limit.standings)]
+    return (_of(names, "has room", "have room") if names else nothing) + (
+        f"; {_of(full, 'in shadow would refuse it', 'in shadow would refuse it')}" if full else ""
+    )
 
 
 def _of(names: Sequence[str], one: str, more: str) -> str:
@@ -101,8 +108,14 @@ def standing_line(standing: CounterStanding) -> str:
     counted = rate(standing.limit, standing.seconds, standing.algorithm, standing.burst)
     return (
         f"{counted}{per}: {left}{f' for {values}' if values else ''}, "
-        f"whole again in {standing.resets_in:g} s{_alone(standing)}"
+        f"whole again in {standing.resets_in:g} s{_watching(standing)}{_alone(standing)}"
     )
+
+
+def _watching(standing: CounterStanding) -> str:
+    if standing.enforced:
+        return ""
+    return f"; in shadow{': it would have refused this request' if standing.would_deny else ''}"
 
 
 def _alone(standing: CounterStanding) -> str:
@@ -125,6 +138,13 @@ def rate(most: int, seconds: int, algorithm: Algorithm = FIXED_WINDOW, burst: in
         return f"{most} in any {seconds // size} {unit}"
     evenly = f", evenly, and {most if burst is None else burst} at once" if algorithm == TOKEN_BUCKET else ""
     return f"{most} in {seconds // size} {unit}{evenly}"
+
+
+def mode_words(mode: Mode, percent: int) -> str:
+    """For whom a limit refuses what has no room, to be added to its rates; nothing if for all."""
+    if mode == SHADOW or percent == 0:
+        return ", in shadow"
+    return "" if percent == EVERYBODY else f", enforced for {percent} % and in shadow for the others"
 
 
 def rule_line(rule: TracedRule) -> str:

@@ -13,6 +13,7 @@ from kuadrant.findings.folder_findings import folder_findings, serves_nothing
 from kuadrant.findings.identity_findings import identity_findings
 from kuadrant.findings.limit_findings import limit_findings
 from kuadrant.findings.material import material, material_of_cluster
+from kuadrant.findings.mode_findings import mode_findings
 from kuadrant.findings.never_reached_findings import never_reached_findings
 from kuadrant.findings.policy_findings import policy_findings, route_dependent_findings
 from kuadrant.findings.predicate_findings import predicate_findings
@@ -58,7 +59,8 @@ def suspicious(policy: RateLimitPolicy, facts: PolicyFacts) -> tuple[Problem, ..
 
     What its ``facts`` say is not among it, nor what the routes to it tell (:func:`suspicious_by_routes`).
     """
-    return (*limit_findings(policy), *counter_findings.counter_findings(facts.policy))
+    of_model = (*counter_findings.counter_findings(facts.policy), *mode_findings(facts.policy))
+    return (*limit_findings(policy), *of_model)
 
 
 def suspicious_by_routes(objects: Objects, compilation: Compilation) -> dict[str, tuple[Problem, ...]]:
@@ -85,6 +87,7 @@ def _problems(of: Material) -> Iterator[Problem]:
     for fact in of.compilation.policies:
         if fact.acceptance.reason != "Invalid":  # what cannot be carried out cannot be looked into
             yield from counter_findings.counter_findings(fact.policy)
+            yield from mode_findings(fact.policy)
     yield from _of_conditions(of)
     yield from attachment_findings(of)
     yield from route_findings(of)

@@ -152,7 +152,7 @@ def _wins(other: _Counted, one: _Counted, occurrences: dict[tuple[str, str], set
     """Whether ``other`` always refuses before ``one`` would; of two equal ones the first is said to win."""
     if other is one or other.rate.max_value > one.rate.max_value or other.scope != one.scope:
         return False
-    if not (other.when <= one.when and other.counters <= one.counters):
+    if not (other.when <= one.when and other.counters <= one.counters and other.entry.limit.is_enforced):
         return False
     if one.is_of_gateway and not other.is_of_gateway:
         # A cap for all routes is meant to be wider than what each of them has.

@@ -12,6 +12,7 @@ from kuadrant.findings import (
     folder_findings,
     identity_findings,
     limit_findings,
+    mode_findings,
     never_reached_findings,
     policy_findings,
     predicate_findings,
@@ -28,7 +29,7 @@ SECTIONS: Final[dict[str, tuple[Rule, ...]]] = {
     "Routes": (*attachment_findings.RULES, *route_findings.RULES),
     "Backends and filters": backend_findings.RULES,
     "Policies": (*policy_findings.RULES, *identity_findings.RULES),
-    "Limits": (*limit_findings.RULES, *never_reached_findings.RULES),
+    "Limits": (*limit_findings.RULES, *mode_findings.RULES, *never_reached_findings.RULES),
     "Conditions and counters": (*EXPRESSIONS, *counter_findings.RULES, *predicate_findings.RULES),
 }
 """The rules by what they are about."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.api.caller_token import ANNOTATION
-from kuadrant.api.limit_packing import ALGORITHMS, pack
+from kuadrant.api.limit_packing import ALGORITHMS, MODES, pack
 from kuadrant.api.limit_packing import FIELD as PACKED
 from kuadrant.api.limitador import Limit
 from kuadrant.gateways.ownership import MANAGED
@@ -38,21 +38,25 @@ class LimitadorObject(Struct, frozen=True):
 
 
 def limitador(
-    kuadrant: Kuadrant, limits: Iterable[Limit], *, reads: Collection[str] = (), mark: str = ""
+    kuadrant: Kuadrant,
+    limits: Collection[Limit],
+    *,
+    present: Iterable[Limit] = (),
+    reads: Collection[str] = (),
+    mark: str = "",
 ) -> LimitadorObject:
     """Return the resource beside ``kuadrant`` with ``limits``, and with what its spec says of Limitador.
 
-    More than 16 KiB of limits are packed, and so are all that do not count in fixed windows, if the service
-    ``reads`` that. What the limitador-operator serves does not: there those are left out. ``mark`` says that
-    every gateway shows a token of that key. Every other field is left to others: to be applied, not
-    written as a whole.
+    More than 16 KiB of limits are packed, and so are all that Limitador does not have, by algorithm or mode,
+    if the service ``reads`` that. What the limitador-operator serves does not: there those are left out, and
+    what is ``present`` of the same counters stays. ``mark`` says that every gateway shows a token of that
+    key. Every other field is left to others: to be applied, not written as a whole.
     """
     settings = kuadrant.spec.limitador
-    limits = tuple(limits)
-    others = [limit for limit in limits if limit.counts_by != FIXED_WINDOW]
-    plain = [limit for limit in limits if limit.counts_by == FIXED_WINDOW]
-    left_out = () if {PACKED, ALGORITHMS} <= set(reads) else tuple(others)
-    packed = () if left_out else others
+    left_out = tuple(limit for limit in limits if not _is_read(limit, reads))
+    limits = _as_it_was(limits, present, reads) if left_out else limits
+    packed = tuple(limit for limit in limits if not limit.is_of_limitador)
+    plain = [limit for limit in limits if limit.is_of_limitador]
     text = msgspec.json.encode(plain)
     if PACKED in reads and len(text) > _PACKED_FROM:
         packed, text = (*plain, *packed), b"[]"
@@ -83,3 +87,20 @@ def limitador(
     if problem := too_large(document):
         return LimitadorObject(problem=problem)
     return LimitadorObject(document, left_out=left_out)
+
+
+def _as_it_was(
+    limits: Iterable[Limit], present: Iterable[Limit], reads: Collection[str]
+) -> tuple[Limit, ...]:
+    """Return the limits that are read; of the others what is there of the same counters, and is read."""
+    before = {limit.identity: limit for limit in present if _is_read(limit, reads)}
+    each = (limit if _is_read(limit, reads) else before.get(limit.identity) for limit in limits)
+    return tuple(limit for limit in each if limit is not None)
+
+
+def _is_read(limit: Limit, reads: Collection[str]) -> bool:
+    """Whether a service that reads this takes the limit for what it is."""
+    if limit.is_of_limitador:
+        return True
+    counts = limit.counts_by == FIXED_WINDOW or ALGORITHMS in reads
+    return PACKED in reads and counts and (MODES in reads or not limit.has_mode)

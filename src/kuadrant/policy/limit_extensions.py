@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
 
 from kuadrant.api.algorithm import TOKEN_BUCKET
-from kuadrant.api.rate_limit_policy import LimitExtensions
+from kuadrant.api.limit_extensions import LimitExtensions
+from kuadrant.api.mode import EVERYBODY, SHADOW
+from kuadrant.policy.attributes import REMOTE_ADDRESS
 from kuadrant.policy.extensions import mistake_at
 from kuadrant.policy.model import Mistake
 
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
     from kuadrant.api.policy_extensions import Extensions, ReadExtensions
     from kuadrant.policy.model import PolicyLimit
 
-_NAMES = LimitExtensions.__struct_fields__
+_SPELLED: Final = {field.name: field.encode_name for field in fields_of(LimitExtensions)}
+"""The fields of a limit by the names that they have here."""
 
 
 def with_extensions(
@@ -38,18 +42,33 @@ def with_extensions(
     result = []
     for limit in limits:
         both = _values(said.extensions.limits.get(limit.name)) | _values(fields[limit.name])
-        if both.get("burst") is not None and both.get("algorithm") != TOKEN_BUCKET:
-            message = f"is of a TokenBucket: add `algorithm: {TOKEN_BUCKET}`, or remove it"
-            if fields[limit.name].burst is None:
-                mistakes.append(mistake_at(said, ("limits", limit.name, "burst"), message))
+        extended = replace(limit, **both) if both else limit
+        for field, message in _contradictions(extended, both):
+            extended = replace(limit, **{name: value for name, value in both.items() if name != field})
+            path = ("limits", limit.name, _SPELLED[field])
+            if getattr(fields[limit.name], field) is None:
+                mistakes.append(mistake_at(said, path, message))
             else:
-                mistakes.append(Mistake((*block, "limits", limit.name, "burst"), message, refuses=True))
-        result.append(replace(limit, **both) if both else limit)
+                mistakes.append(Mistake((*block, *path), message, refuses=True))
+        result.append(extended)
     return tuple(result), tuple(mistakes)
 
 
+def _contradictions(limit: PolicyLimit, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each field of those given that cannot be beside the others of its limit, and why."""
+    if limit.burst is not None and limit.algorithm != TOKEN_BUCKET:
+        yield "burst", f"is of a TokenBucket: add `algorithm: {TOKEN_BUCKET}`, or remove it"
+    if limit.mode == SHADOW and "enforce_percent" in given:
+        yield "enforce_percent", f"is of a limit that enforces: remove it, or `mode: {SHADOW}`"
+    elif limit.enforce_percent not in (0, EVERYBODY) and not limit.counters:
+        # The service is not told from which address a request comes, and a draw for each request would treat
+        # one client now so and now otherwise.
+        counters = f"add `counters`, such as {REMOTE_ADDRESS}, or choose 0 or {EVERYBODY}"
+        yield "enforce_percent", f"is by the values of counters, and this limit has none: {counters}"
+
+
 def _values(extensions: LimitExtensions | None) -> dict[str, Any]:
-    return {name: value for name in _NAMES if (value := getattr(extensions, name, None)) is not None}
+    return {name: value for name in _SPELLED if (value := getattr(extensions, name, None)) is not None}
 
 
 def _differing(said: ReadExtensions[Extensions], fields: Mapping[str, LimitExtensions]) -> Iterator[Mistake]:
@@ -62,4 +81,4 @@ def _differing(said: ReadExtensions[Extensions], fields: Mapping[str, LimitExten
         for field, value in _values(extensions).items():
             if by_field.get(field, value) != value:
                 message = f"is {value}, but the field of the limit is {by_field[field]}: leave one out"
-                yield mistake_at(said, ("limits", name, field), message)
+                yield mistake_at(said, ("limits", name, _SPELLED[field]), message)

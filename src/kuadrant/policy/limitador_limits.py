@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.api.limitador import Limit
+from kuadrant.api.mode import ENFORCE, EVERYBODY
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition, limit_identifier
 
 if TYPE_CHECKING:
@@ -33,4 +34,6 @@ def limitador_limits(limit: PolicyLimit, *, identity: str, scope: str) -> Iterat
             name=limit.name,
             algorithm=UNSET if limit.algorithm == FIXED_WINDOW else limit.algorithm,
             burst=UNSET if limit.burst is None else limit.burst,
+            mode=UNSET if limit.mode == ENFORCE else limit.mode,
+            enforce_percent=UNSET if limit.enforce_percent == EVERYBODY else limit.enforce_percent,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.mode import ENFORCE, EVERYBODY, SHADOW, Mode
 from kuadrant.api.response import Response
 from kuadrant.policy.condition import Counter, ExpressionCondition, PolicyCondition, negated
 from kuadrant.policy.match import RequestMatch
@@ -42,6 +43,9 @@ class PolicyLimit(Struct, frozen=True, gc=False):
 
     Its counters live in the rate limit service, which counts by ``algorithm``; ``burst`` is that of each
     rate's bucket, the rate itself without. With ``selectors`` it is for what at least one of them selects.
+
+    What is over it is refused for ``enforce_percent`` of a hundred values of its counters, and for nobody in
+    the ``mode`` Shadow.
     """
 
     name: str
@@ -51,6 +55,18 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     selectors: tuple[RouteSelector, ...] = ()
     algorithm: Algorithm = FIXED_WINDOW
     burst: int | None = None
+    mode: Mode = ENFORCE
+    enforce_percent: int = EVERYBODY
+
+    @property
+    def refuses(self) -> bool:
+        """Tell whether it refuses anybody."""
+        return self.mode != SHADOW and self.enforce_percent > 0
+
+    @property
+    def is_enforced(self) -> bool:
+        """Tell whether it refuses whoever is over it."""
+        return self.mode != SHADOW and self.enforce_percent == EVERYBODY
 
 
 class Target(Struct, frozen=True, gc=False):

@@ -93,7 +93,7 @@ class _Places:
         written = self._sources["RateLimitPolicy", policy.namespace, policy.name]
         line, column = written.place(spelled((*policy.field, "limits", name)))
         rates = " and ".join(
-            f"{limit.max_value} in {spelled_time(limit.seconds * 1000)}{limit.algorithm_shown}"
+            f"{limit.max_value} in {spelled_time(limit.seconds * 1000)}{limit.extensions_shown}"
             for limit in held
         )
         return KnownLimit(written.file, line, column, source, name, rates)

@@ -27,7 +27,8 @@ class Inside(Struct, frozen=True, gc=False):
     """The facts that a client does not see.
 
     ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
-    ``because`` says why a gateway refused the request by itself.
+    ``because`` says why a gateway refused the request by itself. ``watched`` are limits that are not enforced
+    for the request, each with whether it had no room.
     """
 
     outcome: Literal["refused", "no-route", "admitted", "limited", "failed"]
@@ -37,6 +38,7 @@ class Inside(Struct, frozen=True, gc=False):
     refused: tuple[KnownLimit, ...]
     stands: tuple[Stand, ...]
     because: str = ""
+    watched: tuple[tuple[KnownLimit, bool], ...] = ()
 
     @property
     def remaining(self) -> int | None:
@@ -47,6 +49,7 @@ class Inside(Struct, frozen=True, gc=False):
     def reached(self) -> Iterator[KnownLimit | KnownRule]:
         """The limits and the rule that the request came to."""
         yield from (stand.limit for stand in self.stands)
+        yield from (limit for limit, _ in self.watched)
         if self.rule is not None:
             yield self.rule
 
@@ -67,7 +70,11 @@ class Inside(Struct, frozen=True, gc=False):
                 return f"limited by {limits}, free again in {spelled_time(round(least * 1000))}"
             case "admitted":
                 left = (f"{one.limit.name} has {one.remaining} of {one.most} left" for one in self.stands)
-                return ", ".join(left) or "no limit applies to it"
+                full = (
+                    f"{limit.name} in shadow would limit it" for limit, is_full in self.watched if is_full
+                )
+                nothing = f"no limit {'is enforced for' if self.watched else 'applies to'} it"
+                return ", ".join((*left, *full)) or nothing
 
 
 class Observation(Struct, frozen=True, gc=False):

@@ -100,6 +100,11 @@ class SimulatedGateway:
             asked=bool(decision.questions),
             refused=tuple(self._refused(decision.questions)),
             stands=stands,
+            watched=tuple(
+                (self._known(one.standing.limit), one.is_full)
+                for question in decision.questions
+                for one in question.watched
+            ),
         )
 
     def _refused(self, questions: Iterable[Question]) -> Iterator[KnownLimit]:

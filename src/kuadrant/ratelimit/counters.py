@@ -26,8 +26,7 @@ from itertools import count
 from sys import getsizeof
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
+from kuadrant.api.mode import counter_text
 from kuadrant.ratelimit.counter_shares import Holding, Shares, Tenant, tenant_of
 from kuadrant.ratelimit.windows import BYTES, MOVING, Window
 
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 # Steps of tidying up per new counter: more than one, so that it catches up; few, so that no call waits for
 # it.
 _SWEEP_STEPS = 8
-_LONGEST_VALUE = 64
 _LONGEST_KEY = 128
 _NOTE_SECONDS: Final = 60.0
 _LOOK_EVERY: Final = 64
@@ -67,16 +65,7 @@ def counter_values(values: Sequence[str]) -> Values | None:
 
     None without variables.
     """
-    if not values:
-        return None
-    short = [value if len(value) <= _LONGEST_VALUE else _digest(value) for value in values]
-    return Values(msgspec.json.encode(short).decode())
-
-
-def _digest(value: str) -> str:
-    # The prefix keeps a digest apart from any value that is short enough to stand for itself.
-    digest = blake2b(value.encode(errors="surrogatepass"), digest_size=32).hexdigest()
-    return f"{digest}/{len(value)}"
+    return Values(counter_text(values)) if values else None
 
 
 class LimitCounters(Holding):
@@ -112,7 +101,7 @@ class LimitCounters(Holding):
 class Ask(NamedTuple):
     """One counter that a request wants to be counted in: at most ``max_value`` with these ``hits``.
 
-    ``rate`` is how many tokens a bucket gets in a window.
+    ``rate`` is how many tokens a bucket gets in a window. One that is not ``enforced`` denies nothing.
     """
 
     counters: LimitCounters
@@ -121,6 +110,7 @@ class Ask(NamedTuple):
     hits: int
     name: str
     rate: int
+    enforced: bool = True
 
 
 class Standing(NamedTuple):
@@ -190,7 +180,7 @@ class Counters:
         ``asks`` are of different limits. ``now`` never decreases from call to call.
         """
         windows: list[Window | Moving | None] = []
-        for counters, values, max_value, hits, _, rate in asks:
+        for counters, values, max_value, hits, _, rate, _ in asks:
             # As in LimitCounters.live: one request may ask for hundreds.
             window = counters.single if values is None else counters.by_values.get(values.key)
             if window is None or window.ends <= now:
@@ -214,6 +204,15 @@ class Counters:
                 else:
                     self._add(ask, window, now)
         return None
+
+    def watch(self, asks: Iterable[Ask], now: float, *, admitted: bool) -> list[Ask]:
+        """Count the hits of each that has room, if the request is ``admitted``; return those that have none.
+
+        They are those that are not enforced, after the others have decided.
+        """
+        if admitted:
+            return [ask for ask in asks if self.check_and_add((ask,), now) is not None]
+        return [ask for ask in asks if _standing(ask, now).remaining < ask.hits]
 
     def sweep(self, now: float, steps: int) -> None:
         """Remove counters whose window is over, in at most so many steps."""

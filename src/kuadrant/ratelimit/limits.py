@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kuadrant.api.limit_expressions import DescriptorList, EvaluationError, LimitCondition, Variable
 from kuadrant.api.limit_validity import describe, judge, left_out
+from kuadrant.api.mode import is_enforced
 from kuadrant.ratelimit.counters import Ask, LimitCounters, Values, counter_values
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ class CompiledLimits(NamedTuple):
 def compile_limits(limits: Iterable[Limit], expressions: Expressions) -> CompiledLimits:
     """Compile what can be.
 
-    Of limits with one identity the one with the least ``max_value`` stands for all: they share a counter, and
-    the least is what denies first. ``problems`` has a text for each thing that is wrong.
+    Of limits with one identity, which share a counter, one stands for all: that which denies first, the least
+    of those that enforce for most. ``problems`` has a text for each thing that is wrong.
     """
     limits = list(limits)
     compiled: dict[Identity, CompiledLimit] = {}
@@ -90,19 +91,29 @@ def compile_limits(limits: Iterable[Limit], expressions: Expressions) -> Compile
             continue
         identity = limit.identity
         known = compiled.get(identity)
-        if known is None or limit.max_value < known.limit.max_value:
+        if known is None or _order(limit) < _order(known.limit):
             compiled[limit.identity] = CompiledLimit(limit, judged.conditions, judged.variables)
     names = frozenset(one.limit.name for one in compiled.values())
     return CompiledLimits(limits, compiled, names, tuple(out), tuple(problems))
 
 
+def _order(limit: Limit) -> tuple[int, int]:
+    return -limit.percent, limit.max_value
+
+
 class _Rate(NamedTuple):
-    """One limit of a group."""
+    """One limit of a group; ``percent`` is for how many of its values it is enforced."""
 
     counters: LimitCounters
     most: int
     name: str
     rate: int
+    percent: int
+
+    def ask(self, values: Values | None, hits: int) -> Ask:
+        """The counter for these values."""
+        enforced = is_enforced(self.percent, self.counters.identity[2], values.text if values else "")
+        return Ask(self.counters, values, self.most, hits, self.name, self.rate, enforced)
 
 
 class _Group(NamedTuple):
@@ -140,7 +151,7 @@ class NamespaceLimits:
             if group is None:
                 reads = _reads((*conditions, *variables))
                 group = groups[form] = _Group(conditions, variables, reads, limit, [], [])
-            group.rates.append(_Rate(counters, limit.most, limit.name, limit.max_value))
+            group.rates.append(_Rate(counters, limit.most, limit.name, limit.max_value, limit.percent))
             group.positions.append(position)
         self._groups = list(groups.values())
         places = [position for group in self._groups for position in group.positions]
@@ -187,7 +198,7 @@ class NamespaceLimits:
                 continue
             lookup.spend(len(rates))
             cost = _cost(reads, hits)
-            found += [Ask(counters, values, most, cost, name, rate) for counters, most, name, rate in rates]
+            found += [one.ask(values, cost) for one in rates]
             if not self._is_in_order:
                 positions += their_positions
         if lacking:

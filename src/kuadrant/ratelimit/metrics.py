@@ -31,15 +31,17 @@ if TYPE_CHECKING:
 class Calls:
     """The calls for one namespace.
 
-    ``limited`` by the name of the limit that denied them, ``unknown`` for limits that are not held.
+    ``limited`` by the name of the limit that denied them, ``shadow_limited`` by those that would have, and
+    ``unknown`` for limits that are not held.
     """
 
-    __slots__ = ("authorized", "hits", "limited", "unknown")
+    __slots__ = ("authorized", "hits", "limited", "shadow_limited", "unknown")
 
     def __init__(self) -> None:
         self.authorized = 0
         self.hits = 0
         self.limited: Counter[str] = Counter()
+        self.shadow_limited: Counter[str] = Counter()
         self.unknown = 0
 
 
@@ -76,8 +78,9 @@ class Metrics(Collector):
         """
         self.namespaces = {name: self.namespaces.get(name) or Calls() for name in sorted(names)}
         for namespace, calls in self.namespaces.items():
-            for gone in calls.limited.keys() - set(names[namespace]) - {""} if calls.limited else ():
-                calls.limited[""] += calls.limited.pop(gone)
+            for counted in filter(None, (calls.limited, calls.shadow_limited)):
+                for gone in counted.keys() - set(names[namespace]) - {""}:
+                    counted[""] += counted.pop(gone)
 
     def collect(self) -> Iterator[Metric]:
         """Everything, for a registry."""
@@ -105,6 +108,7 @@ class Metrics(Collector):
         yield authorized
         yield hits
         yield limited
+        yield self._shadow_limited()
         unknown = CounterMetricFamily(
             "kuadrant_ratelimit_unknown_limit_calls",
             (
@@ -116,6 +120,17 @@ class Metrics(Collector):
         for namespace, calls in (*self.namespaces.items(), ("", self.unlimited)):
             unknown.add_metric([namespace], calls.unknown)
         yield unknown
+
+    def _shadow_limited(self) -> Metric:
+        shadow = CounterMetricFamily(
+            "kuadrant_ratelimit_shadow_limited_calls",
+            "Calls for which a limit that is not enforced had no room",
+            labels=["limitador_namespace", "limit_name"],
+        )
+        for namespace, calls in self.namespaces.items():
+            for name, number in sorted(calls.shadow_limited.items()):
+                shadow.add_metric([namespace, name], number)
+        return shadow
 
     def _of_service(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("limitador_up", "Limitador is running", value=1)

@@ -133,6 +133,7 @@ class Question(NamedTuple):
     """A request, looked up: the counters of the limits that apply, and what it costs.
 
     Also where its answer is counted, and whose it is. ``is_of_gateway`` and ``form`` are those of ``Asked``.
+    ``watched`` are the counters of limits that are not enforced, which are not among ``asks``.
     """
 
     calls: Calls
@@ -141,6 +142,12 @@ class Question(NamedTuple):
     tenant: str
     is_of_gateway: bool
     form: HeaderForm | Literal["FieldsToo"] | None = None
+    watched: Sequence[Ask] = ()
+
+    @property
+    def number(self) -> int:
+        """How many counters there are."""
+        return len(self.asks) + len(self.watched)
 
 
 class Questions:
@@ -169,9 +176,9 @@ class Questions:
 
     def put(self, request: bytes, question: Question) -> None:
         """Remember a question, if it is a small one."""
-        if len(request) > _LONGEST_REMEMBERED or len(question.asks) > _MOST_ASKS_REMEMBERED:
+        if len(request) > _LONGEST_REMEMBERED or question.number > _MOST_ASKS_REMEMBERED:
             return
-        size = _QUESTION_BYTES + len(request) + _ASK_BYTES * len(question.asks)
+        size = _QUESTION_BYTES + len(request) + _ASK_BYTES * question.number
         if self._size + size > self._most:
             self._old, self._young, self._size = self._young, {}, 0
         self._young[request] = question

@@ -18,7 +18,7 @@ import contextlib
 import logging
 from hashlib import blake2b
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
@@ -53,6 +53,17 @@ _LONGEST_MILLISECONDS: Final = 100 * 366 * 24 * 3600 * 1000
 
 class StoreError(Exception):
     """The store cannot be asked, or gave no answer in time; the text says why and holds no secret."""
+
+
+class Counted(NamedTuple):
+    """What became of a request: the first counter that denied it, and where those stand that could have.
+
+    ``without_room`` are the ones that are not enforced and would have.
+    """
+
+    denied: Ask | None
+    standings: list[Standing]
+    without_room: list[Ask]
 
 
 class RedisStore:
@@ -116,12 +127,10 @@ class RedisStore:
             return None
         return most // 2 if isinstance(most, int) and most > 0 else None
 
-    async def check_and_add(
-        self, asks: Sequence[Ask], tenant: str, room: StoreRoom
-    ) -> tuple[Ask | None, list[Standing]]:
+    async def check_and_add(self, asks: Sequence[Ask], tenant: str, room: StoreRoom) -> Counted:
         """Count the hits of all ``asks``, or none of them.
 
-        Return the first without room and where all stand afterwards.
+        Of those that are not enforced the ones that have no room are left out.
 
         Where more want to ask than there are connections, tenants take turns. A new value of a limit that has
         no ``room`` in the store shares a counter.
@@ -142,7 +151,8 @@ class RedisStore:
             keys.append((name if ask.values is None else name + ask.values.text).encode())
             length = 0 if ask.values is None else len(name.encode())
             most, hits, kind = min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), _kind(ask)
-            arguments += (most, hits, _milliseconds(ask), length, own, kind)
+            flag = kind if ask.enforced else kind.lower()
+            arguments += (most, hits, _milliseconds(ask), length, own, flag)
             if kind == "T":
                 buckets += (ask.rate, *_time(ask, ask.max_value), *_time(ask, min(ask.hits, ask.max_value)))
         arguments += buckets
@@ -161,9 +171,7 @@ class RedisStore:
             raise await self._strange() from None
         if not _is_answer(answer, asks, number):
             raise await self._strange()
-        _note_opened(answer[1 + 3 * len(asks) : -1], asks, tenant, room)
-        standings = [_standing(ask, *answer[3 * index + 1 : 3 * index + 4]) for index, ask in enumerate(asks)]
-        return (asks[answer[0] - 1] if answer[0] else None), standings
+        return _counted(answer, asks, tenant, room)
 
     async def _strange(self) -> StoreError:
         """Return the error of an answer that is none to our question.
@@ -215,18 +223,36 @@ class RedisStore:
 def _is_answer(answer: object, asks: Sequence[Ask], number: int) -> bool:
     """Whether this is what the script answers to the question ``number`` about these counters."""
     counters = len(asks)
-    least = 3 * counters + 2
+    stand = 1 + 3 * counters
+    least = stand + sum(not ask.enforced for ask in asks) + 1
     return (
         isinstance(answer, list)
         and least <= len(answer) <= least + 2 * counters
         and (len(answer) - least) % 2 == 0
         and all(type(one) is int and one >= 0 for one in answer)
         and answer[0] <= counters
+        and all(one <= 1 for one in answer[stand : least - 1])
         and all(
             0 < position <= counters and asks[position - 1].values is not None
             for position in answer[least - 1 : -1 : 2]
         )
         and answer[-1] == number
+    )
+
+
+def _counted(answer: Sequence[int], asks: Sequence[Ask], tenant: str, room: StoreRoom) -> Counted:
+    """Read what the script answers, and tell ``room`` of the counters that were opened."""
+    watched = [ask for ask in asks if not ask.enforced]
+    stand = 1 + 3 * len(asks)
+    _note_opened(answer[stand + len(watched) : -1], asks, tenant, room)
+    return Counted(
+        denied=asks[answer[0] - 1] if answer[0] else None,
+        standings=[
+            _standing(ask, *answer[3 * index + 1 : 3 * index + 4])
+            for index, ask in enumerate(asks)
+            if ask.enforced
+        ],
+        without_room=[one for one, is_full in zip(watched, answer[stand:], strict=False) if is_full],
     )
 
 

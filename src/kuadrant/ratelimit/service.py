@@ -173,7 +173,10 @@ class RateLimitService:
         try:
             question = self._looked_up(request, gateway, now)
             denied = self._counters.check_and_add(question.asks, now)
-            self._count(question, denied)
+            without_room: Sequence[Ask] = ()
+            if question.watched:
+                without_room = self._counters.watch(question.watched, now, admitted=denied is None)
+            self._count(question, denied, without_room)
             form = self._form(question)
             if denied is None and form == "None":
                 told = OK
@@ -197,11 +200,13 @@ class RateLimitService:
             self._spent(self._tenant(request), now)
         denied = None
         found: Sequence[Standing] = ()
-        if question.asks:
-            denied, found = await store.check_and_add(question.asks, question.tenant, self._store_room)
+        without_room: Sequence[Ask] = ()
+        if question.number:
+            asks = (*question.asks, *question.watched)
+            denied, found, without_room = await store.check_and_add(asks, question.tenant, self._store_room)
             if self._store_room.notes:
                 tell_of_store(self._store_room.notes)
-        self._count(question, denied)
+        self._count(question, denied, without_room)
         ordered = most_restrictive_first(found, limited=denied is not None)
         told = answer(denied, ordered, self._form(question))
         return told if now >= self.decisions.until else told + self.decisions.word
@@ -238,7 +243,11 @@ class RateLimitService:
             raise UnknownLimitError(asked.domain, error.keys) from None
         calls = self._metrics.namespaces[asked.domain]
         tenant = self._tenants[asked.domain.encode()]
-        return Question(calls, asks, most, tenant, asked.is_of_gateway, asked.form)
+        if all(ask.enforced for ask in asks):
+            return Question(calls, asks, most, tenant, asked.is_of_gateway, asked.form)
+        enforced = [ask for ask in asks if ask.enforced]
+        watched = [ask for ask in asks if not ask.enforced]
+        return Question(calls, enforced, most, tenant, asked.is_of_gateway, asked.form, watched)
 
     def _missing(self, domain: str, keys: Sequence[str]) -> tuple[str, ...]:
         namespace = self._namespaces.get(domain)
@@ -276,12 +285,14 @@ class RateLimitService:
             for compiled, counters in one.limits.made_of:
                 yield compiled.limit, counters
 
-    def _count(self, question: Question, denied: Ask | None) -> None:
+    def _count(self, question: Question, denied: Ask | None, without_room: Iterable[Ask]) -> None:
         if denied is None:
             question.calls.authorized += 1
             question.calls.hits += question.hits
         else:
             question.calls.limited[denied.name] += 1
+        for name in {ask.name for ask in without_room}:
+            question.calls.shadow_limited[name] += 1
         self._metrics.calls += 1
 
     def _tenant(self, request: bytes) -> str:

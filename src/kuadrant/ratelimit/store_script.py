@@ -19,14 +19,16 @@ from typing import Final
 # KEYS are the counters. ARGV has the tenant's name, his reserve, the part for everybody, and a number to know
 # the answer by; then for each counter the most, the hits, the window in milliseconds, how much of the key
 # names the limit (0 if the limit has only that counter), what the limit has for itself, and how it counts: F
-# in fixed windows, S in slices, T as a bucket of tokens, N if nothing ever has room. Each bucket has more:
-# its tokens for a window (the rate), and the time in which as many come as it holds and as are asked for. A
-# time is whole microseconds and a fraction of one, in parts of the rate, as is all that is kept of a bucket:
-# no number is rounded.
+# in fixed windows, S in slices, T as a bucket of tokens, N if nothing ever has room; in small letters if it
+# is only watched: it denies nothing, and what has no room in it is counted in all others. Each bucket has
+# more: its tokens for a window (the rate), and the time in which as many come as it holds and as are asked
+# for. A time is whole microseconds and a fraction of one, in parts of the rate, as is all that is kept of a
+# bucket: no number is rounded.
 #
 # Returns the position of the first counter that has no room (0 if all have), then three numbers for each:
 # hits and the milliseconds left; in slices hits, the microseconds left, and those until there is room for as
 # many hits; of a bucket the time until it is full. What is not said of a kind is 0.
+# Then, for each that is only watched, 1 if it had no room and 0 if it had.
 # Then, for each that was opened for a value, its position and how many thousandths its limit uses of what it
 # may have; more than 1000 if the value has to share it. Then that number. A counter that would outlive its
 # window (the store's clock went back, or somebody took its end away) is over a window from now.
@@ -136,10 +138,12 @@ local function keep(name, state, left)
 end
 
 local denied, bucket_at = 0, 5 + 6 * #KEYS
-local names, hits, left, states, stale, buckets, is_new = {}, {}, {}, {}, {}, {}, {}
+local names, hits, left, states, stale, buckets, is_new, full, verdicts = {}, {}, {}, {}, {}, {}, {}, {}, {}
 for i, key in ipairs(KEYS) do
   local most, more = tonumber(ARGV[6 * i - 1]), tonumber(ARGV[6 * i])
   local window, own, kind = tonumber(ARGV[6 * i + 1]), tonumber(ARGV[6 * i + 2]), ARGV[6 * i + 4]
+  local is_watched = string.byte(kind) >= 97
+  if is_watched then kind = string.upper(kind) end
   local found = redis.call('GET', key)
   names[i] = key
   if not found then
@@ -174,13 +178,18 @@ for i, key in ipairs(KEYS) do
     buckets[i] = {whole, part}
     has_room = more <= most and (whole < one[2] or (whole == one[2] and part <= one[3]))
   end
-  if denied == 0 and not has_room then denied = i end
+  if is_watched then
+    full[i] = not has_room
+    verdicts[#verdicts + 1] = has_room and 0 or 1
+  elseif denied == 0 and not has_room then
+    denied = i
+  end
 end
 local answer, opened = {denied}, {}
 for i, key in ipairs(KEYS) do
   local more, window, own = tonumber(ARGV[6 * i]), tonumber(ARGV[6 * i + 1]), tonumber(ARGV[6 * i + 2])
-  local kind, state = ARGV[6 * i + 4], states[i]
-  local is_counted = denied == 0 and more > 0 and window > 0 and kind ~= 'N'
+  local kind, state = string.upper(ARGV[6 * i + 4]), states[i]
+  local is_counted = denied == 0 and not full[i] and more > 0 and window > 0 and kind ~= 'N'
   if is_counted and kind == 'F' and left[i] > 0 then
     hits[i] = hits[i] + more
     redis.call('INCRBY', names[i], ARGV[6 * i])
@@ -220,6 +229,7 @@ for i, key in ipairs(KEYS) do
   local fits = tonumber(ARGV[6 * i - 1]) - more
   answer[3 * i + 1] = kind == 'S' and fits >= 0 and room(state, window * 100, fits) or 0
 end
+for _, value in ipairs(verdicts) do answer[#answer + 1] = value end
 for _, value in ipairs(opened) do answer[#answer + 1] = value end
 answer[#answer + 1] = tonumber(ARGV[4])
 return answer

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api.limitador import Identity, Limit
+from kuadrant.api.mode import counter_text, is_enforced
 from kuadrant.policy.identifiers import descriptor_entry
 from kuadrant.reference_model.windows import Window, hits_at, room_in, whole_in, with_hits
 
@@ -34,16 +35,25 @@ class Standing(Struct, frozen=True, gc=False):
     wait: float | None
 
 
+class Watched(Struct, frozen=True, gc=False):
+    """A counter that is not enforced for its values, and whether it had no room for the request."""
+
+    standing: Standing
+    is_full: bool
+
+
 class Answer(Struct, frozen=True, gc=False):
     """The answer of the service: whether the request is over a limit.
 
     Also where the counters of all that apply stand.
 
-    The standings are in the order of the headers, the most restrictive first.
+    The standings are in the order of the headers, the most restrictive first; those that are only ``watched``
+    are not among them.
     """
 
     limited: bool
     standings: tuple[Standing, ...]
+    watched: tuple[Watched, ...] = ()
 
     @property
     def retry_after(self) -> int | None:
@@ -63,19 +73,25 @@ class Counters(Struct, frozen=True, gc=False):
     def ask(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> tuple[Answer, Counters]:
         """Ask for one more request of ``scope`` with the descriptor ``entries`` at ``now``, in seconds.
 
-        All limits that apply are looked at, then all are counted; where one has no room, none is.
+        All limits that apply are looked at, then all are counted; where one has no room, none is. Those that
+        are only watched have no say in that, and of them those with room are counted.
         """
         descriptor = dict(entries)
         asked = [
             (limit, key) for limit in self.limits if (key := _counter(limit, scope, descriptor)) is not None
         ]
         before = [(limit, key, self.windows.get(key)) for limit, key in asked]
-        if any(hits_at(window, limit, now) + 1 > limit.most for limit, _, window in before):
-            return Answer(limited=True, standings=_standings(before, now, limited=True)), self
-        after = [(limit, key, with_hits(window, limit, now)) for limit, key, window in before]
+        enforced = [one for one in before if _is_enforced(*one[:2])]
+        watched = [one for one in before if not _is_enforced(*one[:2])]
+        if any(not _has_room(*one, now) for one in enforced):
+            standings = _standings(enforced, now, limited=True)
+            return Answer(limited=True, standings=standings, watched=_watched(watched, watched, now)), self
+        counted = [_counted(*one, now) for one in enforced]
+        seen = [_counted(*one, now) if _has_room(*one, now) else one for one in watched]
         windows = {key: window for key, window in self.windows.items() if now < window.ends}
-        windows.update((key, window) for limit, key, window in after if limit.seconds)
-        answer = Answer(limited=False, standings=_standings(after, now, limited=False))
+        windows.update((key, window) for limit, key, window in (*counted, *seen) if window and limit.seconds)
+        standings = _standings(counted, now, limited=False)
+        answer = Answer(limited=False, standings=standings, watched=_watched(watched, seen, now))
         return answer, Counters(self.limits, windows)
 
 
@@ -91,18 +107,38 @@ def _counter(limit: Limit, scope: str, descriptor: Mapping[str, str]) -> Counter
     return limit.identity, values
 
 
-def _standings(
-    asked: Iterable[tuple[Limit, CounterKey, Window | None]], now: float, *, limited: bool
-) -> tuple[Standing, ...]:
-    standings = [
-        Standing(
-            limit,
-            key,
-            max(0, limit.most - hits_at(window, limit, now)),
-            whole_in(window, limit, now),
-            room_in(window, limit, now),
-        )
-        for limit, key, window in asked
-    ]
+def _is_enforced(limit: Limit, counter: CounterKey) -> bool:
+    values = [value for _, value in counter[1]]
+    return is_enforced(limit.percent, limit.conditions, counter_text(values) if values else "")
+
+
+_Asked = tuple[Limit, CounterKey, Window | None]
+
+
+def _has_room(limit: Limit, _: CounterKey, window: Window | None, now: float) -> bool:
+    return hits_at(window, limit, now) + 1 <= limit.most
+
+
+def _counted(limit: Limit, counter: CounterKey, window: Window | None, now: float) -> _Asked:
+    return limit, counter, with_hits(window, limit, now)
+
+
+def _standings(asked: Iterable[_Asked], now: float, *, limited: bool) -> tuple[Standing, ...]:
+    standings = [_standing(*one, now) for one in asked]
     # One that has no room for this request comes before all that have.
     return tuple(sorted(standings, key=lambda standing: standing.remaining - limited))
+
+
+def _watched(before: Iterable[_Asked], after: Iterable[_Asked], now: float) -> tuple[Watched, ...]:
+    both = zip(before, after, strict=True)
+    return tuple(Watched(_standing(*to, now), is_full=not _has_room(*one, now)) for one, to in both)
+
+
+def _standing(limit: Limit, counter: CounterKey, window: Window | None, now: float) -> Standing:
+    return Standing(
+        limit,
+        counter,
+        max(0, limit.most - hits_at(window, limit, now)),
+        whole_in(window, limit, now),
+        room_in(window, limit, now),
+    )

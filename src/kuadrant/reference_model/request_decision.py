@@ -22,7 +22,7 @@ from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.client_headers import asked, headers
 from kuadrant.reference_model.conditions import all_hold, counted_by
-from kuadrant.reference_model.counters import Counters, Standing
+from kuadrant.reference_model.counters import Counters, Standing, Watched
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
 from kuadrant.reference_model.identity import identified, source_of
 from kuadrant.reference_model.over_limit import Refusal, refused
@@ -43,12 +43,16 @@ Entries = tuple[tuple[str, str], ...]
 
 
 class Question(Struct, frozen=True, gc=False):
-    """One question to the rate limit service, and its answer: is a limit without room, and all that apply."""
+    """One question to the rate limit service, and its answer: is a limit without room, and all that apply.
+
+    Those that are only ``watched`` have no say in it.
+    """
 
     scope: str
     entries: Entries
     limited: bool
     standings: tuple[Standing, ...]
+    watched: tuple[Watched, ...] = ()
 
 
 class RequestDecision(Struct, frozen=True, gc=False):
@@ -102,7 +106,7 @@ def decide(
     sources = tuple(sorted({source for _, _, sources in wanted for source in sources}))
     for scope, entries, _ in wanted:
         answer, counters = counters.ask(scope, entries, now)
-        questions.append(Question(scope, entries, answer.limited, answer.standings))
+        questions.append(Question(scope, entries, answer.limited, answer.standings, answer.watched))
         answers.append(answer)
         if answer.limited:
             return _ended(

@@ -106,6 +106,8 @@ def _limit(limit: Limit) -> dict[str, Any]:
         "name": limit.name,
         **({"algorithm": limit.algorithm} if limit.algorithm else {}),
         **({"burst": limit.burst} if limit.burst else {}),
+        **({"mode": limit.mode} if limit.mode else {}),
+        **({} if limit.enforce_percent is msgspec.UNSET else {"enforce_percent": limit.enforce_percent}),
     }
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.meta import Condition
+from kuadrant.api.mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.explanation import Origin
 
 State = Literal["in effect", "in part", "overridden", "no path", "not accepted"]
@@ -52,6 +53,8 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
         rates: How many requests in how many seconds.
         algorithm: How they are counted.
         burst: What a bucket holds; its rate without.
+        mode: What it does where it has no room.
+        enforce_percent: For how many of a hundred values of its counters it is enforced.
         counters: What has a counter of its own for each of its values.
         when: The conditions under which it applies.
         partly: It is for some of the rule's matches or host names only.
@@ -63,6 +66,8 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     rates: tuple[tuple[int, int], ...]
     algorithm: Algorithm = FIXED_WINDOW
     burst: int | None = None
+    mode: Mode = ENFORCE
+    enforce_percent: int = EVERYBODY
     counters: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
     partly: bool = False

@@ -50,6 +50,8 @@ def _limit(entry: EffectiveLimit) -> LimitNode:
         rates=tuple((max(rate.max_value, 0), max(rate.seconds, 1)) for rate in limit.rates),
         algorithm=limit.algorithm,
         burst=limit.burst,
+        mode=limit.mode,
+        enforce_percent=limit.enforce_percent,
         counters=tuple(counter.text for counter in limit.counters),
         when=tuple(condition.text for condition in (*policy.conditions, *limit.when)),
     )

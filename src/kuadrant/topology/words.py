@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.api.problem import printable
-from kuadrant.explanation import rate
+from kuadrant.explanation import mode_words, rate
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def limit_words(limit: LimitNode) -> str:
     per = f" for each {', '.join(limit.counters)}" if limit.counters else ""
     when = f" when {' and '.join(limit.when)}" if limit.when else ""
     partly = ", for some of its requests" if limit.partly else ""
-    return printable(f"{limit.name}: {rates}{per}{when}{partly}")
+    mode = mode_words(limit.mode, limit.enforce_percent)
+    return printable(f"{limit.name}: {rates}{per}{when}{mode}{partly}")
 
 
 def policy_words(policy: PolicyNode) -> str:

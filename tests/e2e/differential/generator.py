@@ -316,10 +316,25 @@ _COUNTERS = [
 _WINDOWS = ["1s", "2s", "1500ms", "10s", "1s", "2s", "999ms", "0s", "1m", "1h30m"]
 _MAXIMA = st.sampled_from([3, 5, 10, 20, 50, 1, 2, 0, -1])
 _ALGORITHMS = st.sampled_from(["FixedWindow", "SlidingWindow", "TokenBucket"])
+_MODES: dict[str, st.SearchStrategy[object]] = {
+    "mode": st.sampled_from(["Enforce", "Enforce", "Shadow"]),
+    "enforcePercent": st.sampled_from([100, 100, 0, 50]),
+}
+
+
+def _in_one_mode(limit: Document) -> Document:
+    """A limit without the percentage, where it would contradict the rest."""
+    needs_counters = limit.get("enforcePercent") == 50 and not limit.get("counters")
+    if limit.get("mode") == "Shadow" or needs_counters:
+        return {name: value for name, value in limit.items() if name != "enforcePercent"}
+    return limit
+
+
 _V1_LIMIT = st.fixed_dictionaries(
     {"rates": _some(st.fixed_dictionaries({"limit": _MAXIMA, "window": st.sampled_from(_WINDOWS)}), 2)},
     optional={
         "algorithm": _ALGORITHMS,
+        **_MODES,
         "when": _some(st.sampled_from(PREDICATES), 2).map(
             _each := lambda texts: [{"predicate": t} for t in texts]
         ),
@@ -327,7 +342,7 @@ _V1_LIMIT = st.fixed_dictionaries(
             lambda texts: [{"expression": t} for t in texts]
         ),
     },
-)
+).map(_in_one_mode)
 _RESPONSE: st.SearchStrategy[Document] = st.sampled_from([{}, {}, {"response": {}}]).flatmap(
     lambda chosen: st.fixed_dictionaries(
         {
@@ -401,11 +416,12 @@ def _v1beta2_limit(selectors: st.SearchStrategy[list[Document]]) -> st.SearchStr
         {"rates": _some(rate, 2)},
         optional={
             "algorithm": _ALGORITHMS,
+            **_MODES,
             "when": _some(_WHEN, 3),
             "counters": _some(st.sampled_from(_SELECTORS), 2),
             "routeSelectors": selectors,
         },
-    )
+    ).map(_in_one_mode)
 
 
 _ROUTE_SELECTORS = _some(

@@ -28,14 +28,16 @@ def check_way(record: Explanation, decision: RequestDecision) -> None:
     if decision.outcome == "failed":
         assert any(limit.applies == "fails" for limit in record.limits)
     stood = sorted(
-        (one.limit, one.seconds, one.remaining, one.resets_in)
+        (one.limit, one.seconds, one.remaining, one.resets_in, one.enforced, one.would_deny)
         for limit in applying
         for one in limit.standings
     )
+    standings = [(one, True, False) for question in decision.questions for one in question.standings]
+    for question in decision.questions:
+        standings += [(one.standing, False, one.is_full) for one in question.watched]
     wanted = sorted(
-        (one.limit.max_value, one.limit.seconds, one.remaining, round(one.reset, 3))
-        for question in decision.questions
-        for one in question.standings
+        (one.limit.max_value, one.limit.seconds, one.remaining, round(one.reset, 3), enforced, is_full)
+        for one, enforced, is_full in standings
     )
     assert stood == wanted
     full = {limit.name for limit in record.limits if any(one.denies for one in limit.standings)}

@@ -18,9 +18,10 @@ from tests.unit.ratelimit.sequences import (
     admitted_by_counter,
     calls,
     check_promise,
+    in_some_mode,
     key,
 )
-from tests.unit.ratelimit.sides import Answer, InMemory, Model, decoded, encoded, moving
+from tests.unit.ratelimit.sides import Answer, InMemory, Model, decoded, encoded, moving, without_room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def test_fuzz_store_memory_and_model_agree_on_every_call(redis: RedisServer, fuz
 
     async def compare() -> None:
         for _ in range(number):
-            drawn = [a_limit(dice, one) for one in range(dice.randint(1, 3))]
+            drawn = [in_some_mode(dice, a_limit(dice, one)) for one in range(dice.randint(1, 4))]
             limits = [_without_end(one) for one in drawn]
             store, memory, model = InStore(redis.url, limits), InMemory(limits), Model(limits)
             await store.store._redis.flushall()
@@ -76,6 +77,8 @@ def test_fuzz_store_memory_and_model_agree_on_every_call(redis: RedisServer, fuz
                     f"FUZZ_SEED={fuzz.seed}: {limits}"
                 )
                 answered.append((call, answer[0]))
+            said = without_room(store.service)
+            assert said == memory.without_room == model.without_room, f"FUZZ_SEED={fuzz.seed}: {limits}"
             for limit, moments in admitted_by_counter(limits, answered):
                 check_promise(limit, moments)
             await store.store.close()

@@ -37,6 +37,12 @@ TOYS = "http://toys.x/toys"
             id="another algorithm: the request that a sliding window does not forget yet",
         ),
         pytest.param(
+            "all: {rates: [{limit: 2, window: 10s}]}",
+            "all: {rates: [{limit: 2, window: 10s}], mode: Shadow}",
+            [f"{TOYS} --times 3: 200x2 then 429 -> 200x3"],
+            id="another mode: the request that is refused no more",
+        ),
+        pytest.param(
             "all: {rates: [{limit: 1, window: 10s}]}",
             "all: {rates: [{limit: 1, window: 10s}], when: [{predicate: request.method == 'PUT'}]}",
             [f"{TOYS} --times 2: 200 then 429 -> 200x2"],

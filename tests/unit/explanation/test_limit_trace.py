@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kuadrant.explanation import ClientRequest
-from kuadrant.explanation.words import standing_line
+from kuadrant.explanation.verbose_text import verbose_text
+from kuadrant.explanation.words import standing_line, verdict
 
 from .asking import asked, configuration, policy
 
@@ -32,6 +33,42 @@ def test_a_bucket_tells_its_burst_and_when_it_is_full_again() -> None:
     assert (limit.algorithm, limit.burst, found.outcome) == ("TokenBucket", 3, "admitted")
     assert (standing.remaining, standing.resets_in) == (0, 11.0)
     assert standing_line(standing).startswith("2 in 10 s, evenly, and 3 at once: none left")
+
+
+def test_a_shadow_limit_tells_what_it_would_have_done() -> None:
+    few_of_them = "few: {mode: Shadow, rates: [{limit: 2, window: 10s}]}"
+    found = asked(policy(f"{few_of_them}\nmore: {{rates: [{{limit: 9, window: 10s}}]}}"), times=3)
+    few, more = found.limits
+    (standing,) = few.standings
+    assert (found.outcome, found.limited_by, few.mode, few.applies) == ("admitted", (), "Shadow", "yes")
+    assert (standing.remaining, standing.enforced, standing.denies, standing.would_deny) == (
+        0,
+        False,
+        False,
+        True,
+    )
+    assert [(one.remaining, one.enforced) for one in more.standings] == [(6, True)]
+    assert standing_line(standing).endswith("; in shadow: it would have refused this request")
+    assert verdict(found).startswith("admitted: limit more has room; limit few in shadow would refuse it")
+    assert "  2 in 10 s, in shadow, counted under" in verbose_text(found)
+
+
+def test_a_limit_with_room_in_shadow_is_the_only_one_that_applies() -> None:
+    found = asked(policy("few: {mode: Shadow, rates: [{limit: 2, window: 10s}]}"))
+    assert verdict(found) == "admitted: no limit is enforced"
+    assert found.client is not None
+    assert found.client.rate_limit_headers == ()
+
+
+def test_whether_a_percentage_enforces_depends_on_the_counters_value() -> None:
+    limit = (
+        "few: {enforcePercent: 50, rates: [{limit: 1, window: 10s}], counters: [{expression: request.path}]}"
+    )
+    found = [asked(policy(limit), url=f"http://toys.x/toys/{number}", times=2) for number in range(40)]
+    refused = [one.outcome == "limited" for one in found]
+    assert 5 < sum(refused) < 35
+    assert [one.limits[0].standings[0].enforced for one in found] == refused
+    assert "enforced for 50 % and in shadow for the others" in verbose_text(found[0])
 
 
 def test_an_override_tells_what_it_took_the_place_of() -> None:

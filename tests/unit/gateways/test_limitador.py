@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kuadrant.api.kuadrant import Kuadrant, KuadrantSpec, LimitadorSettings
-from kuadrant.api.limit_packing import ALGORITHMS, FIELD, limits_of
+from kuadrant.api.limit_packing import ALGORITHMS, FIELD, MODES, limits_of
 from kuadrant.api.limitador import Limit, LimitadorSpec
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.gateways.limitador import limitador
@@ -131,3 +131,39 @@ def test_where_the_service_knows_no_algorithms_these_limits_are_left_out(reads: 
     made = limitador(Kuadrant(metadata=METADATA), [FIXED, BUCKET], reads=reads)
     alone = limitador(Kuadrant(metadata=METADATA), [FIXED])
     assert (made.document, made.left_out) == (alone.document, (BUCKET,))
+
+
+SHADOW = Limit(namespace="default/b", max_value=1, seconds=1, mode="Shadow")
+TENTH = Limit(namespace="default/c", max_value=1, seconds=1, variables=("user",), enforce_percent=10)
+
+
+def test_limits_of_another_mode_are_packed_so_that_nobody_enforces_them() -> None:
+    reads = {FIELD, ALGORITHMS, MODES}
+    made = limitador(Kuadrant(metadata=METADATA), [FIXED, SHADOW, TENTH], reads=reads)
+    assert made.document is not None
+    assert made.left_out == ()
+    assert [one["namespace"] for one in made.document["spec"]["limits"]] == ["default/a"]
+    raw = msgspec.Raw(msgspec.json.encode(made.document["spec"]["limits"]))
+    read = limits_of(LimitadorSpec(limits=raw, packed_limits=made.document["spec"][FIELD]))
+    assert sorted(read[0], key=lambda limit: limit.namespace) == [FIXED, SHADOW, TENTH]
+
+
+@pytest.mark.parametrize("reads", [set(), {FIELD}, {FIELD, ALGORITHMS}])
+def test_where_the_service_knows_no_modes_these_limits_are_left_out(reads: set[str]) -> None:
+    made = limitador(Kuadrant(metadata=METADATA), [FIXED, SHADOW, TENTH], reads=reads)
+    alone = limitador(Kuadrant(metadata=METADATA), [FIXED])
+    assert (made.document, made.left_out) == (alone.document, (SHADOW, TENTH))
+
+
+@pytest.mark.parametrize("reads", [set(), {FIELD}, {FIELD, ALGORITHMS}])
+def test_where_the_service_knows_no_modes_an_edit_of_one_leaves_the_limit_as_it_was(reads: set[str]) -> None:
+    before = Limit(namespace="default/b", max_value=7, seconds=1)
+    made = limitador(Kuadrant(metadata=METADATA), [FIXED, SHADOW], present=[FIXED, before], reads=reads)
+    as_it_was = limitador(Kuadrant(metadata=METADATA), [FIXED, before])
+    assert (made.document, made.left_out) == (as_it_was.document, (SHADOW,))
+
+
+def test_what_was_of_another_mode_does_not_stay_where_the_service_knows_none() -> None:
+    made = limitador(Kuadrant(metadata=METADATA), [SHADOW], present=[SHADOW], reads={FIELD, ALGORITHMS})
+    assert made.document is not None
+    assert (made.document["spec"]["limits"], FIELD in made.document["spec"]) == ([], False)

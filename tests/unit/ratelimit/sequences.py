@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from kuadrant.api.algorithm import SLICES
 from kuadrant.api.limitador import Limit
+from kuadrant.api.mode import is_enforced
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 
 if TYPE_CHECKING:
@@ -46,6 +48,15 @@ def a_limit(dice: Random, number: int = 0) -> Limit:
         algorithm=UNSET if algorithm == "FixedWindow" else algorithm,
         burst=dice.choice((1, 2, most + 3)) if algorithm == "TokenBucket" and dice.random() < 0.7 else UNSET,
     )
+
+
+def in_some_mode(dice: Random, limit: Limit) -> Limit:
+    """The limit, or one that is as it is and not enforced for all."""
+    if dice.random() < 0.4:
+        return replace(limit, mode="Shadow")
+    if limit.variables and dice.random() < 0.4:
+        return replace(limit, enforce_percent=dice.choice((0, 1, 50, 99, 100)))
+    return limit
 
 
 def calls(
@@ -96,6 +107,8 @@ def admitted_by_counter(
             for number, limit in enumerate(limits):
                 if key(number) in asked:
                     user = asked["user"] if limit.variables else ""
-                    found.setdefault((number, user), []).append(now)
+                    values = f'["{user}"]' if user else ""
+                    if is_enforced(limit.percent, limit.conditions, values):
+                        found.setdefault((number, user), []).append(now)
     for (number, _), moments in found.items():
         yield limits[number], moments

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REQUEST: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
+SHADOW_LIMITED = "kuadrant_ratelimit_shadow_limited_calls_total"
 RESPONSE: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
 Answer = tuple[bool, tuple[tuple[str, str], ...]]
+WithoutRoom = dict[str, int]
+"""In how many calls each limit that is not enforced had no room."""
 
 
 def encoded(call: Call) -> bytes:
@@ -41,8 +46,22 @@ class InMemory:
         )
 
     def ask(self, call: Call) -> Answer:
+        return decoded(self.raw(call))
+
+    def raw(self, call: Call) -> bytes:
         self._now = call.now
-        return decoded(self.service.decide(encoded(call)))
+        return self.service.decide(encoded(call))
+
+    @property
+    def without_room(self) -> WithoutRoom:
+        return without_room(self.service)
+
+
+def without_room(service: RateLimitService) -> WithoutRoom:
+    metrics = text_string_to_metric_families(service.metrics().decode())
+    samples = [one for family in metrics for one in family.samples if one.name == SHADOW_LIMITED]
+    assert all(one.labels["limitador_namespace"] == SCOPE for one in samples)
+    return {one.labels["limit_name"]: int(one.value) for one in samples}
 
 
 class Model:
@@ -50,9 +69,12 @@ class Model:
 
     def __init__(self, limits: Sequence[Limit]) -> None:
         self._counters = Counters(tuple(limits))
+        self.without_room: WithoutRoom = {}
 
     def ask(self, call: Call) -> Answer:
         answer, self._counters = self._counters.ask(SCOPE, call.entries, call.now / SECOND)
+        for name in {one.standing.limit.name for one in answer.watched if one.is_full}:
+            self.without_room[name] = self.without_room.get(name, 0) + 1
         again = () if answer.retry_after is None else (("retry-after", str(answer.retry_after)),)
         return answer.limited, (*again, *headers((answer,), "Draft03"))
 

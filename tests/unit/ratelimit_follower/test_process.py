@@ -263,7 +263,7 @@ class TestStatus:
         since = api.ready["lastTransitionTime"]
         assert api.status == {
             "observedGeneration": 1,
-            "reads": ["packedLimits", "packedLimits.algorithm", "responseHeaders"],
+            "reads": ["packedLimits", "packedLimits.algorithm", "packedLimits.mode", "responseHeaders"],
             "leftOut": [],
             "askedInVain": [],
             "conditions": [

@@ -224,7 +224,7 @@ def _limitador(
     if kuadrant is None:
         return LimitadorObject()
     return service_room.fitted(
-        lambda some: limitador(kuadrant, some, reads=reads, mark=mark), limits, present
+        lambda some: limitador(kuadrant, some, present=present, reads=reads, mark=mark), limits, present
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from kuadrant.api.algorithm import FIXED_WINDOW
+from kuadrant.api.mode import SHADOW
 from kuadrant.gateways.size import MOST_BYTES
 from kuadrant.operator.core.seniority import KEPT_BACK
 from kuadrant.operator.core.staged_program import asked_for, policies_that_ask
@@ -31,6 +32,10 @@ _CANNOT: Final = (
     "the rate limit service that runs cannot count by the algorithm {algorithm}, as Limitador cannot: "
     f"{KEPT_BACK} is not limited by it until `kuadrant ratelimit` of this version serves, or the limit has "
     "the algorithm FixedWindow"
+)
+_NOT_HELD_BACK: Final = (
+    "the rate limit service that runs has no {what}, as Limitador has none, and would enforce the limit for "
+    f"all: {KEPT_BACK} is not watched by it until `kuadrant ratelimit` of this version serves"
 )
 
 
@@ -71,11 +76,16 @@ def words(left_out: tuple[Limit, ...], programs: Iterable[GatewayProgram]) -> Ma
     """Return what is to be said of each policy (namespace/name) that asks for any of these limits."""
     programs = tuple(programs)
     found: dict[str, str] = {}
-    for algorithm in sorted({one.counts_by for one in left_out}):
-        asked = asked_for(one for one in left_out if one.counts_by == algorithm)
-        said = _NO_ROOM if algorithm == FIXED_WINDOW else _CANNOT.format(algorithm=algorithm)
+    for said in sorted(set(map(_said, left_out))):
+        asked = asked_for(one for one in left_out if _said(one) == said)
         found |= {policy: said for program in programs for policy in policies_that_ask(program, asked)}
     return found
+
+
+def _said(limit: Limit) -> str:
+    if limit.has_mode:
+        return _NOT_HELD_BACK.format(what=f"mode {SHADOW}" if limit.mode == SHADOW else "enforcePercent")
+    return _NO_ROOM if limit.counts_by == FIXED_WINDOW else _CANNOT.format(algorithm=limit.counts_by)
 
 
 def _namespace(limit: Limit) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import pytest
+
 from tests.unit.operator.core.shared_gateway import HONEST, HOSTILE, Cluster, policy, route
-from tests.unit.operator.example import GATEWAY
+from tests.unit.operator.core.shared_gateway import written as documents
+from tests.unit.operator.example import GATEWAY, objects
 
 if TYPE_CHECKING:
     from kuadrant.operator.core.decision import Decision
@@ -73,3 +77,49 @@ def test_whose_limit_the_service_cannot_count_is_told_so_and_the_others_are_writ
     assert "cannot count by the algorithm SlidingWindow" in decision.not_held[f"{HONEST}/c"]
     assert f"{HONEST}/b" not in decision.not_held
     assert written(decision, HONEST) == written(Cluster().put([*BEFORE, route("c", HONEST)]), HONEST)
+
+
+MODES: list[tuple[str, object, str]] = [
+    ("mode", "Shadow", "mode Shadow"),
+    ("enforcePercent", 10, "enforcePercent"),
+]
+
+
+def in_mode(of: dict[str, Any], field: str, value: object) -> dict[str, Any]:
+    counters = [{"expression": "source.remote_address"}]
+    limits = {
+        name: {**limit, "counters": counters, field: value} for name, limit in of["spec"]["limits"].items()
+    }
+    return {**of, "spec": {**of["spec"], "limits": limits}}
+
+
+@pytest.mark.parametrize(("field", "value", "what"), MODES)
+def test_whose_limit_the_service_would_enforce_for_all_is_told_so(
+    field: str, value: object, what: str
+) -> None:
+    cluster = Cluster()
+    cluster.put(BEFORE)
+    decision = cluster.put([*BEFORE, route("c", HONEST), in_mode(policy("c", HONEST), field, value)])
+    assert f"has no {what}, as Limitador has none" in decision.not_held[f"{HONEST}/c"]
+    assert f"{HONEST}/b" not in decision.not_held
+    assert written(decision, HONEST) == written(Cluster().put([*BEFORE, route("c", HONEST)]), HONEST)
+
+
+@pytest.mark.parametrize(("field", "value", "what"), MODES)
+def test_a_limit_stays_as_it_was_where_the_service_does_not_know_its_new_mode(
+    field: str, value: object, what: str
+) -> None:
+    cluster = Cluster()
+    enforced = in_mode(policy("b", HONEST), "mode", "Enforce")
+    before = cluster.put([route("b", HONEST), enforced])
+    asked = cluster.asked(HONEST)
+    there = objects(documents([route("b", HONEST), in_mode(enforced, field, value)]))
+    world = msgspec.structs.replace(
+        cluster.world, objects=there, existing={cluster.gateway: cluster.existing}
+    )
+    decision = cluster.decider.decide(world, cluster.known)
+    assert f"has no {what}" in decision.not_held[f"{HONEST}/b"]
+    assert decision.limitador.document == before.limitador.document
+    assert written(decision, HONEST) == written(before, HONEST) > 0
+    cluster.existing = decision.gateways[cluster.gateway].objects
+    assert cluster.asked(HONEST) == asked

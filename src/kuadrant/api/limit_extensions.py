@@ -1,0 +1,70 @@
+"""The fields of a limit that Kuadrant's definitions do not have, each with a meaning when it is absent."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from kuadrant.api.algorithm import Algorithm
+from kuadrant.api.fields import Fields
+from kuadrant.api.mode import EVERYBODY, Mode
+
+
+class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
+    """What a limit has besides Kuadrant's fields; the annotation `kuadrant.io/extensions` has the same."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        "boundary": "there are no soft limits: one that refuses nobody is `mode: Shadow`",
+        "softSignal": "there are no soft limits: one that refuses nobody is `mode: Shadow`",
+        "shadowMode": "a limit that refuses nobody is `mode: Shadow`",
+    }
+
+    algorithm: (
+        Annotated[
+            Algorithm,
+            Meta(
+                description=(
+                    "How the limit counts: FixedWindow (the default), SlidingWindow (never more than the "
+                    "limit in any interval of the window), or TokenBucket (a burst, and then evenly)."
+                )
+            ),
+        ]
+        | None
+    ) = None
+    burst: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=2**31 - 1,
+                description="How many requests a TokenBucket admits at once; the limit, if it is not given.",
+            ),
+        ]
+        | None
+    ) = None
+    mode: (
+        Annotated[
+            Mode,
+            Meta(
+                description=(
+                    "Enforce (the default) refuses what is over the limit; Shadow lets it through, and says "
+                    "how much it would have refused."
+                )
+            ),
+        ]
+        | None
+    ) = None
+    enforce_percent: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=EVERYBODY,
+                description=(
+                    "For how many of a hundred values of its counters the limit is enforced (100, if it is "
+                    "not given); for the others it is a Shadow."
+                ),
+            ),
+        ]
+        | None
+    ) = None
