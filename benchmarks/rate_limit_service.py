@@ -28,6 +28,7 @@ from msgspec import UNSET
 from kuadrant.api.algorithm import SLIDING_WINDOW, TOKEN_BUCKET
 from kuadrant.api.caller_token import HEADER, fingerprint, shown
 from kuadrant.api.limitador import Limit
+from kuadrant.api.mode import SHADOW
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService, RedisStore, make_server
 from kuadrant.ratelimit.service import SERVICE
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 PORT = 26_379
 ANSWER = message("envoy.service.ratelimit.v3.RateLimitResponse")
 KEY = b"k" * 32
+IN_SHADOW = 8
+"""The number of a limit that refuses nobody."""
 REQUEST = message("envoy.service.ratelimit.v3.RateLimitRequest")
 SERVERS = {
     "bare grpc.aio": "constant OK, messages decoded and encoded",
@@ -48,12 +51,14 @@ SERVERS = {
     "kuadrant on grpcio": "the rate limit service on grpc.aio",
     "SlidingWindow": "kuadrant, the limit counts in a sliding window; ratios to kuadrant",
     "TokenBucket": "the same with a bucket of tokens",
+    "Shadow": "the same with a second limit beside it that is in shadow",
     "Redis": "kuadrant, counted in a Redis on the core of the load",
     "Redis, SlidingWindow": "the same in a sliding window; ratios to Redis",
     "Redis, TokenBucket": "the same with a bucket of tokens",
+    "Redis, Shadow": "the same with a second limit beside it that is in shadow",
 }
-PEERS = {"SlidingWindow": "kuadrant", "TokenBucket": "kuadrant"} | dict.fromkeys(
-    ("Redis, SlidingWindow", "Redis, TokenBucket"), "Redis"
+PEERS = dict.fromkeys(("SlidingWindow", "TokenBucket", "Shadow"), "kuadrant") | dict.fromkeys(
+    ("Redis, SlidingWindow", "Redis, TokenBucket", "Redis, Shadow"), "Redis"
 )
 """To which server a row is compared; else to the first."""
 
@@ -74,6 +79,7 @@ def limits(name: str) -> list[Limit]:
             seconds=60,
             conditions=(f'descriptors[0]["limit.limit_{number}__{number:08x}"] == "1"',),
             algorithm=next((one for one in (SLIDING_WINDOW, TOKEN_BUCKET) if one in name), UNSET),
+            mode=SHADOW if number == IN_SHADOW else UNSET,
         )
         for number in range(500)
     ]
@@ -137,6 +143,8 @@ def measure(name: str, arguments: argparse.Namespace) -> Result:
         {"key": "limit.limit_7__00000007", "value": "1"},
         {"key": "request.headers.x-user", "value": "alice"},
     ]
+    if "Shadow" in name:
+        entries.append({"key": f"limit.limit_{IN_SHADOW}__{IN_SHADOW:08x}", "value": "1"})
     request = REQUEST(domain="default/toystore", descriptors=[{"entries": entries}]).SerializeToString()
     with (
         tempfile.TemporaryDirectory() as folder,

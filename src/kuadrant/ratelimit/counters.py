@@ -205,11 +205,13 @@ class Counters:
                     self._add(ask, window, now)
         return None
 
-    def watch(self, asks: Iterable[Ask], now: float, *, admitted: bool) -> list[Ask]:
+    def watch(self, asks: Sequence[Ask], now: float, *, admitted: bool) -> Sequence[Ask]:
         """Count the hits of each that has room, if the request is ``admitted``; return those that have none.
 
         They are those that are not enforced, after the others have decided.
         """
+        if not asks:
+            return ()
         if admitted:
             return [ask for ask in asks if self.check_and_add((ask,), now) is not None]
         return [ask for ask in asks if _standing(ask, now).remaining < ask.hits]

@@ -173,9 +173,7 @@ class RateLimitService:
         try:
             question = self._looked_up(request, gateway, now)
             denied = self._counters.check_and_add(question.asks, now)
-            without_room: Sequence[Ask] = ()
-            if question.watched:
-                without_room = self._counters.watch(question.watched, now, admitted=denied is None)
+            without_room = self._counters.watch(question.watched, now, admitted=denied is None)
             self._count(question, denied, without_room)
             form = self._form(question)
             if denied is None and form == "None":
@@ -243,8 +241,6 @@ class RateLimitService:
             raise UnknownLimitError(asked.domain, error.keys) from None
         calls = self._metrics.namespaces[asked.domain]
         tenant = self._tenants[asked.domain.encode()]
-        if all(ask.enforced for ask in asks):
-            return Question(calls, asks, most, tenant, asked.is_of_gateway, asked.form)
         enforced = [ask for ask in asks if ask.enforced]
         watched = [ask for ask in asks if not ask.enforced]
         return Question(calls, enforced, most, tenant, asked.is_of_gateway, asked.form, watched)
