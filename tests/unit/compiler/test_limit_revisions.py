@@ -164,3 +164,11 @@ def test_another_algorithm_has_a_key_of_its_own_and_another_burst_has_not() -> N
     assert revisions([fixed], [bucket]).keys() == {(SCOPE, KEY)}
     assert revisions([replace(bucket, burst=5)], [bucket]) == {}
     assert union((replace(bucket, burst=5),), (bucket,)) == (replace(bucket, burst=5),)
+
+
+def test_another_mode_is_the_same_limit_and_its_counters_go_on() -> None:
+    """Gateways are told nothing of it: for all of them it changes when the rate limit service has it."""
+    enforced = limit(10, "user")
+    for other in (replace(enforced, mode="Shadow"), replace(enforced, enforce_percent=10)):
+        assert revisions([other], [enforced]) == revisions([enforced], [other]) == {}
+        assert union((other,), (enforced,)) == (other,)
