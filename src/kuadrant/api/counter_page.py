@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, structs
 
+from kuadrant.api.mode import EVERYBODY
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -34,6 +36,7 @@ class CounterLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
         resets_in: Seconds until it begins anew.
         key: What it is counted by, each with its value; empty where there is one counter for all.
         shared: It is the one that new values share, since there is no room for more.
+        enforce_percent: For how many of a hundred values the limit refuses; the others are in shadow.
     """
 
     scope: str
@@ -45,6 +48,7 @@ class CounterLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resets_in: float
     key: tuple[tuple[str, str], ...] = ()
     shared: bool = False
+    enforce_percent: int = EVERYBODY
 
 
 class CounterPage(Struct, frozen=True, kw_only=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from kuadrant.api.mode import ENFORCE
 from kuadrant.api.problem import printable
-from kuadrant.explanation import rate
+from kuadrant.explanation import mode_words, rate
 from kuadrant.explanation.short_text import WIDTH, Style
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def _page(page: CounterPage, paint: Callable[[Style, str], str]) -> Iterator[str
     if not page.lines:
         yield "nothing is counted at the moment"
     for line in page.lines:
-        style: Style = "bad" if line.remaining == 0 else "good"
+        full: Style = "bad" if line.enforce_percent else "doubtful"
+        style: Style = full if line.remaining == 0 else "good"
         wrapped = textwrap.wrap(
             printable(_words(line)), WIDTH, subsequent_indent="    ", break_long_words=False
         )
@@ -50,7 +52,8 @@ def _page(page: CounterPage, paint: Callable[[Style, str], str]) -> Iterator[str
 def _words(line: CounterLine) -> str:
     key = ", ".join(f"{name} = {value}" for name, value in line.key)
     what = " (new values, which share a counter)" if line.shared else f" [{key}]" if key else ""
+    counted = rate(line.max_value, line.seconds) + mode_words(ENFORCE, line.enforce_percent)
     return (
-        f"{line.value} of {rate(line.max_value, line.seconds)}, {line.remaining} left, "
+        f"{line.value} of {counted}, {line.remaining} left, "
         f"resets in {line.resets_in:.0f} s: {line.limit} of {line.scope}{what}"
     )

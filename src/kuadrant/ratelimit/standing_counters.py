@@ -113,6 +113,7 @@ def _line(
         resets_in=round(left, 3),
         key=() if values is None else tuple(_key(limit.variables, values)),
         shared=shared,
+        enforce_percent=limit.percent,
     )
 
 

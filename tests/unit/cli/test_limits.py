@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kuadrant.api.counter_page import CounterLine, CounterPage
 from kuadrant.cli.counter_table import counter_table
@@ -39,6 +40,16 @@ def test_a_counter_is_told_readable_at_80_columns() -> None:
         "... and 2 counters more",
         "7 older counters were not looked at",
         "values are masked; --show-values shows them",
+    ]
+
+
+def test_a_limit_that_is_not_enforced_is_told_to_be_in_shadow() -> None:
+    lines = [replace(USED, enforce_percent=percent, key=()) for percent in (0, 25, 100)]
+    assert counter_table({"kuadrant run": CounterPage(lines=tuple(lines))}, plain).splitlines() == [
+        "5 of 5 in 10 s, in shadow, 0 left, resets in 6 s: per-user of default/toystore",
+        "5 of 5 in 10 s, enforced for 25 % and in shadow for the others, 0 left, resets",
+        "    in 6 s: per-user of default/toystore",
+        "5 of 5 in 10 s, 0 left, resets in 6 s: per-user of default/toystore",
     ]
 
 

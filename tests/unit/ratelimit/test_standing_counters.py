@@ -47,6 +47,12 @@ def test_the_nearest_to_its_limit_is_first() -> None:
     assert (page.counted, page.unseen) == (3, 0)
 
 
+def test_how_much_of_a_limit_is_enforced_is_told() -> None:
+    world = World(replace(ALL, mode="Shadow"))
+    world.hit(world.held[0][0], hits=6)
+    assert [one.enforce_percent for one in look(world.held, 3.0, most=10).lines] == [0]
+
+
 def test_a_window_that_is_over_is_none() -> None:
     world = World(ALL, EACH)
     world.hit(ALL)
