@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .documents import GATEWAY, POLICY, ROUTE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -13,33 +15,6 @@ if TYPE_CHECKING:
     from .conftest import Kuadrant
 
 pytestmark = pytest.mark.e2e
-
-POLICY = """
----
-apiVersion: kuadrant.io/%s
-kind: RateLimitPolicy
-metadata: {name: %s, namespace: default}
-spec:
-  targetRef: {group: gateway.networking.k8s.io, kind: %s, name: %s}
-"""
-GATEWAY = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: default}
-spec:
-  gatewayClassName: kuadrant
-  listeners: [{name: http, port: 80, protocol: HTTP}]
-"""
-ROUTE = """
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: %s, namespace: default}
-spec:
-  parentRefs: [{name: gw}]
-  hostnames: [%s.example.com]
-  rules: [{backendRefs: [{name: app, port: 80}]}]
-"""
 
 
 def test_a_route_with_a_policy_that_is_only_a_target_is_out_of_that_of_its_gateway(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from .test_exemptions import GATEWAY, POLICY, ROUTE
+from .documents import GATEWAY, POLICY, ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -61,6 +61,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "kind-misspelled": [("unknown-kind", "RateLimitPolcy")],
     "limit-behind-longer-window": [("never-reached", "{limit: 100, window: 10s}")],
     "limit-behind-stricter": [("never-reached", "{limit: 10, window: 10s}")],
+    "limit-behind-shadow": [("refuses-nobody", "{rates: [{limit: 5")],
     "limit-behind-total": [("never-reached", "{limit: 100, window: 10s}")],
     "limit-below-zero": [("limit-below-one", "-1,")],
     "limit-enforced-for-nobody": [("refuses-nobody", "{rates: [{limit: 5")],

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from kuadrant.api.documents import read as read_documents
 from kuadrant.policy.limitador_limits import limitador_limits
 
-from .test_limit_extensions import FIELD, RATES, policy, problems
+from .extended_limits import FIELD, RATES, policy, problems
 
 COUNTERS = {
     "v1beta2": "counters: [request.headers.x-user], ",
