@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kuadrant.ratelimit.counters import Ask, Standing
 
+LONGEST_SECONDS: Final = 100 * 366 * 24 * 3600
+"""For how long a counter is kept at most."""
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -23,14 +25,15 @@ def seconds_of_most(ask: Ask) -> int:
 def retry_after(standings: Iterable[Standing]) -> int | None:
     """The seconds after which a request that was denied is admitted, if nobody else comes meanwhile.
 
-    At least one. None if it never is: one of its limits has no room for it at any time.
+    At least one, and at most the hundred years for which stores keep a counter. None if it never is: one of
+    its limits has no room for it at any time.
     """
     longest = 0.0
     for standing in standings:
         if standing.wait is None:
             return None
         longest = max(longest, standing.wait)
-    return max(1, whole_seconds(longest))
+    return min(max(1, whole_seconds(longest)), LONGEST_SECONDS)
 
 
 def whole_seconds(seconds: float) -> int:

@@ -29,6 +29,7 @@ from redis.exceptions import RedisError, ResponseError
 from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.ratelimit.call_turns import BusyError
 from kuadrant.ratelimit.counters import Standing
+from kuadrant.ratelimit.headers import LONGEST_SECONDS
 from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.store_address import AddressError, parse
 from kuadrant.ratelimit.store_queue import Gate
@@ -48,7 +49,7 @@ _CONNECTIONS: Final = 32
 _RECOVERY_SECONDS: Final = 0.1
 # The script's numbers are floating point: exact up to here, which is beyond any use.
 _MOST: Final = 2**53
-_LONGEST_MILLISECONDS: Final = 100 * 366 * 24 * 3600 * 1000
+_LONGEST_MILLISECONDS: Final = LONGEST_SECONDS * 1000
 
 
 class StoreError(Exception):

@@ -167,9 +167,19 @@ def test_every_decision_is_the_one_of_counters_in_memory(
         async with replica(redis.url, *limits) as one:
             await one.store._redis.flushall()
             for request in requests:
-                assert await one.ask(request) == RESPONSE.FromString(in_memory.decide(request))
+                answers = (await one.ask(request), RESPONSE.FromString(in_memory.decide(request)))
+                ours, theirs = map(_without_time, answers)
+                assert ours == theirs
 
     asyncio.run(compare())
+
+
+def _without_time(answer: Any) -> Any:
+    """An answer without when to come again, which is by the store's clock or by the one that is handed in."""
+    for header in answer.response_headers_to_add:
+        if header.key == "retry-after":
+            header.value = str(min(int(header.value), 1))
+    return answer
 
 
 async def test_without_the_store_nothing_is_admitted_and_with_it_the_count_goes_on(
