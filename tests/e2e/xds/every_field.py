@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.listener_certificates import made
 from tests.ports import free_port
+from tests.tokens import ISSUER, JWKS
 
 from .conftest import ADS, HTTP_OPTIONS, MANAGER, ROUTER, T, address
 from .wat import module
@@ -13,6 +14,7 @@ from .wat import module
 CORE_EXTENSION = T + "envoy.config.core.v3.TypedExtensionConfig"
 DENOMINATORS = ("HUNDRED", "TEN_THOUSAND", "MILLION")
 INSPECTOR = T + "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+JWT = "envoy.extensions.filters.http.jwt_authn.v3."
 TLS = "envoy.extensions.transport_sockets.tls.v3."
 STREAM_LOGS = "envoy.extensions.access_loggers.stream.v3."
 
@@ -382,12 +384,41 @@ def listeners() -> list[dict[str, Any]]:
             "filter_chains": [
                 {
                     "filter_chain_match": {"server_names": ["a.example"]},
-                    "filters": [{"name": "http", "typed_config": other}],
+                    "filters": [
+                        {
+                            "name": "http",
+                            "typed_config": {**other, "http_filters": [authentication(), router]},
+                        }
+                    ],
                     "transport_socket": transport_socket(),
                 }
             ],
         },
     ]
+
+
+def authentication() -> dict[str, Any]:
+    either = [{"provider_name": "issuer"}, {"allow_missing": {}}]
+    return {
+        "name": "authentication",
+        "typed_config": {
+            "@type": T + JWT + "JwtAuthentication",
+            "providers": {
+                "issuer": {
+                    "issuer": ISSUER,
+                    "audiences": ["a"],
+                    "local_jwks": {"inline_string": JWKS},
+                    "forward": True,
+                    "from_headers": [{"name": "x-token", "value_prefix": "Bearer "}],
+                    "from_params": ["token"],
+                    "from_cookies": ["token"],
+                    "payload_in_metadata": "payload",
+                    "normalize_payload_in_metadata": {"space_delimited_claims": ["scope"]},
+                }
+            },
+            "rules": [{"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": either}}}],
+        },
+    }
 
 
 def transport_socket() -> dict[str, Any]:
