@@ -7,26 +7,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api.http_route import HTTPRoute
-from kuadrant.api.problem import spelled
 from kuadrant.incremental import kept
-from kuadrant.policy.extensions import identity_of_installation
-from kuadrant.policy.identity import ANNOTATION, IdentitySource, identity_source
-from kuadrant.policy.model import Problem
-from kuadrant.policy.oldest_kuadrant import oldest
+from kuadrant.policy.identity import IdentitySource, source_of_gateway, source_of_installation
 from kuadrant.policy.route import from_grpc_route, from_http_route
 from kuadrant.policy.route_attachment import parent_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.api.gateway import Gateway
     from kuadrant.api.grpc_route import GRPCRoute
-    from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.objects import Objects
     from kuadrant.compiler.policy_table import ObjectKey
-    from kuadrant.policy.model import Target
-
-_FIELD = spelled(("metadata", "annotations", ANNOTATION))
+    from kuadrant.policy.model import Problem, Target
 
 
 class Identified(Struct, frozen=True, gc=False):
@@ -51,11 +43,11 @@ class IdentityTable:
             return Identified()
         self._seen = (objects.gateways, objects.kuadrants)
         former, default = self._sources, self._default
-        self._default, problems = _of_installation(objects.kuadrants)
+        self._default, problems = source_of_installation(objects.kuadrants)
         self._sources = {}
         for gateway in objects.gateways:
             key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
-            self._sources[key], found = _of_gateway(gateway, self._default)
+            self._sources[key], found = source_of_gateway(gateway, self._default)
             problems += found
         self.problems = kept(self.problems, tuple(problems))
         changed = frozenset(
@@ -111,34 +103,3 @@ class KnownTargets:
         route = from_http_route(found) if isinstance(found, HTTPRoute) else from_grpc_route(found)
         named = (parent_gateway(route, parent) for parent in route.parents)
         return self._identities.identified(key for key in named if key)
-
-
-def _of_installation(kuadrants: Iterable[Kuadrant]) -> tuple[IdentitySource | None, list[Problem]]:
-    kuadrant = oldest(kuadrants)
-    if kuadrant is None:
-        return None, []
-    text, mistakes = identity_of_installation(kuadrant)
-    of = ("Kuadrant", kuadrant.metadata.namespace, kuadrant.metadata.name)
-    problems = [
-        Problem("error", *of, spelled(one.field), one.message, "invalid-annotation", one.at)
-        for one in mistakes
-    ]
-    if text is None or mistakes:
-        return None, problems
-    try:
-        return identity_source(text), problems
-    except ValueError as error:
-        return None, [Problem("error", *of, "spec.identity", str(error), "invalid-identity")]
-
-
-def _of_gateway(
-    gateway: Gateway, default: IdentitySource | None
-) -> tuple[IdentitySource | None, list[Problem]]:
-    text = gateway.metadata.annotations.get(ANNOTATION)
-    if text is None:
-        return default, []
-    try:
-        return identity_source(text), []
-    except ValueError as error:
-        of = ("Gateway", gateway.metadata.namespace, gateway.metadata.name)
-        return None, [Problem("error", *of, _FIELD, str(error), "invalid-identity")]

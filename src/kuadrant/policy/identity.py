@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
+from kuadrant.api.problem import spelled
 from kuadrant.policy.attributes import selector_path
 from kuadrant.policy.checked_expression import kind, parts, read
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
 from kuadrant.policy.environment import untyped
+from kuadrant.policy.extensions import identity_of_installation
+from kuadrant.policy.model import Problem
+from kuadrant.policy.oldest_kuadrant import oldest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kuadrant.api.gateway import Gateway
+    from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.policy.condition import Counter, PolicyCondition
     from kuadrant.policy.model import Policy
 
@@ -27,6 +33,7 @@ ANNOTATION: Final = "kuadrant.io/identity"
 """On a Gateway."""
 PATH: Final = ("auth", "identity")
 """The path of the attribute."""
+_FIELD = spelled(("metadata", "annotations", ANNOTATION))
 FORMS: Final = '"jwt", "jwt:PROVIDER", "header:NAME", "mtls" or "none"'
 CLAIMS: Final = ("metadata", "filter_metadata", "envoy.filters.http.jwt_authn")
 """Where gateways that check tokens have what they say, each by a key of its own below."""
@@ -70,6 +77,39 @@ def identity_source(text: str) -> IdentitySource | None:
         case ("none", "", ""):
             return None
     raise ValueError(f'"{text}" is no source of identities; it is {FORMS}')
+
+
+def source_of_installation(kuadrants: Iterable[Kuadrant]) -> tuple[IdentitySource | None, list[Problem]]:
+    """Return the source for Gateways that name none, and what is wrong with it; None without a sound one."""
+    kuadrant = oldest(kuadrants)
+    if kuadrant is None:
+        return None, []
+    text, mistakes = identity_of_installation(kuadrant)
+    of = ("Kuadrant", kuadrant.metadata.namespace, kuadrant.metadata.name)
+    problems = [
+        Problem("error", *of, spelled(one.field), one.message, "invalid-annotation", one.at)
+        for one in mistakes
+    ]
+    if text is None or mistakes:
+        return None, problems
+    try:
+        return identity_source(text), problems
+    except ValueError as error:
+        return None, [Problem("error", *of, "spec.identity", str(error), "invalid-identity")]
+
+
+def source_of_gateway(
+    gateway: Gateway, default: IdentitySource | None
+) -> tuple[IdentitySource | None, list[Problem]]:
+    """Return the source that a Gateway names, else ``default``, and what is wrong with it."""
+    text = gateway.metadata.annotations.get(ANNOTATION)
+    if text is None:
+        return default, []
+    try:
+        return identity_source(text), []
+    except ValueError as error:
+        of = ("Gateway", gateway.metadata.namespace, gateway.metadata.name)
+        return None, [Problem("error", *of, _FIELD, str(error), "invalid-identity")]
 
 
 def reads_identity(read_: Iterable[PolicyCondition | Counter]) -> bool:
