@@ -144,6 +144,12 @@ class Question(NamedTuple):
     form: HeaderForm | Literal["FieldsToo"] | None = None
     watched: Sequence[Ask] = ()
 
+    def answered_in(self, *, headers: bool) -> HeaderForm:
+        """Return the form of the headers of a service that sends ``headers`` of itself, or none."""
+        if self.form == FIELDS_TOO:
+            return "Both" if headers else "RateLimit"
+        return self.form or ("Draft03" if headers else "None")
+
     @property
     def number(self) -> int:
         """How many counters there are."""

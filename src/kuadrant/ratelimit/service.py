@@ -16,7 +16,6 @@ from kuadrant.api.counter_page import CounterPage
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
-from kuadrant.api.response import FIELDS_TOO
 from kuadrant.ratelimit.answers import INTERNAL, OK, answer, error_answer
 from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from kuadrant.api.limitador import LeftOut, Limit
-    from kuadrant.api.response import HeaderForm
     from kuadrant.ratelimit.counters import Ask, LimitCounters, Standing
     from kuadrant.ratelimit.limits import CompiledLimits, HeldNamespace
     from kuadrant.ratelimit.redis_store import RedisStore
@@ -175,12 +173,8 @@ class RateLimitService:
             denied = self._counters.check_and_add(question.asks, now)
             without_room = self._counters.watch(question.watched, now, admitted=denied is None)
             self._count(question, denied, without_room)
-            form = self._form(question)
-            if denied is None and form == "None":
-                told = OK
-            else:
-                told = answer(denied, standings(question.asks, now, limited=denied is not None), form)
-            return told if now >= self.decisions.until else told + self.decisions.word
+            limited = denied is not None
+            return self._told(question, denied, now, lambda: standings(question.asks, now, limited=limited))
         finally:
             self._spent(self._tenant(request) if question is None else question.tenant, now)
 
@@ -205,14 +199,16 @@ class RateLimitService:
             if self._store_room.notes:
                 tell_of_store(self._store_room.notes)
         self._count(question, denied, without_room)
-        ordered = most_restrictive_first(found, limited=denied is not None)
-        told = answer(denied, ordered, self._form(question))
-        return told if now >= self.decisions.until else told + self.decisions.word
+        limited = denied is not None
+        return self._told(question, denied, now, lambda: most_restrictive_first(found, limited=limited))
 
-    def _form(self, question: Question) -> HeaderForm:
-        if question.form == FIELDS_TOO:
-            return "Both" if self.headers else "RateLimit"
-        return question.form or ("Draft03" if self.headers else "None")
+    def _told(
+        self, question: Question, denied: Ask | None, now: float, found: Callable[[], Sequence[Standing]]
+    ) -> bytes:
+        """Return the answer; where counters stand is asked for only if it is in it."""
+        form = question.answered_in(headers=self.headers)
+        told = OK if denied is None and form == "None" else answer(denied, found(), form)
+        return told if now >= self.decisions.until else told + self.decisions.word
 
     def _looked_up(self, request: bytes, gateway: str | None, now: float) -> Question:
         question = self._questions.get(request)
