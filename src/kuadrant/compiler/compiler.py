@@ -9,8 +9,6 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from kuadrant.api.limitador import Limit
-from kuadrant.api.policy_extensions import ANNOTATION
-from kuadrant.api.response import Response
 from kuadrant.compiler.gateway_table import GatewayTable, Replacement, policies_of_rules
 from kuadrant.compiler.identity_table import IdentityTable
 from kuadrant.compiler.listener_conflicts import listener_problems
@@ -18,19 +16,18 @@ from kuadrant.compiler.path_counts import PathTable
 from kuadrant.compiler.policy_facts import PolicyFacts, policy_facts
 from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
 from kuadrant.compiler.program import GatewayProgram
+from kuadrant.compiler.response_table import ResponseTable
 from kuadrant.compiler.routes import RouteTable, gateways_of
 from kuadrant.compiler.rule_origin import RuleOrigin
 from kuadrant.compiler.service_limits import ServiceLimits
 from kuadrant.incremental import InOrder, Tracked, are
 from kuadrant.policy.model import Problem
-from kuadrant.policy.oldest_kuadrant import oldest
-from kuadrant.policy.responses import response_of_gateway, response_of_installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from kuadrant.api.gateway import Gateway, GatewaySpec
+    from kuadrant.api.gateway import Gateway
     from kuadrant.api.objects import Objects
     from kuadrant.api.service import Namespace
     from kuadrant.compiler.program import RuleProgram
@@ -100,7 +97,7 @@ class _Tables:
         self._paths = PathTable()
         self._limits = ServiceLimits()
         self._labels: dict[str, dict[str, str]] = {}
-        self._installation = Response()
+        self._responses = ResponseTable()
         self._programs: InOrder[str, GatewayProgram] = InOrder()
         self._facts: InOrder[tuple[str, str], PolicyFacts] = InOrder()
         self._problems: InOrder[ObjectKey, tuple[Problem, ...]] = InOrder()
@@ -111,18 +108,18 @@ class _Tables:
         """Take over what is new in ``objects``."""
         policies, targets = self._policies.update(objects.rate_limit_policies)
         routes = self._routes.update(objects)
-        gateways = self._changed_gateways(objects)
         identified = self._identities.update(objects)
-        gateways |= identified.gateways
+        gateways = self._changed_gateways(objects.gateways) | identified.gateways
+        gateways |= self._responses.update(objects)
         relabelled = self._relabelled(objects.namespaces)
         self._problems.set(("", "identities"), self._identities.problems or None)
+        self._problems.set(("", "responses"), self._responses.problems or None)
         for key in routes:
             prepared = self._routes.prepared.get(key)
             self._problems.set(key, (prepared and prepared.problems) or None)
         for name in gateways:
             gateway = self._gateways.by_key.get(name)
-            found = gateway and (*listener_problems(gateway), *response_of_gateway(gateway)[1])
-            self._problems.set(("Gateway", name), found or None)
+            self._problems.set(("Gateway", name), (gateway and (*listener_problems(gateway),)) or None)
 
         targets |= routes.keys() | {("Gateway", name) for name in gateways}
         targets |= self._policies.targets() if identified.anything else set()
@@ -174,20 +171,13 @@ class _Tables:
                     todo.setdefault(name, (set(), set()))[0].add(key)
         return todo
 
-    def _changed_gateways(self, objects: Objects) -> set[str]:
-        """The Gateways that came, went or ask for something else, be it by what the Kuadrant says for all."""
-        changes = self._gateways.update(objects.gateways)
-        installation, problems = response_of_installation(oldest(objects.kuadrants))
-        self._problems.set(("Kuadrant", ""), problems or None)
-        if installation != self._installation:
-            self._installation = installation
-            return {*changes, *self._gateways.by_key}
+    def _changed_gateways(self, gateways: Iterable[Gateway]) -> set[str]:
+        """The Gateways that came, went or ask for something else."""
+        changes = self._gateways.update(gateways)
         return {
             key
             for key, gateway in changes.items()
-            if gateway is None
-            or key not in self._tables
-            or _says(self._tables[key].gateway) != _says(gateway)
+            if gateway is None or key not in self._tables or self._tables[key].gateway.spec != gateway.spec
         }
 
     def _relabelled(self, namespaces: Iterable[Namespace]) -> set[str]:
@@ -228,7 +218,7 @@ class _Tables:
         return self._tables[key].update(
             gateway,
             self._routes.by_gateway.get(key, {}),
-            response=response_of_gateway(gateway)[0].over(self._installation),
+            response=self._responses.of(key),
             changed_routes=routes,
             changed_sections=sections,
             policies=self._policies,
@@ -260,10 +250,6 @@ class _Tables:
         if not are(astuple(self._compilation), astuple(now)):
             self._compilation = now
         return self._compilation
-
-
-def _says(gateway: Gateway) -> tuple[GatewaySpec, str | None]:
-    return gateway.spec, gateway.metadata.annotations.get(ANNOTATION)
 
 
 def _key(gateway: Gateway) -> str:

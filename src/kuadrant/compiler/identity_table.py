@@ -49,7 +49,7 @@ class IdentityTable:
             key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
             self._sources[key], found = source_of_gateway(gateway, self._default)
             problems += found
-        self.problems = kept(self.problems, tuple(problems))
+        self.problems = kept(self.problems, tuple(sorted(problems)))
         changed = frozenset(
             key for key, source in self._sources.items() if key in former and source != former[key]
         )
@@ -82,16 +82,17 @@ class KnownTargets:
         self._routes: dict[ObjectKey, HTTPRoute | GRPCRoute] = {}
         self._seen: tuple[object, object] = (None, None)
 
-    def update(self, objects: Objects) -> None:
-        """Take over what ``objects`` say."""
-        self._identities.update(objects)
+    def update(self, objects: Objects) -> bool:
+        """Take over what ``objects`` say; return whether any target may have other gateways or identities."""
+        moved = self._identities.update(objects).anything
         if self._seen[0] is objects.http_routes and self._seen[1] is objects.grpc_routes:
-            return
+            return moved
         self._seen = (objects.http_routes, objects.grpc_routes)
         routes: tuple[HTTPRoute | GRPCRoute, ...] = (*objects.http_routes, *objects.grpc_routes)
         self._routes = {
             (route.kind, f"{route.metadata.namespace}/{route.metadata.name}"): route for route in routes
         }
+        return True
 
     def identified(self, target: Target) -> bool:
         """Tell whether all gateways of ``target`` know it."""

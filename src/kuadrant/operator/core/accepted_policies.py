@@ -111,8 +111,8 @@ class AcceptedPolicies:
             crowded: namespaces of which gateways may still ask for too many former limits. No edit is taken
                 there until some of these are gone.
         """
-        self._targets.update(world.objects)
-        changed = self._judge_all(world.policies, now) | (crowded ^ self._crowded)
+        moved = self._targets.update(world.objects)
+        changed = self._judge_all(world.policies, now, moved=moved) | (crowded ^ self._crowded)
         self._crowded = crowded
         # Whoever reads them while this goes on in a thread has the former ones as they were.
         namespaces = dict(self._namespaces)
@@ -133,8 +133,11 @@ class AcceptedPolicies:
             self._policies = in_effect
         return replace(world, objects=self._join(world.objects, self._policies), standings=self._standings)
 
-    def _judge_all(self, stored: Mapping[Key, StoredPolicy], now: float) -> set[str]:
-        """Judge the policies that changed; return the namespaces in which that may matter."""
+    def _judge_all(self, stored: Mapping[Key, StoredPolicy], now: float, *, moved: bool) -> set[str]:
+        """Judge the policies that changed; return the namespaces in which that may matter.
+
+        Where targets have ``moved``, also those whose gateways know now who a request is from, or no longer.
+        """
         changed = {namespace for namespace, name in self._judged.keys() - stored.keys()}
         judged: dict[Key, _Judged] = {}
         edited: list[Key] = []
@@ -145,7 +148,7 @@ class AcceptedPolicies:
                 former is None
                 or former.waits
                 or not _say_the_same(former.stored, stored[key])
-                or self._is_known_otherwise(former)
+                or (moved and self._is_known_otherwise(former))
             ):
                 edited.append(key)
             else:
