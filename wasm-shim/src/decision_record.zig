@@ -48,13 +48,13 @@ var buffer: [6 * 1024]u8 = undefined;
 /// What access logs get; the rest is room for what reports say of the client.
 const most_logged = 3 * 1024;
 
-/// Whether anybody is to have the record of a request.
-pub inline fn isWanted(request: *const Request) bool {
-    return request.logged or request.explained or reports.wanted();
+/// The request has been decided; the calls are those that were to be made for it. To be called while its stream is the current one.
+/// Inline, so that it costs nothing where nobody is to have the record.
+pub inline fn leave(request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
+    if (request.logged or request.explained or reports.wanted()) record(request, outcome, calls);
 }
 
-/// The request has been decided; the calls are those that were to be made for it. To be called while its stream is the current one.
-pub fn leave(request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
+fn record(request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
     const followed = reports.wanted();
     var writer: std.Io.Writer = .fixed(buffer[0..most_logged]);
     var object: Object = .begin(&writer);

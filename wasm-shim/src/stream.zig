@@ -56,7 +56,7 @@ pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
 pub fn refuse(kind: refusal.Kind) Action {
     metrics.count(.errors);
     refusal.tell(kind, .refused);
-    if (decision_record.isWanted(&decision_record.present)) decision_record.leave(&decision_record.present, .{ .failed = .{ .failure = .{ .kind = kind }, .place = refusal.present } }, &.{});
+    decision_record.leave(&decision_record.present, .{ .failed = .{ .failure = .{ .kind = kind }, .place = refusal.present } }, &.{});
     failure_mode.answerError(refusal.failed(.{ .kind = kind }, refusal.present));
     return .pause;
 }
@@ -68,7 +68,7 @@ fn decide(id: u32, root: u32, configuration: *front.Configuration) ratelimit.Err
     };
     if (calls.len == 0) {
         metrics.count(.allowed);
-        if (decision_record.isWanted(&decision_record.present)) decision_record.leave(&decision_record.present, .allowed, calls);
+        decision_record.leave(&decision_record.present, .allowed, calls);
         return .proceed;
     }
     const stream = try create(id, root, configuration, calls);
@@ -128,7 +128,7 @@ fn advance(stream: *Stream) Action {
         return .pause;
     }
     metrics.count(.allowed);
-    if (decision_record.isWanted(&stream.decision)) decision_record.leave(&stream.decision, .allowed, stream.calls);
+    decision_record.leave(&stream.decision, .allowed, stream.calls);
     if (stream.told.isEmpty()) destroy(stream);
     return .proceed;
 }
@@ -186,7 +186,7 @@ fn fails(stream: *Stream, failure: refusal.Failure) bool {
         return false;
     }
     const place: refusal.Place = .{ .scope = call.scope, .limit = call.onlyLimit() };
-    if (decision_record.isWanted(&stream.decision)) decision_record.leave(&stream.decision, .{ .failed = .{ .failure = failure, .place = place } }, stream.calls);
+    decision_record.leave(&stream.decision, .{ .failed = .{ .failure = failure, .place = place } }, stream.calls);
     const details = refusal.failed(failure, place);
     destroy(stream);
     failure_mode.answerError(details);
@@ -230,7 +230,7 @@ pub fn receive(token: u32, length: usize) void {
             const limit = stream.current().reached(answer.limit);
             metrics.countLimited(limit, scope);
             takeHeaders(stream, answer);
-            if (decision_record.isWanted(&stream.decision)) decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
+            decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
             // What it is told goes with its stream, which has to be gone when the host shows the answer.
             stream.told.answerLimited(&stream.current().form.refusal, refusal.limited(limit, scope));
             destroy(stream);
