@@ -23,13 +23,24 @@ VALUE = "1"
 
 _DIGITS: Final = 8
 _PREFIXES = ("limit.", "tokenlimit.")
-_KEY = re.compile(r"(?:token)?limit\..*__[0-9a-f]{8}", re.DOTALL)
+_KEY = re.compile(r"(?:token)?limit\.(?P<name>.*)__[0-9a-f]{8}", re.DOTALL)
 _IN_A_TEXT = re.compile(r"""(?:token)?limit\.[^"'\\\s]*?__[0-9a-f]{8}(?![0-9a-zA-Z_])""")
 
 
 def is_limit_key(key: str) -> bool:
     """Tell whether ``key`` stands for a limit of a policy (specification G.1)."""
     return key.startswith(_PREFIXES) and _KEY.fullmatch(key) is not None
+
+
+def name_in_key(name: str) -> str:
+    """Return a limit's name as it stands in its key: of letters and digits of any script, and ``_``."""
+    return "".join(one if one.isalpha() or one.isdecimal() or one == "_" else "_" for one in name)
+
+
+def name_of(key: str) -> str:
+    """Return the name in a limit's key, as `name_in_key` writes it; what is no such key as it is."""
+    found = _KEY.fullmatch(key)
+    return found["name"] if found else key
 
 
 def counts_hits(key: str) -> bool:

@@ -17,6 +17,11 @@ _T = TypeVar("_T")
 Namespace = Annotated[str, Parameter(env_var="OPERATOR_NAMESPACE", metavar="NAME")]
 
 
+def with_namespace(name: str) -> str:
+    """Return what a person calls an object as ``namespace/name``; nothing stays nothing."""
+    return name if "/" in name or not name else f"default/{name}"
+
+
 def ask_cluster(
     kubeconfig: Path | None, ask: Callable[[httpx2.AsyncClient], Awaitable[_T]], output: str = "text"
 ) -> _T:

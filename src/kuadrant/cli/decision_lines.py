@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct
 
+from kuadrant.api.limit_keys import name_in_key, name_of
 from kuadrant.api.problem import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from kuadrant.api.decision_page import Decision
 
-_KEY = re.compile(r"(?:token)?limit\.(?P<name>.*)__[0-9a-f]{8}", re.DOTALL)
 _STYLES = {"allowed": "good", "limited": "doubtful", "failed": "bad"}
 _MOST_NAMED = 3
 
@@ -40,7 +39,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
         """Tell whether a decision is wanted."""
         return (
             (not self.verdicts or one.verdict in self.verdicts)
-            and (not self.limit or readable(self.limit) in map(limit_name, (one.limit, *one.asked)))
+            and (not self.limit or name_in_key(self.limit) in map(name_of, (one.limit, *one.asked)))
             and (not self.route or self.route in (one.route, one.scope))
             and all(
                 name in one.headers and value in (None, one.headers[name]) for name, value in self.headers
@@ -82,17 +81,6 @@ class Tally:
         }
 
 
-def limit_name(key: str) -> str:
-    """Return the name in a limit's key, in which only letters, digits and ``_`` are as they were."""
-    found = _KEY.fullmatch(key)
-    return found["name"] if found else key
-
-
-def readable(name: str) -> str:
-    """Return a limit's name as it is in its key."""
-    return "".join(one if one.isalpha() or one.isdecimal() or one == "_" else "_" for one in name)
-
-
 def lines(one: Decision, paint: Callable[[str, str], str]) -> Iterator[str]:
     """Yield a decision for people: who asked for what and what became of it, then the headers."""
     time = dt.datetime.fromtimestamp(one.time).strftime("%H:%M:%S")  # noqa: DTZ006 - the person's own
@@ -116,10 +104,4 @@ def _why(one: Decision) -> str:
 
 def _subject(one: Decision) -> str:
     owner = ", ".join(one.policies) or one.scope
-    return f"{limit_name(one.limit)} of {owner}" if one.limit else f"a limit of {owner}"
-
-
-def as_json(decisions: Iterable[Decision]) -> Iterator[dict[str, Any]]:
-    """Yield decisions for programs."""
-    for one in decisions:
-        yield to_builtins(one)
+    return f"{name_of(one.limit)} of {owner}" if one.limit else f"a limit of {owner}"

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from kuadrant.api.counter_page import MOST
-from kuadrant.cli.cluster import Namespace
+from kuadrant.cli.cluster import Namespace, with_namespace
 from kuadrant.cli.output import Output, complain, painter, write
 from kuadrant.settings import Port
 
@@ -54,7 +54,7 @@ def limits(
 
     from kuadrant.cli.counter_table import counter_table  # noqa: PLC0415
 
-    name = policy if "/" in policy or not policy else f"default/{policy}"
+    name = with_namespace(policy)
     if cluster:
         told = _of_cluster(name, most, namespace, kubeconfig, output, show_values=show_values)
     else:

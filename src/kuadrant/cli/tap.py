@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from kuadrant.api.decision_page import MOST_HEADERS, NEVER_SHOWN, DecisionPage, DecisionQuestion
-from kuadrant.cli.cluster import Namespace
+from kuadrant.cli.cluster import Namespace, with_namespace
 from kuadrant.cli.output import Output, complain, painter, print_document
 from kuadrant.settings import Port
 
@@ -94,10 +94,6 @@ def tap(
     return following.cluster(kubeconfig, namespace) if cluster else following.run(port)
 
 
-def _full(name: str) -> str:
-    return name if "/" in name or not name else f"default/{name}"
-
-
 def _header(text: str) -> tuple[str, str | None]:
     name, colon, value = text.partition(":")
     return name.strip().lower(), value.strip() if colon else None
@@ -128,10 +124,15 @@ class _Following:
         from kuadrant.cli.decision_lines import Tally, Wanted  # noqa: PLC0415
 
         self._asked = DecisionQuestion(
-            policy=_full(options.policy), headers=tuple(name for name, _ in headers), values=show_values
+            policy=with_namespace(options.policy),
+            headers=tuple(name for name, _ in headers),
+            values=show_values,
         )
         self._wanted = Wanted(
-            verdicts=options.verdict, limit=options.limit, route=_full(options.route), headers=headers
+            verdicts=options.verdict,
+            limit=options.limit,
+            route=with_namespace(options.route),
+            headers=headers,
         )
         self._left = options.count or sys.maxsize
         self._seconds = options.seconds or float("inf")
@@ -203,7 +204,9 @@ class _Following:
         self._silent = silent
 
     def _show(self, page: DecisionPage) -> None:
-        from kuadrant.cli.decision_lines import as_json, lines  # noqa: PLC0415
+        from msgspec import to_builtins  # noqa: PLC0415
+
+        from kuadrant.cli.decision_lines import lines  # noqa: PLC0415
 
         wanted = [one for one in page.decisions if self._wanted.has(one)][: self._left]
         self._left -= len(wanted)
@@ -212,9 +215,8 @@ class _Following:
             self._tally.add(one)
             if self._output == "text":
                 print("\n".join(lines(one, painter(sys.stdout))))
-        if self._output == "json":
-            for value in as_json(wanted):
-                print_document(json.dumps(value, ensure_ascii=False))
+            else:
+                print_document(json.dumps(to_builtins(one), ensure_ascii=False))
 
     def _sum_up(self) -> None:
         seconds = time.monotonic() - self._began

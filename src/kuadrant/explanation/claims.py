@@ -42,12 +42,7 @@ def _of_identities(compilation: Compilation) -> Iterator[str]:
 
 
 def _read(policy: Policy) -> Iterator[tuple[str, ...]]:
-    limits = policy.limits
-    for one in (
-        *policy.conditions,
-        *(condition for limit in limits for condition in limit.when),
-        *(counter for limit in limits for counter in limit.counters),
-    ):
+    for one in policy.parts:
         if isinstance(one, ExpressionCondition | ExpressionCounter):
             if CLAIMS[-1] in one.expression:
                 try:

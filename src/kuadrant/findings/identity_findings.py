@@ -45,7 +45,7 @@ def identity_findings(of: Material) -> Iterator[Problem]:
     if not any(source is not None and source.kind == "jwt" for source in sources.values()):
         return
     for fact in of.compilation.policies:
-        if fact.acceptance.reason != "Accepted" or not _asks(fact):
+        if fact.acceptance.reason != "Accepted" or not reads_identity(fact.policy.parts):
             continue
         told: set[str] = set()
         for path in of.paths.by_policy.get(fact.policy.key, ()):
@@ -55,17 +55,6 @@ def identity_findings(of: Material) -> Iterator[Problem]:
             if not _is_authenticated(of, path, source):
                 told.add(path.gateway)
                 yield _found(fact, path, source)
-
-
-def _asks(fact: PolicyFacts) -> bool:
-    limits = fact.policy.limits
-    return reads_identity(
-        (
-            *fact.policy.conditions,
-            *(condition for limit in limits for condition in limit.when),
-            *(counter for limit in limits for counter in limit.counters),
-        )
-    )
 
 
 def _is_authenticated(of: Material, path: Path, source: IdentitySource) -> bool:

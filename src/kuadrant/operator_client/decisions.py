@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from msgspec import structs
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import httpx2
 
     from kuadrant.api.decision_page import DecisionQuestion
-
-_NO_NUMBER: Final = -1
 
 
 class FollowedPods:
@@ -53,9 +51,9 @@ class FollowedPods:
 
     async def _ask(self, pod: Pod, asked: DecisionQuestion) -> DecisionPage | str:
         uid = pod.metadata.uid
-        after = self._next.get(uid, _NO_NUMBER)
+        after = self._next.get(uid)
         question = {"policy": asked.policy, "headers": ",".join(asked.headers)}
-        question |= {} if after == _NO_NUMBER else {"after": str(after)}
+        question |= {} if after is None else {"after": str(after)}
         shown = {} if self._now is None else {PROOF_HEADER: proof(self._key, uid, self._now())}
         path = f"{PATH}?{urlencode(question)}"
         try:

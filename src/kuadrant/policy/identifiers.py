@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from kuadrant.api.limit_keys import limit_digest
+from kuadrant.api.limit_keys import limit_digest, name_in_key
 
 
 def limit_identifier(policy: str, limit: str) -> str:
@@ -16,11 +16,7 @@ def limit_identifier(policy: str, limit: str) -> str:
     ``policy`` is ``namespace/name``. Of the limit's name letters and digits of any script and ``_`` stay, all
     else becomes ``_``; the hash over policy and name keeps the result apart from others that read the same.
     """
-    readable = "".join(
-        character if character.isalpha() or character.isdecimal() or character == "_" else "_"
-        for character in limit
-    )
-    return f"limit.{readable}__{limit_digest(policy, limit)}"
+    return f"limit.{name_in_key(limit)}__{limit_digest(policy, limit)}"
 
 
 def action_set_name(

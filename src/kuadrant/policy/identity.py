@@ -112,25 +112,19 @@ def source_of_gateway(
         return None, [Problem("error", *of, _FIELD, str(error), "invalid-identity")]
 
 
-def reads_identity(read_: Iterable[PolicyCondition | Counter]) -> bool:
+def reads_identity(those: Iterable[PolicyCondition | Counter]) -> bool:
     """Tell whether any of these conditions and counters asks for an identity."""
     return any(
         _names_auth(one.expression)
         if isinstance(one, ExpressionCondition | ExpressionCounter)
         else (selector_path(one.selector) or ())[:2] == PATH
-        for one in read_
+        for one in those
     )
 
 
 def asks_who(policy: Policy) -> bool:
     """Tell whether ``policy`` names anything of ``auth``, known or not."""
-    limits = policy.limits
-    every = (
-        *policy.conditions,
-        *(condition for limit in limits for condition in limit.when),
-        *(counter for limit in limits for counter in limit.counters),
-    )
-    return any(PATH[0] in one.text for one in every)
+    return any(PATH[0] in one.text for one in policy.parts)
 
 
 def _names_auth(expression: str) -> bool:

@@ -137,6 +137,15 @@ class Policy(Struct, frozen=True, weakref=True):
         return (*self.when, *map(negated, self.exempt))
 
     @property
+    def parts(self) -> tuple[PolicyCondition | Counter, ...]:
+        """Everything in it that is evaluated: its conditions, then those and the counters of its limits."""
+        return (
+            *self.conditions,
+            *(condition for limit in self.limits for condition in limit.when),
+            *(counter for limit in self.limits for counter in limit.counters),
+        )
+
+    @property
     def condition_places(self) -> tuple[Path, ...]:
         """The places of `conditions` in the block."""
         return (

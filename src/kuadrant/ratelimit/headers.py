@@ -22,6 +22,11 @@ def seconds_of_most(ask: Ask) -> int:
     return seconds if ask.rate in (0, ask.max_value) else -(-ask.max_value * seconds // ask.rate)
 
 
+def printable_name(name: str) -> str:
+    """Return a limit's name as a header can have it."""
+    return _UNPRINTABLE.sub("?", name)
+
+
 def retry_after(standings: Iterable[Standing]) -> int | None:
     """The seconds after which a request that was denied is admitted, if nobody else comes meanwhile.
 
@@ -55,7 +60,7 @@ def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:
     limits = [str(first.ask.max_value)]
     for standing in standings:
         ask = standing.ask
-        name = _UNPRINTABLE.sub("?", ask.name.replace('"', "'"))
+        name = printable_name(ask.name.replace('"', "'"))
         limits.append(f"{ask.max_value};w={seconds_of_most(ask)}" + (f';name="{name}"' if name else ""))
     return [
         ("x-ratelimit-limit", ", ".join(limits)),

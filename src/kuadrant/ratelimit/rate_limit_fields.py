@@ -5,18 +5,16 @@ They are lists of RFC 9651: a member for each limit, by its name.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.ratelimit.headers import seconds_of_most, whole_seconds
+from kuadrant.ratelimit.headers import printable_name, seconds_of_most, whole_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kuadrant.ratelimit.counters import Standing
 
-_UNPRINTABLE: Final = re.compile(r"[^ -~]")
 _LARGEST: Final = 10**15 - 1
 """The largest integer of RFC 9651."""
 
@@ -45,7 +43,7 @@ def rate_limit_fields(standings: Sequence[Standing]) -> list[tuple[str, str]]:
 
 def _names(standings: Sequence[Standing]) -> Iterator[str]:
     """Yield a name for each: that of its limit, with the window where a limit has several rates."""
-    plain = [_UNPRINTABLE.sub("?", standing.ask.name) or "limit" for standing in standings]
+    plain = [printable_name(standing.ask.name) or "limit" for standing in standings]
     often = Counter(plain)
     taken: set[str] = set()
     for name, standing in zip(plain, standings, strict=True):

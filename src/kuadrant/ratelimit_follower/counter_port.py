@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kuadrant.wasm.http_request import Request
 
 
-_LONGEST_NUMBER = 25
+_MOST_DIGITS = 24
 
 
 def counter_server(
@@ -41,30 +41,23 @@ def counter_server(
         return is_proof(shown, service.callers.keys, settings.pod_uid, now())
 
     def page(request: Request) -> bytes:
-        asked = parse_qs(urlsplit(request.target).query)
-        most = asked.get("most", [""])[0]
+        asked = _asked(request)
+        most = _number(asked.get("most", ""), len(str(MOST)))
         try:
             return msgspec.json.encode(
                 answers.page(
-                    asked.get("policy", [""])[0],
-                    int(most)
-                    if most.isascii() and most.isdigit() and len(most) < len(str(MOST)) + 1
-                    else MOST,
-                    show_values=may_see(request),
+                    asked.get("policy", ""), MOST if most is None else most, show_values=may_see(request)
                 )
             )
         except TooOftenError:
             return msgspec.json.encode({"busy": True})
 
     def decisions(request: Request) -> bytes:
-        asked = parse_qs(urlsplit(request.target).query)
-        after = asked.get("after", [""])[0]
+        asked = _asked(request)
         question = DecisionQuestion(
-            after=int(after)
-            if after.isascii() and after.isdigit() and len(after) < _LONGEST_NUMBER
-            else None,
-            policy=asked.get("policy", [""])[0],
-            headers=tuple(filter(None, asked.get("headers", [""])[0].split(","))),
+            after=_number(asked.get("after", ""), _MOST_DIGITS),
+            policy=asked.get("policy", ""),
+            headers=tuple(filter(None, asked.get("headers", "").split(","))),
             values=may_see(request),
         )
         return msgspec.json.encode(decided.page(question))
@@ -76,3 +69,13 @@ def counter_server(
         questions={PATH: page, DECISIONS_PATH: decisions},
         key=lambda: settings.pod_uid,
     )
+
+
+def _asked(request: Request) -> dict[str, str]:
+    """Return the first value of each word of a request's query."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(request.target).query).items()}
+
+
+def _number(text: str, digits: int) -> int | None:
+    """Return the number that is written with so many ``digits`` at most; None if it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from .conftest import Kuadrant
 
+from .documents import ROUTE
+
 pytestmark = pytest.mark.e2e
 
 GATEWAY = """
@@ -24,16 +26,6 @@ metadata: {name: gw, namespace: default, annotations: {kuadrant.io/identity: "%s
 spec:
   gatewayClassName: kuadrant
   listeners: [{name: http, port: 80, protocol: HTTP}]
-"""
-ROUTE = """
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: %s, namespace: default}
-spec:
-  parentRefs: [{name: gw}]
-  hostnames: [%s.example.com]
-  rules: [{backendRefs: [{name: app, port: 80}]}]
 """
 V1 = """
 ---

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
-import pytest
 from msgspec.structs import replace
 
 from kuadrant.api.counter_page import CounterLine, CounterPage
 from kuadrant.cli.counter_table import counter_table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 USED = CounterLine(
     scope="default/toystore",
@@ -65,17 +57,3 @@ def test_of_several_pods_each_is_named_and_those_that_say_nothing_are_left_out()
         "three:",
         "counters are in a store, which is not asked",
     ]
-
-
-@pytest.mark.parametrize("words", [(), ("--cluster", "--kubeconfig", "/nowhere")])
-def test_where_nobody_can_be_asked_it_is_said(
-    run: Callable[..., tuple[int, str, str]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    words: tuple[str, ...],
-) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    code, out, err = run("limits", *words)
-    assert (code, out, err.startswith("kuadrant: ")) == (1, "", True)
-    code, out, err = run("limits", *words, "-o", "json")
-    assert (code, err, [*json.loads(out)]) == (1, "", ["error"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,6 @@ from kuadrant.cli.decision_lines import Tally, Wanted, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 KEY = "limit.create_toy__fb82c51a"
 LIMITED = Decision(
@@ -102,20 +100,6 @@ def test_the_last_line_sums_up() -> None:
         "7 more came too fast to be shown"
     )
     assert tally.values(12.4)["verdicts"] == {"allowed": 3, "limited": 1}
-
-
-@pytest.mark.parametrize("words", [(), ("--cluster", "--kubeconfig", "/nowhere")])
-def test_where_nobody_can_be_asked_it_is_said(
-    run: Callable[..., tuple[int, str, str]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    words: tuple[str, ...],
-) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    code, out, err = run("tap", *words)
-    assert (code, out, err.startswith("kuadrant: ")) == (1, "", True)
-    code, out, err = run("tap", *words, "-o", "json")
-    assert (code, err, [*json.loads(out)]) == (1, "", ["error"])
 
 
 @pytest.mark.parametrize(
