@@ -4,10 +4,10 @@ Who holds the former result of a pure function and is given the same instance ag
 that nothing changed. Everything here is for keeping that promise.
 """
 
-from kuadrant.incremental.identity import are, kept, same_items
 from kuadrant.incremental.in_order import InOrder
 from kuadrant.incremental.last_call import Last
 from kuadrant.incremental.of_each import OfEach
+from kuadrant.incremental.same_instances import are, kept, same_items
 from kuadrant.incremental.tracked import Tracked
 
 __all__ = ["InOrder", "Last", "OfEach", "Tracked", "are", "kept", "same_items"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
-from kuadrant.incremental.identity import are
+from kuadrant.incremental.same_instances import are
 
 if TYPE_CHECKING:
     from collections.abc import Callable
