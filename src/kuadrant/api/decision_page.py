@@ -11,11 +11,6 @@ FOLLOWED_SECONDS: Final = 10
 """So long after a question decisions are reported for whoever asked."""
 MOST: Final = 500
 """Decisions on a page."""
-MOST_HEADERS: Final = 8
-"""Headers that are reported at a time, whoever wants to see them."""
-
-NEVER_SHOWN: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
-"""Headers that are secrets and nothing else: gateways are not told to report them."""
 
 Verdict = Literal["allowed", "limited", "failed"]
 

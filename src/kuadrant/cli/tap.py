@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from kuadrant.api.decision_page import MOST_HEADERS, NEVER_SHOWN, DecisionPage, DecisionQuestion
+from kuadrant.api.decision_page import DecisionPage, DecisionQuestion
+from kuadrant.api.disclosed_headers import MOST_HEADERS, NEVER_SHOWN
 from kuadrant.cli.cluster import Namespace, with_namespace
 from kuadrant.cli.output import Output, complain, painter, print_document
 from kuadrant.settings import Port

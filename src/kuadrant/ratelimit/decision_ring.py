@@ -7,7 +7,6 @@ decided.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -18,11 +17,10 @@ from msgspec import Struct, structs
 from kuadrant.api.decision_page import (
     FOLLOWED_SECONDS,
     MOST,
-    MOST_HEADERS,
-    NEVER_SHOWN,
     Decision,
     DecisionPage,
 )
+from kuadrant.api.disclosed_headers import MOST_HEADERS, may_be_shown
 from kuadrant.envoy_api import message
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ MOST_EACH_SECOND: Final = 2_000
 _WORD_SECONDS: Final = 3
 """So long a gateway goes on after it has heard last that somebody follows."""
 _NOBODY: Final = b"0"
-_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]{1,64}")
 _Response: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
 
 
@@ -72,7 +69,7 @@ class DecisionRing:
         if now >= self.until:
             self._kept.clear()
         for name in headers:
-            if _HEADER.fullmatch(name) and name not in NEVER_SHOWN:
+            if may_be_shown(name):
                 self._wanted[name] = now + FOLLOWED_SECONDS
         alive = sorted(self._wanted.items(), key=lambda one: -one[1])[:MOST_HEADERS]
         self._wanted = {name: until for name, until in alive if now < until}

@@ -14,11 +14,11 @@ from kuadrant.api.caller_token import HEADER, fingerprint, shown
 from kuadrant.api.decision_page import (
     FOLLOWED_SECONDS,
     MOST,
-    MOST_HEADERS,
     Decision,
     DecisionPage,
     DecisionQuestion,
 )
+from kuadrant.api.disclosed_headers import MOST_HEADERS
 from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.ratelimit import DecisionAnswers, RateLimitService, make_server
 from kuadrant.ratelimit.decision_reports import SERVICE

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from kuadrant.api.decision_page import MOST_HEADERS, DecisionPage
+from kuadrant.api.decision_page import DecisionPage
+from kuadrant.api.disclosed_headers import MOST_HEADERS
 from kuadrant.ratelimit.counter_disclosure import PAUSES
 from kuadrant.ratelimit.value_mask import ValueMask
 
