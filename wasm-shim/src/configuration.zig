@@ -3,7 +3,6 @@
 const std = @import("std");
 const attribute = @import("attribute.zig");
 const descriptors = @import("descriptor.zig");
-const client_headers = @import("client_headers.zig");
 const document = @import("document.zig");
 const host = @import("host.zig");
 const identity = @import("identity.zig");
@@ -12,7 +11,9 @@ const json = @import("json.zig");
 const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const program = @import("cel/program.zig");
-const ratelimit = @import("ratelimit.zig");
+const rate_limit_call = @import("rate_limit_call.zig");
+const rate_limit_service = @import("rate_limit_service.zig");
+const responses = @import("response.zig");
 const routing = @import("routing.zig");
 const values = @import("values.zig");
 const Attributes = @import("attributes.zig").Attributes;
@@ -21,6 +22,7 @@ const Entry = @import("limit.zig").Entry;
 const Expression = @import("expression.zig").Expression;
 const Limit = @import("limit.zig").Limit;
 const Own = @import("own_expression.zig").Own;
+const Response = responses.Response;
 const Allocator = std.mem.Allocator;
 const Kept = @import("kept.zig").Kept;
 const TextTable = @import("table.zig").TextTable;
@@ -28,8 +30,6 @@ const Path = json.Path;
 const refuse = json.refuse;
 
 pub const Error = json.Error;
-
-const longest_timeout_ms = 60_000;
 
 pub const Configuration = Kept(struct {
     hosts: routing.HostTable = .{},
@@ -55,7 +55,7 @@ pub fn read(text: []const u8) Error!*Configuration {
 const Compiler = struct {
     allocator: Allocator,
     configuration: *Configuration,
-    services: TextTable(*ratelimit.Service) = .empty,
+    services: TextTable(*rate_limit_service.Service) = .empty,
     programs: TextTable(*Own) = .empty,
     /// That of the limit which is being compiled.
     identified: ?u32 = null,
@@ -69,7 +69,8 @@ const Compiler = struct {
         const services = root.field("services");
         for (source.services.items) |item| {
             const path: Path = .{ .parent = &services, .part = .{ .name = item.name } };
-            try compiler.addService(item.name, item.value, &path);
+            const service = try rate_limit_service.compile(compiler.allocator, item.name, item.value, &path);
+            try compiler.services.put(memory.scratch, service.name, service);
         }
         const hosts = root.field("hosts");
         for (source.hosts, 0..) |item, index| {
@@ -86,39 +87,6 @@ const Compiler = struct {
         const copies = try compiler.allocator.alloc([]const u8, texts.len);
         for (texts, copies) |text, *copied| copied.* = try compiler.copy(text);
         return copies;
-    }
-
-    fn addService(compiler: *Compiler, name: []const u8, source: document.Service, path: *const Path) Error!void {
-        if (source.timeoutMs < 1 or source.timeoutMs > longest_timeout_ms) {
-            const place = path.field("timeoutMs");
-            return refuse(&place, "must be from 1 to {d}", .{longest_timeout_ms});
-        }
-        if ((source.cluster == null) == (source.googleGrpc == null)) return refuse(path, "needs exactly one of cluster and googleGrpc", .{});
-        const cluster = path.field("cluster");
-        const google_grpc = path.field("googleGrpc");
-        const metadata = path.field("metadata");
-        const service = try compiler.allocator.create(ratelimit.Service);
-        service.* = .{
-            .name = try compiler.copy(name),
-            .target = if (source.cluster) |text|
-                try ratelimit.envoyGrpc(compiler.allocator, try notEmpty(text, &cluster))
-            else
-                try ratelimit.googleGrpc(compiler.allocator, try notEmpty(source.googleGrpc.?, &google_grpc)),
-            .timeout_ms = source.timeoutMs,
-            .failure_mode = source.failureMode,
-            .metadata = try compiler.compileMetadata(source.metadata.items, &metadata),
-        };
-        try compiler.services.put(memory.scratch, service.name, service);
-    }
-
-    /// Neither names nor values are in what is logged.
-    fn compileMetadata(compiler: *Compiler, source: anytype, path: *const Path) Error![]const host.Header {
-        const pairs = try compiler.allocator.alloc(host.Header, source.len);
-        for (source, pairs) |item, *pair| {
-            if (!host.isMetadata(item.name, item.value)) return refuse(path, "has a name or a value that gRPC does not take", .{});
-            pair.* = .{ .name = try compiler.copy(item.name), .value = try compiler.copy(item.value) };
-        }
-        return pairs;
     }
 
     fn notEmpty(text: []const u8, path: *const Path) Error![]const u8 {
@@ -194,12 +162,12 @@ const Compiler = struct {
             };
         }
         const response_path = path.field("response");
-        const form = try compiler.compileForm(source.response, &response_path);
+        const response = try responses.compile(compiler.allocator, source.response, &response_path);
         const actions_path = path.field("actions");
-        const actions = try compiler.allocator.alloc(ratelimit.Action, source.actions.len);
+        const actions = try compiler.allocator.alloc(rate_limit_call.Action, source.actions.len);
         for (source.actions, actions, 0..) |one, *compiled, index| {
             const place = actions_path.item(index);
-            compiled.* = try compiler.compileAction(one, form, &place);
+            compiled.* = try compiler.compileAction(one, response, &place);
         }
         return .{
             .name = try compiler.copy(source.name),
@@ -238,36 +206,7 @@ const Compiler = struct {
         };
     }
 
-    fn compileForm(compiler: *Compiler, source: document.Response, path: *const Path) Error!*const client_headers.Form {
-        if (source.headers == null and source.retryAfter and source.overLimit == null) return &client_headers.as_the_service_says;
-        const form = try compiler.allocator.create(client_headers.Form);
-        form.* = .of(source.headers, source.retryAfter, if (source.overLimit) |over| over.problem else false);
-        if (source.overLimit) |over| form.refusal = try compiler.compileRefusal(over, &path.field("overLimit"));
-        if (form.asked) |text| form.entry = try descriptors.serializeEntry(compiler.allocator, client_headers.asked_by, text);
-        return form;
-    }
-
-    fn compileRefusal(compiler: *Compiler, source: document.OverLimit, path: *const Path) Error!client_headers.Refusal {
-        if (source.code < 400 or source.code > 599) {
-            const place = path.field("code");
-            return refuse(&place, "must be from 400 to 599", .{});
-        }
-        const headers_path = path.field("headers");
-        const headers = try compiler.allocator.alloc(host.Header, source.headers.items.len);
-        for (source.headers.items, headers) |item, *header| {
-            header.* = .{ .name = try compiler.copy(item.name), .value = try compiler.copy(item.value) };
-            if (!ratelimit.isHeader(header.*)) return refuse(&headers_path, "have a name or a value that HTTP does not take", .{});
-        }
-        return .{
-            .code = source.code,
-            .message = if (source.message) |text| try compiler.copy(text) else client_headers.too_many,
-            .headers = headers,
-            .body = if (source.body) |text| try compiler.copy(text) else null,
-            .is_problem = source.problem,
-        };
-    }
-
-    fn compileAction(compiler: *Compiler, source: document.Action, form: *const client_headers.Form, path: *const Path) Error!ratelimit.Action {
+    fn compileAction(compiler: *Compiler, source: document.Action, response: *const Response, path: *const Path) Error!rate_limit_call.Action {
         const service_path = path.field("service");
         const scope_path = path.field("scope");
         const limits_path = path.field("limits");
@@ -280,7 +219,7 @@ const Compiler = struct {
             .service = compiler.services.get(source.service) orelse return refuse(&service_path, "no such service {f}", .{host.quoted(source.service)}),
             .scope = try compiler.copy(try notEmpty(source.scope, &scope_path)),
             .limits = limits,
-            .form = form,
+            .response = response,
         };
     }
 

@@ -6,7 +6,7 @@ const std = @import("std");
 const host = @import("host.zig");
 const Limit = @import("limit.zig").Limit;
 const live_explanation = @import("live_explanation.zig");
-const ratelimit = @import("ratelimit.zig");
+const rate_limit_call = @import("rate_limit_call.zig");
 const refusal = @import("refusal.zig");
 const reports = @import("decision_reports.zig");
 const Object = @import("json_text.zig").Object;
@@ -50,11 +50,11 @@ const most_logged = 3 * 1024;
 
 /// The request has been decided; the calls are those that were to be made for it. To be called while its stream is the current one.
 /// Inline, so that it costs nothing where nobody is to have the record.
-pub inline fn leave(request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
+pub inline fn leave(request: *const Request, outcome: Outcome, calls: []const rate_limit_call.Call) void {
     if (request.logged or request.explained or reports.wanted()) record(request, outcome, calls);
 }
 
-fn record(request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
+fn record(request: *const Request, outcome: Outcome, calls: []const rate_limit_call.Call) void {
     const followed = reports.wanted();
     var writer: std.Io.Writer = .fixed(buffer[0..most_logged]);
     var object: Object = .begin(&writer);
@@ -75,7 +75,7 @@ fn record(request: *const Request, outcome: Outcome, calls: []const ratelimit.Ca
     reports.add(longer.buffered());
 }
 
-fn write(object: *Object, request: *const Request, outcome: Outcome, calls: []const ratelimit.Call) void {
+fn write(object: *Object, request: *const Request, outcome: Outcome, calls: []const rate_limit_call.Call) void {
     object.text("verdict", @tagName(outcome), longest_name);
     switch (outcome) {
         .allowed => if (request.passed) |failure| writeFailure(object, failure),
@@ -144,20 +144,20 @@ fn writePart(object: *Object, what: []const u8, number: usize) void {
     object.text("part", std.fmt.bufPrint(&words, "{s} {d}", .{ what, number }) catch unreachable, words.len);
 }
 
-fn find(calls: []const ratelimit.Call, key: []const u8) ?*const Limit {
+fn find(calls: []const rate_limit_call.Call, key: []const u8) ?*const Limit {
     if (key.len == 0) return null;
     for (calls) |call| for (call.limits) |*limit| if (std.mem.eql(u8, limit.key(), key)) return limit;
     return null;
 }
 
 /// The limits that applied, by their keys.
-fn writeAsked(object: *Object, calls: []const ratelimit.Call) void {
+fn writeAsked(object: *Object, calls: []const rate_limit_call.Call) void {
     const before = object.writer.end;
     tryAsked(object, calls) catch return object.back(before);
     object.keep(before);
 }
 
-fn tryAsked(object: *Object, calls: []const ratelimit.Call) error{ WriteFailed, Malformed }!void {
+fn tryAsked(object: *Object, calls: []const rate_limit_call.Call) error{ WriteFailed, Malformed }!void {
     try object.member("asked");
     var count: usize = 0;
     for (calls) |call| {

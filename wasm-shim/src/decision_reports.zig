@@ -8,7 +8,7 @@ const clock = @import("clock.zig");
 const host = @import("host.zig");
 const memory = @import("memory.zig");
 const Object = @import("json_text.zig").Object;
-const Service = @import("ratelimit.zig").Service;
+const Service = @import("rate_limit_service.zig").Service;
 
 const service_name = "kuadrant.decisions.v1.Decisions";
 const method_name = "Report";

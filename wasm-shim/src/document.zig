@@ -4,7 +4,7 @@ const std = @import("std");
 const json = @import("json.zig");
 const pack = @import("pack.zig");
 const Allocator = std.mem.Allocator;
-const HeaderForm = @import("client_headers.zig").HeaderForm;
+const HeaderForm = @import("header_form.zig").HeaderForm;
 const FailureMode = @import("failure_mode.zig").FailureMode;
 
 pub const version = 1;

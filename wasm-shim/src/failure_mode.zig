@@ -5,7 +5,7 @@ const std = @import("std");
 const host = @import("host.zig");
 const metrics = @import("metrics.zig");
 const refusal = @import("refusal.zig");
-const Call = @import("ratelimit.zig").Call;
+const Call = @import("rate_limit_call.zig").Call;
 const EvaluationError = @import("expression.zig").EvaluationError;
 
 pub const FailureMode = enum {

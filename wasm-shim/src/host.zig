@@ -199,6 +199,15 @@ pub fn isPlain(value: []const u8) bool {
     return true;
 }
 
+/// Whether the host can send it on: the name a token (so no pseudo-header), the value free of what would end the line.
+pub fn isHeader(header: Header) bool {
+    if (header.name.len == 0) return false;
+    for (header.name) |byte| {
+        if (!std.ascii.isAlphanumeric(byte) and std.mem.findScalar(u8, "!#$%&'*+-.^_`|~", byte) == null) return false;
+    }
+    return std.mem.findAny(u8, header.value, "\x00\r\n") == null;
+}
+
 /// Whether gRPC takes both for a piece of metadata of somebody's own.
 pub fn isMetadata(name: []const u8, value: []const u8) bool {
     if (name.len == 0 or std.mem.startsWith(u8, name, "grpc-") or std.mem.endsWith(u8, name, "-bin")) return false;

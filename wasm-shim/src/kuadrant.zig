@@ -8,7 +8,7 @@ const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const preflight = @import("preflight.zig");
-const ratelimit = @import("ratelimit.zig");
+const rate_limit_call = @import("rate_limit_call.zig");
 const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
 const routing = @import("routing.zig");
@@ -18,7 +18,7 @@ pub const Error = configuration.Error;
 pub const read = configuration.read;
 
 /// The calls that the request asks for, in scratch memory and in their order; `null` when its rule has no action, or none is its.
-pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
+pub fn ask(current: *Configuration) rate_limit_call.Error!?[]const rate_limit_call.Call {
     decision_record.present.logged = current.content.has_decision_records;
     // Programs need more of a request's headers than host and path.
     if (current.content.has_programs) _ = try request_headers.all();
@@ -46,7 +46,7 @@ pub fn ask(current: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
     noteRule(rule);
     host.refreshLogLevel();
     metrics.count(.requests);
-    const calls = try ratelimit.requests(rule.actions, attributes);
+    const calls = try rate_limit_call.requests(rule.actions, attributes);
     host.log(.debug, "rule {f}: {d} calls", .{ host.quoted(rule.name), calls.len });
     return calls;
 }

@@ -5,7 +5,7 @@ const attribute = @import("attribute.zig");
 const envoy_version = @import("envoy_version.zig");
 const expression = @import("expression.zig");
 const host = @import("host.zig");
-const ratelimit = @import("ratelimit.zig");
+const rate_limit_call = @import("rate_limit_call.zig");
 const refusal = @import("refusal.zig");
 const values = @import("values.zig");
 const Attributes = @import("attributes.zig").Attributes;
@@ -25,7 +25,7 @@ pub const Rule = struct {
     method: ?[]const u8 = null,
     headers: []const HeaderMatch,
     query: []const QueryMatch,
-    actions: []const ratelimit.Action,
+    actions: []const rate_limit_call.Action,
     counts_preflights: bool = false,
 
     /// Whether a request must be refused that may or may not belong to this rule.

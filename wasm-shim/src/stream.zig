@@ -10,7 +10,8 @@ const host = @import("host.zig");
 const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
-const ratelimit = @import("ratelimit.zig");
+const rate_limit_answer = @import("rate_limit_answer.zig");
+const rate_limit_call = @import("rate_limit_call.zig");
 const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
 const tracing_headers = @import("tracing_headers.zig");
@@ -25,7 +26,7 @@ const Stream = struct {
     arena: std.heap.ArenaAllocator,
     configuration: *front.Configuration,
     /// Everything is evaluated when the request's headers are there: the host evaluates no expressions later.
-    calls: []const ratelimit.Call,
+    calls: []const rate_limit_call.Call,
     next: usize = 0,
     waiting_for: ?u32 = null,
     /// Of the current call, which may wait for its service.
@@ -34,7 +35,7 @@ const Stream = struct {
     /// For the record of what is decided.
     decision: decision_record.Request,
 
-    fn current(stream: *const Stream) ratelimit.Call {
+    fn current(stream: *const Stream) rate_limit_call.Call {
         return stream.calls[stream.next - 1];
     }
 };
@@ -61,7 +62,7 @@ pub fn refuse(kind: refusal.Kind) Action {
     return .pause;
 }
 
-fn decide(id: u32, root: u32, configuration: *front.Configuration) ratelimit.Error!Action {
+fn decide(id: u32, root: u32, configuration: *front.Configuration) rate_limit_call.Error!Action {
     const calls = try front.ask(configuration) orelse {
         if (decision_record.present.explained) decision_record.leave(&decision_record.present, .allowed, &.{});
         return .proceed;
@@ -75,14 +76,14 @@ fn decide(id: u32, root: u32, configuration: *front.Configuration) ratelimit.Err
     return advance(stream);
 }
 
-fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []const ratelimit.Call) error{OutOfMemory}!*Stream {
+fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []const rate_limit_call.Call) error{OutOfMemory}!*Stream {
     var buffer: [tracing_headers.names.len]host.Header = undefined;
     const tracing = try tracing_headers.ofRequest(&buffer);
     var arena: std.heap.ArenaAllocator = .init(memory.lasting);
     errdefer arena.deinit();
     const allocator = arena.allocator();
     const stream = try allocator.create(Stream);
-    const kept = try allocator.alloc(ratelimit.Call, calls.len);
+    const kept = try allocator.alloc(rate_limit_call.Call, calls.len);
     for (calls, kept, 0..) |call, *copy, index| copy.* = .{
         .service = call.service,
         .message = try allocator.dupe(u8, call.message),
@@ -93,7 +94,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
         .scope = call.scope,
         .limits = call.limits,
         .only = call.only,
-        .form = call.form,
+        .response = call.response,
     };
     try streams.ensureUnusedCapacity(memory.lasting, 1);
     try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
@@ -138,8 +139,8 @@ fn start(stream: *Stream, timeout_ms: u32) bool {
     const call = stream.current();
     const token = host.startGrpcCall(.{
         .service = call.service.target,
-        .name = ratelimit.service_name,
-        .method = ratelimit.method_name,
+        .name = rate_limit_call.service_name,
+        .method = rate_limit_call.method_name,
         .metadata = call.metadata,
         .message = call.message,
         .timeout_ms = timeout_ms,
@@ -213,7 +214,7 @@ pub fn receive(token: u32, length: usize) void {
         release(reach);
         host.setEffectiveContext(stream.id);
     }
-    const answer = ratelimit.parseAnswer(message orelse "") catch |reason| {
+    const answer = rate_limit_answer.parse(message orelse "") catch |reason| {
         return goOn(stream, switch (reason) {
             error.Malformed => .{ .kind = .bad_answer },
             error.OutOfMemory => .{ .kind = .memory },
@@ -232,7 +233,7 @@ pub fn receive(token: u32, length: usize) void {
             takeHeaders(stream, answer);
             decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
             // What it is told goes with its stream, which has to be gone when the host shows the answer.
-            stream.told.answerLimited(&stream.current().form.refusal, refusal.limited(limit, scope));
+            stream.current().response.limited_answer.send(&stream.told, refusal.limited(limit, scope));
             destroy(stream);
         },
     }
@@ -253,8 +254,8 @@ fn goOn(stream: *Stream, failure: refusal.Failure) void {
     if (advance(stream) == .proceed) host.continueRequest();
 }
 
-fn takeHeaders(stream: *Stream, answer: ratelimit.Answer) void {
-    const form = stream.current().form;
+fn takeHeaders(stream: *Stream, answer: rate_limit_answer.Answer) void {
+    const form = &stream.current().response.form;
     stream.told.take(stream.arena.allocator(), form, answer.headers, answer.verdict == .over_limit) catch host.log(.debug, "no memory for the answer's headers", .{});
 }
 

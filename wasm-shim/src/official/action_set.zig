@@ -9,7 +9,7 @@ const host = @import("../host.zig");
 const json = @import("../json.zig");
 const memory = @import("../memory.zig");
 const metrics = @import("../metrics.zig");
-const ratelimit = @import("../ratelimit.zig");
+const rate_limit_call = @import("../rate_limit_call.zig");
 const refusal = @import("../refusal.zig");
 const Attributes = @import("../attributes.zig").Attributes;
 const Condition = @import("../condition.zig").Condition;
@@ -19,6 +19,7 @@ const FailureMode = @import("../failure_mode.zig").FailureMode;
 const Hosts = @import("hosts.zig").Hosts;
 const Kept = @import("../kept.zig").Kept;
 const Limit = @import("../limit.zig").Limit;
+const Service = @import("../rate_limit_service.zig").Service;
 const Allocator = std.mem.Allocator;
 
 const default_timeout = "20ms";
@@ -43,7 +44,7 @@ pub fn Reader(comptime version: evaluator.Version) type {
         }
 
         /// The calls that the request asks for; `null` when no set is its.
-        pub fn ask(configuration: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
+        pub fn ask(configuration: *Configuration) rate_limit_call.Error!?[]const rate_limit_call.Call {
             const sets = try configuration.content.hosts.find() orelse return null;
             host.refreshLogLevel();
             const set = for (sets.items) |set| {
@@ -66,20 +67,20 @@ const List = std.ArrayList(*const Set);
 const Set = struct {
     name: []const u8,
     predicates: []const Expression,
-    actions: []const ratelimit.Action,
+    actions: []const rate_limit_call.Action,
 
-    fn holds(set: *const Set) ratelimit.Error!bool {
+    fn holds(set: *const Set) rate_limit_call.Error!bool {
         for (set.predicates) |predicate| if (!try predicate.holds()) return false;
         return true;
     }
 
     /// An action that cannot be evaluated follows the failure mode of its service as a whole.
-    fn calls(set: *const Set, attributes: *Attributes) ratelimit.Error![]const ratelimit.Call {
-        var result: std.ArrayList(ratelimit.Call) = .empty;
+    fn calls(set: *const Set, attributes: *Attributes) rate_limit_call.Error![]const rate_limit_call.Call {
+        var result: std.ArrayList(rate_limit_call.Call) = .empty;
         for (set.actions) |action| {
             var strict = action.service.*;
             strict.failure_mode = .deny;
-            const evaluated: ratelimit.Action = .{ .service = &strict, .scope = action.scope, .limits = action.limits };
+            const evaluated: rate_limit_call.Action = .{ .service = &strict, .scope = action.scope, .limits = action.limits };
             const call = evaluated.call(attributes) catch |reason| switch (action.service.failure_mode) {
                 .deny => return reason,
                 .allow => {
@@ -113,7 +114,7 @@ const Conditional = struct {
     pub const ignores_unknown_fields = true;
 };
 
-const Service = struct {
+const ServiceDocument = struct {
     type: enum { auth, ratelimit, @"ratelimit-check", @"ratelimit-report", tracing },
     endpoint: []const u8,
     failureMode: FailureMode,
@@ -123,7 +124,7 @@ const Service = struct {
 
 fn Document(comptime form: Form) type {
     return struct {
-        services: json.Map(Service),
+        services: json.Map(ServiceDocument),
         actionSets: []const struct {
             name: []const u8,
             routeRuleConditions: struct {
@@ -161,7 +162,7 @@ fn Compiler(comptime form: Form, comptime version: evaluator.Version, comptime C
     return struct {
         allocator: Allocator,
         configuration: *Configuration,
-        services: std.StringHashMapUnmanaged(*ratelimit.Service) = .empty,
+        services: std.StringHashMapUnmanaged(*Service) = .empty,
 
         const Self = @This();
 
@@ -171,7 +172,7 @@ fn Compiler(comptime form: Form, comptime version: evaluator.Version, comptime C
             for (source.services.items) |item| {
                 const path: json.Path = .{ .parent = &services_path, .part = .{ .name = item.name } };
                 const timeout_path = path.field("timeout");
-                const service = try compiler.allocator.create(ratelimit.Service);
+                const service = try compiler.allocator.create(Service);
                 service.* = .{
                     .name = try compiler.allocator.dupe(u8, item.name),
                     .target = try compiler.allocator.dupe(u8, item.value.endpoint),
@@ -204,8 +205,8 @@ fn Compiler(comptime form: Form, comptime version: evaluator.Version, comptime C
             }
         }
 
-        fn compileActions(compiler: *Self, sources: []const Action(form), path: *const json.Path) json.Error![]const ratelimit.Action {
-            var result: std.ArrayList(ratelimit.Action) = .empty;
+        fn compileActions(compiler: *Self, sources: []const Action(form), path: *const json.Path) json.Error![]const rate_limit_call.Action {
+            var result: std.ArrayList(rate_limit_call.Action) = .empty;
             for (sources, 0..) |source, index| {
                 const place = path.item(index);
                 const service_path = place.field("service");

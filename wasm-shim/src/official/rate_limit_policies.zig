@@ -12,11 +12,12 @@ const json = @import("../json.zig");
 const memory = @import("../memory.zig");
 const metrics = @import("../metrics.zig");
 const protobuf = @import("../protobuf.zig");
-const ratelimit = @import("../ratelimit.zig");
+const rate_limit_call = @import("../rate_limit_call.zig");
 const Comparison = @import("../condition.zig").Comparison;
 const FailureMode = @import("../failure_mode.zig").FailureMode;
 const Hosts = @import("hosts.zig").Hosts;
 const Kept = @import("../kept.zig").Kept;
+const Service = @import("../rate_limit_service.zig").Service;
 const Allocator = std.mem.Allocator;
 
 pub const Error = json.Error;
@@ -62,7 +63,7 @@ const Document = struct {
     pub const ignores_unknown_fields = true;
 };
 
-const Policy = struct { domain: []const u8, service: *ratelimit.Service, rules: []const Rule };
+const Policy = struct { domain: []const u8, service: *Service, rules: []const Rule };
 
 const Rule = struct {
     conditions: []const []const Condition,
@@ -120,7 +121,7 @@ pub fn read(text: []const u8) Error!*Configuration {
     for (parsed.rateLimitPolicies, 0..) |source, policy_index| {
         const policy_path = policies_path.item(policy_index);
         const rules_path = policy_path.field("rules");
-        const service = try allocator.create(ratelimit.Service);
+        const service = try allocator.create(Service);
         const cluster = try allocator.dupe(u8, source.service);
         service.* = .{ .name = cluster, .target = cluster, .timeout_ms = timeout_ms, .failure_mode = parsed.failureMode };
         const rules = try allocator.alloc(Rule, source.rules.len);
@@ -176,7 +177,7 @@ fn attributePath(allocator: Allocator, selector: []const u8, path: *const json.P
     };
 }
 
-pub fn ask(configuration: *Configuration) ratelimit.Error!?[]const ratelimit.Call {
+pub fn ask(configuration: *Configuration) rate_limit_call.Error!?[]const rate_limit_call.Call {
     const policy = try configuration.content.hosts.find() orelse return null;
     host.refreshLogLevel();
     metrics.count(.requests);
@@ -190,5 +191,5 @@ pub fn ask(configuration: *Configuration) ratelimit.Error!?[]const ratelimit.Cal
     }
     if (!asks) return &.{};
     try message.integer(3, 1);
-    return try memory.scratch.dupe(ratelimit.Call, &.{.{ .service = policy.service, .message = message.bytes.items, .scope = policy.domain }});
+    return try memory.scratch.dupe(rate_limit_call.Call, &.{.{ .service = policy.service, .message = message.bytes.items, .scope = policy.domain }});
 }

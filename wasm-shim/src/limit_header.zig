@@ -1,0 +1,28 @@
+//! The headers that tell of limits, by their names.
+
+const std = @import("std");
+const Fields = @import("rate_limit_fields.zig").Fields;
+const XRateLimit = @import("x_ratelimit_headers.zig").XRateLimit;
+
+pub const Kind = enum {
+    limit,
+    remaining,
+    reset,
+    policies,
+    limits,
+    retry_after,
+    other,
+
+    pub fn of(name: []const u8) Kind {
+        const known = [_]struct { []const u8, Kind }{
+            .{ XRateLimit.names[0], .limit },
+            .{ XRateLimit.names[1], .remaining },
+            .{ XRateLimit.names[2], .reset },
+            .{ Fields.names[0], .policies },
+            .{ Fields.names[1], .limits },
+            .{ "retry-after", .retry_after },
+        };
+        for (known) |one| if (std.ascii.eqlIgnoreCase(name, one[0])) return one[1];
+        return .other;
+    }
+};

@@ -1,0 +1,101 @@
+//! A rate limit service as a configuration names it: where it is, how long its answer is waited for, what goes along with each call.
+
+const std = @import("std");
+const document = @import("document.zig");
+const host = @import("host.zig");
+const json = @import("json.zig");
+const protobuf = @import("protobuf.zig");
+const waiting = @import("call_retries.zig");
+const FailureMode = @import("failure_mode.zig").FailureMode;
+const Allocator = std.mem.Allocator;
+const Path = json.Path;
+const refuse = json.refuse;
+
+const longest_timeout_ms = 60_000;
+
+pub const Service = struct {
+    name: []const u8,
+    /// A serialized `envoy.config.core.v3.GrpcService`. Never a bare cluster name: one that happens to be a valid message would
+    /// be read as that message, without a target, and end the whole Envoy process.
+    target: []const u8,
+    timeout_ms: u32,
+    failure_mode: FailureMode,
+    /// Goes along with every call. Never logged: it may be a secret.
+    metadata: []const host.Header = &.{},
+    reach: waiting.Reach = .{},
+};
+
+pub fn compile(allocator: Allocator, name: []const u8, source: document.Service, path: *const Path) json.Error!*Service {
+    if (source.timeoutMs < 1 or source.timeoutMs > longest_timeout_ms) {
+        const place = path.field("timeoutMs");
+        return refuse(&place, "must be from 1 to {d}", .{longest_timeout_ms});
+    }
+    if ((source.cluster == null) == (source.googleGrpc == null)) return refuse(path, "needs exactly one of cluster and googleGrpc", .{});
+    const cluster = path.field("cluster");
+    const google_grpc = path.field("googleGrpc");
+    const metadata = path.field("metadata");
+    const service = try allocator.create(Service);
+    service.* = .{
+        .name = try allocator.dupe(u8, name),
+        .target = if (source.cluster) |text|
+            try envoyGrpc(allocator, try notEmpty(text, &cluster))
+        else
+            try googleGrpc(allocator, try notEmpty(source.googleGrpc.?, &google_grpc)),
+        .timeout_ms = source.timeoutMs,
+        .failure_mode = source.failureMode,
+        .metadata = try compileMetadata(allocator, source.metadata.items, &metadata),
+    };
+    return service;
+}
+
+/// Neither names nor values are in what is logged.
+fn compileMetadata(allocator: Allocator, source: anytype, path: *const Path) json.Error![]const host.Header {
+    const pairs = try allocator.alloc(host.Header, source.len);
+    for (source, pairs) |item, *pair| {
+        if (!host.isMetadata(item.name, item.value)) return refuse(path, "has a name or a value that gRPC does not take", .{});
+        pair.* = .{ .name = try allocator.dupe(u8, item.name), .value = try allocator.dupe(u8, item.value) };
+    }
+    return pairs;
+}
+
+fn notEmpty(text: []const u8, path: *const Path) json.Error![]const u8 {
+    return if (text.len > 0) text else refuse(path, "must not be empty", .{});
+}
+
+/// `GrpcService{envoy_grpc: {cluster_name}}`.
+fn envoyGrpc(allocator: Allocator, cluster: []const u8) error{OutOfMemory}![]const u8 {
+    var target: protobuf.Writer = .{ .allocator = allocator };
+    try target.string(1, cluster);
+    var service: protobuf.Writer = .{ .allocator = allocator };
+    try service.string(1, target.bytes.items);
+    return service.bytes.items;
+}
+
+/// `GrpcService{google_grpc: {target_uri, stat_prefix, channel_args}}`. What becomes of a call that could not be sent is not told by
+/// this client of Envoy's; so that it waits for its connection itself, and for the whole of the call's time, is said by the arguments.
+fn googleGrpc(allocator: Allocator, address: []const u8) error{OutOfMemory}![]const u8 {
+    var arguments: protobuf.Writer = .{ .allocator = allocator };
+    var waits: protobuf.Writer = .{ .allocator = allocator };
+    try waits.string(1, "{\"methodConfig\":[{\"name\":[{}],\"waitForReady\":true}]}");
+    try argument(&arguments, "grpc.service_config", waits.bytes.items);
+    // Before gRPC tries a connection or a name again, it would wait for seconds.
+    inline for (.{ .{ "initial", 100 }, .{ "min", 500 }, .{ "max", 1000 } }) |pause| {
+        var value: protobuf.Writer = .{ .allocator = allocator };
+        try value.integer(2, pause[1]);
+        try argument(&arguments, "grpc." ++ pause[0] ++ "_reconnect_backoff_ms", value.bytes.items);
+    }
+    var target: protobuf.Writer = .{ .allocator = allocator };
+    try target.string(1, address);
+    try target.string(4, "kuadrant");
+    try target.string(8, arguments.bytes.items);
+    var service: protobuf.Writer = .{ .allocator = allocator };
+    try service.string(2, target.bytes.items);
+    return service.bytes.items;
+}
+
+fn argument(arguments: *protobuf.Writer, name: []const u8, value: []const u8) error{OutOfMemory}!void {
+    var entry: protobuf.Writer = .{ .allocator = arguments.allocator };
+    try entry.string(1, name);
+    try entry.string(2, value);
+    try arguments.string(1, entry.bytes.items);
+}
