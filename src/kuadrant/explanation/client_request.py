@@ -7,16 +7,14 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
-from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.plain_path import plain_target
-from kuadrant.explanation.record import Fact
 from kuadrant.explanation.request_error import RequestError, quoted
+from kuadrant.explanation.unknown_facts import Stated, Words, forwarded_for, knowledge
 from kuadrant.policy.identity import CLAIMS
 from kuadrant.reference_model import Request
 from kuadrant.reference_model.refusal import refusal
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.explanation.address import Address
-    from kuadrant.explanation.knowledge import Path
+    from kuadrant.explanation.knowledge import Knowledge
     from kuadrant.reference_model.request import Value
 
 
@@ -130,45 +128,22 @@ def seen_by_filters(
 def knowledge_of(asked: ClientRequest, address: Address, *, show_values: bool) -> Knowledge:
     """Return what is not known of ``asked``, which :func:`seen_by_filters` has taken."""
     host, port = _source(asked.source)
-    unknown = dict(_UNKNOWN)
-    if asked.time is not None:
-        del unknown["request", "time"]
-    if host:
-        del unknown["source", "remote_address"], unknown["request", "headers", "x-forwarded-for"]
-    if port:
-        del unknown["source", "address"], unknown["source", "port"]
-    if address.scheme == "https":
-        unknown["connection",] = Fact(name="connection", give="")
-    told = frozenset({CLAIMS}) if asked.claims is not None else frozenset[tuple[str, ...]]()
-    return Knowledge(MappingProxyType(unknown), told, show_values)
-
-
-def _fact(name: str, give: str = "") -> tuple[Path, Fact]:
-    return tuple(name.split(".")), Fact(name=name, give=give)
-
-
-_UNKNOWN: Final[Mapping[Path, Fact]] = dict(
-    (
-        _fact("source.remote_address", "--from ADDRESS"),
-        _fact("source.address", "--from ADDRESS:PORT, other in each connection"),
-        _fact("source.port", "--from ADDRESS:PORT, other in each connection"),
-        _fact("request.headers.x-forwarded-for", "--from ADDRESS"),
-        _fact("request.headers.x-request-id"),
-        _fact("request.headers.x-envoy-external-address"),
-        _fact("request.headers.x-envoy-internal"),
-        _fact("request.id"),
-        _fact("request.time", "--at MOMENT"),
-        _fact("request.total_size"),
-        _fact("destination.address"),
-        _fact("destination.port"),
-        _fact("connection.id"),
-        _fact("metadata", "--jwt CLAIMS"),
-        _fact("filter_state"),
-        _fact("xds"),
-        _fact("plugin_name"),
+    stated = Stated(
+        address=host,
+        has_port=bool(port),
+        has_time=asked.time is not None,
+        has_claims=asked.claims is not None,
+        is_tls=address.scheme == "https",
     )
+    return knowledge(stated, _WORDS, show_values=show_values)
+
+
+_WORDS: Final = Words(
+    address="--from ADDRESS",
+    port="--from ADDRESS:PORT, other in each connection",
+    time="--at MOMENT",
+    claims="--jwt CLAIMS",
 )
-"""What a request in curl's words does not tell, with the word of the command that does."""
 
 
 def _given_headers(asked: ClientRequest, address: Address) -> Iterator[tuple[str, str]]:
@@ -186,8 +161,8 @@ def _seen_headers(
     for name, value in given:
         if name != "host" and is_kept(name, value):
             yield name, value
-    if source:
-        yield "x-forwarded-for", source
+    if forwarded := forwarded_for(source):
+        yield "x-forwarded-for", forwarded
     yield "x-forwarded-proto", address.scheme
 
 

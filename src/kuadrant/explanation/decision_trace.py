@@ -129,6 +129,10 @@ class Trace:
         """The scopes that the rate limit service may be asked for."""
         return frozenset(action.scope for action in self._rule.actions) if self._rule else frozenset()
 
+    def unknown(self, failure_mode: FailureMode) -> tuple[Fact, ...]:
+        """Return the facts that are not known and that the decision depends on; none if it is known."""
+        return tuple(self._missing) if self._is_unknown(failure_mode) else ()
+
     def decided(self, counters: Counters, now: float, failure_mode: FailureMode) -> RequestDecision | None:
         """Return what is decided; None if not even the rule is known."""
         if self._missing and self._rule is None:
@@ -141,16 +145,16 @@ class Trace:
         decision = self.decided(counters, now, failure_mode)
         if decision is None:
             return Explained(self._record(), None, counters)
-        unknown = self._is_unknown(failure_mode)
+        missing = self.unknown(failure_mode)
         explanation = structs.replace(
             self._record(),
-            outcome="unknown" if unknown else decision.outcome,
-            otherwise=decision.outcome if unknown else None,
+            outcome="unknown" if missing else decision.outcome,
+            otherwise=decision.outcome if missing else None,
             limits=tuple(self._with_standings(decision)),
             limited_by=self._limited_by(decision),
             questions=tuple(self._asked(decision)),
             client=client(decision, is_grpc=self._request.is_grpc, own_router=self._own_router),
-            unknown=tuple(self._missing) if unknown else (),
+            unknown=missing,
         )
         return Explained(explanation, decision, decision.counters)
 

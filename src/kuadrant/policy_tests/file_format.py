@@ -61,6 +61,14 @@ Source = Annotated[
         },
     ),
 ]
+Moment = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=40,
+        extra={"rule": "a moment such as 2026-01-02T03:04:05Z"},
+    ),
+]
 Name = Annotated[str, Meta(min_length=1, max_length=253)]
 
 
@@ -113,9 +121,13 @@ class Step(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class Case(Fields, frozen=True, gc=False, kw_only=True):
-    """One test: its steps begin with fresh counters at the time 0."""
+    """One test: its steps begin with fresh counters at the time 0.
+
+    ``begins`` is the moment that the time 0 is; without it no request has a ``request.time`` that is known.
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
+    begins: Moment | None = None
     steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
 
 

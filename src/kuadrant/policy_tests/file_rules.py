@@ -19,7 +19,7 @@ from kuadrant.policy_tests.file_format import (
     PolicyTests,
     Step,
 )
-from kuadrant.policy_tests.moments import spelled_time
+from kuadrant.policy_tests.moments import read_moment, spelled_time
 from kuadrant.policy_tests.status_run import read_status
 
 if TYPE_CHECKING:
@@ -160,6 +160,11 @@ def _times(step: Step) -> Complaints:
 
 
 def _case(case: Case) -> Complaints:
+    if case.begins is not None:
+        try:
+            read_moment(case.begins)
+        except ValueError as error:
+            yield ("begins",), str(error)
     now = 0
     for index, step in enumerate(case.steps):
         if step.advance is not None:

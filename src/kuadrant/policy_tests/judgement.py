@@ -19,6 +19,7 @@ from kuadrant.policy_tests.status_run import spelled as spelled_statuses
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from kuadrant.explanation.record import Fact
     from kuadrant.policy_tests.file_format import Expectation
     from kuadrant.policy_tests.observation import Inside, Observation
 
@@ -52,6 +53,17 @@ class Judge(Struct, frozen=True):
             )
         found += self._headers(expect, last, len(observations))
         return tuple(one for one in found if one is not None)
+
+    def not_known(self, facts: Sequence[Fact]) -> Miss:
+        """Return that what becomes of the requests depends on ``facts``, which the test does not state."""
+        names = " and ".join(fact.name for fact in facts)
+        ways = dict.fromkeys(fact.give for fact in facts if fact.give)
+        more = f"; write {' and '.join(ways)}" if ways else "; no test can state it"
+        got = f"not known: it depends on {names}{more}"
+        path: Path = ("steps", self.turn.step, "request")
+        return self._told(
+            path, "an outcome that is known", got, self._which(""), "what is not stated is not known"
+        )
 
     def not_compared(self) -> tuple[str, ...]:
         """Return the fields that only a simulation can be held to."""
@@ -161,19 +173,20 @@ class Judge(Struct, frozen=True):
         return None
 
     def _miss(self, field: Path, expected: str, got: str, number: int, observed: Observation) -> Miss:
-        in_test: Path = ("steps", self.turn.step, "expect", *field)
-        line, column = self.file.place(("tests", self.case, *in_test))
-        asked = self.turn.request
         which = f"request {number + 1} of {self.turn.requests}, " if self.turn.requests > 1 else ""
+        in_test: Path = ("steps", self.turn.step, "expect", *field)
+        return self._told(in_test, expected, got, self._which(which), str(observed))
+
+    def _which(self, number: str) -> str:
+        asked = self.turn.request
         url = f"{self.scheme}://{asked.host}{target(asked)}"
+        return f"{number}{asked.method} {url} at {spelled_time(self.turn.moment)}"
+
+    def _told(self, in_test: Path, expected: str, got: str, request: str, why: str) -> Miss:
+        line, column = self.file.place(("tests", self.case, *in_test))
+        field = spelled(in_test)
         return Miss(
-            line=line,
-            column=column,
-            field=spelled(in_test),
-            expected=expected,
-            got=got,
-            request=f"{which}{asked.method} {url} at {spelled_time(self.turn.moment)}",
-            why=str(observed),
+            line=line, column=column, field=field, expected=expected, got=got, request=request, why=why
         )
 
 

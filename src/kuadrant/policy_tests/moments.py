@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_YEARS: Final = range(1970, 9900)
+"""Those for which a test, however long it is, ends within the years that there are."""
+
+
+def read_moment(text: str) -> datetime:
+    """Return a moment; one without an offset is in UTC.
+
+    Raises:
+        ValueError: It is none, or of a year that gateways do not see.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"is {text!r}, must be a moment such as 2026-01-02T03:04:05Z") from None
+    if moment.year not in _YEARS:
+        raise ValueError(f"is {text!r}, must be between the years {_YEARS.start} and {_YEARS.stop}")
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def seconds(milliseconds: int) -> float:

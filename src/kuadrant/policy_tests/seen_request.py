@@ -1,11 +1,16 @@
-"""A request of a test as the filters of a gateway see it: with what the gateway adds, and at a moment."""
+"""A request of a test as the filters of a gateway see it: with what the gateway adds, and at a moment.
+
+What of it is made up, since only a running gateway knows it, is what its ``knowledge`` does not have.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from kuadrant.explanation.unknown_facts import Stated, Words, forwarded_for, knowledge
 from kuadrant.policy_tests.file_rules import split_address
 from kuadrant.reference_model import Request
 from kuadrant.reference_model.refusal import refusal
@@ -15,13 +20,17 @@ if TYPE_CHECKING:
     from kuadrant.policy_tests.file_format import AskedRequest
     from kuadrant.reference_model.request import Value
 
-BEGINNING: Final = datetime(2024, 1, 1, tzinfo=UTC)
-"""What ``request.time`` is when a test begins."""
-OWN_ADDRESS: Final = "127.0.0.1"
-"""Where requests without a ``source`` come from."""
+_BEGINNING: Final = datetime(2024, 1, 1, tzinfo=UTC)
+_OWN_ADDRESS: Final = "127.0.0.1"
 _FIRST_PORT: Final = 32_768
 _PORTS: Final = 28_232
 _JWT_FILTER: Final = "envoy.filters.http.jwt_authn"
+_WORDS: Final = Words(
+    address="source: ADDRESS in the request",
+    port="source: ADDRESS:PORT in the request",
+    time="begins: MOMENT in the test",
+    claims="jwt: CLAIMS in the request ({} for one without a token)",
+)
 
 
 class SeenRequest:
@@ -29,18 +38,30 @@ class SeenRequest:
 
     Attributes:
         refusal: Why the gateway answers it by itself, if it does.
+        knowledge: What is known of it, by what the test states.
     """
 
-    def __init__(self, asked: AskedRequest, port: int, scheme: str) -> None:
+    def __init__(self, asked: AskedRequest, port: int, scheme: str, begins: datetime | None = None) -> None:
         self._host = asked.host
         self._method = asked.method
         self._target = target(asked)
         self._port = port
         self._scheme = scheme
-        self._source, self._source_port = split_address(asked.source or OWN_ADDRESS)
+        source, self._source_port = split_address(asked.source or _OWN_ADDRESS)
+        self._source = str(ip_address(source))
+        self._begins = begins or _BEGINNING
         self._headers = _sent_headers(asked)
-        self._added = (("x-forwarded-for", self._source), ("x-forwarded-proto", scheme))
+        forwarded = forwarded_for(self._source) or _OWN_ADDRESS
+        self._added = (("x-forwarded-for", forwarded), ("x-forwarded-proto", scheme))
         self._metadata = _metadata(asked)
+        stated = Stated(
+            address=self._source if asked.source is not None else "",
+            has_port=self._source_port is not None,
+            has_time=begins is not None,
+            has_claims=asked.jwt is not None,
+            is_tls=scheme == "https",
+        )
+        self.knowledge = knowledge(stated, _WORDS)
         self.refusal = refusal(asked.method, scheme, asked.host, self._target, self._headers)
 
     def sent(self, number: int, milliseconds: int) -> Request:
@@ -51,11 +72,11 @@ class SeenRequest:
         port = int(self._source_port or _FIRST_PORT + number % _PORTS)
         address = f"[{self._source}]" if ":" in self._source else self._source
         attributes: dict[tuple[str, str], Value] = {
-            ("request", "time"): BEGINNING + timedelta(milliseconds=milliseconds),
+            ("request", "time"): self._begins + timedelta(milliseconds=milliseconds),
             ("request", "total_size"): self._size(),
             ("source", "address"): f"{address}:{port}",
             ("source", "port"): port,
-            ("destination", "address"): f"{OWN_ADDRESS}:{self._port}",
+            ("destination", "address"): f"{_OWN_ADDRESS}:{self._port}",
             ("destination", "port"): self._port,
             ("connection", "id"): number,
             ("connection", "mtls"): False,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant.explanation.decision_trace import Trace
+from kuadrant.explanation.origins import Origins
 from kuadrant.gateways.envoy.route_actions import Seen, action
 from kuadrant.policy_tests.host_parts import HostParts
 from kuadrant.policy_tests.observation import Inside, Observation, Stand
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from kuadrant.api.limitador import Limit
     from kuadrant.compiler.program import GatewayProgram, HeaderChange, RuleProgram
+    from kuadrant.explanation.knowledge import Knowledge
+    from kuadrant.explanation.record import Fact
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.policy_tests.inventory import Inventory, KnownLimit
     from kuadrant.reference_model import Request, RequestDecision
@@ -58,6 +62,11 @@ class SimulatedGateway:
         counters = Counters(part.limits, windows)
         decision = decide(part.program, request, counters, now, failure_mode=self._failure_mode)
         return self._seen(decision, request), decision.counters.windows
+
+    def unknown(self, request: Request, knowledge: Knowledge) -> tuple[Fact, ...]:
+        """Return the facts that decide over a request and are not known; none where its outcome is known."""
+        trace = Trace(self.parts.of(request.host).program, request, Origins(), knowledge)
+        return trace.unknown(self._failure_mode)
 
     def _seen(self, decision: RequestDecision, request: Request) -> Observation:
         headers = dict(decision.headers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.policy_tests.judgement import Judge
-from kuadrant.policy_tests.moments import seconds
+from kuadrant.policy_tests.moments import read_moment, seconds
 from kuadrant.policy_tests.results import CaseResult, FileResult
 from kuadrant.policy_tests.schedule import schedule
 from kuadrant.policy_tests.seen_request import SeenRequest
@@ -18,6 +18,7 @@ from kuadrant.reference_model.counters import CounterKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kuadrant.explanation.record import Fact
     from kuadrant.policy_tests.file_format import PolicyTestFile
     from kuadrant.policy_tests.inventory import KnownLimit, KnownRule
     from kuadrant.policy_tests.observation import Observation
@@ -27,11 +28,17 @@ if TYPE_CHECKING:
 
 
 class Simulated(Struct, frozen=True):
-    """The outcome of a test, the ``counters`` that it asked for, and how many seconds each is still open."""
+    """The outcome of a test, the ``counters`` that it asked for, and how many seconds each is still open.
+
+    ``statuses`` are those of its requests by the step, and ``longest`` is the longest time, in seconds, after
+    which one of its counters is whole again.
+    """
 
     result: CaseResult
     counters: frozenset[CounterKey]
     open_for: Mapping[CounterKey, float]
+    statuses: Mapping[int, tuple[int | None, ...]]
+    longest: float
 
 
 def simulate_file(file: PolicyTestFile, gateway: SimulatedGateway) -> FileResult:
@@ -46,14 +53,29 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
     misses: list[Miss] = []
     reached: set[KnownLimit | KnownRule] = set()
     counters: set[CounterKey] = set()
+    statuses: dict[int, tuple[int | None, ...]] = {}
+    longest = 0.0
     requests = moment = 0
+    is_known = True
+    begins = file.tests.tests[case].begins
     for turn in schedule(file.tests.tests[case]):
-        observations, windows = _ask(turn, gateway, windows, requests)
-        misses += Judge(file, case, turn, gateway.scheme).misses(observations)
+        seen = SeenRequest(
+            turn.request, gateway.port, gateway.scheme, None if begins is None else read_moment(begins)
+        )
+        observations, windows = _ask(turn, seen, gateway, windows, requests)
+        judge = Judge(file, case, turn, gateway.scheme)
+        if is_known and (facts := _unknown(turn, seen, gateway)):
+            # What comes after it depends on the same facts.
+            is_known = False
+            misses.append(judge.not_known(facts))
+        elif is_known:
+            misses += judge.misses(observations)
+        statuses[turn.step] = tuple(one.status for one in observations)
         for one in observations:
             if one.inside is not None:
                 reached.update(one.inside.reached)
                 counters.update(stand.counter for stand in one.inside.stands)
+                longest = max((longest, *(stand.reset for stand in one.inside.stands)))
         requests += turn.requests
         moment = turn.moment
     line, column = file.place(("tests", case, "name"))
@@ -70,14 +92,20 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
         result,
         frozenset(counters),
         {key: window.ends - now for key, window in windows.items() if window.ends > now},
+        statuses,
+        longest,
     )
 
 
+def _unknown(turn: Turn, seen: SeenRequest, gateway: SimulatedGateway) -> tuple[Fact, ...]:
+    """Return what would have to be known of the requests of ``turn``: of each the same."""
+    return () if seen.refusal else gateway.unknown(seen.sent(0, turn.moment), seen.knowledge)
+
+
 def _ask(
-    turn: Turn, gateway: SimulatedGateway, windows: Windows, before: int
+    turn: Turn, seen: SeenRequest, gateway: SimulatedGateway, windows: Windows, before: int
 ) -> tuple[Sequence[Observation], Windows]:
     """Return what is observed of the requests of ``turn``, ``before`` which the test had so many."""
-    seen = SeenRequest(turn.request, gateway.port, gateway.scheme)
     if seen.refusal is not None:
         return [refused_by_itself(seen.refusal)] * turn.requests, windows
     now = seconds(turn.moment)

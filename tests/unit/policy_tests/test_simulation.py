@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kuadrant.explanation import ClientRequest
+from kuadrant.policy.attributes import TABLE
 from kuadrant.policy_tests.moments import seconds, spelled_time
+from kuadrant.standalone.folder_files import File
+from kuadrant.standalone.loading import configured
+from kuadrant.wasm.catalogue import current
 from tests.unit.policy_tests.examples import GATEWAY, POLICY, missed, results
 
 if TYPE_CHECKING:
@@ -148,24 +153,19 @@ spec:
 @pytest.mark.parametrize(
     ("counter", "fields", "status"),
     [
-        # A connection of its own for each request: what a limit by source.address really counts.
-        ("source.address", "", "200x2"),
         ("source.address", "source: '10.0.0.7:4711'", "[200, 429]"),
-        ("source.remote_address", "", "[200, 429]"),
+        ("source.remote_address", "source: 127.0.0.1", "[200, 429]"),
         ("source.remote_address", "source: 10.0.0.7", "[200, 429]"),
-        ("source.remote_address + request.method", "", "[200, 429]"),
+        ("source.remote_address + request.method", "source: 10.0.0.7", "[200, 429]"),
         ("request.headers['x-forwarded-for']", "source: 10.0.0.7", "[200, 429]"),
-        ("request.id", "", "200x2"),
         ("request.query", "query: {page: a b}", "[200, 429]"),
         ("request.headers['x-user']", "", "500x2"),
-        ("request.time", "", "[200, 429]"),
-        ("string(request.total_size)", "", "[200, 429]"),
         (
             "metadata.filter_metadata['envoy.filters.http.jwt_authn'].payload.sub",
             "jwt: {sub: a}",
             "[200, 429]",
         ),
-        ("metadata.filter_metadata['envoy.filters.http.jwt_authn'].payload.sub", "", "500x2"),
+        ("metadata.filter_metadata['envoy.filters.http.jwt_authn'].payload.sub", "jwt: {}", "500x2"),
         (
             "metadata.filter_metadata['envoy.filters.http.jwt_authn'].keycloak.level",
             "jwt: {level: 3, groups: [a]}, jwtProvider: keycloak",
@@ -177,6 +177,82 @@ def test_what_a_request_is_counted_by(counter: str, fields: str, status: str) ->
     request = f"{{host: toys.example.com, path: /toys, {fields}}}"
     step = f"{{request: {request}, times: 2, expect: {{status: {status}}}}}"
     assert missed(step, BY.format(counter=counter)) == []
+
+
+@pytest.mark.parametrize(
+    ("reads", "fields", "got"),
+    [
+        ("request.total_size", "", "request.total_size; no test can state it"),
+        ("connection.id", "", "connection.id; no test can state it"),
+        ("destination.port", "", "destination.port; no test can state it"),
+        ("xds.cluster_name", "", "xds; no test can state it"),
+        ("request.id", "", "request.id; no test can state it"),
+        ("request.time", "", "request.time; write begins: MOMENT in the test"),
+        ("source.remote_address", "", "source.remote_address; write source: ADDRESS in the request"),
+        ("source.port", "source: 10.0.0.7", "source.port; write source: ADDRESS:PORT in the request"),
+        (
+            "request.headers['x-forwarded-for']",
+            "source: 127.0.0.1",
+            "request.headers.x-forwarded-for; no test can state it",
+        ),
+        ("metadata.a.b", "", "metadata; write jwt: CLAIMS in the request ({} for one without a token)"),
+    ],
+)
+def test_a_test_that_depends_on_what_it_does_not_state_fails_and_says_so(
+    reads: str, fields: str, got: str
+) -> None:
+    request = f"request: {{host: toys.example.com, path: /toys, {fields}}}"
+    steps = f"steps: [{{{request}, expect: {{status: 201}}}}, {{{request}, expect: {{status: 202}}}}]"
+    tests = f"tests: [{{name: a, {steps}}}]"
+    decides = BY.format(counter=reads).replace(
+        "counters:", "when: [{predicate: \"'x-known' in request.headers\"}], counters:"
+    )
+
+    (case,) = results(tests, decides)
+    assert [miss.got for miss in case.misses] == ["200", "200"]
+
+    (case,) = results(tests, BY.format(counter=reads))
+    (miss,) = case.misses
+    assert miss.field == "steps[0].request"
+    assert miss.expected == "an outcome that is known"
+    assert miss.got.removeprefix("not known: it depends on ") == got
+
+
+def test_the_moment_at_which_a_test_begins_is_the_time_of_its_requests() -> None:
+    policy = BY.format(counter="request.method").replace(
+        "counters:", 'when: [{predicate: "request.time.getHours() >= 22"}], counters:'
+    )
+    (case,) = results(
+        f"""\
+        tests:
+        - name: at night
+          begins: 2026-01-02T22:59:58+01:00
+          steps:
+          - {{{GET}, times: 2, expect: {{status: 200, asked: false}}}}
+          - {{at: 2s, {GET}, times: 2, expect: {{status: [200, 429]}}}}
+        """,
+        policy,
+    )
+    assert case.misses == ()
+
+
+@pytest.mark.parametrize("name", sorted({one.name.removesuffix(".*") for one in TABLE} - {"auth"}))
+def test_a_test_knows_what_explain_knows(name: str) -> None:
+    expression = f"string(dyn({name})) != 'a'"
+    for source in (None, "10.0.0.7", "10.0.0.7:4711", "127.0.0.1"):
+        fields = "" if source is None else f"source: '{source}'"
+        policy = BY.format(counter=expression)
+        step = f"{{request: {{host: toys.example.com, path: /toys, {fields}}}}}"
+        explained = configured([File("a.yaml", f"{KNOWING}\n---\n{policy}")], current(None), "deny").explain(
+            ClientRequest(url="http://toys.example.com/toys", source=source)
+        )
+        unknown = {fact.name for fact in explained.explanation.unknown}
+        missed_here = missed(step, policy, world=KNOWING)
+        assert bool(missed_here) == bool(unknown)
+        assert all(one in missed_here[0][2] for one in unknown)
+
+
+KNOWING = GATEWAY.replace("{name: gw}", "{name: gw, annotations: {kuadrant.io/identity: jwt}}", 1)
 
 
 def test_a_claim_is_selected_by_v1beta2_too() -> None:
@@ -193,7 +269,8 @@ spec:
 """
     of_alice = "request: {host: toys.example.com, path: /toys, jwt: {sub: alice}}"
     assert missed(f"{{{of_alice}, times: 2, expect: {{status: [200, 429]}}}}", policy) == []
-    assert missed(f"{{{GET}, times: 2, expect: {{status: 200, asked: false}}}}", policy) == []
+    unknown = "request: {host: toys.example.com, path: /toys, jwt: {}}"
+    assert missed(f"{{{unknown}, times: 2, expect: {{status: 200, asked: false}}}}", policy) == []
 
 
 @pytest.mark.parametrize(("source", "provider"), [("jwt", ""), ("jwt:keycloak", ", jwtProvider: keycloak")])
@@ -202,7 +279,8 @@ def test_the_claims_of_a_request_are_its_identity(source: str, provider: str) ->
     annotations = f"annotations: {{kuadrant.io/identity: '{source}'}}"
     knowing = GATEWAY.replace("{name: gw}", f"{{name: gw, {annotations}}}", 1)
     of_alice = f"request: {{host: toys.example.com, path: /toys, jwt: {{sub: alice}}{provider}}}"
-    for request in (of_alice, GET):
+    nobody = "request: {host: toys.example.com, path: /toys, jwt: {}}"
+    for request in (of_alice, nobody):
         step = f"{{{request}, times: 2, expect: {{status: [200, 429]}}}}"
         assert missed(step, policy, world=knowing) == []
 
