@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kuadrant.policy_tests.file_format import AskedRequest
     from kuadrant.policy_tests.schedule import Turn
     from kuadrant.policy_tests.simulated_gateway import SimulatedGateway
+    from kuadrant.policy_tests.simulation import Simulated
 
 
 class GatewayAwayError(Exception):
@@ -52,7 +53,7 @@ async def ask_gateway(
     Raises:
         GatewayAwayError: It cannot be connected to.
     """
-    run = RealRun(against.longest_wait)
+    run = RealRun(against.longest_wait, _seen_from(against.url.host))
     found = []
     # No connection is used twice, as in the simulation; and nothing stands between us and the gateway.
     limits = httpx2.Limits(max_keepalive_connections=0)
@@ -68,14 +69,14 @@ async def ask_gateway(
                     continue
                 if left := run.wait(simulated, against.now()):
                     await against.wait(left)
-                cases.append(await _case(client, file, case, simulated.result, against))
+                cases.append(await _case(client, file, case, simulated, against))
                 run.counted(simulated, against.now())
             found.append(FileResult(file.path, tuple(cases)))
     return tuple(found)
 
 
 async def _case(
-    client: httpx2.AsyncClient, file: PolicyTestFile, case: int, simulated: CaseResult, against: Against
+    client: httpx2.AsyncClient, file: PolicyTestFile, case: int, simulated: Simulated, against: Against
 ) -> CaseResult:
     observations: dict[int, Sequence[Observation]] = {}
     for turn in turns_of(file, case):
@@ -85,6 +86,11 @@ async def _case(
         if seen[-1].status is None:  # what comes after it says nothing
             break
     return judged(file, case, simulated, observations, against.url.scheme)
+
+
+def _seen_from(host: str) -> str:
+    """Return the address from which the gateway at ``host`` sees us, if it is on this machine."""
+    return host if host in ("127.0.0.1", "::1") else ""
 
 
 async def _turn(client: httpx2.AsyncClient, turn: Turn, against: Against) -> list[Observation]:

@@ -30,10 +30,14 @@ MARGIN_MILLISECONDS: Final = 50
 
 
 class RealRun:
-    """A run against a real gateway, where what one test has counted is there for the next one, too."""
+    """A run against a real gateway, where what one test has counted is there for the next one, too.
 
-    def __init__(self, longest_wait: int) -> None:
+    ``seen_from`` is the address from which the gateway sees us, where that is known.
+    """
+
+    def __init__(self, longest_wait: int, seen_from: str = "") -> None:
         self._longest_wait = longest_wait
+        self._seen_from = seen_from
         self._free_at: dict[CounterKey, float] = {}
 
     def obstacle(self, turns: Sequence[Turn], simulated: Simulated, now: float) -> str:
@@ -42,7 +46,7 @@ class RealRun:
         ``simulated`` is what becomes of it by itself.
         """
         for turn in turns:
-            if missing := _missing(turn.request):
+            if missing := _missing(turn.request, self._seen_from):
                 return f"steps[{turn.step}].{missing}"
         longest = max(self.wait(simulated, now), *(turn.wait for turn in turns))
         if longest > self._longest_wait:
@@ -69,7 +73,7 @@ def turns_of(file: PolicyTestFile, case: int) -> tuple[Turn, ...]:
 def judged(
     file: PolicyTestFile,
     case: int,
-    simulated: CaseResult,
+    simulated: Simulated,
     observations: Mapping[int, Sequence[Observation]],
     scheme: str,
 ) -> CaseResult:
@@ -82,18 +86,40 @@ def judged(
     for turn in turns_of(file, case):
         if turn.step in observations:
             judge = Judge(file, case, turn, scheme)
-            misses += judge.misses(observations[turn.step])
+            alone = simulated.statuses[turn.step]
+            misses += (
+                _with_others(miss, observations[turn.step], alone, simulated.longest)
+                for miss in judge.misses(observations[turn.step])
+            )
             not_compared.update(dict.fromkeys(judge.not_compared()))
     return replace(
-        simulated,
+        simulated.result,
         requests=sum(map(len, observations.values())),
         misses=tuple(misses),
         not_compared=tuple(not_compared),
     )
 
 
-def _missing(request: AskedRequest) -> str:
-    if request.source is not None:
+def _with_others(
+    miss: Miss, seen: Sequence[Observation], alone: Sequence[int | None], longest: float
+) -> Miss:
+    """``miss``, with what else may have counted where a request was limited that is not by itself."""
+    limited = any(one.status == _LIMITED != by_itself for one, by_itself in zip(seen, alone, strict=False))
+    if not longest or not limited or not (miss.field.endswith("status") or "headers" in miss.field):
+        return miss
+    wait = spelled_time(round(longest * 1000))
+    words = (
+        "by the requests of this test alone the limit would not be reached: others have counted there, or "
+        f"this command the last time; wait {wait}, and run it again"
+    )
+    return replace(miss, why=f"{miss.why}; {words}")
+
+
+_LIMITED: Final = 429
+
+
+def _missing(request: AskedRequest, seen_from: str) -> str:
+    if request.source is not None and request.source != seen_from:
         return "request.source: a real gateway sees where we are"
     if request.jwt is not None:
         return "request.jwt: a real gateway takes only a token that its issuer has signed"

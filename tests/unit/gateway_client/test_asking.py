@@ -128,6 +128,25 @@ async def test_what_is_missed_is_told_with_both_sides() -> None:
     ]
 
 
+async def test_what_others_have_counted_is_said_where_a_request_is_limited_too_early() -> None:
+    step = "request: {method: POST, host: toys.example.com, path: /toys}, times: 6"
+
+    (case,), _ = await asked(Server(OK, LIMITED), _one(f"{{{step}, expect: {{status: 200x5 then 429}}}}"))
+
+    (miss,) = case.misses
+    assert miss.why == (
+        "429; by the requests of this test alone the limit would not be reached: others have counted there, "
+        "or this command the last time; wait 10s, and run it again"
+    )
+
+
+async def test_a_test_from_the_gateways_own_machine_is_asked_where_we_are_there() -> None:
+    (case,), _ = await asked(
+        Server(OK), _one("{request: {host: a.x, source: 127.0.0.1}, expect: {status: 200}}")
+    )
+    assert case.outcome == "passed"
+
+
 async def test_one_request_is_on_its_way_at_a_time_each_by_a_connection_of_its_own() -> None:
     server = Server()
     await asked(server, _one("{request: {host: toys.example.com}, times: 5}"))
