@@ -1,10 +1,12 @@
-"""Values that the words of a request have on the command line: moments and claims."""
+"""Values that the words of a request have on the command line: moments, bodies and claims."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -44,6 +46,27 @@ def when_of(text: str | None) -> When:
             f'--at: "{text}" is no time; write seconds, a duration such as 1m30s, '
             "or a moment such as 2026-01-02T03:04:05Z"
         ) from None
+
+
+def body_of(data: Iterable[str]) -> bytes:
+    """Return the body that curl makes of its ``--data``.
+
+    Raises:
+        RequestError: A file cannot be read.
+    """
+    return b"&".join(map(_body_of, data))
+
+
+def _body_of(text: str) -> bytes:
+    if not text.startswith("@"):
+        return os.fsencode(text)
+    if text == "@-":
+        raise RequestError("--data: a body is not read from standard input; write @FILE")
+    try:
+        return Path(text[1:]).read_bytes().translate(None, b"\r\n\0")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RequestError(f"--data: {text[1:]} cannot be read: {reason}") from None
 
 
 def claims_of(text: str | None) -> Mapping[str, Any] | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kuadrant.cli.curl_values import When
     from kuadrant.explanation import ClientRequest
 
-_FORM: Final = ("content-type", "application/x-www-form-urlencoded")
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 @Parameter(name="*")
@@ -23,7 +23,8 @@ class CurlWords:
     Attributes:
         request: The method, by default GET, with --data POST.
         header: A header, as 'name: value'; may be given more than once.
-        data: A body; it is not looked at.
+        data: A body, or with @FILE what is in a file; several are joined with &. Policies see its length
+            and type, in no case what it says.
         times: How often the request is sent; told is the last one.
         at: When the last request comes, after the first one: seconds, or a duration such as 1m30s. Or a
             moment, such as 2026-01-02T03:04:05Z, which is what request.time is then.
@@ -49,17 +50,24 @@ class CurlWords:
         Raises:
             RequestError: One of the words is not what it has to be.
         """
-        from kuadrant.cli.curl_values import claims_of, when_of  # noqa: PLC0415
+        from kuadrant.cli.curl_values import body_of, claims_of, when_of  # noqa: PLC0415
         from kuadrant.explanation import ClientRequest, header_of  # noqa: PLC0415
 
         when = when_of(self.at)
         given = [header for text in self.header if (header := header_of(text)) is not None]
-        if self.data and not any(name == _FORM[0] for name, _ in given):
-            given.append(_FORM)
+        body = body_of(self.data) if self.data else None
+        if body is not None:
+            # As by curl, what is written as 'name:' is not sent either.
+            named = {name.lower().strip() for text in self.header for name in (text.partition(":")[0],)}
+            if not {"content-length", "transfer-encoding"} & named:
+                given.append(("content-length", str(len(body))))
+            if "content-type" not in named:
+                given.append(("content-type", _FORM))
         asked = ClientRequest(
             url=url,
             method=self.request or ("POST" if self.data else "GET"),
             headers=tuple(given),
+            body=body or b"",
             port=self.port,
             gateway=self.gateway,
             source=self.source,

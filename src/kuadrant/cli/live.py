@@ -58,7 +58,7 @@ def ask_live(live: Live, asked: ClientRequest, _: When, output: Literal["text", 
     except (OSError, ValueError) as error:
         raise RequestError(f"--key: {live.key} {getattr(error, 'strerror', None) or error}") from None
     try:
-        told = asyncio.run(ask(asked.url, asked.method, asked.headers, key, time.time()))
+        told = asyncio.run(ask(asked, key, time.time()))
     except GatewayAwayError as error:
         complain(str(error), output)
         return 1

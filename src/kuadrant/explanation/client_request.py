@@ -34,7 +34,9 @@ class ClientRequest(Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         url: With or without scheme; its port is the gateway's, or the one at which `kuadrant run` serves it.
         method: The method.
-        headers: In their order, names in any case. ``Host`` takes the place of the URL's.
+        headers: In their order, names in any case. ``Host`` takes the place of the URL's. Those of a body
+            (``content-length``) are among them.
+        body: What is sent to a real gateway; no policy sees more of it than its headers say.
         port: The gateway's port, whatever the URL says.
         gateway: The gateway, as ``name`` or ``namespace/name``, where several could be meant.
         source: The client's address, with the port if that is to be known.
@@ -45,6 +47,7 @@ class ClientRequest(Struct, frozen=True, kw_only=True, gc=False):
     url: str
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
     port: int | None = None
     gateway: str | None = None
     source: str | None = None

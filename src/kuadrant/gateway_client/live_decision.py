@@ -22,7 +22,7 @@ from kuadrant.api.decision_page import Decision
 from kuadrant.gateway_client.asking import GatewayAwayError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from kuadrant.explanation import ClientRequest
 
 ASKED: Final = "x-kuadrant-explain"
 TOLD: Final = "x-kuadrant-decision"
@@ -69,15 +69,14 @@ def signature(key: ec.EllipticCurvePrivateKey, authority: str, path: str, now: f
     return f"{until}.{base64.urlsafe_b64encode(signed).decode().rstrip('=')}"
 
 
-async def ask(
-    url: str, method: str, headers: Iterable[tuple[str, str]], key: ec.EllipticCurvePrivateKey, now: float
-) -> LiveDecision:
+async def ask(asked: ClientRequest, key: ec.EllipticCurvePrivateKey, now: float) -> LiveDecision:
     """Send a request, and return what became of it.
 
     Raises:
         GatewayAwayError: Nobody answers there.
     """
-    given = [(name.lower(), value) for name, value in headers]
+    url = asked.url
+    given = [(name.lower(), value) for name, value in asked.headers]
     try:
         place = httpx2.URL(url if "://" in url else f"http://{url}")
     except httpx2.InvalidURL as error:
@@ -86,9 +85,10 @@ async def ask(
     path = place.raw_path.decode()
     sent = [(name, value) for name, value in given if name != "host"]
     request = httpx2.Request(
-        method,
+        asked.method,
         place,
         headers=[("host", authority), *sent, (ASKED, signature(key, authority, path, now))],
+        content=asked.body or None,
         extensions={"sni_hostname": authority.partition(":")[0]},
     )
     authorities = ssl.create_default_context()

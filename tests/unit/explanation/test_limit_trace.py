@@ -280,3 +280,29 @@ def test_headers_that_a_policy_asks_for_are_no_longer_a_question_of_settings() -
         assert {name for name, _ in client.headers} == sure
         assert {name for name, _ in client.rate_limit_headers} >= perhaps
         assert bool(client.rate_limit_headers) is bool(perhaps)
+
+
+def test_the_size_of_a_request_is_that_of_its_body() -> None:
+    large = policy("""a: {rates: [{limit: 1, window: 1s}], when: [{predicate: "request.size > 2"}]}""")
+    (limit,) = asked(large, method="POST", headers=(("content-length", "3"),)).limits
+    assert limit.applies == "yes"
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("10.0.0.7", "yes"),
+        ("127.0.0.2", "no"),
+        ("127.0.0.1", "unknown"),
+        ("::1", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_gateway_writes_another_address_for_a_client_of_its_own_machine(
+    source: str | None, value: str
+) -> None:
+    only = """{predicate: "request.headers['x-forwarded-for'] == '10.0.0.7'"}"""
+    (limit,) = asked(
+        policy(f"a: {{rates: [{{limit: 1, window: 1s}}], when: [{only}]}}"), source=source
+    ).limits
+    assert limit.applies == value
