@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.difference.record import Change, LimitChange, LimitSide, Place, RoutingChange
+from kuadrant.difference.record import Change, LimitChange, LimitSide, Place, RoutingChange, ToldChange
+from kuadrant.difference.responses import told_otherwise
+from kuadrant.explanation.record import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from kuadrant.difference.sides import Rule
 
 _LimitKey = tuple[LimitSide | None, LimitSide | None]
+_Said = tuple[str, str, str, str, Origin]
+"""What clients are told otherwise, what it was and is, who says so, and where."""
 
 
 class Changes:
@@ -20,8 +24,9 @@ class Changes:
 
     def __init__(self) -> None:
         self._limits: dict[_LimitKey, list[Place]] = {}
+        self._responses: dict[_Said, list[Place]] = {}
         self._routing: dict[RoutingChange, dict[str, None]] = {}
-        self._told: set[_LimitKey | RoutingChange] = set()
+        self._told: set[_LimitKey | _Said | RoutingChange] = set()
 
     def add(self, host: str, found: Sequence[Pair], told: Iterable[Pair]) -> None:
         """Take over the rules of a host name; for those of ``told`` a request was found."""
@@ -48,6 +53,12 @@ class Changes:
             self._limits.setdefault((one, other), []).append((after if other else before).place)
             if is_told:
                 self._told.add((one, other))
+        if before.limits and after.limits:
+            for said in told_otherwise(before.behaviour.response, after.behaviour.response):
+                by = (after if after.by[0] != f"Gateway {after.place.gateway}" else before).by
+                self._responses.setdefault((*said, *by), []).append(after.place)
+                if is_told:
+                    self._told.add((*said, *by))
         reasons = []
         if before.program.match != after.program.match:
             reasons.append(f"{before.place.match} -> {after.place.match}")
@@ -81,6 +92,20 @@ class Changes:
                 after=after,
                 places=tuple(places),
                 told=(before, after) in self._told,
+            )
+
+    def responses(self) -> Iterator[ToldChange]:
+        """Yield what clients are told otherwise of limits."""
+        for key, places in self._responses.items():
+            what, before, after, by, origin = key
+            yield ToldChange(
+                what=what,
+                before=before,
+                after=after,
+                by=by,
+                origin=origin,
+                places=tuple(places),
+                told=key in self._told,
             )
 
     def all_routing(self) -> Iterator[RoutingChange]:

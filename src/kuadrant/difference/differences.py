@@ -48,6 +48,7 @@ def differences(old: Configuration, new: Configuration) -> Differences:
         told += comparison.requests()
     return Differences(
         limits=tuple(changes.limits()),
+        responses=tuple(changes.responses()),
         routing=tuple(changes.all_routing()),
         requests=tuple(_each_once(told)),
         notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
@@ -98,10 +99,11 @@ class _Comparison:
         for hostname in sorted(self._hostnames):
             self._look(hostname)
         for cause, turn, one in self._search.all():
+            before, after = answered(one)
             request = TellingRequest(
                 steps=tuple(self._port.sent(one.steps)),
-                before=answered(one.before),
-                after=answered(one.after),
+                before=before,
+                after=after,
                 also=tuple(self._also.get(id(one), ())),
             )
             yield size(one), reason_of(cause, turn), request

@@ -20,6 +20,9 @@ MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 """When a request is made for which that matters."""
 
 
+_ORIGIN: Final = "https://shop.example"
+
+
 class Draft(Struct, frozen=True, gc=False):
     """A request by its parts; ``query`` is as it is sent, ``host`` without a port."""
 
@@ -72,6 +75,12 @@ class Draft(Struct, frozen=True, gc=False):
             claims=claims or None,
             time=None if self.time is None else self.time + timedelta(seconds=waited),
         )
+
+
+def preflight(draft: Draft) -> Draft:
+    """Return ``draft`` as browsers ask for it before they send it for a page of another origin."""
+    asked = structs.replace(draft, method="OPTIONS").with_header("origin", _ORIGIN)
+    return asked.with_header("access-control-request-method", draft.method)
 
 
 def _put(claims: dict[str, Any], path: tuple[str, ...], value: str) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.compiler.program import RuleProgram
+    from kuadrant.difference.answer import Answer
     from kuadrant.difference.sides import PortKey, Side
     from kuadrant.reference_model import Request
 
@@ -172,9 +173,29 @@ def _hosts(sent: Iterable[Sent]) -> list[str]:
     return [one.request.host for one in sent]
 
 
-def answered(runs: Runs) -> tuple[AnsweredRun, ...]:
-    """Return answers as they are shown."""
-    return tuple(AnsweredRun(answer=label, count=count) for label, count in runs)
+def answered(told: Told) -> tuple[tuple[AnsweredRun, ...], tuple[AnsweredRun, ...]]:
+    """Return the answers of both as they are shown: with what is told beside a status where that differs."""
+    old, new = _said(told.before), _said(told.after)
+    same = {status: frozenset.intersection(*old[status], *new[status]) for status in old.keys() & new.keys()}
+    before, after = (
+        tuple(
+            AnsweredRun(
+                answer=one.status,
+                told=tuple(words for words in one.told if words not in same.get(one.status, one.told)),
+                count=count,
+            )
+            for one, count in runs
+        )
+        for runs in (told.before, told.after)
+    )
+    return before, after
+
+
+def _said(runs: Runs) -> dict[str, set[frozenset[str]]]:
+    found: dict[str, set[frozenset[str]]] = {}
+    for one, _ in runs:
+        found.setdefault(one.status, set()).add(frozenset(one.told))
+    return found
 
 
 def _cut(steps: tuple[Step, ...], requests: int) -> tuple[Step, ...]:
@@ -188,7 +209,7 @@ def _cut(steps: tuple[Step, ...], requests: int) -> tuple[Step, ...]:
 
 
 def _first(runs: Runs, requests: int) -> Runs:
-    found: list[tuple[str, int]] = []
+    found: list[tuple[Answer, int]] = []
     for label, count in runs:
         if requests <= 0:
             break

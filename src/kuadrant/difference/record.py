@@ -77,6 +77,28 @@ class LimitChange(Struct, frozen=True, kw_only=True, gc=False):
     told: bool = True
 
 
+class ToldChange(Struct, frozen=True, kw_only=True, gc=False):
+    """One thing that is another of what clients are told of limits.
+
+    Attributes:
+        what: Which thing, in words.
+        before: What it is in the old one, in words.
+        after: What it is in the new one.
+        by: Who says so, such as ``RateLimitPolicy default/toystore``.
+        origin: Where it is written, in the new one if it is there.
+        places: The rules for which it is so.
+        told: Whether a request was found that is answered otherwise.
+    """
+
+    what: str
+    before: str
+    after: str
+    by: str
+    origin: Origin
+    places: tuple[Place, ...]
+    told: bool = True
+
+
 class RoutingChange(Struct, frozen=True, kw_only=True, gc=False):
     """What a gateway serves otherwise.
 
@@ -114,9 +136,13 @@ class SentStep(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class AnsweredRun(Struct, frozen=True, kw_only=True, gc=False):
-    """Answers in a row that are alike: a status, 200 where a backend answers, or one of gRPC."""
+    """Answers in a row that are alike: a status, 200 where a backend answers, or one of gRPC.
+
+    ``told`` is what goes with the status here and not, or not always, with the same status of the other.
+    """
 
     answer: str
+    told: tuple[str, ...] = ()
     count: int
 
 
@@ -136,10 +162,11 @@ class Differences(Struct, frozen=True, kw_only=True, gc=False):
     """All that two configurations do otherwise; false where there is nothing."""
 
     limits: tuple[LimitChange, ...] = ()
+    responses: tuple[ToldChange, ...] = ()
     routing: tuple[RoutingChange, ...] = ()
     requests: tuple[TellingRequest, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is a difference."""
-        return bool(self.limits or self.routing or self.requests)
+        return bool(self.limits or self.responses or self.routing or self.requests)

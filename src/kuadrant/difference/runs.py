@@ -6,12 +6,12 @@ decided one by one: each adds one to the counters that the first one opened.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from kuadrant.compiler.program import GatewayProgram
-from kuadrant.explanation.client import client
+from kuadrant.difference.answer import Answer, answer_to
 from kuadrant.policy.failure_mode import FailureMode
 from kuadrant.reference_model import Counters, Request, decide
 from kuadrant.reference_model.windows import with_hits
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from kuadrant.reference_model import RequestDecision
 
-_OK: Final = 200
-
-Runs = tuple[tuple[str, int], ...]
+Runs = tuple[tuple[Answer, int], ...]
 """Answers in a row that are alike, each with how many."""
 
 
@@ -50,7 +48,7 @@ class Gateway(Struct, frozen=True, gc=False):
 class First(Struct, frozen=True, gc=False):
     """What becomes of a first request: the answer, and its counters, each with how many it admits."""
 
-    answer: str
+    answer: Answer
     counters: frozenset[tuple[object, int]]
 
 
@@ -62,13 +60,16 @@ def first(gateway: Gateway, request: Request) -> First:
         for question in decision.questions
         for standing in question.standings
     )
-    return First(answer(gateway, request, decision), counted)
+    return First(answer_to(request, decision, own_router=gateway.own_router), counted)
 
 
 def answers(gateway: Gateway, steps: Iterable[Sent]) -> Runs:
     """Return what is answered to the requests of ``steps``, with counters that begin at nothing."""
     decided = _decided(gateway, steps)
-    return joined((answer(gateway, request, decision), count) for request, decision, count in decided)
+    return joined(
+        (answer_to(request, decision, own_router=gateway.own_router), count)
+        for request, decision, count in decided
+    )
 
 
 def denying(gateway: Gateway, steps: Iterable[Sent]) -> frozenset[str]:
@@ -97,15 +98,9 @@ def _decided(gateway: Gateway, steps: Iterable[Sent]) -> Iterator[tuple[Request,
             left -= 1 + alike
 
 
-def answer(gateway: Gateway, request: Request, decision: RequestDecision) -> str:
-    """Return what the client gets: a status, 200 where a backend answers."""
-    told = client(decision, is_grpc=request.is_grpc, own_router=gateway.own_router)
-    return str(told.status or _OK) if told.grpc_status is None else f"grpc-status {told.grpc_status}"
-
-
-def joined(runs: Iterable[tuple[str, int]]) -> Runs:
+def joined(runs: Iterable[tuple[Answer, int]]) -> Runs:
     """Return ``runs`` with those that follow each other and are alike as one."""
-    found: list[tuple[str, int]] = []
+    found: list[tuple[Answer, int]] = []
     for one, count in runs:
         if found and found[-1][0] == one:
             found[-1] = (one, found[-1][1] + count)
@@ -131,7 +126,7 @@ def same_until(one: Runs, other: Runs) -> int | None:
     return None
 
 
-def _each(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+def _each(runs: Sequence[tuple[Answer, int]]) -> list[tuple[Answer, int]]:
     return [*reversed(runs)]
 
 

@@ -11,8 +11,12 @@ from itertools import islice, permutations
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
+from kuadrant.difference.answer import Answer
 from kuadrant.difference.condition_values import dimensions, variations
+from kuadrant.difference.drafts import preflight
 from kuadrant.difference.port import Step, Told
+from kuadrant.difference.responses import COUNTED_PREFLIGHTS
+from kuadrant.difference.shares import values_of_shares
 from kuadrant.difference.smallest import size, smallest
 from kuadrant.policy.identifiers import limit_condition
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 Cause = tuple[object, ...]
 """What differs between the rules that a request belongs to; the same for rules that differ alike."""
-Turn = tuple[str, str, frozenset[str]]
+Turn = tuple[Answer, Answer, frozenset[str]]
 """The first answer that is another: what it was and what it is, and which limits have no room for it."""
 
 _DRAFTS: Final = 300
@@ -38,7 +42,6 @@ _TOGETHER: Final = 14
 """So many of them are tried one after the other, in pairs."""
 _ROUNDS: Final = 60
 _ALIKE: Final = 5
-_LIMITED: Final = frozenset({"429", "grpc-status 14"})
 _TIMES: Final = 3
 """For so many host names a cause is looked at again."""
 
@@ -76,7 +79,7 @@ class Search:
         for cause, own in by_cause.items():
             share = max(min(_DRAFTS, _AT_ONCE // len(by_cause)) // len(own), _LEAST)
             for draft in own:
-                for one in variations(draft, self._values(draft), share):
+                for one in self._variations(draft, share):
                     other = cause if one == draft else self.cause(one)
                     if other is not None and other not in known:
                         tried.setdefault(other, dict.fromkeys(self._kept.get(other, ())))[one] = None
@@ -101,7 +104,9 @@ class Search:
         routes = tuple(rule.route if rule else "" for rule in rules)
         moved = routes if routes[0] != routes[1] else None
         statuses = tuple(one.status if one else -1 for one in (old, new))
-        return frozenset((before - after).items()), frozenset((after - before).items()), statuses, moved
+        said = tuple(one.response if one else () for one in (old, new))
+        told = said if said[0] != said[1] else None
+        return frozenset((before - after).items()), frozenset((after - before).items()), statuses, moved, told
 
     def turn(self, told: Told) -> Turn:
         """Return how the last answer of ``told``, the first that is another, differs."""
@@ -136,7 +141,7 @@ class Search:
         (step, *more) = told.steps
         most = max((number for one in self._port.first(step.draft) for _, number in one.counters), default=0)
         whole = None if more else self._port.whole([Step(step.draft, most + 1)])
-        if whole is None or _LIMITED.isdisjoint((told.before[-1][0], told.after[-1][0])):
+        if whole is None or not (told.before[-1][0].limited or told.after[-1][0].limited):
             return told
         admitted = [count for (_, count), *others in (whole.before, whole.after) if others]
         return (
@@ -200,7 +205,17 @@ class Search:
         limits = [limit for one in self._own(draft) for limit in one.limits]
         when = dict.fromkeys(condition for _, _, conditions, *_ in limits for condition in conditions)
         counters = dict.fromkeys(counter for _, _, _, counters, *_ in limits for counter in counters)
-        return dimensions(when, counters)
+        found = dimensions(when, counters)
+        for path, values in values_of_shares(self._own(draft), self._port.sides):
+            found[path] = tuple(dict.fromkeys((*values, *found.get(path, ()))))
+        return found
+
+    def _variations(self, draft: Draft, most: int) -> Iterator[Draft]:
+        counts = {COUNTED_PREFLIGHTS in one.response for one in self._own(draft)}
+        for one in variations(draft, self._values(draft), most):
+            yield one
+            if len(counts) > 1:
+                yield preflight(one)
 
     def _behaviour(self, side: int, rule: RuleProgram | None) -> Behaviour | None:
         if rule is None:

@@ -12,8 +12,10 @@ from kuadrant.compiler.program import (
     RuleProgram,
 )
 from kuadrant.difference.record import LimitSide, Place
+from kuadrant.difference.responses import Said, said
 from kuadrant.explanation.client import admitted_status
 from kuadrant.explanation.origins import section_of
+from kuadrant.explanation.record import Origin
 from kuadrant.explanation.routing_trace import match_words
 from kuadrant.gateways.plugin_tables import host_of
 from kuadrant.policy.condition import Counter, PolicyCondition
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
         ListenerProgram,
     )
     from kuadrant.explanation import Configuration
-    from kuadrant.explanation.record import Origin
     from kuadrant.policy.policy_precedence import EffectiveLimit
 
 PortKey = tuple[str, int]
@@ -47,7 +48,7 @@ class Behaviour(Struct, frozen=True, gc=False):
     """All of a rule that decides on its requests: two that are equal answer the same.
 
     ``limits`` are, in the order in which they are asked for, scope, key, conditions, counters,
-    where identities are from, how it counts, and rates.
+    where identities are from, how it counts, and rates. ``response`` is what clients are told of them.
     """
 
     limits: tuple[
@@ -63,6 +64,7 @@ class Behaviour(Struct, frozen=True, gc=False):
         ...,
     ]
     status: int | None
+    response: Said = ()
 
 
 class Rule(Struct, frozen=True, gc=False):
@@ -73,6 +75,7 @@ class Rule(Struct, frozen=True, gc=False):
     place: Place
     key: tuple[str, str, int]
     limits: tuple[LimitSide, ...]
+    by: tuple[str, Origin]
 
 
 class Side:
@@ -111,6 +114,7 @@ class Side:
                 for limit in action.limits
             ),
             admitted_status(rule, own_router=self.own_router),
+            said(rule.response) if rule.actions else (),
         )
 
     def _rates(self, action: Action, limit: LimitAction) -> Rates:
@@ -121,6 +125,10 @@ class Side:
         held = self._held.get((action.scope, limit_condition(limit.key)), ())
         each = ((one.counts_by, one.burst or None, one.mode or ENFORCE, one.percent) for one in held)
         return next(each, (FIXED_WINDOW, None, ENFORCE, EVERYBODY))
+
+    def conditions(self, scope: str, key: str) -> tuple[str, ...]:
+        """Return the conditions by which the rate limit service knows the limit ``key``."""
+        return next((one.conditions for one in self._held.get((scope, limit_condition(key)), ())), ())
 
     def host(self, key: PortKey, hostname: str) -> HostProgram | None:
         """Return who serves requests to ``hostname``."""
@@ -161,13 +169,26 @@ class Side:
             place=place,
             key=(place.route, place.rule, number),
             limits=tuple(self._limits(rule, origin)),
+            by=self._by(key[0], origin),
         )
 
+    def _by(self, gateway: str, origin: RuleOrigin | None) -> tuple[str, Origin]:
+        """Who says what clients are told: the policy that does, else the Gateway for the installation."""
+        policies = origin.policies if origin else ()
+        merged = merge(policies)
+        response = merged.response if merged else None
+        for policy in policies:
+            if response is not None and policy.response is response:
+                path = (*policy.field, "response")
+                of = self.configuration.origins.of("RateLimitPolicy", policy.key, path)
+                return f"RateLimitPolicy {policy.key}", of
+        return f"Gateway {gateway}", self.configuration.origins.of("Gateway", gateway)
+
     def _limits(self, rule: RuleProgram, origin: RuleOrigin | None) -> Iterator[LimitSide]:
-        effective = merge(origin.policies) if origin else None
+        merged = merge(origin.policies) if origin else None
         entries = {
             limit_identifier(entry.identity, entry.limit.name): entry
-            for entry in (effective.limits if effective else ())
+            for entry in (merged.limits if merged else ())
         }
         for action in rule.actions:
             for limit in action.limits:

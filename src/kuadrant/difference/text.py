@@ -13,7 +13,14 @@ from kuadrant.explanation.words import mode_words, rate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from kuadrant.difference.record import Change, Differences, LimitChange, LimitSide, RoutingChange
+    from kuadrant.difference.record import (
+        Change,
+        Differences,
+        LimitChange,
+        LimitSide,
+        RoutingChange,
+        ToldChange,
+    )
     from kuadrant.explanation.short_text import Style
 
 _STYLES: Final[dict[str, Style]] = {"added": "good", "removed": "bad", "changed": "doubtful"}
@@ -27,6 +34,7 @@ def text(found: Differences, paint: Callable[[Style, str], str] = plain) -> str:
         return ""
     blocks = [
         [line for one in found.limits for line in _limit(one, paint)],
+        [line for one in found.responses for line in _response(one, paint)],
         [line for one in found.routing for line in _routing(one, paint)],
         [
             f"{printable(steps_line(one.steps))}: {answers_line(one.before)} -> {answers_line(one.after)}"
@@ -61,11 +69,21 @@ def _limit(one: LimitChange, paint: Callable[[Style, str], str]) -> Iterator[str
     told = _between(one.before, one.after) if one.before and one.after else _limit_words(limit)
     yield from _headed(one.change, f"{_limit_name(limit)}: {told}", paint)
     yield f"  {paint('place', str(limit.origin))}"
+    yield from _where(one)
+
+
+def _where(one: LimitChange | ToldChange) -> Iterator[str]:
     rules = [*dict.fromkeys(f"{place.rule} of {place.route} ({place.match})" for place in one.places)]
     hosts = [*dict.fromkeys(place.host for place in one.places)]
     yield from _wrapped(f"for {_some(rules)} at {_some(hosts)}", "  ")
     if not one.told:
         yield f"  {_UNTOLD}"
+
+
+def _response(one: ToldChange, paint: Callable[[Style, str], str]) -> Iterator[str]:
+    yield from _headed("changed", f"{one.what}, by {one.by}: {one.before} -> {one.after}", paint)
+    yield f"  {paint('place', str(one.origin))}"
+    yield from _where(one)
 
 
 def _limit_name(limit: LimitSide) -> str:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from kuadrant.api.problem import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.difference.record import AnsweredRun, SentStep
     from kuadrant.explanation import ClientRequest
 
+_LONGEST: Final = 60
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
 
 
@@ -47,4 +50,14 @@ def steps_line(steps: Iterable[SentStep]) -> str:
 
 def answers_line(runs: Iterable[AnsweredRun]) -> str:
     """Answers in a row, as tests of policies have them: ``200x5 then 429``."""
-    return " then ".join(f"{run.answer}x{run.count}" if run.count > 1 else run.answer for run in runs)
+    return " then ".join(map(_answer, runs))
+
+
+def _answer(run: AnsweredRun) -> str:
+    told = f" with {' and '.join(map(_short, run.told))}" if run.told else ""
+    return (f"{run.answer}x{run.count}" if run.count > 1 else run.answer) + told
+
+
+def _short(text: str) -> str:
+    text = printable(text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -159,6 +159,10 @@ class Reality:
     def _run(self, work: Any) -> Any:
         return self._loop.run_until_complete(work)
 
+    def send_headers(self, *, on: bool) -> None:
+        """Have the rate limit service send headers of itself, as it does at first, or not."""
+        self._service.headers = on
+
     def log(self) -> str:
         return (self._folder / "envoy.log").read_text()
 

@@ -343,28 +343,21 @@ _V1_LIMIT = st.fixed_dictionaries(
         ),
     },
 ).map(_in_one_mode)
+_TOLD: dict[str, st.SearchStrategy[Any]] = {
+    "headers": st.sampled_from(["None", "Draft03", "RateLimit", "Both"]),
+    "retryAfter": st.booleans(),
+    "preflights": st.sampled_from(["Exempt", "Count"]),
+    "overLimit": st.sampled_from(
+        [
+            {},
+            {"code": 503, "headers": {"X-Own": {"value": "1"}}, "body": {"value": "{}"}},
+            {"body": {"problem": True}},
+            {"message": {"value": "Slow down"}},
+        ]
+    ),
+}
 _RESPONSE: st.SearchStrategy[Document] = st.sampled_from([{}, {}, {"response": {}}]).flatmap(
-    lambda chosen: st.fixed_dictionaries(
-        {
-            name: st.fixed_dictionaries(
-                {},
-                optional={
-                    "headers": st.sampled_from(["None", "Draft03", "RateLimit", "Both"]),
-                    "retryAfter": st.booleans(),
-                    "preflights": st.sampled_from(["Exempt", "Count"]),
-                    "overLimit": st.sampled_from(
-                        [
-                            {},
-                            {"code": 503, "headers": {"X-Own": {"value": "1"}}, "body": {"value": "{}"}},
-                            {"body": {"problem": True}},
-                            {"message": {"value": "Slow down"}},
-                        ]
-                    ),
-                },
-            )
-            for name in chosen
-        }
-    )
+    lambda chosen: st.fixed_dictionaries({name: st.fixed_dictionaries({}, optional=_TOLD) for name in chosen})
 )
 _SELECTORS = [
     "request.method",
@@ -689,7 +682,39 @@ def _other(document: Document, routes: tuple[tuple[str, str, str], ...]) -> st.S
     name, kind = document["metadata"]["name"], document["kind"]
     whole = _policy(name, routes) if kind == "RateLimitPolicy" else _route(kind, _namespace(document), name)
     places = [*_places(document["spec"])]
-    return whole if not places else st.one_of(whole, *[_little(document, places)] * 3)
+    little = [_little(document, places)] * 3 if places else []
+    more = [_told_otherwise(document), _in_another_mode(document)] if kind == "RateLimitPolicy" else []
+    return st.one_of(whole, *little, *more)
+
+
+@st.composite
+def _told_otherwise(draw: st.DrawFn, document: Document) -> Document:
+    """A policy with one thing of what clients are told said otherwise, or no more."""
+    changed = copy.deepcopy(document)
+    told = _block(changed).setdefault("response", {})
+    name = draw(st.sampled_from([*_TOLD]))
+    if name in told and draw(st.booleans()):
+        del told[name]
+    else:
+        told[name] = draw(_TOLD[name])
+    return changed
+
+
+@st.composite
+def _in_another_mode(draw: st.DrawFn, document: Document) -> Document:
+    """A policy of which one limit refuses others than before."""
+    changed = copy.deepcopy(document)
+    limits = _block(changed)["limits"]
+    name = draw(st.sampled_from([*limits]))
+    what = draw(st.sampled_from([*_MODES]))
+    limits[name] = _in_one_mode({**limits[name], what: draw(_MODES[what])})
+    return changed
+
+
+def _block(policy: Document) -> Document:
+    """The part of a policy that its limits are in."""
+    spec: Document = policy["spec"]
+    return next((spec[name] for name in ("defaults", "overrides") if name in spec), spec)
 
 
 def _namespace(document: Document) -> str:
@@ -703,6 +728,7 @@ _VALUES_OF: dict[str, st.SearchStrategy[Any]] = {
     "predicate": st.sampled_from(PREDICATES),
     "expression": st.sampled_from(_COUNTERS),
     "strategy": st.sampled_from(["atomic", "merge"]),
+    "algorithm": _ALGORITHMS,
     "counters": st.just([]),
     "when": st.just([]),
     "matches": st.just([{}]),

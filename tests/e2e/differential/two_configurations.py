@@ -29,8 +29,12 @@ def configuration(case: Case) -> Configuration:
     return Configuration(compilation, Origins(compiler.origins, compilation.policies), mode, own_router=False)  # type: ignore[arg-type]
 
 
-def answers(of: Configuration, asked: Iterable[tuple[float, Asked]]) -> Iterator[tuple[str, int | None]]:
-    """Yield what becomes of each request; of one that a gateway may refuse nothing."""
+def answers(of: Configuration, asked: Iterable[tuple[float, Asked]]) -> Iterator[tuple[object, ...]]:
+    """Yield what becomes of each request, and what its client is told beside that.
+
+    Of one that a gateway may refuse nothing. Of headers that count their names are told, if it is the policy
+    that asks for them.
+    """
     programs = {program.name: program for program in of.compilation.programs}
     counters, now = Counters(of.compilation.limits), 0.0
     for after, one in asked:
@@ -39,7 +43,11 @@ def answers(of: Configuration, asked: Iterable[tuple[float, Asked]]) -> Iterator
             mode: Any = of.failure_mode
             decision = decide(programs[one.gateway], _request(one), counters, now, failure_mode=mode)
             counters = decision.counters
-            yield decision.outcome, decision.status
+            rule = decision.rule
+            is_said = rule is not None and rule.response.headers is not None
+            names = [name for name, _ in decision.headers] if is_said else []
+            again = decision.retry_after is not None
+            yield decision.outcome, decision.status, decision.refusal, again, *names
 
 
 def _request(asked: Asked) -> Request:

@@ -1,0 +1,62 @@
+"""What clients are told of limits: which of it comes to the same, and what is another, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kuadrant.api.over_limit import OverLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kuadrant.api.response import Response
+
+_HEADERS: Final = {
+    None: "as the rate limit service is set",
+    "None": "none",
+    "Draft03": "x-ratelimit-*",
+    "RateLimit": "RateLimit",
+    "Both": "x-ratelimit-* and RateLimit",
+}
+_MESSAGE: Final = "Too Many Requests"
+
+
+Said = tuple[tuple[str, str], ...]
+"""All that clients are told, by what it is: what comes to the same is equal, however it is written."""
+COUNTED_PREFLIGHTS: Final = ("preflights of browsers", "counted")
+
+
+def said(response: Response) -> Said:
+    """Return what ``response`` comes to, in words."""
+    again = "not told" if response.retry_after is False else "told"
+    counted = "counted" if response.preflights == "Count" else "exempt"
+    return (
+        ("headers that tell of limits", _HEADERS[response.headers]),
+        ("when to come again (retry-after)", again),
+        (COUNTED_PREFLIGHTS[0], counted),
+        *_parts(response.over_limit or OverLimit()),
+    )
+
+
+def told_otherwise(old: Said, new: Said) -> Iterator[tuple[str, str, str]]:
+    """Yield what is another in ``new``: what it is, and in words what it was and what it is."""
+    before, after = dict(old), dict(new)
+    for what in dict.fromkeys((*before, *after)):
+        one, other = before.get(what, "none"), after.get(what, "none")
+        if one != other:
+            yield what, one, other
+
+
+def _parts(over: OverLimit) -> Said:
+    message = _MESSAGE if over.message is None else over.message.value
+    body = over.body
+    if body is not None and body.problem:
+        told = "a problem that names the limits"
+    else:
+        told = f"'{message if body is None or body.value is None else body.value}'"
+    return (
+        ("status of what is over a limit", str(over.status)),
+        ("body of it", told),
+        ("message of it to clients of gRPC", f"'{message}'"),
+        *((f"header {name.lower()} of it", f"'{line.value}'") for name, line in sorted(over.headers.items())),
+    )
