@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.algorithm import FIXED_WINDOW, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.mode import EVERYBODY, SHADOW, Mode
 from kuadrant.api.problem import printable
+from kuadrant.policy.fleeting_values import is_of_a_connection
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     )
 
 _NAMES: Final = 3
-_OF_A_CONNECTION: Final = ("source.address", "source.port", "connection.id")
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -119,8 +119,8 @@ def _watching(standing: CounterStanding) -> str:
 
 
 def _alone(standing: CounterStanding) -> str:
-    is_of_a_connection = any(word in key for key, _ in standing.key for word in _OF_A_CONNECTION)
-    return "; each new connection begins anew" if is_of_a_connection else ""
+    of_a_connection = any(is_of_a_connection(key) for key, _ in standing.key)
+    return "; each new connection begins anew" if of_a_connection else ""
 
 
 def served_line(record: Explanation) -> str:

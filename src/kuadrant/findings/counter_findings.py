@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import Path, spelled
 from kuadrant.findings.finding import Rule
 from kuadrant.findings.material import problem
-from kuadrant.policy.cel import checked, position
-from kuadrant.policy.checked_expression import kind
 from kuadrant.policy.condition import ExpressionCounter
 from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
+from kuadrant.policy.fleeting_values import PER_CONNECTION, PER_REQUEST, fleeting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,20 @@ RULES: Final = (
         "mode is `allow`. `request.referer` and `request.useragent` are headers, too. v1beta2 has"
         " it otherwise: there the limit does not apply.",
         do="Ask for the header first, by a predicate of its own: `'x-user' in request.headers`. "
-        "Requests without it are not limited then.",
+        "Requests without it are not limited then. Nothing is told of headers that each request has "
+        "(`host`, `x-forwarded-for`, `x-forwarded-proto`, `x-request-id`), and nothing where the rest "
+        "makes up for one: an `||` or `&&`, a `?:`, `has()`, an `in` or a rule of the route.",
+    ),
+    Rule(
+        code="part-may-fail",
+        severity="warning",
+        title="A part of a condition or counter fails for some requests.",
+        means="It needs what a request may not have: a segment of the path (`request.path.split('/')[4]`), a "
+        "text of some length (`substring(6, 9)`), a parameter (`queryMap(request.query)['b']`), a value "
+        "of an optional (`.value()`), the text of a number (`int(..)`), something to divide by. Such a "
+        "request is answered with 500 unless the failure mode is `allow`.",
+        do="Ask for it first, as the finding says, or write what is to be in its place: "
+        "`request.headers[?'x'].orValue('')`.",
     ),
     Rule(
         code="selector-without-value",
@@ -67,18 +79,6 @@ RULES: Final = (
     ),
 )
 
-_PER_CONNECTION: Final = {
-    "source.address": "has the client's port in it, which is another one for each connection",
-    "source.port": "is another one for each connection",
-    "connection.id": "is another one for each connection",
-}
-_PER_REQUEST: Final = {
-    "request.id": "is another one for each request",
-    "request.time": "is another one for each request",
-}
-_KEEP_VALUE: Final = frozenset({"string", "dyn", "lowerAscii", "upperAscii", "trim", "_+_", "int", "uint"})
-"""Functions whose results differ where what they are given differs."""
-
 
 def counter_findings(policy: Policy) -> Iterator[Problem]:
     """Yield the counters of ``policy``, which can be carried out, that are never the same for long."""
@@ -92,45 +92,15 @@ def _counter(policy: Policy, field: Path, counter: Counter) -> Iterator[Problem]
     subject = ("RateLimitPolicy", policy.namespace, policy.name)
     if isinstance(counter, ExpressionCounter):
         field = (*field, "expression")
-        name, at = _fleeting(counter.expression)
+        name, at = fleeting(counter.expression)
     else:
         name, at = counter.selector, (0, 0)
-    if name in _PER_CONNECTION:
-        message = f"{name} {_PER_CONNECTION[name]}: a client with another connection is counted anew"
+    if name in PER_CONNECTION:
+        message = f"{name} {PER_CONNECTION[name]}: a client with another connection is counted anew"
         yield problem(subject, spelled(field), "counter-per-connection", message, at=at)
-    elif name in _PER_REQUEST:
-        message = f"{name} {_PER_REQUEST[name]}, so nothing is ever limited"
+    elif name in PER_REQUEST:
+        message = f"{name} {PER_REQUEST[name]}, so nothing is ever limited"
         yield problem(subject, spelled(field), "counter-per-request", message, at=at)
-
-
-def _fleeting(expression: str) -> tuple[str, tuple[int, int]]:
-    """The attribute that makes the value of ``expression`` another one each time, and its place."""
-    if not any(name.partition(".")[2] in expression for name in (*_PER_CONNECTION, *_PER_REQUEST)):
-        return "", (0, 0)
-    tree = checked(expression)
-    for part in _kept(tree.expression):
-        name = f"{part.select.operand.name.name}.{part.select.field}"
-        if (
-            kind(part) == "select"
-            and not part.select.test_only
-            and name in {**_PER_CONNECTION, **_PER_REQUEST}
-        ):
-            offsets = {one.id: one.offset for one in tree.source.positions}
-            return name, position(expression, offsets.get(part.id, 0))
-    return "", (0, 0)
-
-
-def _kept(part: Any) -> Iterator[Any]:
-    """Yield the parts of ``part`` whose whole value is within its value."""
-    yield part
-    if kind(part) == "call" and part.call.function in _KEEP_VALUE:
-        if part.call.HasField("target"):
-            yield from _kept(part.call.target)
-        for one in part.call.arguments:
-            yield from _kept(one)
-    elif kind(part) == "call" and part.call.function == "_?_:_":
-        for one in part.call.arguments[1:]:
-            yield from _kept(one)
 
 
 def shared_findings(of: Material) -> Iterator[Problem]:

@@ -14,10 +14,11 @@ from kuadrant.findings.material import problem
 from kuadrant.policy import header_guards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler import PolicyFacts
     from kuadrant.findings.material import Material
+    from kuadrant.policy.match import RequestMatch
     from kuadrant.policy.model import Problem, Target
 
 RULES: Final = (
@@ -148,13 +149,13 @@ def policy_findings(of: Material) -> Iterator[Problem]:
 def route_dependent_findings(of: Material) -> Iterator[Problem]:
     """Yield what the routes to a policy decide: whether it is in effect, and which headers may be absent."""
     for fact in of.compilation.policies:
-        if any(one.code == header_guards.CODE for one in fact.problems):
+        if any(one.code in header_guards.CODES for one in fact.problems):
             yield from _unguarded(of, fact)
         if fact.acceptance.reason == "Accepted":
             yield from _without_effect(of, fact)
 
 
-_TOLD_HERE: Final = frozenset({"target-not-found", header_guards.CODE})
+_TOLD_HERE: Final = frozenset({"target-not-found"}) | header_guards.CODES
 
 
 def _target(of: Material, target: Target, found: Problem, names: NamesByNamespace) -> Iterator[Problem]:
@@ -195,7 +196,22 @@ def _unguarded(of: Material, fact: PolicyFacts) -> Iterator[Problem]:
     ]
     asked = [frozenset(header.name for header in match.headers) for match in matches]
     present = asked[0].intersection(*asked) if asked else frozenset[str]()
-    yield from header_guards.unguarded(fact.policy, present)
+    yield from header_guards.unguarded(fact.policy, header_guards.Known(present, _lengths(matches)))
+
+
+def _lengths(matches: Iterable[RequestMatch]) -> dict[str, int]:
+    """The least length of a path that comes by ``matches``, in characters and in segments."""
+    paths = [_beginning(match) for match in matches]
+    least = {
+        "": min(map(len, paths), default=0),
+        ".split('/')": min((1 + one.count("/") for one in paths), default=0),
+    }
+    return {f"request.{name}{of}": length for name in ("path", "url_path") for of, length in least.items()}
+
+
+def _beginning(match: RequestMatch) -> str:
+    """The text that each path begins with."""
+    return "/" if match.path is None or match.path.type == "regex" else match.path.value
 
 
 def _without_effect(of: Material, fact: PolicyFacts) -> Iterator[Problem]:

@@ -19,14 +19,13 @@ from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, struc
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
 from kuadrant.policy.as_defined import as_defined, as_written
-from kuadrant.policy.attributes import ATTRIBUTES, HEADERS_BY_ATTRIBUTE, OPEN_ROOTS
+from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
 from kuadrant.policy.environment import NOT_EVALUATED, environment, untyped
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.folding import faults
-from kuadrant.policy.header_use import HeaderUse, header_use
 from kuadrant.policy.identity import ANNOTATION, PATH
 from kuadrant.policy.result_types import NotOfTypeError, check_result
 
@@ -77,17 +76,6 @@ def check_counter(expression: str, budgets: Budgets = DEFAULT, *, identity: bool
     """
     _check_text(expression)
     return _checked_counter(expression, budgets, identity=identity)
-
-
-@lru_cache(maxsize=256)
-def headers_of(expression: str) -> HeaderUse:
-    """Return which headers ``expression``, a sound one, reads and asks for."""
-    if not _MAY_READ_HEADERS.search(expression):
-        return HeaderUse()
-    return header_use(checked(expression))
-
-
-_MAY_READ_HEADERS = re.compile("|".join(("headers", *HEADERS_BY_ATTRIBUTE)))
 
 
 def checked(expression: str) -> Any:

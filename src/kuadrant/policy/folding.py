@@ -39,9 +39,12 @@ def faults(checked: Any, failure: Callable[[Any], str | None]) -> Iterator[Fault
     """
     # Before anything is evaluated: what one may not name is not to be looked up here either.
     overloads = {one.id: [*one.reference.overloads] for one in checked.references}
+    types = {one.id: one.type for one in checked.types}
     for part in parts(checked.expression):
         if kind(part) == "call":
             yield from _unwritten(part)
+            if wrong := _place_fault(part, types):
+                yield Fault(part.id, f"it always fails: {wrong}")
             for overload in overloads.get(part.id, ()):
                 if overload in _NOT_CARRIED_OUT and len(overloads[part.id]) == 1:
                     yield Fault(part.id, f"it always fails: {_NOT_CARRIED_OUT[overload]}")
@@ -86,6 +89,26 @@ def _unwritten(part: Any) -> Iterator[Fault]:
             yield Fault(part.id, f"the time zone of {function} has to be written there as a text")
         elif not _ZONE.fullmatch(zone.text):
             yield Fault(part.id, f"{function} takes a time zone such as Europe/Berlin or +01:00")
+
+
+_OF_PLACES: Final = frozenset({"substring", "charAt"})
+"""Functions of texts that take places in them."""
+
+
+def _place_fault(part: Any, types: Mapping[int, Any]) -> str:
+    """Why a place in a text or a list can be none of them; empty if it can."""
+    call = part.call
+    if call.function in _OF_PLACES and call.HasField("target"):
+        places = [one.constant.int for one in call.arguments if one.constant.HasField("int")]
+        if any(place < 0 for place in places):
+            return f"no text has a place before its begin: {min(places)}"
+        if len(places) == 2 and places[0] > places[1]:
+            return f"a part of a text does not end, at {places[1]}, before it begins, at {places[0]}"
+    elif call.function == "_[_]" and call.arguments[1].constant.HasField("int"):
+        place, of = call.arguments[1].constant.int, types.get(call.arguments[0].id)
+        if place < 0 and of is not None and of.HasField("list"):
+            return f"no list has the place {place}; the first one is 0"
+    return ""
 
 
 def _call_faults(part: Any, failure: Callable[[Any], str | None]) -> Iterator[Fault]:

@@ -1,85 +1,169 @@
-"""Warns of expressions that fail for requests without a header, since nothing asks for it first."""
+"""Warns of parts of expressions that fail for some requests, since nothing asks first for what they need."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from kuadrant.api.problem import Path, spelled
-from kuadrant.policy.cel import headers_of, position
+from kuadrant.policy.cel import checked, position
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
+from kuadrant.policy.expression_text import HEADERS
 from kuadrant.policy.model import Policy, Problem
+from kuadrant.policy.possible_failures import failing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.expression_outcomes import Failing
+    from kuadrant.policy.fallible_parts import Need
+    from kuadrant.policy.model import PolicyLimit
 
 CODE: Final = "header-may-be-absent"
+PART_CODE: Final = "part-may-fail"
+CODES: Final = frozenset({CODE, PART_CODE})
 
 
-def unguarded(policy: Policy, present: frozenset[str] = frozenset()) -> Iterator[Problem]:
-    """Yield a warning for each expression of ``policy``, which can be carried out, that reads such a header.
+class Known(Struct, frozen=True, gc=False):
+    """What every request is known to have that comes to a policy.
 
-    Conditions are looked at in their order: where one does not hold, nothing after it is evaluated.
-    ``present`` are headers, in lower case, that every request is known to have.
+    ``headers`` are in lower case; ``lengths`` are the least ones of parts of expressions, by their texts.
     """
-    asked, found = _along(policy, ("when",), policy.when, "predicate", present)
-    yield from found
-    for index, condition in enumerate(policy.exempt):
-        yield from _along(policy, ("exempt",), (condition,), "predicate", asked, first=index)[1]
-        asked |= headers_of(condition.expression).present_if_false
+
+    headers: frozenset[str] = frozenset()
+    lengths: Mapping[str, int] = MappingProxyType({})
+
+
+class _Place(Struct, frozen=True, gc=False):
+    """An expression, and the field that it is written in."""
+
+    field: Path
+    expression: str
+
+
+def unguarded(policy: Policy, known: Known | None = None) -> Iterator[Problem]:
+    """Yield a warning for each part of ``policy``, which can be carried out, that fails for some requests.
+
+    A limit's conditions are as CEL's ``&&``: one that does not hold makes up for one that fails, in whatever
+    order they are. Counters are looked at where all of them hold.
+    """
+    when = _places(("when",), policy.when, "predicate")
+    exempt = _places(("exempt",), policy.exempt, "predicate")
+    told: set[tuple[_Place, tuple[str, str, str]]] = set()
     for limit in policy.limits:
-        field = ("limits", limit.name)
-        asked_here, found = _along(policy, (*field, "when"), limit.when, "predicate", asked)
-        yield from found
-        yield from _along(policy, (*field, "counters"), limit.counters, "expression", asked_here)[1]
+        for place, found in _of_limit(limit, when, exempt, known or Known()):
+            new = [one for one in found if (place, one.need.subject) not in told]
+            told |= {(place, one.need.subject) for one in new}
+            yield from _problems(policy, place, new)
 
 
-def _along(
-    policy: Policy,
-    field: Path,
-    parts: Iterable[PolicyCondition | Counter],
-    name: str,
-    asked: frozenset[str],
-    *,
-    first: int = 0,
-) -> tuple[frozenset[str], list[Problem]]:
-    """Return the headers that are known to be there after all ``parts``, and what is wrong on the way."""
-    found: list[Problem] = []
-    for index, part in enumerate(parts, first):
-        if not isinstance(part, ExpressionCondition | ExpressionCounter):
-            continue
-        use = headers_of(part.expression)
-        # A header that one expression reads is there for all after it: else that one has failed.
-        if missing := sorted(use.read - use.asked - asked):
-            where = spelled((*policy.field, *field, index, name))
-            of = ("RateLimitPolicy", policy.namespace, policy.name)
-            at = position(part.expression, use.offset(missing))
-            words, fix = _EXEMPT if field == ("exempt",) else _BEFORE
-            guard = _guard(missing)
-            message = _words(missing) + words.format(guard)
-            found.append(Problem("warning", *of, where, message, CODE, at, fix.format(guard)))
-        asked |= use.asked | use.read
-    return asked, found
+def _of_limit(
+    limit: PolicyLimit, when: list[_Place], exempt: list[_Place], known: Known
+) -> Iterator[tuple[_Place, list[Failing]]]:
+    """Yield the places of expressions with what of each fails for a request of ``limit``."""
+    field = ("limits", limit.name)
+    conditions = [*when, *_places((*field, "when"), limit.when, "predicate")]
+    counters = _places((*field, "counters"), limit.counters, "expression")
+    places = [*conditions, *exempt, *counters]
+    if not any(_MAY_FAIL.search(one.expression) for one in places):
+        return
+    texts = (tuple(one.expression for one in some) for some in (conditions, exempt, counters))
+    found = _failing(*texts, known.headers, tuple(known.lengths.items()))
+    for number, place in enumerate(places):
+        if own := [one for one in found if one.expression == number]:
+            yield place, own
 
 
-def _guard(names: list[str]) -> str:
-    return " && ".join(f"'{name}' in request.headers" for name in names)
+_MAY_FAIL: Final = re.compile(
+    r"headers|referer|useragent|[\[/%]|queryMap|substring|charAt|value\s*\(|"
+    r"\b(int|uint|double|bool|duration|timestamp)\s*\("
+)
 
 
-def _words(missing: list[str]) -> str:
-    return (
-        f"it fails for each request without the header {' or '.join(missing)}, which is answered with 500 "
-        "unless the failure mode is allow; "
+@lru_cache(maxsize=256)
+def _failing(
+    conditions: tuple[str, ...],
+    exempt: tuple[str, ...],
+    counters: tuple[str, ...],
+    headers: frozenset[str],
+    lengths: tuple[tuple[str, int], ...],
+) -> tuple[Failing, ...]:
+    looked_at, excluded, counted = ([*map(checked, some)] for some in (conditions, exempt, counters))
+    return failing(looked_at, excluded, counted, headers, dict(lengths))
+
+
+def _places(field: Path, parts: Iterable[PolicyCondition | Counter], name: str) -> list[_Place]:
+    return [
+        _Place((*field, index, name), part.expression)
+        for index, part in enumerate(parts)
+        if isinstance(part, ExpressionCondition | ExpressionCounter)
+    ]
+
+
+def _problems(policy: Policy, place: _Place, found: list[Failing]) -> Iterator[Problem]:
+    """Yield what is told of an expression: of all headers together, of each other part by itself."""
+    headers = [one for one in found if _header(one.need)]
+    if headers:
+        names = sorted({_header(one.need) for one in headers})
+        words = f"without the header {' or '.join(names)}"
+        guard = " && ".join(f"'{name}' in {HEADERS}" for name in names)
+        yield _problem(policy, place, CODE, headers[0].offset, (words, guard))
+    for one in found:
+        if not _header(one.need):
+            yield _problem(policy, place, PART_CODE, one.offset, _words(one.need))
+
+
+def _header(need: Need) -> str:
+    """The header that is needed; empty if it is something else."""
+    is_name = need.kind == "entry" and need.of == HEADERS and need.what.startswith("'")
+    return need.what[1:-1] if is_name else ""
+
+
+def _problem(policy: Policy, place: _Place, code: str, offset: int, told: tuple[str, str]) -> Problem:
+    words, guard = told
+    message = (
+        f"it fails for each request {words}, which is answered with 500 unless the failure mode is allow"
     )
+    fix = "Ask first for what it needs."
+    if guard and place.field[0] == "exempt":
+        message += f"; with {guard} && in front of it, such requests are not exempt"
+        fix = f"Put {guard} && in front of it, in the same predicate."
+    elif guard:
+        message += f"; with {guard} as a predicate before it, such requests are not limited"
+        fix = f"Put the predicate {guard} before it."
+    of = ("RateLimitPolicy", policy.namespace, policy.name)
+    where = spelled((*policy.field, *place.field))
+    return Problem("warning", *of, where, message, code, position(place.expression, offset), fix)
 
 
-_BEFORE: Final = (
-    "with {} as a predicate before it, such requests are not limited",
-    "Put the predicate {} before it.",
-)
-_EXEMPT: Final = (
-    "with {} && in front of it, such requests are not exempt",
-    "Put {} && in front of it, in the same predicate.",
-)
-"""The end of the words, and what helps."""
+_LONGEST: Final = 100
+_FORMS: Final = {
+    "int": "{}.matches('^-?[0-9]{{1,18}}$')",
+    "uint": "{}.matches('^[0-9]{{1,18}}$')",
+    "double": "{}.matches('^-?[0-9]{{1,18}}([.][0-9]{{1,18}})?$')",
+    "bool": "{} in ['true', 'false']",
+}
+
+
+def _words(need: Need) -> tuple[str, str]:
+    """Of which requests a need is not met, and what asks for it; that is empty where it has no short text."""
+    of, what = need.of, need.what
+    is_shown = "#" not in of + what and len(of) <= _LONGEST
+    if not is_shown:
+        of = "what stands before this place"
+    unit = "items" if need.is_list else "characters"
+    words, guard = {
+        "entry": (f"for which {of} has no {what}", f"{what} in {of}"),
+        "length": (f"for which {of} has fewer than {need.least} {unit}", f"size({of}) >= {need.least}"),
+        "found": (f"for which {of} has no {what} in it", f"{of}.contains({what})"),
+        "optional": (f"for which {of} has no value", f"{of}.hasValue()"),
+        "conversion": (f"for which {of} is no text that {what} takes", _FORMS.get(what, "").format(of)),
+        "nonzero": (f"for which {of} is 0", f"{of} != 0"),
+    }[need.kind]
+    return words, guard if is_shown else ""

@@ -306,3 +306,21 @@ def test_a_gateway_writes_another_address_for_a_client_of_its_own_machine(
         policy(f"a: {{rates: [{{limit: 1, window: 1s}}], when: [{only}]}}"), source=source
     ).limits
     assert limit.applies == value
+
+
+@pytest.mark.parametrize(
+    ("counter", "anew"),
+    [
+        ("source.address", True),
+        ("request.method + source.address", True),
+        ("source.address.split(':')[0]", False),
+        ("source.remote_address", False),
+        ("source.address == '10.0.0.7:1'", False),
+    ],
+)
+def test_a_counter_begins_anew_with_a_connection_if_the_port_is_in_its_value(
+    counter: str, anew: bool
+) -> None:
+    limit = f'a: {{rates: [{{limit: 2, window: 1s}}], counters: [{{expression: "{counter}"}}]}}'
+    (traced,) = asked(policy(limit), source="10.0.0.7:4711").limits
+    assert standing_line(traced.standings[0]).endswith("each new connection begins anew") is anew

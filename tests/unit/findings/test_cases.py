@@ -37,6 +37,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "condition-on-method-in-lower-case": [("never-applies", "request.method in ['post', 'put']")],
     "conditions-exclude-each-other": [("never-applies", "request.method in ['GET', 'HEAD']")],
     "counter-on-absent-header": [("header-may-be-absent", "request.headers['x-user']")],
+    "counter-on-absent-part": [("part-may-fail", "[2]"), ("part-may-fail", "['page']")],
     "counter-per-request": [("counter-per-request", "request.id}")],
     "counter-with-port": [("counter-per-connection", "source.address}")],
     "counter-with-port-selector": [("counter-per-connection", "source.address]")],

@@ -24,11 +24,11 @@ def remarks(
     Args:
         facts: What became of the policy.
         policy: The policy as it is written, if that is known.
-        by_routes: What the routes to it told when they were looked at last. Which headers may be absent is
-            theirs to tell: a rule may ask for one.
+        by_routes: What the routes to it told when they were looked at last. Which parts may fail is theirs
+            to tell: a rule may ask for what they need.
     """
     own = suspicious(policy, facts) if policy is not None and facts.acceptance.reason == "Accepted" else ()
-    known = (one for one in facts.problems if one.code != header_guards.CODE)
+    known = (one for one in facts.problems if one.code not in header_guards.CODES)
     for one in (*known, *own, *by_routes):
         severity = RULES[one.code].severity if one.code in RULES else one.severity
         yield Remark(one.code, severity, one.field, one.message)
