@@ -28,10 +28,10 @@ SOURCES = HERE / "src"
 OWN_FRONT = "kuadrant"
 ROOTS = {
     OWN_FRONT: "main.zig",
-    "rate-limit-policies": "rate_limit_policies.zig",
-    "action-sets": "action_sets.zig",
-    "action-sets-conditional-data": "action_sets_conditional_data.zig",
-    "action-sets-conditional-data-v0.14": "action_sets_conditional_data_v0_14.zig",
+    "rate-limit-policies": "stand_in_rate_limit_policies_v0_4.zig",
+    "action-sets": "stand_in_action_sets_v0_9.zig",
+    "action-sets-conditional-data": "stand_in_action_sets_v0_12.zig",
+    "action-sets-conditional-data-v0.14": "stand_in_action_sets_v0_14.zig",
     "expressions": "cel/runner.zig",
 }
 MODULES = HERE.parent / "src" / "kuadrant" / "wasm" / "modules"

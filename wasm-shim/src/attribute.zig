@@ -1,7 +1,7 @@
 //! Attributes of a request, named by selectors: `request.method`, `request.headers.x-user`, `source.address`.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const authority = @import("authority.zig");
 const request_headers = @import("request_headers.zig");

@@ -5,7 +5,7 @@
 
 const std = @import("std");
 const clock = @import("clock.zig");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 
 /// How often they are looked at. A service that is back is found this soon.

@@ -3,7 +3,7 @@
 
 const std = @import("std");
 const front = @import("root").front;
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const Fields = @import("rate_limit_fields.zig").Fields;
 const Form = @import("header_form.zig").Form;

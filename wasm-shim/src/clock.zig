@@ -1,6 +1,6 @@
 //! Time that never goes back, made from the host's clock, which may be set.
 
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 
 var last: u64 = 0;
 var passed: u64 = 0;

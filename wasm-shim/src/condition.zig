@@ -1,10 +1,10 @@
 //! Conditions of a limit: an attribute compared with a value, or an expression.
 
 const std = @import("std");
-const document = @import("document.zig");
-const Attributes = @import("attributes.zig").Attributes;
-const EvaluationError = @import("expression.zig").EvaluationError;
-const Expression = @import("expression.zig").Expression;
+const document = @import("configuration_document.zig");
+const Attributes = @import("attribute_table.zig").Attributes;
+const EvaluationError = @import("host_expression.zig").EvaluationError;
+const Expression = @import("host_expression.zig").Expression;
 const Own = @import("own_expression.zig").Own;
 const Glob = @import("glob.zig").Glob;
 

@@ -3,14 +3,14 @@
 //! A record says what the configuration calls things. Nothing that a client sent is in what access logs get.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const Limit = @import("limit.zig").Limit;
+const failures = @import("failure.zig");
 const live_explanation = @import("live_explanation.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
-const refusal = @import("refusal.zig");
 const reports = @import("decision_reports.zig");
-const Object = @import("json_text.zig").Object;
-const string = @import("json_text.zig").string;
+const Object = @import("json_writer.zig").Object;
+const string = @import("json_writer.zig").string;
 const protobuf = @import("protobuf.zig");
 
 /// What is known of a request beside its outcome. Texts of its configuration.
@@ -25,7 +25,7 @@ pub const Request = struct {
     /// The limit that could not be evaluated.
     limit: ?*const Limit = null,
     /// Why a question has no answer of a request that goes on all the same.
-    passed: ?refusal.Failure = null,
+    passed: ?failures.Failure = null,
 };
 
 /// Of the present request.
@@ -35,7 +35,7 @@ pub const Outcome = union(enum) {
     allowed,
     /// By the limit with this key, if it is known.
     limited: struct { scope: []const u8, key: []const u8 },
-    failed: struct { failure: refusal.Failure, place: refusal.Place },
+    failed: struct { failure: failures.Failure, place: failures.Place },
 };
 
 const longest_name = 320;
@@ -99,7 +99,7 @@ fn write(object: *Object, request: *const Request, outcome: Outcome, calls: []co
     if (calls.len > 0) writeAsked(object, calls);
 }
 
-fn writeFailure(object: *Object, failure: refusal.Failure) void {
+fn writeFailure(object: *Object, failure: failures.Failure) void {
     var words: [64]u8 = undefined;
     object.text("error", if (failure.grpc_status) |status|
         std.fmt.bufPrint(&words, "{t},grpc_status_{d}", .{ failure.kind, status }) catch unreachable
@@ -125,7 +125,7 @@ fn tryList(object: *Object, name: []const u8, texts: []const []const u8) std.Io.
 }
 
 /// What could not be evaluated, as its author wrote it.
-fn writeExpression(object: *Object, limit: *const Limit, place: refusal.Place) void {
+fn writeExpression(object: *Object, limit: *const Limit, place: failures.Place) void {
     switch (place.part) {
         .none => {},
         .condition => |number| {

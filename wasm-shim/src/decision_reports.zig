@@ -5,9 +5,9 @@
 
 const std = @import("std");
 const clock = @import("clock.zig");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
-const Object = @import("json_text.zig").Object;
+const Object = @import("json_writer.zig").Object;
 const Service = @import("rate_limit_service.zig").Service;
 
 const service_name = "kuadrant.decisions.v1.Decisions";

@@ -3,7 +3,7 @@
 const std = @import("std");
 const memory = @import("memory.zig");
 const protobuf = @import("protobuf.zig");
-const TextTable = @import("table.zig").TextTable;
+const TextTable = @import("text_table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
 /// The entries of a descriptor, each serialized and each once.

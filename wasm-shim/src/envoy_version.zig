@@ -1,7 +1,7 @@
 //! What Envoy's router does one way or another by its version. The two must find the same rule for every request.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 
 /// Whether the values of a header that came more than once are compared as one, joined with `,`. It did so before 1.39; since then
 /// each value counts (runtime guard `match_headers_individually`). A host that does not say its version is taken for a new one.

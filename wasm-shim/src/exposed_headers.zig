@@ -1,7 +1,7 @@
 //! Which headers of a response the browser shows to a page of another origin.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const joined = @import("header_list.zig").joined;
 const memory = @import("memory.zig");
 

@@ -2,11 +2,12 @@
 //! is refused or goes on, as its failure mode says.
 
 const std = @import("std");
-const host = @import("host.zig");
+const failure_log = @import("failure_log.zig");
+const failures = @import("failure.zig");
+const host = @import("proxy_wasm_host.zig");
 const metrics = @import("metrics.zig");
-const refusal = @import("refusal.zig");
 const Call = @import("rate_limit_call.zig").Call;
-const EvaluationError = @import("expression.zig").EvaluationError;
+const EvaluationError = @import("host_expression.zig").EvaluationError;
 
 pub const FailureMode = enum {
     deny,
@@ -54,8 +55,8 @@ test "what was not sent" {
 const deadline_exceeded = 4;
 
 /// What became of a call that ended with this status; `message` is what is said beside `unavailable`.
-pub fn endOf(status: u32, message: []const u8) refusal.Failure {
-    const kind: refusal.Kind = switch (status) {
+pub fn endOf(status: u32, message: []const u8) failures.Failure {
+    const kind: failures.Kind = switch (status) {
         0 => .no_answer,
         deadline_exceeded => .timeout,
         unavailable => if (std.mem.startsWith(u8, message, "upstream request timeout"))
@@ -70,17 +71,17 @@ pub fn endOf(status: u32, message: []const u8) refusal.Failure {
 }
 
 test "what became of a call" {
-    try std.testing.expectEqual(refusal.Kind.timeout, endOf(14, "upstream request timeout{response_timeout}").kind);
-    try std.testing.expectEqual(refusal.Kind.no_answer, endOf(14, "upstream connect error or disconnect/reset before headers. reset reason: connection termination").kind);
-    try std.testing.expectEqual(refusal.Kind.no_answer, endOf(0, "").kind);
-    try std.testing.expectEqual(refusal.Failure{ .kind = .refused, .grpc_status = 14 }, endOf(14, "the store did not answer"));
-    try std.testing.expectEqual(refusal.Failure{ .kind = .refused, .grpc_status = 9 }, endOf(9, ""));
+    try std.testing.expectEqual(failures.Kind.timeout, endOf(14, "upstream request timeout{response_timeout}").kind);
+    try std.testing.expectEqual(failures.Kind.no_answer, endOf(14, "upstream connect error or disconnect/reset before headers. reset reason: connection termination").kind);
+    try std.testing.expectEqual(failures.Kind.no_answer, endOf(0, "").kind);
+    try std.testing.expectEqual(failures.Failure{ .kind = .refused, .grpc_status = 14 }, endOf(14, "the store did not answer"));
+    try std.testing.expectEqual(failures.Failure{ .kind = .refused, .grpc_status = 9 }, endOf(9, ""));
 }
 
 /// Whether the request goes on although the call was not answered.
-pub fn letsPass(call: Call, failure: refusal.Failure) bool {
+pub fn letsPass(call: Call, failure: failures.Failure) bool {
     metrics.count(.errors);
-    refusal.tellOfCall(call.service.name, @tagName(call.service.failure_mode), failure, call.scope, call.onlyLimit());
+    failure_log.tellOfCall(call.service.name, @tagName(call.service.failure_mode), failure, call.scope, call.onlyLimit());
     return call.service.failure_mode == .allow;
 }
 

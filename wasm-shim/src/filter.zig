@@ -3,13 +3,13 @@
 const std = @import("std");
 const decision_record = @import("decision_record.zig");
 const front = @import("root").front;
-const host = @import("host.zig");
+const calls = @import("call_retries.zig");
+const failures = @import("failure.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
-const refusal = @import("refusal.zig");
 const stream = @import("stream.zig");
-const table = @import("table.zig");
-const calls = @import("call_retries.zig");
+const table = @import("text_table.zig");
 
 /// The configuration of each root context, `null` until it has a good one.
 var roots: std.array_hash_map.Auto(u32, ?*front.Configuration) = .empty;
@@ -78,7 +78,7 @@ fn begin(id: u32) stream.Action {
     const root = takeRoot(id);
     const current = if (root) |known| roots.get(known) orelse null else null;
     if (current) |configuration| return stream.begin(id, root.?, configuration);
-    refusal.present = .{};
+    failures.present = .{};
     decision_record.present = .{};
     return stream.refuse(.no_configuration);
 }

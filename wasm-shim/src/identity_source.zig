@@ -2,10 +2,10 @@
 
 const std = @import("std");
 const attribute = @import("attribute.zig");
-const document = @import("document.zig");
-const host = @import("host.zig");
-const json = @import("json.zig");
-const Attributes = @import("attributes.zig").Attributes;
+const document = @import("configuration_document.zig");
+const host = @import("proxy_wasm_host.zig");
+const json = @import("json_reader.zig");
+const Attributes = @import("attribute_table.zig").Attributes;
 const Source = @import("identity.zig").Source;
 const Allocator = std.mem.Allocator;
 const refuse = json.refuse;

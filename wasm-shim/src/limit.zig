@@ -1,10 +1,10 @@
 //! One limit of a policy: when it applies to a request, and what the rate limit service is to count for it.
 
 const descriptors = @import("descriptor.zig");
-const expression = @import("expression.zig");
+const expression = @import("host_expression.zig");
+const failures = @import("failure.zig");
 const memory = @import("memory.zig");
-const refusal = @import("refusal.zig");
-const Attributes = @import("attributes.zig").Attributes;
+const Attributes = @import("attribute_table.zig").Attributes;
 const Condition = @import("condition.zig").Condition;
 const Descriptor = descriptors.Descriptor;
 const Expression = expression.Expression;
@@ -29,7 +29,7 @@ pub const Limit = struct {
     pub fn append(limit: *const Limit, descriptor: *Descriptor, attributes: *Attributes) Error!bool {
         if (!try limit.holds(attributes)) return false;
         for (limit.entries, 0..) |entry, number| {
-            errdefer refusal.present.part = .{ .counter = .{ .number = number, .key = entry.key } };
+            errdefer failures.present.part = .{ .counter = .{ .number = number, .key = entry.key } };
             const bytes = switch (entry.value) {
                 .serialized => |bytes| bytes,
                 .attribute => |attribute| try descriptors.serializeEntry(memory.scratch, entry.key, try descriptors.asText(memory.scratch, try attributes.get(attribute.number) orelse attribute.default orelse return false)),
@@ -50,13 +50,13 @@ pub const Limit = struct {
                     failed = failed orelse number;
                     continue;
                 }
-                refusal.present.part = .{ .condition = number };
+                failures.present.part = .{ .condition = number };
                 return reason;
             };
             if (!one) return false;
         }
         const number = failed orelse return true;
-        refusal.present.part = .{ .condition = number };
+        failures.present.part = .{ .condition = number };
         return error.Failed;
     }
 };

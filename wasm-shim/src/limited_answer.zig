@@ -2,7 +2,7 @@
 
 const std = @import("std");
 const client_headers = @import("client_headers.zig");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const endOfText = @import("header_list.zig").endOfText;
 const Told = client_headers.Told;

@@ -5,7 +5,7 @@
 
 const std = @import("std");
 const clock = @import("clock.zig");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const protobuf = @import("protobuf.zig");
 const request_headers = @import("request_headers.zig");

@@ -1,7 +1,7 @@
 //! How often the same thing is logged: once a minute, and of different things so many that the log has a bound.
 
 const std = @import("std");
-const hash = @import("table.zig").hash;
+const hash = @import("text_table.zig").hash;
 
 const interval = 60 * std.time.ns_per_s;
 

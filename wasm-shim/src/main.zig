@@ -2,7 +2,7 @@
 
 const filter = @import("filter.zig");
 
-pub const front = @import("kuadrant.zig");
+pub const front = @import("request_calls.zig");
 pub const panic = filter.panic;
 
 comptime {

@@ -1,10 +1,10 @@
 //! The module's counters; Envoy shows them as `wasmcustom.kuadrant.<name>`.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
-const refusal = @import("refusal.zig");
-const table = @import("table.zig");
+const response_code_details = @import("response_code_details.zig");
+const table = @import("text_table.zig");
 
 pub const Counter = enum { requests, allowed, limited, errors, configurations_refused };
 
@@ -50,16 +50,16 @@ fn find(limit: []const u8, scope: []const u8) ?u32 {
 
 /// Limit and scope are written as Istio's tag extraction takes them (`extraStatTags`), in the middle: what is left without them is a name.
 fn limitedName(limit: []const u8, scope: []const u8) []const u8 {
-    var writer = refusal.begin();
+    var writer = response_code_details.begin();
     writeLimitedName(&writer, limit, scope) catch unreachable;
     return writer.buffered();
 }
 
 fn writeLimitedName(writer: *std.Io.Writer, limit: []const u8, scope: []const u8) std.Io.Writer.Error!void {
     try writer.writeAll("kuadrant.kuadrant_limit.=.");
-    try refusal.word(writer, limit);
+    try response_code_details.word(writer, limit);
     try writer.writeAll(";.kuadrant_scope.=.");
-    try refusal.word(writer, scope);
+    try response_code_details.word(writer, scope);
     try writer.writeAll(";.limited_by_limit");
 }
 

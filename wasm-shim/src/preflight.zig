@@ -2,7 +2,7 @@
 //! refusal would be told to nobody.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const request_headers = @import("request_headers.zig");
 
 /// Whether the present request is one.

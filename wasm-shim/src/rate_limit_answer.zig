@@ -1,7 +1,7 @@
 //! What the rate limit service answers: messages `RateLimitResponse` of `envoy.service.ratelimit.v3`.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const protobuf = @import("protobuf.zig");
 

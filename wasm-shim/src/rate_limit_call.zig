@@ -3,14 +3,15 @@
 const std = @import("std");
 const admission = @import("expression_admission.zig");
 const decision_record = @import("decision_record.zig");
-const expression = @import("expression.zig");
+const expression = @import("host_expression.zig");
+const failure_log = @import("failure_log.zig");
+const failures = @import("failure.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const protobuf = @import("protobuf.zig");
-const refusal = @import("refusal.zig");
 const request_bounds = @import("request_bounds.zig");
 const responses = @import("response.zig");
-const Attributes = @import("attributes.zig").Attributes;
+const Attributes = @import("attribute_table.zig").Attributes;
 const Descriptor = @import("descriptor.zig").Descriptor;
 const Limit = @import("limit.zig").Limit;
 const Response = responses.Response;
@@ -66,13 +67,13 @@ pub const Action = struct {
         for (action.limits) |*limit| {
             const before = descriptor.entries.items.len;
             const applies = limit.append(&descriptor, attributes) catch |reason| blk: {
-                refusal.present.scope = action.scope;
-                refusal.present.limit = limit.key();
+                failures.present.scope = action.scope;
+                failures.present.limit = limit.key();
                 decision_record.present.limit = limit;
                 if (!action.service.failure_mode.leavesOut(reason)) return reason;
                 metrics.count(.errors);
-                refusal.tell(.expression, .left_out);
-                refusal.present = .{};
+                failure_log.tell(.expression, .left_out);
+                failures.present = .{};
                 decision_record.present.limit = null;
                 decision_record.present.passed = .{ .kind = .expression };
                 break :blk false;
@@ -92,7 +93,7 @@ pub const Action = struct {
         try message.string(2, entries.bytes.items);
         try message.integer(3, 1); // hits_addend
         if (message.bytes.items.len > request_bounds.largest_question) {
-            refusal.present = .{ .scope = action.scope };
+            failures.present = .{ .scope = action.scope };
             return error.TooLarge;
         }
         return .{

@@ -1,7 +1,7 @@
 //! `RateLimit-Policy` and `RateLimit`: lists with a member for each limit, those of an upstream and ours.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const endOfText = @import("header_list.zig").endOfText;
 const joined = @import("header_list.zig").joined;
 const memory = @import("memory.zig");

@@ -1,9 +1,9 @@
 //! A rate limit service as a configuration names it: where it is, how long its answer is waited for, what goes along with each call.
 
 const std = @import("std");
-const document = @import("document.zig");
-const host = @import("host.zig");
-const json = @import("json.zig");
+const document = @import("configuration_document.zig");
+const host = @import("proxy_wasm_host.zig");
+const json = @import("json_reader.zig");
 const protobuf = @import("protobuf.zig");
 const waiting = @import("call_retries.zig");
 const FailureMode = @import("failure_mode.zig").FailureMode;

@@ -2,7 +2,7 @@
 //! most of what a question costs is that the host asks back for memory, and it does that once for all of them, too.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 
 pub const Error = error{OutOfMemory};

@@ -2,10 +2,10 @@
 
 const std = @import("std");
 const descriptors = @import("descriptor.zig");
-const document = @import("document.zig");
+const document = @import("configuration_document.zig");
 const header_form = @import("header_form.zig");
-const host = @import("host.zig");
-const json = @import("json.zig");
+const host = @import("proxy_wasm_host.zig");
+const json = @import("json_reader.zig");
 const limited_answer = @import("limited_answer.zig");
 const Form = header_form.Form;
 const LimitedAnswer = limited_answer.LimitedAnswer;

@@ -3,14 +3,14 @@
 const std = @import("std");
 const attribute = @import("attribute.zig");
 const envoy_version = @import("envoy_version.zig");
-const expression = @import("expression.zig");
-const host = @import("host.zig");
+const expression = @import("host_expression.zig");
+const failures = @import("failure.zig");
+const host = @import("proxy_wasm_host.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
-const refusal = @import("refusal.zig");
-const values = @import("values.zig");
-const Attributes = @import("attributes.zig").Attributes;
-const TextTable = @import("table.zig").TextTable;
-const Tree = @import("tree.zig").Tree;
+const values = @import("request_values.zig");
+const Attributes = @import("attribute_table.zig").Attributes;
+const TextTable = @import("text_table.zig").TextTable;
+const Tree = @import("path_tree.zig").Tree;
 const Expression = expression.Expression;
 const Allocator = std.mem.Allocator;
 
@@ -160,7 +160,7 @@ pub const Host = struct {
             const holds = rule.holds(request) catch |reason| switch (reason) {
                 error.Failed => if (rule.denies()) return .{ .failed = rule } else false,
                 else => |fatal| {
-                    refusal.present.rule = rule.name;
+                    failures.present.rule = rule.name;
                     return fatal;
                 },
             };

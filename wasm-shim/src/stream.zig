@@ -6,14 +6,16 @@ const decision_record = @import("decision_record.zig");
 const decision_reports = @import("decision_reports.zig");
 const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
-const host = @import("host.zig");
+const failure_log = @import("failure_log.zig");
+const failures = @import("failure.zig");
+const host = @import("proxy_wasm_host.zig");
 const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const rate_limit_answer = @import("rate_limit_answer.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
-const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
+const response_code_details = @import("response_code_details.zig");
 const tracing_headers = @import("tracing_headers.zig");
 const waiting = @import("call_retries.zig");
 
@@ -48,17 +50,17 @@ var callers: std.array_hash_map.Auto(u32, *Stream) = .empty;
 pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
     request_headers.forget();
     defer request_headers.forget();
-    refusal.present = .{};
+    failures.present = .{};
     decision_record.present = .{ .stream = id };
     return decide(id, root, configuration) catch |reason| refuse(.of(reason));
 }
 
 /// For a request that cannot be looked at: it is not let through.
-pub fn refuse(kind: refusal.Kind) Action {
+pub fn refuse(kind: failures.Kind) Action {
     metrics.count(.errors);
-    refusal.tell(kind, .refused);
-    decision_record.leave(&decision_record.present, .{ .failed = .{ .failure = .{ .kind = kind }, .place = refusal.present } }, &.{});
-    failure_mode.answerError(refusal.failed(.{ .kind = kind }, refusal.present));
+    failure_log.tell(kind, .refused);
+    decision_record.leave(&decision_record.present, .{ .failed = .{ .failure = .{ .kind = kind }, .place = failures.present } }, &.{});
+    failure_mode.answerError(response_code_details.failed(.{ .kind = kind }, failures.present));
     return .pause;
 }
 
@@ -180,15 +182,15 @@ fn of(member: *waiting.Member) *Stream {
 }
 
 /// The current call has no answer. True when the request was refused for it, and `stream` is gone.
-fn fails(stream: *Stream, failure: refusal.Failure) bool {
+fn fails(stream: *Stream, failure: failures.Failure) bool {
     const call = stream.current();
     if (failure_mode.letsPass(call, failure)) {
         stream.decision.passed = failure;
         return false;
     }
-    const place: refusal.Place = .{ .scope = call.scope, .limit = call.onlyLimit() };
+    const place: failures.Place = .{ .scope = call.scope, .limit = call.onlyLimit() };
     decision_record.leave(&stream.decision, .{ .failed = .{ .failure = failure, .place = place } }, stream.calls);
-    const details = refusal.failed(failure, place);
+    const details = response_code_details.failed(failure, place);
     destroy(stream);
     failure_mode.answerError(details);
     return true;
@@ -233,7 +235,7 @@ pub fn receive(token: u32, length: usize) void {
             takeHeaders(stream, answer);
             decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
             // What it is told goes with its stream, which has to be gone when the host shows the answer.
-            stream.current().response.limited_answer.send(&stream.told, refusal.limited(limit, scope));
+            stream.current().response.limited_answer.send(&stream.told, response_code_details.limited(limit, scope));
             destroy(stream);
         },
     }
@@ -249,7 +251,7 @@ pub fn close(token: u32, status: u32) void {
     goOn(stream, failure_mode.endOf(status, message));
 }
 
-fn goOn(stream: *Stream, failure: refusal.Failure) void {
+fn goOn(stream: *Stream, failure: failures.Failure) void {
     if (fails(stream, failure)) return;
     if (advance(stream) == .proceed) host.continueRequest();
 }

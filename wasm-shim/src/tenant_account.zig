@@ -6,7 +6,7 @@
 const std = @import("std");
 const clock = @import("clock.zig");
 const memory = @import("memory.zig");
-const TextTable = @import("table.zig").TextTable;
+const TextTable = @import("text_table.zig").TextTable;
 
 pub const Class = enum { small, large };
 

@@ -13,13 +13,13 @@ comptime {
     _ = @import("claims.zig");
     _ = @import("failure_mode.zig");
     _ = @import("glob.zig");
-    _ = @import("json.zig");
-    _ = @import("json_text.zig");
+    _ = @import("json_reader.zig");
+    _ = @import("json_writer.zig");
     _ = @import("log_pace.zig");
     _ = @import("metrics.zig");
     _ = @import("official/evaluator.zig");
-    _ = @import("pack.zig");
+    _ = @import("packed_document.zig");
     _ = @import("protobuf.zig");
-    _ = @import("refusal.zig");
-    _ = @import("tree.zig");
+    _ = @import("response_code_details.zig");
+    _ = @import("path_tree.zig");
 }

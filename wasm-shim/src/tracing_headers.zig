@@ -1,7 +1,7 @@
 //! The headers of a request that let its trace go on in the rate limit service.
 
 const attribute = @import("attribute.zig");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const request_headers = @import("request_headers.zig");
 
 /// Passed on to the service, the most telling first. Two of them are lists that may come in parts.

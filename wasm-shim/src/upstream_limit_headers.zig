@@ -1,6 +1,6 @@
 //! What the upstream itself tells of limits, in the headers of its response.
 
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const joined = @import("header_list.zig").joined;
 const memory = @import("memory.zig");
 const ExposedHeaders = @import("exposed_headers.zig").ExposedHeaders;

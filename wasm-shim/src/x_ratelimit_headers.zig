@@ -1,7 +1,7 @@
 //! `X-RateLimit-Limit`, `-Remaining` and `-Reset` of draft 03: of several answers, and of an upstream and us, the tighter set.
 
 const std = @import("std");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const Allocator = std.mem.Allocator;
 
 /// The headers of draft 03, each of which has one value.

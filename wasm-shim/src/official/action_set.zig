@@ -5,19 +5,19 @@
 const std = @import("std");
 const descriptors = @import("../descriptor.zig");
 const evaluator = @import("evaluator.zig");
-const host = @import("../host.zig");
-const json = @import("../json.zig");
+const failures = @import("../failure.zig");
+const host = @import("../proxy_wasm_host.zig");
+const json = @import("../json_reader.zig");
 const memory = @import("../memory.zig");
 const metrics = @import("../metrics.zig");
 const rate_limit_call = @import("../rate_limit_call.zig");
-const refusal = @import("../refusal.zig");
-const Attributes = @import("../attributes.zig").Attributes;
+const Attributes = @import("../attribute_table.zig").Attributes;
 const Condition = @import("../condition.zig").Condition;
 const Entry = @import("../limit.zig").Entry;
-const Expression = @import("../expression.zig").Expression;
+const Expression = @import("../host_expression.zig").Expression;
 const FailureMode = @import("../failure_mode.zig").FailureMode;
 const Hosts = @import("hosts.zig").Hosts;
-const Kept = @import("../kept.zig").Kept;
+const Kept = @import("../kept_configuration.zig").Kept;
 const Limit = @import("../limit.zig").Limit;
 const Service = @import("../rate_limit_service.zig").Service;
 const Allocator = std.mem.Allocator;
@@ -85,7 +85,7 @@ const Set = struct {
                 .deny => return reason,
                 .allow => {
                     metrics.count(.errors);
-                    refusal.present = .{};
+                    failures.present = .{};
                     continue;
                 },
             };

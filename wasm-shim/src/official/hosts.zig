@@ -1,7 +1,7 @@
 //! Host names as the official shim looks them up: by the case that the client chose, and cut at the first colon.
 
 const std = @import("std");
-const host = @import("../host.zig");
+const host = @import("../proxy_wasm_host.zig");
 const Allocator = std.mem.Allocator;
 
 /// What belongs to each host name: an exact one, `*.suffix` (one or more labels) or `*`.

@@ -6,9 +6,9 @@
 const std = @import("std");
 const attribute = @import("../attribute.zig");
 const descriptors = @import("../descriptor.zig");
-const document = @import("../document.zig");
-const host = @import("../host.zig");
-const json = @import("../json.zig");
+const document = @import("../configuration_document.zig");
+const host = @import("../proxy_wasm_host.zig");
+const json = @import("../json_reader.zig");
 const memory = @import("../memory.zig");
 const metrics = @import("../metrics.zig");
 const protobuf = @import("../protobuf.zig");
@@ -16,7 +16,7 @@ const rate_limit_call = @import("../rate_limit_call.zig");
 const Comparison = @import("../condition.zig").Comparison;
 const FailureMode = @import("../failure_mode.zig").FailureMode;
 const Hosts = @import("hosts.zig").Hosts;
-const Kept = @import("../kept.zig").Kept;
+const Kept = @import("../kept_configuration.zig").Kept;
 const Service = @import("../rate_limit_service.zig").Service;
 const Allocator = std.mem.Allocator;
 

@@ -2,9 +2,9 @@
 
 const std = @import("std");
 const admission = @import("expression_admission.zig");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
-const TextTable = @import("table.zig").TextTable;
+const TextTable = @import("text_table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
 pub const EvaluationError = error{

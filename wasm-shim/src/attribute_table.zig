@@ -4,7 +4,7 @@ const std = @import("std");
 const identity = @import("identity.zig");
 const Attribute = @import("attribute.zig").Attribute;
 const Form = @import("known_attribute.zig").Form;
-const TextTable = @import("table.zig").TextTable;
+const TextTable = @import("text_table.zig").TextTable;
 const Value = @import("cel/value.zig").Value;
 const Allocator = std.mem.Allocator;
 

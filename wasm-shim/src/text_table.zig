@@ -17,7 +17,7 @@ pub fn hash(text: []const u8) u64 {
 pub fn TextTable(comptime Value: type) type {
     return std.HashMapUnmanaged([]const u8, Value, struct {
         pub fn hash(_: @This(), text: []const u8) u64 {
-            return @import("table.zig").hash(text);
+            return @import("text_table.zig").hash(text);
         }
 
         pub fn eql(_: @This(), a: []const u8, b: []const u8) bool {

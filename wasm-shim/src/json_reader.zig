@@ -3,8 +3,8 @@
 //! Every refusal is one log line that names the field by its path.
 
 const std = @import("std");
-const host = @import("host.zig");
-const TextTable = @import("table.zig").TextTable;
+const host = @import("proxy_wasm_host.zig");
+const TextTable = @import("text_table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
 /// A JSON object whose names are chosen by its author, in the order of the text.

@@ -3,10 +3,10 @@
 
 const std = @import("std");
 const attribute = @import("attribute.zig");
-const host = @import("host.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const request_headers = @import("request_headers.zig");
-const TextTable = @import("table.zig").TextTable;
+const TextTable = @import("text_table.zig").TextTable;
 const Allocator = std.mem.Allocator;
 
 /// Names with their numbers, and for each what the request has.

@@ -1,8 +1,8 @@
 //! The configuration as it was written (CONFIGURATION.md), checked for shape but not for sense.
 
 const std = @import("std");
-const json = @import("json.zig");
-const pack = @import("pack.zig");
+const json = @import("json_reader.zig");
+const pack = @import("packed_document.zig");
 const Allocator = std.mem.Allocator;
 const HeaderForm = @import("header_form.zig").HeaderForm;
 const FailureMode = @import("failure_mode.zig").FailureMode;

@@ -2,7 +2,7 @@
 
 const std = @import("std");
 const memory = @import("memory.zig");
-const Expressions = @import("expression.zig").Expressions;
+const Expressions = @import("host_expression.zig").Expressions;
 
 /// A configuration, held by its root context and by every stream that began under it; the last one to let go frees it.
 pub fn Kept(comptime Content: type) type {

@@ -1,7 +1,7 @@
 //! Texts as paths from a root: each is a way of segments, and looking for one costs a step for each segment that is known.
 
 const std = @import("std");
-const table = @import("table.zig");
+const table = @import("text_table.zig");
 const Allocator = std.mem.Allocator;
 
 pub fn Tree(comptime Value: type) type {

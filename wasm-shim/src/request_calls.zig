@@ -3,13 +3,13 @@
 const attribute = @import("attribute.zig");
 const configuration = @import("configuration.zig");
 const decision_record = @import("decision_record.zig");
-const host = @import("host.zig");
+const failures = @import("failure.zig");
+const host = @import("proxy_wasm_host.zig");
 const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const preflight = @import("preflight.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
-const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
 const routing = @import("routing.zig");
 
@@ -36,7 +36,7 @@ pub fn ask(current: *Configuration) rate_limit_call.Error!?[]const rate_limit_ca
         .none => return null,
         .rule => |rule| rule,
         .failed => |rule| {
-            refusal.present.rule = rule.name;
+            failures.present.rule = rule.name;
             noteRule(rule);
             return error.Failed;
         },

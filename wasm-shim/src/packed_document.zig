@@ -1,7 +1,7 @@
 //! A document of version 1 in its packed form: compressed with zlib, as base64.
 
 const std = @import("std");
-const json = @import("json.zig");
+const json = @import("json_reader.zig");
 const Allocator = std.mem.Allocator;
 const flate = std.compress.flate;
 const decoder = std.base64.standard.Decoder;

@@ -1,0 +1,27 @@
+//! The lines of the log that say why a request could not be decided: what an operator needs, and not one per request.
+
+const clock = @import("clock.zig");
+const failures = @import("failure.zig");
+const host = @import("proxy_wasm_host.zig");
+const Pace = @import("log_pace.zig").Pace;
+
+var pace: Pace = .{};
+
+/// A request is refused for something in `failures.present`: worth a line, but not one per request.
+pub fn tell(kind: failures.Kind, outcome: enum { refused, left_out }) void {
+    if (!pace.may(&.{ @tagName(kind), failures.present.rule, failures.present.scope, failures.present.limit }, failures.present.number(), clock.nanoseconds())) return;
+    host.refreshLogLevel();
+    host.log(.warn, "{s}{f}; {s}; more of this within a minute is not logged", .{ kind.words(), failures.present, switch (outcome) {
+        .refused => "the request is answered with 500",
+        .left_out => "the limit is left out, as the failure mode is allow",
+    } });
+}
+
+/// A call of this scope has no verdict. `limit` is the one that was asked for; empty if there were more.
+pub fn tellOfCall(service: []const u8, mode: []const u8, failure: failures.Failure, scope: []const u8, limit: []const u8) void {
+    // Who is away is away for all; who says no may say so to one.
+    const of_one = if (failure.kind == .refused) scope else "";
+    if (!pace.may(&.{ @tagName(failure.kind), service, of_one }, 0, clock.nanoseconds())) return;
+    host.refreshLogLevel();
+    host.log(.warn, "service {f}: {f}{f}; its failure mode is {s}; more of this within a minute is not logged", .{ host.quoted(service), failure, failures.Place{ .scope = scope, .limit = limit }, mode });
+}
