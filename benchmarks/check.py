@@ -1,4 +1,4 @@
-"""How long `kuadrant check` takes for a folder of many policies, and which part of it takes what.
+"""How long `kuadrant check` and `kuadrant explain` take for a folder of many policies, and which part what.
 
     .venv/bin/python -m benchmarks.check [--policies 1000] [--rounds 5]
 
@@ -8,14 +8,18 @@ Each policy has a route of its own with two rules, two limits, three expressions
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
+from kuadrant.explanation import ClientRequest
 from kuadrant.findings import findings
 from kuadrant.standalone import folder_files
+from kuadrant.standalone.loading import load
 from kuadrant.standalone.plan import compile_folder, read
 from kuadrant.standalone.translate import surroundings
 from kuadrant.wasm.catalogue import current
@@ -99,14 +103,35 @@ def stages(folder: Path) -> dict[str, float]:
     return {name: after - before for name, before, after in zip(names, times, times[1:], strict=False)}
 
 
-def whole(folder: Path) -> tuple[float, float]:
-    """Seconds of the command from its start to its end, and of a Python that does nothing."""
-    took = []
-    for command in (["-m", "kuadrant", "check", str(folder)], ["-c", "pass"]):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
-        took.append(time.perf_counter() - began)
-    return took[0], took[1]
+def explaining(folder: Path, policies: int) -> dict[str, float]:
+    """The seconds of processor that a folder takes to be loaded, and one request to be explained."""
+    times = [time.process_time()]
+    loaded = load(folder)
+    times.append(time.process_time())
+    n = policies // 2
+    record = loaded.explain(
+        ClientRequest(url=f"http://h{n}.example.com/toys/{n}", headers=((f"x-user{n}", "alice"),)), times=6
+    )
+    times.append(time.process_time())
+    assert record.explanation.limited_by == ("per-user",), record.explanation
+    return {"loading": times[1] - times[0], "explaining": times[2] - times[1]}
+
+
+def whole(folder: Path) -> dict[str, float]:
+    """Seconds of processor of whole commands, and of a Python that does nothing."""
+    commands = {
+        "check": ["-m", "kuadrant", "check", str(folder)],
+        "explain": ["-m", "kuadrant", "explain", str(folder), "http://h1.example.com/toys"],
+        "python": ["-c", "pass"],
+    }
+    return {name: _processor(command) for name, command in commands.items()}
+
+
+def _processor(command: list[str]) -> float:
+    before = os.times()
+    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
+    after = os.times()
+    return (after.children_user - before.children_user) + (after.children_system - before.children_system)
 
 
 def main() -> None:
@@ -119,12 +144,10 @@ def main() -> None:
         (folder / "gateway.yaml").write_text(GATEWAY)
         for n in range(options.policies):
             (folder / f"p{n}.yaml").write_text(POLICY.format(n=n))
-        parts = [stages(folder) for _ in range(options.rounds)]
-        for part in parts[0]:
-            print(f"{part:10} {min(one[part] for one in parts):6.2f} s of processor")
-        runs = [whole(folder) for _ in range(options.rounds)]
-        print(f"{'command':10} {min(run for run, _ in runs):6.2f} s")
-        print(f"{'python':10} {min(nothing for _, nothing in runs):6.2f} s")
+        for what in (stages, partial(explaining, policies=options.policies), whole):
+            rounds = [what(folder) for _ in range(options.rounds)]
+            for part in rounds[0]:
+                print(f"{part:10} {min(one[part] for one in rounds):6.3f} s of processor")
 
 
 if __name__ == "__main__":

@@ -160,7 +160,9 @@ def _serving(
 ) -> tuple[list[tuple[GatewayProgram, ListenerProgram]], str]:
     """Of several gateways with the port, the one that serves the request's host."""
     host = authority_of(request, address)
-    serving = [one for one in found if owner_of(one[1].hosts, Request(authority=host))]
+    owners = [(one, owner_of(one[1].hosts, Request(authority=host))) for one in found]
+    # A host name without a rule is there, too: that of a listener to which no route is attached.
+    serving = [one for one, owner in owners if owner is not None and owner.rules]
     if len(serving) > 1:
         names = " and ".join(_key(program) for program, _ in serving)
         raise RequestError(f"{names} serve {host} at port {port}; say which is meant with --gateway")

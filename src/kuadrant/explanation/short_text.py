@@ -151,7 +151,8 @@ def _places(record: Explanation) -> Iterator[str]:
 
 def _wrapped(line: Line) -> list[str]:
     """``line`` in at most two lines of the page, with its place in front."""
-    text = words.on_one_line(f"{line.place}: {line.text}" if line.place else line.text)
+    is_said = not line.place or line.place in line.text
+    text = words.on_one_line(line.text if is_said else f"{line.place}: {line.text}")
     indent = "  " if line.below else ""
     return textwrap.wrap(
         text,

@@ -23,7 +23,7 @@ from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
-from kuadrant.policy.environment import NOT_EVALUATED, environment, untyped
+from kuadrant.policy.environment import NOT_EVALUATED, UNTYPED, environment, untyped
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.folding import faults
 from kuadrant.policy.identity import ANNOTATION, PATH
@@ -85,7 +85,7 @@ def checked(expression: str) -> Any:
         ExpressionError: It does not parse, or names something that does not exist.
     """
     _check_text(expression)
-    return _typed(expression, identity=True)[1]
+    return _typed_once(expression, identity=True)[1]
 
 
 def _check_text(expression: str) -> None:
@@ -109,6 +109,11 @@ def has_control_character(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
+def _typed_once(expression: str, *, identity: bool) -> tuple[str, Any]:
+    """As :func:`_typed`; what does not speak of who a request is from is the same with and without."""
+    return _typed(expression, identity=identity or PATH[0] not in expression)
+
+
 # Checks are pure, and policies repeat themselves: a few are kept, whatever becomes of who wrote them.
 @lru_cache(maxsize=256)
 def _typed(expression: str, *, identity: bool) -> tuple[str, Any]:
@@ -125,23 +130,23 @@ def _typed(expression: str, *, identity: bool) -> tuple[str, Any]:
 
 @lru_cache(maxsize=256)
 def _checked_predicate(expression: str, budgets: Budgets, *, identity: bool) -> Estimate:
-    result, checked = _typed(expression, identity=identity)
+    result, checked = _typed_once(expression, identity=identity)
     if result not in ("BOOL", "DYN"):
         raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
     within = f"({expression}\n) ? true : false"
-    _check_within(expression, within)
+    _check_within(expression, within, checked)
     return _weighed(expression, within, checked, budgets, wanted="predicate")
 
 
 @lru_cache(maxsize=256)
 def _checked_counter(expression: str, budgets: Budgets, *, identity: bool) -> Estimate:
-    result, checked = _typed(expression, identity=identity)
+    result, checked = _typed_once(expression, identity=identity)
     if result not in _WRITABLE:
         raise ExpressionError(
             f"a counter must have a value that can be written as text, this is of type {result.lower()}"
         )
     within = f"string({expression}\n)"
-    _check_within(expression, within)
+    _check_within(expression, within, checked)
     return _weighed(expression, within, checked, budgets, wanted="counter")
 
 
@@ -210,17 +215,31 @@ def position(expression: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - before.rfind("\n")
 
 
-def _check_within(expression: str, within: str) -> None:
+def _check_within(expression: str, within: str, checked: Any) -> None:
     """Check that ``expression``, which is sound in itself, is taken without the types of attributes, too.
 
-    It has to be taken alone and ``within`` the one that the shim makes of it.
+    It has to be taken alone and ``within`` the one that the shim makes of it. ``checked`` is its tree.
     """
+    if _is_taken_anywhere(expression, checked):
+        return
     try:
         untyped().compile(within)
     except RuntimeError:
         # The part first, so that the place of the mistake is the one in its author's text.
         for text in (expression, within):
             _compile(text, untyped())
+
+
+def _is_taken_anywhere(expression: str, checked: Any) -> bool:
+    """Tell whether a sound expression names no type and is far from too deep: it is taken untyped, too."""
+    found = parts(checked.expression)
+    return len(found) + expression.count("(") <= _SURELY_SHALLOW and all(
+        kind(part) in _WITHOUT_TYPES and (kind(part) != "name" or part.name.name in UNTYPED) for part in found
+    )
+
+
+_SURELY_SHALLOW = 24
+_WITHOUT_TYPES = frozenset({"constant", "name", "select", "call", "list"})
 
 
 def _compile(expression: str, environment: cel.Env) -> cel.Expression:

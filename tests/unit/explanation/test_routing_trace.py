@@ -52,6 +52,17 @@ def test_the_port_of_kuadrant_run_is_that_of_the_listener_it_serves() -> None:
 
 def test_of_two_gateways_it_is_the_one_that_serves_the_host() -> None:
     config = configuration(world=_TWO_GATEWAYS)
+    assert (
+        config.explain(ClientRequest(url="http://toys.x/toys")).explanation.listener.gateway == "default/gw"
+    )
+    nobody = config.explain(ClientRequest(url="http://cars.x/")).explanation
+    assert nobody.listener.because == "none of 2 gateways serves cars.x at port 80"
+
+
+def test_of_two_gateways_that_serve_the_host_one_has_to_be_named() -> None:
+    config = configuration(
+        world=_TWO_GATEWAYS.replace("parentRefs: [{name: gw}]", "parentRefs: [{name: gw}, {name: other}]")
+    )
     named = config.explain(ClientRequest(url="http://toys.x/toys", gateway="gw")).explanation
     assert named.outcome == "admitted"
     with pytest.raises(RequestError, match=r"default/gw and default/other serve toys\.x at port 80"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
+from kuadrant.policy import cel
+from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate, headers_of
+from kuadrant.policy.environment import untyped
 
 
 @pytest.mark.parametrize(
@@ -316,9 +319,52 @@ _EXPRESSIONS = st.recursive(
 
 @given(_EXPRESSIONS)
 def test_no_expression_is_anything_but_taken_or_refused(expression: str) -> None:
-    for check in (check_predicate, check_counter):
+    for check, within in ((check_predicate, "({}\n) ? true : false"), (check_counter, "string({}\n)")):
         with suppress(ExpressionError):
             check(expression)
+            # What is taken is so without types, too, and within what a module may make of it.
+            untyped().compile(within.format(expression))
+
+
+@pytest.mark.parametrize("depth", range(40))
+def test_what_is_taken_is_not_too_deep_within_what_a_module_makes_of_it(depth: int) -> None:
+    for opening, closing in (
+        ("(", ")"),
+        ("[", "][0]"),
+        ("-", ""),
+        ("!", ""),
+        ("true ? ", " : false"),
+        ("[1][", "]"),
+    ):
+        inner = "0" if opening[-1] in "-[" else "true"
+        with suppress(ExpressionError):
+            expression = opening * depth + inner + closing * depth
+            check_counter(expression)
+            untyped().compile(f"string({expression}\n)")
+
+
+def test_an_expression_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+
+    class Counting:
+        def __init__(self, environment: Any) -> None:
+            self._environment = environment
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._environment, name)
+
+        def compile(self, expression: str) -> Any:
+            compiled.append(expression)
+            return self._environment.compile(expression)
+
+    attributes = cel._attributes
+    monkeypatch.setattr(cel, "_attributes", lambda **more: Counting(attributes(**more)))
+    monkeypatch.setattr(cel, "untyped", lambda: Counting(untyped()))
+    expression = "request.headers['x-compiled-once'] == 'a' && request.method == 'GET'"
+    check_predicate(expression)
+    check_predicate(expression, identity=True)
+    assert headers_of(expression).read == {"x-compiled-once"}
+    assert compiled == [expression]
 
 
 @pytest.mark.parametrize(
