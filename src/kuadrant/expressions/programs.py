@@ -14,7 +14,8 @@ from kuadrant.expressions.functions import BEYOND_HOST
 from kuadrant.expressions.outside import OutsideError
 from kuadrant.policy.attributes import REMOTE_ADDRESS
 from kuadrant.policy.checked_expression import kind, parts, read
-from kuadrant.policy.environment import UNTYPED, untyped
+from kuadrant.policy.environment import UNTYPED
+from kuadrant.policy.untyped_expression import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ def value(expression: str) -> str | None:
 
 
 def _program(expression: str, compile_checked: Callable[..., bytes]) -> str | None:
-    checked = read(untyped().compile(expression).serialize())
+    checked = read(compiled(expression).serialize())
     try:
         return base64.b64encode(compile_checked(checked)).decode()
     except OutsideError:
@@ -57,7 +58,7 @@ def why_not_at_host(expression: str) -> str:
 
 def _names_address(expression: str) -> bool:
     """Whether an expression may read the address without its port, also by another name of ``source``."""
-    tree = read(untyped().compile(expression).serialize()).expression
+    tree = read(compiled(expression).serialize()).expression
     root, _, field = REMOTE_ADDRESS.partition(".")
     named = {(kind(part), part.name.name or part.select.field or part.constant.text) for part in parts(tree)}
     return ("name", root) in named and not named.isdisjoint({("select", field), ("constant", field)})

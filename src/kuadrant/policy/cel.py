@@ -11,33 +11,23 @@ dialects' matter.
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Literal
 
 from cel_expr_python import cel
-from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, struct_pb2, timestamp_pb2
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
 from kuadrant.policy.as_defined import as_defined, as_written
-from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
+from kuadrant.policy.attribute_types import PACKAGE, typed
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
-from kuadrant.policy.environment import NOT_EVALUATED, UNTYPED, environment, untyped
+from kuadrant.policy.environment import NOT_EVALUATED, UNTYPED
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.folding import faults
-from kuadrant.policy.identity import ANNOTATION, PATH
+from kuadrant.policy.identity import ANNOTATION
 from kuadrant.policy.result_types import NotOfTypeError, check_result
-
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_FIELD_TYPES = {
-    "string": _FIELD.TYPE_STRING,
-    "int": _FIELD.TYPE_INT64,
-    "uint": _FIELD.TYPE_UINT64,
-    "bool": _FIELD.TYPE_BOOL,
-}
-_MESSAGES = {"timestamp": ".google.protobuf.Timestamp", "map(string, dyn)": ".google.protobuf.Struct"}
-_PACKAGE = "kuadrant.attributes"
+from kuadrant.policy.untyped_expression import compiled
 
 
 class ExpressionError(ValueError):
@@ -118,7 +108,7 @@ def _typed_once(expression: str, *, identity: bool) -> tuple[str, Any]:
 @lru_cache(maxsize=256)
 def _typed(expression: str, *, identity: bool) -> tuple[str, Any]:
     """The name of the type of an expression, for example ``BOOL``, and its tree."""
-    compiled = _compile(expression, _attributes(identity=identity))
+    compiled = _compile(expression, typed(identity=identity))
     try:
         return str(compiled.return_type().name()), read(compiled.serialize())
     except TooDeepError as error:
@@ -180,7 +170,7 @@ def _weighed(
         raise ExpressionError(f"{_place(expression, offsets.get(one.id, 0))}: {one.message}")
     if not any(kind(part) == "name" for part in parts(checked.expression)):
         # Of what is dynamic the type comes to light only here.
-        whole = read(_compile(within, _attributes()).serialize())
+        whole = read(_compile(within, typed()).serialize())
         if (wrong := _failure(whole, whole.expression)) is not None:
             raise ExpressionError(f"{_place(expression, 0)}: it always fails: {wrong}")
     return cost
@@ -192,7 +182,7 @@ def _failure(checked: Any, part: Any) -> str | None:
     alone.CopyFrom(checked)
     alone.expression.CopyFrom(part)
     try:
-        result = _attributes().deserialize(written(as_defined(alone))).eval(data={})
+        result = typed().deserialize(written(as_defined(alone))).eval(data={})
     except RuntimeError as error:
         return _readable(str(error), "")
     if result.type() != cel.Type.ERROR:
@@ -223,11 +213,14 @@ def _check_within(expression: str, within: str, checked: Any) -> None:
     if _is_taken_anywhere(expression, checked):
         return
     try:
-        untyped().compile(within)
+        compiled(within)
     except RuntimeError:
         # The part first, so that the place of the mistake is the one in its author's text.
         for text in (expression, within):
-            _compile(text, untyped())
+            try:
+                compiled(text)
+            except RuntimeError as error:
+                raise ExpressionError(_readable(str(error), text)) from None
 
 
 def _is_taken_anywhere(expression: str, checked: Any) -> bool:
@@ -254,7 +247,7 @@ _NO_NAME = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
 _NO_IDENTITY = re.compile(r"undeclared reference to '(?P<name>auth(\.[^']*)?)'")
 _NOT_A_FIELD = "has() argument must be a field selection"
 _NO_FIELD = re.compile(
-    rf"undefined field '(?P<field>[^']*)' not found in struct '{re.escape(_PACKAGE)}\.(?P<root>\w+)'"
+    rf"undefined field '(?P<field>[^']*)' not found in struct '{re.escape(PACKAGE)}\.(?P<root>\w+)'"
 )
 
 
@@ -281,48 +274,3 @@ def _readable(text: str, expression: str) -> str:
     elif (name := _NO_NAME.match(complaint)) and expression.split("\n")[line - 1][column - 1 : column] == "(":
         complaint = f"the gateway has no function '{name['name']}'"
     return f"line {line}, column {column}: {complaint}"
-
-
-@cache
-def _attributes(*, identity: bool = True) -> cel.Env:
-    """An environment that knows the attributes and their types, with or without who a request is from."""
-    roots = ATTRIBUTES.keys() - (() if identity else PATH[:1])
-    variables = {root: cel.Type(f"{_PACKAGE}.{root}") for root in roots}
-    variables |= dict.fromkeys(OPEN_ROOTS, cel.Type.DYN)
-    return environment(variables, _attribute_messages())
-
-
-def _attribute_messages() -> descriptor_pool.DescriptorPool:
-    """The attributes as message types, which is how CEL comes to know of fields and of ``has()``."""
-    pool = descriptor_pool.DescriptorPool()
-    for well_known in (timestamp_pb2, duration_pb2, struct_pb2):
-        pool.AddSerializedFile(well_known.DESCRIPTOR.serialized_pb)
-    file = descriptor_pb2.FileDescriptorProto(
-        name="kuadrant/attributes.proto",
-        package=_PACKAGE,
-        syntax="proto3",
-        dependency=["google/protobuf/timestamp.proto", "google/protobuf/struct.proto"],
-    )
-    for root, attributes in ATTRIBUTES.items():
-        message = file.message_type.add(name=root)
-        for number, (name, type_name) in enumerate(attributes.items(), start=1):
-            _add_field(message, name, number, type_name)
-    pool.AddSerializedFile(file.SerializeToString())
-    return pool
-
-
-def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, type_name: str) -> None:
-    field = message.field.add(name=name, number=number, label=_FIELD.LABEL_OPTIONAL)
-    if type_name in _FIELD_TYPES:
-        field.type = _FIELD_TYPES[type_name]
-        return
-    field.type = _FIELD.TYPE_MESSAGE
-    if type_name in _MESSAGES:
-        field.type_name = _MESSAGES[type_name]
-        return
-    entry = message.nested_type.add(name=f"{name.title()}Entry")
-    entry.options.map_entry = True
-    entry.field.add(name="key", number=1, type=_FIELD.TYPE_STRING, label=_FIELD.LABEL_OPTIONAL)
-    entry.field.add(name="value", number=2, type=_FIELD.TYPE_STRING, label=_FIELD.LABEL_OPTIONAL)
-    field.label = _FIELD.LABEL_REPEATED
-    field.type_name = f".{_PACKAGE}.{message.name}.{entry.name}"

@@ -16,10 +16,10 @@ from kuadrant.api.problem import spelled
 from kuadrant.policy.attributes import selector_path
 from kuadrant.policy.checked_expression import kind, parts, read
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
-from kuadrant.policy.environment import untyped
 from kuadrant.policy.extensions import identity_of_installation
 from kuadrant.policy.model import Problem
 from kuadrant.policy.oldest_kuadrant import oldest
+from kuadrant.policy.untyped_expression import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,7 +134,7 @@ def _names_auth(expression: str) -> bool:
 @lru_cache(maxsize=256)
 def _of_tree(expression: str) -> bool:
     try:
-        tree = read(untyped().compile(expression).serialize()).expression
+        tree = read(compiled(expression).serialize()).expression
     except (RuntimeError, ValueError):
         return False  # it is refused for what it is
     return any(kind(part) == "name" and part.name.name == PATH[0] for part in parts(tree))

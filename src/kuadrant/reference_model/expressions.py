@@ -17,7 +17,7 @@ from msgspec import Struct
 from kuadrant.api.regular_expression import without_nul
 from kuadrant.policy.as_defined import as_written
 from kuadrant.policy.checked_expression import read
-from kuadrant.policy.environment import untyped
+from kuadrant.policy.untyped_expression import compiled
 from kuadrant.reference_model.header_names import alone, in_lower_case
 
 if TYPE_CHECKING:
@@ -117,10 +117,10 @@ def _whole() -> cel.Expression:
 @lru_cache(maxsize=256)
 def _compiled(expression: str) -> cel.Expression:
     try:
-        compiled = untyped().compile(expression)
+        found = compiled(expression)
     except RuntimeError as error:
         raise EvaluationError(str(error)) from None
-    return in_lower_case(compiled)
+    return in_lower_case(found)
 
 
 def _evaluate(expression: cel.Expression, data: dict[str, object]) -> object:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cel_expr_python import cel
 
 from kuadrant.expressions import compiler
+from kuadrant.policy import untyped_expression
 from kuadrant.policy.checked_expression import read
 from kuadrant.policy.environment import untyped
 from kuadrant.reference_model.expressions import readable
@@ -49,7 +50,7 @@ def attributes(request: Request) -> dict[tuple[str, ...], Any]:
 
 def compiled(expression: str, *, fold: bool) -> tuple[cel.Expression, bytes]:
     """An expression as both have it."""
-    checked = LANGUAGE.compile(expression)
+    checked = untyped_expression.compiled(expression)
     return in_lower_case(checked), compiler.predicate(read(checked.serialize()), fold=fold)
 
 

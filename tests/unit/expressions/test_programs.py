@@ -11,8 +11,9 @@ import pytest
 from kuadrant.expressions import encoding, nodes
 from kuadrant.expressions.functions import NUMBERS
 from kuadrant.expressions.outside import OutsideError
+from kuadrant.reference_model import Request
 
-from .evaluations import compiled
+from .evaluations import ERROR, attributes, compiled, of_activation, of_google, of_module
 from .largest_request import STEPS
 from .program_runner import Failure, Outcome, written_attributes
 
@@ -61,6 +62,28 @@ def test_the_host_is_found_and_not_listed_among_the_headers(runner: Runner) -> N
         ("request.headers.exists(name, name == 'host')", False),
     ):
         assert runner.evaluate(compiled(text, fold=True)[1], headers) == value
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[?request.headers[?'X-A']] == ['b']",
+        "[?request.headers[?'x-a'], ?request.?referer, 'c'].join(',')",
+        "{?'a': request.headers[?'x-a']}",
+        "[?request.headers[?'x-a']].map(v, v + request.path).exists(p, p.contains('b/'))",
+        "[?queryMap(request.query)[?'b']].size()",
+        "size([?request.headers[?'x-a'].optMap(v, v + 'c')]) == 1 ? 'there' : 'not there'",
+    ],
+)
+def test_what_a_request_may_not_have_is_an_item_of_a_list_if_it_has_it(
+    expression: str, runner: Runner
+) -> None:
+    both, program = compiled(expression, fold=True)
+    for headers in ((), (("x-a", "b"), ("referer", "http://a.x/"))):
+        request = Request(authority="a.x", target="/?b=1", headers=headers)
+        google = of_google(both, of_activation(request))
+        assert of_module(runner.evaluate(program, attributes(request))) == google
+        assert google != ERROR
 
 
 def test_what_stands_there_twice_is_there_once() -> None:

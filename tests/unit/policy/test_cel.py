@@ -148,6 +148,11 @@ def test_a_counter_without_a_value_that_can_be_written_is_refused(expression: st
 
 
 @pytest.mark.row(159)
+def test_such_a_type_is_refused_beside_what_only_types_allow() -> None:
+    with pytest.raises(ExpressionError):
+        check_predicate("[?request.headers[?'x']] == [] && type(request) == kuadrant.attributes.request")
+
+
 @pytest.mark.parametrize("expression", ["true) || (true", "(" * 32 + "true" + ")" * 32])
 def test_an_expression_that_does_not_stand_in_parentheses_is_refused(expression: str) -> None:
     with pytest.raises(ExpressionError):
@@ -155,7 +160,11 @@ def test_an_expression_that_does_not_stand_in_parentheses_is_refused(expression:
 
 
 @pytest.mark.parametrize(
-    "expression", ["kuadrant.attributes.request{} == request", "type(request) == kuadrant.attributes.request"]
+    "expression",
+    [
+        "kuadrant.attributes.request{} == request",
+        "type(request) == kuadrant.attributes.request",
+    ],
 )
 def test_a_type_that_only_this_check_knows_is_refused(expression: str) -> None:
     with pytest.raises(
