@@ -15,7 +15,8 @@ from kuadrant.api.gateway import Gateway
 from kuadrant.api.grpc_route import GRPCRoute
 from kuadrant.api.http_route import HTTPRoute
 from kuadrant.api.kinds import KINDS
-from kuadrant.api.meta import Object, ObjectMeta
+from kuadrant.api.meta import Object
+from kuadrant.api.namespaces_in_use import namespaces_in_use
 from kuadrant.api.nodes import Node, find, place_of, quoted, shown
 from kuadrant.api.objects import Objects
 from kuadrant.api.problem import Path, Problem, read_spelled, spelled
@@ -94,40 +95,17 @@ def read(documents: Iterable[tuple[str, str]]) -> Folder:
     read are left out with a note. Reading ends with the document in which there come to be ``MAX_PROBLEMS``,
     or more values than may be read (`yaml_documents.Allowance`).
     """
-    reader = _Reader()
+    reader = Reader()
     for file, text in documents:
         if not reader.read_file(file, text):
             break
-    return Folder(
-        objects=Objects.of([*_with_names_as_labels(reader.objects.values())]),
-        problems=tuple(sorted(reader.problems)),
-        notes=tuple(sorted(reader.notes)),
-        sources=reader.sources,
-    )
+    return reader.folder(namespaces_in_use(reader.objects.values()))
 
 
 MAX_PROBLEMS: Final = 1000
 """As many mistakes nobody reads, and each takes its time."""
 _LONGEST_NAME: Final = 253
 """Of anything in a cluster, in characters."""
-_NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
-
-
-def _with_names_as_labels(objects: Iterable[Object]) -> Iterator[Object]:
-    """Yield all objects and a Namespace for each namespace in use, labelled with its name."""
-    declared: dict[str, Object] = {}
-    for one in objects:
-        if isinstance(one, Namespace):
-            declared[one.metadata.name] = one
-        else:
-            yield one
-            if one.metadata.namespace:
-                declared.setdefault(
-                    one.metadata.namespace, Namespace(metadata=ObjectMeta(name=one.metadata.namespace))
-                )
-    for name, namespace in declared.items():
-        labels = {**namespace.metadata.labels, _NAMESPACE_LABEL: name}
-        yield replace(namespace, metadata=replace(namespace.metadata, labels=labels))
 
 
 _UNREAD_KINDS: Final = {
@@ -175,7 +153,7 @@ _KNOWN_BY_FIELD: Final = (
 """The kinds whose fields are known by their places also after they were read."""
 
 
-class _Reader:
+class Reader:
     """What was found so far."""
 
     def __init__(self) -> None:
@@ -183,13 +161,23 @@ class _Reader:
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
         self.sources: dict[Identity, Source] = {}
-        self._allowance = yaml_documents.Allowance()
+        self.allowance = yaml_documents.Allowance()
         self._text = ""
+
+    def folder(self, namespaces: Iterable[Namespace]) -> Folder:
+        """Return all of it, with these namespaces."""
+        others = (one for one in self.objects.values() if not isinstance(one, Namespace))
+        return Folder(
+            objects=Objects.of((*others, *namespaces)),
+            problems=tuple(sorted(self.problems)),
+            notes=tuple(sorted(self.notes)),
+            sources=self.sources,
+        )
 
     def read_file(self, file: str, text: str) -> bool:
         """Read a file; return whether to go on."""
         self._text = text
-        for node, flaws in yaml_documents.documents(text, self._allowance):
+        for node, flaws in yaml_documents.documents(text, self.allowance):
             self.problems.extend(
                 Problem(file, one.line, one.column, "", "", one.message, "not-yaml") for one in flaws
             )

@@ -25,7 +25,7 @@ from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, 
 from kuadrant.policy.environment import NOT_EVALUATED, UNTYPED
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.folding import faults
-from kuadrant.policy.identity import ANNOTATION
+from kuadrant.policy.identity import ANNOTATION, PATH
 from kuadrant.policy.result_types import NotOfTypeError, check_result
 from kuadrant.policy.untyped_expression import compiled
 

@@ -10,28 +10,24 @@ import msgspec
 
 from kuadrant import log
 from kuadrant.api.problem import Problem
-from kuadrant.compiler import Compiler, LimitRevisions
 from kuadrant.dialects import UnknownDialectError, chosen
-from kuadrant.explanation import Configuration, Origins
 from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
 from kuadrant.standalone.emptied_files import emptied
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
-from kuadrant.standalone.plan import Before, Mistakes, Plan, PlanSettings, plan
+from kuadrant.standalone.plan import Mistakes, Plan, PlanSettings
+from kuadrant.standalone.planner import Planner
 from kuadrant.standalone.settled_folder import read_settled
-from kuadrant.topology import Topology, changes, topology
+from kuadrant.standalone.telling import Telling
 from kuadrant.wasm import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from kuadrant.compiler import Compilation, RuleOrigin
-    from kuadrant.compiler.program import RuleProgram
     from kuadrant.settings import RunSettings
     from kuadrant.standalone.folder_files import File
     from kuadrant.standalone.servers import Servers
-    from kuadrant.topology import RouteChanges
     from kuadrant.wasm.module import Module
 
 logger = log.get("kuadrant")
@@ -69,12 +65,6 @@ class FolderFollower:
         self._surroundings = surroundings
         self._look = look
         self._announcements = Announcements()
-        self._compiler = Compiler()
-        self._revisions = LimitRevisions()
-        self._before = Before()
-        self._topology: Topology | None = None
-        self._planned_topology = Topology(classes=())
-        self._changes: tuple[RouteChanges, ...] = ()
         self.live = LiveConfiguration(
             servers.limits,
             servers.xds,
@@ -82,29 +72,12 @@ class FolderFollower:
             admit=servers.admit_strangers,
             proves=surroundings.dialect.proves,
         )
+        self.planner = Planner(lambda: self.live.limits)
+        self.telling = Telling(folder, self._announcements)
 
     async def plan(self, files: Iterable[File], surroundings: PlanSettings) -> Plan | Mistakes:
-        """Return what to have for ``files``; listeners keep addresses, and certificates where they must."""
-        return await asyncio.to_thread(self._planned, files, surroundings, dt.datetime.now(dt.UTC))
-
-    def _planned(
-        self, files: Iterable[File], surroundings: PlanSettings, now: dt.datetime
-    ) -> Plan | Mistakes:
-        planned = plan(files, surroundings, self._before, now, self._compiler.compile, revised=self._revised)
-        if isinstance(planned, Plan):
-            # The compiler tells where rules come from only until it compiles the next time.
-            origins = Origins(self._compiler.origins, planned.compilation.policies)
-            of = Configuration(planned.compilation, origins, objects=planned.folder.objects)
-            self._planned_topology = topology(of)
-            self._changes = () if self._topology is None else changes(self._topology, self._planned_topology)
-        return planned
-
-    def _revised(self, compilation: Compilation) -> Compilation:
-        return self._revisions(compilation, self.live.limits)
-
-    def origins(self, gateway: str, port: int, hostname: str) -> tuple[tuple[RuleProgram, RuleOrigin], ...]:
-        """Where the rules of a host name come from (``RulesOf``), of what was planned last."""
-        return self._compiler.origins(gateway, port, hostname)
+        """Return what to have for ``files``, in a thread of its own."""
+        return await asyncio.to_thread(self.planner.plan, files, surroundings, dt.datetime.now(dt.UTC))
 
     async def follow(self) -> None:
         """Read the folder and the modules again and make them live.
@@ -146,7 +119,7 @@ class FolderFollower:
             self._servers.replace_modules(served)
         self.take(wanted)
         self.live.retire_limits(wanted.target.limits)
-        await self.tell(wanted)
+        self.telling.note(wanted)
 
     async def _read(self) -> tuple[File, ...]:
         """Return what is in the folder, or in the file that is followed in a folder's place.
@@ -179,17 +152,6 @@ class FolderFollower:
 
     def take(self, live: Plan) -> None:
         """Note that all of ``live`` has been acknowledged."""
-        self._before = live.before
         self._announcements.accepted(live, connected=bool(self._servers.xds.status()))
-        self._announcements.changed(self._changes)
-        self._topology = self._planned_topology
-
-    async def tell(self, live: Plan) -> None:
-        """Tell what else a person ought to know of the folder, which is live meanwhile."""
-        try:
-            found = await asyncio.to_thread(live.findings)
-        except Exception:
-            # A defect of ours is no reason to hold up what is live.
-            logger.exception("what is suspicious in the folder is not known")
-            return
-        self._announcements.found(found, printable(self._folder))
+        self._announcements.changed(self.planner.changes)
+        self.planner.take(live)

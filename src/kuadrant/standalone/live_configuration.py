@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.envoy_api import InvalidResourceError
 from kuadrant.gateways import envoy
 from kuadrant.ratelimit import InvalidLimitsError
+from kuadrant.standalone.former_limits import FormerLimits
 from kuadrant.standalone.stages import Target, stages
 from kuadrant.xds import EMPTY, Snapshot
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from kuadrant.xds import Server
 
 _STAGE_SECONDS: Final = 15.0
+_RETIRING_APART: Final = 1.0
+"""Seconds between two times at which former limits go: each time has the service look at all of them."""
 SILENT: Final = f"Envoy has not said within {_STAGE_SECONDS:.0f} s whether it takes the change"
 
 
@@ -49,6 +52,8 @@ class LiveConfiguration:
         self._xds = xds
         self._grace_seconds = grace_seconds
         self._now = Target((), {})
+        self._wanted: tuple[Limit, ...] | None = None
+        self._former = FormerLimits(grace_seconds)
         self._snapshot = EMPTY
         self._retiring: asyncio.TimerHandle | None = None
         self._closing: asyncio.TimerHandle | None = None
@@ -74,11 +79,15 @@ class LiveConfiguration:
         """
         if self._closing is not None:
             self._closing.cancel()
+        if self._wanted is None:
+            self._wanted = self._now.limits
         if not proves:
             self._admit(True)
         try:
             refusals = await self._bring(wanted)
-            if not refusals:
+            if refusals:
+                self.retire_limits(self._wanted)
+            else:
                 self._proves = proves
             return refusals
         finally:
@@ -125,8 +134,11 @@ class LiveConfiguration:
 
     def retire_limits(self, wanted: tuple[Limit, ...]) -> None:
         """Forget limits that are not wanted, as soon as no call can be on its way that asks for them."""
-        if self._now.limits != wanted:
-            self._retiring = asyncio.get_running_loop().call_later(self._grace_seconds, self.hold, wanted)
+        self._wanted = wanted
+        loop = asyncio.get_running_loop()
+        self.hold(self._former.staying(self._now.limits, wanted, loop.time()))
+        if (at := self._former.next_time) is not None:
+            self._retiring = loop.call_at(max(at, loop.time() + _RETIRING_APART), self.retire_limits, wanted)
 
     def hold(self, limits: tuple[Limit, ...]) -> None:
         """Have the rate limit service hold these limits."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
@@ -21,13 +21,14 @@ from kuadrant.standalone.stages import Target
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from kuadrant.api.objects import Objects
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.standalone.folder_files import File
 
 Addresses = dict[envoy.ListenerKey, envoy.Address]
+ReadDocuments = Callable[[Iterable[tuple[str, str]]], Folder]
 
 
 class PlanSettings(Struct, frozen=True, kw_only=True):
@@ -106,13 +107,15 @@ def plan(
     now: dt.datetime,
     compile_objects: Callable[[Objects], Compilation] = compile_gateways,
     *,
+    read_documents: ReadDocuments = documents.read,
     revised: Callable[[Compilation], Compilation] = lambda compilation: compilation,
 ) -> Plan | Mistakes:
     """Return what to have for ``files`` at the time ``now``, or all their mistakes.
 
-    ``compile_objects`` may know what was compiled before, and ``revised`` what limits were before an edit.
+    ``compile_objects`` may know what was compiled before, ``read_documents`` what was read, and ``revised``
+    what limits were before an edit.
     """
-    made = compiled(files, surroundings, compile_objects)
+    made = compiled(files, surroundings, compile_objects, read_documents)
     if isinstance(made, Mistakes):
         return made
     folder, compilation = made.folder, made.compilation
@@ -135,13 +138,14 @@ def compiled(
     files: Iterable[File],
     surroundings: PlanSettings,
     compile_objects: Callable[[Objects], Compilation] = compile_gateways,
+    read_documents: ReadDocuments = documents.read,
 ) -> Compiled | Mistakes:
     """Return what ``files`` compile to, or all their mistakes.
 
     A policy that would not be in effect (its target is missing, another policy has it) is a mistake here: the
     folder is the whole world, so nothing can come that would make it right.
     """
-    folder = read(files)
+    folder = read(files, read_documents)
     if folder.problems:
         return Mistakes(document_findings(folder))
     compilation = compile_folder(folder, surroundings, compile_objects)
@@ -152,12 +156,12 @@ def compiled(
     return Compiled(folder=folder, compilation=compilation)
 
 
-def read(files: Iterable[File]) -> Folder:
+def read(files: Iterable[File], read_documents: ReadDocuments = documents.read) -> Folder:
     """Return what ``files`` hold; that one of them cannot be read is among the problems."""
     files = tuple(files)
     whole = [file for file in files if file.error is None]
     keys = [file for file in whole if file.path.endswith(SUFFIX)]
-    written = documents.read((file.path, file.text) for file in whole if file not in keys)
+    written = read_documents((file.path, file.text) for file in whole if file not in keys)
     folder = with_keys(written, keys)
     unreadable = [
         Problem(file.path, 1, 1, "", "", file.error, "not-readable")

@@ -111,8 +111,10 @@ class Standalone:
             *(("--port", address) for address in first.served.values()),
         )
         await self._start_envoy(path, first, follower)
-        await follower.tell(first)
+        await follower.telling.tell(first)
         del first  # with all documents
+        telling = asyncio.create_task(keep("telling what is suspicious in the folder", follower.telling.run))
+        self._stack.callback(telling.cancel)
         while True:
             await changed.wait()
             changed.clear()
@@ -180,7 +182,7 @@ class Standalone:
         if self._refused.is_set():
             raise StartError("Envoy refuses the configuration; its own words are above")
         follower.take(first)
-        self._show(first, follower.origins)
+        self._show(first, follower.planner.origins)
         kept = KeptOpen(
             lambda: follower.live.listeners, partial(open_listeners, self._admin), follower.live.listen_again
         )

@@ -1,0 +1,71 @@
+"""Makes plans of a folder one after the other, at the cost of what is different (docs/incremental.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kuadrant.api.documents_again import DocumentsAgain
+from kuadrant.compiler import Compiler, LimitRevisions
+from kuadrant.explanation import Configuration, Origins
+from kuadrant.standalone.plan import Before, Mistakes, Plan, PlanSettings, plan
+from kuadrant.topology import Topology, changes, topology
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterable
+
+    from kuadrant.api.limitador import Limit
+    from kuadrant.compiler import Compilation, RuleOrigin
+    from kuadrant.compiler.program import RuleProgram
+    from kuadrant.standalone.folder_files import File
+    from kuadrant.topology import RouteChanges
+
+
+class Planner:
+    """Remembers what the last plan was made of, and which one is live.
+
+    Args:
+        limits: Returns the limits that the rate limit service holds.
+    """
+
+    def __init__(self, limits: Callable[[], tuple[Limit, ...]]) -> None:
+        self._limits = limits
+        self._documents = DocumentsAgain()
+        self._compiler = Compiler()
+        self._revisions = LimitRevisions()
+        self._before = Before()
+        self._topology: Topology | None = None
+        self._planned_topology = Topology(classes=())
+        self.changes: tuple[RouteChanges, ...] = ()
+        """What is different in the last plan from the one that is live, by route."""
+
+    def plan(self, files: Iterable[File], surroundings: PlanSettings, now: dt.datetime) -> Plan | Mistakes:
+        """Return what to have for ``files``; listeners keep addresses, and certificates where they must."""
+        planned = plan(
+            files,
+            surroundings,
+            self._before,
+            now,
+            self._compiler.compile,
+            read_documents=self._documents.read,
+            revised=self._revised,
+        )
+        if isinstance(planned, Plan):
+            # The compiler tells where rules come from only until it compiles the next time.
+            origins = Origins(self._compiler.origins, planned.compilation.policies)
+            of = Configuration(planned.compilation, origins, objects=planned.folder.objects)
+            self._planned_topology = topology(of)
+            self.changes = () if self._topology is None else changes(self._topology, self._planned_topology)
+        return planned
+
+    def _revised(self, compilation: Compilation) -> Compilation:
+        return self._revisions(compilation, self._limits())
+
+    def origins(self, gateway: str, port: int, hostname: str) -> tuple[tuple[RuleProgram, RuleOrigin], ...]:
+        """Where the rules of a host name come from (``RulesOf``), of what was planned last."""
+        return self._compiler.origins(gateway, port, hostname)
+
+    def take(self, live: Plan) -> None:
+        """Note that all of ``live``, which was planned last, is in force."""
+        self._before = live.before
+        self._topology = self._planned_topology
