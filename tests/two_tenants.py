@@ -1,6 +1,7 @@
-"""An honest tenant alone, beside a hostile one, and beside one who only sends as much.
+"""An honest tenant alone, beside a hostile one, and beside one who only sends.
 
-What becomes of his requests and edits.
+What becomes of his requests and edits. Who only sends does so to routes without policies: as much as the
+hostile one was answered, and then on as many connections without a pause.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import itertools
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx2
@@ -79,7 +81,9 @@ class Phase:
                 if group
             ]
             editing = asyncio.create_task(self._edit_without_end()) if edits else None
+            used = processors_used()
             await self._edit_for(seconds)
+            busy, whole = (now - before for now, before in zip(processors_used(), used, strict=True))
             if editing is not None:
                 editing.cancel()
                 await asyncio.wait((editing,))
@@ -92,6 +96,7 @@ class Phase:
             "edit p50": round(times[len(times) // 2], 3),
             "edit longest": round(times[-1], 3),
             "edits of others": self.theirs,
+            "busy": round(busy / whole, 2),
             "wrong": self.wrong,
         }
 
@@ -183,13 +188,20 @@ async def measure(place: Place, seconds: float) -> dict[str, Any]:
             await place.put(plain)
             for name in DEAR:
                 await at_first.meets(name, 200, PLAIN, at_first=True)
-            same = HOSTILE_CLIENTS | {"namespace": PLAIN, "rate": result["beside"]["others"]["rate"]}
-            result["beside as much"] = await Phase(place, client, "beside as much").run(
-                seconds, same, edits=False
-            )
+            for name, rate in (("as much", result["beside"]["others"]["rate"]), ("as many", 0)):
+                same = HOSTILE_CLIENTS | {"namespace": PLAIN, "rate": rate}
+                result[name] = await Phase(place, client, name).run(seconds, same, edits=False)
         finally:
             await place.remove([*routes, *tenants.honest(), *theirs, *tenants.hostile(), *plain])
     return result
+
+
+def processors_used() -> tuple[int, int]:
+    """How long the machine's processors were busy since it was started, and how long they have been."""
+    of_all, *_ = Path("/proc/stat").read_text().splitlines()
+    user, nice, system, idle, waiting, *others = map(int, of_all.split()[1:9])
+    busy = user + nice + system + sum(others)
+    return busy, busy + idle + waiting
 
 
 def wrong(result: dict[str, Any]) -> list[str]:
@@ -230,6 +242,7 @@ def shown(result: dict[str, Any]) -> str:
             "others/s",
             "their 5xx",
             "their edits",
+            "busy",
         )
     ]
     for name, phase in result.items():
@@ -249,6 +262,7 @@ def shown(result: dict[str, Any]) -> str:
                 others.get("rate", 0),
                 _failed(others),
                 phase["edits of others"],
+                phase["busy"],
             )
         )
     widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
