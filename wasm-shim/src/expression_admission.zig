@@ -6,13 +6,14 @@ const clock = @import("clock.zig");
 const request_bounds = @import("request_bounds.zig");
 const request_headers = @import("request_headers.zig");
 
-/// Whose expressions are evaluated, and since when; `null` until the first of them asks.
+/// Whose expressions are evaluated, and since when the host evaluates any of them; `null` until the first of them asks.
 var tenant: ?[]const u8 = null;
 var began: ?u64 = null;
+/// Whether it is known that the tenant may have expressions evaluated for the present request.
+var admitted = false;
 
-/// Steps of programs that were evaluated before the clock was asked, and what they are put down as.
+/// Steps of programs, but for those that the clock is asked for.
 var untimed: u64 = 0;
-const most_untimed = 5000;
 const step_nanoseconds = 10;
 
 /// What is evaluated up to `end` is on the account of the owner of `scope`.
@@ -21,13 +22,19 @@ pub fn begin(scope: []const u8) void {
 }
 
 pub fn end() void {
-    if (began) |start| {
-        const now = clock.nanoseconds();
-        account.took(tenant.?, account.classOf(request_headers.size()), now - start + untimed * step_nanoseconds, now);
-    }
+    if (began != null or untimed > 0) account.took(tenant.?, class(), taken());
     tenant = null;
     began = null;
+    admitted = false;
     untimed = 0;
+}
+
+fn class() account.Class {
+    return account.classOf(request_headers.size());
+}
+
+fn taken() account.Taken {
+    return .{ .stepped = untimed * step_nanoseconds, .timed = if (began) |start| clock.nanoseconds() - start else 0 };
 }
 
 /// A program has taken so many steps.
@@ -35,26 +42,19 @@ pub fn stepped(steps: usize) void {
     if (began == null) untimed += steps;
 }
 
-/// Whether the present request may have expressions evaluated.
-fn check(owner: []const u8) error{OverBudget}!void {
-    const now = clock.nanoseconds();
-    const class = account.classOf(request_headers.size());
-    if (!account.may(owner, class, now)) return error.OverBudget;
-    began = now;
+/// Whether another expression may be evaluated for the present request, by the host.
+pub fn allow() error{ TooLarge, OverBudget }!void {
+    try allowProgram();
+    if (tenant != null and began == null) began = clock.nanoseconds();
 }
 
-/// Whether another expression may be evaluated for the present request.
-pub fn allow() error{ TooLarge, OverBudget }!void {
+/// The same for a program. The clock is not asked for it where nobody owes anything.
+pub fn allowProgram() error{ TooLarge, OverBudget }!void {
     if (request_bounds.headersAreTooLarge()) return error.TooLarge;
     const owner = tenant orelse return;
-    const start = began orelse return check(owner);
-    if (!account.mayGoOn(account.classOf(request_headers.size()), start)) return error.OverBudget;
-}
-
-/// The same for a program. The clock is not asked for those that take a few microseconds all together.
-pub fn allowProgram() error{ TooLarge, OverBudget }!void {
-    if (began == null and untimed <= most_untimed and !request_bounds.headersAreTooLarge()) {
-        if (!account.has(tenant orelse return)) return;
+    if (!admitted) {
+        if (account.has(owner) and !account.may(owner, class(), clock.nanoseconds())) return error.OverBudget;
+        admitted = true;
     }
-    return allow();
+    if (!account.mayGoOn(class(), taken())) return error.OverBudget;
 }

@@ -1,4 +1,4 @@
-//! What tenants' expressions take of this worker, beyond what any request costs: nobody else is to wait for it long.
+//! What tenants' expressions take of this worker, beyond what any request may take: nobody else is to wait for it long.
 //!
 //! Who has taken too much has no expression evaluated until he has paid it back, by time that passes. A tenant is the namespace that owns
 //! a scope. Requests up to `small` are on an account of their own: by large ones, which clients choose, they are never held up.
@@ -17,29 +17,57 @@ pub fn classOf(headers: usize) Class {
     return if (headers <= small) .small else .large;
 }
 
-/// Nanoseconds: what the expressions of a request may take that is not put down, and how much somebody may owe.
-const Terms = struct { free: u64, most: u64, one_in: u64 };
+/// What expressions took of the worker for one request, in nanoseconds.
+pub const Taken = struct {
+    /// By the steps of our own evaluator, which are the same on any machine, however busy it is.
+    stepped: u64 = 0,
+    /// By the clock, where the host evaluated. That goes on while the worker is held up by others, so more of it is free.
+    timed: u64 = 0,
+};
 
-/// One part in so many of the time that passes pays debts. For small requests it is generous: the clock goes on while the worker is held
-/// up by others, and honest tenants must not owe for that.
-fn termsOf(class: Class) Terms {
-    return switch (class) {
-        .small => .{ .free = 2_000_000, .most = 500_000_000, .one_in = 10 },
-        .large => .{ .free = 1_000_000, .most = 50_000_000, .one_in = 200 },
-    };
-}
+/// What is put down for a request beyond what any request may take, and on which account. What takes a worker long is paid back slowly:
+/// all others wait for as long.
+const Charge = struct {
+    small: u64 = 0,
+    large: u64 = 0,
+    long: u64 = 0,
+
+    fn of(class: Class, taken: Taken) Charge {
+        return switch (class) {
+            .small => .{ .small = (taken.stepped -| 100_000) + (taken.timed -| 2_000_000) },
+            .large => .{
+                .large = @min(taken.stepped, millisecond) -| 200_000,
+                .long = taken.stepped + taken.timed -| millisecond,
+            },
+        };
+    }
+
+    fn isNothing(charge: Charge) bool {
+        return charge.small + charge.large + charge.long == 0;
+    }
+};
+
+const millisecond = 1_000_000;
+
+/// How much somebody may owe; one part in so many of the time that passes pays debts. That is the part of a worker that a tenant's
+/// expressions have at most in the long run.
+const Terms = struct { most: u64, one_in: u64 };
+
+const terms_of_small: Terms = .{ .most = 500 * millisecond, .one_in = 4 };
+const terms_of_large: Terms = .{ .most = 100 * millisecond, .one_in = 10 };
+const terms_of_long: Terms = .{ .most = 50 * millisecond, .one_in = 200 };
 
 /// What a large request may take before no further expression is evaluated for it. A worker that stands still for a second fails the
 /// gateway's readiness, on a machine that is busy otherwise.
-const longest = 50_000_000;
+const longest: Taken = .{ .stepped = 10 * millisecond, .timed = 50 * millisecond };
 
 const Debt = struct {
     amount: u64 = 0,
     /// Until when it is paid back.
     at: u64 = 0,
 
-    fn settle(debt: *Debt, class: Class, now: u64) void {
-        debt.amount -|= (now -| debt.at) / termsOf(class).one_in;
+    fn settle(debt: *Debt, terms: Terms, now: u64) void {
+        debt.amount -|= (now -| debt.at) / terms.one_in;
         debt.at = now;
     }
 };
@@ -47,12 +75,16 @@ const Debt = struct {
 const Account = struct {
     small: Debt = .{},
     large: Debt = .{},
+    long: Debt = .{},
 
-    fn of(account: *Account, class: Class) *Debt {
-        return switch (class) {
-            .small => &account.small,
-            .large => &account.large,
-        };
+    fn settle(account: *Account, now: u64) void {
+        account.small.settle(terms_of_small, now);
+        account.large.settle(terms_of_large, now);
+        account.long.settle(terms_of_long, now);
+    }
+
+    fn isPaid(account: *const Account) bool {
+        return account.small.amount + account.large.amount + account.long.amount == 0;
     }
 };
 
@@ -72,24 +104,28 @@ pub fn has(tenant: []const u8) bool {
 /// Whether expressions of the tenant may be evaluated for a request now.
 pub fn may(tenant: []const u8, class: Class, now: u64) bool {
     const account = accounts.getPtr(tenant) orelse return true;
-    const debt = account.of(class);
-    debt.settle(class, now);
-    return debt.amount <= termsOf(class).most;
+    account.settle(now);
+    return switch (class) {
+        .small => account.small.amount <= terms_of_small.most,
+        .large => account.large.amount <= terms_of_large.most and account.long.amount <= terms_of_long.most,
+    };
 }
 
-/// Whether another expression may be evaluated for a request whose expressions were begun at this time.
-pub fn mayGoOn(class: Class, began: u64) bool {
-    return class == .small or clock.nanoseconds() - began <= longest;
+/// Whether another expression may be evaluated for a request whose expressions have taken so much.
+pub fn mayGoOn(class: Class, taken: Taken) bool {
+    return class == .small or taken.stepped <= longest.stepped and taken.timed <= longest.timed;
 }
 
-/// Expressions of the tenant have taken so long for a request. Without memory for it, nobody owes anything.
-pub fn took(tenant: []const u8, class: Class, nanoseconds: u64, now: u64) void {
-    const amount = nanoseconds -| termsOf(class).free;
-    if (amount == 0) return;
+/// Expressions of the tenant have taken so much for a request. Without memory for it, nobody owes anything.
+pub fn took(tenant: []const u8, class: Class, taken: Taken) void {
+    const charge: Charge = .of(class, taken);
+    if (charge.isNothing()) return;
+    const now = clock.nanoseconds();
     const account = accounts.getPtr(tenant) orelse (open(tenant, now) catch return);
-    const debt = account.of(class);
-    debt.settle(class, now);
-    debt.amount += amount;
+    account.settle(now);
+    account.small.amount += charge.small;
+    account.large.amount += charge.large;
+    account.long.amount += charge.long;
 }
 
 fn open(tenant: []const u8, now: u64) error{OutOfMemory}!*Account {
@@ -105,10 +141,8 @@ fn closePaid(now: u64) void {
     var kept: TextTable(Account) = .empty;
     var each = accounts.iterator();
     while (each.next()) |entry| {
-        entry.value_ptr.small.settle(.small, now);
-        entry.value_ptr.large.settle(.large, now);
-        const owes = entry.value_ptr.small.amount > 0 or entry.value_ptr.large.amount > 0;
-        if (owes) kept.put(memory.lasting, entry.key_ptr.*, entry.value_ptr.*) catch return kept.deinit(memory.lasting);
+        entry.value_ptr.settle(now);
+        if (!entry.value_ptr.isPaid()) kept.put(memory.lasting, entry.key_ptr.*, entry.value_ptr.*) catch return kept.deinit(memory.lasting);
     }
     each = accounts.iterator();
     while (each.next()) |entry| if (!kept.contains(entry.key_ptr.*)) memory.lasting.free(entry.key_ptr.*);

@@ -122,7 +122,7 @@ def test_programs_ask_the_host_for_all_headers_at_once_and_for_no_time(host: Hos
     assert with_ten.count("proxy_get_header_map_pairs") == 1
 
 
-def test_the_clock_is_asked_when_programs_have_taken_many_steps(host: Host) -> None:
+def test_the_clock_is_asked_when_programs_have_taken_more_steps_than_are_free(host: Host) -> None:
     def asked(path: str) -> int:
         long = [limit(when=[condition(f"request.path.matches('(a?){{9}}{n}')")]) for n in range(5)]
         configure(host, configuration(rule(action(*long))))

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kuadrant.expressions import programs
+
 from .examples import action, configuration, configure, limit, request, rule, service
 from .slow_host import SlowHost
 
 if TYPE_CHECKING:
-    from .proxy_wasm_host import Program
+    from .proxy_wasm_host import Header, Program
 
 SMALL, LARGE = request("/hostile"), request("/hostile", x="a" * 5000)
 HONEST = request("/honest", x="a" * 5000)
@@ -108,6 +110,66 @@ def test_it_is_told_once_in_a_minute_whose_expressions_take_too_much(host: SlowH
     host.tick(61_000)
     assert not host.answers(LARGE)
     assert len(told()) == 2
+
+
+HUGE = request("/hostile", x="a" * 40_000)
+
+
+def searching(times: int) -> dict[str, Any]:
+    """The hostile tenant's conditions, each of which goes through a header of the request."""
+    conditions = [
+        {"program": programs.predicate(f"!request.headers['x'].contains('{number}')")}
+        for number in range(times)
+    ]
+    path = {"type": "exact", "value": "/hostile"}
+    one = limit(when=conditions)
+    return configuration(rule(action(one, scope="hostile/route"), name="hostile", path=path))
+
+
+def admitted(host: SlowHost, headers: list[Header], most: int = 1000) -> int:
+    """How many of so many requests are looked at before one is refused."""
+    return next((number for number in range(most) if not host.answers(headers)), most)
+
+
+def test_our_own_evaluator_is_held_to_steps_so_that_a_busy_machine_is_nobodys_debt(program: Program) -> None:
+    host = SlowHost(program)
+    configure(host, searching(100))
+    assert 5 <= admitted(host, HUGE) <= 20
+    assert host.answers(request("/hostile", x="a"))
+    host.tick(60_000)
+    assert host.answers(HUGE)
+
+
+def test_a_request_that_takes_a_moment_is_paid_back_sooner_than_one_that_holds_up_the_worker(
+    program: Program,
+) -> None:
+    """So has a tenant a tenth of a worker with short ones, and a two hundredth with long ones."""
+    host = SlowHost(program)
+    configure(host, searching(12))
+    assert 100 < admitted(host, HUGE) < 300
+    host.tick(1000)
+    assert 100 < admitted(host, HUGE) < 300
+    configure(host, searching(150))
+    host.tick(1000)
+    admitted(host, HUGE)
+    host.tick(1000)
+    assert admitted(host, HUGE) <= 2
+
+
+def test_no_request_takes_a_worker_long(program: Program) -> None:
+    host = SlowHost(program)
+    configure(host, searching(1000))
+    assert not host.answers(HUGE)
+    assert host.answers(request("/hostile", x="a"))
+
+
+def test_what_honest_policies_take_is_never_put_down(program: Program) -> None:
+    """Ten conditions about a cookie of 4 KB, or forty about short texts, however many requests come."""
+    host = SlowHost(program)
+    configure(host, searching(10))
+    assert admitted(host, request("/hostile", x="a" * 5000), 5000) == 5000
+    configure(host, searching(40))
+    assert admitted(host, request("/hostile", x="a" * 100), 5000) == 5000
 
 
 @pytest.mark.slow

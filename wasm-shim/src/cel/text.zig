@@ -82,12 +82,35 @@ pub fn find(work: *Work, text: []const u8, wanted: []const u8, start: usize) Spe
     if (wanted.len == 0) return start;
     const first = text[0 .. text.len - wanted.len + 1];
     var index = start;
-    while (std.mem.findScalarPos(u8, first, index, wanted[0])) |found| : (index = found + 1) {
+    while (findByte(first, index, wanted[0])) |found| : (index = found + 1) {
         try work.take(1 + (found - index) / 8);
         if (try isAt(work, text, wanted, found)) return found;
     }
     try work.through(first.len - index);
     return null;
+}
+
+/// The first place from `start` on that has `wanted`; eight are looked at at once.
+fn findByte(text: []const u8, start: usize, wanted: u8) ?usize {
+    const ones: u64 = 0x0101010101010101;
+    var index = start;
+    while (index + 8 <= text.len) : (index += 8) {
+        const others = std.mem.readInt(u64, text[index..][0..8], .little) ^ (ones * wanted);
+        const found = (others -% ones) & ~others & (ones << 7);
+        if (found != 0) return index + @ctz(found) / 8;
+    }
+    while (index < text.len) : (index += 1) if (text[index] == wanted) return index;
+    return null;
+}
+
+test "a byte is found wherever it is" {
+    const text = "abcdefghijklmnopqrstuvwxyz\x00\xff";
+    for (text, 0..) |byte, place| for (0..text.len + 1) |start| {
+        const expected: ?usize = if (start <= place) place else null;
+        try std.testing.expectEqual(expected, findByte(text, start, byte));
+    };
+    try std.testing.expectEqual(null, findByte(text, 0, '!'));
+    try std.testing.expectEqual(8, findByte("\x01\x00\x01\x00\x01\x00\x01\x00b", 0, 'b').?);
 }
 
 /// Whether `wanted` is there. Texts that are alike nearly to the end take their time.
