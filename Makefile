@@ -125,6 +125,10 @@ prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, 
 	FUZZ_SCALE=200 $(BIN)/python -m pytest --timeout 3600 tests/unit/wasm/test_server_fuzz.py
 	$(BIN)/python -m benchmarks.module_downloads
 
+.PHONY: prove-bundle
+prove-bundle: $(VENV)/.dev ## Change a byte of a signed release 10,000 times, and see each change refused: a minute or so (CHANGES, SEED)
+	$(BIN)/python -m scripts.prove_bundle
+
 .PHONY: prove-edits
 prove-edits: machine $(VENV)/.dev ## Edit 200 policies 30 times a second for five minutes, on both providers both ways: half an hour, as root
 	STEADY_SECONDS=300 $(BIN)/python -m pytest --capture=no --timeout 1200 tests/lab/prove_edits.py

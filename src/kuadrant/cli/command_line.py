@@ -22,6 +22,8 @@ app = App(
 )
 _wasm = App(name="wasm", help="Show and check the proxy-wasm modules that gateways load.")
 app.command(_wasm)
+_bundle = App(name="bundle", help="Verify and sign the folder of a release.")
+app.command(_bundle)
 app.command("kuadrant.cli.serve:run", name="run")
 app.command("kuadrant.cli.serve:ratelimit", name="ratelimit")
 app.command("kuadrant.cli.check:check", name="check")
@@ -42,6 +44,8 @@ _wasm.command("kuadrant.cli.wasm:verify", name="verify")
 _wasm.command("kuadrant.cli.wasm:fetch_release", name="fetch")
 _wasm.command("kuadrant.cli.wasm:collect", name="gc")
 _wasm.command("kuadrant.cli.wasm:who_fetched", name="who")
+_bundle.command("kuadrant.cli.bundle:verify", name="verify")
+_bundle.command("kuadrant.cli.bundle:sign", name="sign")
 
 
 def _import_listed(words: Sequence[str]) -> None:
