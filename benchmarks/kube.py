@@ -29,7 +29,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from kuadrant.api.http_route import HTTPRoute
-from kuadrant.kube.follow import Follower
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.kind import Kind
 from kuadrant.kube.store import Store
 

@@ -14,8 +14,8 @@ import msgspec
 from kuadrant.api.limit_packing import limits_of
 from kuadrant.api.limitador import Limitador
 from kuadrant.dialects import unpacked
-from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
-from kuadrant.api import nodes, yaml_documents
+from kuadrant.api import document_nodes, yaml_documents
 
 if TYPE_CHECKING:
     import random
@@ -97,7 +97,7 @@ class Mutations:
         self._texts = texts
         self._odd = [*ODD, *odd]
         self.documents: list[Any] = [
-            nodes.plain(node) for text in texts for node, _ in yaml_documents.documents(text) if node
+            document_nodes.plain(node) for text in texts for node, _ in yaml_documents.documents(text) if node
         ]
         self.keys = sorted({key for text in texts for key in text.replace(":", " ").split() if key.isalnum()})
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kuadrant.api.nodes import quoted
+from kuadrant.api.document_nodes import quoted
+from kuadrant.api.node_reading import Complaint
 from kuadrant.api.regular_expression import fault
-from kuadrant.api.shapes import Complaint
 
 Complaints = Iterator[Complaint]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, structs
 
-from kuadrant.api.mode import EVERYBODY
+from kuadrant.api.limit_mode import EVERYBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -11,22 +11,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kuadrant.api import yaml_documents
+from kuadrant.api.document_nodes import Node, find, place_of, quoted, shown
 from kuadrant.api.gateway import Gateway
 from kuadrant.api.grpc_route import GRPCRoute
 from kuadrant.api.http_route import HTTPRoute
+from kuadrant.api.kind_rules import RULES
 from kuadrant.api.kinds import KINDS
 from kuadrant.api.meta import Object
 from kuadrant.api.namespaces_in_use import namespaces_in_use
-from kuadrant.api.nodes import Node, find, place_of, quoted, shown
+from kuadrant.api.node_reading import read as read_struct
 from kuadrant.api.objects import Objects
 from kuadrant.api.problem import Path, Problem, read_spelled, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
 from kuadrant.api.request_authentication import RequestAuthentication
-from kuadrant.api.rules import RULES
 from kuadrant.api.scalar_places import Place, place_within
 from kuadrant.api.secret import Secret
 from kuadrant.api.service import Namespace
-from kuadrant.api.shapes import read as read_struct
 
 Identity = tuple[str, str, str]
 """Kind, namespace (empty for kinds of the whole cluster) and name of an object."""

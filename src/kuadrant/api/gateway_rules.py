@@ -5,7 +5,7 @@ from typing import Final
 from kuadrant.api.complaints import Complaints, repeated, unique_names
 from kuadrant.api.gateway import GatewaySpec, Listener, RouteNamespaces
 from kuadrant.api.meta import LabelSelectorRequirement
-from kuadrant.api.shapes import Rules
+from kuadrant.api.node_reading import Rules
 
 
 def _gateway(spec: GatewaySpec) -> Complaints:

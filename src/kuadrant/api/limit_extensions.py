@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from kuadrant.api.algorithm import Algorithm
 from kuadrant.api.fields import Fields
-from kuadrant.api.mode import EVERYBODY, Mode
+from kuadrant.api.limit_mode import EVERYBODY, Mode
 
 
 class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):

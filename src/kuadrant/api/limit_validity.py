@@ -17,8 +17,8 @@ from kuadrant.api.limit_expressions import (
     uses_limit,
 )
 from kuadrant.api.limit_keys import keys_in
+from kuadrant.api.limit_mode import EVERYBODY
 from kuadrant.api.limitador import LeftOut
-from kuadrant.api.mode import EVERYBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

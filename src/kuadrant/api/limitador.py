@@ -12,8 +12,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from kuadrant.api.algorithm import FIXED_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.limit_keys import keys_in
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, Mode
 from kuadrant.api.meta import ObjectMeta
-from kuadrant.api.mode import ENFORCE, EVERYBODY, SHADOW, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from msgspec import Meta, field
 
 from kuadrant.api.complaints import Complaints
+from kuadrant.api.document_nodes import quoted
 from kuadrant.api.fields import Fields
-from kuadrant.api.nodes import quoted
 
 _PRINTABLE: Final = {"pattern": r"^[ -~]*$", "extra": {"rule": "printable ASCII, on one line"}}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")

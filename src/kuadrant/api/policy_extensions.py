@@ -5,14 +5,14 @@ from typing import Final, Generic, TypeVar
 from msgspec import Struct, field
 
 from kuadrant.api import yaml_documents
+from kuadrant.api.document_nodes import Node
 from kuadrant.api.fields import Fields
 from kuadrant.api.limit_extensions import LimitExtensions
-from kuadrant.api.nodes import Node
+from kuadrant.api.node_reading import read
 from kuadrant.api.over_limit import OverLimit, over_limit_rule
 from kuadrant.api.problem import spelled
 from kuadrant.api.rate_limit_policy import Exemptions
 from kuadrant.api.response import Response
-from kuadrant.api.shapes import read
 
 ANNOTATION: Final = "kuadrant.io/extensions"
 """A text in YAML or JSON, of the shape of the fields."""

@@ -6,8 +6,9 @@ The messages are Kuadrant's own, word for word, where Kuadrant has the rule.
 from typing import Final
 
 from kuadrant.api.complaints import Complaints
+from kuadrant.api.document_nodes import quoted
 from kuadrant.api.duration import milliseconds
-from kuadrant.api.nodes import quoted
+from kuadrant.api.node_reading import Rules
 from kuadrant.api.over_limit import OverLimit, over_limit_rule
 from kuadrant.api.rate_limit_policy import (
     PolicyTargetReferenceV1,
@@ -16,7 +17,6 @@ from kuadrant.api.rate_limit_policy import (
     RateLimitPolicySpecV1Beta2,
     RateV1,
 )
-from kuadrant.api.shapes import Rules
 
 _GATEWAY_API = "gateway.networking.k8s.io"
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from kuadrant.api.complaints import Complaints, one_line, repeated
+from kuadrant.api.document_nodes import quoted
 from kuadrant.api.grpc_route import GRPCRouteFilter
 from kuadrant.api.http_route import HTTPPathModifier, HTTPRouteFilter, HTTPRouteRule
-from kuadrant.api.nodes import quoted
+from kuadrant.api.node_reading import Rules
 from kuadrant.api.route import HeaderFilter, RequestMirrorFilter
-from kuadrant.api.shapes import Rules
 
 _FILTER_FIELDS: Final = {
     "RequestHeaderModifier": "requestHeaderModifier",

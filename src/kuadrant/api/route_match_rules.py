@@ -4,11 +4,11 @@ import re
 from typing import Final
 
 from kuadrant.api.complaints import Complaints, regular_expression, repeated
+from kuadrant.api.document_nodes import quoted
 from kuadrant.api.grpc_route import GRPCMethodMatch, GRPCRouteMatch
 from kuadrant.api.http_route import HTTPPathMatch, HTTPQueryParamMatch, HTTPRouteMatch
-from kuadrant.api.nodes import quoted
+from kuadrant.api.node_reading import Rules
 from kuadrant.api.route import HeaderMatch
-from kuadrant.api.shapes import Rules
 
 _FORBIDDEN_IN_PATHS = ("//", "/./", "/../", "%2f", "%2F", "#")
 _FORBIDDEN_AT_END = ("/..", "/.")

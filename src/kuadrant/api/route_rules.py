@@ -6,8 +6,8 @@ from kuadrant.api.complaints import Complaints, repeated, unique_names
 from kuadrant.api.duration import milliseconds
 from kuadrant.api.grpc_route import GRPCBackendRef, GRPCRouteSpec
 from kuadrant.api.http_route import HTTPBackendRef, HTTPRouteSpec, HTTPRouteTimeouts
+from kuadrant.api.node_reading import Rules
 from kuadrant.api.route import BackendObjectReference
-from kuadrant.api.shapes import Rules
 
 _MOST_MATCHES = 128
 

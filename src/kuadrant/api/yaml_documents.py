@@ -13,7 +13,7 @@ import yaml
 from yaml._yaml import CParser
 from yaml.resolver import BaseResolver
 
-from kuadrant.api.nodes import Node
+from kuadrant.api.document_nodes import Node
 from kuadrant.api.yaml_scalars import MERGE, Flaw, FlawError, scalar
 
 MAX_DEPTH: Final = 100

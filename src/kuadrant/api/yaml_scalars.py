@@ -10,7 +10,7 @@ import re
 import yaml
 from msgspec import Struct
 
-from kuadrant.api.nodes import Scalar
+from kuadrant.api.document_nodes import Scalar
 
 
 class Flaw(Struct, frozen=True, gc=False):

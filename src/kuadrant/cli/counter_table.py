@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from kuadrant.api.mode import ENFORCE
+from kuadrant.api.limit_mode import ENFORCE
 from kuadrant.api.problem import printable
 from kuadrant.explanation import mode_words, rate
 from kuadrant.explanation.short_text import WIDTH, Style

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from kuadrant.cli.document_source import Where, reading
 from kuadrant.cli.output import Output, painter, write
-from kuadrant.cli.where import Where, reading
 
 _FOLDERS = Where()
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from kuadrant.cli.curl_words import CurlWords
+from kuadrant.cli.document_source import Where, reading
 from kuadrant.cli.live import Live, ask_live
 from kuadrant.cli.output import Output, painter, write
 from kuadrant.cli.paths import TextOrPath
-from kuadrant.cli.where import Where, reading
 
 _CURL = CurlWords()
 _FOLDER = Where()

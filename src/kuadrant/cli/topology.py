@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from kuadrant.cli.document_source import Where, reading
 from kuadrant.cli.output import complain, painter, print_document
 from kuadrant.cli.paths import TextOrPath
-from kuadrant.cli.where import Where, reading
 
 if TYPE_CHECKING:
     from kuadrant.topology import Topology

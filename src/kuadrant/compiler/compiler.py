@@ -16,8 +16,8 @@ from kuadrant.compiler.path_counts import PathTable
 from kuadrant.compiler.policy_facts import PolicyFacts, policy_facts
 from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
 from kuadrant.compiler.program import GatewayProgram
+from kuadrant.compiler.ready_routes import RouteTable, gateways_of
 from kuadrant.compiler.response_table import ResponseTable
-from kuadrant.compiler.routes import RouteTable, gateways_of
 from kuadrant.compiler.rule_origin import RuleOrigin
 from kuadrant.compiler.service_limits import ServiceLimits
 from kuadrant.incremental import InOrder, Tracked, are

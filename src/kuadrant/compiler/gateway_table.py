@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway, Listener
     from kuadrant.compiler.policy_table import ObjectKey, PolicyTable
     from kuadrant.compiler.program import HostProgram
+    from kuadrant.compiler.ready_routes import PreparedRoute
     from kuadrant.compiler.route_piece import HostRule
-    from kuadrant.compiler.routes import PreparedRoute
     from kuadrant.policy.identity import IdentitySource
     from kuadrant.policy.model import Policy
     from kuadrant.policy.route import Route

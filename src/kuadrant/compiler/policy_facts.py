@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from kuadrant.compiler.path_counts import Paths
-    from kuadrant.policy.checks import CheckedPolicy
+    from kuadrant.policy.policy_check import CheckedPolicy
 
 
 class PolicyFacts(Struct, frozen=True, gc=False):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.incremental import Tracked
-from kuadrant.policy.checks import CheckedPolicy, check
-from kuadrant.policy.conversion import to_model
 from kuadrant.policy.identity import asks_who
 from kuadrant.policy.model import Policy
 from kuadrant.policy.policy_attachment import AttachedPolicies
+from kuadrant.policy.policy_check import CheckedPolicy, check
+from kuadrant.policy.version_conversion import to_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kuadrant.incremental import kept
 from kuadrant.policy.oldest_kuadrant import oldest
-from kuadrant.policy.responses import response_of_gateway, response_of_installation
+from kuadrant.policy.response_sources import response_of_gateway, response_of_installation
 
 if TYPE_CHECKING:
     from kuadrant.api.objects import Objects

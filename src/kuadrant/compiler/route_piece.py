@@ -20,7 +20,7 @@ from kuadrant.policy.identifiers import action_set_name, limit_identifier
 from kuadrant.policy.identity import IdentitySource, reads_identity
 from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.policy_precedence import EffectiveLimit, EffectivePolicy, merge
-from kuadrant.policy.selectors import selects
+from kuadrant.policy.route_selectors import selects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from kuadrant.dialects.dialect import Dialect, InexpressibleError, UnknownDialectError
 from kuadrant.dialects.expressible import expressible
-from kuadrant.dialects.official import action_sets, policies, rate_limit_policies
+from kuadrant.dialects.official import action_sets, policies_v0_6, rate_limit_policies
 from kuadrant.dialects.own import expressions
 from kuadrant.dialects.own.configuration import Renderer
 from kuadrant.dialects.own.packing import packing, unpacked
@@ -69,7 +69,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
         _V1,
         rate_limit_policies.V0_4,
         rate_limit_policies.V0_5,
-        policies.V0_6,
+        policies_v0_6.V0_6,
         action_sets.V0_7,
         action_sets.V0_8,
         action_sets.V0_9,

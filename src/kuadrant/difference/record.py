@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
-from kuadrant.api.mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.explanation.record import Origin
 
 Change = Literal["added", "removed", "changed"]

@@ -14,7 +14,7 @@ from kuadrant.compiler.program import GatewayProgram
 from kuadrant.difference.answer import Answer, answer_to
 from kuadrant.policy.failure_mode import FailureMode
 from kuadrant.reference_model import Counters, Request, decide
-from kuadrant.reference_model.windows import with_hits
+from kuadrant.reference_model.counter_windows import with_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.api.mode import EVERYBODY, counter_text, is_enforced
+from kuadrant.api.limit_mode import EVERYBODY, counter_text, is_enforced
 from kuadrant.difference.condition_values import dimensions
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
-from kuadrant.api.mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.compiler.program import (
     RuleProgram,
 )

@@ -17,8 +17,8 @@ from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.explanation.unknown_facts import Stated, Words, forwarded_for, knowledge
 from kuadrant.policy.identity import CLAIMS
 from kuadrant.reference_model import Request
-from kuadrant.reference_model.refusal import refusal
-from kuadrant.reference_model.seen_by_filters import as_metadata, is_kept
+from kuadrant.reference_model.filter_view import as_metadata, is_kept
+from kuadrant.reference_model.gateway_refusal import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

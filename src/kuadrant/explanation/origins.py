@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from kuadrant.api.document_nodes import find, place_of
 from kuadrant.api.documents import Identity, Source
-from kuadrant.api.nodes import find, place_of
 from kuadrant.api.problem import Path, spelled
 from kuadrant.compiler import PolicyFacts, RulesOf
 from kuadrant.explanation.record import Origin

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
-from kuadrant.api.mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 
 Truth = Literal["true", "false", "fails", "unknown"]
 """Of a condition. One that fails has no value for the request."""

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.algorithm import FIXED_WINDOW, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
-from kuadrant.api.mode import EVERYBODY, SHADOW, Mode
+from kuadrant.api.limit_mode import EVERYBODY, SHADOW, Mode
 from kuadrant.api.problem import printable
 from kuadrant.policy.fleeting_values import is_of_a_connection
 from kuadrant.policy.hostnames import EVERY_HOSTNAME

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.expressions.outside import OutsideError
+from kuadrant.expressions.not_evaluable import OutsideError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

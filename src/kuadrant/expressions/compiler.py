@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kuadrant.expressions import encoding, nodes
+from kuadrant.expressions import encoding, program_nodes
 from kuadrant.expressions.attribute_numbers import NUMBERS as ATTRIBUTE_NUMBERS
 from kuadrant.expressions.constants import Folding, constant
 from kuadrant.expressions.functions import NUMBERS, TYPES
 from kuadrant.expressions.loops import Binding, Search, Transformation, recognised
-from kuadrant.expressions.outside import OutsideError
-from kuadrant.expressions.patterns import pattern
+from kuadrant.expressions.not_evaluable import OutsideError
+from kuadrant.expressions.regular_automaton import pattern
 from kuadrant.expressions.time_zones import check_zone
 from kuadrant.policy.checked_expression import kind
 
@@ -50,7 +50,7 @@ def value(checked: Any) -> bytes:
 
 class _Compiler:
     def __init__(self, folding: Folding | None) -> None:
-        self.nodes = nodes.Nodes()
+        self.nodes = program_nodes.Nodes()
         self._folding = folding
 
     def of(self, part: Any, scope: _Scope) -> int:
@@ -61,7 +61,7 @@ class _Compiler:
 
     def call(self, number: int, *parts: int) -> int:
         """The node of a function with this number."""
-        return self.nodes.add(nodes.CALL, parts, bytes([number]))
+        return self.nodes.add(program_nodes.CALL, parts, bytes([number]))
 
     def constant(self, part: Any, _scope: _Scope) -> int:
         number, rest = constant(part.constant)
@@ -70,7 +70,7 @@ class _Compiler:
     def name(self, part: Any, scope: _Scope) -> int:
         name = part.name.name
         if name in scope:
-            return self.nodes.add(nodes.LOCAL, (), bytes([scope[name]]))
+            return self.nodes.add(program_nodes.LOCAL, (), bytes([scope[name]]))
         if name in TYPES:
             return self.nodes.add(10, (), bytes([TYPES[name]]))
         raise OutsideError(f"'{name}' as a whole")
@@ -78,16 +78,16 @@ class _Compiler:
     def select(self, part: Any, scope: _Scope) -> int:
         select = part.select
         if (found := _attribute(select.operand, select.field, scope)) is not None:
-            form = nodes.ATTRIBUTE_PRESENT if select.test_only else nodes.ATTRIBUTE
+            form = program_nodes.ATTRIBUTE_PRESENT if select.test_only else program_nodes.ATTRIBUTE
             return self.nodes.attribute(form, found)
-        form = nodes.PRESENT if select.test_only else nodes.SELECT
+        form = program_nodes.PRESENT if select.test_only else program_nodes.SELECT
         return self.nodes.add(form, (self.of(select.operand, scope),), encoding.text(select.field))
 
     def list_of(self, part: Any, scope: _Scope) -> int:
         elements = tuple(self.of(one, scope) for one in part.list.elements)
         optional = set(part.list.optional)
         return self.nodes.add(
-            nodes.LIST, elements, bytes(place in optional for place in range(len(elements)))
+            program_nodes.LIST, elements, bytes(place in optional for place in range(len(elements)))
         )
 
     def map_of(self, part: Any, scope: _Scope) -> int:
@@ -95,7 +95,7 @@ class _Compiler:
             raise OutsideError("messages")
         entries = part.struct.entries
         parts = tuple(self.of(one, scope) for entry in entries for one in (entry.key, entry.value))
-        return self.nodes.add(nodes.MAP, parts, bytes(bool(entry.optional) for entry in entries))
+        return self.nodes.add(program_nodes.MAP, parts, bytes(bool(entry.optional) for entry in entries))
 
     def comprehension(self, part: Any, scope: _Scope) -> int:
         slot = len(scope)
@@ -104,14 +104,14 @@ class _Compiler:
         match recognised(part.comprehension):
             case Binding(name, bound, result):
                 parts = (self.of(bound, scope), self.of(result, _with(scope, name, slot)))
-                return self.nodes.add(nodes.LET, parts, bytes([slot]))
+                return self.nodes.add(program_nodes.LET, parts, bytes([slot]))
             case Search(form, name, among, condition):
                 parts = (self.of(among, scope), self.of(condition, _with(scope, name, slot)))
                 return self.nodes.add(form, parts, bytes([slot]))
             case Transformation(name, among, where, body):
                 inner = _with(scope, name, slot)
                 made = [self.of(one, inner) for one in (where, body) if one is not None]
-                form = nodes.MAPPED if where is None else nodes.MAPPED_WHERE
+                form = program_nodes.MAPPED if where is None else program_nodes.MAPPED_WHERE
                 return self.nodes.add(form, (self.of(among, scope), *made), bytes([slot]))
 
     def function(self, part: Any, scope: _Scope) -> int:
@@ -133,15 +133,15 @@ class _Compiler:
         return self.of(arguments[0], scope)
 
     def index(self, arguments: list[Any], scope: _Scope) -> int:
-        return self._lookup(nodes.ATTRIBUTE, "_[_]", arguments, scope)
+        return self._lookup(program_nodes.ATTRIBUTE, "_[_]", arguments, scope)
 
     def optional_index(self, arguments: list[Any], scope: _Scope) -> int:
-        return self._lookup(nodes.ATTRIBUTE_OPTIONAL, "_[?_]", arguments, scope)
+        return self._lookup(program_nodes.ATTRIBUTE_OPTIONAL, "_[?_]", arguments, scope)
 
     def contained(self, arguments: list[Any], scope: _Scope) -> int:
         found = _entry(arguments[1], arguments[0], scope)
         if found is not None:
-            return self.nodes.attribute(nodes.ATTRIBUTE_PRESENT, found)
+            return self.nodes.attribute(program_nodes.ATTRIBUTE_PRESENT, found)
         return self.call(NUMBERS["@in"], *(self.of(one, scope) for one in arguments))
 
     def _lookup(self, form: int, function: str, arguments: list[Any], scope: _Scope) -> int:
@@ -152,15 +152,15 @@ class _Compiler:
     def optional_select(self, arguments: list[Any], scope: _Scope) -> int:
         operand, field = arguments
         if (found := _attribute(operand, field.constant.text, scope)) is not None:
-            return self.nodes.attribute(nodes.ATTRIBUTE_OPTIONAL, found)
+            return self.nodes.attribute(program_nodes.ATTRIBUTE_OPTIONAL, found)
         parts = (self.of(operand, scope),)
-        return self.nodes.add(nodes.SELECT_OPTIONAL, parts, encoding.text(field.constant.text))
+        return self.nodes.add(program_nodes.SELECT_OPTIONAL, parts, encoding.text(field.constant.text))
 
     def matches(self, arguments: list[Any], scope: _Scope) -> int:
         written = arguments[1].constant
         if not written.HasField("text"):
             raise OutsideError("a regular expression that is not written there")
-        return self.nodes.add(nodes.MATCHES, (self.of(arguments[0], scope),), pattern(written.text))
+        return self.nodes.add(program_nodes.MATCHES, (self.of(arguments[0], scope),), pattern(written.text))
 
 
 def _with(scope: _Scope, name: str, slot: int) -> _Scope:
@@ -209,11 +209,11 @@ def _ordered(form: int) -> Any:
 
 
 _SPECIAL: Final[dict[str, Any]] = {
-    "_&&_": _ordered(nodes.BOTH),
-    "_||_": _ordered(nodes.EITHER),
-    "_?_:_": _ordered(nodes.CHOICE),
-    "or": _ordered(nodes.OR_OPTIONAL),
-    "orValue": _ordered(nodes.OR_VALUE),
+    "_&&_": _ordered(program_nodes.BOTH),
+    "_||_": _ordered(program_nodes.EITHER),
+    "_?_:_": _ordered(program_nodes.CHOICE),
+    "or": _ordered(program_nodes.OR_OPTIONAL),
+    "orValue": _ordered(program_nodes.OR_VALUE),
     "dyn": _Compiler.dyn,
     "_[_]": _Compiler.index,
     "_[?_]": _Compiler.optional_index,

@@ -7,10 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.expressions import encoding
-from kuadrant.policy.as_defined import as_defined
+from kuadrant.policy.cel_conformance import as_defined
+from kuadrant.policy.cel_environment import environment
 from kuadrant.policy.checked_expression import kind, written
-from kuadrant.policy.environment import environment
-from kuadrant.policy.folding import free_names
+from kuadrant.policy.constant_folding import free_names
 
 if TYPE_CHECKING:
     from cel_expr_python import cel

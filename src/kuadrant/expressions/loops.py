@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from kuadrant.expressions import nodes
-from kuadrant.expressions.outside import OutsideError
+from kuadrant.expressions import program_nodes
+from kuadrant.expressions.not_evaluable import OutsideError
 from kuadrant.policy.checked_expression import is_binding, kind
 
 
@@ -50,11 +50,11 @@ def recognised(loop: Any) -> Binding | Search | Transformation:
         return Binding(loop.accumulator, start, loop.result)
     function, arguments = step.call.function, step.call.arguments
     if function == "_&&_" and start.constant.HasField("bool"):
-        return Search(nodes.ALL, name, among, arguments[1])
+        return Search(program_nodes.ALL, name, among, arguments[1])
     if function == "_||_" and start.constant.HasField("bool"):
-        return Search(nodes.EXISTS, name, among, arguments[1])
+        return Search(program_nodes.EXISTS, name, among, arguments[1])
     if start.constant.HasField("int") and function == "_?_:_":
-        return Search(nodes.EXISTS_ONE, name, among, arguments[0])
+        return Search(program_nodes.EXISTS_ONE, name, among, arguments[0])
     if kind(start) == "list" and function == "_+_":
         return Transformation(name, among, None, _added(step))
     if kind(start) == "list" and function == "_?_:_":

@@ -11,10 +11,10 @@ from cel_expr_python import cel
 
 from kuadrant.expressions import compiler
 from kuadrant.expressions.functions import BEYOND_HOST
-from kuadrant.expressions.outside import OutsideError
+from kuadrant.expressions.not_evaluable import OutsideError
 from kuadrant.policy.attributes import REMOTE_ADDRESS
+from kuadrant.policy.cel_environment import UNTYPED
 from kuadrant.policy.checked_expression import kind, parts, read
-from kuadrant.policy.environment import UNTYPED
 from kuadrant.policy.untyped_expression import compiled
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from kuadrant.expressions.character_sets import ANY, NAMED, PERL, Ranges, folded, inverted, joined
-from kuadrant.expressions.outside import OutsideError
+from kuadrant.expressions.not_evaluable import OutsideError
 
 TEXT_BEGIN, TEXT_END, LINE_BEGIN, LINE_END, BOUNDARY, NO_BOUNDARY = range(6)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from kuadrant.expressions.outside import OutsideError
+from kuadrant.expressions.not_evaluable import OutsideError
 
 _OFFSET: Final = re.compile(r"UTC|[+-]?([01][0-9]|2[0-3]):[0-5][0-9]")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from kuadrant.findings.table import RULES
+from kuadrant.findings.finding_rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

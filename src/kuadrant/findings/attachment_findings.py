@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.api.nodes import quoted
+from kuadrant.api.document_nodes import quoted
 from kuadrant.compiler.listener_conflicts import hostname_of, listeners_by_port
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.guesses import Guesses, NamesByNamespace
-from kuadrant.findings.material import problem
-from kuadrant.findings.paths import key
+from kuadrant.findings.name_guesses import Guesses, NamesByNamespace
+from kuadrant.findings.request_paths import key
 from kuadrant.policy.hostnames import intersection, is_subset
 from kuadrant.policy.route_attachment import (
     allows_kind,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kuadrant.api.gateway import Gateway, Listener
     from kuadrant.api.route import ParentReference
-    from kuadrant.findings.material import Material
+    from kuadrant.findings.examined_documents import Material
     from kuadrant.policy.model import Problem
     from kuadrant.policy.route import Route
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.api.nodes import quoted
+from kuadrant.api.document_nodes import quoted
 from kuadrant.compiler.forwarding import ReferenceGrants, is_carried_out
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.guesses import NamesByNamespace
-from kuadrant.findings.material import problem
+from kuadrant.findings.name_guesses import NamesByNamespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kuadrant.api.http_route import HTTPBackendRef, HTTPRoute, HTTPRouteFilter, HTTPRouteRule
     from kuadrant.api.route import BackendObjectReference
     from kuadrant.api.service import Service
-    from kuadrant.findings.material import Material
+    from kuadrant.findings.examined_documents import Material
     from kuadrant.policy.model import Problem
 
 RULES: Final = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import Path, spelled
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.material import problem
 from kuadrant.policy.condition import ExpressionCounter
 from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
 from kuadrant.policy.fleeting_values import PER_CONNECTION, PER_REQUEST, fleeting
@@ -14,7 +14,7 @@ from kuadrant.policy.fleeting_values import PER_CONNECTION, PER_REQUEST, fleetin
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kuadrant.findings.material import Material
+    from kuadrant.findings.examined_documents import Material
     from kuadrant.policy.condition import Counter
     from kuadrant.policy.model import Policy, Problem
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.compiler.listener_conflicts import listeners_by_port
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.material import problem
 from kuadrant.policy.route_attachment import takes_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kuadrant.findings.material import Material
+    from kuadrant.findings.examined_documents import Material
     from kuadrant.policy.model import Problem
 
 RULES: Final = (

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.compiler import identities
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.material import problem
+from kuadrant.policy.authentication_targets import may_be_for_gateway
 from kuadrant.policy.identity import reads_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kuadrant.api.gateway import Gateway
-    from kuadrant.api.request_authentication import RequestAuthentication
     from kuadrant.api.security_policy import SecurityPolicy
     from kuadrant.compiler import PolicyFacts
-    from kuadrant.findings.material import Material
-    from kuadrant.findings.paths import Path
+    from kuadrant.findings.examined_documents import Material
+    from kuadrant.findings.request_paths import Path
     from kuadrant.policy.identity import IdentitySource
     from kuadrant.policy.model import Problem
     from kuadrant.policy.route import Route
@@ -35,7 +35,6 @@ RULES: Final = (
     ),
 )
 
-_ROOT_NAMESPACE: Final = "istio-system"
 _ISTIO: Final = "payload"
 
 
@@ -59,7 +58,9 @@ def identity_findings(of: Material) -> Iterator[Problem]:
 
 def _is_authenticated(of: Material, path: Path, source: IdentitySource) -> bool:
     gateway = of.paths.gateways[path.gateway]
-    if source.name == _ISTIO and any(_is_for(one, gateway) for one in of.objects.request_authentications):
+    if source.name == _ISTIO and any(
+        may_be_for_gateway(one, gateway) for one in of.objects.request_authentications
+    ):
         return True
     return any(
         one.spec.jwt is not None
@@ -67,14 +68,6 @@ def _is_authenticated(of: Material, path: Path, source: IdentitySource) -> bool:
         and _secures(one, gateway, path.route)
         for one in of.objects.security_policies
     )
-
-
-def _is_for(one: RequestAuthentication, gateway: Gateway) -> bool:
-    """Whether it may be for the Gateway; which pods labels select is not known."""
-    named = [(target.kind, target.name) for target in one.spec.targets]
-    if one.metadata.namespace == gateway.metadata.namespace:
-        return ("Gateway", gateway.metadata.name) in named if named else True
-    return one.metadata.namespace == _ROOT_NAMESPACE and not named
 
 
 def _secures(one: SecurityPolicy, gateway: Gateway, route: Route) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.api.duration import milliseconds
-from kuadrant.api.mode import SHADOW
+from kuadrant.api.limit_mode import SHADOW
 from kuadrant.api.problem import Path, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2, RateV1
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.material import problem
 from kuadrant.policy.window_seconds import window_seconds
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from kuadrant.policy.hostnames import EVERY_HOSTNAME
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kuadrant.findings.paths import Path
+    from kuadrant.findings.request_paths import Path
     from kuadrant.policy.model import Policy
     from kuadrant.policy.policy_precedence import EffectiveLimit
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.api.mode import SHADOW
+from kuadrant.api.limit_mode import SHADOW
 from kuadrant.api.problem import spelled
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.material import problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

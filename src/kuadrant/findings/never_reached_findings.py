@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, SLICES, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.problem import spelled
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.material import problem
 from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.model import Rate
 from kuadrant.policy.policy_precedence import EffectiveLimit
@@ -19,7 +19,7 @@ from kuadrant.policy.policy_precedence import EffectiveLimit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kuadrant.findings.material import Material
+    from kuadrant.findings.examined_documents import Material
     from kuadrant.policy.model import Problem
 
 RULES: Final = (

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
-from kuadrant.api.nodes import quoted
+from kuadrant.api.document_nodes import quoted
 from kuadrant.api.problem import spelled
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.guesses import Guesses, NamesByNamespace
-from kuadrant.findings.material import problem
+from kuadrant.findings.name_guesses import Guesses, NamesByNamespace
 from kuadrant.policy import header_guards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler import PolicyFacts
-    from kuadrant.findings.material import Material
+    from kuadrant.findings.examined_documents import Material
     from kuadrant.policy.match import RequestMatch
     from kuadrant.policy.model import Problem, Target
 

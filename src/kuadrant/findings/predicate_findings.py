@@ -7,9 +7,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import Path, spelled
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
 from kuadrant.findings.limit_requests import LimitRequests
-from kuadrant.findings.material import problem
 from kuadrant.findings.predicate_truth import Predicate, compared_texts, conjuncts, selector_truth
 from kuadrant.findings.reaching_requests import Reaching
 from kuadrant.policy.cel import checked, position
@@ -19,9 +19,9 @@ from kuadrant.policy.hostnames import EVERY_HOSTNAME
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kuadrant.findings.material import Material
-    from kuadrant.findings.paths import Path as RequestPath
+    from kuadrant.findings.examined_documents import Material
     from kuadrant.findings.predicate_truth import Truth
+    from kuadrant.findings.request_paths import Path as RequestPath
     from kuadrant.policy.condition import PolicyCondition
     from kuadrant.policy.model import Policy, PolicyLimit, Problem
 

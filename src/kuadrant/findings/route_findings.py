@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.finding import Rule
-from kuadrant.findings.material import problem
-from kuadrant.findings.paths import RouteKey
+from kuadrant.findings.request_paths import RouteKey
 from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.match import PathMatch, RequestMatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kuadrant.findings.material import Material
+    from kuadrant.findings.examined_documents import Material
     from kuadrant.policy.model import Problem
     from kuadrant.policy.route import Route
 

@@ -12,8 +12,8 @@ from kuadrant.api.caller_token import ANNOTATION
 from kuadrant.api.limit_packing import ALGORITHMS, MODES, pack
 from kuadrant.api.limit_packing import FIELD as PACKED
 from kuadrant.api.limitador import Limit
+from kuadrant.gateways.object_size import too_large
 from kuadrant.gateways.ownership import MANAGED
-from kuadrant.gateways.size import too_large
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

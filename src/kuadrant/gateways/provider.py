@@ -11,7 +11,7 @@ from kuadrant.api.service import Service
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.delivery_mode import DeliveryMode, PushTarget, Token
 from kuadrant.gateways.envoy import Address
-from kuadrant.gateways.module import ModuleAddress
+from kuadrant.gateways.module_address import ModuleAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,7 @@ from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 from msgspec import Struct
 
-from kuadrant.kube.wire import ERRORS, ApiStatus, read_status
+from kuadrant.kube.api_answers import ERRORS, ApiStatus, read_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping

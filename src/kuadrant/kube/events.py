@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from kuadrant import log
+from kuadrant.kube.api_answers import read_status
 from kuadrant.kube.client import FAILURES, describe
 from kuadrant.kube.kind import Key, Kind
-from kuadrant.kube.wire import read_status
 
 if TYPE_CHECKING:
     import httpx2

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from kuadrant.kube.api_answers import ERRORS, read_status
 from kuadrant.kube.kind import Key, Kind
-from kuadrant.kube.wire import ERRORS, read_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from kuadrant.kube.kind import Key, Listing, Output, StoredObject, T, Unreadable
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from kuadrant.kube.wire import ObjectReader
+    from kuadrant.kube.api_answers import ObjectReader
 
 
 class ObjectList(Generic[T]):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw, Struct, field
 
+from kuadrant.kube.api_answers import ERRORS
 from kuadrant.kube.client import AbsentError, RequestError, get
-from kuadrant.kube.wire import ERRORS
 
 if TYPE_CHECKING:
     import httpx2

@@ -26,7 +26,15 @@ from typing import TYPE_CHECKING, Generic, Literal
 
 from msgspec import Struct
 
-from kuadrant.kube.answer import Answer
+from kuadrant.kube.api_answers import (
+    ERRORS,
+    ApiStatus,
+    ObjectReader,
+    decode_event,
+    decode_page,
+    decode_partial,
+    read_status,
+)
 from kuadrant.kube.kind import (
     Deleted,
     Key,
@@ -41,17 +49,9 @@ from kuadrant.kube.kind import (
 )
 from kuadrant.kube.list_watch import ListWatch
 from kuadrant.kube.object_list import ObjectList
+from kuadrant.kube.pending_answer import Answer
 from kuadrant.kube.reflector_backoff import Backoff
 from kuadrant.kube.refusal_text import refusal_text
-from kuadrant.kube.wire import (
-    ERRORS,
-    ApiStatus,
-    ObjectReader,
-    decode_event,
-    decode_page,
-    decode_partial,
-    read_status,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kuadrant.kube.wire import ApiStatus
+    from kuadrant.kube.api_answers import ApiStatus
 
 
 def refusal_text(status: ApiStatus, verb: str, resource: str, namespace: str) -> str:

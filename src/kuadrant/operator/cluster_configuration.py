@@ -14,8 +14,8 @@ from kuadrant.api.meta import Condition
 from kuadrant.compiler import Compiler, PolicyFacts
 from kuadrant.dialects import chosen, expressible
 from kuadrant.explanation import Configuration, Origins
-from kuadrant.kube.read_list import read_list
 from kuadrant.kube.store import Store
+from kuadrant.kube.whole_list import read_list
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.accepted_policies import AcceptedPolicies
 from kuadrant.operator.core.router_order import InRouterOrder

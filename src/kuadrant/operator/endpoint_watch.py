@@ -6,8 +6,8 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING
 
-from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Labelled
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 from kuadrant.operator.core import kinds
 

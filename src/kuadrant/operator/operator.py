@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from kuadrant import log
 from kuadrant.kube.events import Recorder
-from kuadrant.kube.follow import Follower
 from kuadrant.kube.lease import Timing
 from kuadrant.kube.lease_http import Leadership
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 from kuadrant.operator.control_planes import ControlPlanes
 from kuadrant.operator.core import kinds
@@ -19,7 +19,7 @@ from kuadrant.operator.core.known import Known
 from kuadrant.operator.field_watch import watch_fields
 from kuadrant.operator.known_facts import KnownFacts
 from kuadrant.operator.modules.module_supply import ModuleSupply
-from kuadrant.operator.push.pushing import Pushing
+from kuadrant.operator.push.push_parts import Pushing
 from kuadrant.operator.rate_limit_readiness import RateLimitWatch
 from kuadrant.operator.reconcile.reconciler import Reconciler
 from kuadrant.operator.secrets.caller_key_watch import CallerKeyWatch

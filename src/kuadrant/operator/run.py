@@ -17,7 +17,7 @@ from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.kube.client import ConfigurationError, find_access
 from kuadrant.operations import OperationsServer, Pages
 from kuadrant.operator.core.times import LINGER_SECONDS
-from kuadrant.operator.descriptors import have_enough
+from kuadrant.operator.file_descriptors import have_enough
 from kuadrant.operator.metrics import Metrics
 from kuadrant.operator.modules.served_modules import ServedModules
 from kuadrant.operator.operator import LeadershipLostError, Operator

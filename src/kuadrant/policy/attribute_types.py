@@ -9,7 +9,7 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, struct_pb2, timestamp_pb2
 
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
-from kuadrant.policy.environment import environment
+from kuadrant.policy.cel_environment import environment
 
 _IDENTITY: Final = ("auth",)
 _FIELD = descriptor_pb2.FieldDescriptorProto

@@ -17,14 +17,14 @@ from typing import Any, Literal
 from cel_expr_python import cel
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
-from kuadrant.policy.as_defined import as_defined, as_written
 from kuadrant.policy.attribute_types import PACKAGE, typed
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
+from kuadrant.policy.cel_conformance import as_defined, as_written
+from kuadrant.policy.cel_environment import NOT_EVALUATED, UNTYPED
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
-from kuadrant.policy.environment import NOT_EVALUATED, UNTYPED
+from kuadrant.policy.constant_folding import faults
 from kuadrant.policy.expression_cost import Estimate, estimate
-from kuadrant.policy.folding import faults
 from kuadrant.policy.identity import ANNOTATION, PATH
 from kuadrant.policy.result_types import NotOfTypeError, check_result
 from kuadrant.policy.untyped_expression import compiled

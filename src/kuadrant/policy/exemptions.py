@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.policy.extensions import mistake_at
+from kuadrant.policy.extension_annotation import mistake_at
 
 if TYPE_CHECKING:
     from kuadrant.api.policy_extensions import Extensions, ReadExtensions

@@ -16,7 +16,7 @@ from kuadrant.api.problem import spelled
 from kuadrant.policy.attributes import selector_path
 from kuadrant.policy.checked_expression import kind, parts, read
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
-from kuadrant.policy.extensions import identity_of_installation
+from kuadrant.policy.extension_annotation import identity_of_installation
 from kuadrant.policy.model import Problem
 from kuadrant.policy.oldest_kuadrant import oldest
 from kuadrant.policy.untyped_expression import compiled

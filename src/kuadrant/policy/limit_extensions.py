@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from kuadrant.api.algorithm import TOKEN_BUCKET
 from kuadrant.api.limit_extensions import LimitExtensions
-from kuadrant.api.mode import EVERYBODY, SHADOW
+from kuadrant.api.limit_mode import EVERYBODY, SHADOW
 from kuadrant.policy.attributes import REMOTE_ADDRESS
-from kuadrant.policy.extensions import mistake_at
+from kuadrant.policy.extension_annotation import mistake_at
 from kuadrant.policy.model import Mistake
 
 if TYPE_CHECKING:

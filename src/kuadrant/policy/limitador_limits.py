@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from kuadrant.api.algorithm import FIXED_WINDOW
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY
 from kuadrant.api.limitador import Limit
-from kuadrant.api.mode import ENFORCE, EVERYBODY
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition, limit_identifier
 
 if TYPE_CHECKING:

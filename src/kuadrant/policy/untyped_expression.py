@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kuadrant.policy.attribute_types import PACKAGE, typed
+from kuadrant.policy.cel_environment import untyped
 from kuadrant.policy.checked_expression import TooDeepError, parts, read
-from kuadrant.policy.environment import untyped
 
 if TYPE_CHECKING:
     from cel_expr_python import cel

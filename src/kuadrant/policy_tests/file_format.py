@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct, field
 
+from kuadrant.api.document_nodes import Node, find
 from kuadrant.api.fields import Fields, LongDuration, PortNumber
-from kuadrant.api.nodes import Node, find
 from kuadrant.api.problem import Path
 
 MOST_TIMES = 10_000

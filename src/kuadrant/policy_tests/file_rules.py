@@ -7,8 +7,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.complaints import one_line, unique_names
+from kuadrant.api.document_nodes import quoted
 from kuadrant.api.duration import milliseconds
-from kuadrant.api.nodes import quoted
 from kuadrant.policy_tests.file_format import (
     LONGEST,
     MOST_REQUESTS,
@@ -24,7 +24,7 @@ from kuadrant.policy_tests.status_run import read_status
 
 if TYPE_CHECKING:
     from kuadrant.api.complaints import Complaints
-    from kuadrant.api.shapes import Rules
+    from kuadrant.api.node_reading import Rules
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", re.ASCII)
 _ENCODED: Final = re.compile(r"%(..)?")

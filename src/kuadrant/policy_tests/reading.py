@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api import yaml_documents
-from kuadrant.api.nodes import Node, shown
+from kuadrant.api.document_nodes import Node, shown
+from kuadrant.api.node_reading import read as read_struct
 from kuadrant.api.problem import Problem
 from kuadrant.api.problem import spelled as spelled_path
-from kuadrant.api.shapes import read as read_struct
 from kuadrant.policy_tests.file_format import PolicyTestFile, PolicyTests
 from kuadrant.policy_tests.file_rules import RULES
 

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from kuadrant.explanation.unknown_facts import Stated, Words, forwarded_for, knowledge
 from kuadrant.policy_tests.file_rules import split_address
 from kuadrant.reference_model import Request
-from kuadrant.reference_model.refusal import refusal
-from kuadrant.reference_model.seen_by_filters import as_metadata, is_kept
+from kuadrant.reference_model.filter_view import as_metadata, is_kept
+from kuadrant.reference_model.gateway_refusal import refusal
 
 if TYPE_CHECKING:
     from kuadrant.policy_tests.file_format import AskedRequest

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.policy_tests.inventory import Inventory, KnownLimit
     from kuadrant.reference_model import Request, RequestDecision
+    from kuadrant.reference_model.counter_windows import Window
     from kuadrant.reference_model.counters import CounterKey, Standing
-    from kuadrant.reference_model.refusal import Refusal
+    from kuadrant.reference_model.gateway_refusal import Refusal
     from kuadrant.reference_model.request_decision import Question
-    from kuadrant.reference_model.windows import Window
 
     Windows = Mapping[CounterKey, Window]
 

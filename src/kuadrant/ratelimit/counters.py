@@ -3,7 +3,7 @@
 * All counters that a request asks for are checked, then all are increased. A request that one of them denies
   is counted nowhere.
 * A fixed window starts with the first hit that is counted in it and is over ``seconds`` later, to the
-  instant; ``kuadrant.ratelimit.windows`` has the other ways to count. A limit of 0 seconds keeps nothing:
+  instant; ``counter_windows.py`` has the other ways to count. A limit of 0 seconds keeps nothing:
   each request is measured by itself. One of at most 0 denies every hit.
 * A limit has one counter, or one for each list of values of its variables. Values longer than 64 characters
   are held as their digest, lists longer than 128 likewise, so that a counter's size has a bound.
@@ -26,15 +26,15 @@ from itertools import count
 from sys import getsizeof
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kuadrant.api.mode import counter_text
+from kuadrant.api.limit_mode import counter_text
 from kuadrant.ratelimit.counter_shares import Holding, Shares, Tenant, tenant_of
-from kuadrant.ratelimit.windows import BYTES, MOVING, Window
+from kuadrant.ratelimit.counter_windows import BYTES, MOVING, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kuadrant.api.limitador import Identity
-    from kuadrant.ratelimit.windows import Moving
+    from kuadrant.ratelimit.counter_windows import Moving
 
 # Steps of tidying up per new counter: more than one, so that it catches up; few, so that no call waits for
 # it.

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.ratelimit.headers import printable_name, seconds_of_most, whole_seconds
+from kuadrant.ratelimit.retry_after import whole_seconds
+from kuadrant.ratelimit.x_ratelimit_headers import printable_name, seconds_of_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

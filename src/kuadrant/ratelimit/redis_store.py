@@ -28,13 +28,13 @@ from redis.exceptions import RedisError, ResponseError
 
 from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.ratelimit.call_turns import BusyError
+from kuadrant.ratelimit.counter_windows import SlidingWindow
 from kuadrant.ratelimit.counters import Standing
-from kuadrant.ratelimit.headers import LONGEST_SECONDS
 from kuadrant.ratelimit.log_pace import LogPace
+from kuadrant.ratelimit.retry_after import LONGEST_SECONDS
 from kuadrant.ratelimit.store_address import AddressError, parse
 from kuadrant.ratelimit.store_queue import Gate
 from kuadrant.ratelimit.store_script import SCRIPT
-from kuadrant.ratelimit.windows import SlidingWindow
 from kuadrant.tasks import keep
 
 if TYPE_CHECKING:

@@ -16,14 +16,13 @@ from kuadrant.api.counter_page import CounterPage
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
-from kuadrant.ratelimit.answers import INTERNAL, OK, answer, error_answer
 from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
 from kuadrant.ratelimit.counter_shares import tenant_of
 from kuadrant.ratelimit.counters import Counters, most_restrictive_first, standings
 from kuadrant.ratelimit.decision_ring import DecisionRing
 from kuadrant.ratelimit.left_out_limits import LeftOutLimits
-from kuadrant.ratelimit.limits import (
+from kuadrant.ratelimit.limit_index import (
     InvalidLimitsError,
     UnansweredError,
     compile_limits,
@@ -33,6 +32,7 @@ from kuadrant.ratelimit.limits import (
 from kuadrant.ratelimit.log_pace import LogPace, Paces
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
+from kuadrant.ratelimit.service_answers import INTERNAL, OK, answer, error_answer
 from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
 from kuadrant.ratelimit.standing_counters import of_policy, standing_counters
 from kuadrant.ratelimit.store_room import StoreRoom
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from kuadrant.api.limitador import LeftOut, Limit
     from kuadrant.ratelimit.counters import Ask, LimitCounters, Standing
-    from kuadrant.ratelimit.limits import CompiledLimits, HeldNamespace
+    from kuadrant.ratelimit.limit_index import CompiledLimits, HeldNamespace
     from kuadrant.ratelimit.redis_store import RedisStore
     from kuadrant.ratelimit.unknown_limits import UnknownLimit
 

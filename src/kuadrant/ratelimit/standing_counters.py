@@ -14,14 +14,14 @@ import msgspec
 
 from kuadrant.api.counter_page import CounterLine, CounterPage
 from kuadrant.api.limit_keys import is_key_of, keys_in
-from kuadrant.ratelimit.windows import Window
+from kuadrant.ratelimit.counter_windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from kuadrant.api.limitador import Limit
+    from kuadrant.ratelimit.counter_windows import Moving
     from kuadrant.ratelimit.counters import LimitCounters
-    from kuadrant.ratelimit.windows import Moving
 
 MOST_LOOKED_AT: Final = 20_000
 """About half a microsecond each."""

@@ -7,7 +7,7 @@
   holds none and is not ready.
 * An empty list of limits is no mistake: then there are none.
 * What is said in the resource's status is a function of the resource alone, see
-  ``kuadrant.ratelimit_follower.status``.
+  ``kuadrant.ratelimit_follower.limitador_status``.
 * Without a store each process counts by itself: two replicas admit up to twice as much. With one
   (``spec.storage.redis``) all count together, and while it does not answer every limited request gets an
   error, so that the gateway's failure mode decides.

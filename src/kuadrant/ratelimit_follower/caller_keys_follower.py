@@ -15,8 +15,8 @@ from msgspec import Struct
 from kuadrant import log
 from kuadrant.api.caller_token import SECRET, keys_in, mark_of
 from kuadrant.kube.client import FAILURES, describe
-from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from kuadrant import log
 from kuadrant.api.caller_token import mark_of
 from kuadrant.api.limitador import Limitador, LimitadorPorts, LimitadorService, storage_secret
 from kuadrant.kube.client import ConfigurationError, find_access
-from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 from kuadrant.operations import OperationsServer
 from kuadrant.process import collect_garbage_rarely, set_by
@@ -22,10 +22,10 @@ from kuadrant.ratelimit import Callers, RateLimitService, make_server
 from kuadrant.ratelimit_follower.asked_in_vain import AskedInVain
 from kuadrant.ratelimit_follower.caller_keys_follower import CallersFollower
 from kuadrant.ratelimit_follower.counter_port import counter_server
-from kuadrant.ratelimit_follower.holder import Holder
-from kuadrant.ratelimit_follower.status import MANAGER
-from kuadrant.ratelimit_follower.storage import Storage
-from kuadrant.ratelimit_follower.writer import StatusWriter
+from kuadrant.ratelimit_follower.counter_storage import Storage
+from kuadrant.ratelimit_follower.limit_holder import Holder
+from kuadrant.ratelimit_follower.limitador_status import MANAGER
+from kuadrant.ratelimit_follower.status_writer import StatusWriter
 from kuadrant.tasks import keep
 
 if TYPE_CHECKING:

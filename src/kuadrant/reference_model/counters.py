@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kuadrant.api.limit_mode import counter_text, is_enforced
 from kuadrant.api.limitador import Identity, Limit
-from kuadrant.api.mode import counter_text, is_enforced
 from kuadrant.policy.identifiers import descriptor_entry
-from kuadrant.reference_model.windows import Window, hits_at, room_in, whole_in, with_hits
+from kuadrant.reference_model.counter_windows import Window, hits_at, room_in, whole_in, with_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ from google.protobuf import timestamp_pb2
 from msgspec import Struct
 
 from kuadrant.api.regular_expression import without_nul
-from kuadrant.policy.as_defined import as_written
+from kuadrant.policy.cel_conformance import as_written
 from kuadrant.policy.checked_expression import read
 from kuadrant.policy.untyped_expression import compiled
 from kuadrant.reference_model.header_names import alone, in_lower_case

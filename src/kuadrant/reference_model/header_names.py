@@ -11,9 +11,9 @@ from typing import Any, Final, Literal
 
 from cel_expr_python import cel
 
-from kuadrant.policy.as_defined import as_defined
+from kuadrant.policy.cel_conformance import as_defined
+from kuadrant.policy.cel_environment import UNTYPED, environment
 from kuadrant.policy.checked_expression import kind, parts, read, written
-from kuadrant.policy.environment import UNTYPED, environment
 from kuadrant.reference_model.header_maps import all_headers
 
 _ITEM_KINDS: Final = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE, cel.Type.BOOL)

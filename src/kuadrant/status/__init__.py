@@ -7,7 +7,7 @@ conditions into what others have written.
 """
 
 from kuadrant.status.acknowledged_condition import ACKNOWLEDGED, with_acknowledgement
-from kuadrant.status.affected import Affected, AffectedObjects, gateway_status, route_status
+from kuadrant.status.affected_condition import Affected, AffectedObjects, gateway_status, route_status
 from kuadrant.status.conditions import merged_conditions
 from kuadrant.status.enforcement_evidence import AskedSince, Behind, EnforcementEvidence, Lost
 from kuadrant.status.gateway_evidence import (
@@ -21,10 +21,7 @@ from kuadrant.status.gateway_evidence import (
     evidence,
     undelivered,
 )
-from kuadrant.status.kuadrant_condition import Installation, kuadrant_condition
-from kuadrant.status.policy_status import PolicyStatus, policy_status
-from kuadrant.status.remark import Remark
-from kuadrant.status.report import (
+from kuadrant.status.gateway_report import (
     STATES,
     GatewayReport,
     PolicyReport,
@@ -34,6 +31,9 @@ from kuadrant.status.report import (
     report_text,
     with_fetches,
 )
+from kuadrant.status.kuadrant_condition import Installation, kuadrant_condition
+from kuadrant.status.policy_status import PolicyStatus, policy_status
+from kuadrant.status.remark import Remark
 from kuadrant.status.warnings_condition import WARNINGS, remark_notices, with_warnings
 
 __all__ = [

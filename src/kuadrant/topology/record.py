@@ -10,8 +10,8 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.api.meta import Condition
-from kuadrant.api.mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.explanation import Origin
 
 State = Literal["in effect", "in part", "overridden", "no path", "not accepted"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import grpc  # type: ignore[import-untyped]
 from msgspec import Struct
 
-from kuadrant.xds import notes
+from kuadrant.xds import peer_log
 from kuadrant.xds.discovery_stream import Refusal, Stream, StreamStatus
 from kuadrant.xds.grpc_listener import GrpcListener
 from kuadrant.xds.grpc_options import options
@@ -82,7 +82,7 @@ class Server:
         self._listener = GrpcListener(host, port, credentials, door)
         self._others = tuple(others)
         self._admit = admit
-        self._on_refusal = on_refusal or notes.refused
+        self._on_refusal = on_refusal or peer_log.refused
         self._clock = clock
         self._snapshots: dict[str, Snapshot] = {}
         self._sessions: list[Session] = []
@@ -166,7 +166,7 @@ class Server:
             return
         session.admitted(admission)
         if isinstance(admission, Denial):
-            notes.denied(session.peer, admission)
+            peer_log.denied(session.peer, admission)
         group = session.admission.group
         session.put(session.stream.set(EMPTY if group is None else self._snapshots.get(group, EMPTY)))
         self._notify()
@@ -240,7 +240,7 @@ class Server:
             self._sessions.remove(session)
             self._quota.leave(address)
             self._notify()
-            notes.ended(session.stream.status().node)
+            peer_log.ended(session.stream.status().node)
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
@@ -252,7 +252,7 @@ class Server:
     def _refuse(self, reason: Reason, address: str) -> None:
         self._refused(reason)
         if reason != "denied":  # that was said when it was
-            notes.turned_away(address, reason)
+            peer_log.turned_away(address, reason)
 
     async def _read(
         self, requests: AsyncIterator[bytes], session: Session, type_url: str, context: Any

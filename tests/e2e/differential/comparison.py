@@ -13,8 +13,8 @@ from kuadrant.explanation import Explanation, Knowledge, Origins, explain
 from kuadrant.explanation.verbose_text import verbose_text
 from kuadrant.ratelimit.counters import counter_values
 from kuadrant.reference_model import Counters, Request, RequestDecision, decide
-from kuadrant.reference_model.seen_by_filters import is_referrer
-from kuadrant.reference_model.windows import FixedWindow
+from kuadrant.reference_model.counter_windows import FixedWindow
+from kuadrant.reference_model.filter_view import is_referrer
 
 from .traces import check_seen, check_way
 

@@ -31,10 +31,10 @@ from kuadrant.dialects import DIALECTS, Service, expressible
 from kuadrant.envoy_api import message
 from kuadrant.gateways import envoy
 from kuadrant.policy.match import RequestMatch
+from kuadrant.ratelimit.counter_windows import Window
 from kuadrant.ratelimit.server import Server as RateLimitServer
 from kuadrant.ratelimit.server import make_server
 from kuadrant.ratelimit.service import RateLimitService
-from kuadrant.ratelimit.windows import Window
 from kuadrant.xds import EMPTY, Server, Snapshot
 from tests.ports import free_port
 

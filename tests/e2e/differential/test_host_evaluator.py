@@ -23,9 +23,9 @@ from msgspec import Struct, structs
 
 from kuadrant.envoy_api import message
 from kuadrant.expressions import programs
+from kuadrant.policy.cel_environment import UNTYPED, environment, untyped
 from kuadrant.policy.checked_expression import parts, read, written
-from kuadrant.policy.environment import UNTYPED, environment, untyped
-from kuadrant.reference_model.seen_by_filters import is_kept
+from kuadrant.reference_model.filter_view import is_kept
 from tests.e2e.wasm_shim.conftest import (
     LOOPBACK,
     READY_SECONDS,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.reference_model.seen_by_filters import is_referrer
+from kuadrant.reference_model.filter_view import is_referrer
 
 from .expression_cases import case, limit
 from .generator import Asked

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from kuadrant.reference_model.refusal import refusal as refusal_of
+from kuadrant.reference_model.gateway_refusal import refusal as refusal_of
 
 from .gateways import GATEWAYS
 from .generator import Asked, Case

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import envoy
 import pytest
 
-from kuadrant.gateways.envoy.secrets import SECRET
+from kuadrant.gateways.envoy.secret_resources import SECRET
 from kuadrant.xds import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Refusal, Server, Snapshot
 from tests.ports import free_port
 

@@ -15,8 +15,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kuadrant.kube.api_answers import ObjectReader
 from kuadrant.kube.kind import StoredObject
-from kuadrant.kube.wire import ObjectReader
 from kuadrant.operator.core import kinds, stored_gateway_api
 from lab.programs import module_folder
 from tests.integration.config.schema_values import values

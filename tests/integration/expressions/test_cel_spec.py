@@ -14,7 +14,7 @@ import pytest
 from google.protobuf import duration_pb2, timestamp_pb2
 
 from kuadrant.expressions.functions import TYPES
-from kuadrant.expressions.outside import OutsideError
+from kuadrant.expressions.not_evaluable import OutsideError
 from tests.stand_ins import stand_in
 from tests.unit.expressions.evaluations import ENDED, ERROR, compiled, of_google, of_module
 from tests.unit.expressions.program_runner import Runner, Typed

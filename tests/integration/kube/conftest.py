@@ -18,8 +18,8 @@ from lightkube.config.kubeconfig import KubeConfig
 from msgspec import Struct
 
 from kuadrant.kube.client import Access
-from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Kind
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store, Table
 from lab.programs import BuildError, build, path_of
 from tests.ports import free_port

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuadrant.kube import lease
-from kuadrant.kube.apply import Applier, Conflict, Desired, Gone, Refused, Unchanged, Written
 from kuadrant.kube.events import Event, Recorder, Regarding
 from kuadrant.kube.lease_http import Leadership
+from kuadrant.kube.server_side_apply import Applier, Conflict, Desired, Gone, Refused, Unchanged, Written
 
 from .conftest import THINGS, TOKEN, access
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kuadrant.api.limit_packing import NotPackedError, pack, unpack
 from kuadrant.api.limitador import Limit
-from kuadrant.gateways.size import MOST_BYTES
+from kuadrant.gateways.object_size import MOST_BYTES
 from kuadrant.policy.identifiers import limit_condition, limit_identifier
 
 TEXT = st.text(max_size=20)

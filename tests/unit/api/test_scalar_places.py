@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kuadrant.api import yaml_documents
-from kuadrant.api.nodes import Node, place_of
+from kuadrant.api.document_nodes import Node, place_of
 from kuadrant.api.scalar_places import place_within
 
 

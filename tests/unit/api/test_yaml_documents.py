@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kuadrant.api import yaml_documents
-from kuadrant.api.nodes import plain
+from kuadrant.api.document_nodes import plain
 from kuadrant.api.yaml_documents import MAX_DEPTH, Allowance, documents
 from tests.effort import calls
 

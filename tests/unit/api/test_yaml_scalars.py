@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from kuadrant.api.nodes import plain
+from kuadrant.api.document_nodes import plain
 from kuadrant.api.yaml_documents import documents
 from kuadrant.api.yaml_scalars import FlawError, scalar
 

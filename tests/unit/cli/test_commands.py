@@ -12,9 +12,9 @@ from kuadrant.cli import (
     check,
     completion,
     explain,
+    lasting_commands,
     limits,
     policy_tests,
-    serve,
     status,
     topology,
     translate,
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("words", "command"),
     [
-        ("run", serve.run),
-        ("ratelimit", serve.ratelimit),
-        ("operator", serve.operator),
+        ("run", lasting_commands.run),
+        ("ratelimit", lasting_commands.ratelimit),
+        ("operator", lasting_commands.operator),
         ("check", check.check),
         ("translate", translate.translate),
         ("explain", explain.explain),

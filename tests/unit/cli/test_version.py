@@ -18,7 +18,7 @@ from kuadrant.operator_client.installed import (
 )
 from kuadrant.operator_client.status_report import PATH
 from kuadrant.status import Content, GatewayReport, Report
-from kuadrant.status.report import PodLine
+from kuadrant.status.gateway_report import PodLine
 from kuadrant.wasm.catalogue import current
 from tests.unit.kube.http_server import Request, Response, serve
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kuadrant.dialects.official.overlap import may_meet, method_covers, path_covers
+from kuadrant.dialects.official.match_overlap import may_meet, method_covers, path_covers
 from kuadrant.policy.match import PathMatch, RequestMatch
 
 EXACT, PREFIX, PATTERN = (

@@ -13,8 +13,8 @@ from cel_expr_python import cel
 
 from kuadrant.expressions import compiler
 from kuadrant.policy import untyped_expression
+from kuadrant.policy.cel_environment import untyped
 from kuadrant.policy.checked_expression import read
-from kuadrant.policy.environment import untyped
 from kuadrant.reference_model.expressions import readable
 from kuadrant.reference_model.header_names import in_lower_case
 

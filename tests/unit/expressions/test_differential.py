@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuadrant import wasm
-from kuadrant.expressions.outside import OutsideError
+from kuadrant.expressions.not_evaluable import OutsideError
 
 from .evaluations import ENDED, ERROR, UNREADABLE, attributes, compiled, of_activation, of_google, of_module
 from .generated_expressions import Expressions, request

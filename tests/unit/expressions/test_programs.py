@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.expressions import encoding, nodes
+from kuadrant.expressions import encoding, program_nodes
 from kuadrant.expressions.functions import NUMBERS
-from kuadrant.expressions.outside import OutsideError
+from kuadrant.expressions.not_evaluable import OutsideError
 from kuadrant.reference_model import Request
 
 from .evaluations import ERROR, attributes, compiled, of_activation, of_google, of_module
@@ -90,7 +90,7 @@ def test_what_stands_there_twice_is_there_once() -> None:
     once = compiled("request.path.split('/')[1] == 'a'", fold=True)[1]
     twice = compiled("request.path.split('/')[1] == 'a' || request.path.split('/')[1] == 'b'", fold=True)[1]
     assert len(twice) < len(once) + 16
-    assert bytes([nodes.KEEP, 1]) in twice
+    assert bytes([program_nodes.KEEP, 1]) in twice
 
 
 def test_a_part_may_end_with_its_text(runner: Runner) -> None:
@@ -132,7 +132,7 @@ def test_functions_have_the_same_numbers_in_the_module() -> None:
 @pytest.mark.slow
 def test_a_newer_program_is_refused_as_such(runner: Runner) -> None:
     program = compiled(USUAL, fold=True)[1]
-    assert runner.evaluate(encoding.integer(nodes.VERSION + 1) + program[1:]) is Outcome.NEWER
+    assert runner.evaluate(encoding.integer(program_nodes.VERSION + 1) + program[1:]) is Outcome.NEWER
     assert runner.evaluate(b"\0" + program[1:]) is Outcome.MALFORMED
     assert runner.evaluate(program[:-1]) is Outcome.MALFORMED
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.api import documents, nodes, yaml_documents
+from kuadrant.api import document_nodes, documents, yaml_documents
 from kuadrant.compiler import compile_gateways
 from kuadrant.findings import RULES, findings, findings_github, findings_sarif, findings_text
 from tests.unit.findings.checked import CASES
@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 
 TEXTS = [path.read_text() for path in sorted(CASES.glob("*.yaml")) if "over-budget" not in path.name]
 OBJECTS: list[list[Any]] = [
-    [nodes.plain(node) for node, _ in yaml_documents.documents(text) if node is not None] for text in TEXTS
+    [document_nodes.plain(node) for node, _ in yaml_documents.documents(text) if node is not None]
+    for text in TEXTS
 ]
 ODD: list[Any] = [None, "", 0, -1, 2**40, "a", "/", "*", "default", "gw", "app", "é😀", True, [], {}, ["a"]]
 

@@ -12,7 +12,7 @@ from kuadrant.api import documents
 from kuadrant.api.request_authentication import RequestAuthentication
 from kuadrant.api.security_policy import SecurityPolicy
 from kuadrant.compiler import compile_gateways
-from kuadrant.findings.find import suspicious_by_routes
+from kuadrant.findings.rule_runs import suspicious_by_routes
 
 GROUP = "gateway.networking.k8s.io"
 WORLD = """

@@ -12,7 +12,7 @@ import yaml
 
 from kuadrant.kube import client as client_module
 from kuadrant.kube.client import AbsentError, ConfigurationError, RequestError, find_access, get
-from kuadrant.kube.follow import Follower
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 
 from .http_server import Request, Response, serve

@@ -11,10 +11,10 @@ import httpx2
 import msgspec
 import yaml
 
+from kuadrant.kube.api_answers import ObjectReader
 from kuadrant.kube.events import Recorder
 from kuadrant.kube.kind import Deleted, Kind, Listing, StoredObject
 from kuadrant.kube.store import Store
-from kuadrant.kube.wire import ObjectReader
 from kuadrant.operator.core import kinds
 from kuadrant.operator.metrics import Metrics
 from kuadrant.operator.push.decision_delivery import Delivery
@@ -26,7 +26,7 @@ from tests.unit.operator.known import BY_ADDRESS, known, module
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.module_address import ModuleAddress
     from kuadrant.operator.push.server import Push
     from kuadrant.operator.reconcile.queue_keys import Work
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from kuadrant.dialects import DIALECTS, Service
 from kuadrant.dialects.own.configuration import render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.gateways.provider import Rendering
 from kuadrant.operator.core.known import Known, ModuleFacts
 

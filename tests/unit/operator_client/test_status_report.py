@@ -11,7 +11,7 @@ import pytest
 from kuadrant.kube.client import RequestError
 from kuadrant.operator_client.status_report import status_report
 from kuadrant.status import Content, GatewayReport, Report
-from kuadrant.status.report import PodLine
+from kuadrant.status.gateway_report import PodLine
 from kuadrant.wasm.gateway_fetches import Record
 from tests.unit.kube.http_server import Request, Response, serve
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.api.documents import read as read_documents
-from kuadrant.policy.checks import check
-from kuadrant.policy.conversion import to_model
+from kuadrant.policy.policy_check import check
+from kuadrant.policy.version_conversion import to_model
 
 if TYPE_CHECKING:
     from kuadrant.policy.model import Policy

@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from kuadrant.api.documents import read as read_documents
-from kuadrant.policy.checks import check
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
-from kuadrant.policy.conversion import to_model
+from kuadrant.policy.policy_check import check
+from kuadrant.policy.version_conversion import to_model
 from tests.unit.explanation.asking import asked, policy
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kuadrant.policy.checks import check
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
 from kuadrant.policy.model import Policy, PolicyLimit, Rate, Target
+from kuadrant.policy.policy_check import check
 
 USER = "request.headers['x-user']"
 

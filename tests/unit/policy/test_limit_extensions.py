@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec import UNSET
 
-from kuadrant.policy.checks import check
 from kuadrant.policy.limitador_limits import limitador_limits
+from kuadrant.policy.policy_check import check
 
 from .extended_limits import FIELD, RATES, policy, problems
 

@@ -8,8 +8,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from kuadrant.api.algorithm import SLICES
+from kuadrant.api.limit_mode import is_enforced
 from kuadrant.api.limitador import Limit
-from kuadrant.api.mode import is_enforced
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 
 if TYPE_CHECKING:

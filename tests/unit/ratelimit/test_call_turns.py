@@ -14,7 +14,7 @@ from kuadrant.api.limitador import Limit
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 from kuadrant.ratelimit import RateLimitService
 from kuadrant.ratelimit.call_turns import MOST_WAITING, BusyError, Turns
-from kuadrant.ratelimit.limits import WorkError
+from kuadrant.ratelimit.limit_index import WorkError
 from kuadrant.ratelimit.question import MOST_ENTRIES, InvalidRequestError, domain_of
 from kuadrant.ratelimit.store_queue import Gate
 from tests.effort import calls

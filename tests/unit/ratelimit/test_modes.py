@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from kuadrant.api.limit_mode import counter_text, is_enforced
 from kuadrant.api.limitador import Limit
-from kuadrant.api.mode import counter_text, is_enforced
 
 from .sequences import (
     SCOPE,

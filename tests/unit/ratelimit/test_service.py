@@ -13,7 +13,7 @@ from kuadrant.api.limit_validity import Expressions, Judged, judge
 from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import InvalidLimitsError, RateLimitService
-from kuadrant.ratelimit import limits as limits_module
+from kuadrant.ratelimit import limit_index as limits_module
 from kuadrant.ratelimit.question import InvalidRequestError, Questions
 from kuadrant.ratelimit.unknown_limits import UnknownLimitError
 

@@ -15,7 +15,7 @@ from kuadrant.api.counter_page import PATH
 from kuadrant.operations import UID_HEADER
 from kuadrant.ratelimit import unknown_limits
 from kuadrant.ratelimit_follower import asked_in_vain
-from kuadrant.ratelimit_follower.status import KNOWN, VALID
+from kuadrant.ratelimit_follower.limitador_status import KNOWN, VALID
 from tests.ports import free_port
 
 from ..kube.scripted import status  # noqa: TID252 - tests are no package

@@ -22,8 +22,8 @@ from msgspec import Struct
 
 from kuadrant.dialects.dialect import Dialect, InexpressibleError
 from kuadrant.dialects.official import cel_text, user_expressions
-from kuadrant.dialects.official.judgement import unsupported
-from kuadrant.dialects.official.settled import Complaint, policies_of, settled
+from kuadrant.dialects.official.inexpressible_parts import unsupported
+from kuadrant.dialects.official.matchable_rules import Complaint, policies_of, settled
 from kuadrant.dialects.relevance import relevant
 from kuadrant.incremental import OfEach
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from kuadrant.dialects.official.patterns import Row, Rows, counted
+from kuadrant.dialects.official.match_patterns import Row, Rows, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

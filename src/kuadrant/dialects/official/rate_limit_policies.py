@@ -17,12 +17,12 @@ from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects.dialect import Dialect, InexpressibleError
-from kuadrant.dialects.official import patterns
-from kuadrant.dialects.official.judgement import unsupported
-from kuadrant.dialects.official.overlap import may_meet, method_covers, path_covers
+from kuadrant.dialects.official import match_patterns
+from kuadrant.dialects.official.inexpressible_parts import unsupported
+from kuadrant.dialects.official.match_overlap import may_meet, method_covers, path_covers
+from kuadrant.dialects.official.match_patterns import ALWAYS, Rows, all_of, negated, possible
+from kuadrant.dialects.official.matchable_rules import Complaint, policies_of, settled
 from kuadrant.dialects.official.pattern_rules import Datum, PatternCondition, conditions, data
-from kuadrant.dialects.official.patterns import ALWAYS, Rows, all_of, negated, possible
-from kuadrant.dialects.official.settled import Complaint, policies_of, settled
 from kuadrant.dialects.relevance import relevant
 from kuadrant.incremental import OfEach
 from kuadrant.policy.match import RequestMatch
@@ -82,7 +82,7 @@ def _policy(
 
     Without rules it keeps its requests from those of a wildcard.
     """
-    kept, complaints = settled(rules, partial(patterns.is_exact, has_regex=has_regex))
+    kept, complaints = settled(rules, partial(match_patterns.is_exact, has_regex=has_regex))
     written, more = _write(kept, has_regex=has_regex)
     for complaint in (*complaints, *more):
         raise InexpressibleError(f"{complaint.reason}, host name {hostname}")
@@ -91,7 +91,7 @@ def _policy(
 
 def _complaints(host: HostProgram, *, has_regex: bool) -> Iterator[Complaint]:
     for rules in relevant((host,)).values():
-        kept, complaints = settled(rules, partial(patterns.is_exact, has_regex=has_regex))
+        kept, complaints = settled(rules, partial(match_patterns.is_exact, has_regex=has_regex))
         yield from complaints
         yield from _write(kept, has_regex=has_regex)[1]
 
@@ -149,14 +149,14 @@ def _region(rule: RuleProgram, earlier: Iterable[RuleProgram]) -> tuple[Rows, Ru
 
     Or the first of those that cannot be left out.
     """
-    region = patterns.match_rows(rule.match)
+    region = match_patterns.match_rows(rule.match)
     for other in earlier:
         if not may_meet(other.match, rule.match):
             continue
         # What every request of the rule fulfils anyway need not be denied.
         path, method = other.match.path, other.match.method
         denied = negated(
-            patterns.match_rows(
+            match_patterns.match_rows(
                 RequestMatch(
                     None if path_covers(path, rule.match.path) else path,
                     None if method_covers(other.match, rule.match) else method,
@@ -176,7 +176,7 @@ def _alternatives(action: Action, *, has_regex: bool) -> list[tuple[list[LimitAc
     """
     groups: dict[Rows, list[LimitAction]] = {}
     for limit in action.limits:
-        rows = all_of(*(patterns.condition_rows(condition, has_regex=has_regex) for condition in limit.when))
+        rows = all_of(*(match_patterns.condition_rows(one, has_regex=has_regex) for one in limit.when))
         groups.setdefault(rows, []).append(limit)
     always = groups.pop(ALWAYS, [])
     if len(groups) > _MOST_CONDITIONS:
@@ -204,8 +204,8 @@ def _alternatives(action: Action, *, has_regex: bool) -> list[tuple[list[LimitAc
 
 def _absent(limit: LimitAction) -> frozenset[str]:
     """The attributes without which the limit, and with it the whole descriptor, is left out."""
-    selectors = map(patterns.counted, limit.counters)
-    return frozenset(selector for selector in selectors if patterns.may_be_absent(selector))
+    selectors = map(match_patterns.counted, limit.counters)
+    return frozenset(selector for selector in selectors if match_patterns.may_be_absent(selector))
 
 
 def _dialect(name: str, *, has_regex: bool) -> Dialect:
@@ -217,8 +217,8 @@ def _dialect(name: str, *, has_regex: bool) -> Dialect:
         configure=lambda service: lambda hosts: _render(hosts, service, has_regex=has_regex),
         unsupported=partial(
             unsupported,
-            condition=partial(patterns.condition_rows, has_regex=has_regex),
-            counter=patterns.counted,
+            condition=partial(match_patterns.condition_rows, has_regex=has_regex),
+            counter=match_patterns.counted,
             complaints=lambda host, _: complaints(host),
         ),
     )

@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from kuadrant.dialects.dialect import InexpressibleError
 from kuadrant.dialects.official.cel_text import literal
-from kuadrant.dialects.official.regular_expressions import is_portable
-from kuadrant.dialects.official.told_expression import (
+from kuadrant.dialects.official.portable_expression import (
     NONE,
     OR,
     RELATION,
@@ -34,6 +33,7 @@ from kuadrant.dialects.official.told_expression import (
     strict,
     when_true,
 )
+from kuadrant.dialects.official.regular_expressions import is_portable
 from kuadrant.policy.attributes import TABLE
 from kuadrant.policy.cel import ExpressionError, checked
 from kuadrant.policy.checked_expression import kind, pattern_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects.dialect import InexpressibleError, Unsupported
-from kuadrant.dialects.official.judgement import unsupported
+from kuadrant.dialects.official.inexpressible_parts import unsupported
 from kuadrant.expressions import programs
 from kuadrant.incremental import OfEach
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kuadrant.gateways.envoy.address import Address, socket_address
+from kuadrant.gateways.envoy.ads_source import ads
 from kuadrant.gateways.envoy.clusters import fixed_http2_cluster
-from kuadrant.gateways.envoy.discovery import ads
+from kuadrant.gateways.envoy.socket_address import Address, socket_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from kuadrant.api.nodes import quoted
+from kuadrant.api.document_nodes import quoted
 from kuadrant.compiler.forwarding import ReferenceGrants
 from kuadrant.compiler.listener_conflicts import hostname_of, listeners_by_port
 from kuadrant.gateways.envoy.key_pair import KeyPair

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kuadrant.gateways.envoy.address import Address, socket_address
-from kuadrant.gateways.envoy.discovery import ads
+from kuadrant.gateways.envoy.ads_source import ads
+from kuadrant.gateways.envoy.socket_address import Address, socket_address
 
 if TYPE_CHECKING:
     from kuadrant.compiler.program import Backend

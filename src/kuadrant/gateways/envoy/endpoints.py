@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kuadrant.gateways.envoy.address import Address, socket_address
+from kuadrant.gateways.envoy.socket_address import Address, socket_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from kuadrant.gateways.envoy import extension
+from kuadrant.gateways.envoy import discovered_filter
 from kuadrant.gateways.envoy.access_log import access_log_to
-from kuadrant.gateways.envoy.address import Address, socket_address
-from kuadrant.gateways.envoy.discovery import ads
-from kuadrant.gateways.envoy.secrets import tls_socket
+from kuadrant.gateways.envoy.ads_source import ads
+from kuadrant.gateways.envoy.secret_resources import tls_socket
+from kuadrant.gateways.envoy.socket_address import Address, socket_address
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _manager(name: str, access_log: str | None, authentication: dict[str, Any] |
             *([authentication] if authentication else []),
             {
                 "name": name,
-                "config_discovery": {"config_source": ads(wait=True), "type_urls": [extension.WASM]},
+                "config_discovery": {"config_source": ads(wait=True), "type_urls": [discovered_filter.WASM]},
             },
             {"name": "envoy.router", "typed_config": {"@type": _ROUTER, "suppress_envoy_headers": True}},
         ],

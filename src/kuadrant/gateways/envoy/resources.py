@@ -9,8 +9,6 @@ from msgspec import Struct
 
 from kuadrant.compiler.program import HostProgram
 from kuadrant.gateways.envoy import listeners
-from kuadrant.gateways.envoy.address import Address
-from kuadrant.gateways.envoy.authentication import NO_AUTHENTICATION, Authentication
 from kuadrant.gateways.envoy.certificates import NO_CERTIFICATES, Certificates
 from kuadrant.gateways.envoy.clusters import (
     CLUSTER,
@@ -18,12 +16,14 @@ from kuadrant.gateways.envoy.clusters import (
     backend_cluster,
     fixed_http2_cluster,
 )
+from kuadrant.gateways.envoy.discovered_filter import EXTENSION, extension
 from kuadrant.gateways.envoy.endpoints import ENDPOINTS, BackendKey, endpoints
-from kuadrant.gateways.envoy.extension import EXTENSION, extension
 from kuadrant.gateways.envoy.listeners import LISTENER, ListenerKey
 from kuadrant.gateways.envoy.route_actions import Seen
 from kuadrant.gateways.envoy.routes import ROUTES, route_configuration
-from kuadrant.gateways.envoy.secrets import SECRET, tls_secret
+from kuadrant.gateways.envoy.secret_resources import SECRET, tls_secret
+from kuadrant.gateways.envoy.socket_address import Address
+from kuadrant.gateways.envoy.token_authentication import NO_AUTHENTICATION, Authentication
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from kuadrant.api.nodes import quoted
+from kuadrant.api.document_nodes import quoted
 from kuadrant.gateways.envoy.key_pair import KeyPair, KeyPairError, key_pair
 
 if TYPE_CHECKING:

@@ -6,11 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.gateways import ownership
 from kuadrant.gateways.envoy_gateway.ancestor_status import standing
-from kuadrant.gateways.envoy_gateway.asking_patch_policies import (
-    PUSH_NAMES,
-    http3_policy_name,
-    push_policy_name,
-)
 from kuadrant.gateways.envoy_gateway.gateway_objects import (
     CLUSTER_NAMES,
     PLUGIN_NAMES,
@@ -20,6 +15,11 @@ from kuadrant.gateways.envoy_gateway.gateway_objects import (
 )
 from kuadrant.gateways.envoy_gateway.match_precedence import match_precedence
 from kuadrant.gateways.envoy_gateway.observation import Observation, module_of, observation
+from kuadrant.gateways.envoy_gateway.push_patch_policies import (
+    PUSH_NAMES,
+    http3_policy_name,
+    push_policy_name,
+)
 from kuadrant.gateways.provider import ObjectKind
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kuadrant.gateways import ownership
 from kuadrant.gateways.delivery_mode import asks
-from kuadrant.gateways.envoy_gateway.asking_patch_policies import http3_policy_name
+from kuadrant.gateways.envoy_gateway.push_patch_policies import http3_policy_name
 from kuadrant.gateways.provider import ObjectVerdict
 
 if TYPE_CHECKING:

@@ -15,18 +15,18 @@ from msgspec.structs import replace
 
 from kuadrant.gateways.delivery_mode import delivery, pushed, undeliverable
 from kuadrant.gateways.envoy import CLUSTER, RATE_LIMIT_CLUSTER, Address, named_http2_cluster
-from kuadrant.gateways.envoy_gateway.asking_patch_policies import push_policies
+from kuadrant.gateways.envoy_gateway.push_patch_policies import push_policies
 from kuadrant.gateways.object_names import PORTS, ObjectNames, port_part
+from kuadrant.gateways.object_size import too_large
 from kuadrant.gateways.ownership import metadata
 from kuadrant.gateways.plugin_tables import tables
 from kuadrant.gateways.provider import GatewayObjects, PodSelector
-from kuadrant.gateways.size import too_large
 
 if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway
     from kuadrant.compiler.program import GatewayProgram, HostProgram
     from kuadrant.gateways.envoy_gateway.observation import Observation
-    from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.module_address import ModuleAddress
     from kuadrant.gateways.plugin_tables import Table
     from kuadrant.gateways.provider import GatewaySettings
 

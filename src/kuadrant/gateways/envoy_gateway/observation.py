@@ -14,13 +14,13 @@ from msgspec import Struct
 
 from kuadrant.gateways.delivery_mode import asks
 from kuadrant.gateways.envoy_gateway.ancestor_status import is_programmed, module_failed, unpatched
-from kuadrant.gateways.module import try_of
+from kuadrant.gateways.module_address import try_of
 from kuadrant.gateways.obsolete_objects import guards_by_authorization
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.module_address import ModuleAddress
 
 
 class Observation(Struct, frozen=True, gc=False):

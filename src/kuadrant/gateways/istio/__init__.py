@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kuadrant.gateways.istio.asking_filter import push_filter_name
 from kuadrant.gateways.istio.gateway_objects import envoy_filter_name, gateway_objects, wasm_plugin_name
 from kuadrant.gateways.istio.match_precedence import match_precedence
 from kuadrant.gateways.istio.ownership import is_needed, owner
-from kuadrant.gateways.istio.selection import GATEWAY_NAME, TOKEN, NotSelectable, Selection, selection
+from kuadrant.gateways.istio.pod_selection import GATEWAY_NAME, TOKEN, NotSelectable, Selection, selection
+from kuadrant.gateways.istio.push_filter import push_filter_name
 from kuadrant.gateways.provider import ObjectKind, ObjectVerdict
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ import msgspec
 
 from kuadrant.gateways.delivery_mode import delivery, pushed, undeliverable
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address, named_http2_cluster
-from kuadrant.gateways.istio.asking_filter import push_filter
-from kuadrant.gateways.istio.selection import NotSelectable, Selection, why_ports_cannot_be_told_apart
+from kuadrant.gateways.istio.pod_selection import NotSelectable, Selection, why_ports_cannot_be_told_apart
+from kuadrant.gateways.istio.push_filter import push_filter
 from kuadrant.gateways.object_names import PORTS, ObjectNames, port_part
+from kuadrant.gateways.object_size import too_large
 from kuadrant.gateways.ownership import metadata
 from kuadrant.gateways.plugin_tables import Table, tables
 from kuadrant.gateways.provider import GatewayObjects, GatewaySettings, PodSelector
-from kuadrant.gateways.size import too_large
 
 if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.gateways import ownership
-from kuadrant.gateways.istio.asking_filter import PUSH_NAMES
 from kuadrant.gateways.istio.gateway_objects import CLUSTER_NAMES, PLUGIN_NAMES, envoy_filter_name
+from kuadrant.gateways.istio.push_filter import PUSH_NAMES
 from kuadrant.gateways.object_names import ObjectNames
 from kuadrant.gateways.obsolete_objects import guards_by_authorization
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kuadrant.api import documents
-from kuadrant.api.form import form
 from kuadrant.api.policy_extensions import ANNOTATION as EXTENSIONS
+from kuadrant.api.policy_version import form
 from kuadrant.api.rate_limit_policy import LONGEST_SPEC, RateLimitPolicy
 from kuadrant.compiler import KnownTargets
 from kuadrant.incremental import Last, are, kept
@@ -23,10 +23,10 @@ from kuadrant.operator.core.kinds import StoredPolicy
 from kuadrant.operator.core.namespace_budgets import Asking, share_out
 from kuadrant.operator.core.world import Standing
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
-from kuadrant.policy.checks import check
-from kuadrant.policy.conversion import to_model
 from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
 from kuadrant.policy.identity import PATH as IDENTITY
+from kuadrant.policy.policy_check import check
+from kuadrant.policy.version_conversion import to_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from kuadrant.api.limitador import Identity
 from kuadrant.dialects import Dialect
 from kuadrant.gateways.delivery_mode import DeliveryMode, PushTarget
-from kuadrant.gateways.module import ModuleAddress
+from kuadrant.gateways.module_address import ModuleAddress
 from kuadrant.gateways.provider import Rendering
 from kuadrant.operator.core.gateway_tokens import Keys
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode

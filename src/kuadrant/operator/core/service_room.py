@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from kuadrant.api.algorithm import FIXED_WINDOW
-from kuadrant.api.mode import SHADOW
-from kuadrant.gateways.size import MOST_BYTES
+from kuadrant.api.limit_mode import SHADOW
+from kuadrant.gateways.object_size import MOST_BYTES
 from kuadrant.operator.core.seniority import KEPT_BACK
 from kuadrant.operator.core.staged_program import asked_for, policies_that_ask
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kuadrant.api.form import form
+from kuadrant.api.policy_version import form
 from kuadrant.api.rate_limit_policy import (
     RateLimitPolicySpecV1,
     RateLimitPolicySpecV1Beta2,

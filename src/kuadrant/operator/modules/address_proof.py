@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.api.service import EndpointSlice
-    from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.module_address import ModuleAddress
 
 _LARGEST = 64 * 2**20
 

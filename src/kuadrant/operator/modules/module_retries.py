@@ -6,13 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from kuadrant import log
-from kuadrant.gateways.module import try_of
+from kuadrant.gateways.module_address import try_of
 from kuadrant.operator.core.times import LONGEST_RETRY_SECONDS, UNPROVEN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container
 
-    from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.module_address import ModuleAddress
     from kuadrant.kube.kind import Key
 
 logger = log.get("kuadrant-operator")

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from kuadrant.api.caller_token import HEADER
 from kuadrant.dialects import Dialect, Service, UnknownDialectError, chosen
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
-from kuadrant.gateways.module import ModuleAddress, served_module
+from kuadrant.gateways.module_address import ModuleAddress, served_module
 from kuadrant.gateways.provider import Rendering
 from kuadrant.operator.core.known import ModuleFacts
 from kuadrant.wasm import module as wasm

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from kuadrant import log
 from kuadrant.dialects import UnknownDialectError
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.gateways.providers import PROVIDERS
-from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Labelled
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import FIRST_UNPROVEN_SECONDS, PROVEN_SECONDS, UNPROVEN_SECONDS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from kuadrant.gateways.envoy import Address
-    from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.module_address import ModuleAddress
     from kuadrant.operator.core.known import ModuleFacts
     from kuadrant.settings import OperatorSettings
     from kuadrant.wasm.catalogue import State

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from kuadrant.envoy_api import encode, field, message
 from kuadrant.gateways.delivery_mode import asks
-from kuadrant.gateways.envoy.extension import WASM, extension
+from kuadrant.gateways.envoy.discovered_filter import WASM, extension
 from kuadrant.incremental import are
 from kuadrant.operator.push.certificate import PROOF, REPLICA, word_of
 from kuadrant.operator.push.gateway_pods import GatewayPods

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Struct, field
 
 from kuadrant import log
+from kuadrant.kube.api_answers import read_status
 from kuadrant.kube.client import FAILURES, describe
-from kuadrant.kube.wire import read_status
 from kuadrant.operator.core.times import AGAIN_SECONDS, TOKEN_ANSWER_SECONDS
 from kuadrant.xds import Bucket, Identity, Rate
 

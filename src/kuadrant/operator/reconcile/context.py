@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from kuadrant.kube.apply import Desired
+from kuadrant.kube.server_side_apply import Desired
 from kuadrant.kube.store import Store
 from kuadrant.operator.core import kinds
 from kuadrant.operator.reconcile.changed_since import ChangedSince

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kuadrant.gateways.provider import GatewayObjects, ObjectVerdict, Provider
-    from kuadrant.kube.apply import Desired
     from kuadrant.kube.kind import Key
+    from kuadrant.kube.server_side_apply import Desired
     from kuadrant.operator.core.decision import GatewayDecision
     from kuadrant.operator.core.world import World
     from kuadrant.operator.modules.module_retries import ModuleRetries

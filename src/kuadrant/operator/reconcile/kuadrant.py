@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.incremental import kept
-from kuadrant.kube.apply import Desired
+from kuadrant.kube.server_side_apply import Desired
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import SETTLE_SECONDS
 from kuadrant.operator.reconcile.queue_keys import Work
-from kuadrant.operator.reconcile.settling import Settling
+from kuadrant.operator.reconcile.status_settling import Settling
 from kuadrant.operator.statuses.kuadrant_status import kuadrant_content, kuadrant_status
 from kuadrant.policy.oldest_kuadrant import oldest
 

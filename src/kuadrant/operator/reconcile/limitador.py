@@ -12,7 +12,7 @@ from kuadrant.operator.reconcile.context import Context, desired
 from kuadrant.operator.reconcile.queue_keys import LIMITS, Work
 
 if TYPE_CHECKING:
-    from kuadrant.kube.apply import Desired
+    from kuadrant.kube.server_side_apply import Desired
     from kuadrant.operator.core.decision import Decision
 
 

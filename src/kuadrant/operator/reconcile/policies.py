@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.kube.apply import Desired
 from kuadrant.kube.events import Event, Regarding
+from kuadrant.kube.server_side_apply import Desired
 from kuadrant.operator.core import kinds
 from kuadrant.operator.reconcile.policy_inspection import PolicyInspection
 from kuadrant.operator.reconcile.queue_keys import DECISION, Work
-from kuadrant.operator.reconcile.settling import seconds_before_said
+from kuadrant.operator.reconcile.status_settling import seconds_before_said
 from kuadrant.operator.statuses.policy_statuses import (
     REMEMBERED,
     PolicyStatuses,

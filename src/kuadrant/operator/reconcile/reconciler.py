@@ -19,11 +19,11 @@ from kuadrant.operator.core.limit_retention import Retention
 from kuadrant.operator.core.times import FIRST_ANSWER_SECONDS
 from kuadrant.operator.modules.module_retries import ModuleRetries
 from kuadrant.operator.push.decision_delivery import Delivery
-from kuadrant.operator.reconcile.affected import AffectedReconciler
+from kuadrant.operator.reconcile.affected_objects import AffectedReconciler
 from kuadrant.operator.reconcile.changed_since import ChangedSince
 from kuadrant.operator.reconcile.clock import system_clock
 from kuadrant.operator.reconcile.context import Context
-from kuadrant.operator.reconcile.deciding import Deciding, Trigger
+from kuadrant.operator.reconcile.decision_rounds import Deciding, Trigger
 from kuadrant.operator.reconcile.event_queue import EventQueue
 from kuadrant.operator.reconcile.gateways import GatewayReconciler
 from kuadrant.operator.reconcile.kuadrant import KuadrantReconciler
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from kuadrant.api.limitador import Identity
     from kuadrant.api.pod import Pod
-    from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.module_address import ModuleAddress
     from kuadrant.gateways.provider import Provider
     from kuadrant.kube.events import Recorder
     from kuadrant.kube.kind import Key

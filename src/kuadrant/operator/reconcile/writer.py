@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kuadrant import log
-from kuadrant.kube.apply import Applier, Conflict, Desired, Refused, Unchanged, Written
 from kuadrant.kube.retry_queue import NotDoneError
+from kuadrant.kube.server_side_apply import Applier, Conflict, Desired, Refused, Unchanged, Written
 from kuadrant.operator.core import kinds
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from kuadrant.kube.apply import Outcome
     from kuadrant.kube.kind import Key, Kind, StoredObject
+    from kuadrant.kube.server_side_apply import Outcome
     from kuadrant.kube.store import Store
     from kuadrant.operator.reconcile.queue_keys import Work
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 import msgspec
 
 from kuadrant import log
+from kuadrant.kube.api_answers import read_status
 from kuadrant.kube.client import FAILURES, describe
-from kuadrant.kube.follow import Follower
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
-from kuadrant.kube.wire import read_status
 from kuadrant.operator.core.times import AGAIN_SECONDS, SECRET_LOOK_SECONDS
 from kuadrant.operator.secrets.stored_secret import SECRETS, InvalidSecretError, document
 

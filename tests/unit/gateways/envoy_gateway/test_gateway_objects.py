@@ -21,7 +21,7 @@ from kuadrant.compiler.program import (
 from kuadrant.gateways import envoy, envoy_gateway
 from kuadrant.gateways.delivery_mode import PushTarget
 from kuadrant.gateways.envoy_gateway import Observation
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.gateways.provider import GatewayObjects, GatewaySettings, PodSelector, Rendering
 from kuadrant.policy.match import RequestMatch
 

@@ -20,7 +20,7 @@ from kuadrant.dialects import Service
 from kuadrant.dialects.own.configuration import render
 from kuadrant.gateways import envoy, envoy_gateway
 from kuadrant.gateways.delivery_mode import PushTarget
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.gateways.provider import GatewaySettings, Rendering
 
 if TYPE_CHECKING:

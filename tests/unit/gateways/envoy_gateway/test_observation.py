@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuadrant.gateways.envoy_gateway import Observation, observation
-from kuadrant.gateways.module import ModuleAddress, served_module, try_of
+from kuadrant.gateways.module_address import ModuleAddress, served_module, try_of
 
 OLD, NEW = "ab" * 32, "cd" * 32
 

@@ -19,7 +19,7 @@ from kuadrant.compiler.program import (
     RuleProgram,
 )
 from kuadrant.gateways import envoy, istio
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.gateways.provider import GatewayObjects, GatewaySettings, Rendering
 from kuadrant.policy.match import RequestMatch
 

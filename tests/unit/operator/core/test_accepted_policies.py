@@ -13,7 +13,7 @@ from kuadrant.operator.core import kinds
 from kuadrant.operator.core.accepted_policies import AcceptedPolicies
 from kuadrant.operator.core.world import Standing, World
 from kuadrant.policy.budgets import Budgets
-from kuadrant.policy.conversion import to_model
+from kuadrant.policy.version_conversion import to_model
 from tests.unit.operator.core.observed import GATEWAY, ROUTE, TARGET, Cluster, filled, policy
 
 KEY = ("ns", "policy")

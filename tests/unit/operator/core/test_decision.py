@@ -14,7 +14,7 @@ from kuadrant.api.limitador import Limit, Limitador
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.dialects import DIALECTS, Service
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.gateways.provider import Rendering
 from kuadrant.operator.core import installation
 from kuadrant.operator.core.decider import Decider

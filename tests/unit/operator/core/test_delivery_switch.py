@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kuadrant.gateways import envoy_gateway, istio
 from kuadrant.gateways.delivery_mode import ASKS
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.gateways.provider import GatewayObjects, PodSelector
 from kuadrant.operator.core.decision import Decision, GatewayDecision
 from kuadrant.operator.core.delivery_switch import DeliverySwitch

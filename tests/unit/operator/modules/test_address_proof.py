@@ -7,7 +7,7 @@ import socket
 from kuadrant.api.meta import ObjectMeta
 from kuadrant.api.service import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from kuadrant.gateways.envoy import Address as Replica
-from kuadrant.gateways.module import ModuleAddress as Address
+from kuadrant.gateways.module_address import ModuleAddress as Address
 from kuadrant.operator.modules.address_proof import endpoints, prove
 from kuadrant.wasm.module import Module
 from kuadrant.wasm.server import serve

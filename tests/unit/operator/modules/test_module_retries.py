@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.operator.core.times import LONGEST_RETRY_SECONDS, UNPROVEN_SECONDS
 from kuadrant.operator.modules.module_retries import ModuleRetries
 from tests.unit.operator.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
-    from kuadrant.gateways.module import ModuleAddress
+    from kuadrant.gateways.module_address import ModuleAddress
 
 GATEWAY = ("ns", "gw")
 MODULE = served_module("modules.example", 8082, "0" * 64)

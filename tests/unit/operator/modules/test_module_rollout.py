@@ -13,7 +13,7 @@ from kuadrant.settings import OperatorSettings
 from kuadrant.wasm.module import Module
 
 if TYPE_CHECKING:
-    from kuadrant.gateways.module import ModuleAddress as Address
+    from kuadrant.gateways.module_address import ModuleAddress as Address
 
 SETTINGS = OperatorSettings(namespace="kuadrant-system")
 

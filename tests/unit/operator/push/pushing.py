@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kuadrant.envoy_api import decode
 from kuadrant.gateways.delivery_mode import PushTarget
 from kuadrant.gateways.envoy import Address
-from kuadrant.gateways.module import served_module
+from kuadrant.gateways.module_address import served_module
 from kuadrant.operator.core.known import PushFacts
 from kuadrant.operator.push.server import Push
 from kuadrant.wasm.module import Module
@@ -24,7 +24,7 @@ from tests.unit.xds.client import EXTENSIONS, Client
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kuadrant.gateways.module import ModuleAddress as Served
+    from kuadrant.gateways.module_address import ModuleAddress as Served
 
 NAME = "kuadrant/istio-system/istio-ingressgateway"
 NODE = "router~127.0.0.1~pod-1.istio-system~istio-system.svc.cluster.local"

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from kuadrant.envoy_api import decode, encode
 from kuadrant.gateways.delivery_mode import ANNOTATION
-from kuadrant.gateways.envoy.extension import extension
+from kuadrant.gateways.envoy.discovered_filter import extension
 from kuadrant.gateways.provider import PodSelector, Rendering
 from kuadrant.operator.core import kinds
 from kuadrant.operator.push.gateway_pods import gateway_pods
