@@ -72,10 +72,13 @@ def over_budget(usage: Usage, budgets: Budgets) -> Iterator[str]:
 def over_expression_budget(cost: Estimate, budgets: Budgets) -> Iterator[tuple[int, str]]:
     """Yield an offset and a sentence about it for each budget of an expression that ``cost`` is over."""
     most_memory, most_steps = budgets.expression_memory, budgets.expression_steps
-    for what, asked, most, name, offset in (
+    for what, asked, most, name, part in (
         ("bytes of a gateway's memory", cost.memory, most_memory, "expression-memory", cost.largest),
         ("steps of a gateway", cost.steps, most_steps, "expression-steps", cost.slowest),
     ):
         if asked > most:
-            sentence = f"it may take {asked} {what}, most of them here; at most {most} are possible ({name})"
-            yield offset, sentence
+            by = f", by {part.words}" if part.words else ""
+            yield (
+                part.offset,
+                f"it may take {asked} {what}, most of them here{by}; at most {most} are possible ({name})",
+            )

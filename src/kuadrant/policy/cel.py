@@ -25,13 +25,21 @@ from kuadrant.policy.cel_environment import NOT_EVALUATED, UNTYPED
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
 from kuadrant.policy.constant_folding import faults
 from kuadrant.policy.expression_cost import Estimate, estimate
+from kuadrant.policy.expression_hints import hint
 from kuadrant.policy.identity import ANNOTATION, PATH
 from kuadrant.policy.result_types import NotOfTypeError, check_result
 from kuadrant.policy.untyped_expression import compiled
 
 
 class ExpressionError(ValueError):
-    """An expression that the gateway could not carry out; the text says where and why."""
+    """An expression that the gateway could not carry out; the text says where and why.
+
+    ``written`` is what is to be written at that place, if it is known.
+    """
+
+    def __init__(self, text: str, written: str = "") -> None:
+        super().__init__(text)
+        self.written = written
 
     @property
     def at(self) -> tuple[int, int]:
@@ -220,7 +228,7 @@ def _check_within(expression: str, within: str, checked: Any) -> None:
             try:
                 compiled(text)
             except RuntimeError as error:
-                raise ExpressionError(_readable(str(error), text)) from None
+                raise _refused(str(error), text) from None
 
 
 def _is_taken_anywhere(expression: str, checked: Any) -> bool:
@@ -239,16 +247,34 @@ def _compile(expression: str, environment: cel.Env) -> cel.Expression:
     try:
         return environment.compile(expression)
     except RuntimeError as error:
-        raise ExpressionError(_readable(str(error), expression)) from None
+        raise _refused(str(error), expression) from None
 
 
 _ERROR = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<text>.*)")
 _NO_NAME = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
 _NO_IDENTITY = re.compile(r"undeclared reference to '(?P<name>auth(\.[^']*)?)'")
+_NO_SYNTAX = ": Syntax error: "
+"""What the engine says of it is about its grammar, which nobody knows."""
 _NOT_A_FIELD = "has() argument must be a field selection"
 _NO_FIELD = re.compile(
     rf"undefined field '(?P<field>[^']*)' not found in struct '{re.escape(PACKAGE)}\.(?P<root>\w+)'"
 )
+
+
+def _refused(text: str, expression: str) -> ExpressionError:
+    """The first of the engine's complaints about ``expression``, and what was meant."""
+    told = _readable(text, expression)
+    found = _NAMED_PLACE.match(told)
+    if not found:
+        return ExpressionError(told)
+    lines = expression.split("\n")
+    offset = sum(len(line) + 1 for line in lines[: int(found[1]) - 1]) + int(found[2]) - 1
+    meant = hint(told[found.end() :], expression, offset)
+    if meant.words and _NO_SYNTAX in told:
+        told = f"{found[0]}{meant.words}"
+    elif meant.words:
+        told += f"; {meant.words}"
+    return ExpressionError(told, meant.written)
 
 
 def _readable(text: str, expression: str) -> str:

@@ -7,6 +7,7 @@ everything goes as badly as it can.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from kuadrant.api.regular_expression import program_size
 from kuadrant.policy.attributes import ATTRIBUTES, REQUEST_BYTES
-from kuadrant.policy.checked_expression import kind, pattern_of
+from kuadrant.policy.checked_expression import kind, parts, pattern_of
 from kuadrant.policy.expression_sizes import (
     HEADERS,
     ITEM,
@@ -30,6 +31,7 @@ from kuadrant.policy.expression_sizes import (
     joined,
     repeated,
 )
+from kuadrant.policy.expression_text import quoted, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,16 +47,23 @@ _COPIES: Final = 4
 """Copies of what a message is made of."""
 
 
+class Costly(Struct, frozen=True, gc=False):
+    """A part that costs: its offset in characters, and what it is, in words."""
+
+    offset: int = 0
+    words: str = ""
+
+
 class Estimate(Struct, frozen=True, gc=False):
     """The most steps of an expression, and the most bytes of memory that it may take.
 
-    ``slowest`` and ``largest`` are the offsets, in characters, of the parts that cost the most of each.
+    ``slowest`` and ``largest`` are the parts that cost the most of each.
     """
 
     steps: int
     memory: int
-    slowest: int = 0
-    largest: int = 0
+    slowest: Costly = Costly()
+    largest: Costly = Costly()
 
 
 def estimate(checked: Any) -> Estimate:
@@ -63,14 +72,38 @@ def estimate(checked: Any) -> Estimate:
     costs.of(checked.expression, {}, 1)
     costs.take_headers()
     offsets = {one.id: one.offset for one in checked.source.positions}
-    slowest = max(costs.steps, key=costs.steps.__getitem__, default=0)
-    largest = max(costs.memory, key=costs.memory.__getitem__, default=0)
+    by_id = {part.id: part for part in parts(checked.expression)}
+    slowest, largest = (
+        Costly(offsets.get(number, 0), _words(by_id[number])) if number in by_id else Costly()
+        for number in (max(of, key=of.__getitem__, default=0) for of in (costs.steps, costs.memory))
+    )
     return Estimate(
         steps=sum(costs.steps.values()),
         memory=sum(costs.memory.values()),
-        slowest=offsets.get(slowest, 0),
-        largest=offsets.get(largest, 0),
+        slowest=slowest,
+        largest=largest,
     )
+
+
+_LONGEST: Final = 60
+
+
+def _words(part: Any) -> str:
+    """What a part is, for people."""
+    if part.call.function == "matches" and (pattern := pattern_of(part)) is not None:
+        counts = ", whose counts in {..} each make as many copies" if _COUNTED.search(pattern) else ""
+        return f"the regular expression {_cut(quoted(pattern))}{counts}"
+    text = text_of(part)
+    if text.startswith("(("):  # of many operators: the place tells more
+        return ""
+    return "a repetition" if "#" in text else _cut(text)
+
+
+_COUNTED: Final = re.compile(r"\{[0-9]")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}.."
 
 
 class _Costs:

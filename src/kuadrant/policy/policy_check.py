@@ -164,7 +164,14 @@ def _condition(
         try:
             costs.append(check_predicate(condition.expression, by.budgets, identity=by.identity))
         except ExpressionError as error:
-            yield _refusal(policy, (*field, "predicate"), str(error), "invalid-expression", at=error.at)
+            yield _refusal(
+                policy,
+                (*field, "predicate"),
+                str(error),
+                "invalid-expression",
+                at=error.at,
+                write=error.written,
+            )
         return
     if has_control_character(condition.value):
         message = "no value of a request has control characters"
@@ -180,7 +187,14 @@ def _counter(
         try:
             costs.append(check_counter(counter.expression, by.budgets, identity=by.identity))
         except ExpressionError as error:
-            yield _refusal(policy, (*field, "expression"), str(error), "invalid-expression", at=error.at)
+            yield _refusal(
+                policy,
+                (*field, "expression"),
+                str(error),
+                "invalid-expression",
+                at=error.at,
+                write=error.written,
+            )
         return
     yield from _selector(policy, field, counter.selector, "the limit never applies", by)
 
@@ -198,9 +212,12 @@ def _selector(
 
 
 def _refusal(
-    policy: Policy, field: Path, message: str, code: str, *, at: tuple[int, int] = (0, 0)
+    policy: Policy, field: Path, message: str, code: str, *, at: tuple[int, int] = (0, 0), write: str = ""
 ) -> Finding:
-    return Finding(_problem("error", policy, field, message, code, at=at), refuses=True)
+    problem = _problem("error", policy, field, message, code, at=at)
+    if write:
+        problem = structs.replace(problem, fix=f"Write {write} there.")
+    return Finding(problem, refuses=True)
 
 
 def _problem(

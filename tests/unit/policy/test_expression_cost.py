@@ -94,6 +94,28 @@ def test_what_would_take_too_much_is_refused_with_the_number_and_the_budget(name
     assert times_as_long(refuse, _a_usual_check) < 500
 
 
+@pytest.mark.parametrize(
+    ("expression", "part"),
+    [
+        (
+            "request.method == 'a' && request.path.matches('(a|b|c){1,200}(d|e){1,200}')",
+            (
+                "steps of a gateway, most of them here, by the regular expression "
+                "'(a|b|c){1,200}(d|e){1,200}', whose counts in {..} each make as many copies; at most "
+            ),
+        ),
+        (
+            "request.path.split('/').map(a, request.path.split('/').map(b, queryMap(a))).size() > 1",
+            "most of them here, by queryMap(",
+        ),
+    ],
+)
+def test_what_costs_is_said(expression: str, part: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        check_predicate(expression)
+    assert part in str(caught.value)
+
+
 def test_the_part_that_costs_is_named() -> None:
     sums = " + ".join("b" * 18)
     expression = f"request.method == 'a' &&\n [request.path].map(a, a).map(b, {sums})[0] == ''\n&& 1 == 1"

@@ -1,0 +1,97 @@
+"""A mistake in an expression is told with what was meant."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kuadrant.expressions.functions import OWN, STANDARD, STRINGS
+from kuadrant.policy.cel import ExpressionError, check_predicate, checked
+from kuadrant.policy.cel_environment import NOT_EVALUATED
+from kuadrant.policy.expression_hints import USES
+
+
+@pytest.mark.parametrize(
+    ("expression", "meant"),
+    [
+        ("request.path.lowerascii() == 'a'", "lowerAscii"),
+        ("request.path.toLowerCase() == 'a'", "lowerAscii"),
+        ("request.path.substr(1) == 'a'", "substring"),
+        ("request.path.startswith('/a')", "startsWith"),
+        ("request.path.length() > 3", "size"),
+        ("len(request.path) > 3", "size"),
+        ("request.path.match('a')", "matches"),
+        ("request.time.hours() > 1", "getHours"),
+        ("request.path.split('/').exist(x, x == 'a')", "exists"),
+        ("request.path.reverse == 'a'", "reverse()"),
+        ("request.headers.x-user == 'a'", "request.headers['x-user']"),
+        ("request.headers.x-request-id == 'a'", "request.headers['x-request-id']"),
+        ("request.metod == 'GET'", "request.method"),
+        ("request.Method == 'GET'", "request.method"),
+        ("request.user_agent == 'a'", "request.useragent"),
+        ("request.referrer == 'a'", "request.referer"),
+        ("req.method == 'GET'", "request.method"),
+        ("Request.method == 'GET'", "request.method"),
+        ("headers['x'] == 'a'", "request.headers"),
+        ("source.ip == '1'", "source.remote_address"),
+        ("source.remoteAddress == '1'", "source.remote_address"),
+        ("request.query.page == '1'", "queryMap(request.query)['page']"),
+        ("request.auth.identity == 'a'", "auth"),
+        ("auth.identiy.sub == 'a'", "auth.identity"),
+        ("requst.path == 'a'", "request.path"),
+    ],
+)
+def test_a_name_that_is_near_is_meant(expression: str, meant: str) -> None:
+    with pytest.raises(ExpressionError) as refused:
+        check_predicate(expression, identity=True)
+    assert str(refused.value).endswith(f"; did you mean {meant}?")
+    assert refused.value.written == meant
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("request.method = 'GET'", "line 1, column 16: = is no operator; == compares"),
+        ("request.method == 'GET' and true", "line 1, column 25: and is written &&"),
+        ("request.path =~ 'a'", "=~ is no operator; a regular expression is asked as in text.matches('^a')"),
+        ("request.path.startsWith('/a'", "a ) is missing here, or what it would end"),
+        ('request.method == "a', "the text that begins here has no end"),
+        ("request.method == 'a' &&", "it ends where something is still to come"),
+        ("request.method == \u2018GET\u2019", "this is no quotation mark of expressions; write '"),
+        ("request.method == GET", "undeclared reference to 'GET'; a text is in quotes: 'GET'"),
+        ("'a' in request.path", "of a text that is .contains(..)"),
+        ("request.headers['x'] > 3", "write the number in quotes, or int(..) around the text"),
+        ("request.time > '2024'", "as in request.time > timestamp('2026-01-02T03:04:05Z')"),
+        ("!request.path", "so compare first, as in request.path == '/'"),
+        ("request.path.split()[0] == 'a'", "it is called as in text.split(',')"),
+        ("request.headers.get('x') == 'a'", "an entry is read as in request.headers['x-user']"),
+        ("request.headers.contains('x')", "is asked as in 'x-user' in request.headers"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(expression: str, words: str) -> None:
+    with pytest.raises(ExpressionError) as refused:
+        check_predicate(expression)
+    assert str(refused.value).endswith(words)
+    assert "Syntax error" not in str(refused.value)
+
+
+@pytest.mark.parametrize("expression", ["foo(request.path)", "request.context == 'a'", "zzz.yyy == 'a'"])
+def test_where_nothing_is_near_nothing_is_guessed(expression: str) -> None:
+    with pytest.raises(ExpressionError) as refused:
+        check_predicate(expression)
+    assert "did you mean" not in str(refused.value)
+    assert refused.value.written in ("", "'zzz.yyy'")
+
+
+def test_every_function_is_known() -> None:
+    named = {name for name in (*STANDARD, *STRINGS, *OWN) if "." not in name}
+    assert named - USES.keys() <= NOT_EVALUATED
+
+
+@pytest.mark.parametrize("name", USES)
+def test_what_is_shown_of_a_function_is_right(name: str) -> None:
+    use = USES[name]
+    for word, value in (("text", "'a'"), ("list", "['a']"), ("optional", "optional.of('a')")):
+        use = re.sub(rf"\b{word}(?=[.)])(?!\.(none|of))", value, use)
+    checked(use)
