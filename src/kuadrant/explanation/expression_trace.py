@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from kuadrant.explanation.failure_words import plain, why
 from kuadrant.explanation.knowledge import MASK, attribute, children, read_by
 from kuadrant.explanation.record import Fact, Part
 from kuadrant.explanation.source_text import SourceText
+from kuadrant.policy.cel import position
 from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind
 from kuadrant.reference_model.expressions import EvaluationError, Optional, tree
 from kuadrant.reference_model.header_names import is_lowering
@@ -63,7 +65,7 @@ def _traced(expression: str, expressions: Expressions, knowledge: Knowledge, who
         checked = tree(expression)
     except (EvaluationError, TooDeepError):
         # Its parts cannot be looked at; what it is as a whole is known all the same.
-        return _outcome(whole, (), shown_errors={}, hidden=not knowledge.show_values)
+        return _outcome(whole, (), hidden=not knowledge.show_values)
     tracer = _Tracer(expression, checked, expressions, knowledge)
     parts = tuple(tracer.parts())
     missing = knowledge.missing(read_by(checked.expression))
@@ -79,33 +81,30 @@ def _traced(expression: str, expressions: Expressions, knowledge: Knowledge, who
         # Decided by what is known.
         return Traced(known, _shown(known), parts=parts)
     hidden = knowledge.hides(read_by(checked.expression))
-    return _outcome(whole, parts, shown_errors=tracer.errors, hidden=hidden)
+    return _outcome(whole, parts, tracer, hidden=hidden)
 
 
-def _outcome(whole: Any, parts: tuple[Part, ...], *, shown_errors: dict[str, str], hidden: bool) -> Traced:
+def _outcome(whole: Any, parts: tuple[Part, ...], tracer: _Tracer | None = None, *, hidden: bool) -> Traced:
     try:
         value = whole()
     except EvaluationError as error:
-        text = str(error)
-        return Traced(error=shown_errors.get(text, MASK if hidden else _words(text)), parts=parts)
+        words = tracer.failure(str(error)) if tracer else ""
+        return Traced(error=words or (MASK if hidden else _words(str(error))), parts=parts)
     shown = MASK if hidden and not isinstance(value, bool) else _cut(str(value))
     return Traced(value, shown, parts=parts)
 
 
 class _Tracer:
-    """The parts of one expression, each evaluated once.
-
-    ``errors`` are those that tell no value of a header, with the words for them.
-    """
+    """The parts of one expression, each evaluated once."""
 
     def __init__(self, text: str, checked: Any, expressions: Expressions, knowledge: Knowledge) -> None:
+        self._text = text
         self._checked = checked
         self._expressions = expressions
         self._knowledge = knowledge
         self._source = SourceText(text, checked)
         self._found: dict[int, object] = {}
         self._missing: dict[int, tuple[Fact, ...]] = {}
-        self.errors: dict[str, str] = {}
 
     def parts(self) -> Iterator[Part]:
         """Return what is told of the parts, the outermost first, each text once."""
@@ -208,6 +207,13 @@ class _Tracer:
         except (Unknown, EvaluationError):
             return None
 
+    def _value_or_none(self, part: Any) -> object:
+        """What a part is by what is known of the request, of whose headers only the names are told."""
+        try:
+            return self._evaluated(part)
+        except EvaluationError:
+            return None
+
     def _told(self, part: Any, offset: int, text: str, *, needed: bool) -> Part | None:
         paths = read_by(part)
         reads = attribute(part) is not None
@@ -228,37 +234,53 @@ class _Tracer:
         shown = MASK if hidden and not isinstance(value, bool) else _shown(value)
         return Part(text=text, offset=offset, value=shown, needed=needed, reads=reads)
 
-    def _error(self, part: Any, text: str, *, hidden: bool) -> str:
-        """The words for a failure.
+    def failure(self, text: str) -> str:
+        """The words for a failure of the whole, with its place; empty where nothing of it fails so."""
+        part = self._origin(self._checked.expression, text)
+        if part is None:
+            return ""
+        words = self._error(part, text, hidden=self._knowledge.hides(read_by(part)))
+        offset, _ = self._source.of(part)
+        if not offset or words == MASK:
+            return words
+        place = "line {}, column {}".format(*position(self._text, offset))
+        return f"{words} ({place.removeprefix('line 1, ')})"
 
-        They tell what is masked only if it is in them: an attribute that is not there is named as it is
-        written.
-        """
-        if hidden and attribute(part) is None:
-            # Where a part of it fails in this way, these words are its, too.
-            for below in children(part):
-                if text in self.errors:
-                    break
-                self._note(below)
-            return self.errors.get(text, MASK)
-        path = attribute(part)
-        is_header = path is not None and path[:2] == ("request", "headers") and len(path) == 3
-        words = f"the request has no header {path[2]}" if path and is_header else _words(text)
-        self.errors[text] = words
-        return words
-
-    def _note(self, part: Any) -> None:
+    def _origin(self, part: Any, text: str) -> Any:
+        """The innermost part that fails with these words; None if ``part`` does not."""
         try:
             self.value(part)
         except EvaluationError as error:
-            self._error(part, str(error), hidden=self._knowledge.hides(read_by(part)))
+            if str(error) != text:
+                return None
         except Unknown:
-            return
+            return None
+        else:
+            return None
+        found = (self._origin(one, text) for one in children(part))
+        return next((one for one in found if one is not None), part)
+
+    def _error(self, part: Any, text: str, *, hidden: bool) -> str:
+        """The words for a failure, which tell nothing that is masked."""
+        origin = self._origin(part, text)
+        if origin is None:
+            return MASK if hidden else _words(text)
+        below = [path for one in children(origin) for path in read_by(one)]
+        words = why(origin, text, self._value_or_none, hides=self._knowledge.hides(below))
+        if words:
+            return _cut(words)
+        path = attribute(origin)
+        if path is not None and _is_absent(text):
+            return f"the request has no {'.'.join(path)}"
+        return MASK if self._knowledge.hides(read_by(origin)) else _words(text)
+
+
+def _is_absent(text: str) -> bool:
+    return "Key not found in map" in text or "No such key" in text
 
 
 def _words(text: str) -> str:
-    """The engine's complaint without its code and its notes."""
-    return _cut(text.removeprefix("INVALID_ARGUMENT: ").removeprefix("NOT_FOUND: ").partition(" [")[0])
+    return _cut(plain(text))
 
 
 def _shown(value: object) -> str:

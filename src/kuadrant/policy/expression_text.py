@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from kuadrant.policy.as_defined import as_written
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, TABLE
 from kuadrant.policy.checked_expression import is_binding, kind
 
@@ -103,10 +104,12 @@ def field_text(part: Any, names: Names) -> str:
 
 
 def _call(call: Any, names: Names) -> str:  # noqa: PLR0911 - one for each form
-    function, arguments = call.function, [text_of(one, names) for one in call.arguments]
+    function, arguments = as_written(call.function), [text_of(one, names) for one in call.arguments]
     if call.HasField("target"):
         target = text_of(call.target, names)
         return f"size({target})" if function == "size" else f"{target}.{function}({', '.join(arguments)})"
+    if function.startswith("@header"):  # what puts a name in lower case, which nobody has written
+        return arguments[0]
     match function:
         case "_[_]":
             return entry(*arguments)

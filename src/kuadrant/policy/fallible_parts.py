@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from kuadrant.policy.as_defined import as_written
 from kuadrant.policy.attributes import OPEN_ROOTS
 from kuadrant.policy.checked_expression import kind
 from kuadrant.policy.expression_text import HEADERS, field_text, measured, text_of
@@ -82,6 +83,11 @@ def need(part: Any, names: Names, types: Mapping[int, Any]) -> Need | None:
     return found
 
 
+def needed(part: Any) -> Need | None:
+    """Return what ``part`` may lack, of whatever types it is made, also of what other filters say."""
+    return _need(part, {}, {})
+
+
 def _need(  # noqa: PLR0911 - one for each kind
     part: Any, names: Names, types: Mapping[int, Any]
 ) -> Need | None:
@@ -90,7 +96,7 @@ def _need(  # noqa: PLR0911 - one for each kind
     if kind(part) != "call":
         return None
     call = part.call
-    match call.function:
+    match as_written(call.function):
         case "_[_]":
             return _of_index(call.arguments[0], call.arguments[1], names, types)
         case "value" if call.HasField("target") and not call.arguments:
@@ -111,8 +117,10 @@ def _need(  # noqa: PLR0911 - one for each kind
 
 
 def _may_be_text(of: Any) -> bool:
-    if of is None or of.HasField("primitive"):
-        return of is not None and of.primitive == _TEXT
+    if of is None:
+        return True
+    if of.HasField("primitive"):
+        return bool(of.primitive == _TEXT)
     return not any(of.HasField(field) for field in ("null", "moment", "list", "map", "message", "type"))
 
 
@@ -139,7 +147,7 @@ def _of_index(container: Any, key: Any, names: Names, types: Mapping[int, Any]) 
         if not is_number or key.constant.int < 0:  # which is refused
             return None
         return _of_place(container, of, key.constant.int)
-    if kept is not None and not kept.HasField("map"):
+    if kept is None or not kept.HasField("map"):
         return _of_place(container, of, key.constant.int) if is_number else Need("entry", of, what)
     return Need("entry", of, what.lower() if of == HEADERS else what)
 

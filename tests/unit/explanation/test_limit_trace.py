@@ -324,3 +324,30 @@ def test_a_counter_begins_anew_with_a_connection_if_the_port_is_in_its_value(
     limit = f'a: {{rates: [{{limit: 2, window: 1s}}], counters: [{{expression: "{counter}"}}]}}'
     (traced,) = asked(policy(limit), source="10.0.0.7:4711").limits
     assert standing_line(traced.standings[0]).endswith("each new connection begins anew") is anew
+
+
+@pytest.mark.parametrize(
+    ("predicate", "why"),
+    [
+        ("request.useragent == 'a'", "the request has no header user-agent"),
+        ("true && request.useragent == 'a'", "the request has no header user-agent (column 9)"),
+        ("true\\n&& request.referer == 'a'", "the request has no header referer (line 2, column 4)"),
+        ("request.headers['x-usr'] == 'a'", "the request has no header x-usr; did you mean x-user?"),
+        (
+            "queryMap(request.query)['pgae'] == '1'",
+            "queryMap(request.query) has no 'pgae'; did you mean 'page'?",
+        ),
+        ("queryMap(request.query)['a'] == '1'", "queryMap(request.query) has no 'a'; it has page"),
+        ("request.url_path.split('/')[4] == 'a'", "request.url_path.split('/') has 2 items, 5 are needed"),
+        ("request.url_path.substring(9, 12) == 'a'", "request.url_path has 5 characters, 12 are needed"),
+        ("request.headers['x-user'].substring(9) == 'a'", "has fewer than 9 characters"),
+        ("int(request.headers['x-user']) > 1", "request.headers['x-user'] is no text that int takes"),
+        ("request.headers[?'x-none'].value() == 'a'", "request.headers[?'x-none'] has no value"),
+        ("1 / request.size > 1", "request.size is 0, and divided by"),
+    ],
+)
+def test_a_failure_is_told_in_plain_words_with_its_place(predicate: str, why: str) -> None:
+    limit = f'a: {{rates: [{{limit: 2, window: 1s}}], when: [{{predicate: "{predicate}"}}]}}'
+    (traced,) = asked(policy(limit), url="http://toys.x/toys?page=1", headers=(("x-user", "s3cret"),)).limits
+    assert traced.because.endswith(why)
+    assert "s3cret" not in str(traced)
