@@ -23,20 +23,15 @@ class FormerLimits:
         self._seconds = seconds
         self._since: dict[Identity, float] = {}
 
-    def staying(self, held: Iterable[Limit], wanted: Iterable[Limit], now: float) -> tuple[Limit, ...]:
-        """Return the limits that are ``held`` without those whose time has come, in their order.
-
-        Args:
-            held: all that there are.
-            wanted: those that may be asked for from now on.
-            now: the time.
-        """
-        held = tuple(held)
+    def note(self, held: Iterable[Limit], wanted: Iterable[Limit], now: float) -> None:
+        """Note that of the limits that are ``held`` those are asked for from now on that are ``wanted``."""
         asked_for = {limit.identity for limit in wanted}
         former = (limit.identity for limit in held if limit.identity not in asked_for)
-        since = {identity: self._since.get(identity, now) for identity in former}
-        self._since = {identity: at for identity, at in since.items() if now < at + self._seconds}
-        gone = since.keys() - self._since.keys()
+        self._since = {identity: self._since.get(identity, now) for identity in former}
+
+    def staying(self, held: Iterable[Limit], now: float) -> tuple[Limit, ...]:
+        """Return the limits that are ``held`` without those whose time has come, in their order."""
+        gone = {identity for identity, since in self._since.items() if now >= since + self._seconds}
         return tuple(limit for limit in held if limit.identity not in gone)
 
     @property

@@ -54,6 +54,7 @@ class LiveConfiguration:
         self._now = Target((), {})
         self._wanted: tuple[Limit, ...] | None = None
         self._former = FormerLimits(grace_seconds)
+        self._retire_at = 0.0
         self._snapshot = EMPTY
         self._retiring: asyncio.TimerHandle | None = None
         self._closing: asyncio.TimerHandle | None = None
@@ -136,9 +137,14 @@ class LiveConfiguration:
         """Forget limits that are not wanted, as soon as no call can be on its way that asks for them."""
         self._wanted = wanted
         loop = asyncio.get_running_loop()
-        self.hold(self._former.staying(self._now.limits, wanted, loop.time()))
+        now = loop.time()
+        self._former.note(self._now.limits, wanted, now)
+        if now >= self._retire_at:
+            self.hold(self._former.staying(self._now.limits, now))
+            self._former.note(self._now.limits, wanted, now)
+            self._retire_at = now + _RETIRING_APART
         if (at := self._former.next_time) is not None:
-            self._retiring = loop.call_at(max(at, loop.time() + _RETIRING_APART), self.retire_limits, wanted)
+            self._retiring = loop.call_at(max(at, self._retire_at), self.retire_limits, wanted)
 
     def hold(self, limits: tuple[Limit, ...]) -> None:
         """Have the rate limit service hold these limits."""
