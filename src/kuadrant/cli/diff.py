@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from kuadrant.cli.document_source import Where, reading
 from kuadrant.cli.output import Output, painter, write
+from kuadrant.cli.paths import TextOrPath
 
 _FOLDERS = Where()
 
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def diff(
-    old: str,
-    new: str | None = None,
+    old: Annotated[TextOrPath, Parameter(allow_leading_hyphen=True)],
+    new: Annotated[TextOrPath | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
     where: Where = _FOLDERS,
@@ -32,7 +35,8 @@ def diff(
     read.
 
     Args:
-        old: The folder with all folders below it (*.yaml, *.yml, *.json), or the file, as it was.
+        old: The folder with all folders below it (*.yaml, *.yml, *.json), or the file, as it was; one of the
+            two may be - for standard input.
         new: The folder or file as it is to be. With --cluster there is one folder or file, which is compared
             with what the cluster has.
         where: Where the objects are. With --cluster those of the cluster are the old ones.
@@ -44,7 +48,7 @@ def diff(
 
     try:
         with reading(output):
-            before, after = _both(old, new, where, output)
+            before, after = _both(str(old), None if new is None else str(new), where, output)
     except SystemExit:  # of a cluster that cannot be asked: 1 would be a difference
         return 2
     found = differences(before, after)
@@ -66,4 +70,6 @@ def _both(old: str, new: str | None, where: Where, output: Output) -> tuple[Conf
         raise RequestError(
             "two folders or files are needed; write kuadrant diff OLD NEW, or kuadrant diff DIR --cluster"
         )
+    if old == new == "-":
+        raise RequestError("standard input can be one of the two only; give a folder or a file beside -")
     return where.path(old, output), where.path(new, output)

@@ -107,10 +107,10 @@ class Where:
 
 
 def _files(path: str) -> Iterator[File]:
-    from kuadrant.standalone.folder_files import read_below  # noqa: PLC0415
+    from kuadrant.standalone.folder_files import read_below, read_given  # noqa: PLC0415
 
     _check(path)
-    return read_below(Path(path))
+    return iter(read_given(path)) if path == "-" else read_below(Path(path))
 
 
 def _check(path: str) -> None:

@@ -31,7 +31,8 @@ class Live:
     Attributes:
         live: Send the request to the gateway at the URL, and tell what it decided for it. It counts as any
             other. The gateway has to know the public half of the key (--explain-key).
-        key: The private key, in PEM.
+        key: The private key, in PEM, as kuadrant explain-key makes one; not needed for a kuadrant run of
+            yours.
     """
 
     live: bool = False
@@ -42,21 +43,26 @@ def ask_live(live: Live, asked: ClientRequest, _: When, output: Literal["text", 
     """Send ``asked`` to a gateway, print what it decided, and return the exit code.
 
     Raises:
-        RequestError: There is no key, or it is none.
+        RequestError: There is no key, or it is none, or the URL is none.
     """
     from msgspec import to_builtins  # noqa: PLC0415
 
     from kuadrant.cli.decision_lines import lines  # noqa: PLC0415
+    from kuadrant.explain_key import read_key  # noqa: PLC0415
     from kuadrant.explanation import RequestError  # noqa: PLC0415
     from kuadrant.gateway_client.asking import GatewayAwayError  # noqa: PLC0415
-    from kuadrant.gateway_client.live_decision import ask, read_key  # noqa: PLC0415
+    from kuadrant.gateway_client.live_decision import ask  # noqa: PLC0415
 
-    if live.key is None:
-        raise RequestError("with --live a key is needed; write --key FILE")
+    file = live.key or _of_run(asked)
+    if file is None:
+        raise RequestError(
+            "with --live a key is needed, as no kuadrant run of yours serves that port; write --key FILE "
+            "(kuadrant explain-key FILE makes one)"
+        )
     try:
-        key = read_key(live.key.read_bytes())
+        key = read_key(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise RequestError(f"--key: {live.key} {getattr(error, 'strerror', None) or error}") from None
+        raise RequestError(f"--key: {file} {getattr(error, 'strerror', None) or error}") from None
     try:
         told = asyncio.run(ask(asked, key, time.time()))
     except GatewayAwayError as error:
@@ -67,4 +73,37 @@ def ask_live(live: Live, asked: ClientRequest, _: When, output: Literal["text", 
         return 1
     decided = "\n".join(lines(told.decision, painter(sys.stdout)))
     write(to_builtins(told), f"{told.status}\n{decided}", output)
+    return 0
+
+
+def _of_run(asked: ClientRequest) -> Path | None:
+    from kuadrant.explanation.address import address_of  # noqa: PLC0415
+    from kuadrant.standalone.own_explain_key import key_of_run  # noqa: PLC0415
+
+    return key_of_run(address_of(asked.url).port)
+
+
+def explain_key(file: Path, /) -> int:
+    """Make a key for kuadrant explain --live, and tell what gateways have to know of it.
+
+    FILE is the private half, which nobody else can read. What is printed is the public half, for
+    --explain-key (EXPLAIN_KEY) of kuadrant operator and kuadrant run. Of a FILE that is there already it is
+    printed again.
+
+    Exit code: 0, or 2 when FILE cannot be made, or is no key.
+
+    Args:
+        file: The file of the private key, such as key.pem.
+    """
+    from kuadrant.explain_key import make_key, public_text, read_key  # noqa: PLC0415
+
+    try:
+        try:
+            key = make_key(file)
+        except FileExistsError:
+            key = read_key(file.read_bytes())
+    except (OSError, ValueError) as error:
+        complain(f"{file} {getattr(error, 'strerror', None) or error}", "text")
+        return 2
+    print(public_text(key))
     return 0

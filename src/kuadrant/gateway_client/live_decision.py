@@ -15,7 +15,6 @@ import httpx2
 import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from msgspec import Struct
 
 from kuadrant.api.decision_page import Decision
@@ -38,27 +37,6 @@ class LiveDecision(Struct, frozen=True):
 
     status: int
     decision: Decision | None = None
-
-
-def read_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
-    """Return the key in a PEM file.
-
-    Raises:
-        ValueError: It is none, has a password, or is not of the curve P-256.
-    """
-    try:
-        key = load_pem_private_key(pem, None)
-    except (ValueError, TypeError):
-        raise ValueError("is no private key in PEM, or has a password") from None
-    if not (isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1)):
-        raise ValueError("is no key of the curve P-256 (prime256v1)")  # noqa: TRY004 - the value is wrong
-    return key
-
-
-def public_text(key: ec.EllipticCurvePrivateKey) -> str:
-    """Return what gateways are told of a key."""
-    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(der).decode()
 
 
 def signature(key: ec.EllipticCurvePrivateKey, authority: str, path: str, now: float) -> str:

@@ -68,7 +68,7 @@ class CounterSocket:
         """Listen; where that is not possible, it is said, and counters cannot be asked for."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _require_own(self._path.parent)
+            require_own(self._path.parent)
             self._path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LONGEST)
         except (OSError, AwayError) as error:
@@ -137,7 +137,7 @@ async def _ask(port: int, asked: CounterQuestion | DecisionQuestion, answer: typ
             f"no kuadrant run of yours has port {port} (no {path}); give its --port, or --cluster"
         )
     try:
-        _require_own(path.parent)
+        require_own(path.parent)
         async with asyncio.timeout(2 * _SECONDS):
             reader, writer = await asyncio.open_unix_connection(path)
             writer.write(msgspec.json.encode(asked) + b"\n")
@@ -148,7 +148,7 @@ async def _ask(port: int, asked: CounterQuestion | DecisionQuestion, answer: typ
         raise AwayError(f"{path} does not answer: {str(error) or 'it takes too long'}") from None
 
 
-def _require_own(folder: Path) -> None:
+def require_own(folder: Path) -> None:
     """Check that nobody else can put a socket into ``folder``.
 
     Raises:

@@ -21,6 +21,7 @@ from kuadrant.ratelimit import RateLimitService, make_server
 from kuadrant.standalone.counter_socket import CounterSocket, socket_path
 from kuadrant.standalone.echo import EchoServer
 from kuadrant.standalone.errors import StartError
+from kuadrant.standalone.own_explain_key import own_key
 from kuadrant.standalone.plan import PlanSettings
 from kuadrant.standalone.ports import taken
 from kuadrant.wasm import catalogue
@@ -97,7 +98,7 @@ class Servers:
                 timeout_ms=settings.rate_limit_timeout,
                 failure_mode=settings.failure_mode,
                 metadata={HEADER: shown((self._key,), _CALLER)} if self._key else UNSET,
-                explain_key=settings.explain_key or UNSET,
+                explain_key=settings.explain_key or self._own_explain_key() or UNSET,
                 decision_records="named" if settings.access_log is None else "left",
             ),
             rate_limit=rate_limit,
@@ -139,6 +140,14 @@ class Servers:
         self._stack.push_async_callback(counters.stop)
         self._stack.push_async_callback(server.stop, _LIMITS_GRACE_SECONDS)
         return envoy.Address(LOOPBACK, server.port)
+
+    def _own_explain_key(self) -> str | None:
+        own = own_key(self._settings.port)
+        if own is None:
+            return None
+        file, told = own
+        self._stack.callback(file.unlink, missing_ok=True)
+        return told
 
     async def _serve_echo(self) -> envoy.Address:
         server = EchoServer(LOOPBACK)

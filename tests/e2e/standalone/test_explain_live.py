@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import stat
 import subprocess
 import sys
 import time
@@ -13,7 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from kuadrant.gateway_client.live_decision import ASKED, TOLD, public_text, signature
+from kuadrant.explain_key import public_text
+from kuadrant.gateway_client.live_decision import ASKED, TOLD, signature
+from kuadrant.standalone.counter_socket import socket_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +37,10 @@ def written(folder: Path, key: ec.EllipticCurvePrivateKey) -> Path:
     return path
 
 
-def explain(kuadrant: Kuadrant, key: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def explain(kuadrant: Kuadrant, key: Path | None, *words: str) -> subprocess.CompletedProcess[str]:
     url = f"http://127.0.0.1:{kuadrant.port}/toys?a=1"
-    command = ["explain", "--live", "--key", str(key), "-H", f"Host: {HOST}", *words, url]
+    shown = [] if key is None else ["--key", str(key)]
+    command = ["explain", "--live", *shown, "-H", f"Host: {HOST}", *words, url]
     return subprocess.run(
         [sys.executable, "-m", "kuadrant", *command], capture_output=True, text=True, check=False, timeout=60
     )
@@ -68,6 +72,24 @@ def test_who_has_the_key_is_told_what_was_decided(kuadrant: Kuadrant, toystore: 
     assert last["decision"]["policies"] == ["default/toystore"]
     free = explain(kuadrant, key)
     assert (free.returncode, free.stdout.splitlines()[0]) == (0, "200")
+
+
+def test_the_user_of_kuadrant_run_needs_no_key(start: Callable[..., Kuadrant], toystore: Path) -> None:
+    kuadrant = start(toystore, "--echo")
+    file = socket_path(kuadrant.port).with_suffix(".key")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    asked = explain(kuadrant, None, "-X", "POST", "-o", "json")
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert json.loads(asked.stdout)["decision"]["verdict"] == "allowed"
+    stranger = signature(KEY, HOST, "/toys", time.time())
+    assert told(kuadrant, stranger) is None
+    kuadrant.process.terminate()
+    kuadrant.process.wait(timeout=30)
+    assert not file.exists()
+    without = explain(kuadrant, None)
+    assert without.returncode == 2
+    assert "no kuadrant run of yours serves that port" in " ".join(without.stderr.split())
 
 
 def test_nobody_else_is_told_anything(kuadrant: Kuadrant, tmp_path: Path) -> None:

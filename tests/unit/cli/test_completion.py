@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SHELLS = ("bash", "zsh", "fish")
 CASES = [
-    ("kuadrant expl", "explain"),
+    ("kuadrant topol", "topology"),
     ("kuadrant wasm ins", "inspect"),
     ("kuadrant translate -o sh", "shim"),
     ("kuadrant run --rate-limit-t", "--rate-limit-timeout"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -70,6 +71,26 @@ def test_the_page_shows_what_is_printed(
     run: Callable[..., tuple[int, str, str]], command: str, shown: str
 ) -> None:
     assert run(*command.split()) == (1, shown, "")
+
+
+def test_one_of_the_two_may_be_standard_input(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = sorted(file for file in (tmp_path / "six").glob("*.yaml") if "test" not in file.name)
+    text = "\n---\n".join(file.read_text() for file in names)
+
+    def piped() -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    piped()
+    assert run("-", "six") == (0, "", "")
+    piped()
+    code, out, err = run("before", "-")
+    assert (code, err) == (1, "")
+    assert "5 in 10 s -> 6 in" in out
+    code, out, err = run("-", "-")
+    assert (code, out) == (2, "")
+    assert "standard input can be one of the two only" in " ".join(err.split())
 
 
 def test_what_does_the_same_is_told_by_silence(run: Callable[..., tuple[int, str, str]]) -> None:
