@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from kuadrant.policy.as_defined import as_written
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, TABLE
+from kuadrant.policy.cel_conformance import as_written
 from kuadrant.policy.checked_expression import is_binding, kind
 
 Names = Mapping[str, str]

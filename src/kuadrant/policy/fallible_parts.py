@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from kuadrant.policy.as_defined import as_written
 from kuadrant.policy.attributes import OPEN_ROOTS
+from kuadrant.policy.cel_conformance import as_written
 from kuadrant.policy.checked_expression import kind
 from kuadrant.policy.expression_text import HEADERS, field_text, measured, text_of
 
