@@ -6,6 +6,7 @@ PYTHON ?= python3
 PORT ?= 8000
 WASM_PORT ?= 8082
 ADMIN_PORT ?= 9901
+CONSOLE_PORT ?= 9900
 EXAMPLE ?= examples/toystore
 KUBECTL ?= kubectl
 
@@ -22,8 +23,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 ##@ Use
 
 .PHONY: demo
-demo: $(VENV)/.run ## Run the toystore example on a real Envoy (PORT, WASM_PORT, ADMIN_PORT)
-	@exec $(BIN)/kuadrant run $(EXAMPLE) --echo --port $(PORT) --wasm-port $(WASM_PORT) --admin-port $(ADMIN_PORT)
+demo: $(VENV)/.run ## Run the toystore example on a real Envoy (PORT, WASM_PORT, ADMIN_PORT, CONSOLE_PORT)
+	@exec $(BIN)/kuadrant run $(EXAMPLE) --echo --port $(PORT) --wasm-port $(WASM_PORT) --admin-port $(ADMIN_PORT) --console-port $(CONSOLE_PORT)
 
 ##@ Cluster
 
@@ -158,6 +159,10 @@ shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 .PHONY: generate
 generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/, bundle/ and the pages of docs/ that are made
 	@for what in crds chart bundle settings reasons attributes findings; do $(BIN)/python -m scripts.generate_$$what || exit; done
+
+.PHONY: pictures
+pictures: $(VENV)/.dev ## Take the pictures of docs/console.md anew (needs chromium)
+	@$(BIN)/python -m scripts.console_pictures
 
 .PHONY: wheel
 wheel: $(VENV)/.run ## Build the wheel into dist/

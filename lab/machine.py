@@ -26,6 +26,7 @@ _PACKAGES = {
     "curl": "curl",
 }
 _TEST_PACKAGES = {
+    "chromium": "chromium",
     "redis-server": "redis-server",
     "skopeo": "skopeo",
     "iptables-nft": "iptables",

@@ -108,6 +108,11 @@ class RunSettings(LimitedSettings):
         admin_port: The port of Envoy's admin page.
         metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0
             turns it off.
+        console_port: The port of the console, a page that shows what goes on (docs/console.md); 0 turns it
+            off. Where it is taken, the next free one is.
+        console_address: The IP address that the console binds to. Who reaches it sees what is decided, so
+            that it is this machine's alone by default.
+        console_host: A name under which a proxy asks for the console, beside localhost and IP addresses.
         address: The IP address that the listeners, the module server and the metrics bind to.
         echo: Answer for Services that have no EndpointSlice in the folder, with the request as JSON; without
             it they get 503.
@@ -125,6 +130,9 @@ class RunSettings(LimitedSettings):
     wasm_port: PortOrOff = 8082
     admin_port: Port = 9901
     metrics_port: PortOrOff = 0
+    console_port: PortOrOff = 9900
+    console_address: Annotated[str, Parameter(converter=_ip, metavar="IP")] = "127.0.0.1"
+    console_host: Annotated[str, Parameter(metavar="NAME")] = ""
     address: Annotated[str, Parameter(converter=_ip, metavar="IP")] = "127.0.0.1"
     echo: bool = False
     envoy: Path | None = None

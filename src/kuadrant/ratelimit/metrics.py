@@ -15,6 +15,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
 from kuadrant.ratelimit.counter_shares import NEARLY
 
 if TYPE_CHECKING:
@@ -81,6 +82,24 @@ class Metrics(Collector):
             for counted in filter(None, (calls.limited, calls.shadow_limited)):
                 for gone in counted.keys() - set(names[namespace]) - {""}:
                     counted[""] += counted.pop(gone)
+
+    def totals(self) -> CallTotals:
+        """Return the calls of the namespaces that have had any, by limit where one had no room."""
+        return CallTotals(
+            scopes=tuple(
+                ScopeCalls(
+                    scope=name,
+                    admitted=calls.authorized,
+                    limits=tuple(
+                        LimitCalls(limit=one, limited=calls.limited[one], shadow=calls.shadow_limited[one])
+                        for one in sorted({*calls.limited, *calls.shadow_limited})
+                    ),
+                )
+                for name, calls in self.namespaces.items()
+                if calls.authorized or calls.limited
+            ),
+            failed=self.errors.total(),
+        )
 
     def collect(self) -> Iterator[Metric]:
         """Everything, for a registry."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     import grpc  # type: ignore[import-untyped]
     from prometheus_client import CollectorRegistry
 
+    from kuadrant.api.limit_calls import CallTotals
     from kuadrant.api.limitador import LeftOut, Limit
     from kuadrant.ratelimit.counters import Ask, LimitCounters, Standing
     from kuadrant.ratelimit.limit_index import CompiledLimits, HeldNamespace
@@ -267,6 +268,10 @@ class RateLimitService:
         if self.store is not None:
             return CounterPage(stored=True)
         return standing_counters(self._standing(), self._clock(), policy=policy, most=most)
+
+    def calls(self) -> CallTotals:
+        """The calls so far, by scope and limit."""
+        return self._metrics.totals()
 
     def keys_of(self, policy: str) -> frozenset[str]:
         """Return the keys by which gateways ask for limits of a policy (``namespace/name``)."""

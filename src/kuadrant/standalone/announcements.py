@@ -15,7 +15,7 @@ from kuadrant.status import Evidence, PolicyStatus, policy_status
 from kuadrant.terminal import has_colours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kuadrant.api.problem import Problem
     from kuadrant.findings import Finding
@@ -36,8 +36,8 @@ class Announcements:
         self._found: frozenset[Finding] | None = None
         self._said: dict[str, PolicyStatus] = {}
 
-    def accepted(self, live: Plan, *, connected: bool) -> None:
-        """Say what it means for each policy that all of ``live`` has been acknowledged.
+    def accepted(self, live: Plan, *, connected: bool) -> Mapping[str, PolicyStatus]:
+        """Say what it means for each policy that all of ``live`` has been acknowledged, and return it.
 
         Args:
             live: what runs now.
@@ -59,6 +59,7 @@ class Announcements:
                     )
         self._said = statuses
         logger.info("the configuration is live", policies=len(statuses), limits=len(live.target.limits))
+        return statuses
 
     def changed(self, changes: Sequence[RouteChanges]) -> None:
         """Say which limits of which routes came, went, or are others since the last edit.

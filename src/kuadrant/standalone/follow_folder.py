@@ -22,10 +22,12 @@ from kuadrant.standalone.telling import Telling
 from kuadrant.wasm import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from kuadrant.findings import Finding
     from kuadrant.settings import RunSettings
+    from kuadrant.standalone.console_feed import ConsoleFeed
     from kuadrant.standalone.folder_files import File
     from kuadrant.standalone.servers import Servers
     from kuadrant.wasm.module import Module
@@ -45,6 +47,7 @@ class FolderFollower:
         files: What was in the folder at the start.
         surroundings: What a plan has to know of them.
         look: Has the folder looked at again.
+        console: Is told what becomes of it; None if there is no console.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class FolderFollower:
         files: tuple[File, ...],
         surroundings: PlanSettings,
         look: Callable[[], object],
+        console: ConsoleFeed | None = None,
     ) -> None:
         self._folder = folder
         self._is_folder = folder.is_dir()
@@ -65,6 +69,7 @@ class FolderFollower:
         self._surroundings = surroundings
         self._look = look
         self._announcements = Announcements()
+        self._console = console
         self.live = LiveConfiguration(
             servers.limits,
             servers.xds,
@@ -72,8 +77,8 @@ class FolderFollower:
             admit=servers.admit_strangers,
             proves=surroundings.dialect.proves,
         )
-        self.planner = Planner(lambda: self.live.limits)
-        self.telling = Telling(folder, self._announcements)
+        self.planner = Planner(lambda: self.live.limits, is_asked_later=console is not None)
+        self.telling = Telling(folder, self._announcements, console)
 
     async def plan(self, files: Iterable[File], surroundings: PlanSettings) -> Plan | Mistakes:
         """Return what to have for ``files``, in a thread of its own."""
@@ -87,15 +92,18 @@ class FolderFollower:
         try:
             files = await self._read()
         except FolderError as error:
-            log_mistakes((Problem(printable(self._folder), 1, 1, "", "", str(error)),))
+            self._not_applied((Problem(printable(self._folder), 1, 1, "", "", str(error)),))
             return
         try:
             served, surroundings = await asyncio.to_thread(self._modules)
         except (catalogue.CatalogueError, UnknownDialectError, OSError) as error:
             logger.error(NOT_APPLIED, module=str(error))  # noqa: TRY400 - it is about the folder, not about our code
+            self._tell_refused((), (str(error),))
             return
         if files == self._files and served == self._servers.modules:
             logger.info("the folder is again as it runs")
+            if self._console is not None:
+                self._console.unchanged()
             return
         wrongly_empty = emptied(self._folder, self._files, files)
         wrong = {file.path for file in wrongly_empty}
@@ -103,11 +111,12 @@ class FolderFollower:
             (*wrongly_empty, *(file for file in files if file.path not in wrong)), surroundings
         )
         if isinstance(wanted, Mistakes):
-            log_mistakes(wanted.problems)
+            self._not_applied(wanted.problems)
             return
         refusals = await self.live.roll_out(wanted.target, proves=surroundings.dialect.proves)
         if refusals:
             logger.error(NOT_APPLIED, reasons=refusals)
+            self._tell_refused((), refusals)
             if SILENT in refusals:
                 # Not a word against it: Envoy or the machine was busy.
                 asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._look)
@@ -120,6 +129,14 @@ class FolderFollower:
         self.take(wanted)
         self.live.retire_limits(wanted.target.limits)
         self.telling.note(wanted)
+
+    def _not_applied(self, problems: Sequence[Problem | Finding]) -> None:
+        log_mistakes(problems)
+        self._tell_refused(problems, ())
+
+    def _tell_refused(self, problems: Sequence[Problem | Finding], reasons: Sequence[str]) -> None:
+        if self._console is not None:
+            self._console.refused(problems, reasons)
 
     async def _read(self) -> tuple[File, ...]:
         """Return what is in the folder, or in the file that is followed in a folder's place.
@@ -152,6 +169,10 @@ class FolderFollower:
 
     def take(self, live: Plan) -> None:
         """Note that all of ``live`` has been acknowledged."""
-        self._announcements.accepted(live, connected=bool(self._servers.xds.status()))
+        statuses = self._announcements.accepted(live, connected=bool(self._servers.xds.status()))
         self._announcements.changed(self.planner.changes)
         self.planner.take(live)
+        if self._console is not None and self.planner.configuration is not None:
+            self._console.live(
+                self.planner.configuration, self.planner.topology, statuses, self.planner.changes
+            )

@@ -16,6 +16,7 @@ from kuadrant.gateways import envoy
 from kuadrant.process import collect_garbage_rarely, set_by
 from kuadrant.ratelimit import InvalidLimitsError
 from kuadrant.standalone.announcements import NOT_APPLIED, print_mistakes, show
+from kuadrant.standalone.console_feed import ConsoleFeed
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
 from kuadrant.standalone.errors import StartError
 from kuadrant.standalone.folder_selection import FolderError, printable
@@ -85,6 +86,7 @@ class Standalone:
         self._servers = Servers(settings, self._stack)
         self._changed = asyncio.Event()
         self._refused = asyncio.Event()
+        self._console: ConsoleFeed | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,8 +103,16 @@ class Standalone:
             await self._watch(changed, stop)
         files = await read_settled(self._folder)
         surroundings = await self._servers.start(self._on_refusal)
+        if settings.console_port:
+            self._console = ConsoleFeed(settings, self._servers, printable(self._folder))
         follower = FolderFollower(
-            self._folder, settings, self._servers, files=files, surroundings=surroundings, look=changed.set
+            self._folder,
+            settings,
+            self._servers,
+            files=files,
+            surroundings=surroundings,
+            look=changed.set,
+            console=self._console,
         )
         first = await follower.plan(files, surroundings)
         if isinstance(first, Mistakes):
@@ -184,12 +194,25 @@ class Standalone:
         if self._refused.is_set():
             raise StartError("Envoy refuses the configuration; its own words are above")
         follower.take(first)
+        await self._start_console()
         self._show(first, follower.planner.origins)
         kept = KeptOpen(
             lambda: follower.live.listeners, partial(open_listeners, self._admin), follower.live.listen_again
         )
         looking = asyncio.create_task(keep("the look at Envoy's ports", kept.run))
         self._stack.callback(looking.cancel)
+
+    async def _start_console(self) -> None:
+        """Open the page that shows what goes on; that it cannot be opened ends nothing."""
+        console, settings = self._console, self._settings
+        if console is None:
+            return
+        if problem := await console.start():
+            logger.warning("there is no console", port=settings.console_port, problem=problem)
+            return
+        self._stack.push_async_callback(console.stop)
+        following = asyncio.create_task(keep("telling the console of Envoy", console.follow_envoy))
+        self._stack.callback(following.cancel)
 
     def _show(self, live: Plan, rules_of: RulesOf) -> None:
         """Show a person what there is to try; that nobody can read it ends nothing."""
@@ -198,6 +221,8 @@ class Standalone:
             summary(live.compilation.programs, live.served, rules_of),
             f"\nEnvoy's admin page: http://{LOOPBACK}:{settings.admin_port}",
         ]
+        if self._console is not None and self._console.url:
+            lines.append(f"The console: {self._console.url}")
         if settings.wasm_port:
             module = envoy.Address(settings.address, settings.wasm_port)
             lines.append(f"The module: http://{module}/kuadrant-wasm-shim")

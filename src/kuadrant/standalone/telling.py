@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kuadrant.standalone.announcements import Announcements
+    from kuadrant.standalone.console_feed import ConsoleFeed
     from kuadrant.standalone.plan import Plan
 
 logger = log.get("kuadrant")
@@ -26,11 +27,15 @@ class Telling:
     Args:
         folder: The folder.
         announcements: Say what is new.
+        console: Shows all of it; None if there is no console.
     """
 
-    def __init__(self, folder: Path, announcements: Announcements) -> None:
+    def __init__(
+        self, folder: Path, announcements: Announcements, console: ConsoleFeed | None = None
+    ) -> None:
         self._folder = folder
         self._announcements = announcements
+        self._console = console
         self._live: Plan | None = None
         self._is_new = asyncio.Event()
 
@@ -61,3 +66,5 @@ class Telling:
             logger.exception("what is suspicious in the folder is not known")
             return
         self._announcements.found(found, printable(self._folder))
+        if self._console is not None:
+            self._console.found(found)

@@ -45,10 +45,12 @@ class Kuadrant:
         wasm_server: bool = True,
         command: list[str] | None = None,
         environment: dict[str, str] | None = None,
+        console_port: int | None = None,
     ) -> None:
         self.folder = folder
         # One after the first gateway's is a second gateway's.
-        self.port, self.next_port, self.wasm_port, self.admin_port, self.metrics_port = free_ports(5)
+        self.port, self.next_port, self.wasm_port, self.admin_port, *others = free_ports(6)
+        self.metrics_port, self.console_port = others[0], console_port or others[1]
         self.lines: list[dict[str, Any]] = []
         self.output: list[str] = []
         self._changed = threading.Condition()
@@ -63,7 +65,8 @@ class Kuadrant:
                     "--wasm-port",
                     str(self.wasm_port if wasm_server else 0),
                 ),
-                *("--admin-port", str(self.admin_port), "--metrics-port", str(self.metrics_port), *arguments),
+                *("--admin-port", str(self.admin_port), "--metrics-port", str(self.metrics_port)),
+                *("--console-port", str(self.console_port), *arguments),
             ],
             env={**os.environ, "LOG_MODE": "production", **(environment or {})},
             stdin=subprocess.DEVNULL,

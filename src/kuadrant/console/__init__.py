@@ -1,0 +1,12 @@
+"""The console: a page that shows what limits requests, and what becomes of them.
+
+It shows the records of other rooms and adds no rule of its own: ``Shown`` is what it knows, pure functions
+make pages of that, and a small server gives them to a browser.
+"""
+
+from kuadrant.console.board import Board
+from kuadrant.console.server import ConsoleServer
+from kuadrant.console.shown import Edit, Refused, Shown
+from kuadrant.console.sources import Sources
+
+__all__ = ["Board", "ConsoleServer", "Edit", "Refused", "Shown", "Sources"]
