@@ -120,6 +120,11 @@ soak: $(VENV)/.dev ## Compare what is decided with what a real Envoy does, for 2
 prove-expressions: $(VENV)/.dev ## Compare a million evaluations with Google's CEL, and run ten million random programs: some minutes
 	FUZZ_SCALE=100 $(BIN)/python -m pytest --timeout 14400 -k fuzz tests/unit/expressions
 
+.PHONY: prove-algorithms
+prove-algorithms: machine $(VENV)/.dev ## Hold counters in memory, in Redis and of the model to each other and to each algorithm's promise, for 100,000 sequences: half an hour
+	FUZZ_SCALE=100 $(BIN)/python -m pytest --timeout 36000 -k fuzz tests/unit/ratelimit/test_algorithms.py
+	FUZZ_SCALE=500 $(BIN)/python -m pytest --timeout 36000 -k 'fuzz and (agree or steps)' tests/integration/ratelimit/test_store_algorithms.py
+
 .PHONY: prove-modules
 prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, download from it all at once: a quarter of an hour, as root
 	SWAPS=20 SWAPS_APART=3 $(BIN)/python -m pytest --capture=no tests/e2e/standalone/test_modules.py tests/e2e/wasm/test_rolling.py

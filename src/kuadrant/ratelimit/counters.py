@@ -177,7 +177,7 @@ class Counters:
     def check_and_add(self, asks: Sequence[Ask], now: float) -> Ask | None:
         """Count the hits of all ``asks``, or none of them and return the first that has no room for its own.
 
-        ``asks`` are of different limits. ``now`` never decreases from call to call.
+        ``asks`` are of different limits. Where ``now`` is less than it was, what is counted is as if of now.
         """
         windows: list[Window | Moving | None] = []
         for counters, values, max_value, hits, _, rate, _ in asks:
@@ -189,6 +189,7 @@ class Counters:
             if window is None:
                 used = hits
             elif isinstance(window, Window):
+                window.ends = min(window.ends, now + counters.seconds)
                 used = hits + window.hits
             else:
                 used = hits + window.hits_at(now, max_value, rate)
@@ -302,6 +303,8 @@ def _standing(ask: Ask, now: float) -> Standing:
     if window is None:
         return Standing(ask, most, 0.0 if ask.counters.moving else ask.counters.seconds, never)
     if isinstance(window, Window):
+        # A request that another limit denied before this one was looked at, after the clock went back.
+        window.ends = min(window.ends, now + ask.counters.seconds)
         left, reset = max(0, most - window.hits), window.ends - now
         return Standing(ask, left, reset, never if never is None or hits <= left else reset)
     left = max(0, most - window.hits_at(now, most, rate))

@@ -53,6 +53,23 @@ class TokenBucket(Struct, frozen=True):
 Window = FixedWindow | SlidingWindow | TokenBucket
 
 
+def seen_at(window: Window | None, limit: Limit, now: float) -> Window | None:
+    """Return the counter as it is from now on.
+
+    Where the clock has gone back, what was counted counts as if it were of now, for no longer than that.
+    """
+    at = round(now * _SECOND)
+    match window:
+        case FixedWindow(hits, ends) if ends > now + limit.seconds:
+            return FixedWindow(hits, now + limit.seconds)
+        case SlidingWindow(slices, microseconds) if slices[-1] > at // microseconds:
+            back = slices[-1] - at // microseconds
+            return SlidingWindow(tuple(one - back for one in slices), microseconds)
+        case TokenBucket() if limit.max_value and _left(window, limit, now) > limit.most * _token(limit):
+            return TokenBucket(at + limit.most * _token(limit), limit.max_value)
+    return window
+
+
 def hits_at(window: Window | None, limit: Limit, now: float) -> int:
     """How many hits of the limit's counter count now; that of a limit without requests has none."""
     match window:
@@ -120,5 +137,9 @@ def _token(limit: Limit) -> Fraction:
 
 def _missing(bucket: TokenBucket, limit: Limit, now: float) -> Fraction:
     """The microseconds until the bucket is full."""
+    return max(_left(bucket, limit, now), Fraction(0))
+
+
+def _left(bucket: TokenBucket, limit: Limit, now: float) -> Fraction:
     full = bucket.full if bucket.rate == limit.max_value else Fraction(ceil(bucket.full))
-    return min(max(full - round(now * _SECOND), Fraction(0)), limit.most * _token(limit))
+    return full - round(now * _SECOND)

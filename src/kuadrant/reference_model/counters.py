@@ -12,7 +12,7 @@ from msgspec import Struct
 from kuadrant.api.limit_mode import counter_text, is_enforced
 from kuadrant.api.limitador import Identity, Limit
 from kuadrant.policy.identifiers import descriptor_entry
-from kuadrant.reference_model.counter_windows import Window, hits_at, room_in, whole_in, with_hits
+from kuadrant.reference_model.counter_windows import Window, hits_at, room_in, seen_at, whole_in, with_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,12 +80,13 @@ class Counters(Struct, frozen=True, gc=False):
         asked = [
             (limit, key) for limit in self.limits if (key := _counter(limit, scope, descriptor)) is not None
         ]
-        before = [(limit, key, self.windows.get(key)) for limit, key in asked]
+        before = [(limit, key, seen_at(self.windows.get(key), limit, now)) for limit, key in asked]
         enforced = [one for one in before if _is_enforced(*one[:2])]
         watched = [one for one in before if not _is_enforced(*one[:2])]
         if any(not _has_room(*one, now) for one in enforced):
             standings = _standings(enforced, now, limited=True)
-            return Answer(limited=True, standings=standings, watched=_watched(watched, watched, now)), self
+            answer = Answer(limited=True, standings=standings, watched=_watched(watched, watched, now))
+            return answer, self._with({key: window for _, key, window in before if window})
         counted = [_counted(*one, now) for one in enforced]
         seen = [_counted(*one, now) if _has_room(*one, now) else one for one in watched]
         windows = {key: window for key, window in self.windows.items() if now < window.ends}
@@ -93,6 +94,12 @@ class Counters(Struct, frozen=True, gc=False):
         standings = _standings(counted, now, limited=False)
         answer = Answer(limited=False, standings=standings, watched=_watched(watched, seen, now))
         return answer, Counters(self.limits, windows)
+
+    def _with(self, seen: Mapping[CounterKey, Window]) -> Counters:
+        """The same, with these in it; it is itself where they are."""
+        if all(self.windows[key] is window for key, window in seen.items()):
+            return self
+        return Counters(self.limits, {**self.windows, **seen})
 
 
 def _counter(limit: Limit, scope: str, descriptor: Mapping[str, str]) -> CounterKey | None:

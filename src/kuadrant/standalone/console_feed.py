@@ -12,7 +12,7 @@ from kuadrant.findings import Finding
 from kuadrant.gateways import envoy
 from kuadrant.standalone.console_sources import RunSources
 from kuadrant.status import Content, GatewayReport, Report
-from kuadrant.status.report import PodLine
+from kuadrant.status.gateway_report import PodLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

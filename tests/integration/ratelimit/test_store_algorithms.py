@@ -8,111 +8,121 @@ from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
+from redis.asyncio import Redis
 
 from kuadrant.ratelimit import RateLimitService, RedisStore
-from kuadrant.ratelimit.store_script import SCRIPT
 from tests.unit.ratelimit.sequences import (
+    HOUR,
     SECOND,
     Call,
     a_limit,
     admitted_by_counter,
     calls,
     check_promise,
+    check_promise_of_steps,
     in_some_mode,
     key,
+    on_exact_moments,
+    stepping,
 )
-from tests.unit.ratelimit.sides import Answer, InMemory, Model, decoded, encoded, moving, without_room
+from tests.unit.ratelimit.sides import Answer, InMemory, Model, decoded, encoded, moving
+
+from .timed_store import InStore, TimedStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from kuadrant.api.limitador import Limit
     from tests.conftest import Fuzz
 
     from .conftest import RedisServer
 
-HOUR = 3600 * SECOND
-# The store's clock is a list in it, and what is kept lives on while the test's time stands still.
-_TIMED = SCRIPT.replace("redis.call('TIME')", "redis.call('LRANGE', 'clock', 0, -1)").replace(
-    "text(math.floor(left / 1000) + 1)", "'3600000'"
-)
+ALGORITHMS = ["FixedWindow", "SlidingWindow", "TokenBucket"]
+MOVING = ["SlidingWindow", "TokenBucket"]
+AT_ONCE = 50
+"""So many sequences are carried out beside each other: the store is asked for all of them together."""
 
 
-class InStore:
-    """The service that counts in a store, at the moments of calls."""
-
-    def __init__(self, url: str, limits: Sequence[Limit], counter_bytes: int = 1 << 20) -> None:
-        self.store = RedisStore(url, timeout=60.0)
-        self.store._script = self.store._redis.register_script(_TIMED)
-        self.service = RateLimitService(limits, headers=True, counter_bytes=counter_bytes)
-
-    async def ask(self, call: Call) -> Answer:
-        async with self.store._redis.pipeline(transaction=False) as pipe:
-            pipe.delete("clock")
-            pipe.rpush("clock", call.now // SECOND, call.now % SECOND)
-            await pipe.execute()
-        return decoded(await self.service.decide_by_store(encoded(call), self.store))
-
-    async def admitted(self, now: int, tries: int) -> int:
-        answers = [await self.ask(Call(now, ((key(0), "1"),))) for _ in range(tries)]
-        return sum(not limited for limited, _ in answers)
+@pytest.fixture
+async def timed(redis: RedisServer) -> AsyncIterator[TimedStore]:
+    client = Redis.from_url(redis.url)
+    store = TimedStore(client)
+    await store.load()
+    yield store
+    await client.aclose()
 
 
-def test_fuzz_store_memory_and_model_agree_on_every_call(redis: RedisServer, fuzz: Fuzz) -> None:
-    dice = random.Random(fuzz.seed)
-    number = int(60 * fuzz.scale)
-
-    async def compare() -> None:
-        for _ in range(number):
-            drawn = [in_some_mode(dice, a_limit(dice, one)) for one in range(dice.randint(1, 4))]
-            limits = [_without_end(one) for one in drawn]
-            store, memory, model = InStore(redis.url, limits), InMemory(limits), Model(limits)
-            await store.store._redis.flushall()
-            answered = []
-            for call in calls(dice, drawn, 30, begin=dice.randrange(10 * SECOND)):
-                answer = await store.ask(call)
-                assert answer[0] == memory.ask(call)[0], f"FUZZ_SEED={fuzz.seed}: {limits}, {call}"
-                told = model.ask(call)
-                assert _of_clock(answer, limits) == _of_clock(told, limits), (
-                    f"FUZZ_SEED={fuzz.seed}: {limits}"
-                )
-                answered.append((call, answer[0]))
-            said = without_room(store.service)
-            assert said == memory.without_room == model.without_room, f"FUZZ_SEED={fuzz.seed}: {limits}"
-            for limit, moments in admitted_by_counter(limits, answered):
-                check_promise(limit, moments)
-            await store.store.close()
-
-    asyncio.run(compare())
+async def many(fuzz: Fuzz, number: int, one: Callable[[random.Random], Awaitable[None]]) -> None:
+    """Carry out so many sequences."""
+    seeds = random.Random(fuzz.seed)
+    for begun in range(0, number, AT_ONCE):
+        some = [random.Random(seeds.getrandbits(64)) for _ in range(min(AT_ONCE, number - begun))]
+        await asyncio.gather(*map(one, some))
+        fuzz.progress(begun + len(some), number)
     fuzz.done("sequences", number)
 
 
-def test_fuzz_who_waits_as_long_as_he_is_told_is_admitted_when_he_comes_again(
-    redis: RedisServer, fuzz: Fuzz
+@pytest.mark.timeout(36_000)
+async def test_fuzz_store_memory_and_model_agree_on_every_call(timed: TimedStore, fuzz: Fuzz) -> None:
+    async def compare(dice: random.Random) -> None:
+        limits = [in_some_mode(dice, a_limit(dice, one)) for one in range(dice.randint(1, 4))]
+        is_fixed = any(limit.counts_by == "FixedWindow" for limit in limits)
+        store, memory, model = InStore(timed, limits), InMemory(limits), Model(limits)
+        answered = []
+        for drawn in calls(dice, limits, dice.choice((5, 10, 20)), begin=dice.randrange(10 * SECOND)):
+            call = on_exact_moments(drawn) if is_fixed else drawn
+            answer, told, modelled = await store.ask(call), memory.ask(call), model.ask(call)
+            assert told == modelled, f"FUZZ_SEED={fuzz.seed}: {limits}, {call}"
+            assert _comparable(answer, limits) == _comparable(told, limits), (
+                f"FUZZ_SEED={fuzz.seed}: {limits}, {call}"
+            )
+            answered.append((call, answer[0]))
+        if any(limit.percent < 100 for limit in limits):
+            said = store.without_room
+            assert said == memory.without_room == model.without_room, f"FUZZ_SEED={fuzz.seed}: {limits}"
+        for limit, moments in admitted_by_counter(limits, answered):
+            check_promise(limit, moments)
+
+    await many(fuzz, int(200 * fuzz.scale), compare)
+
+
+@pytest.mark.timeout(36_000)
+async def test_fuzz_a_clock_that_steps_back_and_forth_breaks_no_promise(
+    timed: TimedStore, fuzz: Fuzz
+) -> None:
+    async def compare(dice: random.Random) -> None:
+        limit = replace(a_limit(dice), variables=())
+        store, memory = InStore(timed, [limit]), InMemory([limit])
+        answered = []
+        for step in stepping(dice, limit, dice.choice((5, 10, 20))):
+            call = on_exact_moments(step.call)
+            answer = await store.ask(call)
+            assert answer[0] == memory.ask(call)[0], f"FUZZ_SEED={fuzz.seed}: {limit}, {call}"
+            answered.append((step._replace(call=call), answer[0]))
+        check_promise_of_steps(limit, answered)
+
+    await many(fuzz, int(200 * fuzz.scale), compare)
+
+
+async def test_fuzz_who_waits_as_long_as_he_is_told_is_admitted_when_he_comes_again(
+    timed: TimedStore, fuzz: Fuzz
 ) -> None:
     dice = random.Random(fuzz.seed)
-    number = int(200 * fuzz.scale)
-
-    async def obey() -> None:
-        denials = 0
-        while denials < number:
-            limits = [a_limit(dice, one) for one in range(dice.randint(1, 3))]
-            if any(limit.counts_by == "FixedWindow" or not limit.most for limit in limits):
-                continue
-            store = InStore(redis.url, limits)
-            await store.store._redis.flushall()
-            for call in calls(dice, limits, 40, begin=dice.randrange(10 * SECOND)):
-                denied, told = await store.ask(call)
-                if denied:
-                    again = int(dict(told)["retry-after"])
-                    later = Call(call.now + again * SECOND, call.entries)
-                    assert not (await store.ask(later))[0], f"FUZZ_SEED={fuzz.seed}: {limits}, {call}"
-                    denials += 1
-                    break
-            await store.store.close()
-
-    asyncio.run(obey())
-    fuzz.done("denials", number)
+    number, denials = int(200 * fuzz.scale), 0
+    while denials < number:
+        limits = [a_limit(dice, one) for one in range(dice.randint(1, 3))]
+        if any(not limit.most for limit in limits):
+            continue
+        store = InStore(timed, limits)
+        for call in calls(dice, limits, 40, begin=dice.randrange(10 * SECOND)):
+            denied, told = await store.ask(call)
+            if denied:
+                again = int(dict(told)["retry-after"])
+                later = Call(call.now + again * SECOND, call.entries)
+                assert not (await store.ask(later))[0], f"FUZZ_SEED={fuzz.seed}: {limits}, {call}"
+                denials += 1
+                break
+    fuzz.done("denials", denials)
 
 
 async def test_a_window_of_the_store_is_over_when_it_was_told(redis: RedisServer) -> None:
@@ -127,41 +137,35 @@ async def test_a_window_of_the_store_is_over_when_it_was_told(redis: RedisServer
     await store.close()
 
 
-def _without_end(limit: Limit) -> Limit:
-    """Fixed windows end by the real clock of the store: these do not end before the test."""
-    return replace(limit, seconds=10**8) if limit.counts_by == "FixedWindow" else limit
-
-
-_OF_CLOCK = {"retry-after", "x-ratelimit-reset"}
-
-
-def _of_clock(answer: Answer, limits: Sequence[Limit]) -> Answer:
-    """The answer, without what the real clock decides."""
+def _comparable(answer: Answer, limits: Sequence[Limit]) -> Answer:
+    """The answer; a store forgets a fixed window a millisecond later than it is over, which is waited for."""
     if any(limit.counts_by == "FixedWindow" for limit in limits):
-        return answer[0], tuple(one for one in answer[1] if one[0] not in _OF_CLOCK)
+        return answer[0], tuple(one for one in answer[1] if one[0] != "retry-after")
     return answer
 
 
-@pytest.mark.parametrize("algorithm", ["SlidingWindow", "TokenBucket"])
-async def test_promises_hold_where_values_share_a_counter(redis: RedisServer, algorithm: str) -> None:
+@pytest.mark.parametrize("algorithm", MOVING)
+async def test_promises_hold_where_values_share_a_counter(timed: TimedStore, algorithm: str) -> None:
     limit = moving(algorithm, 3, variables=('descriptors[0]["user"]',))
-    store = InStore(redis.url, [limit], counter_bytes=3000)
+    store = InStore(timed, [limit], counter_bytes=3000)
     dice = random.Random(1)
     users = calls(dice, [limit], 300, users="abcdefghijklmnop")
-    answered = [(call, (await store.ask(call))[0]) for call in users]
+    answered, shared = [], set[bytes | str]()
+    for call in users:
+        answered.append((call, (await store.ask(call))[0]))
+        shared.update(await store.shared_counters())
     for of, moments in admitted_by_counter([limit], answered):
         check_promise(of, moments)
-    assert await store.store._redis.keys("*+")
-    await store.store.close()
+    assert shared
 
 
-@pytest.mark.parametrize("algorithm", ["SlidingWindow", "TokenBucket"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("step", [-HOUR, HOUR])
 @pytest.mark.parametrize("tries", [0, 1])
 async def test_a_clock_that_steps_lets_nobody_through_unlimited_and_keeps_nobody_out(
-    redis: RedisServer, algorithm: str, step: int, tries: int
+    timed: TimedStore, algorithm: str, step: int, tries: int
 ) -> None:
-    store = InStore(redis.url, [moving(algorithm)])
+    store = InStore(timed, [moving(algorithm)])
     assert await store.admitted(2 * HOUR, 20) == 10
     now = 2 * HOUR + step
     assert await store.admitted(now, 20) == (10 if step > 0 else 0)
@@ -171,10 +175,9 @@ async def test_a_clock_that_steps_lets_nobody_through_unlimited_and_keeps_nobody
         through += await store.admitted(now + second * SECOND, 20)
     assert 10 <= through <= 20
     assert await store.admitted(2 * HOUR + 11 * SECOND, 20) <= 10
-    await store.store.close()
 
 
-@pytest.mark.parametrize("algorithm", ["SlidingWindow", "TokenBucket"])
+@pytest.mark.parametrize("algorithm", MOVING)
 async def test_what_is_kept_ends_by_itself_when_it_counts_no_more(redis: RedisServer, algorithm: str) -> None:
     store = RedisStore(redis.url, timeout=60.0)
     service = RateLimitService([moving(algorithm, 1, seconds=10)])

@@ -16,7 +16,7 @@ from kuadrant.console.topology_index import topology_index
 from kuadrant.console.topology_page import PAGE, topology_page
 from kuadrant.findings import Finding
 from kuadrant.status import Content, GatewayReport, Report
-from kuadrant.status.report import PodLine
+from kuadrant.status.gateway_report import PodLine
 from kuadrant.topology import RouteChanges
 from tests.unit.console.showing import LIMIT, Answers, shown
 from tests.unit.explanation.asking import WORLD, policy

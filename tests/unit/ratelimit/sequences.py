@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 SCOPE = "ns/route"
 SECOND = 1_000_000
+HOUR = 3600 * SECOND
+STEPS = 4
+"""So many steps of the clock there are in a sequence on average."""
 _SECONDS = (1, 3, 7, 60, 86_400)
 
 
@@ -71,6 +74,55 @@ def calls(
         for _ in range(dice.choice((1, 1, 2, 5, 20))):
             yield Call(now, entries)
             number -= 1
+
+
+class Step(NamedTuple):
+    """A call, and the microseconds by which its clock is ahead of the time that really passes."""
+
+    call: Call
+    ahead: int
+
+
+def stepping(dice: Random, limit: Limit, number: int) -> Iterator[Step]:
+    """Requests for the one counter of a limit while the clock goes an hour back and forth."""
+    ahead = 0
+    for now, _ in calls(dice, [limit], number, begin=100 * HOUR):
+        if dice.random() < STEPS / number:
+            ahead += dice.choice((-HOUR, HOUR))
+        yield Step(Call(now + ahead, ((key(0), "1"),)), ahead)
+
+
+def check_promise_of_steps(limit: Limit, answered: Sequence[tuple[Step, bool]]) -> None:
+    """Check that nobody is let through unlimited though the clock steps, nor kept out for too long.
+
+    Between two steps the limit's promise holds. A client is admitted when as much time has passed since the
+    last admitted one, or since the first that came after a step, as a limit that is all used up takes.
+    """
+    if not limit.most:
+        assert all(limited for _, limited in answered)
+        return
+    window = limit.seconds * SECOND
+    if limit.counts_by == "TokenBucket":
+        longest = -(-window // limit.max_value)
+    else:
+        longest = window + (window // SLICES if limit.counts_by == "SlidingWindow" else 0)
+    before, since, admitted = None, 0, list[int]()
+    for (call, ahead), limited in answered:
+        really = call.now - ahead
+        if ahead != before:
+            check_promise(limit, admitted)
+            before, since, admitted = ahead, really, []
+        if limited:
+            assert really - since < longest
+        else:
+            since = really
+            admitted.append(really)
+    check_promise(limit, admitted)
+
+
+def on_exact_moments(call: Call) -> Call:
+    """The call at one of the moments that binary fractions of seconds and whole milliseconds both know."""
+    return Call(call.now - call.now % (SECOND // 8), call.entries)
 
 
 def _pause(dice: Random, limit: Limit) -> int:

@@ -6,14 +6,25 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
-from .sequences import SECOND, Call, a_limit, admitted_by_counter, calls, check_promise, key
+from .sequences import (
+    HOUR,
+    SECOND,
+    Call,
+    a_limit,
+    admitted_by_counter,
+    calls,
+    check_promise,
+    check_promise_of_steps,
+    key,
+    on_exact_moments,
+    stepping,
+)
 from .sides import InMemory, Model, moving
 
 if TYPE_CHECKING:
     from tests.conftest import Fuzz
-
-HOUR = 3600 * SECOND
 
 
 def test_fuzz_memory_and_model_agree_and_keep_every_promise(fuzz: Fuzz) -> None:
@@ -29,6 +40,22 @@ def test_fuzz_memory_and_model_agree_and_keep_every_promise(fuzz: Fuzz) -> None:
             answered.append((call, answer[0]))
         for limit, admitted in admitted_by_counter(limits, answered):
             check_promise(limit, admitted)
+    fuzz.done("sequences", number)
+
+
+def test_fuzz_a_clock_that_steps_back_and_forth_breaks_no_promise(fuzz: Fuzz) -> None:
+    dice = random.Random(fuzz.seed)
+    number = int(1000 * fuzz.scale)
+    for _ in range(number):
+        limit = replace(a_limit(dice), variables=())
+        memory, model = InMemory([limit]), Model([limit])
+        answered = []
+        for step in stepping(dice, limit, 40):
+            call = on_exact_moments(step.call)
+            answer = memory.ask(call)
+            assert answer == model.ask(call), f"FUZZ_SEED={fuzz.seed}: {limit}, {call}"
+            answered.append((step._replace(call=call), answer[0]))
+        check_promise_of_steps(limit, answered)
     fuzz.done("sequences", number)
 
 
@@ -119,7 +146,7 @@ def test_tokens_do_not_drift() -> None:
         assert admitted(memory, due, 2) == 1
 
 
-@pytest.mark.parametrize("algorithm", ["SlidingWindow", "TokenBucket"])
+@pytest.mark.parametrize("algorithm", ["FixedWindow", "SlidingWindow", "TokenBucket"])
 @pytest.mark.parametrize("step", [-HOUR, HOUR])
 @pytest.mark.parametrize("tries", [0, 1])
 def test_a_clock_that_steps_lets_nobody_through_unlimited_and_keeps_nobody_out(
