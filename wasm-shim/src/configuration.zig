@@ -220,7 +220,15 @@ const Compiler = struct {
             .scope = try compiler.copy(try notEmpty(source.scope, &scope_path)),
             .limits = limits,
             .response = response,
+            .shadow_entry = try compiler.shadowEntry(limits),
         };
+    }
+
+    fn shadowEntry(compiler: *Compiler, limits: []const Limit) Error![]const u8 {
+        var keys: std.ArrayList([]const u8) = .empty;
+        for (limits) |*limit| if (limit.in_shadow) try keys.append(memory.scratch, limit.key());
+        if (keys.items.len == 0) return "";
+        return descriptors.serializeEntry(compiler.allocator, rate_limit_call.shadow_key, try std.mem.join(memory.scratch, ",", keys.items));
     }
 
     fn compileLimit(compiler: *Compiler, source: document.Limit, path: *const Path) Error!Limit {
@@ -244,6 +252,7 @@ const Compiler = struct {
             .entries = entries,
             .policies = try compiler.copyAll(source.record.policies),
             .conditions = try compiler.copyAll(source.record.when),
+            .in_shadow = source.shadow,
         };
     }
 

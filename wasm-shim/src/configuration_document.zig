@@ -71,6 +71,7 @@ pub const Limit = struct {
     when: []const Condition = &.{},
     entries: []const Entry,
     record: Record = .{},
+    shadow: bool = false,
 };
 
 /// What decision records say of a limit: the policies that it is of, and its conditions as they were written.

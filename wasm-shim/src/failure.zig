@@ -19,6 +19,7 @@ pub const Kind = enum {
     no_answer,
     bad_answer,
     refused,
+    crowded,
 
     pub fn words(kind: Kind) []const u8 {
         return switch (kind) {
@@ -34,6 +35,7 @@ pub const Kind = enum {
             .no_answer => "the connection ended before its answer",
             .bad_answer => "its answer says neither OK nor OVER_LIMIT",
             .refused => "the call ended with",
+            .crowded => "too many questions that nobody waits for have no answer yet",
         };
     }
 

@@ -85,6 +85,12 @@ pub fn letsPass(call: Call, failure: failures.Failure) bool {
     return call.service.failure_mode == .allow;
 }
 
+/// A question that only limits in shadow ask has no answer.
+pub fn passOver(service: []const u8, failure: failures.Failure, scope: []const u8, limit: []const u8) void {
+    metrics.count(.errors);
+    failure_log.tellOfCall(service, null, failure, scope, limit);
+}
+
 /// What the client of a request gets that does not go on.
 pub fn answerError(details: []const u8) void {
     host.sendLocalResponse(500, details, "Internal Server Error.\n", "", null);

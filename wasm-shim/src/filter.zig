@@ -8,6 +8,7 @@ const failures = @import("failure.zig");
 const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
+const shadow_calls = @import("shadow_calls.zig");
 const stream = @import("stream.zig");
 const table = @import("text_table.zig");
 
@@ -124,6 +125,7 @@ export fn proxy_on_delete(id: u32) void {
     stream.forget(id);
     const root = roots.fetchSwapRemove(id) orelse return;
     calls.forgetRoot(id);
+    shadow_calls.forgetRoot(id);
     if (root.value) |current| {
         current.forgetExpressions();
         current.release();

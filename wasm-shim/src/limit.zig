@@ -19,6 +19,8 @@ pub const Limit = struct {
     /// The policies that it is of, and its conditions as they were written, where decision records are to say so.
     policies: []const []const u8 = &.{},
     conditions: []const []const u8 = &.{},
+    /// It refuses nobody, so nobody is refused for what it cannot be evaluated for.
+    in_shadow: bool = false,
 
     /// What the service knows it by.
     pub fn key(limit: *const Limit) []const u8 {

@@ -20,6 +20,10 @@ const Service = @import("rate_limit_service.zig").Service;
 pub const service_name = "envoy.service.ratelimit.v3.RateLimitService";
 pub const method_name = "ShouldRateLimit";
 
+/// The key of the descriptor's entry that names, with commas between, those of its limits that refuse nobody: without one of them the
+/// service can answer all the same. One that does not know it takes it for an entry that no limit asks for.
+pub const shadow_key = "kuadrant:shadow";
+
 /// `Failed` is for the failure mode; of the others the request cannot be looked at, and it is refused whatever the mode.
 pub const Error = expression.EvaluationError;
 
@@ -36,6 +40,8 @@ pub const Call = struct {
     /// The only one that was, if there is one.
     only: ?*const Limit = null,
     response: *const Response = &responses.as_the_service_says,
+    /// Only limits in shadow ask: nothing of the answer is for the request, which does not wait for it.
+    in_shadow: bool = false,
 
     pub fn onlyLimit(call: Call) []const u8 {
         return if (call.only) |limit| limit.key() else "";
@@ -55,39 +61,74 @@ pub const Action = struct {
     scope: []const u8,
     limits: []const Limit,
     response: *const Response = &responses.as_the_service_says,
+    /// The entry that names its limits in shadow, by which a service may leave them out; empty without any.
+    shadow_entry: []const u8 = "",
+
+    /// Whether a request has to be refused that may or may not be one of its.
+    pub fn denies(action: Action) bool {
+        if (action.service.failure_mode == .allow) return false;
+        for (action.limits) |limit| if (!limit.in_shadow) return true;
+        return action.limits.len == 0;
+    }
 
     /// The question, in scratch memory, or `null` when no limit applies. For a service that allows, a limit that cannot be evaluated is
-    /// left out.
+    /// left out; one in shadow is in any case.
     pub fn call(action: Action, attributes: *Attributes) Error!?Call {
         admission.begin(action.scope);
         defer admission.end();
-        var descriptor: Descriptor = .{};
-        var asked: usize = 0;
-        var last: ?*const Limit = null;
-        for (action.limits) |*limit| {
-            const before = descriptor.entries.items.len;
-            const applies = limit.append(&descriptor, attributes) catch |reason| blk: {
-                failures.present.scope = action.scope;
-                failures.present.limit = limit.key();
-                decision_record.present.limit = limit;
-                if (!action.service.failure_mode.leavesOut(reason)) return reason;
-                metrics.count(.errors);
-                failure_log.tell(.expression, .left_out);
-                failures.present = .{};
-                decision_record.present.limit = null;
-                decision_record.present.passed = .{ .kind = .expression };
-                break :blk false;
-            };
-            if (applies) {
-                asked += 1;
-                last = limit;
-            } else descriptor.cut(before);
-        }
-        if (descriptor.entries.items.len == 0) return null;
+        var asked: Asked = .{ .action = &action };
+        for (action.limits) |*limit| if (!limit.in_shadow) try asked.add(limit, attributes);
+        if (action.shadow_entry.len == 0) return asked.call();
+        const enforced = asked;
+        const entries = asked.descriptor.entries.items.len;
+        // Behind the others, so that these are evaluated as they are without.
+        for (action.limits) |*limit| if (limit.in_shadow) try asked.add(limit, attributes);
+        asked.in_shadow = enforced.count == 0;
+        if (asked.count > enforced.count and !asked.in_shadow) try asked.descriptor.append(action.shadow_entry);
+        return asked.call() catch {
+            tellLeftOut(&action, if (asked.last) |limit| limit.key() else "", .too_large, .in_shadow);
+            asked.descriptor.cut(entries);
+            var rest = enforced;
+            rest.descriptor = asked.descriptor;
+            return rest.call();
+        };
+    }
+};
 
+/// What an action asks for a request: those of its limits that apply.
+const Asked = struct {
+    action: *const Action,
+    descriptor: Descriptor = .{},
+    count: usize = 0,
+    last: ?*const Limit = null,
+    in_shadow: bool = false,
+
+    fn add(asked: *Asked, limit: *const Limit, attributes: *Attributes) Error!void {
+        const action = asked.action;
+        const before = asked.descriptor.entries.items.len;
+        const applies = limit.append(&asked.descriptor, attributes) catch |reason| blk: {
+            failures.present.scope = action.scope;
+            failures.present.limit = limit.key();
+            decision_record.present.limit = limit;
+            if (!limit.in_shadow and !action.service.failure_mode.leavesOut(reason)) return reason;
+            const kind = failures.Kind.of(reason);
+            tellLeftOut(action, limit.key(), kind, if (limit.in_shadow) .in_shadow else .left_out);
+            decision_record.present.limit = null;
+            decision_record.present.passed = .{ .kind = kind };
+            break :blk false;
+        };
+        if (applies) {
+            asked.count += 1;
+            asked.last = limit;
+        } else asked.descriptor.cut(before);
+    }
+
+    fn call(asked: *const Asked) Error!?Call {
+        const action = asked.action;
+        if (asked.descriptor.entries.items.len == 0) return null;
         var entries: protobuf.Writer = .{ .allocator = memory.scratch };
-        for (descriptor.entries.items) |entry| try entries.string(1, entry);
-        if (action.response.form.entry.len > 0) try entries.string(1, action.response.form.entry);
+        for (asked.descriptor.entries.items) |entry| try entries.string(1, entry);
+        if (action.response.form.entry.len > 0 and !asked.in_shadow) try entries.string(1, action.response.form.entry);
         var message: protobuf.Writer = .{ .allocator = memory.scratch };
         try message.string(1, action.scope);
         try message.string(2, entries.bytes.items);
@@ -101,11 +142,20 @@ pub const Action = struct {
             .message = message.bytes.items,
             .scope = action.scope,
             .limits = action.limits,
-            .only = if (asked == 1) last else null,
+            .only = if (asked.count == 1) asked.last else null,
             .response = action.response,
+            .in_shadow = asked.in_shadow,
         };
     }
 };
+
+fn tellLeftOut(action: *const Action, limit: []const u8, kind: failures.Kind, outcome: failure_log.Outcome) void {
+    metrics.count(.errors);
+    failures.present.scope = action.scope;
+    failures.present.limit = limit;
+    failure_log.tell(kind, outcome);
+    failures.present = .{};
+}
 
 /// The calls of all actions that have something to ask.
 pub fn requests(actions: []const Action, attributes: *Attributes) Error![]const Call {

@@ -31,7 +31,7 @@ pub const Rule = struct {
     /// Whether a request must be refused that may or may not belong to this rule.
     fn denies(rule: *const Rule) bool {
         for (rule.actions) |action| {
-            if (action.service.failure_mode == .deny) return true;
+            if (action.denies()) return true;
         }
         return false;
     }

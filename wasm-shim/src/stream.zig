@@ -16,6 +16,7 @@ const rate_limit_answer = @import("rate_limit_answer.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
 const request_headers = @import("request_headers.zig");
 const response_code_details = @import("response_code_details.zig");
+const shadow_calls = @import("shadow_calls.zig");
 const tracing_headers = @import("tracing_headers.zig");
 const waiting = @import("call_retries.zig");
 
@@ -97,6 +98,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
         .limits = call.limits,
         .only = call.only,
         .response = call.response,
+        .in_shadow = call.in_shadow,
     };
     try streams.ensureUnusedCapacity(memory.lasting, 1);
     try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
@@ -121,6 +123,11 @@ fn destroy(stream: *Stream) void {
 fn advance(stream: *Stream) Action {
     while (stream.next < stream.calls.len) {
         stream.next += 1;
+        if (stream.current().in_shadow) {
+            shadow_calls.send(stream.current(), stream.member.root, stream.configuration);
+            host.setEffectiveContext(stream.id);
+            continue;
+        }
         const service = stream.current().service;
         stream.member.begin(&service.reach, service.timeout_ms);
         if (!service.reach.isLost() and start(stream, service.timeout_ms)) return .pause;
@@ -207,7 +214,7 @@ fn receiver(token: u32) ?*Stream {
 
 /// The service has answered. The message is fetched before the stream is made current, as it belongs to the root context.
 pub fn receive(token: u32, length: usize) void {
-    if (decision_reports.receive(token, length)) return;
+    if (decision_reports.receive(token, length) or shadow_calls.receive(token, length)) return;
     const message = host.grpcMessage(length) catch null;
     const stream = receiver(token) orelse return;
     stream.member.leave();
@@ -243,7 +250,7 @@ pub fn receive(token: u32, length: usize) void {
 
 /// The call ended without an answer.
 pub fn close(token: u32, status: u32) void {
-    if (decision_reports.close(token)) return;
+    if (decision_reports.close(token) or shadow_calls.close(token, status)) return;
     const message = if (status == failure_mode.unavailable) host.grpcStatusMessage() else "";
     const stream = receiver(token) orelse return;
     stream.member.leave();

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 VALUE = "1"
 """What an entry with such a key says when its limit applies."""
 
+SHADOW_KEY: Final = "kuadrant:shadow"
+"""The entry of a descriptor that names, with commas between, the keys of those that refuse nobody.
+
+A question for them is answered as if they were not there, where it cannot be answered with them.
+"""
+
 _DIGITS: Final = 8
 _PREFIXES = ("limit.", "tokenlimit.")
 _KEY = re.compile(r"(?:token)?limit\.(?P<name>.*)__[0-9a-f]{8}", re.DOTALL)

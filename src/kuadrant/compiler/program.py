@@ -23,7 +23,8 @@ class LimitAction(Struct, frozen=True, gc=False):
 
     ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value
     ``1``. ``sources`` are the policies, as ``namespace/name``, that the limit came from. ``identity`` is
-    where the gateway knows from who a request is from, of a limit that asks for it.
+    where the gateway knows from who a request is from, of a limit that asks for it. One that is
+    ``in_shadow`` refuses nobody, whatever its counters say and whatever becomes of it.
     """
 
     key: str
@@ -31,6 +32,7 @@ class LimitAction(Struct, frozen=True, gc=False):
     counters: tuple[Counter, ...] = ()
     sources: tuple[str, ...] = ()
     identity: IdentitySource | None = None
+    in_shadow: bool = False
 
 
 class Action(Struct, frozen=True, gc=False):

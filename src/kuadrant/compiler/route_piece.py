@@ -234,6 +234,7 @@ def _limit_action(entry: EffectiveLimit, identity: IdentitySource | None) -> Lim
         counters=counters,
         sources=(entry.source.key,),
         identity=identity if identity is not None and reads_identity((*when, *counters)) else None,
+        in_shadow=not entry.limit.refuses,
     )
 
 

@@ -159,8 +159,10 @@ class Trace:
         return Explained(explanation, decision, decision.counters)
 
     def _is_unknown(self, failure_mode: FailureMode) -> bool:
-        """Whether facts are missing that matter: where a limit fails, the others do not."""
-        fails = failure_mode == "deny" and any(limit.applies == "fails" for limit in self._limits)
+        """Whether facts are missing that matter: where a limit fails that can refuse, the others do not."""
+        fails = failure_mode == "deny" and any(
+            limit.applies == "fails" and not limit.in_shadow for limit in self._limits
+        )
         return bool(self._missing) and not fails
 
     def _record(self) -> Explanation:

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
-from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, Mode
 
 Truth = Literal["true", "false", "fails", "unknown"]
 """Of a condition. One that fails has no value for the request."""
@@ -118,6 +118,11 @@ class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
     burst: int | None = None
     mode: Mode = ENFORCE
     enforce_percent: int = EVERYBODY
+
+    @property
+    def in_shadow(self) -> bool:
+        """Tell whether it refuses nobody."""
+        return self.mode == SHADOW or self.enforce_percent == 0
 
 
 class TracedLimit(LimitManner, frozen=True, kw_only=True, gc=False):

@@ -97,7 +97,8 @@ def _limit(limit: TracedLimit) -> Iterator[Line]:
         yield from (Line(words.standing_line(one), below=True) for one in standings[:1])
         return
     origin, because = _reason(limit)
-    verb = {"fails": "fails", "unknown": "may apply"}.get(limit.applies, "does not apply")
+    fails = "fails, and is left out since it is in shadow" if limit.in_shadow else "fails"
+    verb = {"fails": fails, "unknown": "may apply"}.get(limit.applies, "does not apply")
     yield Line(f"{line} {verb}", str(origin))
     yield Line(because, below=True)
 

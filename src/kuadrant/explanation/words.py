@@ -46,7 +46,7 @@ def _why(record: Explanation) -> str:
         case "limited":
             return _of(record.limited_by, "is reached", "are reached")
         case "failed":
-            fail = [limit.name for limit in record.limits if limit.applies == "fails"]
+            fail = [limit.name for limit in record.limits if limit.applies == "fails" and not limit.in_shadow]
             return f"{_of(fail, 'has', 'have')} no value for this request"
         case "no-route" if not record.looked_at:
             return f"no route serves host {record.request.authority} at port {record.listener.port}"

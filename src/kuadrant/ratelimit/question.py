@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from google.protobuf.message import DecodeError
 
 from kuadrant.api.limit_expressions import DescriptorList
-from kuadrant.api.limit_keys import asked_keys, counts_hits
+from kuadrant.api.limit_keys import SHADOW_KEY, asked_keys, counts_hits
 from kuadrant.api.response import FIELDS_TOO, HEADERS, HEADERS_KEY, HeaderForm
 from kuadrant.envoy_api import message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from kuadrant.ratelimit.counters import Ask
     from kuadrant.ratelimit.metrics import Calls
@@ -42,7 +42,8 @@ class Asked(NamedTuple):
     """The contents of a request.
 
     ``hits`` are what each descriptor costs, ``keys`` those of policies' limits that it asks for. ``form`` is
-    that of the headers that it asks for, None if it leaves that to us.
+    that of the headers that it asks for, None if it leaves that to us. ``shadows`` are keys of limits that
+    refuse nobody.
     """
 
     domain: str
@@ -50,6 +51,18 @@ class Asked(NamedTuple):
     hits: Sequence[int]
     keys: tuple[str, ...]
     form: HeaderForm | Literal["FieldsToo"] | None = None
+    shadows: frozenset[str] = frozenset()
+
+    def without(self, keys: Iterable[str]) -> Asked | None:
+        """Return what is asked without ``keys``; None if one of them may refuse, or there are none."""
+        gone = frozenset(keys)
+        if not gone or not gone <= self.shadows:
+            return None
+        descriptors = DescriptorList(
+            {key: value for key, value in one.items() if key not in gone} for one in self.descriptors
+        )
+        kept = tuple(key for key in self.keys if key not in gone)
+        return self._replace(descriptors=descriptors, keys=kept, shadows=self.shadows - gone)
 
     @property
     def is_of_gateway(self) -> bool:
@@ -91,7 +104,8 @@ def read(request: bytes) -> Asked:
     keys = tuple(key for one in descriptors for key in asked_keys(one))
     if keys:
         _check_form(asked, keys, hits)
-    return Asked(asked.domain, descriptors, hits or [default], keys, _form(descriptors))
+    shadows = frozenset(key for one in descriptors for key in one.get(SHADOW_KEY, "").split(",") if key)
+    return Asked(asked.domain, descriptors, hits or [default], keys, _form(descriptors), shadows)
 
 
 def _form(descriptors: DescriptorList) -> HeaderForm | Literal["FieldsToo"] | None:

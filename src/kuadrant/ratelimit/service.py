@@ -16,6 +16,7 @@ from kuadrant.api.counter_page import CounterPage
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.limit_validity import Expressions
 from kuadrant.api.limitador import union
+from kuadrant.ratelimit.answerable import asks_of, held_part
 from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
 from kuadrant.ratelimit.counter_shares import tenant_of
@@ -24,7 +25,6 @@ from kuadrant.ratelimit.decision_ring import DecisionRing
 from kuadrant.ratelimit.left_out_limits import LeftOutLimits
 from kuadrant.ratelimit.limit_index import (
     InvalidLimitsError,
-    UnansweredError,
     compile_limits,
     compile_namespaces,
     hold_namespaces,
@@ -74,7 +74,8 @@ class RateLimitService:
     ``decisions`` has what gateways report for those who follow them.
 
     A request that asks for a limit that is wrong and not held, or for any limit of a policy that is not held,
-    is an error and counted nowhere: the caller's failure mode decides.
+    is an error and counted nowhere: the caller's failure mode decides. Limits that it says are in shadow are
+    left out instead.
 
     Raises:
         InvalidLimitsError: Some of ``limits`` are wrong.
@@ -226,16 +227,12 @@ class RateLimitService:
             raise UnknownLimitError(asked.domain, ("one that was left out",))
         if absent := self._missing(asked.domain, asked.keys):
             self._note_unknown(asked.domain, absent, now)
-            raise UnknownLimitError(asked.domain, absent)
+            asked = held_part(asked, absent)
         most = max(asked.hits)
         held = self._namespaces.get(asked.domain)
         if held is None:
             return Question(self._metrics.unlimited, (), most, "", asked.is_of_gateway, asked.form)
-        try:
-            asks = held.limits.asks(asked.descriptors, asked.hits)
-        except UnansweredError as error:
-            self._note_unknown(asked.domain, error.keys, now)
-            raise UnknownLimitError(asked.domain, error.keys) from None
+        asks = asks_of(asked, held.limits, lambda keys: self._note_unknown(asked.domain, keys, now))
         calls = self._metrics.namespaces[asked.domain]
         tenant = self._tenants[asked.domain.encode()]
         enforced = [ask for ask in asks if ask.enforced]

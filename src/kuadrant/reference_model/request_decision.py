@@ -4,20 +4,24 @@
   nothing.
 * Every condition and counter of all the rule's actions is evaluated before the first question. One that fails
   is, with the failure mode ``deny``, the end of the request, and nothing is counted; with ``allow`` its limit
-  does not apply. Of a limit's conditions one that is false wins over one that fails.
+  does not apply, and neither does one in shadow, in both modes. Of a limit's conditions one that is false
+  wins over one that fails.
 * A preflight is not limited, unless the rule counts them.
 * An action whose limits do not apply asks nothing. The questions are asked one after the other; the first
-  that is over a limit ends the request, and what earlier ones have counted stays counted.
+  that is over a limit ends the request, and what earlier ones have counted stays counted. One that only
+  limits in shadow ask is asked in its turn, and ends nothing: no request waits for its answer.
 
 Not modelled: the bound on counters, and attributes of gateways that the request does not tell.
 """
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from kuadrant.api.limit_keys import SHADOW_KEY
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.client_headers import asked, headers
@@ -30,7 +34,9 @@ from kuadrant.reference_model.preflight import is_exempt
 from kuadrant.reference_model.routing import chosen
 
 if TYPE_CHECKING:
-    from kuadrant.compiler.program import GatewayProgram, LimitAction
+    from collections.abc import Sequence
+
+    from kuadrant.compiler.program import Action, GatewayProgram, LimitAction
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.reference_model.counters import Answer
     from kuadrant.reference_model.request import Request
@@ -158,28 +164,39 @@ def _questions(
     """Scope, descriptor and sources of each question that the actions of ``rule`` raise.
 
     Raises:
-        EvaluationError: A condition or a counter fails, and ``failure_mode`` denies.
+        EvaluationError: A condition or a counter of a limit that is not in shadow fails, and ``failure_mode``
+            denies.
     """
     request = identified(request, source_of(rule.actions))
     expressions = Expressions(request)
     questions = []
     for action in rule.actions:
-        # In the order of the limits, each entry once.
+        # In the order of the limits, those in shadow last, each entry once.
         entries: dict[tuple[str, str], None] = {}
-        sources: list[str] = []
-        for limit in action.limits:
+        applying: list[LimitAction] = []
+        for limit in sorted(action.limits, key=attrgetter("in_shadow")):
             try:
                 own = _entries(limit, request, expressions)
             except EvaluationError:
-                if failure_mode == "deny":
+                if failure_mode == "deny" and not limit.in_shadow:
                     raise
                 continue
             if own is not None:
                 entries.update(dict.fromkeys(own))
-                sources += limit.sources
-        if entries:
-            questions.append((action.scope, (*entries, *asked(rule.response)), tuple(sources)))
+                applying.append(limit)
+        if applying:
+            sources = tuple(source for limit in applying for source in limit.sources)
+            questions.append((action.scope, (*entries, *_beside(rule, action, applying)), sources))
     return questions
+
+
+def _beside(rule: RuleProgram, action: Action, applying: Sequence[LimitAction]) -> Entries:
+    """The entries of a question that are not of the limits which apply."""
+    shadows = ",".join(limit.key for limit in action.limits if limit.in_shadow)
+    if all(limit.in_shadow for limit in applying):
+        return ()
+    named = any(limit.in_shadow for limit in applying)
+    return (*([(SHADOW_KEY, shadows)] if named else []), *asked(rule.response))
 
 
 def _entries(limit: LimitAction, request: Request, expressions: Expressions) -> Entries | None:

@@ -82,10 +82,12 @@ class _Service(RateLimitService):
     def __init__(self) -> None:
         self.now = 0.0
         self.asked: list[bytes] = []
+        self.came = asyncio.Event()
         super().__init__(clock=lambda: self.now, headers=True)
 
     def decide(self, request: bytes, gateway: str | None = None) -> bytes:
         self.asked.append(request)
+        self.came.set()
         return super().decide(request, gateway)
 
     def questions(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
@@ -244,6 +246,19 @@ class Reality:
         for after, asked in sequence:
             self._service.now += after
             yield self._run(self._observe(asked))
+
+    def whole(self, observed: Observation, number: int) -> Observation:
+        """What was observed, when so many questions have come: some no request waits for."""
+        return self._run(self._whole(observed, number)) if len(observed.questions) < number else observed
+
+    async def _whole(self, observed: Observation, number: int) -> Observation:
+        questions = observed.questions + self._service.questions()
+        async with asyncio.timeout(5):
+            while len(questions) < number:
+                self._service.came.clear()
+                await self._service.came.wait()
+                questions += self._service.questions()
+        return structs.replace(observed, questions=questions, counters=self._service.open_windows())
 
     async def _observe(self, asked: Asked) -> Observation:
         port = self.ports[asked.gateway, asked.port]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant.api.limit_keys import SHADOW_KEY
 from kuadrant.api.response import HEADERS_KEY
 
 if TYPE_CHECKING:
@@ -45,12 +46,15 @@ def check_way(record: Explanation, decision: RequestDecision) -> None:
     assert bool(full) is (decision.outcome == "limited")
 
 
+_NO_LIMITS = {HEADERS_KEY, SHADOW_KEY}
+
+
 def check_seen(record: Explanation, outcome: str, questions: Questions) -> None:
     """Check that the limits that apply are those that the rate limit service was asked for."""
     assert record.outcome == outcome
     seen: dict[str, set[tuple[str, str]]] = {}
     for scope, entries in questions:
-        seen.setdefault(scope, set()).update(entry for entry in entries if entry[0] != HEADERS_KEY)
+        seen.setdefault(scope, set()).update(entry for entry in entries if entry[0] not in _NO_LIMITS)
     wanted: dict[str, set[tuple[str, str]]] = {}
     for limit in record.limits:
         if limit.applies == "yes":

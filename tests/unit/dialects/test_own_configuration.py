@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
 from kuadrant.dialects import Service
-from kuadrant.dialects.own.configuration import render
+from kuadrant.dialects.own.configuration import Renderer, render
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 from kuadrant.reference_model import Request, chosen
 
@@ -195,3 +195,12 @@ def test_every_path_has_the_actions_of_the_whole_program(paths: list[tuple[PathM
     for path in [*_FEW_PATHS, *(f"{path}/" for path in _FEW_PATHS[1:]), "/ab", "/a/ab"]:
         request = Request(authority="a.com", target=path)
         assert _actions(kept, request) == _actions(hosts, request), path
+
+
+def test_which_limits_are_in_shadow_is_told_to_modules_that_know_programs() -> None:
+    action = Action("a", (LimitAction("limit.a", in_shadow=True), LimitAction("limit.b")))
+    host = HostProgram("a.com", (RuleProgram("rule", "default/route", RequestMatch(), (action,)),))
+    for programs in (True, False):
+        told = json.loads(Renderer(SERVICE, programs=programs).render([host]))
+        limits = told["hosts"][0]["rules"][0]["actions"][0]["limits"]
+        assert ["shadow" in limit for limit in limits] == [programs, False]

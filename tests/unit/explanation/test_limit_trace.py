@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kuadrant.explanation import ClientRequest
+from kuadrant.explanation.short_text import short_text
 from kuadrant.explanation.verbose_text import verbose_text
 from kuadrant.explanation.words import standing_line, verdict
 
@@ -58,6 +59,20 @@ def test_a_limit_with_room_in_shadow_is_the_only_one_that_applies() -> None:
     assert verdict(found) == "admitted: no limit is enforced"
     assert found.client is not None
     assert found.client.rate_limit_headers == ()
+
+
+def test_a_limit_in_shadow_that_fails_is_left_out() -> None:
+    limit = """
+few:
+  mode: Shadow
+  rates: [{limit: 2, window: 10s}]
+  when: [{predicate: "request.headers['x-user'] == 'a'"}]
+"""
+    found = asked(policy(limit))
+    assert (found.outcome, found.limits[0].applies) == ("admitted", "fails")
+    assert verdict(found) == "admitted: no limit applies"
+    told = " ".join(short_text(found).split())
+    assert "limit few of RateLimitPolicy default/p fails, and is left out since it is in shadow" in told
 
 
 def test_whether_a_percentage_enforces_depends_on_the_counters_value() -> None:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuadrant.api.limit_keys import is_limit_key, keys_in
+from kuadrant.api.limit_keys import SHADOW_KEY, is_limit_key, keys_in
 from kuadrant.policy.identifiers import limit_condition, limit_identifier
 from kuadrant.ratelimit import RateLimitService, make_server
+from kuadrant.ratelimit.limit_index import MOST_WORK, WorkError
 from kuadrant.ratelimit.question import InvalidRequestError
 from kuadrant.ratelimit.service import SERVICE
 from kuadrant.ratelimit.unknown_limits import MOST, REMEMBERED_SECONDS, UnknownLimitError
@@ -218,3 +219,50 @@ async def test_over_the_wire_it_is_an_error_for_the_gateway_to_judge(core: Core)
         assert 'errors_total{code="FAILED_PRECONDITION"} 1.0' in service.metrics().decode()
     finally:
         await server.stop(0)
+
+
+def shadowed(shadows: str) -> bytes:
+    """A question for both limits that names those in shadow."""
+    keys = {KEY: "1", OTHER: "1", SHADOW_KEY: shadows}
+    entries = [{"key": key, "value": value} for key, value in keys.items()]
+    request = REQUEST(domain="team/route", descriptors=[{"entries": entries}])
+    return bytes(request.SerializeToString())
+
+
+def test_one_in_shadow_that_is_not_held_is_left_out_and_told() -> None:
+    service = RateLimitService([limit(1)])
+    asked = shadowed(OTHER)
+    assert [code(service, asked) for _ in range(2)] == ["OK", "OVER_LIMIT"]
+    assert [str(one) for one in service.unknown_limits()] == [f"{OTHER} of team/route"]
+
+
+@pytest.mark.parametrize("shadows", ["", OTHER, f"{KEY}x", "limit.a__01234567"])
+def test_one_that_may_refuse_and_is_not_held_is_an_error_all_the_same(shadows: str) -> None:
+    service = RateLimitService([limit(1, OTHER)])
+    with pytest.raises(UnknownLimitError):
+        service.decide(shadowed(shadows))
+
+
+def test_one_in_shadow_of_which_a_part_was_left_out_is_left_out() -> None:
+    service = RateLimitService()
+    service.take([limit(1), limit(5, OTHER, variables=("descriptors",), mode="Shadow")])
+    asked = shadowed(OTHER)
+    assert [code(service, asked) for _ in range(2)] == ["OK", "OVER_LIMIT"]
+
+
+def test_one_in_shadow_that_has_other_counters_now_is_left_out() -> None:
+    service = RateLimitService(
+        [limit(1), limit(1, OTHER, variables=('descriptors[0]["user"]',), mode="Shadow")]
+    )
+    asked = shadowed(OTHER)
+    assert [code(service, asked) for _ in range(2)] == ["OK", "OVER_LIMIT"]
+    assert [str(one) for one in service.unknown_limits()] == [f"{OTHER} of team/route"]
+
+
+def test_one_in_shadow_that_costs_too_much_is_left_out() -> None:
+    many = [limit(1, OTHER, seconds=seconds, mode="Shadow") for seconds in range(1, MOST_WORK + 2)]
+    service = RateLimitService([limit(1), *many])
+    with pytest.raises(WorkError):
+        service.decide(asking(KEY, OTHER))
+    asked = shadowed(OTHER)
+    assert [code(service, asked) for _ in range(2)] == ["OK", "OVER_LIMIT"]

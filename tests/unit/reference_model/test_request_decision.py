@@ -145,6 +145,28 @@ def test_what_cannot_be_evaluated_takes_only_its_own_limit_out_if_failures_are_a
 
 
 @pytest.mark.parametrize("mode", ["deny", "allow"])
+def test_what_cannot_be_evaluated_in_shadow_takes_its_own_limit_out_in_either_mode(mode: str) -> None:
+    failing = LimitAction("limit.a", (FAILS,), in_shadow=True)
+    limits = [_limit("limit.a", 0), _limit("limit.b", 1)]
+    program = _program(_action(failing, LimitAction("limit.b")))
+    assert _outcomes(_decide(program, limits, 0, 1, failure_mode=mode)) == ["admitted", "limited"]
+    (alone,) = _decide(_program(_action(failing)), limits, 0, failure_mode=mode)
+    assert (alone.outcome, alone.questions) == ("admitted", ())
+
+
+def test_limits_in_shadow_are_asked_last_and_named_to_who_answers() -> None:
+    shadow = LimitAction("limit.a", in_shadow=True)
+    (decision,) = _decide(_program(_action(shadow, LimitAction("limit.b"))), [], 0)
+    assert decision.questions[0].entries == (
+        ("limit.b", "1"),
+        ("limit.a", "1"),
+        ("kuadrant:shadow", "limit.a"),
+    )
+    (alone,) = _decide(_program(_action(shadow)), [], 0)
+    assert alone.questions[0].entries == (("limit.a", "1"),)
+
+
+@pytest.mark.parametrize("mode", ["deny", "allow"])
 def test_a_condition_that_does_not_hold_wins_over_one_that_fails_in_any_order(mode: str) -> None:
     never = SelectorCondition("request.method", "eq", "PUT")
     orders: list[tuple[PolicyCondition, ...]] = [(never, FAILS), (FAILS, never), (FAILS, never, FAILS)]

@@ -51,6 +51,8 @@ class GrpcCall:
     metadata: tuple[Header, ...]
     message: bytes
     timeout_ms: int
+    context: int = 0
+    """Whose call it is: it ends with its context."""
 
 
 @dataclass(frozen=True)
@@ -491,6 +493,7 @@ class Host:
                 self._pairs(metadata, metadata_length),
                 self._read(message, message_length),
                 timeout,
+                self._effective or self._context,
             )
         )
         self._write_word(result, token)

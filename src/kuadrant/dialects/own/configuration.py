@@ -82,6 +82,7 @@ class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     identity: _Identity | None = None
     when: tuple[_Selected | _Expressed | _Programmed, ...] = ()
     record: _Record | None = None
+    shadow: bool = False
 
 
 class _Action(Struct, frozen=True, gc=False):
@@ -250,6 +251,7 @@ def _limit(limit: LimitAction, form: _Form) -> _Limit:
         when=tuple(_condition(condition, programs=form.programs) for condition in limit.when),
         record=_Record(limit.sources, tuple(one.text for one in limit.when)) if form.records else None,
         identity=_identity(limit.identity) if limit.identity else None,
+        shadow=limit.in_shadow and form.programs,
     )
 
 

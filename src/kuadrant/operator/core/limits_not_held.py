@@ -56,21 +56,30 @@ def by_policy(
         return {}
     wanted = {(one.namespace, limit_condition(one.key)): one for one in limits}
     found: dict[str, dict[str, str]] = {}
+    refusing: set[str] = set()
     for program in programs:
         for rule in rules_of(program):
             for what, limit in asks(rule):
                 if what in wanted:
                     for policy in limit.sources:
                         found.setdefault(policy, {})[f"{what[0]} {limit.key}"] = _one(wanted[what])
-    return {policy: _words([*texts.values()], failure_mode) for policy, texts in found.items()}
+                    refusing.update(() if limit.in_shadow else limit.sources)
+    modes = {policy: failure_mode if policy in refusing else None for policy in found}
+    return {policy: _words([*texts.values()], modes[policy]) for policy, texts in found.items()}
 
 
 def _one(limit: NotHeld) -> str:
     return f"{limit.key} of {limit.namespace} ({limit.reason or 'it was asked for lately'})"
 
 
-def _words(limits: list[str], failure_mode: FailureMode) -> str:
+def _words(limits: list[str], failure_mode: FailureMode | None) -> str:
+    """Return what is to be said of limits; the mode is None if all of them are in shadow."""
     more = f", and {len(limits) - _SHOWN} more" if len(limits) > _SHOWN else ""
+    if failure_mode is None:
+        return (
+            f"the rate limit service does not hold {', '.join(limits[:_SHOWN])}{more}: "
+            "it is in shadow and refuses nobody, but does not watch either"
+        )
     consequence = (
         "are answered with 500" if failure_mode == "deny" else "are let through without being counted"
     )
