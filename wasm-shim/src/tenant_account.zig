@@ -55,11 +55,11 @@ const Terms = struct { most: u64, one_in: u64 };
 
 const terms_of_small: Terms = .{ .most = 500 * millisecond, .one_in = 4 };
 const terms_of_large: Terms = .{ .most = 100 * millisecond, .one_in = 10 };
-const terms_of_long: Terms = .{ .most = 50 * millisecond, .one_in = 200 };
+const terms_of_long: Terms = .{ .most = 50 * millisecond, .one_in = 500 };
 
-/// What a large request may take before no further expression is evaluated for it. A worker that stands still for a second fails the
-/// gateway's readiness, on a machine that is busy otherwise.
-const longest: Taken = .{ .stepped = 10 * millisecond, .timed = 50 * millisecond };
+/// What a large request may take before no further expression is evaluated for it: everybody else waits as long, on a machine that is busy
+/// otherwise several times as long.
+const longest: Taken = .{ .stepped = 2 * millisecond, .timed = 50 * millisecond };
 
 const Debt = struct {
     amount: u64 = 0,

@@ -38,7 +38,7 @@ def host(program: Program, request: pytest.FixtureRequest) -> SlowHost:
 
 
 def test_who_has_taken_long_is_refused_until_that_is_made_up_for_and_nobody_else_is(host: SlowHost) -> None:
-    assert host.answers(LARGE, 300)
+    assert host.answers(LARGE, 150)
     assert not host.answers(LARGE)
     assert host.answers(HONEST)
     host.tick(40_000)
@@ -133,8 +133,8 @@ def admitted(host: SlowHost, headers: list[Header], most: int = 1000) -> int:
 
 def test_our_own_evaluator_is_held_to_steps_so_that_a_busy_machine_is_nobodys_debt(program: Program) -> None:
     host = SlowHost(program)
-    configure(host, searching(100))
-    assert 5 <= admitted(host, HUGE) <= 20
+    configure(host, searching(30))
+    assert 40 <= admitted(host, HUGE) <= 70
     assert host.answers(request("/hostile", x="a"))
     host.tick(60_000)
     assert host.answers(HUGE)
@@ -143,17 +143,17 @@ def test_our_own_evaluator_is_held_to_steps_so_that_a_busy_machine_is_nobodys_de
 def test_a_request_that_takes_a_moment_is_paid_back_sooner_than_one_that_holds_up_the_worker(
     program: Program,
 ) -> None:
-    """So has a tenant a tenth of a worker with short ones, and a two hundredth with long ones."""
+    """So has a tenant a tenth of a worker with short ones, and a five hundredth with long ones."""
     host = SlowHost(program)
     configure(host, searching(12))
     assert 100 < admitted(host, HUGE) < 300
     host.tick(1000)
     assert 100 < admitted(host, HUGE) < 300
-    configure(host, searching(150))
+    configure(host, searching(30))
     host.tick(1000)
     admitted(host, HUGE)
     host.tick(1000)
-    assert admitted(host, HUGE) <= 2
+    assert 1 <= admitted(host, HUGE) <= 4
 
 
 def test_no_request_takes_a_worker_long(program: Program) -> None:
