@@ -53,6 +53,7 @@ def test_decide_and_reality_agree(reality: Reality, fuzz: Fuzz) -> None:
             error.add_note(f"FUZZ_SEED={fuzz.seed + rounds}")
             raise
         rounds += 1
+        fuzz.progress(_compared(outcomes), _PAIRS * fuzz.scale)
     shown = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
     fuzz.done(f"pairs in {configurations} configurations ({shown})", _compared(outcomes))
 
