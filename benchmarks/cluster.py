@@ -33,8 +33,8 @@ import yaml
 from kuadrant.api import limit_packing
 from kuadrant.api.limitador import LimitadorSpec
 from kuadrant.dialects import unpacked
-from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.kind import Kind
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 from lab.programs import build, module_folder
 from tests.integration.kube.conftest import Cluster, access

@@ -29,8 +29,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from kuadrant.api.http_route import HTTPRoute
-from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.kind import Kind
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 
 SERVER_CORE, CLIENT_CORE = 0, 1

@@ -27,8 +27,8 @@ from msgspec import UNSET
 
 from kuadrant.api.algorithm import SLIDING_WINDOW, TOKEN_BUCKET
 from kuadrant.api.caller_token import HEADER, fingerprint, shown
-from kuadrant.api.limitador import Limit
 from kuadrant.api.limit_mode import SHADOW
+from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService, RedisStore, make_server
 from kuadrant.ratelimit.service import SERVICE
