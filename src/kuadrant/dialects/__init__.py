@@ -55,6 +55,7 @@ _V4 = replace(
     name="kuadrant-v4",
     configure=lambda service: packing(Renderer(service, programs=True).render),
     unsupported=expressions.unsupported_by_programs,
+    responds=True,
 )
 
 OWN: Final = (_V4.name, _V3.name, _V2.name, _V1.name)

@@ -41,7 +41,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     the same hosts in any order. That raises ``InexpressibleError`` rather than say half of it.
     ``unsupported`` names all that it would raise for: what accepted policies ask for in themselves, and what
     the hosts of a program make of them. ``targets`` tells whether a rate limit service can be named without a
-    cluster.
+    cluster, ``proves`` whether a token goes along with calls, ``responds`` whether the answers to clients can
+    be said.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     )
     targets: bool = False
     proves: bool = False
+    responds: bool = False
 
     def render(self, hosts: Iterable[HostProgram], service: Service) -> bytes:
         """Return the text for ``hosts``, once.

@@ -55,6 +55,7 @@ class Decider:
         self._not_held = Last(limits_not_held.by_policy)
         self._no_room = Last(service_room.words)
         self._not_told = Last(headers_not_told.words)
+        self._not_done = Last(headers_not_told.words_of_module)
         self._hopeless: Asked = frozenset()
         self._settings: GatewaySettings | None = None
         self._gateways: dict[Key, GatewayDecider] = {}
@@ -103,8 +104,11 @@ class Decider:
             compilation=compilation,
             installed=kuadrant is not None,
             mark=marked(own),
-            not_held={
+            not_told={
                 **self._not_told(headers_not_told.sends(own, reads), compilation.programs),
+                **self._not_done(module.name, module.dialect.responds, compilation.programs),
+            },
+            not_held={
                 **self._no_room(resource.left_out, compilation.programs),
                 **self._not_held(self._named, compilation.programs, known.failure_mode),
             },

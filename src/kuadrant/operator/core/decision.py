@@ -82,6 +82,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         mark: by which the resource has the service refuse strangers (`callers_evidence`).
         not_held: what is to be said of policies, as ``namespace/name``, that ask for limits which the service
             says it does not hold.
+        not_told: what is to be said of policies whose clients are not answered as it is asked for.
         unnamed: the service says so without saying which.
     """
 
@@ -94,4 +95,5 @@ class Decision(Struct, frozen=True, kw_only=True):
     installed: bool
     mark: str = ""
     not_held: Mapping[str, str] = field(default_factory=dict)
+    not_told: Mapping[str, str] = field(default_factory=dict)
     unnamed: bool = False

@@ -1,4 +1,4 @@
-"""Says of a policy that the rate limit service does not hold what its requests ask for."""
+"""Says of a policy that its limits are not held, or its clients not answered as it is asked for."""
 
 from __future__ import annotations
 
@@ -27,22 +27,31 @@ def with_limits_not_held(status: PolicyStatus, words: str | None, *, unnamed: bo
         unnamed: some limits are not held, and it is not known which.
     """
     if words is not None and (status.waiting or _is_enforced(status)):
-        conditions = (_refuted(one, words) for one in status.conditions if one.type != ACKNOWLEDGED)
-        return replace(status, conditions=tuple(conditions), waiting=False)
+        return _refuted(status, "LimitsNotHeld", words)
     if unnamed and _is_enforced(status):
         return replace(status, conditions=tuple(map(_doubted, status.conditions)))
     return status
+
+
+def with_answers_not_given(status: PolicyStatus, words: str | None) -> PolicyStatus:
+    """Return a status of a policy that is enforced with what its clients miss; None if that is nothing."""
+    if words is None or not _is_enforced(status):
+        return status
+    return _refuted(status, "ResponseUnsupported", words)
 
 
 def _is_enforced(status: PolicyStatus) -> bool:
     return any(one.type == "Enforced" and one.status == "True" for one in status.conditions)
 
 
-def _refuted(condition: Condition, words: str) -> Condition:
-    if condition.type != "Enforced":
-        return condition
+def _refuted(status: PolicyStatus, reason: str, words: str) -> PolicyStatus:
     message = f"RateLimitPolicy has encountered some issues: {words}"
-    return replace(condition, status="False", reason="LimitsNotHeld", message=message)
+    conditions = (
+        replace(one, status="False", reason=reason, message=message) if one.type == "Enforced" else one
+        for one in status.conditions
+        if one.type != ACKNOWLEDGED
+    )
+    return replace(status, conditions=tuple(conditions), waiting=False)
 
 
 def _doubted(condition: Condition) -> Condition:

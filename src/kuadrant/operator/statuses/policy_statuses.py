@@ -13,7 +13,10 @@ from kuadrant.incremental import are, kept
 from kuadrant.operator.core.times import BEHIND_SECONDS
 from kuadrant.operator.core.version_arrivals import Arrivals
 from kuadrant.operator.statuses.kuadrant_status import missing_dependencies
-from kuadrant.operator.statuses.limits_not_held_status import with_limits_not_held
+from kuadrant.operator.statuses.limits_not_held_status import (
+    with_answers_not_given,
+    with_limits_not_held,
+)
 from kuadrant.operator.statuses.remarks import remarks
 from kuadrant.status import (
     ACKNOWLEDGED,
@@ -89,7 +92,7 @@ class PolicyStatuses:
         known = self._known(world, decision, states, now)
         self._due = self._next_due(decision, now)
         made_from = (decision.compilation.policies, world.objects.rate_limit_policies, world.standings)
-        rest = (known, decision.not_held, decision.unnamed, by_routes)
+        rest = (known, decision.not_held, decision.not_told, decision.unnamed, by_routes)
         if are(self._made_from, made_from) and self._rest == rest:
             return self._result
         self._made_from, self._rest = made_from, rest
@@ -131,9 +134,11 @@ class PolicyStatuses:
         )
 
     def _told(self, key: Key, status: PolicyStatus, decision: Decision) -> PolicyStatus:
-        """Return a status with what the rate limit service says of the policy's limits."""
-        words = decision.not_held.get("/".join(key))
-        return kept(self._result.get(key), with_limits_not_held(status, words, unnamed=decision.unnamed))
+        """Return a status with what the rate limit service says of the policy's limits, and clients miss."""
+        name = "/".join(key)
+        status = with_limits_not_held(status, decision.not_held.get(name), unnamed=decision.unnamed)
+        status = with_answers_not_given(status, decision.not_told.get(name))
+        return kept(self._result.get(key), status)
 
     def _with_standings(self, world: World, statuses: dict[Key, PolicyStatus]) -> Mapping[Key, PolicyStatus]:
         """Return ``statuses`` with what is to be said of forms that are not accepted."""

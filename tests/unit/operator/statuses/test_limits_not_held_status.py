@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from kuadrant.operator.core.decider import Decider
 from kuadrant.operator.core.times import TAKE_SECONDS
@@ -33,8 +34,12 @@ class Cluster:
 
     def says(self, *, at: float = 0.0, **said: Any) -> PolicyStatus:
         """The policy's status when the rate limit service has said this."""
+        return self.told({}, at=at, **said)
+
+    def told(self, missed: dict[str, str], *, at: float = 0.0, **said: Any) -> PolicyStatus:
+        """The policy's status when clients of policies miss this."""
         seen = world(limitador(WANTED, **said))
-        decision = self._decider.decide(seen, self._known)
+        decision = replace(self._decider.decide(seen, self._known), not_told=missed)
         return self._statuses.of(seen, decision, of(decision, outcome()), at)[POLICY]
 
 
@@ -116,3 +121,15 @@ def test_the_same_word_is_no_reason_to_write() -> None:
     cluster = Cluster()
     assert cluster.says(askedInVain=[LIMIT]) is cluster.says(askedInVain=[LIMIT])
     assert cluster.says() is cluster.says()
+
+
+def test_what_clients_miss_has_a_reason_of_its_own() -> None:
+    cluster = Cluster()
+    missed = {"default/toystore": "no such headers"}
+    assert enforced(cluster.told(missed)) == (
+        "False",
+        "ResponseUnsupported",
+        "RateLimitPolicy has encountered some issues: no such headers",
+    )
+    assert enforced(cluster.told(missed, askedInVain=[LIMIT], leftOut=[]))[1] == "LimitsNotHeld"
+    assert enforced(cluster.told({}))[0] == "True"
