@@ -13,6 +13,7 @@ from kuadrant.explanation.record import Fact, Part
 from kuadrant.explanation.source_text import SourceText
 from kuadrant.policy.cel import position
 from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind
+from kuadrant.reference_model.evaluation_end import TooMuchError
 from kuadrant.reference_model.expressions import EvaluationError, Optional, tree
 from kuadrant.reference_model.header_names import is_lowering
 
@@ -40,7 +41,7 @@ class Traced(Struct, frozen=True, gc=False):
     """The value of an expression for a request, or why there is none, and what its parts are.
 
     ``missing`` are facts that are not known and would be needed. ``error`` and ``shown`` tell nothing that is
-    masked.
+    masked. ``ends`` tells that the module ends the evaluation, whatever else there is.
     """
 
     value: object = None
@@ -48,6 +49,7 @@ class Traced(Struct, frozen=True, gc=False):
     error: str | None = None
     missing: tuple[Fact, ...] = ()
     parts: tuple[Part, ...] = ()
+    ends: bool = False
 
 
 def traced_predicate(expression: str, expressions: Expressions, knowledge: Knowledge) -> Traced:
@@ -87,6 +89,8 @@ def _traced(expression: str, expressions: Expressions, knowledge: Knowledge, who
 def _outcome(whole: Any, parts: tuple[Part, ...], tracer: _Tracer | None = None, *, hidden: bool) -> Traced:
     try:
         value = whole()
+    except TooMuchError as error:
+        return Traced(error=str(error), parts=parts, ends=True)
     except EvaluationError as error:
         words = tracer.failure(str(error)) if tracer else ""
         return Traced(error=words or (MASK if hidden else _words(str(error))), parts=parts)

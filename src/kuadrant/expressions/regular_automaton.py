@@ -19,9 +19,9 @@ from kuadrant.expressions.regular_syntax import (
 
 _MOST: Final = 1000
 """Instructions; a larger pattern is for an engine that is made for such."""
-_MATCH, _SPLIT, _JUMP, _ASSERTION, _CHARACTERS = range(5)
+MATCH, SPLIT, JUMP, ASSERTION, CHARACTERS = range(5)
 
-_Instruction = tuple[int, tuple[int, ...]]
+Instruction = tuple[int, tuple[int, ...]]
 
 
 def pattern(expression: str) -> bytes:
@@ -30,21 +30,31 @@ def pattern(expression: str) -> bytes:
     Raises:
         OutsideError: It has something that the module's automaton does not know, or it is too large.
     """
-    parsed = parse(expression)
-    instructions: list[_Instruction] = []
-    _emit(parsed, instructions)
-    instructions.append((_MATCH, ()))
+    anchored, instructions = automaton(expression)
     return (
-        bytes([_is_anchored(parsed)])
+        bytes([anchored])
         + encoding.integer(len(instructions))
         + b"".join(_bytes(one) for one in instructions)
     )
 
 
-def _bytes(instruction: _Instruction) -> bytes:
+def automaton(expression: str) -> tuple[bool, list[Instruction]]:
+    """Whether a regular expression begins at the begin of a text only, and its instructions.
+
+    Raises:
+        OutsideError: As above.
+    """
+    parsed = parse(expression)
+    instructions: list[Instruction] = []
+    _emit(parsed, instructions)
+    instructions.append((MATCH, ()))
+    return _is_anchored(parsed), instructions
+
+
+def _bytes(instruction: Instruction) -> bytes:
     kind, numbers = instruction
     head = bytes([kind])
-    if kind == _CHARACTERS:
+    if kind == CHARACTERS:
         head += encoding.integer(len(numbers) // 2)
     return head + b"".join(encoding.integer(number) for number in numbers)
 
@@ -63,14 +73,14 @@ def _is_anchored(part: Part) -> bool:
             return False
 
 
-def _emit(part: Part, to: list[_Instruction]) -> None:
+def _emit(part: Part, to: list[Instruction]) -> None:
     if len(to) > _MOST:
         raise OutsideError("a regular expression of that size")
     match part:
         case Characters(ranges):
-            to.append((_CHARACTERS, tuple(number for one in ranges for number in one)))
+            to.append((CHARACTERS, tuple(number for one in ranges for number in one)))
         case Assertion(number):
-            to.append((_ASSERTION, (number,)))
+            to.append((ASSERTION, (number,)))
         case Sequence(parts):
             for one in parts:
                 _emit(one, to)
@@ -85,33 +95,33 @@ def _emit(part: Part, to: list[_Instruction]) -> None:
                 _emit_optional(inner, most - least, to)
 
 
-def _emit_choice(parts: tuple[Part, ...], to: list[_Instruction]) -> None:
+def _emit_choice(parts: tuple[Part, ...], to: list[Instruction]) -> None:
     ends = []
     for one in parts[:-1]:
         split = len(to)
-        to.append((_SPLIT, ()))
+        to.append((SPLIT, ()))
         _emit(one, to)
         ends.append(len(to))
-        to.append((_JUMP, ()))
-        to[split] = (_SPLIT, (split + 1, len(to)))
+        to.append((JUMP, ()))
+        to[split] = (SPLIT, (split + 1, len(to)))
     _emit(parts[-1], to)
     for end in ends:
-        to[end] = (_JUMP, (len(to),))
+        to[end] = (JUMP, (len(to),))
 
 
-def _emit_endless(inner: Part, to: list[_Instruction]) -> None:
+def _emit_endless(inner: Part, to: list[Instruction]) -> None:
     split = len(to)
-    to.append((_SPLIT, ()))
+    to.append((SPLIT, ()))
     _emit(inner, to)
-    to.append((_JUMP, (split,)))
-    to[split] = (_SPLIT, (split + 1, len(to)))
+    to.append((JUMP, (split,)))
+    to[split] = (SPLIT, (split + 1, len(to)))
 
 
-def _emit_optional(inner: Part, times: int, to: list[_Instruction]) -> None:
+def _emit_optional(inner: Part, times: int, to: list[Instruction]) -> None:
     splits = []
     for _ in range(times):
         splits.append(len(to))
-        to.append((_SPLIT, ()))
+        to.append((SPLIT, ()))
         _emit(inner, to)
     for split in splits:
-        to[split] = (_SPLIT, (split + 1, len(to)))
+        to[split] = (SPLIT, (split + 1, len(to)))

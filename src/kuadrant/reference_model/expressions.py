@@ -15,12 +15,16 @@ from google.protobuf import timestamp_pb2
 from msgspec import Struct
 
 from kuadrant.api.regular_expression import without_nul
+from kuadrant.expressions import programs
 from kuadrant.policy.cel_conformance import as_written
 from kuadrant.policy.checked_expression import read
 from kuadrant.policy.untyped_expression import compiled
+from kuadrant.reference_model.evaluation_end import Foresight, patterns_may_end
 from kuadrant.reference_model.header_names import alone, in_lower_case
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kuadrant.reference_model.request import Request, Value
 
 
@@ -33,13 +37,17 @@ class Expressions:
 
     def __init__(self, request: Request) -> None:
         self._activation = {root: readable(value) for root, value in request.activation().items()}
+        texts = (request.target, *(value for _, value in request.headers))
+        self._longest = max(map(len, texts))
 
     def holds(self, expression: str) -> bool:
         """Tell whether a predicate holds.
 
         Raises:
             EvaluationError: It reads what the request does not have, or fails in another way.
+            TooMuchError: The module ends it, as far as that is foreseen.
         """
+        self._foresee(expression, programs.predicate)
         return _evaluate(_compiled(f"({expression}\n) ? true : false"), self._activation) is True
 
     def text(self, expression: str) -> str:
@@ -47,8 +55,24 @@ class Expressions:
 
         Raises:
             EvaluationError: As above, or it cannot be written as text.
+            TooMuchError: As above.
         """
+        self._foresee(expression, programs.value)
         return str(_evaluate(_compiled(f"string({expression}\n)"), self._activation))
+
+    def _foresee(self, expression: str, program: Callable[[str], str | None]) -> None:
+        if "matches" not in expression:
+            return
+        checked = tree(expression)
+        # What the gateway evaluates has another bound.
+        if patterns_may_end(checked, self._longest) and program(expression) is not None:
+            Foresight(lambda part: self._value_or_none(checked, part)).follow(checked.expression)
+
+    def _value_or_none(self, checked: Any, part: Any) -> object:
+        try:
+            return self.value(checked, part)
+        except EvaluationError:
+            return None
 
     def value(self, checked: Any, part: Any) -> object:
         """The value of a part of an expression that :func:`tree` has read.

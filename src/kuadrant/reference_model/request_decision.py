@@ -5,7 +5,8 @@
 * Every condition and counter of all the rule's actions is evaluated before the first question. One that fails
   is, with the failure mode ``deny``, the end of the request, and nothing is counted; with ``allow`` its limit
   does not apply, and neither does one in shadow, in both modes. Of a limit's conditions one that is false
-  wins over one that fails.
+  wins over one that fails. Where the module ends an evaluation, as far as that is foreseen, the request is
+  refused whatever the failure mode, unless the limit is in shadow.
 * A preflight is not limited, unless the rule counts them.
 * An action whose limits do not apply asks nothing. The questions are asked one after the other; the first
   that is over a limit ends the request, and what earlier ones have counted stays counted. One that only
@@ -27,6 +28,7 @@ from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.client_headers import asked, headers
 from kuadrant.reference_model.conditions import all_hold, counted_by
 from kuadrant.reference_model.counters import Counters, Standing, Watched
+from kuadrant.reference_model.evaluation_end import TooMuchError
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
 from kuadrant.reference_model.identity import identified, source_of
 from kuadrant.reference_model.over_limit import Refusal, refused
@@ -105,7 +107,7 @@ def decide(
         return RequestDecision("admitted", counters, rule)
     try:
         wanted = _questions(rule, request, failure_mode)
-    except EvaluationError:
+    except (EvaluationError, TooMuchError):
         return _ended("failed", request, counters, rule=rule)
     questions: list[Question] = []
     answers: list[Answer] = []
@@ -166,6 +168,7 @@ def _questions(
     Raises:
         EvaluationError: A condition or a counter of a limit that is not in shadow fails, and ``failure_mode``
             denies.
+        TooMuchError: The module ends the evaluation of one that is not in shadow.
     """
     request = identified(request, source_of(rule.actions))
     expressions = Expressions(request)
@@ -177,8 +180,9 @@ def _questions(
         for limit in sorted(action.limits, key=attrgetter("in_shadow")):
             try:
                 own = _entries(limit, request, expressions)
-            except EvaluationError:
-                if failure_mode == "deny" and not limit.in_shadow:
+            except (EvaluationError, TooMuchError) as error:
+                refuses = failure_mode == "deny" or isinstance(error, TooMuchError)
+                if refuses and not limit.in_shadow:
                     raise
                 continue
             if own is not None:

@@ -366,3 +366,23 @@ def test_a_failure_is_told_in_plain_words_with_its_place(predicate: str, why: st
     (traced,) = asked(policy(limit), url="http://toys.x/toys?page=1", headers=(("x-user", "s3cret"),)).limits
     assert traced.because.endswith(why)
     assert "s3cret" not in str(traced)
+
+
+@pytest.mark.parametrize("failure_mode", ["deny", "allow"])
+def test_an_evaluation_that_the_gateway_ends_refuses_the_request(failure_mode: str) -> None:
+    costly = "request.path.matches('^/toys/(a+)*(a|b)+x$') || true"
+    when = f"""[{{predicate: "request.method == 'GET'"}}, {{predicate: "{costly}"}}]"""
+    limit = f"a: {{rates: [{{limit: 2, window: 1s}}], when: {when}}}"
+    url = f"http://toys.x/toys/{'a' * 20_000}"
+    found = asked(policy(limit), url=url, failure_mode=failure_mode)
+    assert (found.outcome, found.client.status if found.client else None) == ("failed", 500)
+    assert found.limits[0].because.endswith(
+        "the gateway ends it after 50,000 steps: the regular expression '^/toys/(a+)*(a|b)+x$' takes more "
+        "over request.path"
+    )
+    # It ends nothing that only watches.
+    shadow = limit.replace("a: {", "a: {mode: Shadow, ")
+    assert asked(policy(shadow), url=url, failure_mode=failure_mode).outcome == "admitted"
+    # A condition before it that is false keeps it from being evaluated, and a short path is none too long.
+    assert asked(policy(limit), url=url, failure_mode=failure_mode, method="PUT").outcome == "admitted"
+    assert asked(policy(limit), url="http://toys.x/toys/aaa", failure_mode=failure_mode).outcome == "admitted"
