@@ -64,11 +64,20 @@ class CounterSocket:
         self._path = path
         self._server: asyncio.Server | None = None
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether it can be asked."""
+        return self._server is not None
+
     async def start(self) -> None:
-        """Listen; where that is not possible, it is said, and counters cannot be asked for."""
+        """Listen; where that is not possible, it is said, and counters cannot be asked for.
+
+        The place of another run that answers is left to it.
+        """
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             require_own(self._path.parent)
+            await _require_free(self._path)
             self._path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LONGEST)
         except (OSError, AwayError) as error:
@@ -146,6 +155,21 @@ async def _ask(port: int, asked: CounterQuestion | DecisionQuestion, answer: typ
             return page
     except (OSError, TimeoutError, msgspec.DecodeError) as error:
         raise AwayError(f"{path} does not answer: {str(error) or 'it takes too long'}") from None
+
+
+async def _require_free(path: Path) -> None:
+    """Check that nobody answers at ``path``.
+
+    Raises:
+        AwayError: Somebody does.
+    """
+    try:
+        async with asyncio.timeout(_SECONDS):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (OSError, TimeoutError):
+        return
+    writer.close()
+    raise AwayError("another kuadrant run of yours is asked there")
 
 
 def require_own(folder: Path) -> None:

@@ -67,6 +67,7 @@ class Servers:
         self.modules: tuple[Module, ...] = ()
         # Of the token that our Envoy shows our rate limit service: others of this machine are strangers.
         self._key = b""
+        self._is_asked_here = False
 
     async def start(self, on_refusal: Callable[[Refusal], None]) -> PlanSettings:
         """Start all of them; return what a plan has to know of them.
@@ -137,12 +138,13 @@ class Servers:
         await server.start()
         counters = CounterSocket(self.limits, socket_path(self._settings.port))
         await counters.start()
+        self._is_asked_here = counters.is_listening
         self._stack.push_async_callback(counters.stop)
         self._stack.push_async_callback(server.stop, _LIMITS_GRACE_SECONDS)
         return envoy.Address(LOOPBACK, server.port)
 
     def _own_explain_key(self) -> str | None:
-        own = own_key(self._settings.port)
+        own = own_key(self._settings.port) if self._is_asked_here else None
         if own is None:
             return None
         file, told = own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,8 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RateLimitService
 
 
 async def test_its_user_asks_and_gets_values_if_he_wants(service: RateLimitService) -> None:
-    socket = CounterSocket(service, socket_path(8000))
-    await socket.start()
+    asked_at = CounterSocket(service, socket_path(8000))
+    await asked_at.start()
 
     masked = await ask_run(8000, CounterQuestion())
     shown = await ask_run(8000, CounterQuestion(values=True))
@@ -46,13 +47,34 @@ async def test_its_user_asks_and_gets_values_if_he_wants(service: RateLimitServi
     assert shown.lines[0].key == (("request.headers['x-user']", "alice"),)
     assert (await ask_run(8000, CounterQuestion(policy="ns/other"))).lines == ()
     assert stat.S_IMODE(socket_path(8000).parent.stat().st_mode) == 0o700
-    await socket.stop()
+    await asked_at.stop()
     assert not socket_path(8000).exists()
 
 
+async def test_the_place_of_a_run_that_answers_is_left_to_it(service: RateLimitService) -> None:
+    first, second = (CounterSocket(service, socket_path(8000)) for _ in range(2))
+    await first.start()
+    await second.start()
+    assert (first.is_listening, second.is_listening) == (True, False)
+    await second.stop()
+    assert (await ask_run(8000, CounterQuestion())).lines
+    await first.stop()
+
+
+async def test_the_place_of_a_run_that_was_killed_is_taken(service: RateLimitService) -> None:
+    path = socket_path(8000)
+    path.parent.mkdir(mode=0o700, parents=True)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    one = CounterSocket(service, path)
+    await one.start()
+    assert (await ask_run(8000, CounterQuestion())).lines
+    await one.stop()
+
+
 async def test_decisions_are_followed_at_the_same_place(service: RateLimitService) -> None:
-    socket = CounterSocket(service, socket_path(8000))
-    await socket.start()
+    asked_at = CounterSocket(service, socket_path(8000))
+    await asked_at.start()
     followed = FollowedRun(8000)
     question = DecisionQuestion(headers=("x-user",))
 
@@ -62,7 +84,7 @@ async def test_decisions_are_followed_at_the_same_place(service: RateLimitServic
     (third,) = (await followed.ask(question)).values()
 
     assert [[one.path for one in page.decisions] for page in (first, second, third)] == [[], ["/a"], []]
-    await socket.stop()
+    await asked_at.stop()
 
 
 @pytest.mark.usefixtures("service")
@@ -78,17 +100,17 @@ async def test_without_a_run_it_is_said() -> None:
 async def test_one_that_was_left_by_a_killed_run_is_replaced(service: RateLimitService) -> None:
     socket_path(8000).parent.mkdir(mode=0o700)
     socket_path(8000).touch()
-    socket = CounterSocket(service, socket_path(8000))
-    await socket.start()
+    asked_at = CounterSocket(service, socket_path(8000))
+    await asked_at.start()
     assert (await ask_run(8000, CounterQuestion())).counted == 1
-    await socket.stop()
+    await asked_at.stop()
 
 
 async def test_a_folder_that_others_can_enter_is_not_used(service: RateLimitService) -> None:
     socket_path(8000).parent.mkdir()
     socket_path(8000).parent.chmod(0o755)
-    socket = CounterSocket(service, socket_path(8000))
-    await socket.start()
+    asked_at = CounterSocket(service, socket_path(8000))
+    await asked_at.start()
     assert not socket_path(8000).exists()
     socket_path(8000).touch()
     with pytest.raises(AwayError, match="mode 0700"):
