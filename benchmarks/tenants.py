@@ -6,9 +6,11 @@ The hostile one has all that he may have.
 
 `kuadrant run` with a real Envoy. The hostile tenant has a namespace's whole budget of limits, conditions and
 patterns, edits them without an end, and sends what is worst for them on 20 connections as fast as it is
-answered. In the last part the same requests go, as many a second, to routes without policies: what that makes
-slower, the load makes slower, and not the policies. Ratios are to what the honest tenant met alone. Exit code
-1 if a limit was not exact, a request of the honest tenant failed or an edit of his did not come into force.
+answered. In the last two parts the same requests go to routes without policies, as many a second, and then on
+as many connections without a pause: what that makes slower, the load makes slower, and not the policies.
+Ratios are to what the honest tenant met alone; `busy` is the part of the machine's processors that was used,
+by anybody. Exit code 1 if a limit was not exact, a request of the honest tenant failed or an edit of his did
+not come into force.
 """
 
 from __future__ import annotations
