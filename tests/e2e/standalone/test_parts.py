@@ -29,6 +29,7 @@ TASKS = {
     "running Envoy",
     "the look at Envoy's ports",
     "the look at connections",
+    "telling the console of Envoy",
     "telling what is suspicious in the folder",
 }
 

@@ -57,7 +57,7 @@ def test_a_file_that_did_not_change_takes_of_what_may_be_read_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     allowance = yaml_documents.Allowance
-    monkeypatch.setattr(yaml_documents, "Allowance", lambda: allowance(60))
+    monkeypatch.setattr(yaml_documents, "Allowance", lambda: allowance(100))
     files = [(f"{name}.yaml", service(name)) for name in ("a", "b", "c", "d")]
     again = DocumentsAgain()
     assert not again.read(files[:2]).problems
