@@ -71,15 +71,7 @@ class Decider:
         compiled = expressible(world.objects, self._compile, module.dialect, known.failure_mode, module.name)
         compilation = self._revisions(compiled, present)
         address = None if own is None else service_address(own)
-        settings = GatewaySettings(
-            module=module.address,
-            rendering=module.rendering,
-            rate_limit=address or Address("", 0),
-            push=known.push.server,
-            delivery=known.delivery,
-            envoy_gateway_namespace=known.envoy_gateway_namespace,
-        )
-        self._settings = kept(self._settings, settings)
+        self._settings = kept(self._settings, _settings(known, address or Address("", 0)))
         reads = _reads(own, known.fields)
         make = partial(
             self._limitador,
@@ -235,3 +227,14 @@ def _limitador(
 def _reads(own: Limitador | None, fields: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """Return what the service that runs reads, if the definition has the field for it."""
     return frozenset(own.status.reads) if own is not None and PACKED in fields.get(KIND, ()) else frozenset()
+
+
+def _settings(known: Known, rate_limit: Address) -> GatewaySettings:
+    return GatewaySettings(
+        module=known.module.address,
+        rendering=known.module.rendering,
+        rate_limit=rate_limit,
+        push=known.push.server,
+        delivery=known.delivery,
+        envoy_gateway_namespace=known.envoy_gateway_namespace,
+    )
