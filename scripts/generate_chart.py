@@ -26,6 +26,9 @@ imagePullSecrets: []
 
 # Every replica serves modules; one of them, the leader, writes.
 replicas: {replicas}
+# The name of a ConfigMap with public keys (*.pub) and statements (*.statement.json): only modules that one of
+# these keys has signed are served (docs/modules.md).
+trustedKeys: ""
 # Settings of `kuadrant operator` by their environment variables (docs/settings.md), such as LOG_LEVEL: debug.
 settings: {{}}
 
@@ -57,6 +60,21 @@ _SETTINGS = """\
 {indent}- name: {{{{ $name }}}}
 {indent}  value: {{{{ $value | quote }}}}
 {indent}{{{{- end }}}}
+"""
+_TRUST = """\
+{indent}{{- with .Values.trustedKeys }}
+{indent}  - name: WASM_SHIM_TRUSTED_KEYS
+{indent}    value: /etc/kuadrant/trusted
+{indent}volumeMounts:
+{indent}  - {name: trusted-keys, mountPath: /etc/kuadrant/trusted, readOnly: true}
+{indent}{{- end }}
+"""
+_TRUST_VOLUME = """\
+{indent}{{- with .Values.trustedKeys }}
+{indent}volumes:
+{indent}  - name: trusted-keys
+{indent}    configMap: {name: {{ . }}}
+{indent}{{- end }}
 """
 _SECRETS = """\
 {indent}{{- with .Values.imagePullSecrets }}
@@ -144,13 +162,20 @@ def _deployment(text: str, values: str) -> str:
     text = re.sub(r"( imagePullPolicy: ).*", r"\1{{ .Values.imagePullPolicy }}", text)
     text, changed = re.subn(
         r"^( *)env:\n((?:\1  .*\n)+)",
-        lambda env: env[0] + _SETTINGS.format(indent=f"{env[1]}  ", values=f"{values}.settings"),
+        lambda env: (
+            env[0]
+            + _SETTINGS.format(indent=f"{env[1]}  ", values=f"{values}.settings")
+            + (_TRUST.replace("{indent}", env[1]) if values == ".Values" else "")
+        ),
         text,
         flags=re.MULTILINE,
     )
     text, also_changed = re.subn(
         r"^( *)containers:\n",
-        lambda containers: _SECRETS.replace("{indent}", containers[1]) + containers[0],
+        lambda containers: (
+            (_SECRETS + (_TRUST_VOLUME if values == ".Values" else "")).replace("{indent}", containers[1])
+            + containers[0]
+        ),
         text,
         flags=re.MULTILINE,
     )

@@ -53,6 +53,7 @@ LogMode = Literal["development", "production"]
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535))]
 PortOrOff = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 Modules = Annotated[Path | None, Parameter(env_var="WASM_SHIM_MODULES")]
+TrustedKeys = Annotated[Path | None, Parameter(env_var="WASM_SHIM_TRUSTED_KEYS")]
 Sha256 = Annotated[str | None, Parameter(env_var="WASM_SHIM_SHA256", converter=_sha256, metavar="SHA256")]
 Milliseconds = Annotated[
     int, Parameter(converter=_timeout, show_default=_in_milliseconds, metavar="DURATION")
@@ -97,13 +98,27 @@ class LimitedSettings(LogSettings):
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class RunSettings(LimitedSettings):
+class ModuleSettings:
+    """Where modules come from, and who has to vouch for them.
+
+    Attributes:
+        modules: A folder of fetched modules, served beside the embedded ones.
+        trusted_keys: A public key, or a folder of them and of statements: only modules that one of them has
+            signed are served (docs/modules.md).
+    """
+
+    modules: Modules = None
+    trusted_keys: TrustedKeys = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(ModuleSettings, LimitedSettings):
     """The settings of ``kuadrant run``, and its folder.
 
     Attributes:
         port: The port of the first listener; further listeners get the ports after it, in order of gateway
             and port.
-        modules: A folder of fetched modules, served beside the embedded ones.
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         admin_port: The port of Envoy's admin page.
         metrics_port: The port of /metrics (Prometheus) and /xds (what Envoy has acknowledged and refused); 0
@@ -126,7 +141,6 @@ class RunSettings(LimitedSettings):
     """
 
     port: Port = 8000
-    modules: Modules = None
     wasm_port: PortOrOff = 8082
     admin_port: Port = 9901
     metrics_port: PortOrOff = 0
@@ -215,12 +229,11 @@ class BudgetSettings:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class OperatorSettings(BudgetSettings, LimitedSettings):
+class OperatorSettings(BudgetSettings, ModuleSettings, LimitedSettings):
     """The settings of ``kuadrant operator``.
 
     Attributes:
         namespace: The operator's own namespace.
-        modules: A folder of fetched modules, served beside the embedded ones.
         wasm_port: The port of the module server (/kuadrant-wasm-shim); 0 turns it off.
         wasm_host: The name under which gateways reach the module server; by default that of its Service.
         wasm_url: pinned writes the module's address with its digest, plain without.
@@ -243,7 +256,6 @@ class OperatorSettings(BudgetSettings, LimitedSettings):
     """
 
     namespace: Annotated[str, Parameter(env_var=["OPERATOR_NAMESPACE", "POD_NAMESPACE"])]
-    modules: Modules = None
     wasm_port: Annotated[PortOrOff, Parameter(env_var="WASM_SHIM_HTTP_PORT")] = 8082
     wasm_host: Annotated[str, Parameter(env_var="WASM_SHIM_HOST")] = ""
     wasm_url: Annotated[Literal["pinned", "plain"], Parameter(env_var="WASM_SHIM_URL")] = "pinned"

@@ -15,9 +15,9 @@ from kuadrant.cli.cluster import Namespace, ask_cluster
 from kuadrant.cli.output import Output, write
 from kuadrant.cli.paths import File, Folder, ModulesFolder
 from kuadrant.operator_client.module_fetches import module_fetches
-from kuadrant.settings import Milliseconds, Sha256
+from kuadrant.settings import Milliseconds, Sha256, TrustedKeys
 from kuadrant.terminal_progress import Bar
-from kuadrant.wasm import module_folder, module_report
+from kuadrant.wasm import module_folder, module_report, trust
 from kuadrant.wasm.catalogue import CHOSEN, carried, current
 from kuadrant.wasm.module import Module
 from kuadrant.wasm.release_fetch import fetch
@@ -56,19 +56,72 @@ def inspect(file: File | None = None, /, *, modules: ModulesFolder = None, outpu
     return 0
 
 
-def verify(file: File, /, *, modules: ModulesFolder = None, output: Output = "text") -> int:
+def verify(
+    file: File,
+    /,
+    *,
+    modules: ModulesFolder = None,
+    trusted_keys: TrustedKeys = None,
+    output: Output = "text",
+) -> int:
     """Tell whether a file is a module that Envoy can load, and whether it is one of those that are served.
 
-    Exit code: 0 when it is a loadable module, 1 when it is not, 2 when there is no such file.
+    With --trusted-keys it also tells who has signed it.
+
+    Exit code: 0 when it is a loadable module, 1 when it is not, or nobody who is trusted has signed it, 2
+    when there is no such file.
 
     Args:
         file: The file to look at.
         modules: A folder of fetched modules, served beside the embedded ones.
+        trusted_keys: A public key, or a folder of them and of statements.
         output: text for people, json for programs.
     """
-    verification = module_report.verification(_read(file), carried(modules))
+    carry = carried(modules)
+    verification = module_report.verification(_read(file), carry)
+    good = verification["loadable"]
+    if trusted_keys is not None:
+        same = next((one for one in carry if one.sha256 == verification["sha256"]), None)
+        key, why = trust.vouching(same or _read(file), modules, trusted_keys)
+        verification |= {"signedBy": key, "distrust": why}
+        good &= key is not None
     write(verification, module_report.verification_text(verification), output)
-    return 0 if verification["loadable"] else 1
+    return 0 if good else 1
+
+
+def sign(
+    version: str | None = None,
+    /,
+    *,
+    key: File,
+    modules: ModulesFolder = None,
+    into: Folder,
+) -> int:
+    """Vouch for modules, so that they are served where only trusted ones are (WASM_SHIM_TRUSTED_KEYS).
+
+    It signs what this build carries and what was fetched into --modules, each as the lock file has it. A key
+    that has a password gets it from KUADRANT_KEY_PASSWORD.
+
+    Exit code: 0, 1 when there is no such module, 2 for wrong usage.
+
+    Args:
+        version: The version to sign, such as v0.6.0; without it, every one.
+        key: The private key in PEM (Ed25519 or P-256), which stays where it is.
+        modules: A folder of fetched modules, served beside the embedded ones.
+        into: The folder to write the statements to, beside the public key for instance.
+    """
+    from kuadrant.cli.bundle import signing  # noqa: PLC0415 - most commands need no signatures
+    from kuadrant.wasm.module_statement import signed_statement, statement_name  # noqa: PLC0415 - as above
+
+    wanted = [one for one in carried(modules) if version in (None, one.version)]
+    if not wanted:
+        sys.exit(f"kuadrant: there is no module of version {version}; `kuadrant wasm list` names them")
+    signer = signing(key)
+    for module in wanted:
+        file = into / statement_name(module)
+        file.write_bytes(signed_statement(module, signer))
+        print(f"{file}: {module.name} {module.version}, signed by {signer.trusted.key_id}")
+    return 0
 
 
 def fetch_release(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from kuadrant.status import Report
     from kuadrant.wasm.catalogue import State
     from kuadrant.wasm.module import Module
+    from kuadrant.wasm.trust import TrustedModules
 
 logger = log.get("kuadrant-operator")
 
@@ -55,7 +56,7 @@ class Operator:
     Args:
         settings: how the operator is set up.
         client: asks the API server.
-        modules: the modules that are served at the beginning, the one in use first.
+        found: the modules that are served at the beginning, the one in use first, and which other was to be.
         hold: is called with the modules that are to be served from then on.
         since: the state of their folder when they were read; None without a folder.
         push: the push server; None if it is off.
@@ -66,7 +67,7 @@ class Operator:
         self,
         settings: OperatorSettings,
         client: httpx2.AsyncClient,
-        modules: tuple[Module, ...],
+        found: TrustedModules,
         *,
         hold: Callable[[tuple[Module, ...]], None],
         since: State | None,
@@ -80,7 +81,7 @@ class Operator:
             store.add(kind)
         holder = f"{socket.gethostname()}_{os.urandom(4).hex()}"
         self._leadership = leadership = _leadership(settings, client, holder, metrics)
-        self._supply = ModuleSupply(settings, client, store, modules, since=since, hold=hold)
+        self._supply = ModuleSupply(settings, client, store, found, since=since, hold=hold)
         self._facts = facts = KnownFacts(_known(settings, self._supply.facts()))
         self._supply.listen(self._note_module)
         leads = lambda: leadership.leads  # noqa: E731 - it is asked again and again

@@ -28,6 +28,7 @@ from kuadrant.operator.push.token_review import TokenReviewer
 from kuadrant.operator_client.status_report import PATH as REPORT
 from kuadrant.process import collect_garbage_rarely, set_by
 from kuadrant.tasks import PartEndedError
+from kuadrant.wasm import trust
 from kuadrant.wasm.catalogue import CatalogueError, carried, state
 from kuadrant.wasm.gateway_fetches import PATH as FETCHES
 from kuadrant.xds import AddressError
@@ -51,8 +52,11 @@ async def run(settings: OperatorSettings) -> int:
     have_enough()
     stop = set_by((signal.SIGINT, signal.SIGTERM))
     try:
-        since = None if settings.modules is None else state(settings.modules)
-        modules = carried(settings.modules)
+        folders = [one for one in (settings.modules, settings.trusted_keys) if one is not None]
+        since = state(*folders) if folders else None
+        found = trust.served(settings.modules, settings.trusted_keys)
+        # Where none is trusted, the first of all is named, and none is served.
+        modules = found.modules or carried(settings.modules)
         chosen(modules[0].dialects)
         access = find_access()
         client = access.connect()
@@ -60,20 +64,22 @@ async def run(settings: OperatorSettings) -> int:
         logger.error("cannot start", problem=str(error))  # noqa: TRY400 - its place says nothing
         return 1
     logger.info("wasm-shim", sha256=modules[0].sha256)
+    if found.distrust:
+        logger.warning("a module is not trusted", problem=found.distrust)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(client.aclose)
         metrics = Metrics()
         metrics.watch_client(client)
-        push = _push(modules[0], settings, client, metrics)
+        push = _push(modules[0], settings, client, metrics) if found.modules else None
         served = ServedModules(modules)
         operator = Operator(
-            settings, client, modules, hold=served.hold, since=since, push=push, metrics=metrics
+            settings, client, found, hold=served.hold, since=since, push=push, metrics=metrics
         )
         try:
             if push is not None:
                 await push.start()
                 stack.push_async_callback(push.stop)
-            if settings.wasm_port:
+            if settings.wasm_port and found.modules:
                 # SIGTERM is the word for pods: nodes go on leading clients here for a while.
                 linger = lambda: LINGER_SECONDS if signal.SIGTERM in stop.signals else 0.0  # noqa: E731
                 await stack.enter_async_context(served.open(settings.wasm_port, linger))

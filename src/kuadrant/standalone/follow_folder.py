@@ -19,7 +19,7 @@ from kuadrant.standalone.plan import Mistakes, Plan, PlanSettings
 from kuadrant.standalone.planner import Planner
 from kuadrant.standalone.settled_folder import read_settled
 from kuadrant.standalone.telling import Telling
-from kuadrant.wasm import catalogue
+from kuadrant.wasm import catalogue, trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -157,9 +157,12 @@ class FolderFollower:
             UnknownDialectError: The first one reads nothing that is written here.
             OSError: One cannot be read.
         """
-        if self._settings.modules is None:
+        if self._settings.modules is None and self._settings.trusted_keys is None:
             return self._servers.modules, self._surroundings
-        served = catalogue.carried(self._settings.modules)
+        found = trust.served(self._settings.modules, self._settings.trusted_keys)
+        if found.distrust:
+            raise catalogue.CatalogueError(found.distrust)
+        served = found.modules
         return served, msgspec.structs.replace(
             self._surroundings,
             module=served[0].data,

@@ -147,13 +147,14 @@ class Standalone:
             if not stop.is_set():
                 raise PartEndedError("the folder is not looked at any more")
 
-        async def watch_modules(folder: Path) -> None:
-            async for _ in catalogue.changes(folder):
+        async def watch_modules(*folders: Path) -> None:
+            async for _ in catalogue.changes(*folders):
                 changed.set()
 
         watching = [keep("following the folder", watch, ends=True, again=changed.set)]
-        if self._settings.modules is not None:
-            of_modules = partial(watch_modules, self._settings.modules)
+        given = (self._settings.modules, self._settings.trusted_keys)
+        if folders := [one for one in given if one is not None]:
+            of_modules = partial(watch_modules, *folders)
             watching.append(keep("following the modules", of_modules, again=changed.set))
         for one in watching:
             self._stack.callback(asyncio.create_task(one).cancel)

@@ -24,7 +24,7 @@ from kuadrant.standalone.errors import StartError
 from kuadrant.standalone.own_explain_key import own_key
 from kuadrant.standalone.plan import PlanSettings
 from kuadrant.standalone.ports import taken
-from kuadrant.wasm import catalogue
+from kuadrant.wasm import catalogue, trust
 from kuadrant.wasm.gateway_fetch_log import FetchLog
 from kuadrant.wasm.server import serve
 from kuadrant.xds import ON_THIS_MACHINE, Server
@@ -77,7 +77,10 @@ class Servers:
         """
         settings = self._settings
         try:
-            self.modules = catalogue.carried(settings.modules)
+            found = trust.served(settings.modules, settings.trusted_keys)
+            if found.distrust:
+                raise StartError(found.distrust)
+            self.modules = found.modules
             dialect = chosen(self.modules[0].dialects)
         except (catalogue.CatalogueError, UnknownDialectError) as error:
             raise StartError(str(error)) from error

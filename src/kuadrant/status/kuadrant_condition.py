@@ -12,11 +12,13 @@ class Installation(Struct, frozen=True, gc=False, kw_only=True):
 
     Attributes:
         missing: The names of what the cluster does not have; empty is good, here and below.
+        distrust: Why a module that is to be served is not: nobody who is trusted has signed it.
         failure: What keeps the operator from writing or serving.
         limitador: Why the rate limit service is not ready.
     """
 
     missing: tuple[str, ...] = ()
+    distrust: str = ""
     failure: str = ""
     limitador: str = ""
 
@@ -26,6 +28,8 @@ def kuadrant_condition(installation: Installation) -> Condition:
     if installation.missing:
         # Kuadrant asks for a restart here; nothing has to be restarted.
         return _not_ready("MissingDependency", f"[{', '.join(installation.missing)}] is not installed")
+    if installation.distrust:
+        return _not_ready("ModuleNotTrusted", installation.distrust)
     if installation.failure:
         return _not_ready("ReconciliationError", installation.failure)
     if installation.limitador:

@@ -22,6 +22,8 @@ CHOSEN = "kuadrant-wasm-shim"
 
 
 _LOOK_SECONDS = 0.5
+# Beside modules: what they are, who is trusted, and who vouches for them.
+_FOLLOWED = (lock.NAME, ".pem", ".pub", ".statement.json")
 
 State = tuple[tuple[str, int, int, int], ...]
 
@@ -78,30 +80,44 @@ def entries(folder: Traversable) -> tuple[lock.LockedModule, ...]:
         raise CatalogueError(f"{file}: {error}") from error
 
 
-async def changes(folder: Path, since: State | None = None) -> AsyncIterator[None]:
+async def changes(*folders: Path, since: State | None = None) -> AsyncIterator[None]:
     """Yield each time that a module or the lock file was written or chosen, within half a second of it.
+
+    So it does for keys and statements.
 
     What has changed ``since`` then counts, too; by default it is now.
     """
-    seen = state(folder) if since is None else since
+    seen = state(*folders) if since is None else since
     while True:
-        now = state(folder)
+        now = state(*folders)
         if now != seen:
             seen = now
             yield
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def state(folder: Path) -> State:
-    """Return what differs when a module or the lock file of ``folder`` was written or another one chosen."""
+def state(*folders: Path) -> State:
+    """Return what differs when in one of ``folders`` a module or the lock file was written or another chosen.
+
+    So it does for keys and statements; one of them may also be the file of a key.
+    """
     found: list[tuple[str, int, int, int]] = []
-    with contextlib.suppress(OSError), os.scandir(folder) as files:
-        for file in files:
-            if file.name == lock.NAME or file.name.startswith(CHOSEN):
-                with contextlib.suppress(OSError):
-                    status = file.stat()
-                    found.append((file.name, status.st_ino, status.st_size, status.st_mtime_ns))
+    for folder in folders:
+        if not folder.is_dir():
+            found += _version(folder)
+            continue
+        with contextlib.suppress(OSError), os.scandir(folder) as files:
+            for file in files:
+                if file.name.startswith(CHOSEN) or file.name.endswith(_FOLLOWED):
+                    found += _version(file)
     return tuple(sorted(found))
+
+
+def _version(file: os.DirEntry[str] | Path) -> State:
+    with contextlib.suppress(OSError):
+        status = file.stat()
+        return ((file.name, status.st_ino, status.st_size, status.st_mtime_ns),)
+    return ()
 
 
 def _chosen(folder: Path, known: tuple[Module, ...]) -> tuple[Module, ...]:

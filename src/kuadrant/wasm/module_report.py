@@ -135,6 +135,10 @@ def verification_text(report: Mapping[str, Any]) -> str:
         lines.append(f"It is the embedded module {report['embedded']}.")
     else:
         lines.append("It is none of the embedded modules.")
+    if report.get("signedBy"):
+        lines.append(f"It is signed by {report['signedBy']}, which is trusted.")
+    elif "distrust" in report:
+        lines.append(f"It would not be served: {report['distrust']}.")
     return "\n".join(lines)
 
 

@@ -6,15 +6,19 @@ It says why, is never ready, and has asked nothing of the cluster.
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from kuadrant.wasm.module_statement import signed_statement, statement_name
 
 from kuadrant import log
 from kuadrant.operator.run import run
 from kuadrant.settings import OperatorSettings
 from kuadrant.wasm import embedded, lock
+from tests.ports import free_port
+from tests.signed_releases import ED25519, public_pem, signer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -107,3 +111,58 @@ async def test_a_module_that_is_not_what_it_should_be_keeps_the_operator_from_st
     (line,) = capsys.readouterr().err.splitlines()
     assert "cannot start" in line
     assert reason in line
+
+
+async def _get(port: int, path: str) -> tuple[int, str]:
+    """The status and the body of an answer; 0 where nobody listens."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return 0, ""
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n".encode())
+    answer = (await reader.read()).decode("latin-1")
+    writer.close()
+    return int(answer.split()[1]), answer.partition("\r\n\r\n")[2]
+
+
+async def _until(port: int, path: str, status: int) -> str:
+    """What is answered once it is with ``status``."""
+    async with asyncio.timeout(60):
+        while (answer := await _get(port, path))[0] != status:  # noqa: ASYNC110 - another process's port
+            await asyncio.sleep(0.05)
+    return answer[1]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("asked")
+async def test_where_nobody_who_is_trusted_has_signed_a_module_none_is_served_until_somebody_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.configure("info", "production")
+    (tmp_path / "trust").mkdir()
+    (tmp_path / "trust" / "ours.pub").write_bytes(public_pem(ED25519))
+    modules, push, probes = (free_port() for _ in range(3))
+    settings = OperatorSettings(
+        namespace="kuadrant-system",
+        trusted_keys=tmp_path / "trust",
+        wasm_port=modules,
+        push_port=push,
+        probes_port=probes,
+        metrics_port=0,
+    )
+    running = asyncio.create_task(run(settings))
+    assert "is not served: nobody has signed it" in await _until(probes, "/readyz", 503)
+    assert [await _get(port, "/kuadrant-wasm-shim") for port in (modules, push)] == [(0, "")] * 2
+
+    for module in embedded():
+        statement = signed_statement(module, signer())
+        (tmp_path / "trust" / statement_name(module)).write_bytes(statement)
+    async with asyncio.timeout(60):
+        assert await running == 1
+    assert "there is a module that is trusted now" in capsys.readouterr().err
+
+    running = asyncio.create_task(run(settings))
+    await _until(modules, "/kuadrant-wasm-shim", 200)
+    signal.raise_signal(signal.SIGINT)
+    async with asyncio.timeout(60):
+        assert await running == 0

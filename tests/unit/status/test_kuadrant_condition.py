@@ -8,6 +8,7 @@ from kuadrant.status import Installation, kuadrant_condition
 
 ALL = Installation(
     missing=("Gateway API", "Gateway API provider (istio / envoy gateway)"),
+    distrust="nobody has signed the module",
     failure="the module cannot be served",
     limitador="limitador resource not in topology",
 )
@@ -26,6 +27,10 @@ ALL = Installation(
             ),
         ),
         (
+            Installation(distrust=ALL.distrust, failure=ALL.failure, limitador=ALL.limitador),
+            ("False", "ModuleNotTrusted", "nobody has signed the module"),
+        ),
+        (
             Installation(failure=ALL.failure, limitador=ALL.limitador),
             ("False", "ReconciliationError", "the module cannot be served"),
         ),
@@ -34,7 +39,7 @@ ALL = Installation(
             ("False", "LimitadorNotReady", "limitador resource not in topology"),
         ),
     ],
-    ids=["nothing", "everything", "failure", "limitador"],
+    ids=["nothing", "everything", "distrust", "failure", "limitador"],
 )
 def test_the_first_thing_that_is_wrong_is_said(
     installation: Installation, expected: tuple[str, str, str]

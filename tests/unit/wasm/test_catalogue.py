@@ -187,7 +187,7 @@ async def test_what_changes_in_a_folder_of_modules_is_noticed(
     folder: Path, change: Callable[[Path], object]
 ) -> None:
     add(folder, "v1", b"1")
-    noticed = catalogue.changes(folder, catalogue.state(folder))
+    noticed = catalogue.changes(folder, since=catalogue.state(folder))
 
     change(folder)  # between a first look and the following
 

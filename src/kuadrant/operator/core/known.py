@@ -27,6 +27,7 @@ class ModuleFacts(Struct, frozen=True, kw_only=True):
         problem: why its address has not been proven to give its bytes; empty if it has.
         pending: why gateways are not told yet of another module that they are to have; empty if there is
             none.
+        distrust: why a module that gateways are to have is not served: nobody who is trusted has signed it.
     """
 
     address: ModuleAddress
@@ -36,6 +37,7 @@ class ModuleFacts(Struct, frozen=True, kw_only=True):
     prove: Callable[[str], Rendering] | None = None
     problem: str = ""
     pending: str = ""
+    distrust: str = ""
 
 
 class PushFacts(Struct, frozen=True, kw_only=True):

@@ -106,6 +106,8 @@ class ModuleRollout:
         self.told_problem = _UNTRIED
         self._wanted_problem = ""
         self._refusal = ""
+        self.distrust = ""
+        """Why a module that gateways are to have is not served: nobody who is trusted has signed it."""
 
     @property
     def held(self) -> tuple[wasm.Module, ...]:
@@ -145,6 +147,7 @@ class ModuleRollout:
             prove=self.told.prove,
             problem=self.told_problem,
             pending=self.pending,
+            distrust=self.distrust,
         )
 
     def take(self, modules: Sequence[wasm.Module]) -> None:

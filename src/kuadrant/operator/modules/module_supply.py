@@ -17,10 +17,12 @@ from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import FIRST_UNPROVEN_SECONDS, PROVEN_SECONDS, UNPROVEN_SECONDS
 from kuadrant.operator.modules.address_proof import endpoints, prove
 from kuadrant.operator.modules.module_rollout import SERVICE, ModuleRollout, offer
+from kuadrant.tasks import PartEndedError
 from kuadrant.wasm.catalogue import CatalogueError, carried, changes
+from kuadrant.wasm.trust import served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from pathlib import Path
 
     import httpx2
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from kuadrant.settings import OperatorSettings
     from kuadrant.wasm.catalogue import State
     from kuadrant.wasm.module import Module
+    from kuadrant.wasm.trust import TrustedModules
 
 logger = log.get("kuadrant-operator")
 shim = log.get("wasm-shim")
@@ -43,7 +46,7 @@ class ModuleSupply:
         settings: where modules come from and are served.
         client: follows the endpoints of our own Service.
         store: the objects of the cluster, of which those of gateways name modules.
-        modules: the modules that are served at the beginning, the one in use first.
+        found: the modules that are served at the beginning, the one in use first, and which other was to be.
         since: the state of their folder when they were read; None without a folder.
         hold: is called with the modules that are to be served from then on.
     """
@@ -53,7 +56,7 @@ class ModuleSupply:
         settings: OperatorSettings,
         client: httpx2.AsyncClient,
         store: Store,
-        modules: tuple[Module, ...],
+        found: TrustedModules,
         *,
         since: State | None,
         hold: Callable[[tuple[Module, ...]], None],
@@ -70,12 +73,18 @@ class ModuleSupply:
         self._behind.listen(lambda _: self._doubted.set())
         slices = Labelled(settings.namespace, f"kubernetes.io/service-name={SERVICE}")
         self._follower = Follower(kinds.ENDPOINT_SLICES, self._behind, client, only=slices)
+        # Where none is trusted, the first of all is named, and none is served.
+        modules = found.modules or carried(settings.modules)
         self._rollout = ModuleRollout(
             modules, lambda module: offer(module, settings), self._prove_served, self._named
         )
         self.own_problem: str | None = None
         """The reason why this replica does not give the wanted module's bytes; None if it does."""
-        if settings.wasm_port:
+        self._rollout.distrust = found.distrust
+        self._serves = bool(found.modules)
+        if not self._serves:
+            self.own_problem = self._rollout.told_problem = found.distrust
+        elif settings.wasm_port:
             self.own_problem = "the module was not asked for yet"
         else:
             self._rollout.told_problem = "the module server is off"
@@ -96,11 +105,12 @@ class ModuleSupply:
     def parts(self) -> Iterator[tuple[str, Coroutine[Any, Any, object]]]:
         """Yield what has to run, with its names."""
         yield "following our Service", self._follower.run()
-        if self._settings.wasm_port:
+        if self._settings.wasm_port and self._serves:
             yield "the proof of the module's address", self._prove()
             yield "the proof of our own module", self._prove_own(self._settings.wasm_port)
-        if self._settings.modules is not None:
-            yield "following the modules", self._follow_folder(self._settings.modules)
+        folders = [one for one in (self._settings.modules, self._settings.trusted_keys) if one is not None]
+        if folders:
+            yield "following the modules", self._follow_folders(folders)
 
     async def prove_now(self, module: ModuleAddress) -> str:
         """Return what is wrong with an address at this moment; if anything is, it counts for all gateways."""
@@ -109,19 +119,30 @@ class ModuleSupply:
             self._doubted.set()
         return problem
 
-    async def _follow_folder(self, folder: Path) -> None:
-        """Take what is in the folder whenever it has changed.
+    async def _follow_folders(self, folders: Sequence[Path]) -> None:
+        """Take what is in the folders of modules and of keys whenever it has changed.
 
-        What is not what its lock file says leaves all as it is.
+        What is not what its lock file says, or not signed, leaves all as it is.
+
+        Raises:
+            PartEndedError: nothing was served, and something can be from now on.
         """
-        async for _ in changes(folder, self._since):
+        async for _ in changes(*folders, since=self._since):
             try:
-                self._rollout.take(await asyncio.to_thread(carried, folder))
+                found = await asyncio.to_thread(served, self._settings.modules, self._settings.trusted_keys)
+                self._rollout.distrust = found.distrust
+                if found.distrust:
+                    logger.warning("a module is not trusted", problem=found.distrust)
+                if found.modules and not self._serves:
+                    raise PartEndedError("there is a module that is trusted now")
+                if not found.distrust:
+                    self._rollout.take(found.modules)
             except (CatalogueError, UnknownDialectError, OSError) as error:
                 logger.error("the modules are not taken, those before stay", problem=str(error))  # noqa: TRY400 - it is about the folder
                 self._rollout.refuse(str(error))
             else:
-                shim.info("wasm-shim", sha256=self._rollout.wanted.module.sha256)
+                if not found.distrust:
+                    shim.info("wasm-shim", sha256=self._rollout.wanted.module.sha256)
                 self._hold(self._rollout.held)
                 if not self._settings.wasm_port:
                     self._rollout.tell()

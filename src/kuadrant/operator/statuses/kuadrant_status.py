@@ -47,6 +47,7 @@ def kuadrant_status(world: World, decision: Decision, failure: str) -> Condition
     return kuadrant_condition(
         Installation(
             missing=missing_dependencies(world),
+            distrust=decision.module.distrust,
             limitador=service,
             failure=failure or decision.limitador.problem or decision.module.pending,
         )
