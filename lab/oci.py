@@ -28,6 +28,8 @@ class Image:
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
+    architecture: str = field(default_factory=machine.architecture)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_layer(files: Mapping[str, Path], to: Path) -> None:
@@ -41,6 +43,8 @@ def write_layer(files: Mapping[str, Path], to: Path) -> None:
             return None
         member.uid = member.gid = member.mtime = 0
         member.uname = member.gname = ""
+        # Whatever the umask of who builds.
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
         return member
 
     with tarfile.open(to, "w") as tar:
@@ -49,7 +53,10 @@ def write_layer(files: Mapping[str, Path], to: Path) -> None:
 
 
 def write_archive(images: Sequence[Image], to: Path) -> None:
-    """Write all `images` into one archive; a layer that several have is in it once."""
+    """Write all `images` into one archive; a layer that several have is in it once.
+
+    Those with the same name are one image for several architectures.
+    """
     digests = {layer: _digest_of(layer) for image in images for layer in image.layers}
     blobs: dict[str, bytes] = {}
 
@@ -59,15 +66,16 @@ def write_archive(images: Sequence[Image], to: Path) -> None:
         blobs[digest] = data
         return {"mediaType": kind, "digest": digest, "size": len(data)}
 
-    manifests = []
+    manifests: dict[str, list[dict[str, object]]] = {}
     for image in images:
         config = {
             "Entrypoint": list(image.command),
             "Env": [f"{name}={value}" for name, value in image.environment.items()],
             "User": image.user,
+            "Labels": dict(image.labels),
         }
         configuration = {
-            "architecture": machine.architecture(),
+            "architecture": image.architecture,
             "os": "linux",
             "config": {key: value for key, value in config.items() if value},
             "rootfs": {"type": "layers", "diff_ids": [digests[layer] for layer in image.layers]},
@@ -81,14 +89,18 @@ def write_archive(images: Sequence[Image], to: Path) -> None:
                 for layer in image.layers
             ],
         }
-        tag = image.name.rpartition(":")[2]
-        annotations = {"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": tag}
-        manifests.append({**blob(_MANIFEST, manifest), "annotations": annotations})
+        platform = {"architecture": image.architecture, "os": "linux"}
+        manifests.setdefault(image.name, []).append({**blob(_MANIFEST, manifest), "platform": platform})
 
-    index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}
+    named = []
+    for name, each in manifests.items():
+        tag = name.rpartition(":")[2]
+        annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag}
+        one = each[0] if len(each) == 1 else blob(_INDEX, _index(each))
+        named.append({**one, "annotations": annotations})
     with tarfile.open(to, "w") as tar:
         _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        _add(tar, "index.json", json.dumps(index, sort_keys=True).encode())
+        _add(tar, "index.json", json.dumps(_index(named), sort_keys=True).encode())
         for digest, data in blobs.items():
             _add(tar, _place(digest), data)
         for digest, layer in {digest: layer for layer, digest in digests.items()}.items():
@@ -96,6 +108,10 @@ def write_archive(images: Sequence[Image], to: Path) -> None:
             member.size = layer.stat().st_size
             with layer.open("rb") as file:
                 tar.addfile(member, file)
+
+
+def _index(manifests: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    return {"schemaVersion": 2, "mediaType": _INDEX, "manifests": list(manifests)}
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
