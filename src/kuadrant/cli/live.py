@@ -50,8 +50,8 @@ def ask_live(live: Live, asked: ClientRequest, _: When, output: Literal["text", 
     from kuadrant.cli.decision_lines import lines  # noqa: PLC0415
     from kuadrant.explain_key import read_key  # noqa: PLC0415
     from kuadrant.explanation import RequestError  # noqa: PLC0415
-    from kuadrant.gateway_client.asking import GatewayAwayError  # noqa: PLC0415
     from kuadrant.gateway_client.live_decision import ask  # noqa: PLC0415
+    from kuadrant.gateway_client.real_time_run import GatewayAwayError  # noqa: PLC0415
 
     file = live.key or _of_run(asked)
     if file is None:
@@ -77,7 +77,7 @@ def ask_live(live: Live, asked: ClientRequest, _: When, output: Literal["text", 
 
 
 def _of_run(asked: ClientRequest) -> Path | None:
-    from kuadrant.explanation.address import address_of  # noqa: PLC0415
+    from kuadrant.explanation.request_url import address_of  # noqa: PLC0415
     from kuadrant.standalone.own_explain_key import key_of_run  # noqa: PLC0415
 
     return key_of_run(address_of(asked.url).port)

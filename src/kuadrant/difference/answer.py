@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from kuadrant.explanation.client import client
+from kuadrant.explanation.client_answer import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from kuadrant.explanation.record import Origin
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kuadrant.difference.pairs import Pair
+    from kuadrant.difference.rule_pairs import Pair
     from kuadrant.difference.sides import Rule
 
 _LimitKey = tuple[LimitSide | None, LimitSide | None]

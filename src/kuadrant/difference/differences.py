@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from kuadrant.difference.changes import Changes
+from kuadrant.difference.compared_port import Port, answered
 from kuadrant.difference.match_drafts import both, drafts_of, names_of
-from kuadrant.difference.pairs import Pair, pairs, reordered
-from kuadrant.difference.port import Port, answered
 from kuadrant.difference.record import Differences, RoutingChange, TellingRequest
+from kuadrant.difference.rule_pairs import Pair, pairs, reordered
 from kuadrant.difference.search import Search, reason_of
 from kuadrant.difference.sides import Side
 from kuadrant.difference.smallest import size
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from kuadrant.compiler.program import HostProgram
+    from kuadrant.difference.compared_port import Told
     from kuadrant.difference.drafts import Draft
-    from kuadrant.difference.port import Told
     from kuadrant.difference.sides import PortKey, Rule
     from kuadrant.explanation import Configuration
 

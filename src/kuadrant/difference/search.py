@@ -12,9 +12,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.difference.answer import Answer
+from kuadrant.difference.compared_port import Step, Told
 from kuadrant.difference.condition_values import dimensions, variations
 from kuadrant.difference.drafts import preflight
-from kuadrant.difference.port import Step, Told
 from kuadrant.difference.responses import COUNTED_PREFLIGHTS
 from kuadrant.difference.shares import values_of_shares
 from kuadrant.difference.smallest import size, smallest
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from kuadrant.compiler.program import RuleProgram
+    from kuadrant.difference.compared_port import Port
     from kuadrant.difference.drafts import Draft
-    from kuadrant.difference.port import Port
     from kuadrant.difference.sides import Behaviour
 
 Cause = tuple[object, ...]

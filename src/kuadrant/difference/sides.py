@@ -13,7 +13,7 @@ from kuadrant.compiler.program import (
 )
 from kuadrant.difference.record import LimitSide, Place
 from kuadrant.difference.responses import Said, said
-from kuadrant.explanation.client import admitted_status
+from kuadrant.explanation.client_answer import admitted_status
 from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.record import Origin
 from kuadrant.explanation.routing_trace import match_words

@@ -9,8 +9,8 @@ from msgspec import structs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kuadrant.difference.compared_port import Step, Told
     from kuadrant.difference.drafts import Draft
-    from kuadrant.difference.port import Step, Told
 
 
 def size(told: Told) -> tuple[int, int, int, int, int]:

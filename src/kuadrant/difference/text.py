@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import printable
-from kuadrant.difference.words import answers_line, steps_line
+from kuadrant.difference.explain_command import answers_line, steps_line
 from kuadrant.explanation.short_text import WIDTH, plain
 from kuadrant.explanation.words import mode_words, rate
 

@@ -23,8 +23,8 @@ from kuadrant.reference_model.gateway_refusal import refusal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kuadrant.explanation.address import Address
     from kuadrant.explanation.knowledge import Knowledge
+    from kuadrant.explanation.request_url import Address
     from kuadrant.reference_model.request import Value
 
 

@@ -12,13 +12,13 @@ from msgspec import Struct, structs
 from kuadrant.api.meta import Condition
 from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compilation
-from kuadrant.explanation.address import address_of, without_credentials
 from kuadrant.explanation.claims import claim_keys
 from kuadrant.explanation.client_request import ClientRequest, authority_of, knowledge_of, seen_by_filters
 from kuadrant.explanation.decision_trace import Explained, Trace
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Run
 from kuadrant.explanation.request_error import RequestError, quoted
+from kuadrant.explanation.request_url import address_of, without_credentials
 from kuadrant.gateways.plugin_tables import tables
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.reference_model import Counters, Request, chosen, owner_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler.program import GatewayProgram, ListenerProgram
-    from kuadrant.explanation.address import Address
+    from kuadrant.explanation.request_url import Address
     from kuadrant.reference_model import RequestDecision
 
 MOST_TIMES: Final = 10_000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from kuadrant.compiler.program import HostProgram
-from kuadrant.explanation.client import client
+from kuadrant.explanation.client_answer import client
 from kuadrant.explanation.knowledge import MASK, Knowledge
 from kuadrant.explanation.limit_trace import LimitTracer
 from kuadrant.explanation.origins import Origins

@@ -11,8 +11,8 @@ from kuadrant.explanation.failure_words import plain, why
 from kuadrant.explanation.knowledge import MASK, attribute, children, read_by
 from kuadrant.explanation.record import Fact, Part
 from kuadrant.explanation.source_text import SourceText
-from kuadrant.policy.cel import position
 from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind
+from kuadrant.policy.expression_check import position
 from kuadrant.reference_model.evaluation_end import TooMuchError
 from kuadrant.reference_model.expressions import EvaluationError, Optional, tree
 from kuadrant.reference_model.header_names import is_lowering

@@ -12,8 +12,8 @@ from kuadrant.findings.finding import Rule
 from kuadrant.findings.limit_requests import LimitRequests
 from kuadrant.findings.predicate_truth import Predicate, compared_texts, conjuncts, selector_truth
 from kuadrant.findings.reaching_requests import Reaching
-from kuadrant.policy.cel import checked, position
 from kuadrant.policy.condition import ExpressionCondition, SelectorCondition
+from kuadrant.policy.expression_check import checked, position
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 
 from kuadrant.api.decision_page import Decision
-from kuadrant.gateway_client.asking import GatewayAwayError
+from kuadrant.gateway_client.real_time_run import GatewayAwayError
 
 if TYPE_CHECKING:
     from kuadrant.explanation import ClientRequest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kuadrant.policy.cel import ExpressionError, checked, position
 from kuadrant.policy.checked_expression import kind
+from kuadrant.policy.expression_check import ExpressionError, checked, position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

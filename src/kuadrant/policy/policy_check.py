@@ -13,17 +13,17 @@ from kuadrant.api.problem import Path, spelled
 from kuadrant.policy.attributes import may_have_value, selector_path
 from kuadrant.policy.budget_check import counts, over_budget, with_bytes, with_costs
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
-from kuadrant.policy.cel import (
-    ExpressionError,
-    check_counter,
-    check_predicate,
-    has_control_character,
-)
 from kuadrant.policy.condition import (
     Counter,
     ExpressionCondition,
     ExpressionCounter,
     PolicyCondition,
+)
+from kuadrant.policy.expression_check import (
+    ExpressionError,
+    check_counter,
+    check_predicate,
+    has_control_character,
 )
 from kuadrant.policy.header_guards import unguarded
 from kuadrant.policy.limitador_limits import limitador_limits

@@ -14,11 +14,11 @@ from kuadrant.dialects import UnknownDialectError, chosen
 from kuadrant.standalone.announcements import NOT_APPLIED, Announcements, log_mistakes
 from kuadrant.standalone.emptied_files import emptied
 from kuadrant.standalone.folder_selection import FolderError, printable
+from kuadrant.standalone.folder_warnings import Telling
 from kuadrant.standalone.live_configuration import SILENT, LiveConfiguration
 from kuadrant.standalone.plan import Mistakes, Plan, PlanSettings
 from kuadrant.standalone.planner import Planner
 from kuadrant.standalone.settled_folder import read_settled
-from kuadrant.standalone.telling import Telling
 from kuadrant.wasm import catalogue, trust
 
 if TYPE_CHECKING:

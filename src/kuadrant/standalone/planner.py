@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from kuadrant.api.documents_again import DocumentsAgain
+from kuadrant.api.document_cache import DocumentCache
 from kuadrant.compiler import Compiler, LimitRevisions
 from kuadrant.explanation import Configuration, Origins
 from kuadrant.standalone.kept_sources import KeptSources, RulesAsked
@@ -34,7 +34,7 @@ class Planner:
 
     def __init__(self, limits: Callable[[], tuple[Limit, ...]], *, is_asked_later: bool = False) -> None:
         self._limits = limits
-        self._documents = DocumentsAgain()
+        self._documents = DocumentCache()
         self._compiler = Compiler()
         self._revisions = LimitRevisions()
         self._before = Before()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.policy.cel import checked
+from kuadrant.policy.expression_check import checked
 from kuadrant.policy.fallible_parts import ALWAYS
 from kuadrant.policy.possible_failures import failing
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from kuadrant.policy.budgets import DEFAULT
-from kuadrant.policy.cel import ExpressionError, check_predicate
+from kuadrant.policy.expression_check import ExpressionError, check_predicate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 from kuadrant.difference import differences
-from kuadrant.difference.words import answers_line, steps_line
+from kuadrant.difference.explain_command import answers_line, steps_line
 from tests.unit.explanation.asking import WORLD, configuration, policy
 
 if TYPE_CHECKING:

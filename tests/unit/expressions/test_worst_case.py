@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kuadrant.policy.cel import check_predicate
+from kuadrant.policy.expression_check import check_predicate
 from tests.stand_ins import stand_in
 
 from .evaluations import compiled

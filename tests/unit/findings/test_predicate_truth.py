@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from kuadrant.compiler.program import HostProgram, RuleProgram
 from kuadrant.findings.predicate_truth import Predicate, selector_truth
 from kuadrant.findings.reaching_requests import Reaching
-from kuadrant.policy.cel import checked
 from kuadrant.policy.condition import SelectorCondition
+from kuadrant.policy.expression_check import checked
 from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 from kuadrant.reference_model.conditions import holds
 from kuadrant.reference_model.expressions import Expressions

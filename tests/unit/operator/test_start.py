@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from kuadrant.wasm.module_statement import signed_statement, statement_name
 
 from kuadrant import log
 from kuadrant.operator.run import run
 from kuadrant.settings import OperatorSettings
 from kuadrant.wasm import embedded, lock
+from kuadrant.wasm.module_statement import signed_statement, statement_name
 from tests.ports import free_port
 from tests.signed_releases import ED25519, public_pem, signer
 

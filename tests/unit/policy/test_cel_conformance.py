@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kuadrant.expressions import programs
-from kuadrant.policy.cel import check_predicate, checked
 from kuadrant.policy.cel_conformance import as_defined
 from kuadrant.policy.checked_expression import parts
+from kuadrant.policy.expression_check import check_predicate, checked
 from kuadrant.reference_model import EvaluationError, Expressions, Request
 
 REQUEST = Request(authority="a.com", target="/toys")

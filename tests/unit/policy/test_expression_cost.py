@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
 from kuadrant.policy.attributes import REQUEST_BYTES
 from kuadrant.policy.budgets import DEFAULT
-from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
+from kuadrant.policy.expression_check import ExpressionError, check_counter, check_predicate
 from tests.effort import times_as_long
 
 if TYPE_CHECKING:

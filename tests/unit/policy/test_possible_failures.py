@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.policy.cel import ExpressionError, check_predicate, checked
+from kuadrant.policy.expression_check import ExpressionError, check_predicate, checked
 from kuadrant.policy.possible_failures import failing
 from kuadrant.reference_model import Request
 from kuadrant.reference_model.expressions import EvaluationError, Expressions

@@ -35,8 +35,8 @@ from kuadrant.dialects.official.portable_expression import (
 )
 from kuadrant.dialects.official.regular_expressions import is_portable
 from kuadrant.policy.attributes import TABLE
-from kuadrant.policy.cel import ExpressionError, checked
 from kuadrant.policy.checked_expression import kind, pattern_of
+from kuadrant.policy.expression_check import ExpressionError, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

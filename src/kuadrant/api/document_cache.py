@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kuadrant.api.service import Namespace
 
 
-class DocumentsAgain:
+class DocumentCache:
     """Does what ``documents.read`` does, for documents that were read before, too.
 
     The objects of a file without a mistake stay the same instances until its text is another.

@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from kuadrant.difference.drafts import Draft
 from kuadrant.difference.record import AnsweredRun, SentStep
-from kuadrant.difference.runs import First, Gateway, Runs, Sent, answers, denying, first, same_until
+from kuadrant.difference.request_rows import First, Gateway, Runs, Sent, answers, denying, first, same_until
 from kuadrant.explanation import ClientRequest, RequestError
-from kuadrant.explanation.address import address_of
 from kuadrant.explanation.claims import claim_keys
 from kuadrant.explanation.client_request import knowledge_of, seen_by_filters
 from kuadrant.explanation.decision_trace import Trace
+from kuadrant.explanation.request_url import address_of
 from kuadrant.policy_tests.host_parts import HostParts
 from kuadrant.reference_model import Counters, chosen
 
@@ -164,7 +164,7 @@ class Port:
             )
 
     def _words(self, asked: ClientRequest) -> Iterable[str]:
-        from kuadrant.difference.words import words_of  # noqa: PLC0415
+        from kuadrant.difference.explain_command import words_of  # noqa: PLC0415
 
         return words_of(asked, gateway=None if self._is_alone else self.key[0])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kuadrant.explanation.address import Address, address_of
 from kuadrant.explanation.request_error import RequestError
+from kuadrant.explanation.request_url import Address, address_of
 
 
 @pytest.mark.parametrize(

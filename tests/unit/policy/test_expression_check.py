@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuadrant.policy.attribute_types import typed
-from kuadrant.policy.cel import ExpressionError, check_counter, check_predicate
 from kuadrant.policy.cel_environment import untyped
+from kuadrant.policy.expression_check import ExpressionError, check_counter, check_predicate
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_an_expression_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None
             compiled.append(expression)
             return self._environment.compile(expression)
 
-    monkeypatch.setattr("kuadrant.policy.cel.typed", lambda **more: Counting(typed(**more)))
+    monkeypatch.setattr("kuadrant.policy.expression_check.typed", lambda **more: Counting(typed(**more)))
     monkeypatch.setattr("kuadrant.policy.untyped_expression.untyped", lambda: Counting(untyped()))
     expression = "request.headers['x-compiled-once'] == 'a' && request.method == 'GET'"
     check_predicate(expression)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuadrant.api import yaml_documents
+from kuadrant.api.document_cache import DocumentCache
 from kuadrant.api.documents import Folder, read
-from kuadrant.api.documents_again import DocumentsAgain
 
 if TYPE_CHECKING:
     import pytest
@@ -39,13 +39,13 @@ def told(folder: Folder) -> tuple[object, ...]:
 
 @given(st.lists(FOLDERS, max_size=6))
 def test_it_is_what_one_reading_gives_whatever_was_there_before(folders: list[dict[str, str]]) -> None:
-    again = DocumentsAgain()
+    again = DocumentCache()
     for one in folders:
         assert told(again.read(one.items())) == told(read(one.items()))
 
 
 def test_objects_of_a_file_that_did_not_change_stay_the_same_instances() -> None:
-    again = DocumentsAgain()
+    again = DocumentCache()
     before = again.read([("a.yaml", service("a")), ("b.yaml", service("b"))])
     after = again.read([("a.yaml", service("a")), ("b.yaml", service("b") + "---\n" + service("c"))])
     assert [one.metadata.name for one in after.objects.services] == ["a", "b", "c"]
@@ -59,6 +59,6 @@ def test_a_file_that_did_not_change_takes_of_what_may_be_read_all_the_same(
     allowance = yaml_documents.Allowance
     monkeypatch.setattr(yaml_documents, "Allowance", lambda: allowance(100))
     files = [(f"{name}.yaml", service(name)) for name in ("a", "b", "c", "d")]
-    again = DocumentsAgain()
+    again = DocumentCache()
     assert not again.read(files[:2]).problems
     assert again.read(files).problems == read(files).problems != ()
