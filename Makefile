@@ -54,8 +54,10 @@ uninstall: ## Remove our definitions, and with them every policy
 	$(KUBECTL) delete --ignore-not-found --kustomize config/crd
 
 .PHONY: deploy
-deploy: ## Install everything into the cluster of the current kubeconfig
-	$(KUBECTL) apply --server-side --kustomize config/default
+deploy: ## Install everything into the cluster of the current kubeconfig (IMG=image, best by its digest)
+	set -o pipefail; $(KUBECTL) kustomize config/default \
+	  | sed 's#^\( *image: \)kuadrant-operator:latest$$#\1$(or $(IMG),kuadrant-operator:latest)#' \
+	  | $(KUBECTL) apply --server-side --filename -
 
 .PHONY: undeploy
 undeploy: ## Remove everything from it
