@@ -10,11 +10,15 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.lab.replicas import DEPLOYMENT, NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from prometheus_client.samples import Sample
 
     from tests.lab.conftest import Lab
     from tests.lab.walk import Walk
@@ -80,9 +84,13 @@ def running(walk: Walk) -> str:
 
 def calls(lab: Lab) -> int:
     """How many requests the rate limit service has counted, let through or not."""
+    return round(sum(one.value for one in samples(lab) if one.name.startswith(("authorized_", "limited_"))))
+
+
+def samples(lab: Lab) -> list[Sample]:
+    """The metrics of the rate limit service."""
     ready = "jsonpath={.items[?(@.status.phase=='Running')].status.podIP}"
     pods = ("kubectl", "get", "pods", "-n", NAMESPACE, "-l", "app=kuadrant,control-plane=ratelimit")
     (address,) = lab.run(*pods, "-o", ready).split()
     page = lab.run("curl", "--silent", "--fail", f"http://{address}:8080/metrics")
-    numbers = re.findall(r"^(?:authorized|limited)_calls\S* (\S+)$", page, re.MULTILINE)
-    return round(sum(map(float, numbers)))
+    return [one for family in text_string_to_metric_families(page) for one in family.samples]

@@ -45,7 +45,7 @@ AT_ONCE = 50
 
 @pytest.fixture
 async def timed(redis: RedisServer) -> AsyncIterator[TimedStore]:
-    client = Redis.from_url(redis.url)
+    client = Redis.from_url(redis.url, socket_timeout=600.0)
     store = TimedStore(client)
     await store.load()
     yield store

@@ -1,0 +1,91 @@
+"""Limits that only watch, or are enforced for a part of those they count, at real gateways."""
+
+from __future__ import annotations
+
+import uuid
+
+import msgspec
+
+from kuadrant.api.limit_packing import limits_of
+from kuadrant.api.limitador import LimitadorSpec
+from kuadrant.api.mode import counter_text, is_enforced
+from tests.lab.policies import limited_by
+from tests.lab.supplied import samples
+from tests.lab.walk import IN_EVERY_WAY, Walk
+
+POLICY = """
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: toystore}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore}
+  response: {headers: Both}
+  limits:
+    tried:
+      rates: [{limit: 2, window: 1h}]
+      counters: [{expression: "request.headers[?'x-user'].orValue('')"}]
+"""
+SHADOW = POLICY + "      mode: Shadow\n"
+SHUT = POLICY.replace("limit: 2", "limit: 0")
+EVERYBODY = 100
+
+
+def of(user: str) -> tuple[str, str]:
+    return "-H", f"x-user: {user}"
+
+
+def reported(walk: Walk) -> int:
+    """How often the limit had no room and refused nobody, as the rate limit service says."""
+    name = "kuadrant_ratelimit_shadow_limited_calls_total"
+    mine = {"limitador_namespace": "default/toystore"}
+    return sum(
+        int(one.value) for one in samples(walk.lab) if one.name == name and one.labels.items() >= mine.items()
+    )
+
+
+def conditions(walk: Walk, percent: int) -> tuple[str, ...]:
+    """What the limit is known by to those who enforce it."""
+    read = ("kubectl", "get", "limitador", "-n", "kuadrant-system", "-o", "jsonpath={.items[0].spec}")
+    spec = msgspec.json.decode(walk.lab.run(*read), type=LimitadorSpec)
+    held = [one for one in limits_of(spec).limits if one.namespace == "default/toystore"]
+    # Those of former edits are held for a while.
+    (found,) = {one.conditions for one in held if (one.max_value, one.percent) == (0, percent)}
+    return found
+
+
+@IN_EVERY_WAY
+def test_a_limit_in_shadow_is_noticed_by_nobody_and_tells_what_it_would_refuse(walk: Walk) -> None:
+    user = of(uuid.uuid4().hex)
+    limited_by(walk, SHADOW)
+    before = reported(walk)
+    url = f"{walk.url}?n=[1-5]"
+    answer = walk.lab.run(
+        "curl", "--silent", "--include", "--output", "/dev/stdout", "-H", "Host: api.toystore.com", *user, url
+    )
+    assert answer.count("HTTP/1.1 200") == 5
+    assert "ratelimit" not in answer.lower()
+    assert "retry-after" not in answer.lower()
+    # Of five requests for a limit of two, exactly those are refused that it said.
+    assert reported(walk) == before + 3
+
+    # It bites by what it has counted while it watched.
+    limited_by(walk, POLICY)
+    assert walk.statuses(2, *user) == ["429", "429"]
+    assert walk.statuses(3, *of(uuid.uuid4().hex)) == ["200", "200", "429"]
+    limited_by(walk, SHADOW)
+    assert walk.statuses(2, *user) == ["200", "200"]
+
+
+@IN_EVERY_WAY
+def test_a_part_of_all_values_is_limited_and_always_the_same(walk: Walk) -> None:
+    users = [f"user-{number}" for number in range(20)]
+    limited: list[set[str]] = []
+    for percent in (0, 50, 80, EVERYBODY):
+        limited_by(walk, f"{SHUT}      enforcePercent: {percent}\n")
+        of_limit = conditions(walk, percent)
+        expected = {user for user in users if is_enforced(percent, of_limit, counter_text([user]))}
+        found = {user: walk.statuses(2, *of(user)) for user in users}
+        assert all(one[0] == one[1] for one in found.values())
+        assert {user for user, (status, _) in found.items() if status == "429"} == expected
+        limited.append(expected)
+    assert limited[0] < limited[1] < limited[2] < limited[3] == set(users)
