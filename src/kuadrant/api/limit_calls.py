@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
+
+PATH: Final = "/calls"
 
 
 class LimitCalls(Struct, frozen=True, kw_only=True, gc=False):

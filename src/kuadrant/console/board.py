@@ -27,22 +27,26 @@ class Board:
         self.boot = boot
         self.shown = shown
         self._changed = asyncio.Event()
-        self._index: TopologyIndex | None = None
+        self._indexing = asyncio.Lock()
+        self._indexed: tuple[Topology, TopologyIndex] | None = None
 
-    @property
-    def index(self) -> TopologyIndex:
-        """The topology as it is looked up; made when it is asked for first."""
-        if self._index is None:
-            self._index = topology_index(self.shown.topology)
-        return self._index
+    async def indexed(self) -> tuple[Shown, TopologyIndex]:
+        """Return what is shown, and its topology to look things up in, which is made when it is asked for.
+
+        That takes its time with thousands of routes, and is done beside the event loop.
+        """
+        async with self._indexing:
+            shown = self.shown
+            if self._indexed is None or self._indexed[0] is not shown.topology:
+                index = await asyncio.to_thread(topology_index, shown.topology)
+                self._indexed = (shown.topology, index)
+            return shown, self._indexed[1]
 
     def update(self, **changes: Any) -> None:
         """Show other values of these fields of ``Shown``; nothing is told where all are as they were."""
         if all(_is_same(value, getattr(self.shown, name)) for name, value in changes.items()):
             return
         shown = structs.replace(self.shown, **changes)
-        if shown.topology is not self.shown.topology:
-            self._index = None
         self.shown = structs.replace(shown, version=self.shown.version + 1)
         self._changed.set()
         self._changed = asyncio.Event()

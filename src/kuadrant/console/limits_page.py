@@ -19,8 +19,10 @@ MOST_SCOPES: Final = 200
 """Scopes on the page: those that limited most, then those with most calls."""
 
 
-def limits_page(totals: CallTotals, counters: Mapping[str, CounterPage | str]) -> dict[str, Any]:
-    """Return the view."""
+def limits_page(
+    totals: CallTotals, counters: Mapping[str, CounterPage | str], problem: str = ""
+) -> dict[str, Any]:
+    """Return the view; ``problem`` says why there are no calls in it."""
     pages = [one for one in counters.values() if isinstance(one, CounterPage)]
     lines = sorted(
         (line for page in pages for line in page.lines),
@@ -29,6 +31,7 @@ def limits_page(totals: CallTotals, counters: Mapping[str, CounterPage | str]) -
     )
     return {
         **totals_told(totals),
+        "problem": problem,
         "counters": [
             {**to_builtins(one), "key": [list(pair) for pair in one.key]} for one in lines[:MOST_COUNTERS]
         ],

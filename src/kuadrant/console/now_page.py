@@ -131,7 +131,7 @@ def _of_gateway(gateway: GatewayReport) -> Iterator[Trouble]:
             )
 
 
-def _of_policy(name: str, conditions: Iterable[Condition], index: TopologyIndex) -> Iterator[Trouble]:
+def _of_policy(name: str, conditions: tuple[Condition, ...], index: TopologyIndex) -> Iterator[Trouble]:
     what, said = f"RateLimitPolicy {name}", False
     for one in conditions:
         if one.type in _WELL and one.status != "True":
@@ -144,7 +144,8 @@ def _of_policy(name: str, conditions: Iterable[Condition], index: TopologyIndex)
                 policy=name,
             )
     node = index.policies[name].node
-    if not said and node.state not in ("in effect", "in part"):
+    is_enforced = any(one.type == "Enforced" and one.status == "True" for one in conditions)
+    if not said and not is_enforced and node.state not in ("in effect", "in part"):
         grave: Severity = "error" if node.state == "not accepted" else "warning"
         text = f"{node.state}: {node.because}" if node.because else node.state
         yield Trouble(severity=grave, what=what, text=text, place=str(node.origin), policy=name)

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections.abc import Callable
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 import msgspec
 
+from kuadrant.api.limit_calls import CallTotals
 from kuadrant.console.limits_page import MOST_COUNTERS, limits_page
 from kuadrant.console.modules_page import modules_page
 from kuadrant.console.now_page import now_page
 from kuadrant.console.policy_page import policies_page, policy_page
+from kuadrant.console.shown import Shown
+from kuadrant.console.sources import SourceError
+from kuadrant.console.topology_index import TopologyIndex
 from kuadrant.console.topology_page import topology_page
 from kuadrant.console.try_page import Tried, try_page
 from kuadrant.explanation import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from kuadrant.console.board import Board
     from kuadrant.console.sources import Sources
     from kuadrant.wasm.http_request import Request
@@ -36,75 +40,87 @@ _MOST_PAGE: Final = 1_000_000
 _TRIED_AT_ONCE: Final = 2
 
 Page = tuple[HTTPStatus, dict[str, Any]]
+_Look = Callable[["Request", Shown, TopologyIndex], Page]
 
 
 class Pages:
-    """Makes pages of what a board shows, and of what sources say."""
+    """Makes pages of what a board shows and sources say, beside the event loop: that decides requests."""
 
     def __init__(self, board: Board, sources: Sources) -> None:
         self._board = board
         self._sources = sources
         self._trying = asyncio.Semaphore(_TRIED_AT_ONCE)
-        self._made: dict[str, Callable[[Request], Awaitable[Page]]] = {
-            "/api/now": self._now,
-            "/api/topology": self._topology,
-            "/api/policies": self._policies,
-            "/api/policy": self._policy,
-            "/api/limits": self._limits,
-            "/api/modules": self._modules,
-            "/api/try": self._try,
-        }
 
     async def page(self, request: Request) -> tuple[HTTPStatus, bytes] | None:
         """Return a page as JSON; None if there is none of that path."""
-        make = self._made.get(request.target.partition("?")[0])
-        if make is None:
+        path = request.target.partition("?")[0]
+        if path == "/api/limits":
+            return await self._limits(request)
+        look = _LOOKS.get(path)
+        if look is None:
             return None
-        status, body = await make(request)
-        shown = self._board.shown
+        shown, index = await self._board.indexed()
+        async with self._trying if look is _try else nullcontext():
+            return await asyncio.to_thread(self._encoded, shown, lambda: look(request, shown, index))
+
+    def _encoded(self, shown: Shown, make: Callable[[], Page]) -> tuple[HTTPStatus, bytes]:
+        status, body = make()
         told = {"boot": self._board.boot, "version": shown.version, "place": shown.place, **body}
         return status, msgspec.json.encode(told)
 
-    async def _now(self, _: Request) -> Page:
-        return HTTPStatus.OK, now_page(self._board.shown, self._board.index)
-
-    async def _topology(self, request: Request) -> Page:
-        query, page = text_of(request, "q"), number_of(request, "page")
-        return HTTPStatus.OK, topology_page(self._board.shown, self._board.index, query, page)
-
-    async def _policies(self, request: Request) -> Page:
-        query, page = text_of(request, "q"), number_of(request, "page")
-        return HTTPStatus.OK, policies_page(self._board.shown, self._board.index, query, page)
-
-    async def _policy(self, request: Request) -> Page:
-        name = text_of(request, "name")
-        # Where limits are written may have to be read in a file.
-        found = await asyncio.to_thread(
-            policy_page, self._board.shown, self._board.index, name, number_of(request, "page")
-        )
-        if found is None:
-            return HTTPStatus.NOT_FOUND, {"problem": f"there is no RateLimitPolicy {name}"}
-        return HTTPStatus.OK, found
-
-    async def _limits(self, request: Request) -> Page:
+    async def _limits(self, request: Request) -> tuple[HTTPStatus, bytes]:
         counters = await self._sources.counters(text_of(request, "policy"), MOST_COUNTERS)
-        return HTTPStatus.OK, limits_page(await self._sources.totals(), counters)
-
-    async def _modules(self, _: Request) -> Page:
-        return HTTPStatus.OK, modules_page(self._board.shown)
-
-    async def _try(self, request: Request) -> Page:
-        configuration = self._board.shown.configuration
-        if configuration is None:
-            return HTTPStatus.SERVICE_UNAVAILABLE, {"problem": "there is no configuration yet"}
         try:
-            tried = _tried(request.headers.get(TRY_HEADER, ""))
-            async with self._trying:
-                return HTTPStatus.OK, await asyncio.to_thread(
-                    try_page, configuration, self._board.index, tried
-                )
-        except RequestError as error:
-            return HTTPStatus.BAD_REQUEST, {"problem": str(error)}
+            totals, problem = await self._sources.totals(), ""
+        except SourceError as error:
+            totals, problem = CallTotals(), str(error)
+        return await asyncio.to_thread(
+            self._encoded, self._board.shown, lambda: (HTTPStatus.OK, limits_page(totals, counters, problem))
+        )
+
+
+def _now(_: Request, shown: Shown, index: TopologyIndex) -> Page:
+    return HTTPStatus.OK, now_page(shown, index)
+
+
+def _topology(request: Request, shown: Shown, index: TopologyIndex) -> Page:
+    return HTTPStatus.OK, topology_page(shown, index, text_of(request, "q"), number_of(request, "page"))
+
+
+def _policies(request: Request, shown: Shown, index: TopologyIndex) -> Page:
+    return HTTPStatus.OK, policies_page(shown, index, text_of(request, "q"), number_of(request, "page"))
+
+
+def _policy(request: Request, shown: Shown, index: TopologyIndex) -> Page:
+    name = text_of(request, "name")
+    found = policy_page(shown, index, name, number_of(request, "page"))
+    if found is None:
+        return HTTPStatus.NOT_FOUND, {"problem": f"there is no RateLimitPolicy {name}"}
+    return HTTPStatus.OK, found
+
+
+def _modules(_: Request, shown: Shown, _index: TopologyIndex) -> Page:
+    return HTTPStatus.OK, modules_page(shown)
+
+
+def _try(request: Request, shown: Shown, index: TopologyIndex) -> Page:
+    if shown.configuration is None:
+        return HTTPStatus.SERVICE_UNAVAILABLE, {"problem": "there is no configuration yet"}
+    try:
+        tried = _tried(request.headers.get(TRY_HEADER, ""))
+        return HTTPStatus.OK, try_page(shown.configuration, index, tried)
+    except RequestError as error:
+        return HTTPStatus.BAD_REQUEST, {"problem": str(error)}
+
+
+_LOOKS: Final[dict[str, _Look]] = {
+    "/api/now": _now,
+    "/api/topology": _topology,
+    "/api/policies": _policies,
+    "/api/policy": _policy,
+    "/api/modules": _modules,
+    "/api/try": _try,
+}
 
 
 def text_of(request: Request, name: str) -> str:

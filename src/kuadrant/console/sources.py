@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from kuadrant.api.limit_calls import CallTotals
 
 
+class SourceError(Exception):
+    """Nobody can be asked; the text says why."""
+
+
 class Sources(Protocol):
     """Answers for one `kuadrant run`, or for the rate limit services of a cluster.
 
@@ -22,7 +26,11 @@ class Sources(Protocol):
         """Return the counters that are nearest to their limit, values masked."""
 
     async def totals(self) -> CallTotals:
-        """Return the calls so far."""
+        """Return the calls so far.
+
+        Raises:
+            SourceError: Nobody can be asked.
+        """
 
     async def decisions(self, asked: DecisionQuestion) -> Mapping[str, DecisionPage | str]:
         """Return what was decided since this was asked last; ``asked.after`` is not looked at."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 QUIET_SECONDS: Final = 15.0
 """After so long without an event a comment is sent: proxies keep the connection."""
 _TOTALS_SECONDS: Final = 1.0
+_SHOWN_SECONDS: Final = 0.2
+"""A page looks again at most so often, however often something changes."""
 _RETRY_MILLISECONDS: Final = 1000
 _Event = tuple[str, dict[str, Any]]
 
@@ -85,12 +87,13 @@ class Streams:
             shown = self._board.shown
             version = shown.version
             await into.put(("shown", {"boot": self._board.boot, "version": version, "place": shown.place}))
+            await asyncio.sleep(_SHOWN_SECONDS)
             await self._board.changed(version)
 
     async def _totals(self, into: asyncio.Queue[_Event]) -> None:
         while True:
             try:
-                told = totals_told(await self._sources.totals())
+                told = await asyncio.to_thread(totals_told, await self._sources.totals())
             except Exception as error:  # noqa: BLE001 - who looks is told, and it is tried again
                 told = {"problem": str(error) or reason(error)}
             await into.put(("totals", told))

@@ -8,6 +8,7 @@ from kuadrant.explanation.origins import Origins, section_of
 from kuadrant.explanation.record import Explanation, Origin
 from kuadrant.explanation.request_error import RequestError
 from kuadrant.explanation.routing_trace import match_words
+from kuadrant.explanation.rules_asked import RulesAsked
 from kuadrant.explanation.words import mode_words, rate
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Origin",
     "Origins",
     "RequestError",
+    "RulesAsked",
     "explain",
     "header_of",
     "match_words",

@@ -72,25 +72,44 @@ def configured(world: World, module: Module, failure_mode: FailureMode) -> Confi
     Raises:
         UnknownDialectError: This build does not write what the module reads.
     """
-    accepted = AcceptedPolicies().of(world, 0.0)
-    compiler = Compiler()
-    compilation = expressible(
-        accepted.objects,
-        InRouterOrder(compiler.compile),
-        chosen(module.dialects),
-        failure_mode,
-        f"{module.name} {module.version}",
-    )
-    facts = (*compilation.policies, *_refused(accepted))
-    return Configuration(
-        compilation,
-        Origins(compiler.origins, facts),
-        failure_mode,
-        own_router=False,
-        notes=_notes(accepted.objects),
-        objects=accepted.objects,
-        conditions={"/".join(key): _conditions(one.status) for key, one in world.policies.items()},
-    )
+    return ClusterConfigurations(module, failure_mode).of(world)
+
+
+class ClusterConfigurations:
+    """Configurations of one world after the other; what did not change is not compiled again.
+
+    Args:
+        module: What gateways run.
+        failure_mode: What becomes of a request for which an expression has no value.
+
+    Raises:
+        UnknownDialectError: This build does not write what the module reads.
+    """
+
+    def __init__(self, module: Module, failure_mode: FailureMode) -> None:
+        self._dialect = chosen(module.dialects)
+        self._module = f"{module.name} {module.version}"
+        self._failure_mode = failure_mode
+        self._accepted = AcceptedPolicies()
+        self._compiler = Compiler()
+        self._in_order = InRouterOrder(self._compiler.compile)
+
+    def of(self, world: World) -> Configuration:
+        """Return what a cluster says; where rules come from is told until this is asked the next time."""
+        accepted = self._accepted.of(world, 0.0)
+        compilation = expressible(
+            accepted.objects, self._in_order, self._dialect, self._failure_mode, self._module
+        )
+        facts = (*compilation.policies, *_refused(accepted))
+        return Configuration(
+            compilation,
+            Origins(self._compiler.origins, facts),
+            self._failure_mode,
+            own_router=False,
+            notes=_notes(accepted.objects),
+            objects=accepted.objects,
+            conditions={"/".join(key): _conditions(one.status) for key, one in world.policies.items()},
+        )
 
 
 def as_if_in(world: World) -> Callable[[Compile], Compile]:

@@ -1,4 +1,4 @@
-"""The port at which `kuadrant limits` asks for counters and `kuadrant tap` for decisions.
+"""The port at which `kuadrant limits` asks for counters, `kuadrant tap` for decisions, and both the console.
 
 They ask through the API server. Who shows the pod's UID gets values masked. Who also shows that he has the
 installation's key, and so could ask for any limit as a gateway, gets the values.
@@ -15,6 +15,7 @@ import msgspec
 from kuadrant.api.counter_page import MOST, PATH, PROOF_HEADER, is_proof
 from kuadrant.api.decision_page import PATH as DECISIONS_PATH
 from kuadrant.api.decision_page import DecisionQuestion
+from kuadrant.api.limit_calls import PATH as CALLS_PATH
 from kuadrant.operations import OperationsServer
 from kuadrant.ratelimit import CounterAnswers, DecisionAnswers, TooOftenError
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _MOST_DIGITS = 24
+_CALLS_SECONDS = 1.0
 
 
 def counter_server(
@@ -62,13 +64,31 @@ def counter_server(
         )
         return msgspec.json.encode(decided.page(question))
 
+    calls = _Calls(service)
+
     return OperationsServer(
         {},
         settings.address,
         settings.counters_port,
-        questions={PATH: page, DECISIONS_PATH: decisions},
+        questions={PATH: page, DECISIONS_PATH: decisions, CALLS_PATH: calls.page},
         key=lambda: settings.pod_uid,
     )
+
+
+class _Calls:
+    """The calls of a service; one look, which is in the way of requests, does for all who ask meanwhile."""
+
+    def __init__(self, service: RateLimitService) -> None:
+        self._service = service
+        self._told = b""
+        self._next = 0.0
+
+    def page(self, _: Request) -> bytes:
+        now = time.monotonic()
+        if now >= self._next:
+            self._told = msgspec.json.encode(self._service.calls())
+            self._next = now + _CALLS_SECONDS
+        return self._told
 
 
 def _asked(request: Request) -> dict[str, str]:

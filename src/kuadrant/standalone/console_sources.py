@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
+from kuadrant.api.limit_calls import CallTotals
 from kuadrant.ratelimit import CounterAnswers, DecisionAnswers, TooOftenError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from kuadrant.api.counter_page import CounterPage
     from kuadrant.api.decision_page import DecisionPage, DecisionQuestion
-    from kuadrant.api.limit_calls import CallTotals
     from kuadrant.ratelimit import RateLimitService
 
 _WHO: Final = "kuadrant run"
@@ -33,6 +33,8 @@ class RunSources:
         self._decisions = DecisionAnswers(service, time.monotonic)
         self._next: int | None = None
         self._asked_at = 0.0
+        self._calls = CallTotals()
+        self._calls_until = 0.0
         self._pages: dict[tuple[str, int], tuple[float, CounterPage]] = {}
 
     async def counters(self, policy: str, most: int) -> Mapping[str, CounterPage]:
@@ -50,8 +52,11 @@ class RunSources:
                 self._pages = {asked: (time.monotonic(), page)}
 
     async def totals(self) -> CallTotals:
-        """Return the calls so far."""
-        return self._service.calls()
+        """Return the calls so far; a look of a moment ago does for all who ask."""
+        now = time.monotonic()
+        if now >= self._calls_until:
+            self._calls, self._calls_until = self._service.calls(), now + _PAUSE_SECONDS
+        return self._calls
 
     async def decisions(self, asked: DecisionQuestion) -> Mapping[str, DecisionPage]:
         """Return what was decided since this was asked last; nothing of what was before somebody followed."""

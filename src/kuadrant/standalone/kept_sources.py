@@ -1,4 +1,4 @@
-"""Where objects and rules of a folder come from, kept for a console that asks later, and kept small."""
+"""Where objects of a folder are written, kept for a console that asks later, and kept small."""
 
 from __future__ import annotations
 
@@ -11,31 +11,7 @@ from kuadrant.api.documents import Identity, Source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kuadrant.compiler import RuleOrigin, RulesOf
-    from kuadrant.compiler.program import RuleProgram
     from kuadrant.standalone.folder_files import File
-
-RuleOrigins = tuple[tuple["RuleProgram", "RuleOrigin"], ...]
-
-
-class RulesAsked:
-    """Tells where the rules of a host name come from, and keeps what it was asked."""
-
-    def __init__(self, rules_of: RulesOf) -> None:
-        self._rules_of = rules_of
-        self._kept: dict[tuple[str, int, str], RuleOrigins] = {}
-
-    def __call__(self, gateway: str, port: int, hostname: str) -> RuleOrigins:
-        """Return where they come from, and keep it."""
-        key = (gateway, port, hostname)
-        if key not in self._kept:
-            self._kept[key] = self._rules_of(gateway, port, hostname)
-        return self._kept[key]
-
-    def kept(self, gateway: str, port: int, hostname: str) -> RuleOrigins:
-        """Return what was kept."""
-        return self._kept.get((gateway, port, hostname), ())
-
 
 MOST_TEXT: Final = 256 * 1024
 """Characters of a file that is read again; of a larger one the line is told at which the object begins."""

@@ -8,8 +8,8 @@ from msgspec import structs
 
 from kuadrant.api.document_cache import DocumentCache
 from kuadrant.compiler import Compiler, LimitRevisions
-from kuadrant.explanation import Configuration, Origins
-from kuadrant.standalone.kept_sources import KeptSources, RulesAsked
+from kuadrant.explanation import Configuration, Origins, RulesAsked
+from kuadrant.standalone.kept_sources import KeptSources
 from kuadrant.standalone.plan import Before, Mistakes, Plan, PlanSettings, plan
 from kuadrant.topology import Topology, changes, topology
 

@@ -10,6 +10,8 @@ import pytest
 from kuadrant.api.counter_page import PATH, PROOF_HEADER, CounterPage, proof
 from kuadrant.api.decision_page import PATH as DECISIONS_PATH
 from kuadrant.api.decision_page import DecisionPage
+from kuadrant.api.limit_calls import PATH as CALLS_PATH
+from kuadrant.api.limit_calls import CallTotals
 from kuadrant.operations import UID_HEADER
 from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.ratelimit import RateLimitService
@@ -112,3 +114,19 @@ def test_decisions_are_told_to_the_same_and_their_values_as_little() -> None:
             service_page = page(asked, f"&after={begin.next}&policy=ns/p")
         assert ("alice" in service_page.decisions[0].headers.values()) is shown
     assert page(READER, "&after=nonsense").decisions == ()
+
+
+def test_calls_are_for_who_knows_the_pod_and_one_look_does_for_all() -> None:
+    service = RateLimitService((EACH,))
+    user: Any = {"request.headers['x-user']": "alice"}
+    service.decide(asking(limit_identifier("ns/p", "each"), domain="ns/route", **user))
+    server = counter_server(service, RatelimitSettings(pod_uid=UID), now=lambda: NOW)
+
+    def answer(headers: dict[str, str]) -> Response:
+        return server.answer(Request("GET", CALLS_PATH, "1.1", headers, keep_alive=True), STRANGER)
+
+    assert answer({}).status == 403
+    told = msgspec.json.decode(bytes(answer(READER).body), type=CallTotals)
+    assert [(one.scope, one.admitted) for one in told.scopes] == [("ns/route", 1)]
+    service.decide(asking(limit_identifier("ns/p", "each"), domain="ns/route", **user))
+    assert bytes(answer(READER).body) == msgspec.json.encode(told)

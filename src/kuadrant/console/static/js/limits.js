@@ -19,6 +19,7 @@ export async function limits(context) {
     );
     showCalls(context, told);
   }
+  if (told.problem) showCalls(context, told);
   showCounters(context, told);
   context.listeners = {
     totals: (totals) => {
