@@ -6,9 +6,9 @@ import uuid
 
 import msgspec
 
+from kuadrant.api.limit_mode import counter_text, is_enforced
 from kuadrant.api.limit_packing import limits_of
 from kuadrant.api.limitador import LimitadorSpec
-from kuadrant.api.mode import counter_text, is_enforced
 from tests.lab.policies import limited_by
 from tests.lab.supplied import samples
 from tests.lab.walk import IN_EVERY_WAY, Walk

@@ -13,8 +13,8 @@ from kuadrant.console import Edit
 from kuadrant.explanation import Origins, RulesAsked
 from kuadrant.findings import RULES, Finding, suspicious, suspicious_by_routes
 from kuadrant.kube.client import RequestError
-from kuadrant.kube.follow import Follower
 from kuadrant.kube.kind import Labelled
+from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 from kuadrant.operator.cluster_configuration import NO_KUADRANT, READ, ClusterConfigurations
 from kuadrant.operator.core import kinds
