@@ -122,15 +122,25 @@ def test_what_a_gateway_says_for_all_is_told_of_it() -> None:
     assert (one.by, one.before, one.after) == ("Gateway default/gw", "told", "not told")
 
 
-@pytest.mark.parametrize("percents", [(50, 100), (1, 2), (99, 100), (0, 1)])
-def test_a_limit_that_is_enforced_for_more_shows_one_of_them(percents: tuple[int, int]) -> None:
-    old, new = (
-        policy(
-            "all: {rates: [{limit: 1, window: 10s}], enforcePercent: "
-            f"""{percent}, counters: [{{expression: "request.headers['x-user']"}}]}}"""
-        )
-        for percent in percents
+def enforced_for(percent: int) -> str:
+    """A policy with one request for each user, enforced for this part of them."""
+    return policy(
+        "all: {rates: [{limit: 1, window: 10s}], enforcePercent: "
+        f"""{percent}, counters: [{{expression: "request.headers['x-user']"}}]}}"""
     )
+
+
+@pytest.mark.parametrize("percents", [(50, 100), (1, 2), (99, 100)])
+def test_a_limit_that_is_enforced_for_more_shows_one_of_them(percents: tuple[int, int]) -> None:
+    old, new = map(enforced_for, percents)
     (shown,) = requests(changed(old, new))
     assert shown.startswith("-H 'x-user: ")
     assert shown.endswith(f" {TOYS} --times 2: 200x2 -> 200 then 429")
+
+
+def test_the_first_that_a_limit_is_enforced_for_show_also_whom_it_fails_for() -> None:
+    """Enforced for nobody, it is in shadow: nobody is refused for what it cannot be evaluated for."""
+    fails, limited = requests(changed(enforced_for(0), enforced_for(1)))
+    assert fails == f"{TOYS}: 200 -> 500"
+    assert limited.startswith("-H 'x-user: ")
+    assert limited.endswith(f" {TOYS} --times 2: 200x2 -> 200 then 429")
