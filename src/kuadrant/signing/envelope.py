@@ -104,7 +104,8 @@ def sigstore_bundle(text: bytes) -> bytes:
     document = {
         "mediaType": _SIGSTORE,
         "verificationMaterial": {"publicKey": {"hint": hint}},
-        "dsseEnvelope": msgspec.to_builtins(envelope),
+        # Without the key's id: cosign has ids of its own, and passes over a signature that has another.
+        "dsseEnvelope": {**msgspec.to_builtins(envelope), "signatures": [{"sig": signature.sig}]},
     }
     return _json(document)
 

@@ -129,12 +129,15 @@ def test_a_signature_of_another_text_in_another_form_does_not_fit() -> None:
 def test_cosign_gets_the_same_envelope_with_the_hash_of_the_key() -> None:
     text = sign(PAYLOAD, signer())
     bundle = json.loads(sigstore_bundle(text))
+    envelope = json.loads(text)
+    # cosign passes over a signature with an id that is none of its own (`make prove-cosign`).
+    del envelope["signatures"][0]["keyid"]
     assert bundle == {
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
         "verificationMaterial": {
             "publicKey": {"hint": base64.b64encode(bytes.fromhex(BOTH[0].key_id)).decode()}
         },
-        "dsseEnvelope": json.loads(text),
+        "dsseEnvelope": envelope,
     }
 
 
