@@ -56,11 +56,12 @@ def unguarded(policy: Policy, known: Known | None = None) -> Iterator[Problem]:
     when = _places(("when",), policy.when, "predicate")
     exempt = _places(("exempt",), policy.exempt, "predicate")
     told: set[tuple[_Place, tuple[str, str, str]]] = set()
-    for limit in policy.limits:
+    # What several limits have in common is told of one that refuses somebody, if there is one.
+    for limit in sorted(policy.limits, key=lambda limit: not limit.refuses):
         for place, found in _of_limit(limit, when, exempt, known or Known()):
             new = [one for one in found if (place, one.need.subject) not in told]
             told |= {(place, one.need.subject) for one in new}
-            yield from _problems(policy, place, new)
+            yield from _problems(policy, limit, place, new)
 
 
 def _of_limit(
@@ -106,17 +107,23 @@ def _places(field: Path, parts: Iterable[PolicyCondition | Counter], name: str) 
     ]
 
 
-def _problems(policy: Policy, place: _Place, found: list[Failing]) -> Iterator[Problem]:
+def _problems(policy: Policy, limit: PolicyLimit, place: _Place, found: list[Failing]) -> Iterator[Problem]:
     """Yield what is told of an expression: of all headers together, of each other part by itself."""
     headers = [one for one in found if _header(one.need)]
+    becomes = (
+        "which is answered with 500 unless the failure mode is allow"
+        if limit.refuses
+        else "which the limit, in shadow, leaves out; enforced, it would be answered with 500"
+    )
     if headers:
         names = sorted({_header(one.need) for one in headers})
         words = f"without the header {' or '.join(names)}"
         guard = " && ".join(f"'{name}' in {HEADERS}" for name in names)
-        yield _problem(policy, place, CODE, headers[0].offset, (words, guard))
+        yield _problem(policy, place, CODE, headers[0].offset, (f"{words}, {becomes}", guard))
     for one in found:
         if not _header(one.need):
-            yield _problem(policy, place, PART_CODE, one.offset, _words(one.need))
+            words, guard = _words(one.need)
+            yield _problem(policy, place, PART_CODE, one.offset, (f"{words}, {becomes}", guard))
 
 
 def _header(need: Need) -> str:
@@ -127,9 +134,7 @@ def _header(need: Need) -> str:
 
 def _problem(policy: Policy, place: _Place, code: str, offset: int, told: tuple[str, str]) -> Problem:
     words, guard = told
-    message = (
-        f"it fails for each request {words}, which is answered with 500 unless the failure mode is allow"
-    )
+    message = f"it fails for each request {words}"
     fix = "Ask first for what it needs."
     if guard and place.field[0] == "exempt":
         message += f"; with {guard} && in front of it, such requests are not exempt"

@@ -53,6 +53,22 @@ def test_the_words_say_what_becomes_of_requests() -> None:
     )
 
 
+def test_what_fails_in_shadow_is_no_500_unless_another_limit_has_it_too() -> None:
+    watched = PolicyLimit("a", (Rate(5, 10),), mode="Shadow")
+    enforced = PolicyLimit("b", (Rate(5, 10),))
+    when = (ExpressionCondition(f"{USER} == 'a'"),)
+
+    def told(*limits: PolicyLimit) -> str:
+        policy = Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=limits, when=when)
+        [problem] = check(policy).problems
+        return problem.message.partition(";")[0]
+
+    assert told(watched) == (
+        "it fails for each request without the header x-user, which the limit, in shadow, leaves out"
+    )
+    assert told(watched, enforced).endswith("which is answered with 500 unless the failure mode is allow")
+
+
 @pytest.mark.parametrize(
     ("policy", "limit", "counters"),
     [
