@@ -47,7 +47,7 @@ from kuadrant.kube.kind import (
     Unreadable,
     is_before,
 )
-from kuadrant.kube.list_watch import ListWatch
+from kuadrant.kube.list_watch_request import ListWatch
 from kuadrant.kube.object_list import ObjectList
 from kuadrant.kube.pending_answer import Answer
 from kuadrant.kube.reflector_backoff import Backoff

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from kuadrant.kube.api_answers import ERRORS, ObjectReader, decode_page
 from kuadrant.kube.client import AbsentError, RequestError, get
 from kuadrant.kube.kind import Kind, Listing, T, Unreadable
-from kuadrant.kube.list_watch import PAGE
+from kuadrant.kube.list_watch_request import PAGE
 from kuadrant.kube.object_list import ObjectList
 
 if TYPE_CHECKING:

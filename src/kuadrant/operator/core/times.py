@@ -1,7 +1,8 @@
 """Lists every wait of the operator whose length is a rule of ours, in seconds, each with its reason.
 
 Waits of the Kubernetes edge, which knows no rules of ours, are in `kube`: `reflector_backoff` and
-`list_watch` (following), `retry_queue` (work that failed), `lease` (leadership), `client` (one request).
+`list_watch_request` (following), `retry_queue` (work that failed), `lease` (leadership), `client` (one
+request).
 """
 
 from __future__ import annotations

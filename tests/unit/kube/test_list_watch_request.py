@@ -9,7 +9,7 @@ from msgspec.json import encode
 
 from kuadrant.kube.api_answers import ObjectReader
 from kuadrant.kube.kind import Kind, Labelled
-from kuadrant.kube.list_watch import PAGE, ListWatch
+from kuadrant.kube.list_watch_request import PAGE, ListWatch
 from kuadrant.kube.object_list import ObjectList
 from kuadrant.kube.pending_answer import Answer
 from kuadrant.kube.reflector_backoff import FIRST_DELAY, LONGEST_DELAY, Backoff
