@@ -7,11 +7,11 @@ import re
 from ipaddress import ip_address
 
 from kuadrant.gateways.envoy import Address
+from kuadrant.policy.service_timeout import LONGEST_MILLISECONDS
 
 _DURATION = re.compile(r"(?:\d{1,5}(?:h|m|s|ms)){1,4}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _PART = re.compile(r"(\d+)(ms|h|m|s)")
-_LONGEST_TIMEOUT = 60_000
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 
 
@@ -24,7 +24,7 @@ def timeout(text: str) -> int:
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration; write it like 100ms, 2s or 1m30s")
     milliseconds = sum(int(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(text))
-    if not 1 <= milliseconds <= _LONGEST_TIMEOUT:
+    if not 1 <= milliseconds <= LONGEST_MILLISECONDS:
         raise ValueError(
             f"{text!r} is too {'long' if milliseconds else 'short'}; from 1ms to 1m are possible"
         )

@@ -17,6 +17,7 @@ from cyclopts.validators import Number
 from kuadrant.gateways.envoy import Address
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
+from kuadrant.policy.service_timeout import DEFAULT_MILLISECONDS
 from kuadrant.setting_values import address, ip, public_key, sha256, timeout
 
 
@@ -93,7 +94,9 @@ class LimitedSettings(LogSettings):
     explain_key: Annotated[
         str | None, Parameter(env_var="EXPLAIN_KEY", converter=_public_key, metavar="BASE64")
     ] = None
-    rate_limit_timeout: Annotated[Milliseconds, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT")] = 1000
+    rate_limit_timeout: Annotated[Milliseconds, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT")] = (
+        DEFAULT_MILLISECONDS
+    )
 
 
 @Parameter(name="*")

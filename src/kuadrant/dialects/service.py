@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
+from kuadrant.policy.service_timeout import DEFAULT_MILLISECONDS
 
 
 class Service(Struct, frozen=True, gc=False, rename="camel"):
@@ -23,7 +24,7 @@ class Service(Struct, frozen=True, gc=False, rename="camel"):
 
     cluster: str | UnsetType = UNSET
     google_grpc: str | UnsetType = UNSET
-    timeout_ms: int = 1000
+    timeout_ms: int = DEFAULT_MILLISECONDS
     failure_mode: FailureMode = DEFAULT_FAILURE_MODE
     metadata: Mapping[str, str] | UnsetType = UNSET
     explain_key: str | UnsetType = UNSET
