@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from kuadrant.api.decision_page import DecisionPage, DecisionQuestion
-from kuadrant.api.disclosed_headers import MOST_HEADERS, NEVER_SHOWN
+from kuadrant.api.tap_headers import MOST_HEADERS, NEVER_SHOWN
 from kuadrant.cli.cluster import Namespace, with_namespace
 from kuadrant.cli.output import Output, complain, painter, print_document
 from kuadrant.settings import Port

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from kuadrant.api.decision_page import Decision, DecisionPage, DecisionQuestion
-from kuadrant.api.disclosed_headers import MOST_HEADERS
+from kuadrant.api.tap_headers import MOST_HEADERS
 from kuadrant.tasks import reason
 
 if TYPE_CHECKING:

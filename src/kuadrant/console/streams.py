@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import to_builtins
 
-from kuadrant.api.disclosed_headers import may_be_shown
+from kuadrant.api.tap_headers import may_be_shown
 from kuadrant.console.followed_decisions import Reached, Wanted
 from kuadrant.console.limits_page import totals_told
 from kuadrant.console.pages import text_of

@@ -12,8 +12,9 @@ from msgspec import Struct, structs
 
 from kuadrant.compiler.program import HostProgram
 from kuadrant.explanation.client_answer import client
-from kuadrant.explanation.knowledge import MASK, Knowledge
+from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.limit_trace import LimitTracer
+from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.policies_on_path import elsewhere, on_path
 from kuadrant.explanation.record import Asked, CounterStanding, Explanation, Seen, TracedListener

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from kuadrant.explanation.failure_words import plain, why
-from kuadrant.explanation.knowledge import MASK, attribute, children, read_by
+from kuadrant.explanation.knowledge import attribute, children, read_by
+from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.record import Fact, Part
 from kuadrant.explanation.source_text import SourceText
 from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind

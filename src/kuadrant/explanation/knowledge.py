@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kuadrant.explanation.masked_values import is_of_headers
 from kuadrant.explanation.record import Fact
-from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, TABLE, selector_path
+from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, selector_path
 from kuadrant.policy.checked_expression import is_binding, kind
 from kuadrant.policy.identity import CLAIMS, PATH, IdentitySource
 
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from kuadrant.reference_model import Request
 
 Path = tuple[str, ...]
-
-MASK: Final = "(masked)"
-
-_FROM_HEADERS: Final = frozenset(one.path for one in TABLE if one.header) | {("request", "headers")}
-_OF_THE_ADDRESS: Final = frozenset({":authority", ":path", ":method", ":scheme", "host", "x-forwarded-proto"})
-"""What is asked for is no secret, by whichever name it is read."""
 
 
 class Knowledge(Struct, frozen=True, gc=False):
@@ -66,21 +61,13 @@ class Knowledge(Struct, frozen=True, gc=False):
     def hides(self, paths: Iterable[Path]) -> bool:
         """Tell whether what is made of the attributes at ``paths`` may tell the value of a header."""
         return not self.show_values and any(
-            _is_of_headers(path) or any(_touch(path, own) for own in self.made_of_headers) for path in paths
+            is_of_headers(path) or any(_touch(path, own) for own in self.made_of_headers) for path in paths
         )
 
 
 def _touch(path: Path, other: Path) -> bool:
     common = min(len(path), len(other))
     return path[:common] == other[:common]
-
-
-def _is_of_headers(path: Path) -> bool:
-    if len(path) < 2:  # the whole of a root
-        return path == ("request",)
-    if path[:2] not in _FROM_HEADERS:
-        return False
-    return len(path) < 3 or path[2] not in _OF_THE_ADDRESS
 
 
 def selected(selector: str) -> Path:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from kuadrant.explanation.expression_trace import traced_counter, traced_predicate
-from kuadrant.explanation.knowledge import MASK, selected
+from kuadrant.explanation.knowledge import selected
+from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.record import CounterValue, Part, Replaced, TracedCondition, TracedLimit
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter

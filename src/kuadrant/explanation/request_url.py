@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from kuadrant.explanation.knowledge import MASK
+from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.request_error import RequestError, quoted
 
 

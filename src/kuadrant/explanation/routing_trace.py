@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.explanation.knowledge import MASK, selected
+from kuadrant.explanation.knowledge import selected
+from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.record import Failing, TracedHost, TracedRule
 from kuadrant.reference_model.routing import (
     header_holds,

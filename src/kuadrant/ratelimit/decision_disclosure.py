@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from kuadrant.api.decision_page import DecisionPage
-from kuadrant.api.disclosed_headers import MOST_HEADERS
+from kuadrant.api.tap_headers import MOST_HEADERS
 from kuadrant.ratelimit.counter_disclosure import PAUSES
 from kuadrant.ratelimit.value_mask import ValueMask
 

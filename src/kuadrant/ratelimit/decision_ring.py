@@ -20,7 +20,7 @@ from kuadrant.api.decision_page import (
     Decision,
     DecisionPage,
 )
-from kuadrant.api.disclosed_headers import MOST_HEADERS, may_be_shown
+from kuadrant.api.tap_headers import MOST_HEADERS, may_be_shown
 from kuadrant.envoy_api import message
 
 if TYPE_CHECKING:

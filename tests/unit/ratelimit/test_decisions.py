@@ -18,7 +18,7 @@ from kuadrant.api.decision_page import (
     DecisionPage,
     DecisionQuestion,
 )
-from kuadrant.api.disclosed_headers import MOST_HEADERS
+from kuadrant.api.tap_headers import MOST_HEADERS
 from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.ratelimit import DecisionAnswers, RateLimitService, make_server
 from kuadrant.ratelimit.decision_reports import SERVICE
