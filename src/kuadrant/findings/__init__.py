@@ -7,9 +7,10 @@ from kuadrant.findings.as_github import findings_github
 from kuadrant.findings.as_json import findings_json
 from kuadrant.findings.as_sarif import findings_sarif
 from kuadrant.findings.as_text import counted, findings_text, first_findings, number
-from kuadrant.findings.finding import Finding, Rule
-from kuadrant.findings.finding_rules import RULES, SECTIONS
+from kuadrant.findings.finding import Finding
 from kuadrant.findings.rule_runs import document_findings, findings, suspicious, suspicious_by_routes
+from kuadrant.findings.rules_by_code import RULES, SECTIONS
+from kuadrant.findings.severity import Rule
 
 __all__ = [
     "RULES",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from kuadrant.findings.finding_rules import RULES
+from kuadrant.findings.rules_by_code import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.findings.finding import Finding, Rule
+    from kuadrant.findings.finding import Finding
+    from kuadrant.findings.severity import Rule
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _NUMBERS: Final = {code: number for number, code in enumerate(RULES)}

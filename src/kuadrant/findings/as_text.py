@@ -11,7 +11,8 @@ from kuadrant.api.problem import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kuadrant.findings.finding import Finding, Severity
+    from kuadrant.findings.finding import Finding
+    from kuadrant.findings.severity import Severity
 
 _WIDTH: Final = 80
 WORDS: Final[dict[Severity, str]] = {"error": "mistake", "warning": "warning", "note": "note"}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.document_nodes import quoted
 from kuadrant.compiler.listener_conflicts import hostname_of, listeners_by_port
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
 from kuadrant.findings.name_guesses import Guesses, NamesByNamespace
 from kuadrant.findings.request_paths import key
+from kuadrant.findings.severity import Rule
 from kuadrant.policy.hostnames import intersection, is_subset
 from kuadrant.policy.route_attachment import (
     allows_kind,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.document_nodes import quoted
 from kuadrant.compiler.forwarding import ReferenceGrants, is_carried_out
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
 from kuadrant.findings.name_guesses import NamesByNamespace
+from kuadrant.findings.severity import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

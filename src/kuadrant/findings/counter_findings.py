@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import Path, spelled
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
+from kuadrant.findings.severity import Rule
 from kuadrant.policy.condition import ExpressionCounter
 from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
 from kuadrant.policy.fleeting_values import PER_CONNECTION, PER_REQUEST, fleeting

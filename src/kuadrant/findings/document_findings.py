@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.findings.finding import Finding, Rule
+from kuadrant.findings.finding import Finding
+from kuadrant.findings.severity import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kuadrant.findings.finding import Rule
+from kuadrant.findings.severity import Rule
 
 RULES: Final = (
     Rule(

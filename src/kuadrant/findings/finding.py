@@ -1,36 +1,21 @@
-"""A finding: what is wrong or suspicious at one place of a document; and the rule by which it was found."""
+"""A finding: what is wrong or suspicious at one place of a document."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from kuadrant.api.problem import Problem
+from kuadrant.findings.severity import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kuadrant.api.documents import Identity, Source
+    from kuadrant.findings.severity import Rule
     from kuadrant.policy.model import Problem as ObjectProblem
-
-Severity = Literal["error", "warning", "note"]
-
-
-class Rule(Struct, frozen=True, gc=False, kw_only=True):
-    """The meaning of a code.
-
-    Of an ``error`` something cannot be carried out as it is written; a ``warning`` is carried out, but hardly
-    what was meant; a ``note`` is worth knowing. ``title`` is a sentence, ``means`` tells more, ``do`` is what
-    helps: both go on a page of the documentation.
-    """
-
-    code: str
-    severity: Severity
-    title: str
-    means: str
-    do: str
 
 
 class Finding(Struct, frozen=True, gc=False, order=True):

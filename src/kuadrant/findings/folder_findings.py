@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kuadrant.compiler.listener_conflicts import listeners_by_port
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
+from kuadrant.findings.severity import Rule
 from kuadrant.policy.route_attachment import takes_requests
 
 if TYPE_CHECKING:

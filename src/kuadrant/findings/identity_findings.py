@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kuadrant.compiler import identities
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
+from kuadrant.findings.severity import Rule
 from kuadrant.policy.authentication_targets import may_be_for_gateway
 from kuadrant.policy.identity import reads_identity
 

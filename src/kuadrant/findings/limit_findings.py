@@ -9,7 +9,7 @@ from kuadrant.api.limit_mode import SHADOW
 from kuadrant.api.problem import Path, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2, RateV1
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
+from kuadrant.findings.severity import Rule
 from kuadrant.policy.window_seconds import window_seconds
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.limit_mode import SHADOW
 from kuadrant.api.problem import spelled
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
+from kuadrant.findings.severity import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from msgspec import Struct
 from kuadrant.api.algorithm import FIXED_WINDOW, SLICES, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.problem import spelled
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
+from kuadrant.findings.severity import Rule
 from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.model import Rate
 from kuadrant.policy.policy_precedence import EffectiveLimit

@@ -9,8 +9,8 @@ from msgspec import structs
 from kuadrant.api.document_nodes import quoted
 from kuadrant.api.problem import spelled
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
 from kuadrant.findings.name_guesses import Guesses, NamesByNamespace
+from kuadrant.findings.severity import Rule
 from kuadrant.policy import header_guards
 
 if TYPE_CHECKING:

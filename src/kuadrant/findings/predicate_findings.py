@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import Path, spelled
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
 from kuadrant.findings.limit_requests import LimitRequests
 from kuadrant.findings.predicate_truth import Predicate, compared_texts, conjuncts, selector_truth
 from kuadrant.findings.reaching_requests import Reaching
+from kuadrant.findings.severity import Rule
 from kuadrant.policy.condition import ExpressionCondition, SelectorCondition
 from kuadrant.policy.expression_check import checked, position
 from kuadrant.policy.hostnames import EVERY_HOSTNAME

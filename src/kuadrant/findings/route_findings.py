@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from kuadrant.findings.examined_documents import problem
-from kuadrant.findings.finding import Rule
 from kuadrant.findings.request_paths import RouteKey
+from kuadrant.findings.severity import Rule
 from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.match import PathMatch, RequestMatch
 

@@ -10,7 +10,6 @@ from kuadrant.findings.backend_findings import backend_findings
 from kuadrant.findings.document_findings import placed_already
 from kuadrant.findings.examined_documents import material, material_of_cluster
 from kuadrant.findings.finding import Finding, placed
-from kuadrant.findings.finding_rules import RULES
 from kuadrant.findings.folder_findings import folder_findings, serves_nothing
 from kuadrant.findings.identity_findings import identity_findings
 from kuadrant.findings.limit_findings import limit_findings
@@ -19,6 +18,7 @@ from kuadrant.findings.never_reached_findings import never_reached_findings
 from kuadrant.findings.policy_findings import policy_findings, route_dependent_findings
 from kuadrant.findings.predicate_findings import predicate_findings
 from kuadrant.findings.route_findings import route_findings
+from kuadrant.findings.rules_by_code import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

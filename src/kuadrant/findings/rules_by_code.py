@@ -21,7 +21,7 @@ from kuadrant.findings import (
 from kuadrant.findings.expression_findings import RULES as EXPRESSIONS
 
 if TYPE_CHECKING:
-    from kuadrant.findings.finding import Rule
+    from kuadrant.findings.severity import Rule
 
 SECTIONS: Final[dict[str, tuple[Rule, ...]]] = {
     "Documents": document_findings.RULES,
