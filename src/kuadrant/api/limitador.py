@@ -11,15 +11,13 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from kuadrant.api.algorithm import FIXED_WINDOW, TOKEN_BUCKET, Algorithm
+from kuadrant.api.counter_identity import Identity, counter_identity
 from kuadrant.api.limit_keys import keys_in
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, Mode
 from kuadrant.api.meta import ObjectMeta
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-Identity = tuple[str, int, frozenset[str], frozenset[str], Algorithm]
-"""Namespace, seconds, conditions and variables of a limit, and how it counts."""
 
 
 class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
@@ -93,8 +91,7 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     @cached_property
     def identity(self) -> Identity:
         """The fields that make its counters its own, in any order of conditions and variables."""
-        conditions, variables = frozenset(self.conditions), frozenset(self.variables)
-        return (self.namespace, self.seconds, conditions, variables, self.counts_by)
+        return counter_identity(self.namespace, self.seconds, self.conditions, self.variables, self.counts_by)
 
     @cached_property
     def checksum(self) -> int:

@@ -5,8 +5,8 @@
 
 from kuadrant.compiler.compiler import Compilation, Compiler, compile_gateways
 from kuadrant.compiler.identity_table import KnownTargets, identities
-from kuadrant.compiler.limit_revisions import LimitRevisions
 from kuadrant.compiler.policy_facts import PolicyFacts
+from kuadrant.compiler.revision_keys import LimitRevisions
 from kuadrant.compiler.rule_origin import RuleOrigin, RulesOf
 
 __all__ = [

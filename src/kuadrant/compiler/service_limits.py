@@ -10,7 +10,8 @@ from kuadrant.incremental import InOrder
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.api.limitador import Identity, Limit
+    from kuadrant.api.counter_identity import Identity
+    from kuadrant.api.limitador import Limit
 
 
 class ServiceLimits:

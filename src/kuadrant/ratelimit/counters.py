@@ -33,7 +33,7 @@ from kuadrant.ratelimit.counter_windows import BYTES, MOVING, Window
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kuadrant.api.limitador import Identity
+    from kuadrant.api.counter_identity import Identity
     from kuadrant.ratelimit.counter_windows import Moving
 
 # Steps of tidying up per new counter: more than one, so that it catches up; few, so that no call waits for

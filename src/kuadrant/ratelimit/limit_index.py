@@ -14,8 +14,9 @@ from kuadrant.ratelimit.counters import Ask, LimitCounters, Values, counter_valu
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from kuadrant.api.counter_identity import Identity
     from kuadrant.api.limit_validity import Expressions
-    from kuadrant.api.limitador import Identity, LeftOut, Limit
+    from kuadrant.api.limitador import LeftOut, Limit
 
 MOST_WORK: Final = 8_000
 """What one request may cost, in units of about a microsecond.
@@ -89,8 +90,7 @@ def compile_limits(limits: Iterable[Limit], expressions: Expressions) -> Compile
             out.append(left_out(limit, judged.problems))
             problems += [f"{describe(limit)}: {text}" for text in judged.problems]
             continue
-        identity = limit.identity
-        known = compiled.get(identity)
+        known = compiled.get(limit.identity)
         if known is None or _order(limit) < _order(known.limit):
             compiled[limit.identity] = CompiledLimit(limit, judged.conditions, judged.variables)
     names = frozenset(one.limit.name for one in compiled.values())

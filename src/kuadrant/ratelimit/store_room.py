@@ -10,7 +10,7 @@ from kuadrant.ratelimit.counter_shares import NEARLY
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kuadrant.api.limitador import Identity
+    from kuadrant.api.counter_identity import Identity
     from kuadrant.ratelimit.counter_shares import Shares
     from kuadrant.ratelimit.counters import Ask
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kuadrant.api.counter_identity import Identity
 from kuadrant.api.limit_mode import counter_text, is_enforced
-from kuadrant.api.limitador import Identity, Limit
+from kuadrant.api.limitador import Limit
 from kuadrant.policy.identifiers import descriptor_entry
 from kuadrant.reference_model.counter_windows import Window, hits_at, room_in, seen_at, whole_in, with_hits
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.api.limitador import Identity, Limit
+    from kuadrant.api.counter_identity import Identity
+    from kuadrant.api.limitador import Limit
 
 
 class FormerLimits:

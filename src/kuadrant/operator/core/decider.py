@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kuadrant.api.limit_packing import FIELD as PACKED
-from kuadrant.api.limitador import Identity, Limit, union
+from kuadrant.api.limitador import Limit, union
 from kuadrant.compiler import Compilation, Compiler, LimitRevisions
 from kuadrant.dialects import expressible
 from kuadrant.gateways.envoy import Address
@@ -28,6 +28,7 @@ from kuadrant.status import Part
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kuadrant.api.counter_identity import Identity
     from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.limitador import Limitador, NotHeld
     from kuadrant.kube.kind import Key

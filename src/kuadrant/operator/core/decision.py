@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from kuadrant.api.limitador import Identity, Limit
+from kuadrant.api.limitador import Limit
 from kuadrant.compiler import Compilation
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.gateways.limitador import LimitadorObject
@@ -15,6 +15,9 @@ from kuadrant.gateways.provider import GatewayObjects, Provider
 from kuadrant.kube.kind import Key
 from kuadrant.operator.core.known import ModuleFacts
 from kuadrant.status import Part
+
+if TYPE_CHECKING:
+    from kuadrant.api.counter_identity import Identity
 
 
 class GatewayDecision(Struct, frozen=True, kw_only=True):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kuadrant.api.counter_identity import Identity
 from kuadrant.api.limit_packing import limits_of
-from kuadrant.api.limitador import Identity, Limit
+from kuadrant.api.limitador import Limit
 
 if TYPE_CHECKING:
     from kuadrant.api.limitador import Limitador

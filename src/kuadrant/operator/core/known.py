@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
-from kuadrant.api.limitador import Identity
+from kuadrant.api.counter_identity import Identity
 from kuadrant.dialects import Dialect
 from kuadrant.gateways.delivery_mode import DeliveryMode, PushTarget
 from kuadrant.gateways.module_address import ModuleAddress

@@ -17,7 +17,8 @@ from kuadrant.operator.core.times import RETENTION_SECONDS, UNSEEN_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from kuadrant.api.limitador import Identity, Limit
+    from kuadrant.api.counter_identity import Identity
+    from kuadrant.api.limitador import Limit
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.gateways.provider import Provider
     from kuadrant.kube.kind import Key

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from kuadrant.api.limitador import Identity
+    from kuadrant.api.counter_identity import Identity
     from kuadrant.api.pod import Pod
     from kuadrant.gateways.module_address import ModuleAddress
     from kuadrant.gateways.provider import Provider

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from kuadrant.api.limitador import Limit, union
 from kuadrant.compiler import Compilation, LimitRevisions
-from kuadrant.compiler.limit_revisions import revisions
 from kuadrant.compiler.program import (
     Action,
     GatewayProgram,
@@ -22,6 +21,7 @@ from kuadrant.compiler.program import (
     ListenerProgram,
     RuleProgram,
 )
+from kuadrant.compiler.revision_keys import revisions
 from kuadrant.policy.identifiers import limit_condition, limit_identifier
 from kuadrant.policy.match import RequestMatch
 
