@@ -8,6 +8,34 @@ const clock = @import("clock.zig");
 const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 
+/// Whether the host says, beside the status `unavailable`, that nothing of the call has reached the service: Envoy had nobody to send
+/// it to, no connection came about, or the service says itself that it has not looked at it (RFC 9113, 8.7). It is tried again then.
+/// Of a connection that broke nobody knows what has been counted: it follows the failure mode, as everything else does.
+pub fn wasNotSent(message: []const u8) bool {
+    if (std.mem.startsWith(u8, message, "no healthy upstream")) return true;
+    const introduction = "reset reason: ";
+    const reason = message[(std.mem.find(u8, message, introduction) orelse return false) + introduction.len ..];
+    const reasons = [_][]const u8{
+        "remote connection failure", "local connection failure",    "connection failure",
+        "connection timeout",        "remote refused stream reset", "overflow",
+    };
+    for (reasons) |one| if (std.mem.startsWith(u8, reason, one)) return true;
+    return false;
+}
+
+test "what was not sent" {
+    const connect = "upstream connect error or disconnect/reset before headers. reset reason: ";
+    try std.testing.expect(wasNotSent("no healthy upstream{no_healthy_upstream}"));
+    try std.testing.expect(wasNotSent(connect ++ "remote connection failure{upstream_reset_before_response_started{...}}"));
+    try std.testing.expect(wasNotSent(connect ++ "remote connection failure, transport failure reason: delayed connect error: 111"));
+    try std.testing.expect(wasNotSent(connect ++ "connection timeout"));
+    try std.testing.expect(!wasNotSent(connect ++ "connection termination{...}"));
+    try std.testing.expect(!wasNotSent(connect ++ "remote reset"));
+    try std.testing.expect(!wasNotSent("upstream request timeout{response_timeout}"));
+    try std.testing.expect(!wasNotSent("connection timeout"));
+    try std.testing.expect(!wasNotSent(""));
+}
+
 /// How often they are looked at. A service that is back is found this soon.
 const period_ms = 20;
 

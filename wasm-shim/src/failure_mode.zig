@@ -1,5 +1,5 @@
-//! What becomes of a request whose limits cannot be evaluated, or whose service gave no answer: it waits if the call was not sent; else it
-//! is refused or goes on, as its failure mode says.
+//! What becomes of a request whose limits cannot be evaluated, or whose service gave no answer to a call that may have been
+//! sent: it is refused or goes on, as its failure mode says.
 
 const std = @import("std");
 const failure_log = @import("failure_log.zig");
@@ -22,34 +22,6 @@ pub const FailureMode = enum {
 
 /// The gRPC status of a call to a service that is not there, or no longer.
 pub const unavailable = 14;
-
-/// Whether the host says, beside the status `unavailable`, that nothing of the call has reached the service: Envoy had nobody to send
-/// it to, no connection came about, or the service says itself that it has not looked at it (RFC 9113, 8.7). It is tried again then.
-/// Of a connection that broke nobody knows what has been counted: it follows the failure mode, as everything else does.
-pub fn wasNotSent(message: []const u8) bool {
-    if (std.mem.startsWith(u8, message, "no healthy upstream")) return true;
-    const introduction = "reset reason: ";
-    const reason = message[(std.mem.find(u8, message, introduction) orelse return false) + introduction.len ..];
-    const reasons = [_][]const u8{
-        "remote connection failure", "local connection failure",    "connection failure",
-        "connection timeout",        "remote refused stream reset", "overflow",
-    };
-    for (reasons) |one| if (std.mem.startsWith(u8, reason, one)) return true;
-    return false;
-}
-
-test "what was not sent" {
-    const connect = "upstream connect error or disconnect/reset before headers. reset reason: ";
-    try std.testing.expect(wasNotSent("no healthy upstream{no_healthy_upstream}"));
-    try std.testing.expect(wasNotSent(connect ++ "remote connection failure{upstream_reset_before_response_started{...}}"));
-    try std.testing.expect(wasNotSent(connect ++ "remote connection failure, transport failure reason: delayed connect error: 111"));
-    try std.testing.expect(wasNotSent(connect ++ "connection timeout"));
-    try std.testing.expect(!wasNotSent(connect ++ "connection termination{...}"));
-    try std.testing.expect(!wasNotSent(connect ++ "remote reset"));
-    try std.testing.expect(!wasNotSent("upstream request timeout{response_timeout}"));
-    try std.testing.expect(!wasNotSent("connection timeout"));
-    try std.testing.expect(!wasNotSent(""));
-}
 
 /// The gRPC status of a call whose time was over, where Envoy's client is Google's.
 const deadline_exceeded = 4;

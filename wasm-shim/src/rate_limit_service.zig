@@ -1,11 +1,11 @@
 //! A rate limit service as a configuration names it: where it is, how long its answer is waited for, what goes along with each call.
 
 const std = @import("std");
+const call_retries = @import("call_retries.zig");
 const document = @import("configuration_document.zig");
 const host = @import("proxy_wasm_host.zig");
 const json = @import("json_reader.zig");
 const protobuf = @import("protobuf.zig");
-const waiting = @import("call_retries.zig");
 const FailureMode = @import("failure_mode.zig").FailureMode;
 const Allocator = std.mem.Allocator;
 const Path = json.Path;
@@ -22,7 +22,7 @@ pub const Service = struct {
     failure_mode: FailureMode,
     /// Goes along with every call. Never logged: it may be a secret.
     metadata: []const host.Header = &.{},
-    reach: waiting.Reach = .{},
+    reach: call_retries.Reach = .{},
 };
 
 pub fn compile(allocator: Allocator, name: []const u8, source: document.Service, path: *const Path) json.Error!*Service {

@@ -4,6 +4,7 @@
 //! Each is sent once: one that could not be sent is not tried again.
 
 const std = @import("std");
+const call_retries = @import("call_retries.zig");
 const decision_reports = @import("decision_reports.zig");
 const failures = @import("failure.zig");
 const failure_mode = @import("failure_mode.zig");
@@ -81,7 +82,7 @@ pub fn close(token: u32, status: u32) bool {
     const one = take(token) orelse return false;
     defer one.configuration.release();
     const message = if (status == failure_mode.unavailable) host.grpcStatusMessage() else "";
-    passOver(one, if (failure_mode.wasNotSent(message)) .{ .kind = .@"unreachable" } else failure_mode.endOf(status, message));
+    passOver(one, if (call_retries.wasNotSent(message)) .{ .kind = .@"unreachable" } else failure_mode.endOf(status, message));
     return true;
 }
 

@@ -1,6 +1,7 @@
 //! One request's life: which questions it raises, the answers it waits for, and what becomes of it.
 
 const std = @import("std");
+const call_retries = @import("call_retries.zig");
 const client_headers = @import("client_headers.zig");
 const decision_record = @import("decision_record.zig");
 const decision_reports = @import("decision_reports.zig");
@@ -18,7 +19,6 @@ const request_headers = @import("request_headers.zig");
 const response_code_details = @import("response_code_details.zig");
 const shadow_calls = @import("shadow_calls.zig");
 const tracing_headers = @import("tracing_headers.zig");
-const waiting = @import("call_retries.zig");
 
 /// What the host does next with the request.
 pub const Action = enum(u32) { proceed = 0, pause = 1 };
@@ -33,7 +33,7 @@ const Stream = struct {
     next: usize = 0,
     waiting_for: ?u32 = null,
     /// Of the current call, which may wait for its service.
-    member: waiting.Member,
+    member: call_retries.Member,
     told: client_headers.Told = .{},
     /// For the record of what is decided.
     decision: decision_record.Request,
@@ -161,17 +161,17 @@ fn start(stream: *Stream, timeout_ms: u32) bool {
 
 /// A root context that has streams which wait for their service is called from time to time.
 pub fn tick(root: u32) void {
-    const round: waiting.Round = .begin(null);
+    const round: call_retries.Round = .begin(null);
     while (round.next()) |turn| switch (turn) {
         .call => |member| again(of(member)),
         .over => |member| goOn(of(member), .{ .kind = .@"unreachable" }),
     };
-    waiting.rest(root);
+    call_retries.rest(root);
 }
 
 /// A service has answered: those that wait for it need not.
-fn release(reach: *const waiting.Reach) void {
-    const round: waiting.Round = .begin(reach);
+fn release(reach: *const call_retries.Reach) void {
+    const round: call_retries.Round = .begin(reach);
     while (round.next()) |turn| again(of(turn.call));
 }
 
@@ -184,7 +184,7 @@ fn waitAgain(stream: *Stream) void {
     stream.member.wait() catch goOn(stream, .{ .kind = .memory });
 }
 
-fn of(member: *waiting.Member) *Stream {
+fn of(member: *call_retries.Member) *Stream {
     return @alignCast(@fieldParentPtr("member", member));
 }
 
@@ -254,7 +254,7 @@ pub fn close(token: u32, status: u32) void {
     const message = if (status == failure_mode.unavailable) host.grpcStatusMessage() else "";
     const stream = receiver(token) orelse return;
     stream.member.leave();
-    if (failure_mode.wasNotSent(message)) return waitAgain(stream);
+    if (call_retries.wasNotSent(message)) return waitAgain(stream);
     goOn(stream, failure_mode.endOf(status, message));
 }
 
