@@ -2,6 +2,7 @@
 
 comptime {
     _ = @import("authority.zig");
+    _ = @import("call_retries.zig");
     _ = @import("cel/any_phase.zig");
     _ = @import("cel/conversion.zig");
     _ = @import("cel/moment.zig");
