@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
 from kuadrant.policy.checked_expression import children, is_binding, kind
-from kuadrant.policy.expression_text import HEADERS, text_of
+from kuadrant.policy.expression_text import HEADERS, bound_text, text_of
 from kuadrant.policy.fallible_parts import Need, entry_of, need
 from kuadrant.policy.request_facts import COMPARING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kuadrant.policy.request_facts import RequestFacts
 
 
@@ -64,6 +66,16 @@ def negated(one: Outcome) -> Outcome:
     return Outcome(true=one.false, false=one.true, other=one.other, failures=one.failures)
 
 
+class _Binding:
+    """What a name stands for, and what is known of it so far."""
+
+    def __init__(
+        self, start: Any, names: dict[str, str], around: Mapping[str, _Binding], *, is_optional: bool
+    ) -> None:
+        self.start, self.names, self.around, self.is_optional = start, names, around, is_optional
+        self.known: dict[str, Outcome] = {}
+
+
 class Evaluation:
     """Goes through one expression in one world."""
 
@@ -71,7 +83,7 @@ class Evaluation:
         self._number, self._facts = number, facts
         self._types = {one.id: one.type for one in checked.types}
         self._offsets = {one.id: one.offset for one in checked.source.positions}
-        self._bound: dict[str, tuple[Any, dict[str, str]]] = {}
+        self._bound: Mapping[str, _Binding] = {}
         self._ranges: dict[str, str] = {}
 
     def of(self, part: Any, names: dict[str, str]) -> Outcome:  # noqa: PLR0911 - one for each kind
@@ -83,7 +95,7 @@ class Evaluation:
                 return _VALUE
             case "name":
                 bound = self._bound.get(part.name.name)
-                return self.of(*bound) if bound else _ANY
+                return self._read(bound, "value") if bound else _ANY
             case "comprehension":
                 return self._loop(part.comprehension, names)
             case "call":
@@ -156,16 +168,13 @@ class Evaluation:
         )
 
     def _loop(self, loop: Any, names: dict[str, str]) -> Outcome:
+        around = self._bound
         if is_binding(loop):
-            name = loop.accumulator
-            before = self._bound.get(name)
-            start_names = dict(names)
-            self._bound[name] = (loop.start, start_names)
-            found = self.of(loop.result, {**names, name: text_of(loop.start, names)})
-            if before is None:
-                del self._bound[name]
-            else:
-                self._bound[name] = before
+            name, text = loop.accumulator, bound_text(loop.start, names)
+            bound = _Binding(loop.start, names, around, is_optional=self._is_optional(loop.start))
+            self._bound = {**around, name: bound}
+            found = self.of(loop.result, {**names, name: text})
+            self._bound = around
             return found
         over = self.of(loop.range, names)
         depth = len(names)
@@ -176,19 +185,29 @@ class Evaluation:
             loop.accumulator: f"#{depth}a",
         }
         self._ranges[loop.variable] = text_of(loop.range, names)
-        hidden = {name: self._bound.pop(name) for name in within if name in self._bound and name not in names}
+        own = {loop.variable, loop.second_variable, loop.accumulator}
+        self._bound = {name: bound for name, bound in around.items() if name not in own}
         step = self.of(loop.step, within)
         result = self.of(loop.result, within)
-        self._bound |= hidden
+        self._bound = around
         return Outcome(
             true=True, false=True, other=True, failures=over.failures | step.failures | result.failures
         )
+
+    def _read(self, bound: _Binding, question: Literal["value", "has value"]) -> Outcome:
+        """What is asked of what a name stands for: where it was named, and once, however often it is read."""
+        if question not in bound.known:
+            around, self._bound = self._bound, bound.around
+            answer = self.of if question == "value" else self._has_value
+            bound.known[question] = answer(bound.start, bound.names)
+            self._bound = around
+        return bound.known[question]
 
     def _is_optional(self, part: Any) -> bool:
         match kind(part):
             case "name":
                 bound = self._bound.get(part.name.name)
-                return bound is not None and self._is_optional(bound[0])
+                return bound is not None and bound.is_optional
             case "select":
                 return self._is_optional(part.select.operand)
             case "call":
@@ -217,7 +236,7 @@ class Evaluation:
     def _has_value(self, part: Any, names: dict[str, str]) -> Outcome:  # noqa: PLR0911 - as above
         """Whether an optional has a value."""
         if kind(part) == "name" and (bound := self._bound.get(part.name.name)):
-            return self._has_value(*bound)
+            return self._read(bound, "has value")
         if kind(part) != "call":
             return self._asking(self._of_its_own(part, names), part, names)
         function, arguments = part.call.function, part.call.arguments

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -125,10 +126,23 @@ def _call(call: Any, names: Names) -> str:  # noqa: PLR0911 - one for each form
             return f"{function}({', '.join(arguments)})"
 
 
+def bound_text(part: Any, names: Names) -> str:
+    """Return the text that stands for ``part`` wherever a name for it is read."""
+    return _short(text_of(part, names))
+
+
+_LONGEST_BOUND: Final = 200
+
+
+def _short(text: str) -> str:
+    # A name of a name doubles a text each time: what is long is told apart, and no longer read.
+    return text if len(text) <= _LONGEST_BOUND else f"#{sha256(text.encode()).hexdigest()}"
+
+
 def _loop(loop: Any, names: Names) -> str:
     over, start = text_of(loop.range, names), text_of(loop.start, names)
     if is_binding(loop):
-        return text_of(loop.result, {**names, loop.accumulator: start})
+        return text_of(loop.result, {**names, loop.accumulator: _short(start)})
     depth = len(names)
     own = {loop.variable: f"#{depth}", loop.second_variable: f"#{depth}b", loop.accumulator: f"#{depth}a"}
     within = {**names, **own}

@@ -8,7 +8,7 @@ it. What else a request is like is not looked at: it can be anything.
 
 from __future__ import annotations
 
-from itertools import count, product
+from itertools import count, islice, product
 from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kuadrant.policy.request_facts import Interval, Subject, World
 
 _MOST_WORLDS: Final = 64
+_MOST_PARTS: Final = 10_000
+"""So many parts are gone through, over all worlds: who writes hundreds of needs is told of the first."""
 
 
 def failing(
@@ -62,6 +64,7 @@ class _Search:
     ) -> None:
         self._conditions, self._excluded, self._counters = conditions, excluded, counters
         self._present = ALWAYS | present
+        self._size = 1 + sum(len(one.types) for one in (*conditions, *excluded, *counters))
 
     def found(self) -> list[Failing]:
         """Return the parts that fail in one of the worlds, in the order in which they are written."""
@@ -73,14 +76,15 @@ class _Search:
         free_first = sorted(free, key=_place)
         ways = {subject: [*_ways(subject, bounds)] for subject, bounds in asked.items()}
         failed: set[Failing] = set()
-        if prod(map(len, ways.values())) <= _MOST_WORLDS:
+        most = min(_MOST_WORLDS, 1 + _MOST_PARTS // self._size)
+        if prod(map(len, ways.values())) <= most:
             for world in product(*ways.values()):
                 failed |= self._in(dict(zip(ways, world, strict=True)), {})
         else:  # each by itself, with everything else as it may be
-            for subject, several in ways.items():
-                for way in several:
-                    found = self._in({subject: way}, {})
-                    failed |= {one for one in found if one.need.subject == subject}
+            worlds = ((subject, way) for subject, several in ways.items() for way in several)
+            for subject, way in islice(worlds, most):
+                found = self._in({subject: way}, {})
+                failed |= {one for one in found if one.need.subject == subject}
         return [one for one in free_first if one in failed]
 
     def _in(self, world: World, asked: dict[Subject, set[int]]) -> frozenset[Failing]:

@@ -43,9 +43,13 @@ FAIL_FOR_SOME = (
     "request.path.split('/').filter(x, x!='')[0]=='a'",
     "request.path.split('/')[2].size()>1 || request.path.startsWith('/a')",
     "request.headers[request.path]=='a'",
+    "cel.bind(a, request.headers, cel.bind(a, a['x'], a=='y'))",
+    "cel.bind(a, request.headers[?'x'], cel.bind(a, a.or(a), a.value()=='y'))",
 )
 
 FAIL_FOR_NONE = (
+    "[1].exists(a, cel.bind(a, a + request.size, a > 1))",
+    "cel.bind(a, request.headers[?'x'], cel.bind(a, a.hasValue(), a))",
     "'x' in request.headers && request.headers['x']=='y'",
     "request.headers['x']=='y' && 'x' in request.headers",
     "!('x' in request.headers) || request.headers['x']=='1'",
@@ -156,6 +160,30 @@ def test_many_headers_are_found_one_by_one() -> None:
     reads = " + ".join(f"request.headers.{name}" for name in names)
     assert failing([checked(guarded)], [], [checked(reads)]) == ()
     assert {one.need.what for one in failing([], [], [checked(reads)])} == {f"'{name}'" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("first", "next_"),
+    [
+        ("request.headers['x'] == 'a'", "{0} == {0}"),
+        ("request.headers['x'] == 'a'", "{0} ? {0} : {0}"),
+        ("optional.of(request.headers['x'] == 'a')", "{0}.hasValue() ? {0} : {0}.or({0})"),
+    ],
+)
+def test_a_name_is_looked_at_once_however_often_it_is_read(first: str, next_: str) -> None:
+    """Names of names would be looked at 2 to the power of 24 times."""
+    expression = "v24" if first.startswith("request") else "v24.value()"
+    for number in range(24, 0, -1):
+        expression = f"cel.bind(v{number}, {next_.format(f'v{number - 1}')}, {expression})"
+    (found,) = failing([checked(f"cel.bind(v0, {first}, {expression})")], [], [])
+    assert found.need.what == "'x'"
+
+
+def test_of_hundreds_of_needs_the_first_are_told() -> None:
+    conditions = [checked(f"request.headers['h{number}'] == 'a'") for number in range(1000)]
+    found = [one.expression for one in failing(conditions, [], [])]
+    assert 0 < len(found) < 100
+    assert found == list(range(len(found)))
 
 
 def test_a_route_may_say_how_many_segments_a_path_has() -> None:
