@@ -7,6 +7,7 @@ import json
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from kuadrant.gateway_client.live_decision import ASKED, TOLD, signature
 from kuadrant.standalone.counter_socket import socket_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .conftest import Kuadrant
@@ -74,6 +75,15 @@ def test_who_has_the_key_is_told_what_was_decided(kuadrant: Kuadrant, toystore: 
     assert (free.returncode, free.stdout.splitlines()[0]) == (0, "200")
 
 
+@pytest.fixture
+def no_other_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A user without any other ``kuadrant run``, of which the key could be taken."""
+    with tempfile.TemporaryDirectory(prefix="run") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
+
+
+@pytest.mark.usefixtures("no_other_run")
 def test_the_user_of_kuadrant_run_needs_no_key(start: Callable[..., Kuadrant], toystore: Path) -> None:
     kuadrant = start(toystore, "--echo")
     file = socket_path(kuadrant.port).with_suffix(".key")
