@@ -134,6 +134,18 @@ def chart(files: Mapping[str, bytes], time: int) -> bytes:
     return zipped.getvalue()
 
 
+def released_values(text: str, version: str) -> str:
+    """The chart's values with the image of a version.
+
+    Raises:
+        BuildError: they name no image, or more than one.
+    """
+    values, found = re.subn(r"^(  tag: )latest$", rf"\g<1>{version}", text, flags=re.MULTILINE)
+    if found != 1:
+        raise BuildError(f"values.yaml of the chart has {found} tags of an image")
+    return values
+
+
 def _python_packages(source: Source, to: Path) -> None:
     to.mkdir(parents=True)
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--target", "sdist"]
@@ -167,7 +179,8 @@ def _texts(source: Source, folder: Path) -> None:
         (folder / name).write_bytes(data)
 
     charted = ROOT / "charts/kuadrant"
-    files = {str(file.relative_to(charted)): released(file.read_text()) for file in _files(charted)}
+    files = {str(file.relative_to(charted)): file.read_bytes() for file in _files(charted)}
+    files["values.yaml"] = released_values(files["values.yaml"].decode(), source.version).encode()
     put(f"charts/kuadrant-{source.version}.tgz", chart(files, source.time))
     for name, folders in (("crds", "crd"), ("kuadrant", "default")):
         documents = [document for _, document in built(CONFIG / folders)]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 
+import pytest
+import yaml
+
 from kuadrant.bundle.checks import release_of
 from kuadrant.bundle.contents import PREDICATE, SUMS, sums_digest
 from kuadrant.signing.statement import Statement, statement_text
 from kuadrant.wasm.lock import LockedModule
-from scripts.release import chart, notes
+from lab.programs import BuildError
+from scripts import release_image
+from scripts.installation import ROOT
+from scripts.release import chart, notes, released_values
 from scripts.release_image import DebianPackage
 from scripts.release_lists import (
     PythonPackage,
@@ -111,6 +117,23 @@ def test_the_notes_are_the_version_s_section_of_the_changelog() -> None:
     changelog = "# Changelog\n\n## [Unreleased]\n\nNew.\n\n## [1.2.3] - 2026-01-01\n\n### Added\n\n- Old.\n"
     assert notes(changelog, "1.2.3") == "# 1.2.3\n\n### Added\n\n- Old.\n"
     assert notes(changelog, "1.2.4") == "# 1.2.4\n\nNew.\n"
+
+
+def test_the_image_of_a_chart_is_that_of_the_release() -> None:
+    before = (ROOT / "charts/kuadrant/values.yaml").read_text()
+    released = yaml.safe_load(released_values(before, "1.2.3"))
+    assert released["image"] == {
+        "registry": "",
+        "repository": release_image.NAME,
+        "tag": "1.2.3",
+        "digest": "",
+    }
+    assert {**released, "image": None} == {**yaml.safe_load(before), "image": None}
+
+
+def test_a_chart_without_an_image_is_not_released() -> None:
+    with pytest.raises(BuildError, match="has 0 tags"):
+        released_values("image: kuadrant-operator:latest\n", "1.2.3")
 
 
 def test_a_chart_is_the_same_whatever_the_order_of_its_files() -> None:

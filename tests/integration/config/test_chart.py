@@ -10,21 +10,13 @@ import pytest
 import yaml
 
 from lab import programs
-from scripts.generate_chart import CHART
 from scripts.installation import CONFIG, NAMESPACE
+from tests.integration.config.helm import named, rendered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KEEP = {"helm.sh/resource-policy": "keep"}
-
-
-def rendered(values: str = "", namespace: str = NAMESPACE) -> list[dict[str, Any]]:
-    """The objects that the chart gives with these values."""
-    command = [str(programs.path_of("helm-template")), str(CHART), namespace, values]
-    printed = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert printed.returncode == 0, printed.stderr
-    return [document for document in yaml.safe_load_all(printed.stdout) if document]
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +26,15 @@ def kustomized() -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(printed))
 
 
-def _named(documents: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    named = {(one["kind"], one["metadata"]["name"]): one for one in documents}
-    assert len(named) == len(documents)
-    return named
-
-
-def _only(documents: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    return _named(documents)[kind, name]
-
-
 def test_with_its_own_values_it_is_config_default_in_the_release_s_namespace(
     kustomized: list[dict[str, Any]],
 ) -> None:
-    expected = _named(kustomized)
+    expected = named(kustomized)
     del expected["Namespace", NAMESPACE]  # Helm's: helm install --create-namespace
     for (kind, _), document in expected.items():
         if kind == "CustomResourceDefinition":
             document["metadata"]["annotations"] = {**document["metadata"].get("annotations", {}), **KEEP}
-    assert _named(rendered()) == expected
+    assert named(rendered()) == expected
 
 
 def test_another_namespace_is_the_one_of_everything() -> None:
@@ -67,24 +49,6 @@ def test_the_rate_limit_service_can_be_left_to_the_limitador_operator() -> None:
     names = [one["metadata"]["name"] for one in rendered("ratelimit: {enabled: false}")]
     assert "kuadrant-operator-controller-manager" in names
     assert not [name for name in names if "limitador" in name or name == "kuadrant-ratelimit"]
-
-
-def test_values_decide_about_images_replicas_and_settings() -> None:
-    documents = rendered(
-        "{image: 'example.com/kuadrant:1', imagePullPolicy: Always, imagePullSecrets: [{name: key}], "
-        "replicas: 3,"
-        " settings: {LOG_LEVEL: debug}, ratelimit: {replicas: 2, settings: {LOG_MODE: development}}}"
-    )
-    for name, replicas, setting in (
-        ("kuadrant-operator-controller-manager", 3, {"name": "LOG_LEVEL", "value": "debug"}),
-        ("kuadrant-ratelimit", 2, {"name": "LOG_MODE", "value": "development"}),
-    ):
-        spec = _only(documents, "Deployment", name)["spec"]
-        pod = spec["template"]["spec"]
-        (container,) = pod["containers"]
-        assert (spec["replicas"], pod["imagePullSecrets"]) == (replicas, [{"name": "key"}])
-        assert (container["image"], container["imagePullPolicy"]) == ("example.com/kuadrant:1", "Always")
-        assert container["env"][-1] == setting
 
 
 def _network(values: str) -> dict[str, dict[str, Any]]:
@@ -131,13 +95,3 @@ def test_a_list_without_ports_opens_none() -> None:
 
 def test_there_can_be_no_network_policies() -> None:
     assert _network("{enabled: false}") == {}
-
-
-def test_a_caller_that_is_none_is_refused() -> None:
-    command = [
-        *(str(programs.path_of("helm-template")), str(CHART), NAMESPACE),
-        "networkPolicies: {callers: everybody}",
-    ]
-    printed = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert printed.returncode != 0
-    assert "networkPolicies.callers is pods or gateways" in printed.stderr
