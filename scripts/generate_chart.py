@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kuadrant import __version__
 from scripts import chart_network, chart_pods, chart_values
+from scripts.chart_notes import NOTES
 from scripts.chart_tree import SERVICE, tree
 from scripts.installation import CONFIG, MADE, NAMESPACE, ROOT, built, dumped, write
 
@@ -57,6 +58,7 @@ def files() -> dict[Path, str]:
         )
         + "\n",
         CHART / "templates" / "_helpers.tpl": _HELPERS,
+        CHART / "templates" / "NOTES.txt": NOTES,
     }
     for path, document in built(CONFIG / "default"):
         if document["kind"] != "Namespace":  # the one of the release, which Helm makes

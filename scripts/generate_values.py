@@ -31,6 +31,8 @@ setting that the command does not have, and a label that is ours are refused, wi
 anything is sent to the cluster. What Kubernetes defines (tolerations, terms of an affinity, peers of a
 NetworkPolicy) is taken as it is, and judged by the API server.
 
+Afterwards Helm prints what to do next, with the commands (`helm get notes` shows it again).
+
 ## An image of your registry
 
     image:

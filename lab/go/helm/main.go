@@ -1,10 +1,12 @@
 // Prints what a chart gives, by Helm's own engine: helm-template CHART NAMESPACE [VALUES], VALUES as YAML.
+// What Helm would tell people, the chart's notes, goes to the standard error.
 package main
 
 import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -30,6 +32,10 @@ func main() {
 	files, err := engine.Render(chart, all)
 	check(err)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if path.Base(name) == "NOTES.txt" {
+			fmt.Fprint(os.Stderr, files[name])
+			continue
+		}
 		fmt.Printf("---\n%s\n", files[name])
 	}
 }
