@@ -50,6 +50,7 @@ def ask_live(live: Live, asked: ClientRequest, _: When, output: Literal["text", 
     from kuadrant.cli.decision_lines import lines  # noqa: PLC0415
     from kuadrant.explain_key import read_key  # noqa: PLC0415
     from kuadrant.explanation import RequestError  # noqa: PLC0415
+    from kuadrant.explanation.client_request import refused_by_gateway  # noqa: PLC0415
     from kuadrant.gateway_client.live_decision import ask  # noqa: PLC0415
     from kuadrant.gateway_client.real_time_run import GatewayAwayError  # noqa: PLC0415
 
@@ -69,7 +70,10 @@ def ask_live(live: Live, asked: ClientRequest, _: When, output: Literal["text", 
         complain(str(error), output)
         return 1
     if told.decision is None:
-        complain(f"{told.status}; {_SILENT}", output)
+        refused = refused_by_gateway(asked)
+        by_itself = refused is not None and refused.status == told.status
+        why = f"the gateway answers so by itself: {refused.because}" if refused and by_itself else _SILENT
+        complain(f"{told.status}; {why}", output)
         return 1
     decided = "\n".join(lines(told.decision, painter(sys.stdout)))
     write(to_builtins(told), f"{told.status}\n{decided}", output)

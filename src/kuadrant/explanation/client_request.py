@@ -14,11 +14,12 @@ from msgspec import Struct
 
 from kuadrant.explanation.plain_path import plain_target
 from kuadrant.explanation.request_error import RequestError, quoted
+from kuadrant.explanation.request_url import address_of
 from kuadrant.explanation.unknown_facts import Stated, Words, forwarded_for, knowledge
 from kuadrant.policy.identity import CLAIMS
 from kuadrant.reference_model import Request
 from kuadrant.reference_model.filter_view import as_metadata, is_kept
-from kuadrant.reference_model.gateway_refusal import refusal
+from kuadrant.reference_model.gateway_refusal import Refusal, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -109,8 +110,7 @@ def seen_by_filters(
             f"{address.target}: the gateway redirects a path with %2F or %5C to the one with a slash; "
             "ask for that"
         )
-    authority, headers = authority_of(asked, address), [*_given_headers(asked, address)]
-    if refused := refusal(asked.method, address.scheme, authority, address.target, headers):
+    if refused := refused_by_gateway(asked):
         raise RequestError(f"the gateway answers with {refused.status} by itself: {refused.because}")
     host, source_port = _source(asked.source)
     attributes = _attributes(asked, address, host, source_port)
@@ -118,14 +118,30 @@ def seen_by_filters(
         claims = as_metadata(asked.claims)
         attributes[CLAIMS[0], CLAIMS[1]] = {CLAIMS[2]: dict.fromkeys(sorted(claim_keys), claims)}
     return Request(
-        authority=authority,
+        authority=authority_of(asked, address),
         method=asked.method,
         target=target,
-        headers=tuple(_seen_headers(headers, address, host)),
+        headers=tuple(_seen_headers(_read_headers(asked), address, host)),
         port=port,
         scheme=address.scheme,
         attributes=attributes,
     )
+
+
+def refused_by_gateway(asked: ClientRequest) -> Refusal | None:
+    """Tell whether a gateway answers ``asked`` by itself, before it looks at anything else.
+
+    Raises:
+        RequestError: The URL is none.
+    """
+    address = address_of(asked.url)
+    authority, headers = authority_of(asked, address), _read_headers(asked)
+    return refusal(asked.method, address.scheme, authority, address.target, headers)
+
+
+def _read_headers(asked: ClientRequest) -> list[tuple[str, str]]:
+    """The headers as expressions read them: a byte that is no UTF-8 is U+FFFD."""
+    return [(name, _NO_UTF8.sub("\ufffd", value)) for name, value in sent_headers(asked)]
 
 
 def knowledge_of(asked: ClientRequest, address: Address, *, show_values: bool) -> Knowledge:
@@ -149,12 +165,17 @@ _WORDS: Final = Words(
 )
 
 
-def _given_headers(asked: ClientRequest, address: Address) -> Iterator[tuple[str, str]]:
-    """What the client sends, with that of the URL; a byte that is no UTF-8 is U+FFFD to expressions."""
-    given = [(name.lower(), _NO_UTF8.sub("\ufffd", value)) for name, value in asked.headers]
+def sent_headers(asked: ClientRequest) -> Iterator[tuple[str, str]]:
+    """The headers that the client sends, in lower case, with that of a password in the URL.
+
+    Raises:
+        RequestError: The URL is none.
+    """
+    given = [(name.lower(), value) for name, value in asked.headers]
     yield from given
-    if address.credentials and not any(name == "authorization" for name, _ in given):
-        word = base64.b64encode(unquote_to_bytes(address.credentials)).decode()
+    credentials = address_of(asked.url).credentials
+    if credentials and not any(name == "authorization" for name, _ in given):
+        word = base64.b64encode(unquote_to_bytes(credentials)).decode()
         yield "authorization", f"Basic {word}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -73,6 +74,25 @@ def test_who_has_the_key_is_told_what_was_decided(kuadrant: Kuadrant, toystore: 
     assert last["decision"]["policies"] == ["default/toystore"]
     free = explain(kuadrant, key)
     assert (free.returncode, free.stdout.splitlines()[0]) == (0, "200")
+
+
+def test_people_read_what_was_asked_and_what_the_gateway_refuses_by_itself(
+    kuadrant: Kuadrant, tmp_path: Path
+) -> None:
+    key = written(tmp_path, KEY)
+    allowed = explain(kuadrant, key, "-X", "POST")
+    assert re.fullmatch(rf"200\n[0-9:]{{8}} allowed POST {HOST}/toys\n", allowed.stdout), allowed
+    ago = seconds_of_the_day() - seconds_of_the_day(allowed.stdout.split()[1])
+    assert ago % 86_400 < 60  # also where a day ends between
+    refused = explain(kuadrant, key, "-X", "post")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "400; the gateway answers so by itself: it takes no method post; write POST" in refused.stderr
+
+
+def seconds_of_the_day(text: str = "") -> int:
+    """A time such as 12:00:01, or the present one."""
+    hours, minutes, seconds = map(int, (text or time.strftime("%H:%M:%S")).split(":"))
+    return hours * 3600 + minutes * 60 + seconds
 
 
 @pytest.fixture
