@@ -78,7 +78,6 @@ def over_expression_budget(cost: Estimate, budgets: Budgets) -> Iterator[tuple[i
     ):
         if asked > most:
             by = f", by {part.words}" if part.words else ""
-            yield (
-                part.offset,
-                f"it may take {asked} {what}, most of them here{by}; at most {most} are possible ({name})",
-            )
+            instead = f"; {part.instead}" if part.instead else ""
+            at_most = f"at most {most} are possible ({name}){instead}"
+            yield part.offset, f"it may take {asked} {what}, most of them here{by}; {at_most}"

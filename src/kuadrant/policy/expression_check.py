@@ -251,6 +251,14 @@ def _compile(expression: str, environment: cel.Env) -> cel.Expression:
 
 
 _ERROR = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<text>.*)")
+_TOO_DEEP = re.compile(
+    r"ERROR: <input>:-1:-1: Exceeded max recursion depth|^[^:\n]*: Expression recursion limit exceeded"
+)
+"""What the engine says of it has no place, and may come several times."""
+_SHALLOWER = (
+    "it is more than 32 levels deep, where each call and each operator after another one is a level; put "
+    "parts of it in brackets, such as (a + b) + (c + d), or write it as several shorter ones"
+)
 _NO_NAME = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
 _NO_IDENTITY = re.compile(r"undeclared reference to '(?P<name>auth(\.[^']*)?)'")
 _NO_SYNTAX = ": Syntax error: "
@@ -279,6 +287,8 @@ def _refused(text: str, expression: str) -> ExpressionError:
 
 def _readable(text: str, expression: str) -> str:
     """The first of the engine's complaints about ``expression``, in words for its author."""
+    if _TOO_DEEP.search(text):
+        return _SHALLOWER
     found = _ERROR.search(text)
     if not found:
         return text.partition(": ")[2].partition(" [")[0] or text

@@ -48,10 +48,11 @@ _COPIES: Final = 4
 
 
 class Costly(Struct, frozen=True, gc=False):
-    """A part that costs: its offset in characters, and what it is, in words."""
+    """A part that costs: its offset in characters, and in words what it is and what takes less."""
 
     offset: int = 0
     words: str = ""
+    instead: str = ""
 
 
 class Estimate(Struct, frozen=True, gc=False):
@@ -74,7 +75,9 @@ def estimate(checked: Any) -> Estimate:
     offsets = {one.id: one.offset for one in checked.source.positions}
     by_id = {part.id: part for part in parts(checked.expression)}
     slowest, largest = (
-        Costly(offsets.get(number, 0), _words(by_id[number])) if number in by_id else Costly()
+        Costly(offsets.get(number, 0), _words(by_id[number]), _instead(by_id[number]))
+        if number in by_id
+        else Costly()
         for number in (max(of, key=of.__getitem__, default=0) for of in (costs.steps, costs.memory))
     )
     return Estimate(
@@ -99,7 +102,24 @@ def _words(part: Any) -> str:
     return "a repetition" if "#" in text else _cut(text)
 
 
-_COUNTED: Final = re.compile(r"\{[0-9]")
+_COUNTED: Final = re.compile(r"(?<!\\x)\{[0-9]")
+_KINDS: Final = re.compile(r"\\[pP]")
+
+
+def _instead(part: Any) -> str:
+    """What takes less than a part; empty where nobody can tell."""
+    if part.call.function != "matches":
+        return ""
+    pattern = pattern_of(part)
+    if pattern is None:
+        return "a pattern has to be written as a text, such as matches('^/toys')"
+    if _KINDS.search(pattern):
+        return r"write the characters that are meant in place of \p{..}, such as [a-z\\x{c0}-\\x{24f}]"
+    if _COUNTED.search(pattern):
+        return (
+            "write * or + in place of a count in {..}, or a smaller one, and compare size(..) for the length"
+        )
+    return ""
 
 
 def _cut(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS
+from kuadrant.policy.intended_paths import presence, whole_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -178,8 +179,10 @@ def _function(found: re.Match[str], _expression: str, _offset: int) -> Hint:
     return _meant(near) if near else Hint()
 
 
-def _field(found: re.Match[str], _expression: str, _offset: int) -> Hint:
-    meant = _attribute(found["field"], found["root"])
+def _field(found: re.Match[str], expression: str, offset: int) -> Hint:
+    below = re.match(r"\.\s*\w+((\.\w+)*)(?!\s*\()", expression[offset:])
+    names = (below[1] if below else "").split(".")[1:]
+    meant = whole_path(found["root"], found["field"], names) or _attribute(found["field"], found["root"])
     return _meant(meant) if meant else Hint()
 
 
@@ -225,7 +228,7 @@ def _macro(name: str, expression: str, offset: int) -> Hint | None:
 
 
 def _overload(  # noqa: PLR0911 - one for each kind
-    found: re.Match[str], _expression: str, _offset: int
+    found: re.Match[str], expression: str, offset: int
 ) -> Hint:
     name, types = found["name"], found["types"]
     kinds = set(types.split(", "))
@@ -235,15 +238,25 @@ def _overload(  # noqa: PLR0911 - one for each kind
         return Hint("whether a map has an entry is asked as in 'x-user' in request.headers")
     if name in _COMPARISONS and "google.protobuf.Timestamp" in kinds:
         return Hint("a moment is compared with one, as in request.time > timestamp('2026-01-02T03:04:05Z')")
-    if name in (*_COMPARISONS, "_+_") and "string" in kinds and kinds & {"int", "uint", "double"}:
-        return Hint("of a text and a number write the number in quotes, or int(..) around the text")
+    if name in (*_COMPARISONS, "_+_") and "string" in kinds and (number := kinds & _NUMBERS):
+        return _text_and_number(name, min(number))
     if name in ("!_", "_&&_", "_||_"):
+        if asked := presence(name, expression, offset):
+            return _meant(asked)
         return Hint("it takes what is true or false, so compare first, as in request.path == '/'")
     if name == "_?_:_":
         return Hint("what stands before ? is true or false, and the two ways are of one type")
     return Hint("the two are of types that do not go together") if name in _COMPARISONS else Hint()
 
 
+def _text_and_number(function: str, number: str) -> Hint:
+    if function in _ORDERS:
+        return Hint(f"write {number}(..) around the text; as texts '10' would come before '5'")
+    return Hint(f"of a text and a number write the number in quotes, or {number}(..) around the text")
+
+
+_NUMBERS: Final = frozenset({"int", "uint", "double"})
+_ORDERS: Final = ("_<_", "_<=_", "_>_", "_>=_")
 _COMPARISONS: Final = ("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_")
 
 
