@@ -32,8 +32,10 @@ RULES: Final = (
         title="A limit never applies, since a condition holds for no request.",
         means="What the rules of the route match (method, path, host name) is known beforehand, and the"
         " condition excludes all of it: `request.method == 'POST'` where the rules match GET, a "
-        "method in lower case, a path that does not begin with `/`, a `source.address` without its "
-        "port, a `source.remote_address` with one or with the size of a network. "
+        "method in lower case, a scheme or the name of a header (`request.headers.exists(h, h == 'X-A')`) "
+        "with capitals, a path that does not begin with `/`, a `request.url_path` with `?`, a "
+        "`source.address` without its port, a `source.remote_address` with one or with the size of a "
+        "network. "
         "Two conditions that exclude each other are another way.",
         do="Correct the condition, or the rule of the route.",
     ),
@@ -47,7 +49,9 @@ RULES: Final = (
     ),
 )
 
-_TELLING: Final = re.compile(r"\.(method|url_path|path|host|address|remote_address)\b")
+_TELLING: Final = re.compile(
+    r"\.(method|url_path|path|host|scheme|address|remote_address)\b|\bheaders\s*\.\s*(all|exists)\b"
+)
 _NAMING: Final = re.compile(
     r"\b(request|source|destination|connection|metadata|filter_state|xds|plugin_name)\b"
 )

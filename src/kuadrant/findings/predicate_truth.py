@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.expressions.constants import Folding
+from kuadrant.findings.reaching_requests import HeaderName, Reaching
 from kuadrant.policy.checked_expression import kind, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kuadrant.findings.reaching_requests import Reaching
     from kuadrant.policy.condition import SelectorCondition
 
+Asked = Reaching | HeaderName
 Truth = bool | None
 """None where it depends on the request, or is not known here."""
 
-_COMPARED: Final[dict[str, Callable[[Reaching, str, str], Truth]]] = {
+_COMPARED: Final[dict[str, Callable[[Asked, str, str], Truth]]] = {
     "startsWith": lambda of, name, text: of.starts_with(name, text),
     "endsWith": lambda of, name, text: of.ends_with(name, text),
     "contains": lambda of, name, text: of.contains(name, text),
@@ -42,7 +43,7 @@ class Predicate:
         offsets = {one.id: one.offset for one in self._checked.source.positions}
         return min((offsets.get(one.id, 0) for one in parts(part)), default=0)
 
-    def truth(self, part: Any, of: Reaching) -> Truth:
+    def truth(self, part: Any, of: Asked) -> Truth:
         """Tell whether ``part`` holds for the requests ``of``, as CEL has it: false wins over what fails."""
         match kind(part):
             case "constant":
@@ -52,9 +53,23 @@ class Predicate:
                 return of.has_header(part.select.field) if asks else None
             case "call":
                 return self._call(part, of)
+            case "comprehension":
+                return self._repeated(part.comprehension, of)
         return None
 
-    def _call(self, part: Any, of: Reaching) -> Truth:
+    def _repeated(self, loop: Any, of: Asked) -> Truth:
+        """The truth of ``exists`` and ``all`` over the names of headers, of which there is always one."""
+        step = loop.step
+        if name_of(loop.range) != "request.headers" or loop.second_variable or len(step.call.arguments) != 2:
+            return None
+        one, asked = step.call.arguments
+        if one.name.name != loop.accumulator:
+            return None
+        # What holds for each name, or for none, is the result of both.
+        known = self.truth(asked, HeaderName(of, loop.variable))
+        return known if step.call.function in ("_||_", "_&&_") else None
+
+    def _call(self, part: Any, of: Asked) -> Truth:
         function, arguments = part.call.function, part.call.arguments
         match function:
             case "_&&_":
@@ -68,12 +83,12 @@ class Predicate:
         known = self._compared(part, of)
         return self._fold(part) if known is None else known
 
-    def _choice(self, arguments: Any, of: Reaching) -> Truth:
+    def _choice(self, arguments: Any, of: Asked) -> Truth:
         # Of a condition that is not known, nobody knows either that it does not fail.
         condition = self.truth(arguments[0], of)
         return None if condition is None else self.truth(arguments[1 if condition else 2], of)
 
-    def _compared(self, part: Any, of: Reaching) -> Truth:
+    def _compared(self, part: Any, of: Asked) -> Truth:
         function, arguments = part.call.function, part.call.arguments
         if function in _COMPARED and part.call.HasField("target"):
             text = arguments[0].constant

@@ -6,13 +6,16 @@ Every answer is True, False, or None where requests differ or nobody knows.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import re2
 from msgspec import Struct
 
 from kuadrant.policy.hostnames import EVERY_HOSTNAME, is_subset, is_wildcard
 from kuadrant.policy.match import PathMatch, RequestMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _WITH_PORT: Final = re.compile(r".+:[0-9]{1,5}")
@@ -24,6 +27,8 @@ _ADDRESSES: Final = {
     "source.remote_address": _ALONE,
 }
 _QUERY: Final = re.compile(r"[?#]")
+_SCHEMES: Final = ("http", "https")
+"""Envoy takes no other, and writes them in lower case."""
 
 
 class Reaching(Struct, frozen=True, gc=False):
@@ -43,8 +48,8 @@ class Reaching(Struct, frozen=True, gc=False):
 
     def equals(self, attribute: str, text: str) -> bool | None:
         """Tell whether an attribute, such as ``request.method``, is ``text``."""
-        if (value := self._value(attribute)) is not None:
-            return value == text
+        if values := self._values(attribute):
+            return _alike(value == text for value in values)
         match attribute:
             case "request.method":
                 return False if text not in _METHODS and text.upper() in _METHODS else None
@@ -61,8 +66,8 @@ class Reaching(Struct, frozen=True, gc=False):
         """Tell whether an attribute starts with ``text``."""
         if not text:
             return True
-        if (value := self._value(attribute)) is not None:
-            return value.startswith(text)
+        if values := self._values(attribute):
+            return _alike(value.startswith(text) for value in values)
         if attribute == "request.url_path":
             return False if _QUERY.search(text) else _starts_path(self.match.path, text)
         if attribute == "request.path":
@@ -74,33 +79,39 @@ class Reaching(Struct, frozen=True, gc=False):
 
     def ends_with(self, attribute: str, text: str) -> bool | None:
         """Tell whether an attribute ends with ``text``."""
-        value = self._value(attribute)
-        return True if not text else None if value is None else value.endswith(text)
+        if not text:
+            return True
+        if attribute == "request.url_path" and _QUERY.search(text):
+            return False
+        return _alike(value.endswith(text) for value in self._values(attribute))
 
     def contains(self, attribute: str, text: str) -> bool | None:
         """Tell whether ``text`` is somewhere in an attribute."""
-        if (value := self._value(attribute)) is not None:
-            return text in value
+        if values := self._values(attribute):
+            return _alike(text in value for value in values)
+        if attribute == "request.url_path" and _QUERY.search(text):
+            return False
         path = self.match.path
         is_in_path = path is not None and path.type != "regex" and text in path.value
         return True if attribute in ("request.url_path", "request.path") and is_in_path else None
 
     def matches(self, attribute: str, pattern: str) -> bool | None:
         """Tell whether a part of an attribute matches ``pattern``, which is a sound one of RE2."""
-        value = self._value(attribute)
-        return None if value is None else re2.search(pattern, value) is not None
+        return _alike(re2.search(pattern, value) is not None for value in self._values(attribute))
 
-    def _value(self, attribute: str) -> str | None:
-        """The one value that an attribute can have."""
+    def _values(self, attribute: str) -> tuple[str, ...]:
+        """All values that an attribute can have, if they are few; else none."""
         path = self.match.path
         match attribute:
             case "request.method":
-                return self.match.method
+                return () if self.match.method is None else (self.match.method,)
+            case "request.scheme":
+                return _SCHEMES
             case "request.url_path" if path is not None and path.type == "exact":
-                return path.value
+                return (path.value,)
             case "request.host" if self.plain_host and not is_wildcard(self.hostname):
-                return self.hostname
-        return None
+                return (self.hostname,)
+        return ()
 
     def _is_host(self, text: str) -> bool | None:
         name = text.lower()
@@ -108,6 +119,48 @@ class Reaching(Struct, frozen=True, gc=False):
             name = name.rpartition(":")[0]
         is_plain = name == text or not self.plain_host
         return None if is_plain and is_subset(name, self.hostname) else False
+
+
+def _alike(answers: Iterable[bool]) -> bool | None:
+    """The answer that all of them are; None where they differ, or there is none."""
+    found = {*answers}
+    return found.pop() if len(found) == 1 else None
+
+
+class HeaderName(Struct, frozen=True, gc=False):
+    """Requests as ``of``, while a repetition over their headers calls the name of one ``variable``."""
+
+    of: Reaching | HeaderName
+    variable: str
+
+    def has_header(self, name: str) -> bool | None:
+        """Tell whether a header is there."""
+        return self.of.has_header(name)
+
+    def equals(self, attribute: str, text: str) -> bool | None:
+        """Tell whether the name, or an attribute, is ``text``."""
+        return _never_of_a_name(text) if attribute == self.variable else self.of.equals(attribute, text)
+
+    def starts_with(self, attribute: str, text: str) -> bool | None:
+        """Tell whether it starts with ``text``."""
+        return _never_of_a_name(text) if attribute == self.variable else self.of.starts_with(attribute, text)
+
+    def ends_with(self, attribute: str, text: str) -> bool | None:
+        """Tell whether it ends with ``text``."""
+        return _never_of_a_name(text) if attribute == self.variable else self.of.ends_with(attribute, text)
+
+    def contains(self, attribute: str, text: str) -> bool | None:
+        """Tell whether ``text`` is somewhere in it."""
+        return _never_of_a_name(text) if attribute == self.variable else self.of.contains(attribute, text)
+
+    def matches(self, attribute: str, pattern: str) -> bool | None:
+        """Tell whether a part of it matches ``pattern``."""
+        return None if attribute == self.variable else self.of.matches(attribute, pattern)
+
+
+def _never_of_a_name(text: str) -> bool | None:
+    """False where no header's name has ``text`` in it: gateways write all of them in lower case."""
+    return False if re.search("[A-Z]", text) else None
 
 
 def _is_path(path: PathMatch | None, text: str) -> bool | None:

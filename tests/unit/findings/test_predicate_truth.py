@@ -20,12 +20,27 @@ from kuadrant.reference_model.routing import chosen
 PATHS = ("/", "/a", "/a/", "/a/b", "/ab", "/b", "/a?x=/b", "/b?a")
 HOSTS = ("a.example", "b.example", "x.a.example")
 METHODS = ("GET", "POST")
-LITERALS = (*PATHS, *HOSTS, *METHODS, "get", "a", "", "A.example:80", "10.0.0.1", "10.0.0.1:5")
+LITERALS = (
+    *PATHS,
+    *HOSTS,
+    *METHODS,
+    "get",
+    "a",
+    "",
+    "A.example:80",
+    "?",
+    "https",
+    "HTTPS",
+    "X-A",
+    "10.0.0.1",
+    "10.0.0.1:5",
+)
 ATTRIBUTES = (
     "request.method",
     "request.path",
     "request.url_path",
     "request.host",
+    "request.scheme",
     "source.address",
     "source.remote_address",
 )
@@ -41,6 +56,15 @@ ATOMS = st.one_of(
     ),
     st.builds("{} in [{}, {}]".format, st.sampled_from(ATTRIBUTES), TEXTS, TEXTS),
     st.sampled_from(["'x-a' in request.headers", "request.headers['x-a'] == '1'", "has(request.referer)"]),
+    st.builds(
+        "request.headers.{}(h, {})".format,
+        st.sampled_from(["exists", "all"]),
+        st.one_of(
+            st.builds("h {} {}".format, st.sampled_from(["==", "!="]), TEXTS),
+            st.builds("h.{}({})".format, st.sampled_from(["startsWith", "endsWith", "contains"]), TEXTS),
+            st.builds("h != {} && h == {}".format, TEXTS, TEXTS),
+        ),
+    ),
     st.sampled_from(["true", "false", "1 + 1 == 2", "'a' == 'b'", "request.size > 0"]),
 )
 PREDICATES = st.recursive(
@@ -136,6 +160,21 @@ TOYS = Reaching(RequestMatch(PathMatch("/toys"), "GET"), "*.a.example")
         ("request.size > 10", None),
         ("request.method == 'GET' ? request.method == 'PUT' : request.size > 1", False),
         ("[1, 2].exists(x, x == 2)", None),
+        ("request.scheme == 'HTTPS'", False),
+        ("request.scheme in ['Http', 'ftp']", False),
+        ("request.scheme == 'https'", None),
+        ("request.scheme.startsWith('http')", True),
+        ("request.url_path.contains('?')", False),
+        ("request.url_path.endsWith('?page=1')", False),
+        ("request.path.contains('?')", None),
+        # A path such as /a??page=1 has such a query.
+        ("request.query.startsWith('?')", None),
+        ("request.headers.exists(h, h == 'X-User')", False),
+        ("request.headers.exists(h, h.startsWith('X-') || h == 'Via')", False),
+        ("request.headers.exists(h, h == 'x-user')", None),
+        ("request.headers.all(h, h != 'X-User')", True),
+        ("request.headers.all(h, h != 'x-user')", None),
+        ("request.headers.exists(h, h == 'X-User' || request.headers[h] == 'A')", None),
         ("'a'.matches('b')", False),
     ],
 )
