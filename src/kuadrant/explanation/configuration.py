@@ -139,7 +139,10 @@ class Configuration(Struct, frozen=True, gc=False):
             return f"there is no gateway {request.gateway}; there is {_some(map(_key, programs))}"
         ports = [f"{listener.port} of {_key(one)}" for one in named for listener in one.listeners]
         there = f"there is {_some(ports)}" if ports else "none has a listener for HTTP"
-        return f"no gateway listens at port {port}; {there}: name it in the URL or with --port"
+        of_run = ""
+        if self.served_at and request.port is None:
+            of_run = f", also that of a kuadrant run that has another --port than {min(self.served_at)}"
+        return f"no gateway listens at port {port}; {there}: name it in the URL or with --port{of_run}"
 
 
 def _of_other_ports(program: GatewayProgram, request: Request, listener: ListenerProgram) -> Iterator[str]:

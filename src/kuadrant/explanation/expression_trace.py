@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _MOST_PARTS: Final = 64
 """So many parts of an expression are told; who reads more reads the expression."""
 _LONGEST_VALUE: Final = 200
+_ABSENT: Final = "optional.none(), as it is absent"
 _ALL_HEADERS: Final = ("request", "headers")
 
 
@@ -236,7 +237,10 @@ class _Tracer:
             return Part(text=text, offset=offset, error=words, needed=needed, reads=reads)
         if reads and isinstance(value, dict):
             return None
-        shown = MASK if hidden and not isinstance(value, bool) else _shown(value)
+        if reads and isinstance(value, Optional) and not value.inner:
+            shown = _ABSENT  # which tells no value
+        else:
+            shown = MASK if hidden and not isinstance(value, bool) else _shown(value)
         return Part(text=text, offset=offset, value=shown, needed=needed, reads=reads)
 
     def failure(self, text: str) -> str:

@@ -106,9 +106,10 @@ def standing_line(standing: CounterStanding) -> str:
     left = "none left" if standing.remaining == 0 else f"{standing.remaining} left"
     values = ", ".join(value for _, value in standing.key)
     counted = rate(standing.limit, standing.seconds, standing.algorithm, standing.burst)
+    again = f"whole again in {standing.resets_in:g} s" if standing.limit else "and never any"
     return (
         f"{counted}{per}: {left}{f' for {values}' if values else ''}, "
-        f"whole again in {standing.resets_in:g} s{_watching(standing)}{_alone(standing)}"
+        f"{again}{_watching(standing)}{_alone(standing)}"
     )
 
 

@@ -58,7 +58,10 @@ class Judge(Struct, frozen=True):
         """Return that what becomes of the requests depends on ``facts``, which the test does not state."""
         names = " and ".join(fact.name for fact in facts)
         ways = dict.fromkeys(fact.give for fact in facts if fact.give)
-        more = f"; write {' and '.join(ways)}" if ways else "; no test can state it"
+        unstated = " and ".join(fact.name for fact in facts if not fact.give)
+        more = f"; write {' and '.join(ways)}"
+        if unstated:  # whatever else is written, it stays unknown
+            more = f"; no test can state {unstated if len(facts) > 1 else 'it'}"
         got = f"not known: it depends on {names}{more}"
         path: Path = ("steps", self.turn.step, "request")
         return self._told(

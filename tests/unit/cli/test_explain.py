@@ -107,6 +107,7 @@ def test_a_later_request_meets_a_counter_that_is_whole_again(
         ((TOYS, "--jwt", "[1]"), "--jwt: not a JSON object"),
         ((TOYS, "--jwt", "{"), "--jwt: not a JSON object"),
         ((TOYS, "--from", "localhost"), '"localhost" is no address; write one such as 10.0.0.7'),
+        (("http://api.toystore.com:8200/toys",), "a kuadrant run that has another --port than 8000"),
         ((TOYS, "--port", "81"), "no gateway listens at port 81; there is 80 of istio-system/istio-ingress"),
         ((TOYS, "--times", "100000"), "times is 100000, it must be from 1 to 10000"),
         ((TOYS, "--times", "0"), "Must be >= 1"),

@@ -147,7 +147,8 @@ def test_what_has_no_say_is_marked() -> None:
     ("part", "value"),
     [
         ("request.?path", 'optional.of("/toys")'),
-        ("request.headers[?'x']", "optional.none()"),
+        ("request.headers[?'x']", "optional.none(), as it is absent"),
+        ("request.?referer", "optional.none(), as it is absent"),
         ("optional.of(request.size)", "optional.of(0)"),
     ],
 )
@@ -160,6 +161,17 @@ def test_a_part_that_is_an_optional_value_is_told_with_what_is_in_it(part: str, 
     )
     parts = {part.text: part.value for part in found.limits[0].when[0].parts}
     assert parts[part] == value
+
+
+def test_a_header_that_is_absent_is_told_so_and_has_nothing_to_mask() -> None:
+    when = """when: [{predicate: "!request.headers[?'x'].hasValue()"}]"""
+    limit = f"all: {{rates: [{{limit: 2, window: 10s}}], {when}}}"
+    absent = asked(policy(limit))
+    there = asked(policy(limit), headers=(("x", "s3cr3t"),))
+    assert [
+        {part.text: part.value for part in found.limits[0].when[0].parts}["request.headers[?'x']"]
+        for found in (absent, there)
+    ] == ["optional.none(), as it is absent", "(masked)"]
 
 
 @pytest.mark.parametrize("optional", ["dyn([request.?path])", "dyn({'a': request.?path})"])

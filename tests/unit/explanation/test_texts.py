@@ -42,6 +42,7 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "failed": ((_PER_USER,), {}),
     "not-applying": ((_PER_USER,), {**_USER, "method": "POST"}),
     "admitted": ((_FEW,), {}),
+    "of-zero": ((policy("all: {rates: [{limit: 0, window: 1h}]}"),), {}),
     "overridden": ((_FEW, _OVERRIDE), {}),
     "of-another-rule": ((_OF_ONE_RULE,), {}),
     "per-connection": ((_PER_CONNECTION,), {"times": 5}),

@@ -179,6 +179,12 @@ def test_what_a_request_is_counted_by(counter: str, fields: str, status: str) ->
     assert missed(step, BY.format(counter=counter)) == []
 
 
+HEADERS = "request.headers"
+OF_GATEWAYS = tuple(
+    f"{HEADERS}.{name}" for name in ("x-request-id", "x-envoy-external-address", "x-envoy-internal")
+)
+
+
 @pytest.mark.parametrize(
     ("reads", "fields", "got"),
     [
@@ -194,6 +200,12 @@ def test_what_a_request_is_counted_by(counter: str, fields: str, status: str) ->
             "request.headers['x-forwarded-for']",
             "source: 127.0.0.1",
             "request.headers.x-forwarded-for; no test can state it",
+        ),
+        (
+            "size(request.headers)",
+            "",
+            " and ".join((f"{HEADERS}.x-forwarded-for", *OF_GATEWAYS))
+            + f"; no test can state {' and '.join(OF_GATEWAYS)}",
         ),
         ("metadata.a.b", "", "metadata; write jwt: CLAIMS in the request ({} for one without a token)"),
     ],

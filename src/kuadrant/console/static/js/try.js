@@ -136,7 +136,7 @@ function limit(one) {
       { class: "plain" },
       one.because ? h("li", {}, one.because) : null,
       one.when.map((each) => h("li", {}, sign(each.result === "true" ? "good" : each.result === "false" ? "note" : "warning", each.result), " ", h("code", {}, each.text), parts(each))),
-      one.standings.map((each) => h("li", {}, `${each.limit} in ${each.seconds} s: ${each.remaining} left, whole again in ${Math.round(each.resets_in)} s`, each.key.length ? [" for ", h("code", {}, each.key.map(([name, value]) => `${name} = ${value}`).join(", "))] : "")),
+      one.standings.map((each) => h("li", {}, `${each.limit} in ${each.seconds} s: ${each.remaining} left, ${each.limit ? `whole again in ${Math.round(each.resets_in)} s` : "and never any"}`, each.key.length ? [" for ", h("code", {}, each.key.map(([name, value]) => `${name} = ${value}`).join(", "))] : "")),
       one.standings.length ? null : one.rates.map(([most, seconds]) => h("li", { class: "faint" }, `${most} in ${seconds} s`)),
     ),
   );
