@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from kuadrant.cli.more_curl_words import MoreCurlWords
+
 if TYPE_CHECKING:
     from kuadrant.cli.curl_values import When
     from kuadrant.explanation import ClientRequest
 
-_FORM: Final = "application/x-www-form-urlencoded"
+_MORE: Final = MoreCurlWords()
 
 
 @Parameter(name="*")
@@ -32,6 +34,7 @@ class CurlWords:
         gateway: The Gateway, as name or namespace/name, where several are meant.
         source: The client's IP address, with :PORT if policies look at it.
         jwt: The claims of the client's token as a JSON object, as the gateway's JWT filter has them.
+        more: Words that are seldom needed.
     """
 
     request: Annotated[str | None, Parameter(name=["--request", "-X"], metavar="METHOD")] = None
@@ -43,6 +46,7 @@ class CurlWords:
     gateway: Annotated[str | None, Parameter(metavar="NAME")] = None
     source: Annotated[str | None, Parameter(name="--from", metavar="IP[:PORT]")] = None
     jwt: Annotated[str | None, Parameter(metavar="JSON")] = None
+    more: MoreCurlWords = _MORE
 
     def of(self, url: str) -> tuple[ClientRequest, When]:
         """The request that curl would send to ``url``, and when.
@@ -55,19 +59,15 @@ class CurlWords:
 
         when = when_of(self.at)
         given = [header for text in self.header if (header := header_of(text)) is not None]
-        body = body_of(self.data) if self.data else None
-        if body is not None:
-            # As by curl, what is written as 'name:' is not sent either.
-            named = {name.lower().strip() for text in self.header for name in (text.partition(":")[0],)}
-            if not {"content-length", "transfer-encoding"} & named:
-                given.append(("content-length", str(len(body))))
-            if "content-type" not in named:
-                given.append(("content-type", _FORM))
+        body = self.more.body(body_of(self.data) if self.data else None)
+        given += self.more.headers(
+            (text.partition(":")[0].removesuffix(";").lower().strip() for text in self.header), body
+        )
         asked = ClientRequest(
-            url=url,
-            method=self.request or ("POST" if self.data else "GET"),
+            url=self.more.target(url, body),
+            method=self.request or self.more.method(has_body=body is not None),
             headers=tuple(given),
-            body=body or b"",
+            body=b"" if self.more.get else body or b"",
             port=self.port,
             gateway=self.gateway,
             source=self.source,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuadrant.cli.curl_words import CurlWords
+from kuadrant.cli.more_curl_words import MoreCurlWords
 from kuadrant.explanation import RequestError
 
 if TYPE_CHECKING:
@@ -58,3 +59,32 @@ def test_a_file_is_read_and_its_ends_of_lines_are_left_out(tmp_path: Path) -> No
 def test_a_file_that_cannot_be_read_is_said(data: str, said: str) -> None:
     with pytest.raises(RequestError, match=said):
         CurlWords(data=(data,)).of("http://a.x/")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            MoreCurlWords(form=("a=1",)),
+            "-F makes a body with parts, which is not made here; write --data-binary",
+        ),
+        (MoreCurlWords(data_urlencode=("a b",)), "write --data-raw with the encoded text"),
+        (MoreCurlWords(user="me"), "-u: a password is not asked for; write NAME:PASSWORD"),
+        (MoreCurlWords(json=("{}",), data_raw=("a",)), "--json stands without another body"),
+        (MoreCurlWords(head=True, data_raw=("a",)), "with -I there is no body"),
+        (MoreCurlWords(data_binary=("@/no/such",)), "/no/such cannot be read: No such file"),
+    ],
+)
+def test_a_word_that_is_not_there_is_told_with_what_to_write(words: MoreCurlWords, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        CurlWords(more=words).of("http://a.x/")
+
+
+def test_json_says_what_it_is_and_what_it_takes() -> None:
+    asked, _ = CurlWords(more=MoreCurlWords(json=("{}",)), header=("Accept: text/plain",)).of("http://a.x/")
+    assert (asked.method, asked.body) == ("POST", b"{}")
+    assert sorted(asked.headers) == [
+        ("accept", "text/plain"),
+        ("content-length", "2"),
+        ("content-type", "application/json"),
+    ]

@@ -89,6 +89,14 @@ def test_a_body_makes_a_post_of_it(run: Callable[..., tuple[int, str, str]]) -> 
     assert "limit create-toy has room" in run("examples/toystore", TOYS, "-d", "{}")[1]
 
 
+def test_words_of_curl_that_change_nothing_are_taken_and_a_password_is_masked(
+    run: Callable[..., tuple[int, str, str]],
+) -> None:
+    code, out, err = run("examples/toystore", TOYS, "-sSik", "-L", "-u", "me:s3cr3t", "--json", "{}", "-v")
+    assert (code, err, "authorization: (masked)" in out, "s3cr3t" in out) == (0, "", True, False)
+    assert out.startswith("admitted: limit create-toy has room")
+
+
 def test_a_later_request_meets_a_counter_that_is_whole_again(
     run: Callable[..., tuple[int, str, str]],
 ) -> None:

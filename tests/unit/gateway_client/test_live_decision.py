@@ -7,12 +7,13 @@ import base64
 import contextlib
 import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kuadrant.cli.curl_words import CurlWords
+from kuadrant.cli.more_curl_words import MoreCurlWords
 from kuadrant.explanation import ClientRequest
 from kuadrant.gateway_client.live_decision import ASKED, ask
 from kuadrant.gateway_client.real_time_run import GatewayAwayError
@@ -54,6 +55,10 @@ class Gateway:
         return first, frozenset(line for line in named if not line.startswith(own)), self.bodies.pop()
 
 
+def _more(data: tuple[str, ...] = (), header: tuple[str, ...] = (), **more: Any) -> CurlWords:
+    return CurlWords(data=data, header=header, more=MoreCurlWords(**more))
+
+
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     served = Gateway()
@@ -75,6 +80,16 @@ async def gateway() -> AsyncIterator[Gateway]:
         (CurlWords(data=("",)), ("-d", "")),
         (CurlWords(header=("Content-Length: 0",), request="POST"), ("-H", "Content-Length: 0", "-X", "POST")),
         (CurlWords(header=("Host: a.x",)), ("-H", "Host: a.x")),
+        (_more(get=True, data=("a=1", "b=2")), ("-G", "-d", "a=1", "-d", "b=2")),
+        (_more(get=True, head=True, data=("a=1",)), ("-G", "-I", "-d", "a=1")),
+        (_more(head=True), ("-I",)),
+        (_more(json=('{"a"', ":1}")), ("--json", '{"a"', "--json", ":1}")),
+        (_more(data_raw=("@a",)), ("--data-raw", "@a")),
+        (_more(data_binary=(f"@{__file__}",)), ("--data-binary", f"@{__file__}")),
+        (_more(data_binary=("a\nb",), data=("c",)), ("-d", "c", "--data-binary", "a\nb")),
+        (_more(user="me:s3:cr3t"), ("-u", "me:s3:cr3t")),
+        (_more(user="me:s3cr3t", header=("Authorization: Bearer a",)), ("-H", "Authorization: Bearer a")),
+        (_more(silent=True, include=True, insecure=True, location=True), ("-s", "-i", "-k", "-L")),
         (CurlWords(header=("x-name: Zoë", "x-none;")), ("-H", "x-name: Zoë", "-H", "x-none;")),
     ],
 )
