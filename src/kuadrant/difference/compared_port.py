@@ -141,7 +141,8 @@ class Port:
             request = self.request(step.draft, waited)
             if request is None:
                 return False
-            knowledge = knowledge_of(asked, address_of(asked.url), show_values=True)
+            own = all(side.own_router for side in self.sides)
+            knowledge = knowledge_of(asked, address_of(asked.url), show_values=True, own_router=own)
             for side, parts in zip(self.sides, self._parts, strict=True):
                 part = parts.of(request.host)
                 trace = Trace(part.program, request, side.configuration.origins, knowledge)

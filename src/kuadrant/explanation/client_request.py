@@ -18,11 +18,12 @@ from kuadrant.explanation.request_url import address_of
 from kuadrant.explanation.unknown_facts import Stated, Words, forwarded_for, knowledge
 from kuadrant.policy.identity import CLAIMS
 from kuadrant.reference_model import Request
-from kuadrant.reference_model.filter_view import as_metadata, is_kept
+from kuadrant.reference_model.filter_view import as_metadata, received, removed, seen
 from kuadrant.reference_model.gateway_refusal import Refusal, refusal
+from kuadrant.reference_model.removed_headers import BETWEEN_PROXIES, CLIENT_CERTIFICATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kuadrant.explanation.knowledge import Knowledge
     from kuadrant.explanation.request_url import Address
@@ -83,7 +84,7 @@ def header_of(text: str) -> tuple[str, str] | None:
 
 def authority_of(asked: ClientRequest, address: Address) -> str:
     """The host that ``asked`` is for, with the port if it is written there."""
-    return next((value for name, value in asked.headers if name.lower() == "host"), address.authority)
+    return next((value for name, value in received(asked.headers) if name == "host"), address.authority)
 
 
 def _first_word(name: str) -> str:
@@ -144,15 +145,33 @@ def _read_headers(asked: ClientRequest) -> list[tuple[str, str]]:
     return [(name, _NO_UTF8.sub("\ufffd", value)) for name, value in sent_headers(asked)]
 
 
-def knowledge_of(asked: ClientRequest, address: Address, *, show_values: bool) -> Knowledge:
-    """Return what is not known of ``asked``, which :func:`seen_by_filters` has taken."""
+def removed_from(asked: ClientRequest, *, own_router: bool = True) -> tuple[str, ...]:
+    """Return the names of the headers of ``asked`` that no policy sees, since the gateway removes them.
+
+    Without ``own_router`` what proxies tell each other is not among them: nobody knows whom it trusts.
+    """
+    names = removed(received(asked.headers))
+    return names if own_router else tuple(name for name in names if name not in BETWEEN_PROXIES)
+
+
+def knowledge_of(
+    asked: ClientRequest, address: Address, *, show_values: bool, own_router: bool = True
+) -> Knowledge:
+    """Return what is not known of ``asked``, which :func:`seen_by_filters` has taken.
+
+    Without ``own_router`` that is also what it has of the headers that proxies tell each other.
+    """
     host, port = _source(asked.source)
+    sent = {name for name, _ in received(asked.headers)}
+    if address.scheme == "https":
+        sent.add(CLIENT_CERTIFICATE)
     stated = Stated(
         address=host,
         has_port=bool(port),
         has_time=asked.time is not None,
         has_claims=asked.claims is not None,
         is_tls=address.scheme == "https",
+        passed_on=() if own_router else tuple(sorted(sent & BETWEEN_PROXIES)),
     )
     return knowledge(stated, _WORDS, show_values=show_values)
 
@@ -171,7 +190,7 @@ def sent_headers(asked: ClientRequest) -> Iterator[tuple[str, str]]:
     Raises:
         RequestError: The URL is none.
     """
-    given = [(name.lower(), value) for name, value in asked.headers]
+    given = received(asked.headers)
     yield from given
     credentials = address_of(asked.url).credentials
     if credentials and not any(name == "authorization" for name, _ in given):
@@ -180,11 +199,9 @@ def sent_headers(asked: ClientRequest) -> Iterator[tuple[str, str]]:
 
 
 def _seen_headers(
-    given: Iterable[tuple[str, str]], address: Address, source: str
+    given: Sequence[tuple[str, str]], address: Address, source: str
 ) -> Iterator[tuple[str, str]]:
-    for name, value in given:
-        if name != "host" and is_kept(name, value):
-            yield name, value
+    yield from (header for header in seen(given) if header[0] != "host")
     if forwarded := forwarded_for(source):
         yield "x-forwarded-for", forwarded
     yield "x-forwarded-proto", address.scheme

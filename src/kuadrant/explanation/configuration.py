@@ -13,7 +13,13 @@ from kuadrant.api.meta import Condition
 from kuadrant.api.objects import Objects
 from kuadrant.compiler import Compilation
 from kuadrant.explanation.claims import claim_keys
-from kuadrant.explanation.client_request import ClientRequest, authority_of, knowledge_of, seen_by_filters
+from kuadrant.explanation.client_request import (
+    ClientRequest,
+    authority_of,
+    knowledge_of,
+    removed_from,
+    seen_by_filters,
+)
 from kuadrant.explanation.decision_trace import Explained, Trace
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Run
@@ -76,7 +82,7 @@ class Configuration(Struct, frozen=True, gc=False):
         address = address_of(request.url)
         program, listener, because = self._meant(request, address)
         seen = seen_by_filters(request, address, listener.port, claim_keys(self.compilation))
-        knowledge = knowledge_of(request, address, show_values=show_values)
+        knowledge = knowledge_of(request, address, show_values=show_values, own_router=self.own_router)
         trace = Trace(program, seen, self.origins, knowledge, own_router=self.own_router)
         all_counters = counters or Counters(self.compilation.limits)
         # Each question looks at every limit: those that the rule cannot ask for are left out.
@@ -93,7 +99,7 @@ class Configuration(Struct, frozen=True, gc=False):
             explained.explanation,
             before=tuple(_runs(before, unknown=explained.explanation.outcome == "unknown")),
             listener=structs.replace(explained.explanation.listener, because=because),
-            notes=(*self.notes, *self._notes(program, seen, listener)),
+            notes=(*self._removed(request), *self.notes, *self._notes(program, seen, listener)),
         )
         after_it = Counters(all_counters.limits, explained.counters.windows)
         return structs.replace(explained, explanation=record, counters=after_it)
@@ -116,6 +122,10 @@ class Configuration(Struct, frozen=True, gc=False):
                 f"gateway {_key(program)} speaks {listener.protocol}; write {listener.protocol.lower()}://"
             )
         return program, listener, because
+
+    def _removed(self, request: ClientRequest) -> Iterator[str]:
+        if names := removed_from(request, own_router=self.own_router):
+            yield f"the gateway removes {', '.join(names)} of the client before any policy looks at it"
 
     def _notes(self, program: GatewayProgram, request: Request, listener: ListenerProgram) -> Iterator[str]:
         if not self.own_router:

@@ -19,6 +19,7 @@ Style = Literal["good", "bad", "doubtful", "place"]
 
 WIDTH: Final = 80
 MOST_LINES: Final = 10
+_NOTES: Final = 2
 _LINES_OF_ONE: Final = 2
 _ORDER: Final = {"fails": 0, "unknown": 1, "yes": 3, "no": 4, "unselected": 5, "unlimited": 5}
 
@@ -137,7 +138,7 @@ def _surroundings(record: Explanation) -> Iterator[Line]:
             yield Line(f"and {more} more rules; --verbose tells all")
     yield Line(words.listener_line(record), str(record.listener.origin))
     yield from (Line(words.fact_line(fact)) for fact in record.unknown[:_LINES_OF_ONE])
-    yield from (Line(f"note: {note}") for note in record.notes[:1])
+    yield from (Line(f"note: {note}") for note in record.notes[:_NOTES])
 
 
 def _places(record: Explanation) -> Iterator[str]:

@@ -44,13 +44,18 @@ _LOOPBACK: Final = frozenset({ip_address("127.0.0.1"), ip_address("::1")})
 
 
 class Stated(Struct, frozen=True, kw_only=True, gc=False):
-    """What is stated of a request beside its head: an ``address`` is empty where it is not."""
+    """What is stated of a request beside its head: an ``address`` is empty where it is not.
+
+    ``passed_on`` are headers of which only the gateway knows whether it removes them, as it trusts who sent
+    them or not.
+    """
 
     address: str = ""
     has_port: bool = False
     has_time: bool = False
     has_claims: bool = False
     is_tls: bool = False
+    passed_on: tuple[str, ...] = ()
 
 
 class Words(Struct, frozen=True, kw_only=True, gc=False):
@@ -91,6 +96,8 @@ def _unknown(stated: Stated, words: Words) -> Iterator[Fact]:
     yield Fact(name=_METADATA, give=words.claims)
     if stated.is_tls:
         yield Fact(name="connection", give="")
+    for header in stated.passed_on:
+        yield Fact(name=f"request.headers.{header}", give="")
     for name in _OF_GATEWAYS:
         if not (stated.is_tls and name.startswith("connection.")):
             yield Fact(name=name, give="")

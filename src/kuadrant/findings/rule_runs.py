@@ -17,6 +17,7 @@ from kuadrant.findings.mode_findings import mode_findings
 from kuadrant.findings.never_reached_findings import never_reached_findings
 from kuadrant.findings.policy_findings import policy_findings, route_dependent_findings
 from kuadrant.findings.predicate_findings import predicate_findings
+from kuadrant.findings.removed_header_findings import removed_header_findings
 from kuadrant.findings.route_findings import route_findings
 from kuadrant.findings.rules_by_code import RULES
 
@@ -59,7 +60,11 @@ def suspicious(policy: RateLimitPolicy, facts: PolicyFacts) -> tuple[Problem, ..
 
     What its ``facts`` say is not among it, nor what the routes to it tell (:func:`suspicious_by_routes`).
     """
-    of_model = (*counter_findings.counter_findings(facts.policy), *mode_findings(facts.policy))
+    of_model = (
+        *counter_findings.counter_findings(facts.policy),
+        *removed_header_findings(facts.policy),
+        *mode_findings(facts.policy),
+    )
     return (*limit_findings(policy), *of_model)
 
 
@@ -87,6 +92,7 @@ def _problems(of: Material) -> Iterator[Problem]:
     for fact in of.compilation.policies:
         if fact.acceptance.reason != "Invalid":  # what cannot be carried out cannot be looked into
             yield from counter_findings.counter_findings(fact.policy)
+            yield from removed_header_findings(fact.policy)
             yield from mode_findings(fact.policy)
     yield from _of_conditions(of)
     yield from attachment_findings(of)

@@ -16,6 +16,7 @@ from kuadrant.findings import (
     never_reached_findings,
     policy_findings,
     predicate_findings,
+    removed_header_findings,
     route_findings,
 )
 from kuadrant.findings.expression_findings import RULES as EXPRESSIONS
@@ -30,7 +31,12 @@ SECTIONS: Final[dict[str, tuple[Rule, ...]]] = {
     "Backends and filters": backend_findings.RULES,
     "Policies": (*policy_findings.RULES, *identity_findings.RULES),
     "Limits": (*limit_findings.RULES, *mode_findings.RULES, *never_reached_findings.RULES),
-    "Conditions and counters": (*EXPRESSIONS, *counter_findings.RULES, *predicate_findings.RULES),
+    "Conditions and counters": (
+        *EXPRESSIONS,
+        *counter_findings.RULES,
+        *removed_header_findings.RULES,
+        *predicate_findings.RULES,
+    ),
 }
 """The rules by what they are about."""
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from kuadrant.explanation.unknown_facts import Stated, Words, forwarded_for, knowledge
 from kuadrant.policy_tests.file_rules import split_address
 from kuadrant.reference_model import Request
-from kuadrant.reference_model.filter_view import as_metadata, is_kept
+from kuadrant.reference_model.filter_view import as_metadata, received, seen
 from kuadrant.reference_model.gateway_refusal import refusal
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class SeenRequest:
         source, self._source_port = split_address(asked.source or _OWN_ADDRESS)
         self._source = str(ip_address(source))
         self._begins = begins or _BEGINNING
-        self._headers = _sent_headers(asked)
+        sent = received(asked.headers.items())
+        self._headers = seen(sent)
         forwarded = forwarded_for(self._source) or _OWN_ADDRESS
         self._added = (("x-forwarded-for", forwarded), ("x-forwarded-proto", scheme))
         self._metadata = _metadata(asked)
@@ -62,7 +63,7 @@ class SeenRequest:
             is_tls=scheme == "https",
         )
         self.knowledge = knowledge(stated, _WORDS)
-        self.refusal = refusal(asked.method, scheme, asked.host, self._target, self._headers)
+        self.refusal = refusal(asked.method, scheme, asked.host, self._target, sent)
 
     def sent(self, number: int, milliseconds: int) -> Request:
         """Return the request as the ``number``-th of its test, so long after the beginning.
@@ -107,12 +108,6 @@ def target(asked: AskedRequest) -> str:
 
 def _quoted(text: str) -> str:
     return quote(text, safe="-._~!$'()*,;:@/?", errors="replace")
-
-
-def _sent_headers(asked: AskedRequest) -> tuple[tuple[str, str], ...]:
-    """Return the headers that a gateway leaves as they are sent."""
-    sent = ((name.lower(), value.strip(" \t")) for name, value in asked.headers.items())
-    return tuple((name, value) for name, value in sent if is_kept(name, value))
 
 
 def _metadata(asked: AskedRequest) -> dict[str, Value]:

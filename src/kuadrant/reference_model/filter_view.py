@@ -6,10 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from kuadrant.reference_model.removed_headers import without_removed
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from kuadrant.reference_model.request import Value
 
-_GIVEN_ANEW: Final = frozenset({"x-forwarded-proto", "x-request-id"})
+_GIVEN_ANEW: Final = frozenset({"x-forwarded-proto", "x-request-id", "x-envoy-external-address"})
 _ABSOLUTE: Final = re.compile(
     r"[A-Za-z][A-Za-z0-9+\-.]*://@?([A-Za-z0-9\-.]+|\[[0-9A-Fa-f:.]+\])"
     r"(:0*(?P<port>[0-9]{1,5}))?([/?][!-\"$-~]*#*)?"
@@ -20,12 +24,32 @@ _RELATIVE: Final = re.compile(
 _LARGEST_PORT: Final = 65_535
 
 
-def is_kept(name: str, value: str) -> bool:
-    """Tell whether filters see a header as the client sends it; ``name`` in lower case.
+def received(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return headers as a gateway reads them: names in lower case, values without white space around them.
 
-    A gateway writes some by itself, and takes no ``referer`` that is none.
+    White space are spaces and tabs (RFC 9110, section 5.5).
     """
-    return name not in _GIVEN_ANEW and (name != "referer" or is_referrer(value))
+    return tuple((name.lower(), value.strip(" \t")) for name, value in headers)
+
+
+def seen(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return which of a client's headers filters see, as :func:`received` reads them.
+
+    A gateway writes some by itself, removes others (:mod:`kuadrant.reference_model.removed_headers`), and
+    takes no ``referer`` that is none; of several it looks at the values with commas between them.
+    """
+    has_referrer = is_referrer(",".join(value for name, value in headers if name == "referer"))
+    return tuple(
+        (name, value)
+        for name, value in without_removed(headers)
+        if name not in _GIVEN_ANEW and (name != "referer" or has_referrer)
+    )
+
+
+def removed(headers: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the names of a client's headers that no filter sees, and that are not written anew either."""
+    left = {name for name, _ in seen(headers)}
+    return tuple(sorted({name for name, _ in headers} - left - _GIVEN_ANEW - {"host"}))
 
 
 def is_referrer(value: str) -> bool:

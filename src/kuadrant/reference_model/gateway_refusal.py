@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from kuadrant.reference_model.removed_headers import connection_options, upgrade
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,8 @@ _METHODS: Final = frozenset(
 _HOST: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=%:@\[\]]*")
 _BYTES: Final = 60 * 1024
 _HEADERS: Final = 100
+_OPTIONS: Final = 10
+_NOT_TO_NAME: Final = frozenset({"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"})
 _AROUND: Final = len(": \r\n")
 
 
@@ -53,4 +57,17 @@ def refusal(
     size = sum(len(name) + len(value.encode()) + _AROUND for name, value in sent)
     if size + len(f"{method} {target} HTTP/1.1") > _BYTES:
         return Refusal(431, f"the headers are longer than {_BYTES // 1024} KiB")
+    return _of_connection(sent)
+
+
+def _of_connection(headers: Sequence[tuple[str, str]]) -> Refusal | None:
+    wanted, options = upgrade(headers), connection_options(headers)
+    if wanted not in (None, "h2c"):
+        if wanted == "websocket":
+            return None
+        return Refusal(403, f"it takes no upgrade to {wanted or 'nothing'}; websocket is the only one")
+    if len(options) >= _OPTIONS:
+        return Refusal(400, f"connection says {len(options)} things, and it takes {_OPTIONS - 1}")
+    if (named := next((one for one in options if one in _NOT_TO_NAME or one[0] == ":"), None)) is not None:
+        return Refusal(400, f"connection names {named}, which is not to be removed; leave it out")
     return None

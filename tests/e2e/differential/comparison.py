@@ -14,7 +14,7 @@ from kuadrant.explanation.verbose_text import verbose_text
 from kuadrant.ratelimit.counters import counter_values
 from kuadrant.reference_model import Counters, Request, RequestDecision, decide
 from kuadrant.reference_model.counter_windows import FixedWindow
-from kuadrant.reference_model.filter_view import is_referrer
+from kuadrant.reference_model.filter_view import received, seen
 
 from .traces import check_seen, check_way
 
@@ -103,10 +103,6 @@ def _sorted(observation: Observation) -> Observation:
     return msgspec.structs.replace(observation, questions=questions)
 
 
-# What a gateway takes from nobody.
-_GIVEN_ANEW = {"host", "x-forwarded-proto", "x-request-id"}
-
-
 # Not a request, or one that is sent elsewhere because of slashes that were written as %2F.
 _REFUSED = {400, 307, 431}
 
@@ -120,12 +116,10 @@ def _seen(asked: Asked, observed: Observation, port: int) -> Request:
     _, in_full, place = asked.target.rpartition("http://")
     authority = place.partition("/")[0] if in_full else asked.authority
     client = observed.client
-    headers = [(name.lower(), _text(value.strip(" \t"))) for name, value in asked.headers]
+    sent = received((name, _text(value)) for name, value in asked.headers)
     # More than one is one, and so nobody's.
-    authority = ",".join((authority, *(value for name, value in headers if name == "host")))
-    headers = [header for header in headers if header[0] not in _GIVEN_ANEW]
-    if any(name == "referer" and not is_referrer(value) for name, value in headers):
-        headers = [(name, value) for name, value in headers if name != "referer"]
+    authority = ",".join((authority, *(value for name, value in sent if name == "host")))
+    headers = [header for header in seen(sent) if header[0] != "host"]
     added = (
         ("x-forwarded-for", "127.0.0.1"),
         ("x-forwarded-proto", "http"),

@@ -25,7 +25,7 @@ from kuadrant.envoy_api import message
 from kuadrant.expressions import programs
 from kuadrant.policy.cel_environment import UNTYPED, environment, untyped
 from kuadrant.policy.checked_expression import parts, read, written
-from kuadrant.reference_model.filter_view import is_kept
+from kuadrant.reference_model.filter_view import seen
 from tests.e2e.wasm_shim.conftest import (
     LOOPBACK,
     READY_SECONDS,
@@ -171,8 +171,7 @@ class Gateway:
 def taken(one: Request) -> Request:
     """A request that a gateway takes, for ``one``."""
     method, target = (ENVOY_TAKES.get(text, text) for text in (one.method, one.target))
-    headers = tuple(header for header in one.headers if is_kept(*header))
-    return structs.replace(one, method=method, target=target, headers=headers)
+    return structs.replace(one, method=method, target=target, headers=seen(one.headers))
 
 
 def differences(

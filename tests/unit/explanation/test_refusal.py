@@ -70,6 +70,14 @@ def test_a_byte_that_is_no_utf8_is_a_replacement_character_and_no_failure() -> N
     assert ("x-user", "a\ufffd") in found.request.headers
 
 
+def test_a_value_is_read_without_white_space_around_it() -> None:
+    text = policy(
+        "some: {rates: [{limit: 2, window: 10s}], "
+        "when: [{predicate: \"duration(request.headers['x']) > duration('1s')\"}]}"
+    )
+    assert asked(text, headers=(("X", " 60s\t"),)).limits[0].applies == "yes"
+
+
 @pytest.mark.parametrize("text", ["authorization Bearer s3cr3t", "s3cr3t", "Bearer s3cr3t: x"])
 def test_what_is_no_header_is_not_told_as_it_may_be_a_value(text: str) -> None:
     with pytest.raises(RequestError) as raised:
