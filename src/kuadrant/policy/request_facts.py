@@ -116,7 +116,7 @@ class RequestFacts:
         if not constant.HasField("int"):
             return None
         number = constant.int
-        if text.startswith("size("):
+        if one.call.function == "size":
             taken = one.call.target if one.call.HasField("target") else one.call.arguments[0]
             of = measured(taken, names)
             for bound in (number, number + 1):

@@ -48,6 +48,8 @@ FAIL_FOR_SOME = (
 )
 
 FAIL_FOR_NONE = (
+    "1 < cel.bind(a, request.path, cel.bind(b, size(a), b))",
+    "cel.bind(a, size(request.path), a > 1)",
     "[1].exists(a, cel.bind(a, a + request.size, a > 1))",
     "cel.bind(a, request.headers[?'x'], cel.bind(a, a.hasValue(), a))",
     "'x' in request.headers && request.headers['x']=='y'",
