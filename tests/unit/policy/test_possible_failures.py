@@ -5,6 +5,8 @@ Both are held to what the expressions come to for requests with and without ever
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,14 @@ import pytest
 from kuadrant.policy.expression_check import ExpressionError, check_predicate, checked
 from kuadrant.policy.possible_failures import failing
 from kuadrant.reference_model import Request
-from kuadrant.reference_model.expressions import EvaluationError, Expressions
+from kuadrant.reference_model import expressions as evaluation
+from kuadrant.reference_model.expressions import EvaluationError
+from tests.unit.expressions.generated_expressions import Expressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.conftest import Fuzz
 
 FAIL_FOR_SOME = (
     "request.headers['x']=='y'",
@@ -127,7 +133,7 @@ def fails_for_some(expression: str) -> bool:
 
 def fails(expression: str, request: Request) -> bool:
     try:
-        Expressions(request).holds(expression)
+        evaluation.Expressions(request).holds(expression)
     except EvaluationError:
         return True
     return False
@@ -186,6 +192,26 @@ def test_of_hundreds_of_needs_the_first_are_told() -> None:
     found = [one.expression for one in failing(conditions, [], [])]
     assert 0 < len(found) < 100
     assert found == list(range(len(found)))
+
+
+def test_fuzz_no_expressions_are_too_odd(fuzz: Fuzz) -> None:
+    dice = random.Random(fuzz.seed)
+    made, number, several = Expressions(dice), int(300 * fuzz.scale), 0
+    for n in range(number):
+        texts = [made.make() for _ in range(2)]
+        found = []
+        for text in texts:
+            with suppress(ExpressionError):
+                check_predicate(text)
+                found.append(checked(text))
+        try:
+            failing(found, found[:1], found[1:])
+        except Exception as error:
+            error.add_note(f"FUZZ_SEED={fuzz.seed}, expressions {n}: {texts}")
+            raise
+        several += bool(found)
+    assert several
+    fuzz.done(f"pairs of expressions, {several} of them sound", number)
 
 
 def test_a_route_may_say_how_many_segments_a_path_has() -> None:
