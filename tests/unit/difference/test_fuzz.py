@@ -60,7 +60,8 @@ def test_fuzz_what_is_answered_otherwise_is_told(fuzz: Fuzz) -> None:
             raise
         rounds += 1
     # Not a proof, but what a limit or a route does otherwise is nearly always shown by a request, too.
-    assert seen["with a request for it"] >= 0.9 * seen["answered otherwise"]
+    # About 3 in 100 are not (3 of 115 in a long run): of a few pairs, two may be so by chance.
+    assert seen["answered otherwise"] - seen["with a request for it"] <= 2 + 0.1 * seen["answered otherwise"]
     shown = ", ".join(f"{number} {what}" for what, number in seen.items())
     fuzz.done(f"pairs of configurations ({shown})", seen["pairs"])
 
