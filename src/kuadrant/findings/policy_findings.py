@@ -133,7 +133,7 @@ RULES: Final = (
 def policy_findings(of: Material) -> Iterator[Problem]:
     """Yield what the compilation has found, and which policies are in effect nowhere."""
     for one in of.compilation.problems:
-        if one.code not in _TOLD_HERE:
+        if one.code != _TOLD_HERE:
             yield one
     names = {
         kind: NamesByNamespace(_keys(of, kind))
@@ -141,7 +141,7 @@ def policy_findings(of: Material) -> Iterator[Problem]:
     }
     for fact in of.compilation.policies:
         for one in fact.problems:
-            if one.code == "target-not-found":
+            if one.code == _TOLD_HERE:
                 yield from _target(of, fact.policy.target, one, names[fact.policy.target.kind])
     yield from route_dependent_findings(of)
 
@@ -149,13 +149,17 @@ def policy_findings(of: Material) -> Iterator[Problem]:
 def route_dependent_findings(of: Material) -> Iterator[Problem]:
     """Yield what the routes to a policy decide: whether it is in effect, and which headers may be absent."""
     for fact in of.compilation.policies:
-        if any(one.code in header_guards.CODES for one in fact.problems):
+        if _can_be_carried_out(fact):
             yield from _unguarded(of, fact)
         if fact.acceptance.reason == "Accepted":
             yield from _without_effect(of, fact)
 
 
-_TOLD_HERE: Final = frozenset({"target-not-found"}) | header_guards.CODES
+_TOLD_HERE: Final = "target-not-found"
+
+
+def _can_be_carried_out(fact: PolicyFacts) -> bool:
+    return fact.acceptance.reason != "Invalid" or any(one.code == "target-elsewhere" for one in fact.problems)
 
 
 def _target(of: Material, target: Target, found: Problem, names: NamesByNamespace) -> Iterator[Problem]:

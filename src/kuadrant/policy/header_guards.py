@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 CODE: Final = "header-may-be-absent"
 PART_CODE: Final = "part-may-fail"
-CODES: Final = frozenset({CODE, PART_CODE})
 
 
 class Known(Struct, frozen=True, gc=False):
@@ -87,7 +86,8 @@ _MAY_FAIL: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=256)
+# All policies are looked at again whenever one of them changed.
+@lru_cache(maxsize=4096)
 def _failing(
     conditions: tuple[str, ...],
     exempt: tuple[str, ...],
@@ -96,10 +96,7 @@ def _failing(
     lengths: tuple[tuple[str, int], ...],
 ) -> tuple[Failing, ...]:
     looked_at, excluded, counted = ([*map(checked, some)] for some in (conditions, exempt, counters))
-    try:
-        return failing(looked_at, excluded, counted, headers, dict(lengths))
-    except Exception:  # noqa: BLE001 - a mistake in the search costs warnings, and nobody's policy
-        return ()
+    return failing(looked_at, excluded, counted, headers, dict(lengths))
 
 
 def _places(field: Path, parts: Iterable[PolicyCondition | Counter], name: str) -> list[_Place]:

@@ -25,7 +25,6 @@ from kuadrant.policy.expression_check import (
     check_predicate,
     has_control_character,
 )
-from kuadrant.policy.header_guards import unguarded
 from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.model import Policy, PolicyLimit, Problem
 
@@ -81,8 +80,6 @@ def check(policy: Policy, budgets: Budgets = DEFAULT, *, identity: bool = False)
         usage = with_costs(with_bytes(usage, chain.from_iterable(held.values())), costs)
         findings += _excess(policy, usage, budgets)
     refusals = [finding.problem for finding in findings if finding.refuses]
-    if not refusals:
-        findings += map(Finding, unguarded(policy))
     return CheckedPolicy(
         problems=tuple(finding.problem for finding in findings),
         refusal=_told(refusals),

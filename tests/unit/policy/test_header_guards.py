@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
+from kuadrant.policy.header_guards import unguarded
 from kuadrant.policy.model import Policy, PolicyLimit, Rate, Target
 from kuadrant.policy.policy_check import check
 
@@ -18,21 +19,17 @@ def warned(
     one = PolicyLimit(
         "a", (Rate(5, 10),), tuple(map(ExpressionCondition, limit)), tuple(map(ExpressionCounter, counters))
     )
-    found = check(
-        Policy(
-            "ns",
-            "p",
-            Target("HTTPRoute", "ns", "route"),
-            limits=(one,),
-            when=tuple(map(ExpressionCondition, policy)),
-        )
+    of = Policy(
+        "ns",
+        "p",
+        Target("HTTPRoute", "ns", "route"),
+        limits=(one,),
+        when=tuple(map(ExpressionCondition, policy)),
     )
-    assert {problem.severity for problem in found.problems} <= {"warning"}
-    assert found.refusal == ""
-    return [
-        (one.field, one.message.partition("; with ")[2].partition(" as a predicate")[0])
-        for one in found.problems
-    ]
+    found = [*unguarded(of)]
+    assert {problem.severity for problem in found} <= {"warning"}
+    assert check(of).refusal == ""
+    return [(one.field, one.message.partition("; with ")[2].partition(" as a predicate")[0]) for one in found]
 
 
 @pytest.mark.parametrize("counter", [USER, "request.headers.user + 'a'", "size(request.headers['X-User'])"])
@@ -45,7 +42,7 @@ def test_a_counter_on_a_header_is_told_with_its_guard(counter: str) -> None:
 
 def test_the_words_say_what_becomes_of_requests() -> None:
     one = PolicyLimit("a", (Rate(5, 10),), counters=(ExpressionCounter(USER),))
-    [problem] = check(Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(one,))).problems
+    [problem] = unguarded(Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(one,)))
     assert problem.message == (
         "it fails for each request without the header x-user, which is answered with 500 unless the failure "
         "mode is allow; with 'x-user' in request.headers as a predicate before it, such requests are not "
@@ -60,7 +57,7 @@ def test_what_fails_in_shadow_is_no_500_unless_another_limit_has_it_too() -> Non
 
     def told(*limits: PolicyLimit) -> str:
         policy = Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=limits, when=when)
-        [problem] = check(policy).problems
+        [problem] = unguarded(policy)
         return problem.message.partition(";")[0]
 
     assert told(watched) == (
@@ -109,4 +106,5 @@ def test_several_headers_have_one_guard() -> None:
 
 def test_a_counter_of_v1beta2_does_not_fail() -> None:
     one = PolicyLimit("a", (Rate(5, 10),), counters=(SelectorCounter("request.headers.x-user"),))
-    assert check(Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(one,))).problems == ()
+    of = Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(one,))
+    assert (check(of).problems, [*unguarded(of)]) == ((), [])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.findings import RULES, suspicious
-from kuadrant.policy import header_guards
 from kuadrant.status import Remark
 
 if TYPE_CHECKING:
@@ -24,11 +23,9 @@ def remarks(
     Args:
         facts: What became of the policy.
         policy: The policy as it is written, if that is known.
-        by_routes: What the routes to it told when they were looked at last. Which parts may fail is theirs
-            to tell: a rule may ask for what they need.
+        by_routes: What the routes to it told when they were looked at last.
     """
     own = suspicious(policy, facts) if policy is not None and facts.acceptance.reason == "Accepted" else ()
-    known = (one for one in facts.problems if one.code not in header_guards.CODES)
-    for one in (*known, *own, *by_routes):
+    for one in (*facts.problems, *own, *by_routes):
         severity = RULES[one.code].severity if one.code in RULES else one.severity
         yield Remark(one.code, severity, one.field, one.message)
