@@ -16,11 +16,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 # How long an example takes says more of the machine than of the code.
@@ -29,6 +30,13 @@ settings.load_profile("patient")
 
 _PROPERTY = "fuzzed"
 _PROGRESS_SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """No test sees less of the log than it would alone: a command says for its process what is logged."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

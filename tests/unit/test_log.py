@@ -7,21 +7,10 @@ import json
 import logging
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
 from kuadrant import log
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def test_development_lines_are_tab_separated_with_the_values_as_json() -> None:
