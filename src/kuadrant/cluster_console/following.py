@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import structs
 
 from kuadrant import log
-from kuadrant.console import Edit
 from kuadrant.explanation import Origins, RulesAsked
 from kuadrant.findings import RULES, Finding, suspicious, suspicious_by_routes
 from kuadrant.kube.client import RequestError
@@ -41,8 +40,6 @@ _SETTLED_SECONDS: Final = 0.1
 _REST: Final = 3.0
 """So many times as long as a change took to work out is rested before the next one."""
 _REPORT_SECONDS: Final = 2.0
-_MOST_EDITS: Final = 50
-_MOST_TOLD: Final = 50
 
 
 class ClusterFeed:
@@ -126,11 +123,7 @@ class ClusterFeed:
 
     def _shown(self, of: Configuration, made: Topology, findings: tuple[Finding, ...]) -> None:
         now = time.time()
-        edits = self._board.shown.edits
         changed = () if self._topology is None else changes(self._topology, made)
-        if changed:
-            more = max(0, len(changed) - _MOST_TOLD)
-            edits = (Edit(at=now, routes=changed[:_MOST_TOLD], more=more), *edits[: _MOST_EDITS - 1])
         self._topology = made
         self._board.update(
             since=now if changed or not self._board.shown.since else self._board.shown.since,
@@ -138,7 +131,7 @@ class ClusterFeed:
             topology=made,
             findings=findings,
             conditions=of.conditions,
-            edits=edits,
+            edits=self._board.shown.edits_with(changed, now),
             notes=of.notes,
         )
 

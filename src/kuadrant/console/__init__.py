@@ -6,7 +6,16 @@ make pages of that, and a small server gives them to a browser.
 
 from kuadrant.console.board import Board
 from kuadrant.console.server import ConsoleServer
-from kuadrant.console.shown import Edit, Refused, Shown
+from kuadrant.console.shown import MOST_TOLD, Edit, Refused, Shown
 from kuadrant.console.sources import SourceError, Sources
 
-__all__ = ["Board", "ConsoleServer", "Edit", "Refused", "Shown", "SourceError", "Sources"]
+__all__ = [
+    "MOST_TOLD",
+    "Board",
+    "ConsoleServer",
+    "Edit",
+    "Refused",
+    "Shown",
+    "SourceError",
+    "Sources",
+]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 
@@ -12,6 +13,10 @@ from kuadrant.explanation import Configuration
 from kuadrant.findings import Finding
 from kuadrant.status import Report
 from kuadrant.topology import RouteChanges, Topology
+
+MOST_TOLD: Final = 50
+"""Of what one edit changed, or what is wrong with it, so much is shown; of the rest the number."""
+_MOST_EDITS: Final = 50
 
 
 class Edit(Struct, frozen=True, kw_only=True):
@@ -72,3 +77,10 @@ class Shown(Struct, frozen=True, kw_only=True):
     refused: Refused | None = None
     edits: tuple[Edit, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def edits_with(self, routes: Sequence[RouteChanges], at: float) -> tuple[Edit, ...]:
+        """Return the edits with one at ``at`` that changed ``routes``, if there are any; the oldest goes."""
+        if not routes:
+            return self.edits
+        edit = Edit(at=at, routes=tuple(routes[:MOST_TOLD]), more=max(0, len(routes) - MOST_TOLD))
+        return (edit, *self.edits[: _MOST_EDITS - 1])

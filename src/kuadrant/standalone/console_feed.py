@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kuadrant import __version__
-from kuadrant.console import Board, ConsoleServer, Edit, Refused, Shown
+from kuadrant.console import MOST_TOLD, Board, ConsoleServer, Refused, Shown
 from kuadrant.findings import Finding
 from kuadrant.gateways import envoy
 from kuadrant.standalone.console_sources import RunSources
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kuadrant.xds.discovery_stream import StreamStatus
 
 _MOST_PORTS: Final = 20
-_MOST_EDITS: Final = 50
-_MOST_TOLD: Final = 50
 _ENVOY: Final = "this machine/envoy"
 
 
@@ -95,17 +93,13 @@ class ConsoleFeed:
     ) -> None:
         """Show a configuration that Envoy has acknowledged."""
         now = time.time()
-        edits = self.board.shown.edits
-        if changes:
-            more = max(0, len(changes) - _MOST_TOLD)
-            edits = (Edit(at=now, routes=tuple(changes[:_MOST_TOLD]), more=more), *edits[: _MOST_EDITS - 1])
         self.board.update(
             since=now,
             configuration=configuration,
             topology=topology,
             conditions={key: one.conditions for key, one in statuses.items()},
             refused=None,
-            edits=edits,
+            edits=self.board.shown.edits_with(changes, now),
         )
         self._report()
 
@@ -119,9 +113,9 @@ class ConsoleFeed:
         self.board.update(
             refused=Refused(
                 at=time.time(),
-                findings=found[:_MOST_TOLD],
+                findings=found[:MOST_TOLD],
                 reasons=tuple(reasons),
-                more=max(0, len(found) - _MOST_TOLD),
+                more=max(0, len(found) - MOST_TOLD),
             )
         )
 
