@@ -29,7 +29,7 @@ from kuadrant.operator_client.status_report import PATH as REPORT
 from kuadrant.process import collect_garbage_rarely, set_by
 from kuadrant.tasks import PartEndedError
 from kuadrant.wasm import trust
-from kuadrant.wasm.catalogue import CatalogueError, carried, state
+from kuadrant.wasm.catalogue import CatalogueError, state
 from kuadrant.wasm.gateway_fetches import PATH as FETCHES
 from kuadrant.xds import AddressError
 
@@ -55,8 +55,7 @@ async def run(settings: OperatorSettings) -> int:
         folders = [one for one in (settings.modules, settings.trusted_keys) if one is not None]
         since = state(*folders) if folders else None
         found = trust.served(settings.modules, settings.trusted_keys)
-        # Where none is trusted, the first of all is named, and none is served.
-        modules = found.modules or carried(settings.modules)
+        modules = found.named
         chosen(modules[0].dialects)
         access = find_access()
         client = access.connect()

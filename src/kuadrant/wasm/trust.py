@@ -23,11 +23,18 @@ class TrustedModules(Struct, frozen=True):
 
     Attributes:
         modules: The modules, the current one first; none where nobody who is trusted vouches for any.
+        carried: All that there are, also those that are not served.
         distrust: Why another one than the first was to be served and is not; empty if none was.
     """
 
     modules: tuple[Module, ...]
+    carried: tuple[Module, ...]
     distrust: str = ""
+
+    @property
+    def named(self) -> tuple[Module, ...]:
+        """Those that are spoken of, of which there always is one: where none is served, the carried ones."""
+        return self.modules or self.carried
 
 
 def served(folder: Path | None, trusted: Path | None) -> TrustedModules:
@@ -43,7 +50,7 @@ def served(folder: Path | None, trusted: Path | None) -> TrustedModules:
     """
     modules = carried(folder)
     if trusted is None:
-        return TrustedModules(modules)
+        return TrustedModules(modules, modules)
     from kuadrant.wasm.module_statement import vouching_key  # noqa: PLC0415 - not needed without keys
 
     keys, statements = trusted_keys(trusted), statements_of(trusted, folder)
@@ -57,7 +64,7 @@ def served(folder: Path | None, trusted: Path | None) -> TrustedModules:
             " `kuadrant wasm sign` signs it"
         )
     )
-    return TrustedModules(tuple(module for module, key, _ in found if key), distrust)
+    return TrustedModules(tuple(module for module, key, _ in found if key), modules, distrust)
 
 
 def vouching(module: Module, folder: Path | None, trusted: Path) -> tuple[str | None, str]:

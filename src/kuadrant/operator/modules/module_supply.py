@@ -18,7 +18,7 @@ from kuadrant.operator.core.times import FIRST_UNPROVEN_SECONDS, PROVEN_SECONDS,
 from kuadrant.operator.modules.address_proof import endpoints, prove
 from kuadrant.operator.modules.module_rollout import SERVICE, ModuleRollout, offer
 from kuadrant.tasks import PartEndedError
-from kuadrant.wasm.catalogue import CatalogueError, carried, changes
+from kuadrant.wasm.catalogue import CatalogueError, changes
 from kuadrant.wasm.trust import served
 
 if TYPE_CHECKING:
@@ -73,10 +73,8 @@ class ModuleSupply:
         self._behind.listen(lambda _: self._doubted.set())
         slices = Labelled(settings.namespace, f"kubernetes.io/service-name={SERVICE}")
         self._follower = Follower(kinds.ENDPOINT_SLICES, self._behind, client, only=slices)
-        # Where none is trusted, the first of all is named, and none is served.
-        modules = found.modules or carried(settings.modules)
         self._rollout = ModuleRollout(
-            modules, lambda module: offer(module, settings), self._prove_served, self._named
+            found.named, lambda module: offer(module, settings), self._prove_served, self._named
         )
         self.own_problem: str | None = None
         """The reason why this replica does not give the wanted module's bytes; None if it does."""
