@@ -7,19 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import images
-from lab.kubectl import MANAGER, Kubectl
+from lab.kubectl import APPLY, Kubectl
 from lab.progress import say
 
 _CONFIG = images.ROOT / "config"
 _IMAGE = "kuadrant-operator"  # as config/ names it
 _DEPLOYMENT = "kuadrant-operator-controller-manager"
 _NAMESPACE = "kuadrant-system"
-_APPLY = ("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}")
 
 
 def crds(kubectl: Kubectl) -> None:
     """Apply our CRDs."""
-    kubectl.run(*_APPLY, "--kustomize", str(_CONFIG / "crd"))
+    kubectl.run(*APPLY, "--kustomize", str(_CONFIG / "crd"))
     say("our CRDs are applied")
 
 
@@ -32,9 +31,9 @@ def operator(kubectl: Kubectl, image: Callable[[], str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "kustomization.yaml").write_text(overlay(name, _CONFIG, Path(folder)))
         manifests = kubectl.run("kustomize", folder)
-    kubectl.run(*_APPLY, "--filename=-", given=manifests)
+    kubectl.run(*APPLY, "--filename=-", given=manifests)
     # The rate limit service becomes ready once a Kuadrant is created.
-    kubectl.rolled_out(_DEPLOYMENT, _NAMESPACE, patience=120)
+    kubectl.rolled_out(_DEPLOYMENT, _NAMESPACE, patience=240)
     say(f"the operator {name} is ready")
 
 

@@ -18,7 +18,7 @@ PROGRAMS = ("envoy-gateway",)
 _MANIFEST = Path(__file__).parent / "manifests" / "envoy-gateway.yaml"
 _MODULE = "github.com/envoyproxy/gateway"
 _CRDS = "charts/gateway-helm/charts/crds/crds/generated"
-_NAMESPACE = "--namespace=envoy-gateway-system"
+_NAMESPACE = "envoy-gateway-system"
 _OURS = "gateway.envoyproxy.io/owning-gateway-name=kuadrant-ingressgateway"
 
 
@@ -48,11 +48,8 @@ def bring(kubectl: Kubectl) -> None:
 
 def ready(kubectl: Kubectl) -> None:
     """Wait until the gateway is programmed and its pod serves."""
-    kubectl.rolled_out("envoy-gateway", "envoy-gateway-system", patience=180)
+    kubectl.rolled_out("envoy-gateway", _NAMESPACE, patience=240)
     say("envoy-gateway is ready")
-    kubectl.run(
-        *("wait", "--for=condition=Programmed", "gateway/kuadrant-ingressgateway"),
-        *("--namespace=gateway-system", "--timeout=120s"),
-    )
-    kubectl.run("wait", "--for=condition=Ready", "pod", f"--selector={_OURS}", _NAMESPACE, "--timeout=60s")
+    kubectl.met("Programmed", "gateway/kuadrant-ingressgateway", namespace="gateway-system", patience=240)
+    kubectl.met("Ready", "pod", f"--selector={_OURS}", namespace=_NAMESPACE, patience=120)
     say("the Gateway kuadrant-ingressgateway is programmed")

@@ -38,7 +38,7 @@ def setup(name: str, gateway: str) -> None:
         say(f"the box {name!r} is up")
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(load, box, archive)
-        kubectl.until("get", "--raw", "/readyz", patience=60)
+        kubectl.until("get", "--raw", "/readyz", patience=180)
         say("the API server is ready")
         deploy.crds(kubectl)
         steps.apis(kubectl, chosen)
@@ -47,7 +47,7 @@ def setup(name: str, gateway: str) -> None:
     for provider in chosen:
         provider.bring(kubectl)
     _node_ready(kubectl)
-    kubectl.rolled_out("coredns", "kube-system", patience=90)
+    kubectl.rolled_out("coredns", "kube-system", patience=240)
     say("names are answered")
     for provider in chosen:
         provider.ready(kubectl)
@@ -117,6 +117,5 @@ def _archive(gateway: str) -> Path:
 
 
 def _node_ready(kubectl: Kubectl) -> None:
-    kubectl.until("get", "node", NODE, patience=60)
-    kubectl.run("wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=60s")
+    kubectl.met("Ready", f"node/{NODE}", namespace="kube-system", patience=180)
     say("the node is Ready")

@@ -60,9 +60,7 @@ def bring(kubectl: Kubectl) -> None:
 def ready(kubectl: Kubectl) -> None:
     """Wait until the gateway is programmed and its pod serves."""
     for deployment in ("istiod", "istio-ingressgateway"):
-        kubectl.run(
-            "rollout", "status", f"deployment/{deployment}", "--namespace=istio-system", "--timeout=180s"
-        )
+        kubectl.rolled_out(deployment, "istio-system", patience=240)
         say(f"{deployment} is ready")
-    kubectl.run("wait", "--for=condition=Programmed", _GATEWAY, "--namespace=istio-system", "--timeout=60s")
+    kubectl.met("Programmed", _GATEWAY, namespace="istio-system", patience=120)
     say("the Gateway istio-ingressgateway is programmed")

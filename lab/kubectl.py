@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MANAGER = "lab"
+APPLY = ("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}")
+_SERVED_SECONDS = 30
 
 
 class KubectlError(Exception):
@@ -58,13 +60,28 @@ class Kubectl:
     def apply(self, files: Sequence[Path]) -> None:
         """Apply manifests, files or folders of them, by the server.
 
-        Whoever else changed a field has to yield.
+        Whoever else changed a field has to yield. Kinds that are served in a moment are waited for: an API
+        server calls them established before it takes objects of them.
         """
         places = [word for file in files for word in ("--filename", str(file))]
-        self.run("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", *places)
+        self.until(*APPLY, *places, patience=_SERVED_SECONDS)
+
+    def met(self, condition: str, *what: str, namespace: str, patience: int) -> None:
+        """Wait until objects have a condition; objects that are to come are waited for.
+
+        Raises:
+            KubectlError: they had it not within `patience` seconds; the message holds the states of the
+                namespace's pods.
+        """
+        place = f"--namespace={namespace}"
+        line = ("wait", f"--for=condition={condition}", *what, place, f"--timeout={patience}s")
+        try:
+            self.until(*line, patience=patience)
+        except KubectlError as error:
+            raise self._told(error, place) from None
 
     def rolled_out(self, deployment: str, namespace: str, *, patience: int) -> None:
-        """Wait until every pod of a deployment is ready.
+        """Wait until every pod of a deployment, which may be to come, is ready.
 
         Raises:
             KubectlError: they were not within `patience` seconds; the message holds their states and what
@@ -72,14 +89,21 @@ class Kubectl:
         """
         place = f"--namespace={namespace}"
         try:
-            self.run("rollout", "status", f"deployment/{deployment}", place, f"--timeout={patience}s")
+            line = ("rollout", "status", f"deployment/{deployment}", place, f"--timeout={patience}s")
+            self.until(*line, patience=patience)
         except KubectlError as error:
-            told = [str(error)]
-            for words in (
-                ("get", "pods", "--output=wide", place),
-                ("get", "events", "--field-selector=type=Warning", place),
-                ("logs", f"deployment/{deployment}", "--all-pods", "--tail=20", place),
-            ):
-                with contextlib.suppress(KubectlError):
-                    told.append(self.run(*words))
-            raise KubectlError("\n".join(told)) from None
+            raise self._told(
+                error, place, ("logs", f"deployment/{deployment}", "--all-pods", "--tail=20", place)
+            ) from None
+
+    def _told(self, error: KubectlError, place: str, *more: tuple[str, ...]) -> KubectlError:
+        """The error with the states of a namespace's pods, its warnings, and what more commands tell."""
+        told = [str(error)]
+        for words in (
+            ("get", "pods", "--output=wide", place),
+            ("get", "events", "--field-selector=type=Warning", place),
+            *more,
+        ):
+            with contextlib.suppress(KubectlError):
+                told.append(self.run(*words))
+        return KubectlError("\n".join(told))

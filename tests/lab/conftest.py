@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tests.lab.envoy_gateway import patches
 from tests.lab.walk import ENVOY_GATEWAY, ISTIO, Walk, walking
 
 ROOT = Path(__file__).parent.parent.parent
+_MOST_SAID = 6000
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,26 @@ class Lab:
     def box(self) -> Box:
         return Box(self.name)
 
+    @property
+    def _settings(self) -> tuple[str, ...]:
+        return f"LAB={self.name}", "CLUSTER=lab", f"GATEWAY={self.gateway}"
+
     def make(self, target: str) -> None:
-        settings = (f"LAB={self.name}", "CLUSTER=lab", f"GATEWAY={self.gateway}")
-        subprocess.run(["make", "--no-print-directory", target, *settings], cwd=ROOT, check=True)
+        subprocess.run(["make", "--no-print-directory", target, *self._settings], cwd=ROOT, check=True)
+
+    def set_up(self) -> str:
+        """Have the cluster; return nothing, or what was said where that failed."""
+        said = []
+        command = ["make", "--no-print-directory", "local-setup", *self._settings]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as setting_up:
+            assert setting_up.stdout is not None
+            for line in setting_up.stdout:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+                said.append(line)
+        return "".join(said) if setting_up.returncode else ""
 
     def attempt(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as it goes."""
@@ -55,7 +74,8 @@ class Lab:
 def lab() -> Iterator[Lab]:
     """A cluster with Istio and Envoy Gateway, set up from nothing.
 
-    On a machine that cannot hold one its tests fail.
+    On a machine that cannot hold one its tests fail. One that does not come up is gone on with once, as the
+    documentation tells; if it still does not, the run ends with what was said, since no test of it can pass.
 
     USE_LAB names one that runs already and is left running.
     """
@@ -66,7 +86,8 @@ def lab() -> Iterator[Lab]:
         pytest.fail(lack, pytrace=False)
     made = Lab(f"test-{os.getpid()}", "both")
     try:
-        made.make("local-setup")
+        if made.set_up() and (said := made.set_up()):
+            pytest.exit(f"the lab did not come up:\n{said[-_MOST_SAID:]}", returncode=1)
         yield made
     finally:
         made.make("local-cleanup")
