@@ -6,7 +6,7 @@
 from kuadrant.findings.as_github import findings_github
 from kuadrant.findings.as_json import findings_json
 from kuadrant.findings.as_sarif import findings_sarif
-from kuadrant.findings.as_text import counted, findings_text, first_findings, number
+from kuadrant.findings.as_text import counted, findings_text, first_findings, gravest_first, number
 from kuadrant.findings.finding import Finding
 from kuadrant.findings.rule_runs import document_findings, findings, suspicious, suspicious_by_routes
 from kuadrant.findings.rules_by_code import RULES, SECTIONS
@@ -25,6 +25,7 @@ __all__ = [
     "findings_sarif",
     "findings_text",
     "first_findings",
+    "gravest_first",
     "number",
     "suspicious",
     "suspicious_by_routes",

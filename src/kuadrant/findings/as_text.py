@@ -62,6 +62,12 @@ def number(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
+def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Sort findings by how much they matter, then by their places."""
+    order = list(WORDS)
+    return sorted(findings, key=lambda one: (order.index(one.severity), one))
+
+
 def first_findings(findings: Sequence[Finding], most: int, folder: str, *, colour: bool = False) -> str:
     """Return the text that tells of findings beside other things, the gravest first; empty if there is none.
 
@@ -73,8 +79,7 @@ def first_findings(findings: Sequence[Finding], most: int, folder: str, *, colou
     """
     if not findings:
         return ""
-    order = list(WORDS)
-    told = sorted(findings, key=lambda one: (order.index(one.severity), one))[:most]
+    told = gravest_first(findings)[:most]
     lines = [f"Found in {folder}: {counted(findings)}.", findings_text(told, colour=colour)]
     if more := len(findings) - len(told):
         lines.append(f"... and {more} more; kuadrant check {folder} tells all")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import to_builtins
 
 from kuadrant import log
-from kuadrant.findings import findings_text, first_findings, number
+from kuadrant.findings import findings_text, first_findings, gravest_first, number
 from kuadrant.status import Evidence, PolicyStatus, policy_status
 from kuadrant.terminal import has_colours
 
@@ -84,9 +84,11 @@ class Announcements:
             if findings:
                 show("\n" + first_findings(findings, _TOLD, folder, colour=has_colours(sys.stdout)))
             return
-        for one in findings:
-            if one not in before:
-                log_problem(logger.info if one.severity == "note" else logger.warning, one)
+        new = gravest_first(one for one in findings if one not in before)
+        for one in new[:_TOLD]:
+            log_problem(logger.info if one.severity == "note" else logger.warning, one)
+        if (more := len(new) - _TOLD) > 0:
+            logger.warning("more is suspicious: `kuadrant check` tells all", folder=folder, findings=more)
 
 
 def show(text: str) -> None:
