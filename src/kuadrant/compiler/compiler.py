@@ -19,7 +19,7 @@ from kuadrant.compiler.program import GatewayProgram
 from kuadrant.compiler.ready_routes import RouteTable, gateways_of
 from kuadrant.compiler.response_table import ResponseTable
 from kuadrant.compiler.rule_origin import RuleOrigin
-from kuadrant.compiler.service_limits import ServiceLimits
+from kuadrant.compiler.wanted_limits import WantedLimits
 from kuadrant.incremental import InOrder, Tracked, are
 from kuadrant.policy.model import Problem
 
@@ -95,7 +95,7 @@ class _Tables:
         self._routes = RouteTable()
         self._policies = PolicyTable()
         self._paths = PathTable()
-        self._limits = ServiceLimits()
+        self._limits = WantedLimits()
         self._labels: dict[str, dict[str, str]] = {}
         self._responses = ResponseTable()
         self._programs: InOrder[str, GatewayProgram] = InOrder()

@@ -9,7 +9,7 @@ from kuadrant.compiler.host_table import HostTable
 from kuadrant.compiler.listener_conflicts import hostname_of, listeners_by_port
 from kuadrant.compiler.program import GatewayProgram, ListenerProgram
 from kuadrant.compiler.route_piece import ListenerPlace, RoutePiece, route_piece, with_former_parts
-from kuadrant.compiler.service_limits import ServiceLimits
+from kuadrant.compiler.wanted_limits import WantedLimits
 from kuadrant.policy.route_attachment import is_attached, served_hostnames
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import HostProgram
     from kuadrant.compiler.ready_routes import PreparedRoute
     from kuadrant.compiler.route_piece import HostRule
-    from kuadrant.policy.identity import IdentitySource
+    from kuadrant.policy.identity_source import IdentitySource
     from kuadrant.policy.model import Policy
     from kuadrant.policy.route import Route
 
@@ -50,7 +50,7 @@ class GatewayTable:
         # Made when somebody asks where rules come from.
         self._by_host: dict[tuple[int, str], list[tuple[str, HostRule]]] | None = None
         self._hosts: dict[int, HostTable] = {}
-        self._limits = ServiceLimits()
+        self._limits = WantedLimits()
         self._program = GatewayProgram(gateway.metadata.namespace, gateway.metadata.name, (), ())
 
     def update(

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from kuadrant.api.http_route import HTTPRoute
 from kuadrant.incremental import kept
-from kuadrant.policy.identity import IdentitySource, source_of_gateway, source_of_installation
+from kuadrant.policy.identity_source import IdentitySource, source_of_gateway, source_of_installation
 from kuadrant.policy.route import from_grpc_route, from_http_route
 from kuadrant.policy.route_attachment import parent_gateway
 

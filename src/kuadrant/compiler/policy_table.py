@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.incremental import Tracked
-from kuadrant.policy.identity import asks_who
+from kuadrant.policy.identity_source import asks_who
 from kuadrant.policy.model import Policy
 from kuadrant.policy.policy_attachment import AttachedPolicies
 from kuadrant.policy.policy_check import CheckedPolicy, check

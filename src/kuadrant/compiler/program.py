@@ -14,7 +14,7 @@ from msgspec import Struct
 from kuadrant.api.limitador import Limit
 from kuadrant.api.response import Response
 from kuadrant.policy.condition import Counter, PolicyCondition
-from kuadrant.policy.identity import IdentitySource
+from kuadrant.policy.identity_source import IdentitySource
 from kuadrant.policy.match import RequestMatch
 
 

@@ -17,7 +17,7 @@ from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
 from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.identifiers import action_set_name, limit_identifier
-from kuadrant.policy.identity import IdentitySource, reads_identity
+from kuadrant.policy.identity_source import IdentitySource, reads_identity
 from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.policy_precedence import EffectiveLimit, EffectivePolicy, merge
 from kuadrant.policy.route_selectors import selects

@@ -11,7 +11,7 @@ from kuadrant.difference.pattern_texts import texts_of
 from kuadrant.explanation.knowledge import read_by, selected
 from kuadrant.policy.checked_expression import TooDeepError, kind, parts, pattern_of
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
-from kuadrant.policy.identity import CLAIMS, PATH
+from kuadrant.policy.identity_source import CLAIMS, PATH
 from kuadrant.reference_model import EvaluationError
 from kuadrant.reference_model.expressions import tree
 

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from kuadrant.explanation import ClientRequest
 from kuadrant.policy.attributes import HEADERS_BY_ATTRIBUTE
-from kuadrant.policy.identity import CLAIMS, PATH
+from kuadrant.policy.identity_source import CLAIMS, PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

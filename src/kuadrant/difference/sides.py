@@ -20,7 +20,7 @@ from kuadrant.explanation.routing_trace import match_words
 from kuadrant.gateways.plugin_tables import host_of
 from kuadrant.policy.condition import Counter, PolicyCondition
 from kuadrant.policy.identifiers import limit_condition, limit_identifier
-from kuadrant.policy.identity import IdentitySource
+from kuadrant.policy.identity_source import IdentitySource
 from kuadrant.policy.policy_precedence import merge
 
 if TYPE_CHECKING:

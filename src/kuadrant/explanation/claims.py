@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kuadrant.explanation.knowledge import read_by, selected
 from kuadrant.policy.checked_expression import TooDeepError
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
-from kuadrant.policy.identity import CLAIMS
+from kuadrant.policy.identity_source import CLAIMS
 from kuadrant.reference_model.expressions import EvaluationError, tree
 from kuadrant.reference_model.identity import source_of
 

@@ -16,7 +16,7 @@ from kuadrant.explanation.plain_path import plain_target
 from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.explanation.request_url import address_of
 from kuadrant.explanation.unknown_facts import Stated, Words, forwarded_for, knowledge
-from kuadrant.policy.identity import CLAIMS
+from kuadrant.policy.identity_source import CLAIMS
 from kuadrant.reference_model import Request
 from kuadrant.reference_model.filter_view import as_metadata, received, removed, seen
 from kuadrant.reference_model.gateway_refusal import Refusal, refusal

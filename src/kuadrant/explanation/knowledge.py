@@ -13,7 +13,7 @@ from kuadrant.explanation.masked_values import is_of_headers
 from kuadrant.explanation.record import Fact
 from kuadrant.policy.attributes import ATTRIBUTES, OPEN_ROOTS, selector_path
 from kuadrant.policy.checked_expression import is_binding, kind
-from kuadrant.policy.identity import CLAIMS, PATH, IdentitySource
+from kuadrant.policy.identity_source import CLAIMS, PATH, IdentitySource
 
 if TYPE_CHECKING:
     from kuadrant.reference_model import Request

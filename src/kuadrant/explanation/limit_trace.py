@@ -13,7 +13,7 @@ from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.record import CounterValue, Part, Replaced, TracedCondition, TracedLimit
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
 from kuadrant.policy.identifiers import limit_identifier
-from kuadrant.policy.identity import PATH
+from kuadrant.policy.identity_source import PATH
 from kuadrant.reference_model.conditions import holds
 
 if TYPE_CHECKING:

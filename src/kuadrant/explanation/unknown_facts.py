@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.record import Fact
-from kuadrant.policy.identity import CLAIMS
+from kuadrant.policy.identity_source import CLAIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

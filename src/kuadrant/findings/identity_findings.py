@@ -8,7 +8,7 @@ from kuadrant.compiler import identities
 from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.severity import Rule
 from kuadrant.policy.authentication_targets import may_be_for_gateway
-from kuadrant.policy.identity import reads_identity
+from kuadrant.policy.identity_source import reads_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler import PolicyFacts
     from kuadrant.findings.examined_documents import Material
     from kuadrant.findings.request_paths import Path
-    from kuadrant.policy.identity import IdentitySource
+    from kuadrant.policy.identity_source import IdentitySource
     from kuadrant.policy.model import Problem
     from kuadrant.policy.route import Route
 

@@ -26,7 +26,7 @@ from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, 
 from kuadrant.policy.constant_folding import faults
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.expression_hints import hint
-from kuadrant.policy.identity import ANNOTATION, PATH
+from kuadrant.policy.identity_source import ANNOTATION, PATH
 from kuadrant.policy.result_types import NotOfTypeError, check_result
 from kuadrant.policy.untyped_expression import compiled
 

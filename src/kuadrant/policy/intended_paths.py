@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.policy.attributes import ATTRIBUTES
-from kuadrant.policy.identity import PATH
+from kuadrant.policy.identity_source import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

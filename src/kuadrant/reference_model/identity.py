@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kuadrant.policy.identity import CLAIMS, PATH
+from kuadrant.policy.identity_source import CLAIMS, PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.compiler.program import Action
-    from kuadrant.policy.identity import IdentitySource
+    from kuadrant.policy.identity_source import IdentitySource
     from kuadrant.reference_model.request import Request, Value
 
 

@@ -19,9 +19,9 @@ from kuadrant.standalone.announcements import NOT_APPLIED, print_mistakes, show
 from kuadrant.standalone.console_feed import ConsoleFeed
 from kuadrant.standalone.envoy_process import EnvoyError, EnvoyProcess, executable
 from kuadrant.standalone.errors import StartError
+from kuadrant.standalone.folder_follower import FolderFollower
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.folder_watch import changes
-from kuadrant.standalone.follow_folder import FolderFollower
 from kuadrant.standalone.open_listeners import KeptOpen, open_listeners, opened
 from kuadrant.standalone.plan import Mistakes, Plan
 from kuadrant.standalone.ports import listening, require_free

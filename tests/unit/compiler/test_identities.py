@@ -8,7 +8,7 @@ import pytest
 
 from kuadrant.api import documents
 from kuadrant.compiler import Compilation, Compiler, KnownTargets, compile_gateways
-from kuadrant.policy.identity import IdentitySource
+from kuadrant.policy.identity_source import IdentitySource
 from kuadrant.policy.model import Target
 
 if TYPE_CHECKING:

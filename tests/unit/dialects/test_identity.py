@@ -9,7 +9,7 @@ import pytest
 from kuadrant.compiler.program import Action, HostProgram, LimitAction, RuleProgram
 from kuadrant.dialects import DIALECTS, OWN, Service
 from kuadrant.policy.condition import SelectorCounter
-from kuadrant.policy.identity import IdentitySource
+from kuadrant.policy.identity_source import IdentitySource
 from kuadrant.policy.match import RequestMatch
 
 SERVICE = Service(cluster="limiter", timeout_ms=1000, failure_mode="deny")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.policy.identity import IdentitySource
+from kuadrant.policy.identity_source import IdentitySource
 from kuadrant.reference_model import Expressions, Request
 from kuadrant.reference_model.identity import identified
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import Action, LimitAction
     from kuadrant.dialects.service import Service
     from kuadrant.policy.condition import Counter, PolicyCondition
-    from kuadrant.policy.identity import IdentitySource
+    from kuadrant.policy.identity_source import IdentitySource
     from kuadrant.policy.match import PathMatch, StringMatch
 
 VERSION = 1

@@ -11,7 +11,7 @@ from kuadrant.dialects.official.inexpressible_parts import unsupported
 from kuadrant.expressions import programs
 from kuadrant.incremental import OfEach
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
-from kuadrant.policy.identity import PATH
+from kuadrant.policy.identity_source import PATH
 from kuadrant.policy.model import Policy
 
 if TYPE_CHECKING:

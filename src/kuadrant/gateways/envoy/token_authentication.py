@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway
     from kuadrant.api.objects import Objects
     from kuadrant.api.request_authentication import JWTRule, RequestAuthentication
-    from kuadrant.policy.identity import IdentitySource
+    from kuadrant.policy.identity_source import IdentitySource
 
 _FILTER: Final = "envoy.filters.http.jwt_authn"
 _TYPE: Final = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"

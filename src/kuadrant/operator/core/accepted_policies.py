@@ -24,7 +24,7 @@ from kuadrant.operator.core.namespace_budgets import Asking, share_out
 from kuadrant.operator.core.world import Standing
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
 from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
-from kuadrant.policy.identity import PATH as IDENTITY
+from kuadrant.policy.identity_source import PATH as IDENTITY
 from kuadrant.policy.policy_check import check
 from kuadrant.policy.version_conversion import to_model
 

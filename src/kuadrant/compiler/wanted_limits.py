@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kuadrant.api.limitador import Limit
 
 
-class ServiceLimits:
+class WantedLimits:
     """Limits by their namespace, with how many pieces ask for each."""
 
     def __init__(self) -> None:

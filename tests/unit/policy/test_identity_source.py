@@ -12,7 +12,7 @@ from kuadrant.policy.condition import (
     SelectorCondition,
     SelectorCounter,
 )
-from kuadrant.policy.identity import IdentitySource, identity_source, reads_identity
+from kuadrant.policy.identity_source import IdentitySource, identity_source, reads_identity
 
 
 @pytest.mark.parametrize(
