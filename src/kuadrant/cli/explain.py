@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from kuadrant.cli.curl_words import CurlWords
 from kuadrant.cli.document_source import Where, reading
-from kuadrant.cli.live import Live, ask_live
+from kuadrant.cli.live_explanation import Live, ask_live
 from kuadrant.cli.output import Output, painter, write
 from kuadrant.cli.paths import TextOrPath
 

@@ -85,29 +85,3 @@ def _of_run(asked: ClientRequest) -> Path | None:
     from kuadrant.standalone.own_explain_key import key_of_run  # noqa: PLC0415
 
     return key_of_run(address_of(asked.url).port)
-
-
-def explain_key(file: Path, /) -> int:
-    """Make a key for kuadrant explain --live, and tell what gateways have to know of it.
-
-    FILE is the private half, which nobody else can read. What is printed is the public half, for
-    --explain-key (EXPLAIN_KEY) of kuadrant operator and kuadrant run. Of a FILE that is there already it is
-    printed again.
-
-    Exit code: 0, or 2 when FILE cannot be made, or is no key.
-
-    Args:
-        file: The file of the private key, such as key.pem.
-    """
-    from kuadrant.explain_key import make_key, public_text, read_key  # noqa: PLC0415
-
-    try:
-        try:
-            key = make_key(file)
-        except FileExistsError:
-            key = read_key(file.read_bytes())
-    except (OSError, ValueError) as error:
-        complain(f"{file} {getattr(error, 'strerror', None) or error}", "text")
-        return 2
-    print(public_text(key))
-    return 0
