@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from kuadrant.console import Board
+    from kuadrant.console import StateStore
     from kuadrant.explanation import Configuration
     from kuadrant.operator.core.world import World
     from kuadrant.policy.model import Problem
@@ -43,11 +43,11 @@ _REPORT_SECONDS: Final = 2.0
 
 
 class ClusterFeed:
-    """Keeps a board up to date with a cluster, or with one namespace of it.
+    """Keeps the console's state up to date with a cluster, or with one namespace of it.
 
     Args:
         client: asks the API server.
-        board: what is shown.
+        state: what is shown.
         configurations: make configurations of what there is.
         namespace: where the operator runs.
         only: the namespace that is looked at; all without.
@@ -56,14 +56,14 @@ class ClusterFeed:
     def __init__(
         self,
         client: httpx2.AsyncClient,
-        board: Board,
+        state: StateStore,
         configurations: ClusterConfigurations,
         *,
         namespace: str,
         only: str = "",
     ) -> None:
         self._client = client
-        self._board = board
+        self._state = state
         self._configurations = configurations
         self._namespace = namespace
         self._only = only
@@ -125,13 +125,13 @@ class ClusterFeed:
         now = time.time()
         changed = () if self._topology is None else changes(self._topology, made)
         self._topology = made
-        self._board.update(
-            since=now if changed or not self._board.shown.since else self._board.shown.since,
+        self._state.update(
+            since=now if changed or not self._state.shown.since else self._state.shown.since,
             configuration=of,
             topology=made,
             findings=findings,
             conditions=of.conditions,
-            edits=self._board.shown.edits_with(changed, now),
+            edits=self._state.shown.edits_with(changed, now),
             notes=of.notes,
         )
 
@@ -159,7 +159,7 @@ class ClusterFeed:
             except RequestError as error:
                 logger.debug("the operator cannot be asked", problem=str(error))
                 report = None
-            self._board.update(report=report)
+            self._state.update(report=report)
             await asyncio.sleep(_REPORT_SECONDS)
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import to_builtins
 
 if TYPE_CHECKING:
-    from kuadrant.console.shown import Shown
+    from kuadrant.console.console_state import ConsoleState
 
 _MOST: Final = 500
 
 
-def modules_page(shown: Shown) -> dict[str, Any]:
+def modules_page(shown: ConsoleState) -> dict[str, Any]:
     """Return the view; ``report`` is None where nobody can be asked."""
     report = shown.report
     if report is None:

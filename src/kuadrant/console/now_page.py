@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.api.meta import Condition
-    from kuadrant.console.shown import Edit, Shown
+    from kuadrant.console.console_state import ConsoleState, Edit
     from kuadrant.console.topology_index import TopologyIndex
     from kuadrant.findings import Finding
     from kuadrant.status import GatewayReport
@@ -48,7 +48,7 @@ class Trouble(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float = 0.0
 
 
-def now_page(shown: Shown, index: TopologyIndex) -> dict[str, Any]:
+def now_page(shown: ConsoleState, index: TopologyIndex) -> dict[str, Any]:
     """Return the view."""
     troubles = gravest_first(_troubles(shown, index))
     counted = {name: sum(one.severity == name for one in troubles) for name in _ORDER}
@@ -87,7 +87,7 @@ def finding_trouble(one: Finding) -> Trouble:
     )
 
 
-def _troubles(shown: Shown, index: TopologyIndex) -> Iterator[Trouble]:
+def _troubles(shown: ConsoleState, index: TopologyIndex) -> Iterator[Trouble]:
     if shown.refused is not None:
         at = shown.refused.at
         yield Trouble(
@@ -151,7 +151,7 @@ def _of_policy(name: str, conditions: tuple[Condition, ...], index: TopologyInde
         yield Trouble(severity=grave, what=what, text=text, place=str(node.origin), policy=name)
 
 
-def _counts(shown: Shown, index: TopologyIndex) -> dict[str, int]:
+def _counts(shown: ConsoleState, index: TopologyIndex) -> dict[str, int]:
     gateways = [gateway for one in shown.topology.classes for gateway in one.gateways]
     return {
         "gateways": len(gateways),

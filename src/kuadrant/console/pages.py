@@ -14,20 +14,20 @@ from urllib.parse import parse_qs
 import msgspec
 
 from kuadrant.api.limit_calls import CallTotals
+from kuadrant.console.console_state import ConsoleState
 from kuadrant.console.limits_page import MOST_COUNTERS, limits_page
 from kuadrant.console.modules_page import modules_page
 from kuadrant.console.now_page import now_page
 from kuadrant.console.policy_page import policies_page, policy_page
-from kuadrant.console.shown import Shown
 from kuadrant.console.sources import SourceError
 from kuadrant.console.topology_index import TopologyIndex
 from kuadrant.console.topology_page import topology_page
-from kuadrant.console.try_page import Tried, try_page
+from kuadrant.console.try_page import MOST_AT_ONCE, Tried, try_page
 from kuadrant.explanation import RequestError
 
 if TYPE_CHECKING:
-    from kuadrant.console.board import Board
     from kuadrant.console.sources import Sources
+    from kuadrant.console.state_store import StateStore
     from kuadrant.wasm.http_request import Request
 
 TRY_HEADER: Final = "x-kuadrant-try"
@@ -37,19 +37,18 @@ It is in no address, which browsers and proxies keep, and no other site's page c
 """
 _LONGEST_QUERY: Final = 200
 _MOST_PAGE: Final = 1_000_000
-_TRIED_AT_ONCE: Final = 2
 
 Page = tuple[HTTPStatus, dict[str, Any]]
-_Look = Callable[["Request", Shown, TopologyIndex], Page]
+_Look = Callable[["Request", ConsoleState, TopologyIndex], Page]
 
 
 class Pages:
-    """Makes pages of what a board shows and sources say, beside the event loop: that decides requests."""
+    """Makes pages of the state and of what sources say, beside the event loop: that decides requests."""
 
-    def __init__(self, board: Board, sources: Sources) -> None:
-        self._board = board
+    def __init__(self, state: StateStore, sources: Sources) -> None:
+        self._state = state
         self._sources = sources
-        self._trying = asyncio.Semaphore(_TRIED_AT_ONCE)
+        self._trying = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def page(self, request: Request) -> tuple[HTTPStatus, bytes] | None:
         """Return a page as JSON; None if there is none of that path."""
@@ -59,13 +58,13 @@ class Pages:
         look = _LOOKS.get(path)
         if look is None:
             return None
-        shown, index = await self._board.indexed()
+        shown, index = await self._state.indexed()
         async with self._trying if look is _try else nullcontext():
             return await asyncio.to_thread(self._encoded, shown, lambda: look(request, shown, index))
 
-    def _encoded(self, shown: Shown, make: Callable[[], Page]) -> tuple[HTTPStatus, bytes]:
+    def _encoded(self, shown: ConsoleState, make: Callable[[], Page]) -> tuple[HTTPStatus, bytes]:
         status, body = make()
-        told = {"boot": self._board.boot, "version": shown.version, "place": shown.place, **body}
+        told = {"boot": self._state.boot, "version": shown.version, "place": shown.place, **body}
         return status, msgspec.json.encode(told)
 
     async def _limits(self, request: Request) -> tuple[HTTPStatus, bytes]:
@@ -75,23 +74,23 @@ class Pages:
         except SourceError as error:
             totals, problem = CallTotals(), str(error)
         return await asyncio.to_thread(
-            self._encoded, self._board.shown, lambda: (HTTPStatus.OK, limits_page(totals, counters, problem))
+            self._encoded, self._state.shown, lambda: (HTTPStatus.OK, limits_page(totals, counters, problem))
         )
 
 
-def _now(_: Request, shown: Shown, index: TopologyIndex) -> Page:
+def _now(_: Request, shown: ConsoleState, index: TopologyIndex) -> Page:
     return HTTPStatus.OK, now_page(shown, index)
 
 
-def _topology(request: Request, shown: Shown, index: TopologyIndex) -> Page:
+def _topology(request: Request, shown: ConsoleState, index: TopologyIndex) -> Page:
     return HTTPStatus.OK, topology_page(shown, index, text_of(request, "q"), number_of(request, "page"))
 
 
-def _policies(request: Request, shown: Shown, index: TopologyIndex) -> Page:
+def _policies(request: Request, shown: ConsoleState, index: TopologyIndex) -> Page:
     return HTTPStatus.OK, policies_page(shown, index, text_of(request, "q"), number_of(request, "page"))
 
 
-def _policy(request: Request, shown: Shown, index: TopologyIndex) -> Page:
+def _policy(request: Request, shown: ConsoleState, index: TopologyIndex) -> Page:
     name = text_of(request, "name")
     found = policy_page(shown, index, name, number_of(request, "page"))
     if found is None:
@@ -99,11 +98,11 @@ def _policy(request: Request, shown: Shown, index: TopologyIndex) -> Page:
     return HTTPStatus.OK, found
 
 
-def _modules(_: Request, shown: Shown, _index: TopologyIndex) -> Page:
+def _modules(_: Request, shown: ConsoleState, _index: TopologyIndex) -> Page:
     return HTTPStatus.OK, modules_page(shown)
 
 
-def _try(request: Request, shown: Shown, index: TopologyIndex) -> Page:
+def _try(request: Request, shown: ConsoleState, index: TopologyIndex) -> Page:
     if shown.configuration is None:
         return HTTPStatus.SERVICE_UNAVAILABLE, {"problem": "there is no configuration yet"}
     try:

@@ -13,7 +13,7 @@ from kuadrant.topology import limit_words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kuadrant.console.shown import Edit, Shown
+    from kuadrant.console.console_state import ConsoleState, Edit
     from kuadrant.console.topology_index import PolicyEntry, RouteEntry, TopologyIndex
     from kuadrant.topology import LimitNode, RuleNode
 
@@ -22,7 +22,7 @@ PAGE: Final = 100
 _MOST_EDITS: Final = 5
 
 
-def policies_page(shown: Shown, index: TopologyIndex, query: str, page: int) -> dict[str, Any]:
+def policies_page(shown: ConsoleState, index: TopologyIndex, query: str, page: int) -> dict[str, Any]:
     """Return the policies of which every word of ``query`` is in the name, target or state."""
     words = query.lower().split()
     found = [
@@ -45,7 +45,7 @@ def policies_page(shown: Shown, index: TopologyIndex, query: str, page: int) -> 
     }
 
 
-def policy_page(shown: Shown, index: TopologyIndex, name: str, page: int) -> dict[str, Any] | None:
+def policy_page(shown: ConsoleState, index: TopologyIndex, name: str, page: int) -> dict[str, Any] | None:
     """Return one policy (``namespace/name``); None if there is none of that name."""
     entry = index.policies.get(name)
     if entry is None:
@@ -81,7 +81,7 @@ def policy_page(shown: Shown, index: TopologyIndex, name: str, page: int) -> dic
     }
 
 
-def _findings(shown: Shown, name: str) -> Iterator[Trouble]:
+def _findings(shown: ConsoleState, name: str) -> Iterator[Trouble]:
     return (one for one in map(finding_trouble, shown.findings) if one.policy == name)
 
 
@@ -132,7 +132,7 @@ def _limit(limit: LimitNode, places: _Places) -> dict[str, Any]:
     }
 
 
-def _edits(shown: Shown, entry: PolicyEntry, index: TopologyIndex) -> Iterator[Edit]:
+def _edits(shown: ConsoleState, entry: PolicyEntry, index: TopologyIndex) -> Iterator[Edit]:
     """Yield the last edits that were about the routes of the policy, with only these routes."""
     routes = {f"{one.route.kind} {one.route.route}" for one in _routes(entry, index)}
     told = 0

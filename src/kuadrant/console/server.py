@@ -12,8 +12,9 @@ import httptools
 from kuadrant import log
 from kuadrant.console.assets import read_assets
 from kuadrant.console.followed_decisions import FollowedDecisions
-from kuadrant.console.gate import FIELDS, objection
 from kuadrant.console.pages import Pages
+from kuadrant.console.request_admission import objection
+from kuadrant.console.security_headers import FIELDS
 from kuadrant.console.streams import Streams
 from kuadrant.tasks import reason
 from kuadrant.wasm.http_request import HEAD_MAX, HeadParser
@@ -21,8 +22,8 @@ from kuadrant.wasm.http_request import HEAD_MAX, HeadParser
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kuadrant.console.board import Board
     from kuadrant.console.sources import Sources
+    from kuadrant.console.state_store import StateStore
     from kuadrant.wasm.http_request import Request
 
 logger = log.get("kuadrant")
@@ -38,10 +39,10 @@ _JSON: Final = "application/json"
 
 
 class ConsoleServer:
-    """Serves what ``board`` shows and ``sources`` say, from ``start`` to ``stop``.
+    """Serves what ``state`` has and ``sources`` say, from ``start`` to ``stop``.
 
     Args:
-        board: What is shown.
+        state: What is shown.
         sources: Who is asked for what goes by.
         host: The address that it binds to.
         port: The port; 0 takes any free one.
@@ -52,11 +53,11 @@ class ConsoleServer:
     """
 
     def __init__(
-        self, board: Board, sources: Sources, host: str, port: int, *, names: Collection[str] = ()
+        self, state: StateStore, sources: Sources, host: str, port: int, *, names: Collection[str] = ()
     ) -> None:
         decisions = FollowedDecisions(sources)
-        self._pages = Pages(board, sources)
-        self._streams = Streams(board, sources, decisions)
+        self._pages = Pages(state, sources)
+        self._streams = Streams(state, sources, decisions)
         self._assets = read_assets()
         self._address = (host, port)
         self._names = frozenset(name.lower() for name in names)

@@ -22,9 +22,9 @@ from kuadrant.tasks import reason
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from kuadrant.console.board import Board
     from kuadrant.console.followed_decisions import FollowedDecisions
     from kuadrant.console.sources import Sources
+    from kuadrant.console.state_store import StateStore
     from kuadrant.wasm.http_request import Request
 
 QUIET_SECONDS: Final = 15.0
@@ -39,8 +39,8 @@ _Event = tuple[str, dict[str, Any]]
 class Streams:
     """Makes the streams of pages."""
 
-    def __init__(self, board: Board, sources: Sources, decisions: FollowedDecisions) -> None:
-        self._board = board
+    def __init__(self, state: StateStore, sources: Sources, decisions: FollowedDecisions) -> None:
+        self._state = state
         self._sources = sources
         self._decisions = decisions
 
@@ -71,24 +71,24 @@ class Streams:
                 one.cancel()
 
     def _encoded(self, name: str, data: dict[str, Any], number: int | None) -> bytes:
-        identity = "" if number is None else f"id: {self._board.boot}.{number}\n"
+        identity = "" if number is None else f"id: {self._state.boot}.{number}\n"
         return f"event: {name}\n{identity}data: ".encode() + msgspec.json.encode(data) + b"\n\n"
 
     def _reached(self, request: Request) -> Reached:
         """How far whoever comes back has looked; who comes first, or from another run, begins now."""
         boot, _, number = request.headers.get("last-event-id", "").partition(".")
         now = self._decisions.reached
-        if boot == self._board.boot and number.isascii() and number.isdigit() and len(number) < 16:
+        if boot == self._state.boot and number.isascii() and number.isdigit() and len(number) < 16:
             return Reached(min(int(number), now.number), now.missed)
         return now
 
     async def _shown(self, into: asyncio.Queue[_Event]) -> None:
         while True:
-            shown = self._board.shown
+            shown = self._state.shown
             version = shown.version
-            await into.put(("shown", {"boot": self._board.boot, "version": version, "place": shown.place}))
+            await into.put(("shown", {"boot": self._state.boot, "version": version, "place": shown.place}))
             await asyncio.sleep(_SHOWN_SECONDS)
-            await self._board.changed(version)
+            await self._state.changed(version)
 
     async def _totals(self, into: asyncio.Queue[_Event]) -> None:
         while True:

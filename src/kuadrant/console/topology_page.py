@@ -11,7 +11,7 @@ from kuadrant.topology import limit_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kuadrant.console.shown import Shown
+    from kuadrant.console.console_state import ConsoleState
     from kuadrant.console.topology_index import RouteEntry, TopologyIndex
     from kuadrant.topology import LimitNode, PolicyNode, RuleNode
     from kuadrant.topology.record import GatewayNode
@@ -22,7 +22,7 @@ _MOST_RULES: Final = 100
 _MOST_IDLE: Final = 100
 
 
-def topology_page(shown: Shown, index: TopologyIndex, query: str, page: int) -> dict[str, Any]:
+def topology_page(shown: ConsoleState, index: TopologyIndex, query: str, page: int) -> dict[str, Any]:
     """Return the view.
 
     Args:

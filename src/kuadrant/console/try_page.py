@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_TIMES: Final = 1_000
 """So often a request may be repeated here."""
+MOST_AT_ONCE: Final = 2
+"""So many requests are decided here at a time."""
 _ADMITTED: Final = 200
 
 

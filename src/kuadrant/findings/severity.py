@@ -1,4 +1,7 @@
-"""Decides what is an error, what a warning and what a note; each rule says which one its findings are."""
+"""Decides what is an error, what a warning and what a note.
+
+Each rule says which one its findings are, in the file of its subject; `rules_by_code` has all of them.
+"""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ from kuadrant.operator.core.times import FIELDS_SECONDS
 if TYPE_CHECKING:
     import httpx2
 
-    from kuadrant.operator.known_facts import KnownFacts
+    from kuadrant.operator.fact_store import FactStore
 
 logger = log.get("kuadrant-operator")
 
 
-async def watch_fields(client: httpx2.AsyncClient, facts: KnownFacts) -> None:
+async def watch_fields(client: httpx2.AsyncClient, facts: FactStore) -> None:
     """Look at the API server's definitions again and again, until cancelled.
 
     They tell versions of a provider apart, whether limits may be packed, and whether a status keeps the last

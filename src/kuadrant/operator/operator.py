@@ -15,9 +15,9 @@ from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 from kuadrant.operator.control_planes import ControlPlanes
 from kuadrant.operator.core import kinds
-from kuadrant.operator.core.known import Known
+from kuadrant.operator.core.known_facts import Known
+from kuadrant.operator.fact_store import FactStore
 from kuadrant.operator.field_watch import watch_fields
-from kuadrant.operator.known_facts import KnownFacts
 from kuadrant.operator.modules.module_supply import ModuleSupply
 from kuadrant.operator.push.push_parts import Pushing
 from kuadrant.operator.rate_limit_readiness import RateLimitWatch
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from kuadrant.operator.core.known import ModuleFacts
+    from kuadrant.operator.core.known_facts import ModuleFacts
     from kuadrant.operator.metrics import Metrics
     from kuadrant.operator.push.server import Push
     from kuadrant.settings import OperatorSettings
@@ -82,7 +82,7 @@ class Operator:
         holder = f"{socket.gethostname()}_{os.urandom(4).hex()}"
         self._leadership = leadership = _leadership(settings, client, holder, metrics)
         self._supply = ModuleSupply(settings, client, store, found, since=since, hold=hold)
-        self._facts = facts = KnownFacts(_known(settings, self._supply.facts()))
+        self._facts = facts = FactStore(_known(settings, self._supply.facts()))
         self._supply.listen(self._note_module)
         leads = lambda: leadership.leads  # noqa: E731 - it is asked again and again
         self._pushing = (

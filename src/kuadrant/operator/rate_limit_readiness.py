@@ -12,7 +12,7 @@ from kuadrant.operator.endpoint_watch import EndpointWatch
 if TYPE_CHECKING:
     import httpx2
 
-    from kuadrant.operator.known_facts import KnownFacts
+    from kuadrant.operator.fact_store import FactStore
 
 RATE_LIMIT_SERVICE = f"limitador-{LIMITADOR}"
 """The Service of the Limitador resource that the operator writes."""
@@ -26,7 +26,7 @@ class RateLimitWatch:
         facts: where it is known that the service can be asked.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, facts: KnownFacts) -> None:
+    def __init__(self, client: httpx2.AsyncClient, facts: FactStore) -> None:
         self._facts = facts
         self._watch = EndpointWatch(client, f"kubernetes.io/service-name={RATE_LIMIT_SERVICE}", self._note)
 

@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kuadrant import __version__
-from kuadrant.console import MOST_TOLD, Board, ConsoleServer, Refused, Shown
+from kuadrant.console import MOST_TOLD, ConsoleServer, ConsoleState, Refused, StateStore
+from kuadrant.console.free_port import started_at_free_port
 from kuadrant.findings import Finding
 from kuadrant.gateways import envoy
 from kuadrant.standalone.console_sources import RunSources
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
     from kuadrant.topology import RouteChanges, Topology
     from kuadrant.xds.discovery_stream import StreamStatus
 
-_MOST_PORTS: Final = 20
 _ENVOY: Final = "this machine/envoy"
 
 
 class ConsoleFeed:
-    """Keeps a board up to date, and the server of its page.
+    """Keeps the console's state up to date, and the server of its page.
 
     Args:
         settings: What ``kuadrant run`` was asked to do.
@@ -44,7 +44,7 @@ class ConsoleFeed:
         notes: tuple[str, ...] = ()
         if settings.rate_limit_service is not None:
             notes = (f"{settings.rate_limit_service} counts, which the console does not ask",)
-        self.board = Board(secrets.token_hex(4), Shown(place=place, notes=notes))
+        self.state = StateStore(secrets.token_hex(4), ConsoleState(place=place, notes=notes))
         self._server: ConsoleServer | None = None
 
     @property
@@ -58,20 +58,16 @@ class ConsoleFeed:
         """Listen at the port of the settings or the next free one; return why that cannot be, if so."""
         settings = self._settings
         names = [settings.console_host] if settings.console_host else []
-        first = settings.console_port
-        problem = ""
-        for port in range(first, min(first + _MOST_PORTS, 65536)):
-            server = ConsoleServer(
-                self.board, RunSources(self._servers.limits), settings.console_address, port, names=names
+        try:
+            self._server = await started_at_free_port(
+                lambda port: ConsoleServer(
+                    self.state, RunSources(self._servers.limits), settings.console_address, port, names=names
+                ),
+                settings.console_port,
             )
-            try:
-                await server.start()
-            except OSError as error:
-                problem = error.strerror or str(error)
-                continue
-            self._server = server
-            return ""
-        return problem
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
     async def stop(self) -> None:
         """End the server."""
@@ -93,24 +89,24 @@ class ConsoleFeed:
     ) -> None:
         """Show a configuration that Envoy has acknowledged."""
         now = time.time()
-        self.board.update(
+        self.state.update(
             since=now,
             configuration=configuration,
             topology=topology,
             conditions={key: one.conditions for key, one in statuses.items()},
             refused=None,
-            edits=self.board.shown.edits_with(changes, now),
+            edits=self.state.shown.edits_with(changes, now),
         )
         self._report()
 
     def found(self, findings: tuple[Finding, ...]) -> None:
         """Show what is suspicious in what is live."""
-        self.board.update(findings=findings)
+        self.state.update(findings=findings)
 
     def refused(self, problems: Iterable[Problem | Finding], reasons: Iterable[str] = ()) -> None:
         """Show a change that is not applied."""
         found = tuple(one if isinstance(one, Finding) else _finding(one) for one in problems)
-        self.board.update(
+        self.state.update(
             refused=Refused(
                 at=time.time(),
                 findings=found[:MOST_TOLD],
@@ -121,14 +117,14 @@ class ConsoleFeed:
 
     def unchanged(self) -> None:
         """Show that the folder is again as it runs."""
-        self.board.update(refused=None)
+        self.state.update(refused=None)
 
     def _report(self) -> None:
         streams = self._servers.xds.status()
         sha256 = self._servers.modules[0].sha256
         lines = tuple(_line(one, sha256) for one in streams)
-        gateways = [one for of in self.board.shown.topology.classes for one in of.gateways]
-        self.board.update(
+        gateways = [one for of in self.state.shown.topology.classes for one in of.gateways]
+        self.state.update(
             report=Report(
                 leads=True,
                 version=__version__,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kuadrant.api.counter_page import CounterLine, CounterPage
 from kuadrant.api.decision_page import Decision, DecisionPage, DecisionQuestion
 from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
-from kuadrant.console.shown import Shown
+from kuadrant.console.console_state import ConsoleState
 from kuadrant.topology import topology
 from tests.unit.explanation.asking import WORLD, configuration
 
@@ -22,9 +22,9 @@ create:
 """
 
 
-def shown(*policies: str, world: str = WORLD, **more: Any) -> Shown:
+def shown(*policies: str, world: str = WORLD, **more: Any) -> ConsoleState:
     of = configuration(*policies, world=world)
-    return Shown(place="toys", configuration=of, topology=topology(of), **more)
+    return ConsoleState(place="toys", configuration=of, topology=topology(of), **more)
 
 
 class Answers:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from kuadrant.api.meta import Condition
+from kuadrant.console.console_state import ConsoleState, Edit, Refused
 from kuadrant.console.limits_page import limits_page
 from kuadrant.console.modules_page import modules_page
 from kuadrant.console.now_page import now_page
 from kuadrant.console.policy_page import policies_page, policy_page
-from kuadrant.console.shown import Edit, Refused, Shown
 from kuadrant.console.topology_index import topology_index
 from kuadrant.console.topology_page import PAGE, topology_page
 from kuadrant.findings import Finding
@@ -31,7 +31,7 @@ WANTED = Content("a" * 64, "2")
 OTHER = Content("a" * 64, "1")
 
 
-def now(of: Shown) -> dict[str, Any]:
+def now(of: ConsoleState) -> dict[str, Any]:
     return now_page(of, topology_index(of.topology))
 
 
@@ -100,7 +100,7 @@ def test_a_policy_whose_target_is_on_no_gateway_is_a_warning_where_no_status_say
     assert one["text"].startswith("no path")
 
 
-def many(count: int) -> Shown:
+def many(count: int) -> ConsoleState:
     head, route = WORLD.split("---\n")[:2]
     routes = (route.replace("name: toys}\nspec", f"name: toys-{number}}}\nspec") for number in range(count))
     return shown(world="---\n".join((head, *routes)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.console import Board, ConsoleServer
+from kuadrant.console import ConsoleServer, StateStore
 from tests.unit.console.showing import LIMIT, Answers, decision, shown
 from tests.unit.explanation.asking import policy
 
@@ -24,9 +24,9 @@ class Console:
     """A server, what it shows, and who it asks."""
 
     def __init__(self) -> None:
-        self.board = Board("boot", shown(policy(LIMIT)))
+        self.state = StateStore("boot", shown(policy(LIMIT)))
         self.answers = Answers()
-        self.server = ConsoleServer(self.board, self.answers, "127.0.0.1", 0)
+        self.server = ConsoleServer(self.state, self.answers, "127.0.0.1", 0)
 
     async def ask(self, target: str, *fields: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         """Status, fields and body of one answer."""
@@ -96,9 +96,9 @@ async def test_other_paths_are_not_there(console: Console) -> None:
 async def test_a_page_says_of_which_run_and_version_it_is(console: Console) -> None:
     told = await console.page("/api/now")
     assert (told["boot"], told["version"], told["place"]) == ("boot", 0, "toys")
-    console.board.update(notes=("something",))
+    console.state.update(notes=("something",))
     assert (await console.page("/api/now"))["version"] == 1
-    console.board.update(notes=("something",))
+    console.state.update(notes=("something",))
     assert (await console.page("/api/now"))["version"] == 1
 
 
@@ -120,7 +120,7 @@ async def test_what_is_no_request_is_refused(console: Console) -> None:
 async def test_a_stream_says_what_is_shown_at_once_and_whenever_that_changes(console: Console) -> None:
     async with console.events() as events:
         assert (await events.next("shown"))[1]["version"] == 0
-        console.board.update(notes=("something",))
+        console.state.update(notes=("something",))
         assert (await events.next("shown"))[1]["version"] == 1
 
 

@@ -17,7 +17,7 @@ from tests.unit.operator.known import known
 if TYPE_CHECKING:
     from kuadrant.api.objects import Objects
     from kuadrant.operator.core.decision import Decision
-    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.known_facts import Known
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "toystore"
 KEY = ("kuadrant-system", "limitador")

@@ -12,7 +12,7 @@ from kuadrant.dialects.own.configuration import render
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER
 from kuadrant.gateways.module_address import served_module
 from kuadrant.gateways.provider import Rendering
-from kuadrant.operator.core.known import Known, ModuleFacts
+from kuadrant.operator.core.known_facts import Known, ModuleFacts
 
 MODULE = ModuleFacts(
     address=served_module("modules.example", 8082, "0" * 64),

@@ -11,7 +11,7 @@ import pytest
 from kuadrant.kube.kind import StoredObject
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import REACH_SECONDS
-from kuadrant.operator.known_facts import KnownFacts
+from kuadrant.operator.fact_store import FactStore
 from kuadrant.operator.rate_limit_readiness import RateLimitWatch
 from tests.unit.operator.known import known
 from tests.unit.operator.virtual_time import VirtualTimeLoop
@@ -32,7 +32,7 @@ def say(watch: RateLimitWatch, version: int, *, ready: bool) -> None:
 async def answers() -> list[tuple[float, bool]]:
     """When it is known whether the service can be asked: its endpoint comes, goes and comes again."""
     loop = asyncio.get_running_loop()
-    facts, found, began = KnownFacts(known(can_be_asked=True)), list[tuple[float, bool]](), loop.time()
+    facts, found, began = FactStore(known(can_be_asked=True)), list[tuple[float, bool]](), loop.time()
     facts.listen(lambda: found.append((round(loop.time() - began, 1), facts.value.can_be_asked)))
     watch = RateLimitWatch(httpx2.AsyncClient(), facts)
     for version, ready in enumerate((True, False, True), 1):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.limitador import Limitador, NotHeld
     from kuadrant.kube.kind import Key
-    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.staged_program import Asked
     from kuadrant.operator.core.world import World
 

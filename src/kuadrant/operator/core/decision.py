@@ -13,7 +13,7 @@ from kuadrant.compiler.program import GatewayProgram
 from kuadrant.gateways.limitador import LimitadorObject
 from kuadrant.gateways.provider import GatewayObjects, Provider
 from kuadrant.kube.kind import Key
-from kuadrant.operator.core.known import ModuleFacts
+from kuadrant.operator.core.known_facts import ModuleFacts
 from kuadrant.status import Part
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from kuadrant.dialects import Dialect, Service, UnknownDialectError, chosen
 from kuadrant.gateways.envoy import RATE_LIMIT_CLUSTER, Address
 from kuadrant.gateways.module_address import ModuleAddress, served_module
 from kuadrant.gateways.provider import Rendering
-from kuadrant.operator.core.known import ModuleFacts
+from kuadrant.operator.core.known_facts import ModuleFacts
 from kuadrant.wasm import module as wasm
 
 if TYPE_CHECKING:

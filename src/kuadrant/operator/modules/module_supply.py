@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from kuadrant.gateways.envoy import Address
     from kuadrant.gateways.module_address import ModuleAddress
-    from kuadrant.operator.core.known import ModuleFacts
+    from kuadrant.operator.core.known_facts import ModuleFacts
     from kuadrant.settings import OperatorSettings
     from kuadrant.wasm.catalogue import State
     from kuadrant.wasm.module import Module

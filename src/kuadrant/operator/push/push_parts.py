@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from kuadrant.kube.store import Store
-    from kuadrant.operator.known_facts import KnownFacts
+    from kuadrant.operator.fact_store import FactStore
     from kuadrant.operator.push.server import Push
     from kuadrant.settings import OperatorSettings
     from kuadrant.wasm.module import Module
@@ -43,7 +43,7 @@ class Pushing:
         client: httpx2.AsyncClient,
         store: Store,
         *,
-        facts: KnownFacts,
+        facts: FactStore,
         leads: Callable[[], bool],
     ) -> None:
         self._port = settings.push_port

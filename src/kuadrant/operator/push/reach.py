@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant import log
 from kuadrant.gateways.delivery_mode import PushTarget
 from kuadrant.gateways.envoy import Address
-from kuadrant.operator.core.known import PushFacts
+from kuadrant.operator.core.known_facts import PushFacts
 from kuadrant.operator.core.times import PROVEN_SECONDS, UNPROVEN_SECONDS
 from kuadrant.operator.modules.address_proof import prove_reachable
 from kuadrant.operator.push.certificate import PROOF, REPLICA, PushCertificate, word_of

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kuadrant.kube.retry_queue import Workers
     from kuadrant.kube.store import Change, Store
     from kuadrant.operator.core.decision import Decision
-    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.world import World
     from kuadrant.operator.metrics import Metrics
     from kuadrant.operator.reconcile.clock import Clock

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kuadrant.kube.kind import Key, StoredObject
     from kuadrant.operator.core.decision import Decision
     from kuadrant.operator.core.kinds import StoredPolicy
-    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.version_arrivals import Arrivals
     from kuadrant.operator.core.world import World
     from kuadrant.operator.reconcile.context import Context

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from kuadrant.operator.core.accepted_policies import AcceptedPolicies
     from kuadrant.operator.core.callers_evidence import CallersEvidence
     from kuadrant.operator.core.decision import Decision, GatewayDecision
-    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.world import World
     from kuadrant.operator.metrics import Metrics
     from kuadrant.operator.reconcile.clock import Clock

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.decision import Decision, GatewayDecision
-    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.version_arrivals import Arrivals
     from kuadrant.operator.core.world import World
 

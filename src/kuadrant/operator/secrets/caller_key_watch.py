@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from kuadrant.operator.known_facts import KnownFacts
+    from kuadrant.operator.fact_store import FactStore
 
 logger = log.get("kuadrant-operator")
 
@@ -36,7 +36,7 @@ class CallerKeyWatch:
         self,
         namespace: str,
         client: httpx2.AsyncClient,
-        facts: KnownFacts,
+        facts: FactStore,
         leads: Callable[[], bool],
         are_spread: Callable[[Keys], bool],
     ) -> None:

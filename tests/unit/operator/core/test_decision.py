@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.decision import Decision
-    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.world import World
 
 

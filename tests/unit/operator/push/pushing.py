@@ -11,7 +11,7 @@ from kuadrant.envoy_api import decode
 from kuadrant.gateways.delivery_mode import PushTarget
 from kuadrant.gateways.envoy import Address
 from kuadrant.gateways.module_address import served_module
-from kuadrant.operator.core.known import PushFacts
+from kuadrant.operator.core.known_facts import PushFacts
 from kuadrant.operator.push.server import Push
 from kuadrant.wasm.module import Module
 from kuadrant.xds.peer import nobody

@@ -1,37 +1,21 @@
-"""Who is answered, and what every answer tells a browser not to do.
+"""Decides who the console answers.
 
 The page is read only and has no cookie, so there is nothing that another site could have a browser do. What
 is left is that another site reads it: by a name of its own that leads here (DNS rebinding), which the host
 says; from a page of its own, which browsers say; or in a frame, or by something that it put into the page,
-which the fields of the answers forbid.
+which the fields of the answers forbid (`security_headers`).
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from kuadrant.wasm.http_request import Request
-
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
-FIELDS: Final = (
-    f"Content-Security-Policy: {POLICY}",
-    "X-Content-Type-Options: nosniff",
-    "X-Frame-Options: DENY",
-    "Referrer-Policy: no-referrer",
-    "Cross-Origin-Opener-Policy: same-origin",
-    "Cross-Origin-Resource-Policy: same-origin",
-    "Cache-Control: no-store",
-)
-"""Of every answer."""
 
 Objection = tuple[HTTPStatus, str]
 

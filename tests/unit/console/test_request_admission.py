@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 import pytest
 
-from kuadrant.console.gate import FIELDS, POLICY, is_own_host, objection
+from kuadrant.console.request_admission import is_own_host, objection
+from kuadrant.console.security_headers import FIELDS, POLICY
 from kuadrant.wasm.http_request import Request
 
 

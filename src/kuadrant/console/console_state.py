@@ -49,7 +49,7 @@ class Refused(Struct, frozen=True, kw_only=True):
     more: int = 0
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class ConsoleState(Struct, frozen=True, kw_only=True):
     """All that the console knows.
 
     Attributes:

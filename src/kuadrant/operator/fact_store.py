@@ -9,10 +9,10 @@ from msgspec.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kuadrant.operator.core.known import Known
+    from kuadrant.operator.core.known_facts import Known
 
 
-class KnownFacts:
+class FactStore:
     """Joins those who find something out with those who decide; neither has to know the other.
 
     Attributes:

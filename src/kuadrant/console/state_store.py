@@ -12,10 +12,10 @@ from kuadrant.explanation import Configuration
 from kuadrant.topology import Topology
 
 if TYPE_CHECKING:
-    from kuadrant.console.shown import Shown
+    from kuadrant.console.console_state import ConsoleState
 
 
-class Board:
+class StateStore:
     """Holds what is shown. It belongs to one event loop.
 
     Attributes:
@@ -23,14 +23,14 @@ class Board:
         shown: What is shown now.
     """
 
-    def __init__(self, boot: str, shown: Shown) -> None:
+    def __init__(self, boot: str, shown: ConsoleState) -> None:
         self.boot = boot
         self.shown = shown
         self._changed = asyncio.Event()
         self._indexing = asyncio.Lock()
         self._indexed: tuple[Topology, TopologyIndex] | None = None
 
-    async def indexed(self) -> tuple[Shown, TopologyIndex]:
+    async def indexed(self) -> tuple[ConsoleState, TopologyIndex]:
         """Return what is shown, and its topology to look things up in, which is made when it is asked for.
 
         That takes its time with thousands of routes, and is done beside the event loop.
@@ -43,7 +43,7 @@ class Board:
             return shown, self._indexed[1]
 
     def update(self, **changes: Any) -> None:
-        """Show other values of these fields of ``Shown``; nothing is told where all are as they were."""
+        """Show other values of these fields of the state; nothing is told where all are as they were."""
         if all(_is_same(value, getattr(self.shown, name)) for name, value in changes.items()):
             return
         shown = structs.replace(self.shown, **changes)
