@@ -18,9 +18,9 @@ from kuadrant.bundle.contents import (
     STATEMENTS,
     SUMS,
     UNSIGNED,
-    names_problem,
     sums_digest,
 )
+from kuadrant.bundle.file_names import names_problem
 from kuadrant.signing.envelope import opened, sigstore_bundle
 from kuadrant.signing.statement import StatementError, read_statement
 

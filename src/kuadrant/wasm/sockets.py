@@ -12,10 +12,10 @@ import contextlib
 import os
 import socket
 import time
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from kuadrant.wasm.connection import Connection, Limits
+from kuadrant.wasm.connection_room import make_room
 from kuadrant.wasm.http_response import end_of_head
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class HttpServer:
             if len(self._connections) >= self.limits.connections:
                 if count:
                     return  # whether one more waits is known when the loop calls again
-                if not self._make_room():
+                if not make_room(self._connections, self.loop.time()):
                     self._wait_for_room()
                     return
             try:
@@ -175,7 +175,7 @@ class HttpServer:
             except OSError:
                 # Out of file descriptors or memory. Whatever holds them, one more client is answered: with
                 # the descriptor that is kept for it, or in place of another one.
-                if self._release() or self._make_room():
+                if self._release() or make_room(self._connections, self.loop.time()):
                     continue
                 self._wait_for_room()
                 return
@@ -192,26 +192,6 @@ class HttpServer:
         self._spare = None
         return True
 
-    def _make_room(self) -> bool:
-        """Close one that asks for nothing, or does not read, for a new one; return whether there was one.
-
-        Who has a single connection keeps it as long as somebody else has several: it may be a probe whose
-        request is on its way, the only one here that does not wait to be read.
-        """
-        counts = Counter(connection.peer for connection in self._connections)
-        several = [connection for connection in self._connections if counts[connection.peer] > 1]
-        while idle := [one for one in several or self._connections if one.waiting and one.is_open]:
-            most = max(counts[one.peer] for one in idle)
-            if min((one for one in idle if counts[one.peer] == most), key=_deadline).give_way():
-                return True
-        now = self.loop.time()
-        slow = [connection for connection in several or self._connections if connection.is_slow(now)]
-        if not slow:
-            return False
-        most = max(counts[one.peer] for one in slow)
-        min((one for one in slow if counts[one.peer] == most), key=_began).cut()
-        return True
-
     def _sweep(self) -> None:
         # First the next one: whatever fails below fails for one connection once.
         self._sweeper = self.loop.call_later(self._pace, self._sweep)
@@ -220,14 +200,6 @@ class HttpServer:
             if connection.is_due(now):
                 connection.expire()
         self._accept_again()
-
-
-def _deadline(connection: Connection) -> float:
-    return connection.deadline
-
-
-def _began(connection: Connection) -> float:
-    return connection.began
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuadrant.bundle.contents import SUMS, name_problem, names_problem, sums_text
+from kuadrant.bundle.contents import SUMS, sums_text
+from kuadrant.bundle.file_names import name_problem, names_problem
 
 
 @pytest.mark.parametrize(
