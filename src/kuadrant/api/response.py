@@ -1,9 +1,8 @@
 """What clients are told of limits: a field of a policy, and of the annotation ``kuadrant.io/extensions``."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
-from msgspec.structs import replace
 
 from kuadrant.api.fields import Fields
 from kuadrant.api.over_limit import OverLimit
@@ -58,8 +57,3 @@ class Response(Fields, frozen=True, gc=False, kw_only=True):
     over_limit: Annotated[OverLimit, Meta(description="What a request gets that is over a limit.")] | None = (
         None
     )
-
-    def over(self, other: Self) -> Self:
-        """Return what is said here, and the rest of ``other``."""
-        said = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
-        return replace(other, **said)

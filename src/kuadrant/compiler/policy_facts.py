@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from kuadrant.api.problem import spelled
 from kuadrant.policy.model import Policy, Problem
-from kuadrant.policy.policy_attachment import Acceptance
+from kuadrant.policy.policy_acceptance import Acceptance
 
 if TYPE_CHECKING:
     from collections.abc import Container

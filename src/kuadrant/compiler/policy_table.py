@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kuadrant.api.gateway import Gateway
     from kuadrant.api.rate_limit_policy import RateLimitPolicy
-    from kuadrant.policy.policy_attachment import Acceptance
+    from kuadrant.policy.policy_acceptance import Acceptance
     from kuadrant.policy.route import Route
 
 ObjectKey = tuple[str, str]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kuadrant.incremental import kept
 from kuadrant.policy.oldest_kuadrant import oldest
+from kuadrant.policy.response_precedence import response_in_effect
 from kuadrant.policy.response_sources import response_of_gateway, response_of_installation
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class ResponseTable:
         self._responses = {}
         for gateway in objects.gateways:
             said, found = response_of_gateway(gateway)
-            self._responses[f"{gateway.metadata.namespace}/{gateway.metadata.name}"] = said.over(installation)
+            key = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
+            self._responses[key] = response_in_effect(said, installation)
             problems += found
         self.problems = kept(self.problems, tuple(sorted(problems)))
         return frozenset(

@@ -20,6 +20,7 @@ from kuadrant.policy.identifiers import action_set_name, limit_identifier
 from kuadrant.policy.identity_source import IdentitySource, reads_identity
 from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.policy_precedence import EffectiveLimit, EffectivePolicy, merge
+from kuadrant.policy.response_precedence import response_in_effect
 from kuadrant.policy.route_selectors import selects
 
 if TYPE_CHECKING:
@@ -140,8 +141,7 @@ def _merged(
 
 
 def _response(effective: EffectivePolicy | None, place: ListenerPlace) -> Response:
-    told = effective.response if effective else None
-    return place.response if told is None else told.over(place.response)
+    return response_in_effect(effective.response if effective else None, place.response)
 
 
 def _held(entries: Iterable[EffectiveLimit], route: str) -> Iterable[Limit]:

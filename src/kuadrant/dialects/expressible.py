@@ -8,7 +8,7 @@ import msgspec
 
 from kuadrant.compiler import Compilation, PolicyFacts
 from kuadrant.policy.model import Policy, Problem
-from kuadrant.policy.policy_attachment import Acceptance
+from kuadrant.policy.policy_acceptance import Acceptance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

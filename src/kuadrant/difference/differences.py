@@ -11,7 +11,8 @@ from kuadrant.difference.compared_port import Port, answered
 from kuadrant.difference.match_drafts import both, drafts_of, names_of
 from kuadrant.difference.record import Differences, RoutingChange, TellingRequest
 from kuadrant.difference.rule_pairs import Pair, pairs, reordered
-from kuadrant.difference.search import Search, reason_of
+from kuadrant.difference.search import Search
+from kuadrant.difference.shown_requests import Shown, each_once, reason_of
 from kuadrant.difference.sides import Side
 from kuadrant.difference.smallest import size
 
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from kuadrant.explanation import Configuration
 
 
-_Shown = tuple[tuple[int, ...], object, "TellingRequest"]
-"""A request with a sort key, and why it is shown."""
-
-
 def differences(old: Configuration, new: Configuration) -> Differences:
     """Return what gateways do otherwise with ``new`` in the place of ``old``.
 
@@ -37,7 +34,7 @@ def differences(old: Configuration, new: Configuration) -> Differences:
     own_router = old.own_router and new.own_router
     sides = Side(old, own_router=own_router), Side(new, own_router=own_router)
     changes = Changes()
-    told: list[_Shown] = []
+    told: list[Shown] = []
     keys = sorted(sides[0].listeners.keys() | sides[1].listeners.keys())
     ports = [port for _, port in keys]
     for key in keys:
@@ -50,18 +47,9 @@ def differences(old: Configuration, new: Configuration) -> Differences:
         limits=tuple(changes.limits()),
         responses=tuple(changes.responses()),
         routing=tuple(changes.all_routing()),
-        requests=tuple(_each_once(told)),
+        requests=tuple(each_once(told)),
         notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
     )
-
-
-def _each_once(told: Iterable[_Shown]) -> Iterator[TellingRequest]:
-    """Yield requests, the smallest first; one for each change of a limit and way in which it shows."""
-    seen: set[object] = set()
-    for _, reason, request in sorted(told, key=lambda one: (one[0], one[2].steps[0].words)):
-        if reason not in seen:
-            yield request
-            seen.add(reason)
 
 
 def _is_in_both(key: PortKey, sides: tuple[Side, Side], changes: Changes) -> bool:
@@ -94,7 +82,7 @@ class _Comparison:
         )
         self._also: dict[int, dict[str, None]] = {}
 
-    def requests(self) -> Iterator[_Shown]:
+    def requests(self) -> Iterator[Shown]:
         """Look at each host name, and yield the requests that were found, each with its size and why."""
         for hostname in sorted(self._hostnames):
             self._look(hostname)

@@ -9,7 +9,7 @@ from collections import Counter
 from functools import partial
 from itertools import islice, permutations
 from math import ceil
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kuadrant.difference.answer import Answer
 from kuadrant.difference.compared_port import Step, Told
@@ -18,7 +18,6 @@ from kuadrant.difference.drafts import preflight
 from kuadrant.difference.responses import COUNTED_PREFLIGHTS
 from kuadrant.difference.shares import values_of_shares
 from kuadrant.difference.smallest import size, smallest
-from kuadrant.policy.identifiers import limit_condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -231,16 +230,3 @@ def _relative(behaviour: Behaviour | None, rule: RuleProgram | None) -> Counter[
     if behaviour is None or rule is None:
         return Counter()
     return Counter(("" if scope == rule.route else scope, *rest) for scope, *rest in behaviour.limits)
-
-
-def reason_of(cause: Cause, turn: Turn) -> object:
-    """Return what is the same where one change of a limit shows in one way, for whichever rules."""
-    _, _, full = turn
-    if not full:
-        return cause, turn
-    before, after, *_ = cause
-    return turn, _about(before, full), _about(after, full)
-
-
-def _about(limits: Any, full: frozenset[str]) -> object:
-    return frozenset(limit for (limit, _) in limits if limit_condition(limit[1]) in full)

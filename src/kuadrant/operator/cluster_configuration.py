@@ -21,7 +21,7 @@ from kuadrant.operator.core.accepted_policies import AcceptedPolicies
 from kuadrant.operator.core.router_order import InRouterOrder
 from kuadrant.operator.core.world import Observer
 from kuadrant.policy.model import Policy, Target
-from kuadrant.policy.policy_attachment import Acceptance
+from kuadrant.policy.policy_acceptance import Acceptance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

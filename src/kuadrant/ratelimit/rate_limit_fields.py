@@ -5,14 +5,14 @@ They are lists of RFC 9651: a member for each limit, by its name.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.ratelimit.limit_names import member_names
 from kuadrant.ratelimit.retry_after import whole_seconds
-from kuadrant.ratelimit.x_ratelimit_headers import printable_name, seconds_of_most
+from kuadrant.ratelimit.x_ratelimit_headers import seconds_of_most
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from kuadrant.ratelimit.counters import Standing
 
@@ -29,7 +29,7 @@ def rate_limit_fields(standings: Sequence[Standing]) -> list[tuple[str, str]]:
     """
     policies: list[str] = []
     limits: list[str] = []
-    for name, standing in zip(_names(standings), standings, strict=True):
+    for name, standing in zip(member_names(standings), standings, strict=True):
         ask = standing.ask
         text = name.replace("\\", "\\\\").replace('"', '\\"')
         window = seconds_of_most(ask)
@@ -40,20 +40,6 @@ def rate_limit_fields(standings: Sequence[Standing]) -> list[tuple[str, str]]:
         left = f'"{text}";r={_integer(standing.remaining)}'
         limits.append(left if more is None else f"{left};t={_integer(whole_seconds(more))}")
     return [("ratelimit-policy", ", ".join(policies)), ("ratelimit", ", ".join(limits))]
-
-
-def _names(standings: Sequence[Standing]) -> Iterator[str]:
-    """Yield a name for each: that of its limit, with the window where a limit has several rates."""
-    plain = [printable_name(standing.ask.name) or "limit" for standing in standings]
-    often = Counter(plain)
-    taken: set[str] = set()
-    for name, standing in zip(plain, standings, strict=True):
-        wanted = name if often[name] == 1 else f"{name}/{standing.ask.counters.seconds}s"
-        unique, number = wanted, 2
-        while unique in taken:
-            unique, number = f"{wanted}/{number}", number + 1
-        taken.add(unique)
-        yield unique
 
 
 def _integer(number: int) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from kuadrant.ratelimit.limit_names import printable_name
 from kuadrant.ratelimit.retry_after import whole_seconds
 
 if TYPE_CHECKING:
@@ -12,18 +12,11 @@ if TYPE_CHECKING:
 
     from kuadrant.ratelimit.counters import Ask, Standing
 
-_UNPRINTABLE = re.compile(r"[^ -~]")
-
 
 def seconds_of_most(ask: Ask) -> int:
     """The seconds in which as many hits may come again as the counter holds at once."""
     seconds = ask.counters.seconds
     return seconds if ask.rate in (0, ask.max_value) else -(-ask.max_value * seconds // ask.rate)
-
-
-def printable_name(name: str) -> str:
-    """Return a limit's name as a header can have it."""
-    return _UNPRINTABLE.sub("?", name)
 
 
 def rate_limit_headers(standings: Sequence[Standing]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 
 from kuadrant.compiler import PolicyFacts
 from kuadrant.policy.model import Policy, Target
-from kuadrant.policy.policy_attachment import Acceptance
+from kuadrant.policy.policy_acceptance import Acceptance
 from kuadrant.status import (
     WARNINGS,
     Evidence,
