@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -15,7 +15,7 @@ from kuadrant import log
 from kuadrant.dialects import UnknownDialectError, chosen
 from kuadrant.gateways.providers import PROVIDERS
 from kuadrant.kube.client import ConfigurationError, find_access
-from kuadrant.operations import OperationsServer, Pages
+from kuadrant.operations import OperationsServer
 from kuadrant.operator.core.times import LINGER_SECONDS
 from kuadrant.operator.file_descriptors import have_enough
 from kuadrant.operator.metrics import Metrics
@@ -123,9 +123,14 @@ async def _serve_pages(
         REPORT: ("application/json", lambda: msgspec.json.encode(operator.report())),
     }
     checks = {"/healthz": lambda: None, "/readyz": operator.check_ready}
-    await _operations(stack, settings.probes_port, {}, checks=checks, private=private, key=operator.pod_uid)
+    key = operator.pod_uid
+    probes = OperationsServer({}, "", settings.probes_port, checks=checks, private=private, key=key)
     numbers = {"/metrics": (CONTENT_TYPE_LATEST, lambda: metrics.page() + served.fetches.metrics())}
-    await _operations(stack, settings.metrics_port, numbers)
+    measurements = OperationsServer(numbers, "", settings.metrics_port)
+    for server, port in ((probes, settings.probes_port), (measurements, settings.metrics_port)):
+        if port:  # 0 is off
+            await server.start()
+            stack.push_async_callback(server.stop)
 
 
 def _push(
@@ -146,23 +151,3 @@ def _push(
         identify=TokenReviewer(client, audiences).identify,
         refused=metrics.refused,
     )
-
-
-async def _operations(
-    stack: contextlib.AsyncExitStack,
-    port: int,
-    pages: Pages,
-    **more: Any,
-) -> None:
-    """Serve these pages for as long as ``stack`` lasts, unless the port is off.
-
-    Args:
-        stack: ends the server.
-        port: the port; 0 is off.
-        pages: the pages.
-        more: what else `OperationsServer` is to have.
-    """
-    if port:
-        server = OperationsServer(pages, "", port, **more)
-        await server.start()
-        stack.push_async_callback(server.stop)

@@ -110,6 +110,12 @@ STANDBY_PACE_SECONDS: Final = 1.0
 It is to be ready when it has to lead; until then nobody acts on what it decides.
 """
 
+DECISION_REST: Final = 4.0
+"""So many times as long as the last decision took is then left to everything else.
+
+That includes the API server on the same machine.
+"""
+
 INSPECTION_REST: Final = 20.0
 """So many times as long as policies were looked at with all routes is rested before the next time.
 

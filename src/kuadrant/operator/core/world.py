@@ -112,26 +112,34 @@ class Observer:
         """Return what there is now, policies as they are stored."""
         changed, self._changed = self._changed, set()
         former = self._world
-        values: dict[str, Any] = {"objects": self._all_objects(changed)}
-        if kinds.GATEWAYS in changed:
-            values["unknown_gateways"] = self._unknown_gateways()
-        if kinds.POLICIES in changed:
-            table = self._store.table(kinds.POLICIES)
-            values["policies"] = self._entries(kinds.POLICIES)
-            values["unreadable"] = {key: bad.problem for key, bad in table.unreadable.items()}
-        if kinds.SERVICES in changed:
-            values["services"] = self._entries(kinds.SERVICES)
-        if kinds.PODS in changed:
-            values["pods"] = self._pods(former.pods)
-        if kinds.LIMITADORS in changed:
-            values["limitadors"] = self._entries(kinds.LIMITADORS)
-        if changed.intersection(kinds.OF_PROVIDERS.values()):
-            values["existing"], values["others"] = self._of_providers(former)
-        if changed.intersection(_FOREIGN.values()):
-            served = (name for name, kind in _FOREIGN.items() if self._store.table(kind).resource_version)
-            values["served"] = kept(former.served, frozenset(served))
-        self._world = msgspec.structs.replace(former, **values)
+        table = self._store.table(kinds.POLICIES)
+        has_policies = kinds.POLICIES in changed
+        of_providers = changed.intersection(kinds.OF_PROVIDERS.values())
+        existing, others = self._of_providers(former) if of_providers else (former.existing, former.others)
+        self._world = msgspec.structs.replace(
+            former,
+            objects=self._all_objects(changed),
+            services=self._entries(kinds.SERVICES) if kinds.SERVICES in changed else former.services,
+            pods=self._pods(former.pods) if kinds.PODS in changed else former.pods,
+            existing=existing,
+            others=others,
+            policies=self._entries(kinds.POLICIES) if has_policies else former.policies,
+            limitadors=self._entries(kinds.LIMITADORS) if kinds.LIMITADORS in changed else former.limitadors,
+            unreadable=(
+                {key: bad.problem for key, bad in table.unreadable.items()}
+                if has_policies
+                else former.unreadable
+            ),
+            unknown_gateways=(
+                self._unknown_gateways() if kinds.GATEWAYS in changed else former.unknown_gateways
+            ),
+            served=self._served(former) if changed.intersection(_FOREIGN.values()) else former.served,
+        )
         return self._world
+
+    def _served(self, former: World) -> frozenset[str]:
+        served = (name for name, kind in _FOREIGN.items() if self._store.table(kind).resource_version)
+        return kept(former.served, frozenset(served))
 
     def _all_objects(self, changed: set[Kind[Any]]) -> Objects:
         former = self._world.objects

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from math import exp, inf
-from typing import Final
 
 from kuadrant.operator.core.times import (
+    DECISION_REST,
     LONGEST_PACE_SECONDS,
     PACE_FREE_SECONDS,
     PACE_MEMORY_SECONDS,
     STANDBY_PACE_SECONDS,
 )
-
-_REST: Final = 4.0
-"""So many times as long as the last decision took is then left to everything else.
-
-That includes the API server on the same machine.
-"""
 
 
 class DecisionPace:
@@ -35,7 +29,9 @@ class DecisionPace:
         """Note a decision that ended then and took so many seconds, of CPU where that can be told."""
         self._spent = self._spent * exp((self._ended - ended) / PACE_MEMORY_SECONDS) + took
         self._ended = ended
-        self._rest = 0.0 if self._spent < PACE_FREE_SECONDS else min(LONGEST_PACE_SECONDS, _REST * took)
+        self._rest = (
+            0.0 if self._spent < PACE_FREE_SECONDS else min(LONGEST_PACE_SECONDS, DECISION_REST * took)
+        )
 
     def delay(self, now: float, *, is_awaited: bool = True) -> float:
         """Return the seconds to wait before the next.
