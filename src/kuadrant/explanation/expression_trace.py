@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from kuadrant.explanation.failure_words import plain, why
+from kuadrant.explanation.host_moments import beyond
 from kuadrant.explanation.knowledge import attribute, children, read_by
 from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.record import Fact, Part
 from kuadrant.explanation.source_text import SourceText
+from kuadrant.expressions import programs
 from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind
 from kuadrant.policy.expression_check import position
 from kuadrant.reference_model.evaluation_end import TooMuchError
@@ -19,7 +21,7 @@ from kuadrant.reference_model.expressions import EvaluationError, Optional, tree
 from kuadrant.reference_model.header_names import is_lowering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kuadrant.explanation.knowledge import Knowledge
     from kuadrant.reference_model.expressions import Expressions
@@ -56,15 +58,23 @@ class Traced(Struct, frozen=True, gc=False):
 
 def traced_predicate(expression: str, expressions: Expressions, knowledge: Knowledge) -> Traced:
     """Evaluate a predicate and its parts."""
-    return _traced(expression, expressions, knowledge, lambda: expressions.holds(expression))
+    return _traced(
+        expression, expressions, knowledge, lambda: expressions.holds(expression), programs.predicate
+    )
 
 
 def traced_counter(expression: str, expressions: Expressions, knowledge: Knowledge) -> Traced:
     """Evaluate what a limit counts by, as a text, and its parts."""
-    return _traced(expression, expressions, knowledge, lambda: expressions.text(expression))
+    return _traced(expression, expressions, knowledge, lambda: expressions.text(expression), programs.value)
 
 
-def _traced(expression: str, expressions: Expressions, knowledge: Knowledge, whole: Any) -> Traced:
+def _traced(
+    expression: str,
+    expressions: Expressions,
+    knowledge: Knowledge,
+    whole: Any,
+    program: Callable[[str], str | None],
+) -> Traced:
     try:
         checked = tree(expression)
     except (EvaluationError, TooDeepError):
@@ -74,18 +84,29 @@ def _traced(expression: str, expressions: Expressions, knowledge: Knowledge, who
     parts = tuple(tracer.parts())
     missing = knowledge.missing(read_by(checked.expression))
     if missing:
-        try:
-            known = tracer.value(checked.expression)
-        except Unknown as unknown:
-            return Traced(missing=unknown.facts, parts=parts)
-        except EvaluationError:
-            return Traced(missing=missing, parts=parts)
-        if not isinstance(known, bool):
-            return Traced(missing=missing, parts=parts)
-        # Decided by what is known.
-        return Traced(known, _shown(known), parts=parts)
+        return _by_the_rest(tracer, checked.expression, missing, parts)
     hidden = knowledge.hides(read_by(checked.expression))
-    return _outcome(whole, parts, tracer, hidden=hidden)
+    found = _outcome(whole, parts, tracer, hidden=hidden)
+    fails = found.error is not None and not found.ends
+    # Where there is no such moment the gateway's own evaluator goes on.
+    if fails and program(expression) is None and (part := beyond(checked, tracer.value)):
+        fact = Fact(name=f"what the gateway takes {_cut(part)} for, which is out of range", give="")
+        return Traced(missing=(fact,), parts=parts)
+    return found
+
+
+def _by_the_rest(tracer: _Tracer, whole: Any, missing: tuple[Fact, ...], parts: tuple[Part, ...]) -> Traced:
+    """What is known of an expression of which something is ``missing``."""
+    try:
+        known = tracer.value(whole)
+    except Unknown as unknown:
+        return Traced(missing=unknown.facts, parts=parts)
+    except EvaluationError:
+        return Traced(missing=missing, parts=parts)
+    if not isinstance(known, bool):
+        return Traced(missing=missing, parts=parts)
+    # Decided by what is known.
+    return Traced(known, _shown(known), parts=parts)
 
 
 def _outcome(whole: Any, parts: tuple[Part, ...], tracer: _Tracer | None = None, *, hidden: bool) -> Traced:
