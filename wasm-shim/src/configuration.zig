@@ -162,7 +162,8 @@ const Compiler = struct {
             };
         }
         const response_path = path.field("response");
-        const response = try responses.compile(compiler.allocator, source.response, &response_path);
+        compiler.identified = null;
+        const response = try responses.compile(compiler, source.response, &response_path);
         const actions_path = path.field("actions");
         const actions = try compiler.allocator.alloc(rate_limit_call.Action, source.actions.len);
         for (source.actions, actions, 0..) |one, *compiled, index| {
@@ -261,6 +262,7 @@ const Compiler = struct {
         if (given != 1) return refuse(path, "needs exactly one of selector, expression and program", .{});
         if (source.program) |text| {
             if (source.operator != null or source.value != null) return refuse(path, "a program has no operator and no value", .{});
+            compiler.configuration.content.has_programs = true;
             return .{ .own = try compiler.readProgram(text, &path.field("program")) };
         }
         if (source.expression) |text| {
@@ -285,14 +287,17 @@ const Compiler = struct {
         if (source.default != null and source.selector == null) return refuse(path, "default is for a selector", .{});
         if (source.value) |value| return .{ .key = key, .value = .{ .serialized = try descriptors.serializeEntry(compiler.allocator, key, value) } };
         if (source.expression) |text| return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, text, &path.field("expression")) } };
-        if (source.program) |text| return .{ .key = key, .value = .{ .own = try compiler.readProgram(text, &path.field("program")) } };
+        if (source.program) |text| {
+            compiler.configuration.content.has_programs = true;
+            return .{ .key = key, .value = .{ .own = try compiler.readProgram(text, &path.field("program")) } };
+        }
         return .{ .key = key, .value = .{ .attribute = .{
             .number = try compiler.compileSelector(source.selector.?, path),
             .default = if (source.default) |text| try compiler.copy(text) else null,
         } } };
     }
 
-    fn compileSelector(compiler: *Compiler, text: []const u8, path: *const Path) Error!u32 {
+    pub fn compileSelector(compiler: *Compiler, text: []const u8, path: *const Path) Error!u32 {
         const attribute_path = attribute.parseSelector(compiler.allocator, text) catch |reason| switch (reason) {
             error.OutOfMemory => return error.OutOfMemory,
             error.Malformed => {
@@ -307,7 +312,7 @@ const Compiler = struct {
         return attributes.number(compiler.allocator, attribute_path);
     }
 
-    fn readProgram(compiler: *Compiler, text: []const u8, path: *const Path) Error!*Own {
+    pub fn readProgram(compiler: *Compiler, text: []const u8, path: *const Path) Error!*Own {
         // The same text may be about another identity.
         const key = if (compiler.identified) |number| try std.fmt.allocPrint(memory.scratch, "{d} {s}", .{ number, text }) else text;
         const entry = try compiler.programs.getOrPut(memory.scratch, key);
@@ -320,7 +325,6 @@ const Compiler = struct {
             error.NoIdentity => return refuse(path, "asks for an identity, which its limit has none of", .{}),
         };
         entry.value_ptr.* = own;
-        compiler.configuration.content.has_programs = true;
         return own;
     }
 

@@ -54,6 +54,21 @@ pub const OverLimit = struct {
     headers: json.Map([]const u8) = .{ .items = &.{} },
     body: ?[]const u8 = null,
     problem: bool = false,
+    made: ?Made = null,
+};
+
+/// The texts of an answer that are made of the request.
+pub const Made = struct {
+    message: []const Piece = &.{},
+    headers: json.Map([]const Piece) = .{ .items = &.{} },
+    body: []const Piece = &.{},
+    json: bool = false,
+};
+
+pub const Piece = struct {
+    value: ?[]const u8 = null,
+    selector: ?[]const u8 = null,
+    program: ?[]const u8 = null,
 };
 
 pub const PathMatch = struct { type: enum { exact, prefix, regex }, value: []const u8 };

@@ -8,7 +8,7 @@ const Pace = @import("log_pace.zig").Pace;
 var pace: Pace = .{};
 
 /// What becomes of a request, or of the limit that could not be evaluated for it.
-pub const Outcome = enum { refused, left_out, in_shadow };
+pub const Outcome = enum { refused, left_out, in_shadow, in_answer };
 
 /// A request is refused for something in `failures.present`: worth a line, but not one per request.
 pub fn tell(kind: failures.Kind, outcome: Outcome) void {
@@ -18,6 +18,7 @@ pub fn tell(kind: failures.Kind, outcome: Outcome) void {
         .refused => "the request is answered with 500",
         .left_out => "the limit is left out, as the failure mode is allow",
         .in_shadow => "the limit is left out, as it is in shadow",
+        .in_answer => "the answer to a request over a limit is without what it is for",
     } });
 }
 

@@ -5,6 +5,7 @@ const client_headers = @import("client_headers.zig");
 const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const endOfText = @import("header_list.zig").endOfText;
+const MadeAnswer = @import("made_answer.zig").MadeAnswer;
 const Told = client_headers.Told;
 
 /// Of gRPC: what a limited request gets. Envoy would make 14 (UNAVAILABLE) of a 429, which clients ask again for at once.
@@ -19,9 +20,16 @@ pub const LimitedAnswer = struct {
     headers: []const host.Header = &.{},
     body: ?[]const u8 = null,
     is_problem: bool = false,
+    made: ?*const MadeAnswer = null,
 
     /// The stream is the effective context, and not read afterwards.
-    pub fn send(answer: *const LimitedAnswer, told: *const Told, details: []const u8) void {
+    /// `scope` is that of the limit.
+    pub fn send(answer: *const LimitedAnswer, told: *const Told, details: []const u8, scope: []const u8) void {
+        if (answer.made) |made| return made.complete(answer, scope).sendWhole(told, details);
+        answer.sendWhole(told, details);
+    }
+
+    fn sendWhole(answer: LimitedAnswer, told: *const Told, details: []const u8) void {
         const is_grpc = !client_headers.as_they_come and isGrpc();
         const headers = answer.serialized(told, is_grpc) catch "";
         const text = answer.bodyFor(told, is_grpc) catch too_many;

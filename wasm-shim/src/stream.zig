@@ -242,7 +242,7 @@ pub fn receive(token: u32, length: usize) void {
             takeHeaders(stream, answer);
             decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
             // What it is told goes with its stream, which has to be gone when the host shows the answer.
-            stream.current().response.limited_answer.send(&stream.told, response_code_details.limited(limit, scope));
+            stream.current().response.limited_answer.send(&stream.told, response_code_details.limited(limit, scope), scope);
             destroy(stream);
         },
     }

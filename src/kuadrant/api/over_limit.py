@@ -19,16 +19,38 @@ _GIVEN: Final = frozenset(
 """What is of the connection, or of the limits, and not for a policy to say."""
 
 
-class Line(Fields, frozen=True, gc=False, kw_only=True):
-    """A text of one line."""
+_Selector = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        description="An attribute of the request, such as request.headers.x-user.",
+    ),
+]
+_Expression = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=2048,
+        description="CEL over the request; what it adds to the texts in it is made harmless.",
+    ),
+]
 
-    value: Annotated[str, Meta(max_length=256, description="The text itself.", **_PRINTABLE)]
+
+class Line(Fields, frozen=True, gc=False, kw_only=True):
+    """A text of one line: as it is written, or made of the request."""
+
+    value: Annotated[str, Meta(max_length=256, description="The text itself.", **_PRINTABLE)] | None = None
+    selector: _Selector | None = None
+    expression: _Expression | None = None
 
 
 class Body(Fields, frozen=True, gc=False, kw_only=True):
-    """The body: a text, or a problem of RFC 9457."""
+    """The body: a text, written or made of the request, or a problem of RFC 9457."""
 
     value: Annotated[str, Meta(max_length=2048, description="The text itself.")] | None = None
+    selector: _Selector | None = None
+    expression: _Expression | None = None
     problem: Annotated[
         bool,
         Meta(description="Whether it is application/problem+json, with the names of the limits in it."),
@@ -54,7 +76,7 @@ class OverLimit(Fields, frozen=True, gc=False, kw_only=True):
 
 
 def over_limit_rule(said: OverLimit) -> Complaints:
-    """Yield what a schema cannot say: which names are those of headers that a policy may set."""
+    """Yield what a schema cannot say: which headers a policy may set, and that each text is said once."""
     for name in said.headers:
         if not _TOKEN.fullmatch(name):
             yield ("headers", name), "must have the name of a header, of at most 64 characters"
@@ -62,5 +84,15 @@ def over_limit_rule(said: OverLimit) -> Complaints:
             yield ("headers", name), f"{quoted(name)} is not for a policy to say"
     if len({name.lower() for name in said.headers}) < len(said.headers):
         yield ("headers",), "name one header twice: upper and lower case are one"
-    if said.body is not None and said.body.problem and said.body.value is not None:
+    lines = ((("headers", name), line) for name, line in said.headers.items())
+    for path, one in (*lines, *((("message",), one) for one in (said.message,) if one is not None)):
+        if _ways(one) != 1:
+            yield path, "must have one of value, selector and expression"
+    if said.body is not None and said.body.problem and _ways(said.body):
         yield ("body", "problem"), "has a body of its own: leave out the value"
+    elif said.body is not None and _ways(said.body) > 1:
+        yield ("body",), "must have one of value, selector and expression"
+
+
+def _ways(said: Line | Body) -> int:
+    return sum(one is not None for one in (said.value, said.selector, said.expression))

@@ -9,6 +9,7 @@ from kuadrant.api.over_limit import OverLimit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kuadrant.api.over_limit import Body, Line
     from kuadrant.api.response import Response
 
 _HEADERS: Final = {
@@ -48,15 +49,22 @@ def told_otherwise(old: Said, new: Said) -> Iterator[tuple[str, str, str]]:
 
 
 def _parts(over: OverLimit) -> Said:
-    message = _MESSAGE if over.message is None else over.message.value
+    message = f"'{_MESSAGE}'" if over.message is None else _text(over.message)
     body = over.body
     if body is not None and body.problem:
         told = "a problem that names the limits"
     else:
-        told = f"'{message if body is None or body.value is None else body.value}'"
+        told = message if body is None or not _text(body) else _text(body)
     return (
         ("status of what is over a limit", str(over.status)),
         ("body of it", told),
-        ("message of it to clients of gRPC", f"'{message}'"),
-        *((f"header {name.lower()} of it", f"'{line.value}'") for name, line in sorted(over.headers.items())),
+        ("message of it to clients of gRPC", message),
+        *((f"header {name.lower()} of it", _text(line)) for name, line in sorted(over.headers.items())),
     )
+
+
+def _text(said: Line | Body) -> str:
+    """A text as it is said: in quotes if it is written, empty if there is none."""
+    if said.value is not None:
+        return f"'{said.value}'"
+    return said.expression or said.selector or ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from kuadrant.compiler.program import HostProgram
+from kuadrant.explanation.answer_shown import shown
 from kuadrant.explanation.client_answer import client
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.limit_trace import LimitTracer
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kuadrant.compiler.program import GatewayProgram, RuleProgram
-    from kuadrant.explanation.record import Fact, OnPath, TracedLimit, TracedRule
+    from kuadrant.explanation.record import Client, Fact, OnPath, TracedLimit, TracedRule
     from kuadrant.policy.failure_mode import FailureMode
 
 
@@ -154,10 +155,17 @@ class Trace:
             limits=tuple(self._with_standings(decision)),
             limited_by=self._limited_by(decision),
             questions=tuple(self._asked(decision)),
-            client=client(decision, is_grpc=self._request.is_grpc, own_router=self._own_router),
+            client=self._client(decision),
             unknown=missing,
         )
         return Explained(explanation, decision, decision.counters)
+
+    def _client(self, decision: RequestDecision) -> Client:
+        is_grpc = self._request.is_grpc
+        if decision.refusal is not None and decision.rule is not None:
+            refusal = shown(decision.refusal, decision.rule.response, self._knowledge, is_grpc=is_grpc)
+            decision = structs.replace(decision, refusal=refusal)
+        return client(decision, is_grpc=is_grpc, own_router=self._own_router)
 
     def _is_unknown(self, failure_mode: FailureMode) -> bool:
         """Whether facts are missing that matter: where a limit fails that can refuse, the others do not."""

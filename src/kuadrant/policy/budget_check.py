@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import astuple, replace
 
+from kuadrant.policy.answer_text import made_lines
 from kuadrant.policy.budgets import Budgets, Usage
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ def counts(policy: Policy) -> Usage:
         conditions=len(policy.conditions) + sum(len(limit.when) for limit in policy.limits),
         text=sum(
             map(_characters, (*policy.conditions, *(one for limit in policy.limits for one in _parts(limit))))
-        ),
+        )
+        + _characters_of_answer(policy),
     )
+
+
+def _characters_of_answer(policy: Policy) -> int:
+    over = policy.response and policy.response.over_limit
+    return sum(len(line.expression or line.selector or "") for _, line in made_lines(over)) if over else 0
 
 
 def _parts(limit: PolicyLimit) -> tuple[PolicyCondition | Counter, ...]:

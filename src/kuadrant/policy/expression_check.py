@@ -27,7 +27,7 @@ from kuadrant.policy.constant_folding import faults
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.expression_hints import hint
 from kuadrant.policy.identity_source import ANNOTATION, PATH
-from kuadrant.policy.result_types import NotOfTypeError, check_result
+from kuadrant.policy.result_types import A_COUNTER, NotOfTypeError, check_result
 from kuadrant.policy.untyped_expression import compiled
 
 
@@ -74,6 +74,20 @@ def check_counter(expression: str, budgets: Budgets = DEFAULT, *, identity: bool
     """
     _check_text(expression)
     return _checked_counter(expression, budgets, identity=identity)
+
+
+def check_text(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
+    """Check that ``expression`` has a value that can be written as text, to tell a client.
+
+    Returns what it costs at most.
+
+    Raises:
+        ExpressionError: As above.
+    """
+    try:
+        return check_counter(expression, budgets)
+    except ExpressionError as error:
+        raise ExpressionError(str(error).replace(A_COUNTER, "it"), error.written) from None
 
 
 def checked(expression: str) -> Any:
@@ -141,7 +155,7 @@ def _checked_counter(expression: str, budgets: Budgets, *, identity: bool) -> Es
     result, checked = _typed_once(expression, identity=identity)
     if result not in _WRITABLE:
         raise ExpressionError(
-            f"a counter must have a value that can be written as text, this is of type {result.lower()}"
+            f"{A_COUNTER} must have a value that can be written as text, this is of type {result.lower()}"
         )
     within = f"string({expression}\n)"
     _check_within(expression, within, checked)

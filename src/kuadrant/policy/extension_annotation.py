@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kuadrant.api.document_nodes import place_of, quoted
 from kuadrant.api.policy_extensions import (
@@ -33,7 +33,7 @@ def extensions(
     return said, tuple(_mistake(one.field, one.message, one.at) for one in said.mistakes)
 
 
-def mistake_at(said: ReadExtensions[Extensions], path: tuple[str, ...], message: str) -> Mistake:
+def mistake_at(said: ReadExtensions[Any], path: tuple[str, ...], message: str) -> Mistake:
     """Return what is wrong with the field ``path`` of the annotation, with its place there."""
     at = (0, 0) if said.node is None else place_of(said.node, path)
     return _mistake(".".join(path), message, at)

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from kuadrant.api.document_nodes import quoted
 from kuadrant.api.limit_validity import problems
 from kuadrant.api.problem import Path, spelled
+from kuadrant.policy.answer_check import check_answer
 from kuadrant.policy.attributes import may_have_value, selector_path
 from kuadrant.policy.budget_check import counts, over_budget, with_bytes, with_costs
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
@@ -124,6 +125,10 @@ def _findings(
     for limit in policy.limits:
         found = list(_limit(policy, limit, by, costs))
         yield from found or _unheld(policy, limit, held[limit.name])
+    over = policy.response and policy.response.over_limit
+    for wrong in check_answer(over, costs, by.budgets) if over else ():
+        field = ("response", "overLimit", *wrong.field)
+        yield _refusal(policy, field, wrong.message, "invalid-expression", at=wrong.at, write=wrong.write)
 
 
 def _unheld(policy: Policy, limit: PolicyLimit, held: tuple[Limit, ...]) -> Iterator[Finding]:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 _PRIMITIVES: Final = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 
+A_COUNTER: Final = "a counter"
+"""What messages call one."""
+
 
 class NotOfTypeError(ValueError):
     """An expression may give what its place has no use for; ``offset`` is where, in characters."""
@@ -33,7 +36,7 @@ def check_result(checked: Any, wanted: Literal["predicate", "counter"]) -> None:
             is_wrong, needed = name not in ("", "bool"), "a predicate must be true or false"
         else:
             is_wrong = name in ("list", "map", "message", "null", "type")
-            needed = "a counter must have a value that can be written as text"
+            needed = f"{A_COUNTER} must have a value that can be written as text"
         if is_wrong:
             offsets = {one.id: one.offset for one in checked.source.positions}
             raise NotOfTypeError(f"{needed}, this is of type {name}", offsets.get(part.id, 0))

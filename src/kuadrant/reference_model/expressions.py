@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from kuadrant.api.regular_expression import without_nul
 from kuadrant.expressions import programs
+from kuadrant.policy.answer_text import pieces
 from kuadrant.policy.cel_conformance import as_written
 from kuadrant.policy.checked_expression import read
 from kuadrant.policy.untyped_expression import compiled
@@ -59,6 +60,22 @@ class Expressions:
         """
         self._foresee(expression, programs.value)
         return str(_evaluate(_compiled(f"string({expression}\n)"), self._activation))
+
+    def made(self, expression: str) -> tuple[tuple[str, bool], ...]:
+        """What the text of an answer is put together from: each piece, and whether it is inserted.
+
+        Raises:
+            EvaluationError: As above, for any of them.
+            TooMuchError: As above.
+        """
+        self._foresee(expression, programs.value)
+        checked = tree(expression)
+        return tuple(
+            (piece, False)
+            if isinstance(piece, str)
+            else (str(_evaluate(alone(checked, piece, call="string"), self._activation)), True)
+            for piece in pieces(checked.expression)
+        )
 
     def _foresee(self, expression: str, program: Callable[[str], str | None]) -> None:
         if "matches" not in expression:

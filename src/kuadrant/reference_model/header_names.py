@@ -40,10 +40,10 @@ def in_lower_case(expression: cel.Expression) -> cel.Expression:
     return _language().deserialize(written(checked))
 
 
-def alone(checked: Any, part: Any, call: Literal["", "hasValue", "value"] = "") -> cel.Expression:
+def alone(checked: Any, part: Any, call: Literal["", "hasValue", "value", "string"] = "") -> cel.Expression:
     """Return a part of a checked expression, which names headers in lower case, as one by itself.
 
-    With ``call``, for a part that is an optional value, what that function gives.
+    With ``call``, what that function gives: two of them are for a part that is an optional value.
     """
     message = type(checked)()
     message.CopyFrom(checked)
@@ -52,10 +52,17 @@ def alone(checked: Any, part: Any, call: Literal["", "hasValue", "value"] = "") 
         message.expression.Clear()
         message.expression.id = 1 + max((place.id for place in checked.source.positions), default=0)
         message.expression.call.function = call
-        message.expression.call.target.CopyFrom(part)
         entry = message.references.add(id=message.expression.id)
-        entry.reference.overloads.append(f"optional_{call}")
+        if call == "string":
+            message.expression.call.arguments.add().CopyFrom(part)
+            entry.reference.overloads.extend(f"{of}_to_string" for of in _WRITTEN)
+        else:
+            message.expression.call.target.CopyFrom(part)
+            entry.reference.overloads.append(f"optional_{call}")
     return _language().deserialize(written(message))
+
+
+_WRITTEN: Final = ("string", "int64", "uint64", "double", "bool", "bytes", "timestamp", "duration")
 
 
 def is_lowering(expression: Any) -> bool:

@@ -124,7 +124,7 @@ def decide(
                 rule=rule,
                 questions=tuple(questions),
                 headers=headers(answers, rule.response.headers),
-                refusal=refused(rule.response, answer, is_grpc=request.is_grpc),
+                refusal=refused(rule.response, answer, request),
                 retry_after=None if rule.response.retry_after is False else answer.retry_after,
                 sources=sources,
             )

@@ -353,6 +353,18 @@ _TOLD: dict[str, st.SearchStrategy[Any]] = {
             {"code": 503, "headers": {"X-Own": {"value": "1"}}, "body": {"value": "{}"}},
             {"body": {"problem": True}},
             {"message": {"value": "Slow down"}},
+            {
+                "headers": {"x-own": {"expression": "'<' + request.headers['x-user'] + request.path"}},
+                "body": {"expression": "request.url_path + ' ' + request.headers['x-tenant']"},
+            },
+            {
+                "headers": {
+                    "x-own": {"selector": "request.headers.x-list"},
+                    "content-type": {"value": "application/json"},
+                },
+                "message": {"selector": "request.headers.x-user"},
+                "body": {"expression": """'{"' + request.path + '":"' + request.headers['x-user'] + '"}'"""},
+            },
         ]
     ),
 }

@@ -141,3 +141,42 @@ def test_a_header_that_is_no_match_is_masked_and_one_that_is_not_there_is_said()
     absent = asked(world=world).looked_at[0].failing
     assert absent is not None
     assert absent.found == "there is none"
+
+
+ANSWER = """
+response:
+  overLimit:
+    message: {expression: "'no, ' + request.headers['x-user']"}
+    headers:
+      x-path: {selector: request.path}
+      x-user: {selector: request.headers.x-user}
+      x-time: {expression: request.time}
+    body: {expression: "%s"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("'at ' + request.path", "at /toys"),
+        ("request.headers['x-user']", "(masked)"),
+        ("string(source.port)", "(not known)"),
+        ("request.path.split('/')[9]", "(masked)"),
+    ],
+)
+def test_an_answer_made_of_the_request_shows_no_value_of_a_header(body: str, shown: str) -> None:
+    text = policy("all: {rates: [{limit: 1, window: 10s}]}", spec=ANSWER % body)
+    found = asked(text, headers=(("x-user", _SECRET),), times=2)
+    assert found.client is not None
+    assert found.client.body == shown
+    assert found.client.headers[:3] == (
+        ("x-path", "/toys"),
+        ("x-time", "(not known)"),
+        ("x-user", "(masked)"),
+    )
+    assert _SECRET not in msgspec.json.encode(found).decode()
+    grpc = asked(text, headers=(("x-user", _SECRET), ("content-type", "application/grpc")), times=2)
+    assert _SECRET not in msgspec.json.encode(grpc).decode()
+    everything = asked(text, headers=(("x-user", _SECRET),), times=2, show_values=True).client
+    assert everything is not None
+    assert dict(everything.headers)["x-user"] == _SECRET

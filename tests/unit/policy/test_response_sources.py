@@ -159,6 +159,21 @@ def test_what_is_wrong_in_the_annotation_of_a_gateway_or_the_kuadrant_is_told_an
     ]
 
 
+def test_an_answer_of_a_gateway_or_the_kuadrant_that_cannot_be_made_is_told_and_left_out() -> None:
+    wrong = "response: {headers: Both, overLimit: {body: {expression: request.pth}}}"
+    compilation = compile_gateways(world(policy(), gateway=wrong, kuadrant=wrong))
+    assert told(compilation) == Response(headers="Both")
+    assert [(one.kind, one.code, one.at) for one in compilation.problems] == [
+        ("Gateway", "invalid-annotation", (1, 58)),
+        ("Kuadrant", "invalid-annotation", (1, 58)),
+    ]
+    assert '"response.overLimit.body.expression" line 1, column 8' in compilation.problems[0].message
+    text = "{apiVersion: kuadrant.io/v1beta1, kind: Kuadrant, metadata: %s, spec: {%s}}"
+    kuadrant = yaml.safe_load(text % ("{name: k, namespace: ns}", wrong))
+    (problem,) = compile_gateways(world(policy(), kuadrant)).problems
+    assert (problem.field, problem.code) == ("spec.response.overLimit.body.expression", "invalid-expression")
+
+
 def test_the_kuadrant_says_it_by_a_field_too() -> None:
     text = (
         "{apiVersion: kuadrant.io/v1beta1, kind: Kuadrant, metadata: %s, spec: {response: {headers: Both}}}"
@@ -190,7 +205,7 @@ def test_the_kuadrant_says_it_by_a_field_too() -> None:
         ({"message": {"value": "a\nb"}}, "message.value", "printable ASCII, on one line"),
         ({"body": {"value": "a" * 2049}}, "body.value", "2048"),
         ({"body": {"value": "a", "problem": True}}, "body.problem", "leave out the value"),
-        ({"body": {"expression": "request.path"}}, "body.expression", ""),
+        ({"body": {"expression": "a" * 2049}}, "body.expression", "2048"),
     ],
 )
 def test_an_answer_that_cannot_be_is_a_mistake_in_a_field_and_in_an_annotation(

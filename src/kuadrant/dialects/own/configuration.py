@@ -9,9 +9,9 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from kuadrant.api.over_limit import Body
 from kuadrant.api.regular_expression import without_nul
 from kuadrant.compiler.program import HostProgram, RuleProgram
+from kuadrant.dialects.own.answers import Answer, answer
 from kuadrant.dialects.relevance import is_relevant, relevant_rules
 from kuadrant.expressions.programs import predicate as predicate_program
 from kuadrant.expressions.programs import value as value_program
@@ -21,7 +21,6 @@ from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, Se
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kuadrant.api.over_limit import OverLimit
     from kuadrant.api.response import Response
     from kuadrant.compiler.program import Action, LimitAction
     from kuadrant.dialects.service import Service
@@ -91,19 +90,11 @@ class _Action(Struct, frozen=True, gc=False):
     limits: tuple[_Limit, ...]
 
 
-class _OverLimit(Struct, frozen=True, gc=False, omit_defaults=True):
-    code: int = 429
-    message: str | None = None
-    headers: dict[str, str] | None = None
-    body: str | None = None
-    problem: bool = False
-
-
 class _Response(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     headers: str | None = None
     retry_after: bool = True
     preflights: str = "Exempt"
-    over_limit: _OverLimit | None = None
+    over_limit: Answer | None = None
 
 
 class _Rule(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -214,20 +205,9 @@ def _response(response: Response) -> _Response | None:
     preflights = response.preflights or "Exempt"
     over = response.over_limit
     said = _Response(
-        response.headers, response.retry_after is not False, preflights, _over_limit(over) if over else None
+        response.headers, response.retry_after is not False, preflights, answer(over) if over else None
     )
     return None if said == _Response() else said
-
-
-def _over_limit(over: OverLimit) -> _OverLimit:
-    body = over.body or Body()
-    return _OverLimit(
-        code=over.status,
-        message=over.message.value if over.message else None,
-        headers={name.lower(): line.value for name, line in sorted(over.headers.items())} or None,
-        body=body.value,
-        problem=body.problem,
-    )
 
 
 def _named(match: StringMatch) -> _Named:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kuadrant.api.problem import spelled
+from kuadrant.api.response import Response
 from kuadrant.compiler.program import HostProgram
 from kuadrant.dialects.dialect import InexpressibleError, Unsupported
 from kuadrant.dialects.official.inexpressible_parts import unsupported
+from kuadrant.dialects.own.answers import unsayable
 from kuadrant.expressions import programs
 from kuadrant.incremental import OfEach
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
@@ -48,11 +51,26 @@ def _of_each(*, by_itself: bool) -> Callable[..., tuple[Unsupported, ...]]:
     def found(
         policies: Iterable[Policy], hosts: Iterable[HostProgram], _failure_mode: FailureMode
     ) -> tuple[Unsupported, ...]:
+        policies = tuple(policies)
+        of_answers = (one for policy in policies for one in _answers(policy)) if by_itself else ()
         of_hosts = () if by_itself else (one for host in hosts for one in _identities(host))
-        return (*(one for policy in policies for one in of_policy(policy)), *dict.fromkeys(of_hosts))
+        return (
+            *(one for policy in policies for one in of_policy(policy)),
+            *of_answers,
+            *dict.fromkeys(of_hosts),
+        )
 
     return found
 
+
+_answers = OfEach[Policy, tuple[Unsupported, ...]](
+    lambda policy: tuple(
+        Unsupported(policy.key, spelled((*policy.field, "response", "overLimit", *field)), reason)
+        for response in (policy.response or Response(),)
+        if response.over_limit is not None
+        for field, reason in unsayable(response.over_limit)
+    )
+)
 
 _identities = OfEach[HostProgram, tuple[Unsupported, ...]](
     lambda host: tuple(
