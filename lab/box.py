@@ -61,7 +61,7 @@ class Box:
 
     @property
     def state(self) -> Path:
-        """Where the cluster's data, keys and logs lie while the box exists."""
+        """Return where the cluster's data, keys and logs lie while the box exists."""
         home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         return Path(home) / "kuadrant" / "lab" / self.name
 
@@ -222,7 +222,7 @@ def _available_memory() -> int:
 
 
 def _started(number: int) -> str | None:
-    """When a process was started, in ticks since the machine was.
+    """Return when a process was started, in ticks since the machine was.
 
     With its number it names one process for ever.
     """

@@ -1,4 +1,4 @@
-"""What is built once and kept: entries named by a digest of all that they are made from."""
+"""Keeps what is built once: entries named by a digest of all that they are made from."""
 
 import contextlib
 import fcntl

@@ -207,7 +207,7 @@ def _build_wheel(folder: Path) -> None:
 
 
 def _may_compile() -> bool:
-    """Whether this Python's bytecode is that of the Python in the images."""
+    """Tell whether this Python's bytecode is that of the Python in the images."""
     return f"{sys.version_info.major}.{sys.version_info.minor}" == _PYTHON
 
 

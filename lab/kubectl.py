@@ -35,7 +35,7 @@ class Kubectl:
         return done.stdout
 
     def can(self, *words: str) -> bool:
-        """Whether the command succeeds."""
+        """Tell whether the command succeeds."""
         try:
             self.run(*words)
         except KubectlError:

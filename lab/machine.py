@@ -1,4 +1,4 @@
-"""What a machine must have for a lab and for the tests, and how to get what it lacks."""
+"""Tells what a machine must have for a lab and for the tests, and how to get what it lacks."""
 
 import importlib.util
 import os
@@ -61,7 +61,7 @@ def go_version() -> str | None:
 
 @dataclass(frozen=True)
 class Machine:
-    """What is there: `find` tells where a program is, `go` which version of Go compiles."""
+    """Knows what is there: `find` tells where a program is, `go` which version of Go compiles."""
 
     find: Callable[[str], str | None] = shutil.which
     go: Callable[[], str | None] = go_version
@@ -71,7 +71,7 @@ class Machine:
     has_venv: bool = importlib.util.find_spec("ensurepip") is not None
 
     def missing(self, *, tests: bool = False) -> dict[str, str]:
-        """What Debian's packages bring and is not there: what it is, and the package's name."""
+        """Return what Debian's packages bring and is not there: what it is, and the package's name."""
         wanted = {**_PACKAGES, **(_TEST_PACKAGES if tests else {})}
         found = {program: package for program, package in wanted.items() if not self.find(program)}
         if not cni_plugins(self.cni_folders):

@@ -188,7 +188,7 @@ def module_folder(module: str, path: str) -> Path:
 
 @functools.cache
 def _toolchain() -> str:
-    """What else decides about the bytes of a program: the version of Go and the machine it builds for."""
+    """Return what else decides about a program's bytes: the version of Go, and the machine it builds for."""
     return _go(["go", "env", "GOVERSION", "GOOS", "GOARCH"], GO)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while the lab works: one line for each step, with its time."""
+"""Shows a person what the lab does: one line for each step, with its time."""
 
 import sys
 import time

@@ -30,7 +30,7 @@ EXCEPTIONS: Final[dict[str, int]] = {}
 
 
 def beyond(source: Path) -> dict[str, int]:
-    """What of the Python files below ``source`` is beyond a bound, and how large it is."""
+    """Return what of the Python files below ``source`` is beyond a bound, and how large it is."""
     found: dict[str, int] = {}
     for file in sorted(source.rglob("*.py")):
         text = file.read_text()
@@ -56,7 +56,7 @@ def long_files(source: Path) -> dict[str, int]:
 
 
 def complaints(found: Mapping[str, int], exceptions: Mapping[str, int]) -> list[str]:
-    """What is wrong with ``found``, a line each.
+    """Return what is wrong with ``found``, a line each.
 
     Beyond a bound and no exception, larger than it was, or none any more.
     """

@@ -1,4 +1,4 @@
-"""What the chart's values decide about in a NetworkPolicy of config/.
+"""Tells what the chart's values decide about in a NetworkPolicy of config/.
 
 A policy is marked before it is written as YAML, and the marks become templates afterwards. A rule whose list
 of ports is empty is left out, since to Kubernetes it would mean every port.

@@ -1,4 +1,4 @@
-"""What Helm prints after it has installed the chart: what to do next."""
+"""Tells what Helm prints after it has installed the chart: what to do next."""
 
 from __future__ import annotations
 

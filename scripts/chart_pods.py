@@ -1,4 +1,4 @@
-"""What the chart's values decide about in a Deployment of config/.
+"""Tells what the chart's values decide about in a Deployment of config/.
 
 As with network policies, a Deployment is marked before it is written as YAML, and the marks become templates.
 """

@@ -198,7 +198,7 @@ def _choices(annotation: ast.expr) -> Iterator[str]:
 
 
 def advice() -> dict[str, dict[str, dict[str, str]]]:
-    """What each word means and what to do, by section."""
+    """Return what each word means and what to do, by section."""
     texts: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(ADVICE.read_text())
     return texts
 

@@ -49,7 +49,7 @@ class ReleaseError(Exception):
 
 
 def source(version: str) -> Source:
-    """What would be released: the commit that is checked out, and nothing else.
+    """Return what would be released: the commit that is checked out, and nothing else.
 
     Raises:
         ReleaseError: it has another version, or there is more than what was committed.

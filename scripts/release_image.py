@@ -92,7 +92,7 @@ def debian(architecture: str) -> Path:
 
 
 def debian_packages(folder: Path) -> tuple[DebianPackage, ...]:
-    """What is in such a layer, in the order of names."""
+    """Return what is in such a layer, in the order of names."""
     lines = (folder / _SUMS).read_text().splitlines()
     sums = {file: digest for digest, file in (line.split("  ") for line in lines)}
     found = []

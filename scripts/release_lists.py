@@ -1,4 +1,4 @@
-"""What a release says of itself: what it is made of (SBOM), how it was made, and what is known of weaknesses.
+"""Tells what a release says of itself: its parts (SBOM), how it was made, and what is known of weaknesses.
 
 Pure: the same facts give the same bytes; times are the commit's, and numbers are made from the contents.
 
@@ -135,7 +135,7 @@ def sbom(
 def provenance(
     source: Source, tools: Mapping[str, str], materials: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """How a release was built: a predicate of SLSA provenance v1.
+    """Return how a release was built: a predicate of SLSA provenance v1.
 
     It says what is so: a script has built it on somebody's machine, for which nobody vouches. What stands in
     place of that is that anybody gets the same bytes by the same command.
@@ -160,7 +160,7 @@ def provenance(
 
 
 def vex(source: Source, statements: Sequence[Mapping[str, str]]) -> bytes:
-    """What is known of weaknesses in what a release is made of, as OpenVEX 0.2.0.
+    """Return what is known of weaknesses in what a release is made of, as OpenVEX 0.2.0.
 
     Args:
         source: the release that it is about.

@@ -1,4 +1,4 @@
-"""Which of Kuadrant's behaviours (``tests/rows.yaml``) have a test, and which are out of scope.
+"""Tells which of Kuadrant's behaviours (``tests/rows.yaml``) have a test, and which are out of scope.
 
 Exit 1 if one is neither.
 
@@ -48,7 +48,7 @@ def collected() -> dict[int | str, list[str]]:
 
 
 def problems(rows: dict[int | str, Any], tests: dict[int | str, list[str]]) -> list[str]:
-    """What is wrong, a line each."""
+    """Return what is wrong, a line each."""
     found = [
         f"row {row} has neither a test nor a reason: {rows[row]}"
         for row in rows

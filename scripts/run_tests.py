@@ -63,7 +63,7 @@ _STARTED = time.monotonic()
 
 
 def stages(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What pytest gets for this machine and for the cluster.
+    """Return what pytest gets for this machine and for the cluster.
 
     Nothing for a stage that the paths among `words` leave out.
     """
@@ -81,7 +81,7 @@ def stages(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def fast(words: Sequence[str]) -> list[str]:
-    """What pytest gets for the fast lane; paths among ``words`` take the place of all unit tests."""
+    """Return what pytest gets for the fast lane; paths among ``words`` take the place of all unit tests."""
     paths = [word for word in words if word.startswith("tests/")]
     return [*(FAST_TESTS[:-1] if paths else FAST_TESTS), *words]
 

@@ -102,7 +102,7 @@ class LimitedSettings(LogSettings):
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ModuleSettings:
-    """Where modules come from, and who has to vouch for them.
+    """Says where modules come from, and who has to vouch for them.
 
     Attributes:
         modules: A folder of fetched modules, served beside the embedded ones.

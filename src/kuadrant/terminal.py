@@ -1,4 +1,4 @@
-"""What a person's terminal can show."""
+"""Tells what a person's terminal can show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a limit counts. What each way promises is in docs/semantics.md."""
+"""Says how a limit counts. What each way promises is in docs/semantics.md."""
 
 from typing import Final, Literal
 

@@ -1,4 +1,4 @@
-"""Where counters stand, as a rate limit service tells it: a page of those that are nearest to their limit."""
+"""Defines the page of counters nearest to their limit, as a rate limit service tells it."""
 
 from __future__ import annotations
 

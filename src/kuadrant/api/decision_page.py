@@ -1,4 +1,4 @@
-"""What was decided lately, as a rate limit service tells it to somebody who follows decisions."""
+"""Defines the page of the latest decisions, as a rate limit service tells it to somebody who follows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Decision(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DecisionQuestion(Struct, frozen=True, kw_only=True, tag="decisions"):
-    """What somebody who follows wants: what came after a number, and these headers.
+    """Holds what somebody who follows wants: what came after a number, and these headers.
 
     Attributes:
         after: The ``next`` of the page before; nothing of what was before the first question is told.

@@ -154,7 +154,7 @@ _KNOWN_BY_FIELD: Final = (
 
 
 class Reader:
-    """What was found so far."""
+    """Holds what was found so far."""
 
     def __init__(self) -> None:
         self.objects: dict[Identity, Object] = {}

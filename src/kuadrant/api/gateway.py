@@ -78,7 +78,7 @@ class AllowedRoutes(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class SecretReference(Fields, frozen=True, gc=False, kw_only=True):
-    """What holds a certificate, by default a Secret; without ``namespace`` in the Gateway's own."""
+    """Names what holds a certificate, by default a Secret; without ``namespace`` in the Gateway's own."""
 
     group: Group = ""
     kind: Kind = "Secret"
@@ -87,7 +87,7 @@ class SecretReference(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class ListenerTLS(Fields, frozen=True, gc=False, kw_only=True):
-    """How a listener speaks TLS, and where its certificates are.
+    """Says how a listener speaks TLS, and where its certificates are.
 
     ``frontend_validation`` asks for certificates of clients. It is only known whether it is there.
     """

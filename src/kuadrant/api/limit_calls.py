@@ -1,4 +1,4 @@
-"""How many calls a rate limit service has admitted and limited since it began, for each scope and limit."""
+"""Defines the numbers of calls that were admitted and limited, for each scope and limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a limit does where it has no room: it refuses, or it only says so."""
+"""Tells what a limit does where it has no room: it refuses, or it only says so."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class _Reading:
 
 
 class _Shape(Protocol):
-    """What a value has to be like."""
+    """Holds what a value has to be like."""
 
     def read(self, node: Node, path: Path, reading: _Reading) -> Any:
         """Return the value of ``node``, or a stand-in after telling ``reading`` what is wrong."""

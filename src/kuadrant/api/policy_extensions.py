@@ -19,20 +19,20 @@ ANNOTATION: Final = "kuadrant.io/extensions"
 
 
 class ResponseExtensions(Fields, frozen=True, gc=False, kw_only=True):
-    """What the annotation of a Gateway or a Kuadrant may say, for the policies below that do not."""
+    """Holds what a Gateway's or Kuadrant's annotation may say, for the policies below that say nothing."""
 
     response: Response | None = None
 
 
 class Extensions(ResponseExtensions, frozen=True, gc=False, kw_only=True):
-    """What that of a policy may say, for whichever block it has: of limits by their names."""
+    """Holds what the annotation of a policy may say, for whichever block it has: of limits by their names."""
 
     limits: dict[str, LimitExtensions] = field(default_factory=dict)
     exempt: Exemptions | None = None
 
 
 class KuadrantExtensions(ResponseExtensions, frozen=True, gc=False, kw_only=True):
-    """What that of a Kuadrant may say."""
+    """Holds what the annotation of a Kuadrant may say."""
 
     identity: str | None = None
 
@@ -41,7 +41,7 @@ _E = TypeVar("_E", bound=ResponseExtensions)
 
 
 class Misread(Struct, frozen=True, gc=False):
-    """What is wrong in the text: the field in it (empty if it is no field), line and column, and why."""
+    """Says what is wrong in the text: the field in it (empty if it is no field), line, column, and why."""
 
     field: str
     at: tuple[int, int]
@@ -49,7 +49,7 @@ class Misread(Struct, frozen=True, gc=False):
 
 
 class ReadExtensions(Struct, Generic[_E], frozen=True):
-    """What the annotation says, its mistakes, and the node of the text, to find the place of a field."""
+    """Holds what the annotation says, its mistakes, and the text's node, to find the place of a field."""
 
     extensions: _E
     mistakes: tuple[Misread, ...] = ()

@@ -38,7 +38,7 @@ class JWTRule(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class AuthenticationTarget(Fields, frozen=True, gc=False, kw_only=True):
-    """What tokens are checked at."""
+    """Names the object at which tokens are checked."""
 
     group: str = ""
     kind: str
@@ -62,7 +62,7 @@ class RequestAuthenticationSpec(Fields, frozen=True, gc=False, kw_only=True):
 
     @property
     def targets(self) -> tuple[AuthenticationTarget, ...]:
-        """What it names, by either field."""
+        """Return what it names, by either field."""
         return (*self.target_refs, *((self.target_ref,) if self.target_ref else ()))
 
 

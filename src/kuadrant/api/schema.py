@@ -90,7 +90,7 @@ def _field(field: msgspec.structs.FieldInfo) -> Schema:
 
 
 def _filled_in(default: Any) -> Any:
-    """What the API server fills in: a value of a struct that is more than the absence of one."""
+    """Return what the API server fills in: a value of a struct that is more than the absence of one."""
     if isinstance(default, Fields):
         below = {
             field.encode_name: _filled_in(getattr(default, field.name))

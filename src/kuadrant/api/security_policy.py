@@ -24,7 +24,7 @@ class TokenAuthentication(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class SecurityPolicySpec(Fields, frozen=True, gc=False, kw_only=True):
-    """What it is for, and the issuers; of selectors it is only known whether there are any."""
+    """Names what the policy is for, and the issuers; of selectors it is only known whether there are any."""
 
     unread: ClassVar[frozenset[str]] = ANY_OTHER
 
@@ -35,12 +35,12 @@ class SecurityPolicySpec(Fields, frozen=True, gc=False, kw_only=True):
 
     @property
     def targets(self) -> tuple[AuthenticationTarget, ...]:
-        """What it names, by either field."""
+        """Return what it names, by either field."""
         return (*self.target_refs, *((self.target_ref,) if self.target_ref else ()))
 
 
 class SecurityPolicy(Object, frozen=True, gc=False, kw_only=True):
-    """Who may come in at a gateway or a route."""
+    """Says who may come in at a gateway or a route."""
 
     kind: ClassVar[str] = "SecurityPolicy"
     api_versions: ClassVar[tuple[str, ...]] = ("gateway.envoyproxy.io/v1alpha1",)

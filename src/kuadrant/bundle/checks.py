@@ -35,7 +35,7 @@ _AGAIN: Final = "take the release again from where it came from"
 
 
 class Found(Struct, frozen=True):
-    """What is at a place of the folder, of which nothing was followed.
+    """Holds what is at a place of the folder, of which nothing was followed.
 
     Attributes:
         kind: What it is.
@@ -49,7 +49,7 @@ class Found(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """What is wrong, where, and what to do."""
+    """Says what is wrong, where, and what to do."""
 
     place: str
     problem: str
@@ -57,7 +57,7 @@ class Problem(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """What a release says of itself."""
+    """Holds what a release says of itself."""
 
     version: str
     commit: str

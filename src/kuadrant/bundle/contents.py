@@ -1,4 +1,4 @@
-"""What is in the folder of a release beside what is delivered: checksums, and a statement about all."""
+"""Tells what is in the folder of a release beside what is delivered: checksums, and a statement about all."""
 
 from __future__ import annotations
 

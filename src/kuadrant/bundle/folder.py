@@ -41,7 +41,7 @@ _FOLLOW_NOTHING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOE
 
 
 class Verification(Struct, frozen=True):
-    """What became of looking at a folder.
+    """Holds what became of looking at a folder.
 
     Attributes:
         problems: All that is wrong with it; nothing if it is the release that was signed.

@@ -1,4 +1,4 @@
-"""Where counters stand, as lines for a person."""
+"""Writes where counters stand as lines for a person."""
 
 from __future__ import annotations
 

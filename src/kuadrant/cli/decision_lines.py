@@ -21,7 +21,7 @@ _MOST_NAMED = 3
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Which decisions are shown: those for which all of this holds.
+    """Says which decisions are shown: those for which all of this holds.
 
     Attributes:
         verdicts: One of these; any, without.
@@ -48,7 +48,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Tally:
-    """What was shown, for the last line: how many of each verdict, by which limits, and what was missed."""
+    """Counts what was shown, for the last line: each verdict, by which limits, and what was missed."""
 
     def __init__(self) -> None:
         self._verdicts: Counter[str] = Counter()

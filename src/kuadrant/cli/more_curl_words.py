@@ -21,7 +21,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class MoreCurlWords:
-    """What else curl may be told of a request.
+    """Holds what else curl may be told of a request.
 
     Attributes:
         get: Put what --data says behind the ? of the URL, and ask by GET.

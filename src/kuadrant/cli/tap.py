@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 0.5
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """Which decisions are shown.
+    """Says which decisions are shown.
 
     Attributes:
         verdict: Only these: allowed, limited (429), failed (500); may be given more than once.

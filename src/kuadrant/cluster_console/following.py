@@ -136,7 +136,7 @@ class ClusterFeed:
         )
 
     def _notes(self, notes: tuple[str, ...]) -> tuple[str, ...]:
-        """What is not seen, since it may not be, or cannot be at this moment."""
+        """Return what is not seen, since it may not be, or cannot be at this moment."""
         unseen = {
             kind: one.status.problem
             for kind, one in self._followers.items()

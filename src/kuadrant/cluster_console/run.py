@@ -28,7 +28,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 
 class ConsoleOptions(Struct, frozen=True):
-    """What `kuadrant console` was asked to do.
+    """Holds what `kuadrant console` was asked to do.
 
     Attributes:
         port: The first port that is tried.

@@ -85,7 +85,7 @@ class Compiler:
 
 
 class _Tables:
-    """What was compiled, in pieces that can be replaced."""
+    """Holds what was compiled, in pieces that can be replaced."""
 
     def __init__(self) -> None:
         self._namespaces: Tracked[str, Namespace] = Tracked(lambda namespace: namespace.metadata.name)
@@ -155,7 +155,7 @@ class _Tables:
         sections: Mapping[ObjectKey, set[str | None]],
         relabelled: AbstractSet[str],
     ) -> dict[str, tuple[set[ObjectKey], set[str | None]]]:
-        """What to compile again of each Gateway: routes, and sections of it with all of their routes."""
+        """Return what to compile again of each Gateway: routes, and whole sections with their routes."""
         todo: dict[str, tuple[set[ObjectKey], set[str | None]]] = {name: (set(), set()) for name in gateways}
         for key, parents in routes.items():
             for name in parents:

@@ -95,7 +95,7 @@ def is_carried_out(filter_: HTTPRouteFilter | GRPCRouteFilter) -> bool:
 
 
 def _content(filter_: HTTPRouteFilter | GRPCRouteFilter) -> object:
-    """What a filter that can be carried out says; None for one that cannot."""
+    """Return what a filter that can be carried out says; None for one that cannot."""
     match filter_.type:
         case "RequestHeaderModifier":
             return filter_.request_header_modifier

@@ -166,7 +166,7 @@ def _piece(
     namespace_labels: Mapping[str, Mapping[str, str]],
     identity: IdentitySource | None,
 ) -> RoutePiece | None:
-    """What a route adds under a listener; None if it is not served there."""
+    """Return what a route adds under a listener; None if it is not served there."""
     route = prepared.route
     if not is_attached(route, gateway, listener, namespace_labels):
         return None

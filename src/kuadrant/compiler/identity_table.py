@@ -29,7 +29,7 @@ class Identified(Struct, frozen=True, gc=False):
 
 
 class IdentityTable:
-    """Who says where each Gateway has identities from, and what is wrong with that."""
+    """Keeps where each Gateway has identities from, by whose word, and what is wrong with that."""
 
     def __init__(self) -> None:
         self._sources: dict[str, IdentitySource | None] = {}

@@ -1,4 +1,4 @@
-"""What each Gateway has its clients told of limits, kept while Gateways and the Kuadrant change."""
+"""Holds what each Gateway has its clients told of limits, while Gateways and the Kuadrant change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ResponseTable:
-    """What holds where policies leave it open: the word of the Gateway, else the Kuadrant's for all."""
+    """Keeps each Gateway's word where policies leave it open, and where it says nothing the Kuadrant's."""
 
     def __init__(self) -> None:
         self._responses: dict[str, Response] = {}

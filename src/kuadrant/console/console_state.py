@@ -1,4 +1,4 @@
-"""What the console shows, as one frozen value: the records of other rooms, at one moment."""
+"""Holds what the console shows as one frozen value: the records of other rooms, at one moment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_EDITS: Final = 50
 
 
 class Edit(Struct, frozen=True, kw_only=True):
-    """What an edit changed, once it was live.
+    """Holds what an edit changed, once it was live.
 
     Attributes:
         at: When, in seconds since 1970.

@@ -26,7 +26,7 @@ _PAUSE_SECONDS: Final = 0.25
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Which decisions somebody looks at: every word of ``query`` is in what is told, in any case."""
+    """Says which decisions somebody looks at: every word of ``query`` is in what is told, in any case."""
 
     verdicts: tuple[str, ...] = ()
     query: str = ""
@@ -44,14 +44,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Reached(Struct, frozen=True):
-    """How far somebody has looked: the number of the last decision, and how many were never told by then."""
+    """Says how far somebody has looked: the last decision's number, and how many were never told by then."""
 
     number: int = 0
     missed: int = 0
 
 
 class Followed(Struct, frozen=True, kw_only=True):
-    """What came meanwhile: decisions that are wanted, how many are not told, and how far that is."""
+    """Holds what came meanwhile: decisions that are wanted, how many are not told, and how far that is."""
 
     decisions: tuple[Decision, ...]
     missed: int

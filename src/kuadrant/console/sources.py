@@ -1,4 +1,4 @@
-"""Who the console asks for what goes by: counters, calls and decisions."""
+"""Tells who the console asks for what goes by: counters, calls and decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the console shows now, and who waits for it to change."""
+"""Keeps what the console shows now, and wakes who waits for it to change."""
 
 from __future__ import annotations
 

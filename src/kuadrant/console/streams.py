@@ -75,7 +75,7 @@ class Streams:
         return f"event: {name}\n{identity}data: ".encode() + msgspec.json.encode(data) + b"\n\n"
 
     def _reached(self, request: Request) -> Reached:
-        """How far whoever comes back has looked; who comes first, or from another run, begins now."""
+        """Return how far whoever comes back has looked; who comes first, or from another run, begins now."""
         boot, _, number = request.headers.get("last-event-id", "").partition(".")
         now = self._decisions.reached
         if boot == self._state.boot and number.isascii() and number.isdigit() and len(number) < 16:

@@ -32,7 +32,7 @@ def is_relevant(hostname: str, rules: Mapping[str, tuple[RuleProgram, ...]]) -> 
 
 
 def _shields(hostname: str, rules: Mapping[str, tuple[RuleProgram, ...]]) -> bool:
-    """Whether a host without actions keeps its requests from the actions of the next less specific host."""
+    """Tell whether a host without actions keeps its requests from those of the next less specific host."""
     if hostname == EVERY_HOSTNAME:
         return False
     _, dot, suffix = hostname.removeprefix("*.").partition(".")

@@ -1,4 +1,4 @@
-"""What two configurations do otherwise: limits, routing, and the smallest requests that tell them apart.
+"""Finds what two configurations do otherwise: limits, routing, and the smallest requests that show it.
 
 From the rules of both (``sides``, ``pairs``) to what differs (``changes``); from the matches and conditions
 of both (``match_drafts``, ``condition_values``) to requests, to what both answer (``runs``, by ``decide``),

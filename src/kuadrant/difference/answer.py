@@ -1,4 +1,4 @@
-"""What a client is answered, as far as two configurations may differ in it."""
+"""Holds what a client is answered, as far as two configurations may differ in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a request limits look at, and values for it that may make a difference to them."""
+"""Finds what of a request limits look at, and values for it that may make a difference to them."""
 
 from __future__ import annotations
 

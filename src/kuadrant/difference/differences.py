@@ -1,4 +1,4 @@
-"""What two configurations do otherwise: :func:`differences`."""
+"""Finds what two configurations do otherwise: :func:`differences`."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Draft(Struct, frozen=True, gc=False):
 
     @property
     def size(self) -> tuple[int, int]:
-        """How many parts it has, and how long they are."""
+        """Return how many parts it has, and how long they are."""
         parameters = self.query.split("&") if self.query else []
         parts = (
             (self.method != "GET")

@@ -46,7 +46,7 @@ class Gateway(Struct, frozen=True, gc=False):
 
 
 class First(Struct, frozen=True, gc=False):
-    """What becomes of a first request: the answer, and its counters, each with how many it admits."""
+    """Holds what becomes of a first request: the answer, and its counters, each with how many it admits."""
 
     answer: Answer
     counters: frozenset[tuple[object, int]]

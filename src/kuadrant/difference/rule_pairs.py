@@ -1,4 +1,4 @@
-"""Which rules of a host name, old and new, are the same one, and how they differ."""
+"""Finds which rules of a host name, old and new, are the same one, and how they differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Pair(Struct, frozen=True, gc=False):
 
     @property
     def differs(self) -> bool:
-        """Whether requests could be answered otherwise."""
+        """Tell whether requests could be answered otherwise."""
         return (
             self.before is None
             or self.after is None

@@ -126,7 +126,7 @@ def _collect(part: Any, found: set[Path], bound: Mapping[str, Path]) -> None:
 
 
 def _collect_within(loop: Any, found: set[Path], bound: Mapping[str, Path]) -> None:
-    """What is read by a repetition, or with a name that ``cel.bind`` gives."""
+    """Return what is read by a repetition, or with a name that ``cel.bind`` gives."""
     own = (loop.variable, loop.second_variable, loop.accumulator)
     within = {name: path for name, path in bound.items() if name not in own}
     _collect(loop.range, found, bound)

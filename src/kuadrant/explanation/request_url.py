@@ -77,7 +77,7 @@ def _port(port: str | None, own: int, shown: str, url: str) -> int:
 
 
 def _instead(found: re.Match[str], odd: str) -> str:
-    """What is to be written in place of the character ``odd``."""
+    """Return what is to be written in place of the character ``odd``."""
     if odd in found["host"]:
         try:
             ascii_host = found["host"].encode("idna").decode()

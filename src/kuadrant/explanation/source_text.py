@@ -49,7 +49,7 @@ class SourceText:
         return start, self._text[start:end]
 
     def _is_made_by_macro(self, part: Any) -> bool:
-        """Whether it is what `optMap` is made of, all of which has the place of the whole."""
+        """Tell whether it is what `optMap` is made of, all of which has the place of the whole."""
         if kind(part) not in ("call", "comprehension") or part.call.function == "_?_:_":
             return False
         number = bisect_right(self._starts, self._offsets.get(part.id, 0)) - 1

@@ -44,7 +44,7 @@ _LOOPBACK: Final = frozenset({ip_address("127.0.0.1"), ip_address("::1")})
 
 
 class Stated(Struct, frozen=True, kw_only=True, gc=False):
-    """What is stated of a request beside its head: an ``address`` is empty where it is not.
+    """Holds what is stated of a request beside its head: an ``address`` is empty where it is not.
 
     ``passed_on`` are headers of which only the gateway knows whether it removes them, as it trusts who sent
     them or not.
@@ -59,7 +59,7 @@ class Stated(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Words(Struct, frozen=True, kw_only=True, gc=False):
-    """How each fact is stated, in the words of a command or of a file."""
+    """Says how each fact is stated, in the words of a command or of a file."""
 
     address: str
     port: str

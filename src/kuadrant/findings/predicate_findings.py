@@ -183,14 +183,14 @@ _DEMAND: Final = re.compile(r"==|\bin\s*\[")
 
 
 def _demands(condition: PolicyCondition) -> int:
-    """How many attributes, at most, a condition wants to be one of some texts."""
+    """Return how many attributes, at most, a condition wants to be one of some texts."""
     if isinstance(condition, SelectorCondition):
         return condition.operator == "eq"
     return len(_DEMAND.findall(condition.expression))
 
 
 def _verdict(holds: Callable[[Reaching], Truth], requests: Iterator[Reaching]) -> tuple[Truth, Reaching]:
-    """Whether something is the same for all ``requests``, and an example of them."""
+    """Tell whether something is the same for all ``requests``, with an example of them."""
     anything = Reaching()
     if (constant := holds(anything)) is not None:
         return constant, anything

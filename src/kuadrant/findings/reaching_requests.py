@@ -164,7 +164,7 @@ def _never_of_a_name(text: str) -> bool | None:
 
 
 def _is_path(path: PathMatch | None, text: str) -> bool | None:
-    """Whether a path, without its query, is ``text``."""
+    """Tell whether a path, without its query, is ``text``."""
     if text and not text.startswith(("/", "*")):
         return False
     if path is None or path.type == "regex":
@@ -175,7 +175,7 @@ def _is_path(path: PathMatch | None, text: str) -> bool | None:
 
 
 def _starts_path(path: PathMatch | None, text: str) -> bool | None:
-    """Whether a path starts with ``text``; it may have a query."""
+    """Tell whether a path starts with ``text``; it may have a query."""
     if not text.startswith(("/", "*")):
         return False
     if path is None or path.type == "regex":

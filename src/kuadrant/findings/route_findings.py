@@ -193,7 +193,7 @@ class _Before:
 
 
 def _covers(other: RequestMatch, one: RequestMatch) -> bool:
-    """Whether ``other`` asks for nothing that ``one`` does not ask for, path and method apart."""
+    """Tell whether ``other`` asks for nothing that ``one`` does not ask for, path and method apart."""
     return set(other.headers) <= set(one.headers) and set(other.query) <= set(one.query)
 
 

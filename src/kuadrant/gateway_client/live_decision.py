@@ -36,7 +36,7 @@ _TIMEOUT: Final = 30.0
 
 
 class LiveDecision(Struct, frozen=True):
-    """What a gateway answered, and what it decided; None where it does not say."""
+    """Holds what a gateway answered, and what it decided; None where it does not say."""
 
     status: int
     decision: Decision | None = None

@@ -41,7 +41,7 @@ class OfEach(Generic[T, R]):
         return result
 
     def __len__(self) -> int:
-        """How many results are held."""
+        """Return how many results are held."""
         return len(self._results)
 
 

@@ -206,7 +206,7 @@ class Elector:
         return not self.holder or now >= self._free_at()
 
     def _free_at(self) -> float:
-        """When the Lease is free if it stays as it was seen."""
+        """Return when the Lease is free if it stays as it was seen."""
         assert self._seen is not None
         return self._seen_at + max(self._timing.duration, self._seen.spec.lease_duration_seconds or 0)
 

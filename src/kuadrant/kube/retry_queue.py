@@ -53,7 +53,7 @@ class Queue(Generic[K]):
         self._count = 0
 
     def __len__(self) -> int:
-        """How many keys are due, will be, or are worked on."""
+        """Return how many keys are due, will be, or are worked on."""
         return len(self._working.union(self._resting, *self._due.values()))
 
     def add(self, key: K) -> None:
@@ -180,7 +180,7 @@ class Workers(Generic[K]):
         self._added = asyncio.Event()
 
     def __len__(self) -> int:
-        """How many keys are due, will be, or are worked on."""
+        """Return how many keys are due, will be, or are worked on."""
         return len(self._queue)
 
     def add(self, key: K) -> None:

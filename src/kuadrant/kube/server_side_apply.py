@@ -104,7 +104,7 @@ Outcome = Unchanged | Written | Conflict | Refused | Gone
 
 
 class _Last(Struct, frozen=True):
-    """What an apply left behind: the digest of what was wanted, and the version that the object then had.
+    """Holds what an apply left behind: the digest of what was wanted, and the version of the object then.
 
     ``returns`` is that of the table then: where it went back since, nothing of it need be there any more.
     """

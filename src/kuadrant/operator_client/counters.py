@@ -36,7 +36,7 @@ class _Secret(Struct, frozen=True):
 
 
 class Counters(Struct, frozen=True):
-    """What each pod of the rate limit service said, by its name; a text says why one did not."""
+    """Holds what each pod of the rate limit service said, by its name; a text says why one did not."""
 
     pods: dict[str, CounterPage | str]
 

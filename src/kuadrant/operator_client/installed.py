@@ -34,7 +34,7 @@ class RunningModule(Struct, frozen=True):
 
 
 class Installed(Struct, frozen=True):
-    """What runs in a cluster.
+    """Holds what runs in a cluster.
 
     Attributes:
         namespace: Where it was looked for.

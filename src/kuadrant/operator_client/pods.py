@@ -59,7 +59,7 @@ class Pod(Struct):
 
     @property
     def is_running(self) -> bool:
-        """Whether it can be asked."""
+        """Tell whether it can be asked."""
         return self.status.phase == "Running"
 
     def port(self, name: str, default: int) -> int:

@@ -75,7 +75,7 @@ def _faults(
 
 
 def _unwritten(part: Any) -> Iterator[Fault]:
-    """What is wrong with a pattern or a time zone by its text."""
+    """Return what is wrong with a pattern or a time zone by its text."""
     function, arguments = part.call.function, part.call.arguments
     if function == "matches":
         pattern = pattern_of(part)
@@ -96,7 +96,7 @@ _OF_PLACES: Final = frozenset({"substring", "charAt"})
 
 
 def _place_fault(part: Any, types: Mapping[int, Any]) -> str:
-    """Why a place in a text or a list can be none of them; empty if it can."""
+    """Return why a place in a text or a list can be none of them; empty if it can."""
     call = part.call
     if call.function in _OF_PLACES and call.HasField("target"):
         places = [one.constant.int for one in call.arguments if one.constant.HasField("int")]

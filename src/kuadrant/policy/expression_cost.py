@@ -92,7 +92,7 @@ _LONGEST: Final = 60
 
 
 def _words(part: Any) -> str:
-    """What a part is, for people."""
+    """Return what a part is, for people."""
     if part.call.function == "matches" and (pattern := pattern_of(part)) is not None:
         counts = ", whose counts in {..} each make as many copies" if _COUNTED.search(pattern) else ""
         return f"the regular expression {_cut(quoted(pattern))}{counts}"
@@ -107,7 +107,7 @@ _KINDS: Final = re.compile(r"\\[pP]")
 
 
 def _instead(part: Any) -> str:
-    """What takes less than a part; empty where nobody can tell."""
+    """Return what takes less than a part; empty where nobody can tell."""
     if part.call.function != "matches":
         return ""
     pattern = pattern_of(part)

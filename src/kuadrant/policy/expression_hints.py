@@ -138,7 +138,7 @@ _LIKE: Final = 0.72
 
 
 class Hint(Struct, frozen=True, gc=False):
-    """What was meant, in words that follow a complaint; and, if it is known, what is to be ``written``."""
+    """Says what was meant, in words that follow a complaint; if it is known, what is to be ``written``."""
 
     words: str = ""
     written: str = ""

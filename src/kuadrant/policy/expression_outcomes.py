@@ -26,7 +26,7 @@ class Failing(Struct, frozen=True, gc=False):
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """What a part may be: true, false, another value, or a failure of one of these parts."""
+    """Holds what a part may be: true, false, another value, or a failure of one of these parts."""
 
     true: bool = False
     false: bool = False
@@ -67,7 +67,7 @@ def negated(one: Outcome) -> Outcome:
 
 
 class _Binding:
-    """What a name stands for, and what is known of it so far."""
+    """Holds what a name stands for, and what is known of it so far."""
 
     def __init__(
         self, start: Any, names: dict[str, str], around: Mapping[str, _Binding], *, is_optional: bool
@@ -113,7 +113,7 @@ class Evaluation:
         return Outcome(true=known.true, false=known.false, failures=self.of(about, names).failures)
 
     def _strict(self, part: Any, names: dict[str, str], value: Outcome = _ANY) -> Outcome:
-        """What ``part`` may be that fails where one of its parts does."""
+        """Return what ``part`` may be that fails where one of its parts does."""
         failures = frozenset[Failing]()
         for one in children(part):
             below = self.of(one, names)
@@ -130,7 +130,7 @@ class Evaluation:
         return Outcome(true=value.true, false=value.false, other=value.other, failures=failures)
 
     def _is_of_range(self, part: Any, names: dict[str, str]) -> bool:
-        """Whether an entry is asked for by a name that comes from the very map."""
+        """Tell whether an entry is asked for by a name that comes from the very map."""
         if part.call.function != "_[_]":
             return False
         container, key = part.call.arguments
@@ -195,7 +195,7 @@ class Evaluation:
         )
 
     def _read(self, bound: _Binding, question: Literal["value", "has value"]) -> Outcome:
-        """What is asked of what a name stands for: where it was named, and once, however often it is read."""
+        """Return what is asked of what a name stands for: where it was named, and once for all reads."""
         if question not in bound.known:
             around, self._bound = self._bound, bound.around
             answer = self.of if question == "value" else self._has_value
@@ -234,7 +234,7 @@ class Evaluation:
         return Outcome(true=True, false=True, other=True, failures=has.failures | otherwise.failures)
 
     def _has_value(self, part: Any, names: dict[str, str]) -> Outcome:  # noqa: PLR0911 - as above
-        """Whether an optional has a value."""
+        """Tell whether an optional has a value."""
         if kind(part) == "name" and (bound := self._bound.get(part.name.name)):
             return self._read(bound, "has value")
         if kind(part) != "call":

@@ -17,7 +17,7 @@ Kind = Literal["entry", "length", "found", "optional", "conversion", "nonzero"]
 
 
 class Need(Struct, frozen=True, gc=False):
-    """What a part needs, by the texts of parts.
+    """Holds what a part needs, by the texts of parts.
 
     That ``of`` has an ``entry`` with the text ``what``; a ``length`` of at least ``least``; that the text
     ``what`` is ``found`` in it; that the ``optional`` has a value; that the function ``what`` can take it
@@ -32,7 +32,7 @@ class Need(Struct, frozen=True, gc=False):
 
     @property
     def subject(self) -> tuple[str, str, str]:
-        """What of a request decides whether it is met: two needs can be of one."""
+        """Return what of a request decides whether it is met: two needs can be of one."""
         return self.kind, self.of, self.what
 
 

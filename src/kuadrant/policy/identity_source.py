@@ -40,7 +40,7 @@ CLAIMS: Final = ("metadata", "filter_metadata", "envoy.filters.http.jwt_authn")
 
 
 class IdentitySource(Struct, frozen=True, gc=False):
-    """What a gateway has authenticated by itself.
+    """Holds what a gateway has authenticated by itself.
 
     ``jwt``: the claims of a token, which are the metadata ``name`` of Envoy's JWT filter. ``header``: the
     value of the header ``name``, in lower case, as ``username`` and ``userid``. ``mtls``: of a client's

@@ -115,7 +115,7 @@ def _condition(one: Outcome) -> Outcome:
 
 
 def _ways(subject: Subject, bounds: set[int]) -> Iterator[Interval]:
-    """How it may be with a subject: there or not, or between which of the lengths that are asked for."""
+    """Return how it may be with a subject: there or not, or between which lengths that are asked for."""
     if subject[0] != "length":
         yield from (NO, YES)
         return

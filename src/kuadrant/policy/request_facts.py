@@ -35,7 +35,7 @@ _TURNED: Final = {
 
 
 class RequestFacts:
-    """What is known of a request in one ``world``.
+    """Holds what is known of a request in one ``world``.
 
     ``asked`` collects what would decide more, with the lengths that matter. ``present`` are headers, in lower
     case, that are there.
@@ -157,7 +157,7 @@ class RequestFacts:
             self._asked["length", of, ""].add(length)
 
     def _is_short(self, of: str, wanted: int | None) -> bool:
-        """Whether a text is shorter than ``wanted``, or than anything that is needed of it."""
+        """Tell whether a text is shorter than ``wanted``, or than anything that is needed of it."""
         length = self._world.get(("length", of, ""))
         if length is None:
             return False
@@ -167,7 +167,7 @@ class RequestFacts:
 def _decided(  # noqa: PLR0911 - one for each comparison
     function: str, length: Interval | None, number: int
 ) -> bool | None:
-    """What a comparison of something between two bounds with ``number`` is."""
+    """Return what a comparison of something between two bounds with ``number`` is."""
     if length is None:
         return None
     low, high = length

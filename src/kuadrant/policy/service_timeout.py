@@ -1,4 +1,4 @@
-"""How long the module waits for the rate limit service: by default, and at most."""
+"""Tells how long the module waits for the rate limit service: by default, and at most."""
 
 from typing import Final
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Part(Struct, frozen=True):
-    """What of a program, and of all limits, can matter to one host name."""
+    """Holds what of a program, and of all limits, can matter to one host name."""
 
     program: GatewayProgram
     limits: tuple[Limit, ...]

@@ -81,7 +81,7 @@ def inventory(folder: Folder, compilation: Compilation, rules_of: RulesOf) -> In
 
 
 class _Places:
-    """Where things are written."""
+    """Says where things are written."""
 
     def __init__(self, folder: Folder, compilation: Compilation) -> None:
         self._sources = folder.sources

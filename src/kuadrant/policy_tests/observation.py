@@ -54,7 +54,7 @@ class Inside(Struct, frozen=True, gc=False):
             yield self.rule
 
     def __str__(self) -> str:
-        """What happened, in a sentence."""
+        """Return what happened, in a sentence."""
         match self.outcome:
             case "refused":
                 return f"the gateway answers it by itself: {self.because}"
@@ -90,7 +90,7 @@ class Observation(Struct, frozen=True, gc=False):
     failure: str = ""
 
     def __str__(self) -> str:
-        """What happened, in a sentence."""
+        """Return what happened, in a sentence."""
         return self.failure or (
             f"{self.status}: {self.inside}" if self.inside is not None else str(self.status)
         )

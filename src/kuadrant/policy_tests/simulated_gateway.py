@@ -88,7 +88,7 @@ class SimulatedGateway:
         return Observation(status=status, headers=headers, inside=self._inside(decision))
 
     def _status(self, rule: RuleProgram) -> int:
-        """What a client gets of an admitted request: the backend is taken to answer 200."""
+        """Return what a client gets of an admitted request: the backend is taken to answer 200."""
         known = self._statuses.get(id(rule))
         if known is None:
             done = action("*", rule, Seen(self.port, self.scheme))

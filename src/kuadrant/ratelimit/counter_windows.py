@@ -1,4 +1,4 @@
-"""What one counter holds: a fixed window, the slices of a sliding one, or a bucket of tokens.
+"""Tells what one counter holds: a fixed window, the slices of a sliding one, or a bucket of tokens.
 
 Each says how many hits count ``now``, in seconds of any clock, when others may come, and when it is whole
 again. The last two reckon in whole microseconds, so that nothing drifts. Where the clock has gone back, what
@@ -52,7 +52,7 @@ class SlidingWindow:
         self.ends = 0.0
 
     def hits_at(self, now: float, most: int, rate: int) -> int:  # noqa: ARG002 - as those of a bucket
-        """How many hits count now."""
+        """Return how many hits count now."""
         passed = microseconds(now) // self._slice - self._newest
         if passed <= 0:
             if passed:
@@ -91,7 +91,7 @@ class SlidingWindow:
 
 
 class TokenBucket:
-    """When the bucket is full again, in microseconds times the tokens of a window.
+    """Says when the bucket is full again, in microseconds times the tokens of a window.
 
     In that unit a token takes as much as the window has microseconds, and all is whole numbers. ``ends`` is a
     time by which it is full.

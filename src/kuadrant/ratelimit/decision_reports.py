@@ -1,4 +1,4 @@
-"""What gateways report decisions to: `kuadrant.decisions.v1.Decisions/Report`, JSON lines over gRPC.
+"""Takes the decisions that gateways report: `kuadrant.decisions.v1.Decisions/Report`, JSON lines over gRPC.
 
 Whoever may ask whether a request may pass may report; who reports what is nothing is not told so.
 """

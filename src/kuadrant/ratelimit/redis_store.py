@@ -57,7 +57,7 @@ class StoreError(Exception):
 
 
 class Counted(NamedTuple):
-    """What became of a request: the first counter that denied it, and where those stand that could have.
+    """Says what became of a request: the first counter that denied it, and where those stand that could.
 
     ``without_room`` are the ones that are not enforced and would have.
     """
@@ -222,7 +222,7 @@ class RedisStore:
 
 
 def _is_answer(answer: object, asks: Sequence[Ask], number: int) -> bool:
-    """Whether this is what the script answers to the question ``number`` about these counters."""
+    """Tell whether this is what the script answers to the question ``number`` about these counters."""
     counters = len(asks)
     stand = 1 + 3 * counters
     least = stand + sum(not ask.enforced for ask in asks) + 1
@@ -258,7 +258,7 @@ def _counted(answer: Sequence[int], asks: Sequence[Ask], tenant: str, room: Stor
 
 
 def _kind(ask: Ask) -> str:
-    """How the script is to count; in a bucket that never gets a token nothing has room."""
+    """Return how the script is to count; in a bucket that never gets a token nothing has room."""
     if ask.counters.moving is None:
         return "F"
     if ask.counters.moving is SlidingWindow:
@@ -280,7 +280,7 @@ def _time(ask: Ask, tokens: int) -> tuple[int, int]:
 
 
 def _standing(ask: Ask, first: int, second: int, room: int) -> Standing:
-    """Where a counter stands, from the three numbers that the script returns of it."""
+    """Return where a counter stands, from the three numbers that the script returns of it."""
     kind, most = _kind(ask), ask.max_value
     if kind == "T":
         token = ask.counters.seconds * 1_000_000

@@ -258,7 +258,7 @@ class RateLimitService:
         return self._unknown.recent(self._clock())
 
     def standing_counters(self, policy: str, most: int) -> CounterPage:
-        """Where the counters in memory stand that are nearest to their limit; of one policy, if it is named.
+        """Return where the counters in memory stand that are nearest to their limit; of one policy, if named.
 
         Those in a store are not told.
         """

@@ -1,4 +1,4 @@
-"""Where the counters in memory stand: those that are nearest to their limit, for a person who asks.
+"""Finds the counters in memory that are nearest to their limit, for a person who asks.
 
 A look is bounded, since one thread decides about requests, too: of each limit only the counters that were
 opened last are looked at, so many of all limits together.

@@ -149,7 +149,7 @@ class CallersFollower:
             self._looking = None
 
     async def _read(self, path: str, type_: type[T]) -> T | None:
-        """What is there now, None if nothing is."""
+        """Return what is there now, None if nothing is."""
         answer = await self._client.get(path, headers={} if type_ is KeySecret else _ONLY_METADATA)
         if answer.status_code == 404:
             return None
@@ -159,4 +159,4 @@ class CallersFollower:
 
 
 class _UnreadableError(Exception):
-    """What was answered is neither what was asked for nor that it does not exist."""
+    """The answer is neither what was asked for nor that it does not exist."""

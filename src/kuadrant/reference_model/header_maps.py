@@ -63,7 +63,7 @@ def _is_request(part: Any) -> bool:
 
 
 def _is_empty(part: Any) -> bool:
-    """Whether nothing is found in it, whatever the name."""
+    """Tell whether nothing is found in it, whatever the name."""
     if part.call.function == "optional.none":
         return True
     return kind(part) == "struct" and not part.struct.entries

@@ -84,7 +84,7 @@ def connection_options(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def _trailers(value: str) -> str | None:
-    """What is left of the value of ``te``; None if nothing is."""
+    """Return what is left of the value of ``te``; None if nothing is."""
     tokens = [one.strip(" \t") for one in value.split(",")]
     if _TRAILERS in tokens:
         return _TRAILERS

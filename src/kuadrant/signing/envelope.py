@@ -37,7 +37,7 @@ class Signature(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is written to a file: payload and signature, in base64."""
+    """Holds what is written to a file: payload and signature, in base64."""
 
     payload: str
     payloadType: str  # noqa: N815 - as DSSE spells it

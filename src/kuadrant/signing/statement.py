@@ -22,7 +22,7 @@ class StatementError(ValueError):
 
 
 class Statement(Struct, frozen=True):
-    """What is said, and of what.
+    """Holds what is said, and of what.
 
     Attributes:
         subjects: The SHA-256 of each file, by its name.

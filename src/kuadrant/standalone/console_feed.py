@@ -49,7 +49,7 @@ class ConsoleFeed:
 
     @property
     def url(self) -> str:
-        """Where the page is; empty if it is nowhere."""
+        """Return where the page is; empty if it is nowhere."""
         if self._server is None:
             return ""
         return f"http://{envoy.Address(self._settings.console_address, self._server.port)}"

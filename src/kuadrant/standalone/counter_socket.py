@@ -1,4 +1,4 @@
-"""Where `kuadrant run` is asked for counters and decisions: a socket in a folder that is its user's alone.
+"""Answers for counters and decisions of `kuadrant run`: a socket in a folder that is its user's alone.
 
 A port, even of the loopback address, would be open to every user of the machine.
 """
@@ -37,7 +37,7 @@ _PAUSE_SECONDS: Final = 0.3
 
 
 class CounterQuestion(Struct, frozen=True, kw_only=True, tag="counters"):
-    """Which counters are asked for: of one policy or all, how many, and whether with values."""
+    """Says which counters are asked for: of one policy or all, how many, and whether with values."""
 
     policy: str = ""
     most: int = MOST
@@ -66,7 +66,7 @@ class CounterSocket:
 
     @property
     def is_listening(self) -> bool:
-        """Whether it can be asked."""
+        """Tell whether it can be asked."""
         return self._server is not None
 
     async def start(self) -> None:

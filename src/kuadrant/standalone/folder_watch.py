@@ -54,7 +54,7 @@ async def changes(folder: Path, stop: asyncio.Event) -> AsyncIterator[None]:
 
 
 class _Said:
-    """Whether it was said that the system tells nothing: once is enough."""
+    """Remembers whether it was said that the system tells nothing: once is enough."""
 
     def __init__(self) -> None:
         self._said = False
@@ -100,7 +100,7 @@ async def _ticks(folders: tuple[str, ...], stop: asyncio.Event, said: _Said) -> 
 
 
 class _Look(Struct, frozen=True):
-    """What differs after a change: which folders there are, and place, size and time of each file."""
+    """Holds what differs after a change: which folders there are, and place, size and time of each file."""
 
     folders: tuple[str, ...] = ()
     identities: tuple[tuple[int, ...], ...] = ()

@@ -1,4 +1,4 @@
-"""Which limits of former configurations stay for a while, and when they go; pure."""
+"""Decides which limits of former configurations stay for a while, and when they go; pure."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ class FormerLimits:
 
     @property
     def next_time(self) -> float | None:
-        """When the next limit goes; None without any."""
+        """Return when the next limit goes; None without any."""
         return min(self._since.values()) + self._seconds if self._since else None

@@ -1,4 +1,4 @@
-"""Where objects of a folder are written, kept for a console that asks later, and kept small."""
+"""Keeps where objects of a folder are written, for a console that asks later, in little room."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _QUESTION: Final = (
 
 
 class _Answer:
-    """What Envoy's admin page answers."""
+    """Holds what Envoy's admin page answers."""
 
     def __init__(self) -> None:
         self.body = b""

@@ -48,7 +48,7 @@ class PlanSettings(Struct, frozen=True, kw_only=True):
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """What listeners keep from one plan to the next: where they are, and certificates they may need."""
+    """Holds what listeners keep from one plan to the next: where they are, and certificates they may need."""
 
     addresses: Addresses = {}
     certificates: Mapping[str, envoy.KeyPair] = {}
@@ -69,12 +69,12 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     @property
     def before(self) -> Before:
-        """What the next plan has to keep."""
+        """Return what the next plan has to keep."""
         return Before(addresses=self.addresses, certificates=self.certificates.held)
 
     @property
     def served(self) -> Addresses:
-        """Where the listeners are that are served."""
+        """Return where the listeners are that are served."""
         left_out = {
             (one.gateway, one.port)
             for one in envoy.unserved(self.compilation.programs, self.addresses, self.certificates.chains)

@@ -85,7 +85,7 @@ class Planner:
         return self._revisions(compilation, self._limits())
 
     def origins(self, gateway: str, port: int, hostname: str) -> tuple[tuple[RuleProgram, RuleOrigin], ...]:
-        """Where the rules of a host name come from (``RulesOf``), of what was planned last."""
+        """Return where the rules of a host name come from (``RulesOf``), of what was planned last."""
         return self._compiler.origins(gateway, port, hostname)
 
     def take(self, live: Plan) -> None:

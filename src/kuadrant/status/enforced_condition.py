@@ -43,7 +43,7 @@ def _obstacle(facts: PolicyFacts, evidence: Evidence) -> Condition | None:
 
 
 def _awaited(facts: PolicyFacts, evidence: Evidence) -> tuple[str, ...]:
-    """What is not there yet at the policy's gateways, each once."""
+    """Return what is not there yet at the policy's gateways, each once."""
     parts = (
         part
         for name in facts.gateways

@@ -1,4 +1,4 @@
-"""What the author of a policy ought to look at, in the words of its condition and its Events."""
+"""Tells what the author of a policy ought to look at, in the words of its condition and its Events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LONGEST: Final = 2_000
 
 
 class Remark(Struct, frozen=True, gc=False):
-    """What the author of a policy ought to look at: a finding of ``kuadrant check``, and how grave it is."""
+    """Says what a policy's author ought to look at: a finding of ``kuadrant check``, and how grave it is."""
 
     code: str
     severity: Literal["error", "warning", "note"]

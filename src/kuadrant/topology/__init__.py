@@ -1,4 +1,4 @@
-"""What hangs on what, and where policies attach: one record, which text, graphs and JSON show."""
+"""Tells what hangs on what, and where policies attach: one record, which text, graphs and JSON show."""
 
 from kuadrant.topology.changes import RouteChanges, changes
 from kuadrant.topology.graph import dot, mermaid

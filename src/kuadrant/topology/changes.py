@@ -1,4 +1,4 @@
-"""What an edit changed: the limits of each route that came, went, or are others now."""
+"""Finds what an edit changed: the limits of each route that came, went, or are others now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hangs on what: classes, gateways, listeners, routes and rules, with the policies where they attach.
+"""Says what hangs on what: classes, gateways, listeners, routes and rules, with policies where they attach.
 
 Text, graphs, JSON and whoever else shows a topology show this record.
 """

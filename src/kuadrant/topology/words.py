@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def limit_words(limit: LimitNode) -> str:
-    """Which limit it is: rates, per what, and when; the policy is not said."""
+    """Say which limit it is: rates, per what, and when; the policy is not said."""
     rates = " and ".join(rate(most, seconds, limit.algorithm, limit.burst) for most, seconds in limit.rates)
     per = f" for each {', '.join(limit.counters)}" if limit.counters else ""
     when = f" when {' and '.join(limit.when)}" if limit.when else ""
@@ -25,7 +25,7 @@ def limit_words(limit: LimitNode) -> str:
 
 
 def policy_words(policy: PolicyNode) -> str:
-    """Which policy it is, and how it fares."""
+    """Say which policy it is, and how it fares."""
     block = "" if policy.section == "limits" else f" ({policy.section}, {policy.strategy})"
     because = f" ({policy.because})" if policy.because else ""
     said = "".join(
@@ -37,17 +37,17 @@ def policy_words(policy: PolicyNode) -> str:
 
 
 def listener_words(listener: ListenerNode) -> str:
-    """Which listener it is."""
+    """Say which listener it is."""
     return f"listener {listener.name}: port {listener.port}, {listener.protocol}, {_host(listener.hostname)}"
 
 
 def route_words(route: RouteNode) -> str:
-    """Which route it is, and for which hosts."""
+    """Say which route it is, and for which hosts."""
     return f"{route.kind} {route.route}: {hosts(route.hostnames)}"
 
 
 def rule_words(rule: RuleNode) -> str:
-    """Which rule it is, and which requests are its."""
+    """Say which rule it is, and which requests are its."""
     return printable(f"{rule.name}: {'; or '.join(rule.matches)}")
 
 

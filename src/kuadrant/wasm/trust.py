@@ -1,4 +1,4 @@
-"""Which modules may be served where somebody has to vouch for them: those that a trusted key has signed."""
+"""Decides which modules may be served where somebody has to vouch: those that a trusted key has signed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEYS = (".pem", ".pub")
 
 
 class TrustedModules(Struct, frozen=True):
-    """What is to be served.
+    """Holds what is to be served.
 
     Attributes:
         modules: The modules, the current one first; none where nobody who is trusted vouches for any.

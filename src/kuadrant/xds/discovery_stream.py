@@ -129,7 +129,7 @@ class StreamStatus(Struct, frozen=True):
 
 
 class _Subscription:
-    """What one client asked for of one type, and what became of it. Resources are kept as name to version."""
+    """Holds what one client asked for of a type, and what became of it; resources as name to version."""
 
     def __init__(self, type_url: str) -> None:
         self.type_url = type_url

@@ -114,7 +114,7 @@ class _Way:
             asyncio.get_running_loop().add_reader(self._source, self._read)
 
     def _send(self, data: memoryview | bytes) -> int:
-        """How many bytes were sent; -1 if the end has come."""
+        """Return how many bytes were sent; -1 if the end has come."""
         with contextlib.suppress(BlockingIOError, InterruptedError):
             try:
                 return self._sink.send(data)

@@ -121,7 +121,7 @@ class Server:
 
     @property
     def is_asked(self) -> bool:
-        """Whether anybody has a stream."""
+        """Tell whether anybody has a stream."""
         return bool(self._sessions)
 
     async def stop(self) -> None:

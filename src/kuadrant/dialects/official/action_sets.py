@@ -40,7 +40,7 @@ _RATE_LIMIT = "ratelimit-service"
 
 
 class _Form(Struct, frozen=True, kw_only=True):
-    """What differs between the versions."""
+    """Holds what differs between the versions."""
 
     name: str
     merges: bool = True

@@ -187,7 +187,7 @@ def _necessary(row: Row) -> Row:
 
 
 def _fulfils(value: str, pattern: Pattern) -> bool:
-    """Whether ``value`` fulfils ``pattern``, as far as that is plain to see."""
+    """Tell whether ``value`` fulfils ``pattern``, as far as that is plain to see."""
     match pattern.operator:
         case "eq":
             return value == pattern.value

@@ -145,7 +145,7 @@ def _named(rule: RuleProgram) -> str:
 
 
 def _region(rule: RuleProgram, earlier: Iterable[RuleProgram]) -> tuple[Rows, RuleProgram | None]:
-    """What a request fulfils that is for ``rule`` and none of ``earlier``.
+    """Return what a request fulfils that is for ``rule`` and none of ``earlier``.
 
     Or the first of those that cannot be left out.
     """

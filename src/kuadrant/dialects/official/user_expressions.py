@@ -230,7 +230,7 @@ def _call(tree: Any) -> Part:
 
 
 def _operands(tree: Any, chain: str) -> Iterator[Any]:
-    """What ``chain`` joins (``_&&_`` or ``_||_``), however it is nested; ``tree`` itself if it is none."""
+    """Return what ``chain`` joins (``_&&_`` or ``_||_``), however nested; ``tree`` itself if it is none."""
     if tree.call.function != chain:
         yield tree
         return

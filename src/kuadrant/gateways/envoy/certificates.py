@@ -30,7 +30,7 @@ class TlsChain(Struct, frozen=True, gc=False):
 
 
 class Certificates(Struct, frozen=True):
-    """What HTTPS listeners show.
+    """Holds what HTTPS listeners show.
 
     Attributes:
         chains: by Gateway (``namespace/name``) and port; a listener without a certificate is not there.
@@ -62,7 +62,7 @@ def certificates(folder: Folder, now: dt.datetime, before: Mapping[str, KeyPair]
 
 
 class _Look:
-    """What was found so far."""
+    """Holds what was found so far."""
 
     def __init__(self, folder: Folder, now: dt.datetime, before: Mapping[str, KeyPair]) -> None:
         self._secrets = {(one.metadata.namespace, one.metadata.name): one for one in folder.objects.secrets}
@@ -98,7 +98,7 @@ class _Look:
             self.problems.append(Problem("warning", *flaw.subject, flaw.field, message, flaw.code))
 
     def _shown(self, name: str, namespace: str, found: KeyPair | Flaw) -> tuple[KeyPair | None, str]:
-        """What is shown for what was found, and what that means if it is a flaw."""
+        """Return what is shown for what was found, and what that means if it is a flaw."""
         if isinstance(found, KeyPair):
             return found, ""
         before = self._before.get(name)

@@ -22,7 +22,7 @@ _KEY: Final = "tls.key"
 
 
 class Flaw(Struct, frozen=True, gc=False):
-    """Why a certificate cannot be used as it should be: a sentence about a field of an object.
+    """Says why a certificate cannot be used as it should be: a sentence about a field of an object.
 
     Attributes:
         forbids: whether the one before may not be shown any more, either.

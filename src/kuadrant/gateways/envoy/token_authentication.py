@@ -62,7 +62,7 @@ def authentication(objects: Objects, identities: Mapping[str, IdentitySource | N
 
 
 def _nobody(source: IdentitySource | None, *, is_checked: bool) -> str | None:
-    """Why every request is from nobody at a gateway that has ``source``; None if it is not so."""
+    """Return why every request is from nobody at a gateway that has ``source``; None if it is not so."""
     if source is None or source.kind == "header" or (source.kind == "jwt" and is_checked):
         return None
     if source.kind == "mtls":
@@ -87,7 +87,7 @@ _CODE: Final = "authentication-not-carried-out"
 
 
 def _not_carried_out(one: RequestAuthentication, index: int, rule: JWTRule) -> Problem | None:
-    """What of ``rule`` cannot be carried out; None if all of it can be."""
+    """Return what of ``rule`` cannot be carried out; None if all of it can be."""
     place = f"spec.jwtRules[{index}]"
     for field, value, why in (
         ("outputPayloadToHeader", rule.output_payload_to_header, "kuadrant run writes no headers of claims"),

@@ -284,7 +284,7 @@ def _say_the_same(one: StoredPolicy, other: StoredPolicy) -> bool:
 
 
 def _said(stored: StoredPolicy) -> tuple[object, ...]:
-    """What its author says with it."""
+    """Return what its author says with it."""
     annotations = stored.metadata.annotations
     return stored.spec, annotations.get(COUNTERS_ANNOTATION), annotations.get(EXTENSIONS)
 

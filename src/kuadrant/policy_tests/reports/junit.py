@@ -86,7 +86,7 @@ def _failure(file: str, misses: Sequence[Miss]) -> str:
 
 
 def _coverage(results: Results) -> Iterator[str]:
-    """What is not reached is no failure, so that it is in the output of a suite without tests."""
+    """Write what is not reached as output of a suite without tests, since it is no failure."""
     assert results.coverage is not None
     lines = [summary(results), *(f"{f}:{n}:{c}: {text}" for f, n, c, text in not_reached(results.coverage))]
     yield f"  <testsuite {_attributes(name='coverage', tests=0)}>"
