@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from lab import existing, images, in_box, in_kind, machine, programs
 from lab.box import Box, BoxError
@@ -100,8 +101,8 @@ def _binaries(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run one command; the exit status is 0 when what it promises is true."""
+def _parser() -> argparse.ArgumentParser:
+    """Return what reads the words of a command."""
     parser = argparse.ArgumentParser(prog="lab", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     name = argparse.ArgumentParser(add_help=False)
@@ -133,6 +134,12 @@ def main(words: list[str] | None = None) -> int:
     command = commands.add_parser("run", parents=[name], help="run a command inside the lab")
     command.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND...")
     command.set_defaults(call=_run)
+    _add_builders(commands)
+    return parser
+
+
+def _add_builders(commands: Any) -> None:
+    """Add the commands that need no lab."""
     command = commands.add_parser(
         "build", help="build all that labs and their tests are made of into the cache"
     )
@@ -155,7 +162,10 @@ def main(words: list[str] | None = None) -> int:
     command.add_argument("names", nargs="*", metavar="NAME")
     command.set_defaults(call=_binaries)
 
-    arguments = parser.parse_args(words)
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0 when what it promises is true."""
+    arguments = _parser().parse_args(words)
     try:
         status: int = arguments.call(arguments)
     except (BoxError, BuildError, ExistingError, KindError, KubectlError) as error:

@@ -68,18 +68,7 @@ def write_archive(images: Sequence[Image], to: Path) -> None:
 
     manifests: dict[str, list[dict[str, object]]] = {}
     for image in images:
-        config = {
-            "Entrypoint": list(image.command),
-            "Env": [f"{name}={value}" for name, value in image.environment.items()],
-            "User": image.user,
-            "Labels": dict(image.labels),
-        }
-        configuration = {
-            "architecture": image.architecture,
-            "os": "linux",
-            "config": {key: value for key, value in config.items() if value},
-            "rootfs": {"type": "layers", "diff_ids": [digests[layer] for layer in image.layers]},
-        }
+        configuration = _configuration(image, [digests[layer] for layer in image.layers])
         manifest = {
             "schemaVersion": 2,
             "mediaType": _MANIFEST,
@@ -108,6 +97,22 @@ def write_archive(images: Sequence[Image], to: Path) -> None:
             member.size = layer.stat().st_size
             with layer.open("rb") as file:
                 tar.addfile(member, file)
+
+
+def _configuration(image: Image, layers: Sequence[str]) -> dict[str, object]:
+    """Return what a runtime has to know of an image, whose layers have these digests."""
+    config = {
+        "Entrypoint": list(image.command),
+        "Env": [f"{name}={value}" for name, value in image.environment.items()],
+        "User": image.user,
+        "Labels": dict(image.labels),
+    }
+    return {
+        "architecture": image.architecture,
+        "os": "linux",
+        "config": {key: value for key, value in config.items() if value},
+        "rootfs": {"type": "layers", "diff_ids": list(layers)},
+    }
 
 
 def _index(manifests: Sequence[Mapping[str, object]]) -> dict[str, object]:

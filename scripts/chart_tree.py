@@ -49,44 +49,8 @@ def tree() -> Group:
 
 def _image(operator: dict[str, Any]) -> tuple[Value | Group, ...]:
     (container,) = operator["spec"]["template"]["spec"]["containers"]
-    repository, _, tag = container["image"].partition(":")
     return (
-        Group(
-            name="image",
-            description="The image of the operator and of the rate limit service: `make image` or the "
-            "Containerfile builds it. A text in place of these is taken as the whole reference.",
-            members=(
-                Value(
-                    name="registry",
-                    description="The registry that it is pulled from, with what stands before the repository "
-                    "there, such as `registry.example.com:5000/mirror`.",
-                    default="",
-                    schema={"type": "string", "pattern": f"^({_REGISTRY})?$"},
-                ),
-                Value(
-                    name="repository",
-                    description="Its name there.",
-                    default=repository,
-                    schema={
-                        "type": "string",
-                        "pattern": f"^([A-Za-z0-9.-]+(:[0-9]+)?/)?{_PART}(/{_PART})*$",
-                    },
-                ),
-                Value(
-                    name="tag",
-                    description="Its tag, as a text.",
-                    default=tag,
-                    schema={"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"},
-                ),
-                Value(
-                    name="digest",
-                    description="Its digest, such as `sha256:0123...`; with it the tag does not count.",
-                    default="",
-                    schema={"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
-                ),
-            ),
-            other={"type": "string", "minLength": 1},
-        ),
+        _image_reference(container["image"]),
         Value(
             name="imagePullPolicy",
             description="When nodes pull it.",
@@ -108,6 +72,46 @@ def _image(operator: dict[str, Any]) -> tuple[Value | Group, ...]:
                 },
             },
         ),
+    )
+
+
+def _image_reference(image: str) -> Group:
+    repository, _, tag = image.partition(":")
+    return Group(
+        name="image",
+        description="The image of the operator and of the rate limit service: `make image` or the "
+        "Containerfile builds it. A text in place of these is taken as the whole reference.",
+        members=(
+            Value(
+                name="registry",
+                description="The registry that it is pulled from, with what stands before the repository "
+                "there, such as `registry.example.com:5000/mirror`.",
+                default="",
+                schema={"type": "string", "pattern": f"^({_REGISTRY})?$"},
+            ),
+            Value(
+                name="repository",
+                description="Its name there.",
+                default=repository,
+                schema={
+                    "type": "string",
+                    "pattern": f"^([A-Za-z0-9.-]+(:[0-9]+)?/)?{_PART}(/{_PART})*$",
+                },
+            ),
+            Value(
+                name="tag",
+                description="Its tag, as a text.",
+                default=tag,
+                schema={"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"},
+            ),
+            Value(
+                name="digest",
+                description="Its digest, such as `sha256:0123...`; with it the tag does not count.",
+                default="",
+                schema={"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
+            ),
+        ),
+        other={"type": "string", "minLength": 1},
     )
 
 

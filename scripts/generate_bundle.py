@@ -95,38 +95,43 @@ def _version(objects: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 {"type": mode, "supported": mode == "AllNamespaces"}
                 for mode in ("OwnNamespace", "SingleNamespace", "MultiNamespace", "AllNamespaces")
             ],
-            "install": {
-                "strategy": "deployment",
-                "spec": {
-                    "clusterPermissions": _permissions(objects, "ClusterRole"),
-                    "permissions": _permissions(objects, "Role"),
-                    "deployments": [
-                        {
-                            "name": document["metadata"]["name"],
-                            "label": document["metadata"]["labels"],
-                            "spec": document["spec"],
-                        }
-                        for document in objects
-                        if document["kind"] == "Deployment"
-                    ],
-                },
-            },
-            "customresourcedefinitions": {
-                "owned": [
-                    {
-                        "name": document["metadata"]["name"],
-                        "kind": document["spec"]["names"]["kind"],
-                        "version": version["name"],
-                        "displayName": document["spec"]["names"]["kind"],
-                        "description": version["schema"]["openAPIV3Schema"]["description"],
-                    }
-                    for document in objects
-                    if document["kind"] == "CustomResourceDefinition"
-                    for version in document["spec"]["versions"]
-                ]
-            },
+            "install": {"strategy": "deployment", "spec": _deployment(objects)},
+            "customresourcedefinitions": {"owned": _definitions(objects)},
         },
     }
+
+
+def _deployment(objects: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The Deployments, with the rights that they have in the cluster and in their namespace."""
+    return {
+        "clusterPermissions": _permissions(objects, "ClusterRole"),
+        "permissions": _permissions(objects, "Role"),
+        "deployments": [
+            {
+                "name": document["metadata"]["name"],
+                "label": document["metadata"]["labels"],
+                "spec": document["spec"],
+            }
+            for document in objects
+            if document["kind"] == "Deployment"
+        ],
+    }
+
+
+def _definitions(objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The kinds that the operator brings, each version by itself."""
+    return [
+        {
+            "name": document["metadata"]["name"],
+            "kind": document["spec"]["names"]["kind"],
+            "version": version["name"],
+            "displayName": document["spec"]["names"]["kind"],
+            "description": version["schema"]["openAPIV3Schema"]["description"],
+        }
+        for document in objects
+        if document["kind"] == "CustomResourceDefinition"
+        for version in document["spec"]["versions"]
+    ]
 
 
 def _permissions(objects: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

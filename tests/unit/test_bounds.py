@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.bounds import EXCEPTIONS, MODULE, SOURCE, beyond, circles, complaints, long_files
+from scripts.bounds import EXCEPTIONS, beyond, circles, complaints, everything
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.slow  # `make test-fast` has it among its checks
 def test_the_source_is_within_its_bounds() -> None:
-    assert complaints(beyond(SOURCE) | long_files(MODULE), EXCEPTIONS) == []
+    assert complaints(everything(), EXCEPTIONS) == []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
