@@ -6,7 +6,7 @@ import pytest
 
 from kuadrant.wasm import current, embedded
 from kuadrant.wasm.release_fetch import fetch
-from kuadrant.wasm.release_proof import Wanted
+from kuadrant.wasm.release_proof import WantedRelease
 from lab import modules
 from lab.programs import BuildError
 from tests.lab.conftest import ROOT
@@ -31,7 +31,7 @@ def test_without_a_fetched_module_our_own_is_the_one_that_a_person_finds(checkou
 
 def test_a_fetched_module_is_carried_and_current(checkout: Path, tmp_path: Path) -> None:
     modules.fetched(checkout)
-    fetch(checkout, Wanted(version="v0.6.0", file=checkout / "official", trust=True), lambda _: None)
+    fetch(checkout, WantedRelease(version="v0.6.0", file=checkout / "official", trust=True), lambda _: None)
 
     carried = tmp_path / "image"
     carried.mkdir()
@@ -42,7 +42,7 @@ def test_a_fetched_module_is_carried_and_current(checkout: Path, tmp_path: Path)
 
 
 def test_removed_it_is_still_carried_behind_our_own(checkout: Path) -> None:
-    fetch(checkout, Wanted(version="v0.6.0", file=checkout / "official", trust=True), lambda _: None)
+    fetch(checkout, WantedRelease(version="v0.6.0", file=checkout / "official", trust=True), lambda _: None)
     (checkout / "kuadrant-wasm-shim").unlink()
 
     assert len(modules.fetched(checkout)) == 2

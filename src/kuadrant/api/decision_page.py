@@ -15,7 +15,7 @@ MOST: Final = 500
 Verdict = Literal["allowed", "limited", "failed"]
 
 
-class Decision(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReportedDecision(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request and what was decided for it.
 
     Attributes:
@@ -82,7 +82,7 @@ class DecisionPage(Struct, frozen=True, kw_only=True):
         masked: Values of headers are not shown.
     """
 
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[ReportedDecision, ...] = ()
     next: int = 0
     missed: int = 0
     masked: bool = True

@@ -14,13 +14,13 @@ from kuadrant.api.problem import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kuadrant.api.decision_page import Decision
+    from kuadrant.api.decision_page import ReportedDecision
 
 _STYLES = {"allowed": "good", "limited": "doubtful", "failed": "bad"}
 _MOST_NAMED = 3
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class DecisionFilter(Struct, frozen=True, kw_only=True):
     """Says which decisions are shown: those for which all of this holds.
 
     Attributes:
@@ -35,7 +35,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     route: str = ""
     headers: tuple[tuple[str, str | None], ...] = ()
 
-    def has(self, one: Decision) -> bool:
+    def has(self, one: ReportedDecision) -> bool:
         """Tell whether a decision is wanted."""
         return (
             (not self.verdicts or one.verdict in self.verdicts)
@@ -55,7 +55,7 @@ class Tally:
         self._limits: Counter[str] = Counter()
         self.missed = 0
 
-    def add(self, one: Decision) -> None:
+    def add(self, one: ReportedDecision) -> None:
         """Count one that was shown."""
         self._verdicts[one.verdict] += 1
         if one.verdict == "limited":
@@ -81,7 +81,7 @@ class Tally:
         }
 
 
-def lines(one: Decision, paint: Callable[[str, str], str]) -> Iterator[str]:
+def lines(one: ReportedDecision, paint: Callable[[str, str], str]) -> Iterator[str]:
     """Yield a decision for people: who asked for what and what became of it, then the headers."""
     time = dt.datetime.fromtimestamp(one.time).strftime("%H:%M:%S")  # noqa: DTZ006 - the person's own
     request = printable(f"{one.method} {one.host}{one.path}")
@@ -94,7 +94,7 @@ def lines(one: Decision, paint: Callable[[str, str], str]) -> Iterator[str]:
         yield f"    {printable(name)}: {printable(value)}"
 
 
-def _why(one: Decision) -> str:
+def _why(one: ReportedDecision) -> str:
     if one.verdict == "limited":
         return _subject(one)
     if one.error:
@@ -102,6 +102,6 @@ def _why(one: Decision) -> str:
     return ""
 
 
-def _subject(one: Decision) -> str:
+def _subject(one: ReportedDecision) -> str:
     owner = ", ".join(one.policies) or one.scope
     return f"{name_of(one.limit)} of {owner}" if one.limit else f"a limit of {owner}"

@@ -122,14 +122,14 @@ class _Following:
         *,
         show_values: bool,
     ) -> None:
-        from kuadrant.cli.decision_lines import Tally, Wanted  # noqa: PLC0415
+        from kuadrant.cli.decision_lines import DecisionFilter, Tally  # noqa: PLC0415
 
         self._asked = DecisionQuestion(
             policy=with_namespace(options.policy),
             headers=tuple(name for name, _ in headers),
             values=show_values,
         )
-        self._wanted = Wanted(
+        self._wanted = DecisionFilter(
             verdicts=options.verdict,
             limit=options.limit,
             route=with_namespace(options.route),

@@ -21,7 +21,7 @@ from kuadrant.wasm import module_folder, module_report, trust
 from kuadrant.wasm.catalogue import CHOSEN, carried, current
 from kuadrant.wasm.module import Module
 from kuadrant.wasm.release_fetch import fetch
-from kuadrant.wasm.release_proof import Wanted
+from kuadrant.wasm.release_proof import WantedRelease
 from kuadrant.wasm.releases import GITHUB
 from kuadrant.wasm.wasm_binary import NotAModule
 
@@ -160,7 +160,7 @@ def fetch_release(
     if from_file is not None and from_url is not None:
         sys.exit("kuadrant: give --from-file or --from-url, not both")
     say = print if output == "text" else lambda _line: None
-    wanted = Wanted(
+    wanted = WantedRelease(
         version=version,
         sha256=sha256,
         trust=trust_first_use,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api.http_route import HTTPRoute
-from kuadrant.incremental import kept
+from kuadrant.incremental import are, kept
 from kuadrant.policy.identity_source import IdentitySource, source_of_gateway, source_of_installation
 from kuadrant.policy.route import from_grpc_route, from_http_route
 from kuadrant.policy.route_attachment import parent_gateway
@@ -39,9 +39,10 @@ class IdentityTable:
 
     def update(self, objects: Objects) -> Identified:
         """Take over what ``objects`` say."""
-        if self._seen[0] is objects.gateways and self._seen[1] is objects.kuadrants:
+        seen = (objects.gateways, objects.kuadrants)
+        if are(self._seen, seen):
             return Identified()
-        self._seen = (objects.gateways, objects.kuadrants)
+        self._seen = seen
         former, default = self._sources, self._default
         self._default, problems = source_of_installation(objects.kuadrants)
         self._sources = {}
@@ -85,9 +86,10 @@ class KnownTargets:
     def update(self, objects: Objects) -> bool:
         """Take over what ``objects`` say; return whether any target may have other gateways or identities."""
         moved = self._identities.update(objects).anything
-        if self._seen[0] is objects.http_routes and self._seen[1] is objects.grpc_routes:
+        seen = (objects.http_routes, objects.grpc_routes)
+        if are(self._seen, seen):
             return moved
-        self._seen = (objects.http_routes, objects.grpc_routes)
+        self._seen = seen
         routes: tuple[HTTPRoute | GRPCRoute, ...] = (*objects.http_routes, *objects.grpc_routes)
         self._routes = {
             (route.kind, f"{route.metadata.namespace}/{route.metadata.name}"): route for route in routes

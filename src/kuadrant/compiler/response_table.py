@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.incremental import kept
+from kuadrant.incremental import are, kept
 from kuadrant.policy.oldest_kuadrant import oldest
 from kuadrant.policy.response_precedence import response_in_effect
 from kuadrant.policy.response_sources import response_of_gateway, response_of_installation
@@ -25,9 +25,10 @@ class ResponseTable:
 
     def update(self, objects: Objects) -> frozenset[str]:
         """Take over what ``objects`` say; return the Gateways of which something else holds than before."""
-        if self._seen[0] is objects.gateways and self._seen[1] is objects.kuadrants:
+        seen = (objects.gateways, objects.kuadrants)
+        if are(self._seen, seen):
             return frozenset()
-        self._seen = (objects.gateways, objects.kuadrants)
+        self._seen = seen
         former = self._responses
         installation, problems = response_of_installation(oldest(objects.kuadrants))
         self._responses = {}

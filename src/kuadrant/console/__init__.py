@@ -4,7 +4,7 @@ It shows the records of other rooms and adds no rule of its own: ``ConsoleState`
 functions make pages of that, and a small server gives them to a browser.
 """
 
-from kuadrant.console.console_state import MOST_TOLD, ConsoleState, Edit, Refused
+from kuadrant.console.console_state import MOST_TOLD, ConsoleState, Edit, RefusedChange
 from kuadrant.console.server import ConsoleServer
 from kuadrant.console.sources import SourceError, Sources
 from kuadrant.console.state_store import StateStore
@@ -14,7 +14,7 @@ __all__ = [
     "ConsoleServer",
     "ConsoleState",
     "Edit",
-    "Refused",
+    "RefusedChange",
     "SourceError",
     "Sources",
     "StateStore",

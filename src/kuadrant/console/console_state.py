@@ -33,7 +33,7 @@ class Edit(Struct, frozen=True, kw_only=True):
     more: int = 0
 
 
-class Refused(Struct, frozen=True, kw_only=True):
+class RefusedChange(Struct, frozen=True, kw_only=True):
     """A change that is not applied: what ran before goes on.
 
     Attributes:
@@ -74,7 +74,7 @@ class ConsoleState(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     conditions: Mapping[str, tuple[Condition, ...]] = MappingProxyType({})
     report: Report | None = None
-    refused: Refused | None = None
+    refused: RefusedChange | None = None
     edits: tuple[Edit, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from kuadrant.api.decision_page import Decision, DecisionPage, DecisionQuestion
+from kuadrant.api.decision_page import DecisionPage, DecisionQuestion, ReportedDecision
 from kuadrant.api.tap_headers import MOST_HEADERS
 from kuadrant.tasks import reason
 
@@ -25,13 +25,13 @@ MOST_AT_ONCE: Final = 200
 _PAUSE_SECONDS: Final = 0.25
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class DecisionSearch(Struct, frozen=True, kw_only=True):
     """Says which decisions somebody looks at: every word of ``query`` is in what is told, in any case."""
 
     verdicts: tuple[str, ...] = ()
     query: str = ""
 
-    def has(self, one: Decision) -> bool:
+    def has(self, one: ReportedDecision) -> bool:
         """Tell whether a decision is among them."""
         if self.verdicts and one.verdict not in self.verdicts:
             return False
@@ -53,7 +53,7 @@ class Reached(Struct, frozen=True):
 class Followed(Struct, frozen=True, kw_only=True):
     """Holds what came meanwhile: decisions that are wanted, how many are not told, and how far that is."""
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[ReportedDecision, ...]
     missed: int
     reached: Reached
     problems: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class FollowedDecisions:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._kept: deque[Decision] = deque(maxlen=KEPT)
+        self._kept: deque[ReportedDecision] = deque(maxlen=KEPT)
         self._headers: dict[object, tuple[str, ...]] = {}
         self._problems: tuple[str, ...] = ()
         self._asking: asyncio.Task[None] | None = None
@@ -91,7 +91,7 @@ class FollowedDecisions:
         while self.reached == after and self._problems == problems:
             await self._came.wait()
 
-    def since(self, after: Reached, wanted: Wanted) -> Followed:
+    def since(self, after: Reached, wanted: DecisionSearch) -> Followed:
         """Return what came meanwhile; the latest, where that is more than one look gets."""
         first = self.reached.number - len(self._kept)
         begin = max(0, min(after.number, self.reached.number) - first)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import to_builtins
 
 from kuadrant.api.tap_headers import may_be_shown
-from kuadrant.console.followed_decisions import Reached, Wanted
+from kuadrant.console.followed_decisions import DecisionSearch, Reached
 from kuadrant.console.limits_page import totals_told
 from kuadrant.console.pages import text_of
 from kuadrant.tasks import reason
@@ -101,7 +101,7 @@ class Streams:
 
     async def _decided(self, into: asyncio.Queue[_Event], request: Request, after: Reached) -> None:
         verdicts = tuple(one for one in text_of(request, "verdict").split(",") if one)
-        wanted = Wanted(verdicts=verdicts, query=text_of(request, "q"))
+        wanted = DecisionSearch(verdicts=verdicts, query=text_of(request, "q"))
         names = (one.strip().lower() for one in text_of(request, "headers").split(","))
         mark = self._decisions.begin(name for name in names if may_be_shown(name))
         problems: tuple[str, ...] = ()

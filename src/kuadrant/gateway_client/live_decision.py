@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuadrant.api.decision_page import Decision
+from kuadrant.api.decision_page import ReportedDecision
 from kuadrant.explanation.client_request import sent_headers
 from kuadrant.explanation.request_url import without_credentials
 from kuadrant.gateway_client.real_time_run import GatewayAwayError
@@ -39,7 +39,7 @@ class LiveDecision(Struct, frozen=True):
     """Holds what a gateway answered, and what it decided; None where it does not say."""
 
     status: int
-    decision: Decision | None = None
+    decision: ReportedDecision | None = None
 
 
 def signature(key: ec.EllipticCurvePrivateKey, authority: str, path: str, now: float) -> str:
@@ -99,8 +99,12 @@ def _request(asked: ClientRequest, place: httpx2.URL) -> httpx2.Request:
     return request
 
 
-def _decision(text: str) -> Decision | None:
+def _decision(text: str) -> ReportedDecision | None:
     try:
-        return msgspec.json.decode(base64.b64decode(text, validate=True), type=Decision) if text else None
+        return (
+            msgspec.json.decode(base64.b64decode(text, validate=True), type=ReportedDecision)
+            if text
+            else None
+        )
     except (binascii.Error, msgspec.DecodeError):
         return None

@@ -14,7 +14,7 @@ from kuadrant.ratelimit.value_mask import ValueMask
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kuadrant.api.decision_page import Decision, DecisionQuestion
+    from kuadrant.api.decision_page import DecisionQuestion, ReportedDecision
     from kuadrant.ratelimit.service import RateLimitService
 
 
@@ -44,13 +44,13 @@ class DecisionAnswers:
         self._next = ended + PAUSES * (ended - began)
         return structs.replace(page, decisions=decisions, masked=not asked.values)
 
-    def _of_policy(self, policy: str, found: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    def _of_policy(self, policy: str, found: tuple[ReportedDecision, ...]) -> tuple[ReportedDecision, ...]:
         keys = self._service.keys_of(policy) if found else frozenset()
         return tuple(
             one for one in found if policy in one.policies or not keys.isdisjoint((one.limit, *one.asked))
         )
 
-    def _shown(self, one: Decision, wanted: frozenset[str], *, values: bool) -> Decision:
+    def _shown(self, one: ReportedDecision, wanted: frozenset[str], *, values: bool) -> ReportedDecision:
         if not one.headers:
             return one
         shown = {

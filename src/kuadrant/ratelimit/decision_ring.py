@@ -17,8 +17,8 @@ from msgspec import Struct, structs
 from kuadrant.api.decision_page import (
     FOLLOWED_SECONDS,
     MOST,
-    Decision,
     DecisionPage,
+    ReportedDecision,
 )
 from kuadrant.api.tap_headers import MOST_HEADERS, may_be_shown
 from kuadrant.envoy_api import message
@@ -55,7 +55,7 @@ class DecisionRing:
         self.word = b""
         self._said = _NOBODY
         self._wanted: dict[str, float] = {}
-        self._kept: deque[Decision] = deque(maxlen=KEPT)
+        self._kept: deque[ReportedDecision] = deque(maxlen=KEPT)
         self._reported = 0
         self._left_out = 0
         self._second = 0.0
@@ -100,7 +100,7 @@ class DecisionRing:
             if line.startswith(b'{"left_out"'):
                 self._left_out += min(max(0, msgspec.json.decode(line, type=_LeftOut).left_out), 1 << 32)
                 return
-            decision = msgspec.json.decode(line, type=Decision) if self._may(line) else None
+            decision = msgspec.json.decode(line, type=ReportedDecision) if self._may(line) else None
         except msgspec.DecodeError:
             decision = None
         if decision is None:

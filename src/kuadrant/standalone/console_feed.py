@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kuadrant import __version__
-from kuadrant.console import MOST_TOLD, ConsoleServer, ConsoleState, Refused, StateStore
+from kuadrant.console import MOST_TOLD, ConsoleServer, ConsoleState, RefusedChange, StateStore
 from kuadrant.console.free_port import started_at_free_port
 from kuadrant.findings import Finding
 from kuadrant.gateways import envoy
@@ -107,7 +107,7 @@ class ConsoleFeed:
         """Show a change that is not applied."""
         found = tuple(one if isinstance(one, Finding) else _finding(one) for one in problems)
         self.state.update(
-            refused=Refused(
+            refused=RefusedChange(
                 at=time.time(),
                 findings=found[:MOST_TOLD],
                 reasons=tuple(reasons),

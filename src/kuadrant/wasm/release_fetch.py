@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kuadrant.wasm import catalogue, lock, module_folder, releases
 from kuadrant.wasm.release_download import JSON, Downloads, FetchError
 from kuadrant.wasm.release_proof import (
-    Wanted,
+    WantedRelease,
     check_bytes,
     digest_beside,
     expected_digest,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def fetch(
     folder: Path,
-    wanted: Wanted,
+    wanted: WantedRelease,
     say: Callable[[str], None],
     progress: Callable[[int, int | None], None] = lambda _done, _all: None,
 ) -> lock.LockedModule:
@@ -62,7 +62,7 @@ def fetch(
     return entry
 
 
-def _is_wanted(present: lock.LockedModule, wanted: Wanted) -> bool:
+def _is_wanted(present: lock.LockedModule, wanted: WantedRelease) -> bool:
     return (
         wanted.file is None
         and wanted.url is None
@@ -72,7 +72,10 @@ def _is_wanted(present: lock.LockedModule, wanted: Wanted) -> bool:
 
 
 def _get(
-    wanted: Wanted, target: Path, say: Callable[[str], None], progress: Callable[[int, int | None], None]
+    wanted: WantedRelease,
+    target: Path,
+    say: Callable[[str], None],
+    progress: Callable[[int, int | None], None],
 ) -> tuple[str, str]:
     """Fill ``target``; return where from, and the SHA-256 that its bytes should have.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kuadrant.wasm.release_download import Downloads
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class WantedRelease(Struct, frozen=True, kw_only=True):
     """Names a module, and the place to take it from: a release, or a file or an address instead of it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     longest: float = 600.0
 
 
-def require_trustworthy_place(wanted: Wanted) -> None:
+def require_trustworthy_place(wanted: WantedRelease) -> None:
     """Refuse a place without TLS, unless it is told which bytes are wanted."""
     if wanted.sha256 is None:
         _require_safe(wanted.url or wanted.source)
@@ -89,7 +89,7 @@ def digest_beside(file: Path) -> str | None:
     return None
 
 
-def expected_digest(wanted: Wanted, published: str | None, lacking: str) -> str | None:
+def expected_digest(wanted: WantedRelease, published: str | None, lacking: str) -> str | None:
     """Return the digest that the bytes are to have; None if whatever comes is to be trusted.
 
     Args:
@@ -106,7 +106,7 @@ def expected_digest(wanted: Wanted, published: str | None, lacking: str) -> str 
     return expected
 
 
-def check_bytes(target: Path, wanted: Wanted, digest: str, source: str) -> None:
+def check_bytes(target: Path, wanted: WantedRelease, digest: str, source: str) -> None:
     """Refuse what is not the wanted module, or none that Envoy could load."""
     data = target.read_bytes()
     found = hashlib.sha256(data).hexdigest()

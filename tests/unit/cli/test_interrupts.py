@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from kuadrant.api.decision_page import Decision, DecisionPage
+from kuadrant.api.decision_page import DecisionPage, ReportedDecision
 from kuadrant.status import Report
 from tests.unit.kube.http_server import Request, Response, serve
 from tests.unit.ratelimit_follower.kubeconfig import kubeconfig
@@ -19,7 +19,7 @@ from tests.unit.ratelimit_follower.kubeconfig import kubeconfig
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGE = DecisionPage(decisions=(Decision(verdict="allowed", path="/a"),), next=1)
+PAGE = DecisionPage(decisions=(ReportedDecision(verdict="allowed", path="/a"),), next=1)
 
 
 async def api(request: Request, response: Response) -> None:

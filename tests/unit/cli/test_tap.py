@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.api.decision_page import Decision
-from kuadrant.cli.decision_lines import Tally, Wanted, lines
+from kuadrant.api.decision_page import ReportedDecision
+from kuadrant.cli.decision_lines import DecisionFilter, Tally, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY = "limit.create_toy__fb82c51a"
-LIMITED = Decision(
+LIMITED = ReportedDecision(
     verdict="limited",
     method="POST",
     host="api.toystore.com",
@@ -25,8 +25,10 @@ LIMITED = Decision(
     asked=(KEY,),
     headers={"x-user": "alice"},
 )
-ALLOWED = Decision(verdict="allowed", method="GET", host="a.com", path="/", asked=("limit.all__01234567",))
-FAILED = Decision(
+ALLOWED = ReportedDecision(
+    verdict="allowed", method="GET", host="a.com", path="/", asked=("limit.all__01234567",)
+)
+FAILED = ReportedDecision(
     verdict="failed",
     method="GET",
     host="a.com",
@@ -43,7 +45,7 @@ def plain(_: str, text: str) -> str:
     return text
 
 
-def shown(one: Decision) -> list[str]:
+def shown(one: ReportedDecision) -> list[str]:
     """The lines without the time."""
     first, *more = lines(one, plain)
     return [first.partition(" ")[2], *more]
@@ -62,30 +64,34 @@ def test_a_decision_is_told_in_a_line_and_its_headers_below() -> None:
 
 
 def test_of_a_limit_that_is_not_known_its_scope_is_told_and_what_was_let_pass_is() -> None:
-    assert shown(Decision(verdict="limited", path="/", scope="ns/p")) == ["limited  /: a limit of ns/p"]
-    assert shown(Decision(verdict="allowed", path="/", error="timeout")) == ["allowed  /: timeout"]
+    assert shown(ReportedDecision(verdict="limited", path="/", scope="ns/p")) == [
+        "limited  /: a limit of ns/p"
+    ]
+    assert shown(ReportedDecision(verdict="allowed", path="/", error="timeout")) == ["allowed  /: timeout"]
 
 
 def test_no_client_writes_to_the_terminal() -> None:
-    told = "".join(lines(Decision(verdict="allowed", path="/\x1b[2J\n", headers={"a": "\x07"}), plain))
+    told = "".join(
+        lines(ReportedDecision(verdict="allowed", path="/\x1b[2J\n", headers={"a": "\x07"}), plain)
+    )
     assert told.isprintable()
 
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (Wanted(), [ALLOWED, LIMITED, FAILED]),
-        (Wanted(verdicts=("limited", "failed")), [LIMITED, FAILED]),
-        (Wanted(limit="create-toy"), [LIMITED, FAILED]),
-        (Wanted(limit="all"), [ALLOWED]),
-        (Wanted(limit="create"), []),
-        (Wanted(route="default/route"), [LIMITED, FAILED]),
-        (Wanted(headers=(("x-user", None),)), [LIMITED]),
-        (Wanted(headers=(("x-user", "alice"),), verdicts=("limited",)), [LIMITED]),
-        (Wanted(headers=(("x-user", "bob"),)), []),
+        (DecisionFilter(), [ALLOWED, LIMITED, FAILED]),
+        (DecisionFilter(verdicts=("limited", "failed")), [LIMITED, FAILED]),
+        (DecisionFilter(limit="create-toy"), [LIMITED, FAILED]),
+        (DecisionFilter(limit="all"), [ALLOWED]),
+        (DecisionFilter(limit="create"), []),
+        (DecisionFilter(route="default/route"), [LIMITED, FAILED]),
+        (DecisionFilter(headers=(("x-user", None),)), [LIMITED]),
+        (DecisionFilter(headers=(("x-user", "alice"),), verdicts=("limited",)), [LIMITED]),
+        (DecisionFilter(headers=(("x-user", "bob"),)), []),
     ],
 )
-def test_what_is_wanted(wanted: Wanted, found: list[Decision]) -> None:
+def test_what_is_wanted(wanted: DecisionFilter, found: list[ReportedDecision]) -> None:
     assert [one for one in (ALLOWED, LIMITED, FAILED) if wanted.has(one)] == found
 
 

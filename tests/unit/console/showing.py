@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from kuadrant.api.counter_page import CounterLine, CounterPage
-from kuadrant.api.decision_page import Decision, DecisionPage, DecisionQuestion
+from kuadrant.api.decision_page import DecisionPage, DecisionQuestion, ReportedDecision
 from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
 from kuadrant.console.console_state import ConsoleState
 from kuadrant.topology import topology
@@ -36,7 +36,7 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        self.coming: deque[Decision | str] = deque()
+        self.coming: deque[ReportedDecision | str] = deque()
         self.asked: list[DecisionQuestion] = []
 
     async def counters(self, policy: str, most: int) -> Mapping[str, CounterPage | str]:  # noqa: ARG002
@@ -60,5 +60,7 @@ class Answers:
         return {"one": DecisionPage(decisions=tuple(told))}
 
 
-def decision(path: str = "/toys", **fields: Any) -> Decision:
-    return Decision(**({"verdict": "allowed", "method": "GET", "host": "toys.x", "path": path} | fields))
+def decision(path: str = "/toys", **fields: Any) -> ReportedDecision:
+    return ReportedDecision(
+        **({"verdict": "allowed", "method": "GET", "host": "toys.x", "path": path} | fields)
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kuadrant.api.meta import Condition
-from kuadrant.console.console_state import ConsoleState, Edit, Refused
+from kuadrant.console.console_state import ConsoleState, Edit, RefusedChange
 from kuadrant.console.limits_page import limits_page
 from kuadrant.console.modules_page import modules_page
 from kuadrant.console.now_page import now_page
@@ -53,7 +53,7 @@ def test_nothing_is_wrong_where_nothing_is() -> None:
 
 
 def test_what_is_wrong_is_told_the_gravest_first_and_a_change_that_is_not_applied_before_all() -> None:
-    of = shown(policy(LIMIT), findings=(WARNING,), refused=Refused(at=1.0, findings=(MISTAKE,)))
+    of = shown(policy(LIMIT), findings=(WARNING,), refused=RefusedChange(at=1.0, findings=(MISTAKE,)))
     told = now(of)
     assert [(one["severity"], one["what"]) for one in told["troubles"]] == [
         ("error", "The last change is not applied"),

@@ -8,7 +8,7 @@ import httpx2
 import msgspec
 
 from kuadrant.api.counter_page import PROOF_HEADER, is_proof
-from kuadrant.api.decision_page import Decision, DecisionPage, DecisionQuestion
+from kuadrant.api.decision_page import DecisionPage, DecisionQuestion, ReportedDecision
 from kuadrant.operations import UID_HEADER
 from kuadrant.operator_client.decisions import FollowedPods
 from tests.unit.kube.http_server import Request, Response, serve
@@ -47,7 +47,7 @@ class ApiServer:
                 return
             assert request.headers[UID_HEADER] == f"uid-{name}"
             self.numbers[name] += 1
-            decisions = (Decision(verdict="allowed", path=request.parameters.get("after", "begin")),)
+            decisions = (ReportedDecision(verdict="allowed", path=request.parameters.get("after", "begin")),)
             page = DecisionPage(decisions=decisions, next=self.numbers[name])
             await response.json(200, msgspec.json.encode(page))
 

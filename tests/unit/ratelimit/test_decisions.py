@@ -14,9 +14,9 @@ from kuadrant.api.caller_token import HEADER, fingerprint, shown
 from kuadrant.api.decision_page import (
     FOLLOWED_SECONDS,
     MOST,
-    Decision,
     DecisionPage,
     DecisionQuestion,
+    ReportedDecision,
 )
 from kuadrant.api.tap_headers import MOST_HEADERS
 from kuadrant.policy.identifiers import limit_identifier
@@ -171,7 +171,7 @@ def test_fields_of_a_newer_module_are_passed_over() -> None:
     ring = followed()
     begin = ring.page(None)
     ring.report(line(newer={"a": 1}, time=5, gateway="forged"), "ns/gw", AT, 0.0)
-    assert ring.page(begin.next).decisions == (Decision(verdict="allowed", time=AT, gateway="ns/gw"),)
+    assert ring.page(begin.next).decisions == (ReportedDecision(verdict="allowed", time=AT, gateway="ns/gw"),)
 
 
 # ------------------------------------------------------------------ who asks

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from kuadrant.wasm.release_download import FetchError
-from kuadrant.wasm.release_proof import Wanted, require_trustworthy_place
+from kuadrant.wasm.release_proof import WantedRelease, require_trustworthy_place
 
 
-def wanted(url: str, sha256: str | None = None) -> Wanted:
-    return Wanted(version="v0.6.0", url=url, sha256=sha256)
+def wanted(url: str, sha256: str | None = None) -> WantedRelease:
+    return WantedRelease(version="v0.6.0", url=url, sha256=sha256)
 
 
 @pytest.mark.parametrize(
