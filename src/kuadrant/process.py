@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterable
-
-_THRESHOLDS: Final = (100_000, 50, 100)
-
-
-def collect_garbage_rarely() -> None:
-    """Have the collector of cycles look at what there is a hundred times less often than by default.
-
-    Objects and limits come and go by the thousand and are no cycles: to look for some all the time would take
-    longer than the work itself.
-    """
-    gc.set_threshold(*_THRESHOLDS)
 
 
 class Stop(asyncio.Event):

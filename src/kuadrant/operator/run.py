@@ -26,7 +26,7 @@ from kuadrant.operator.push.reach import push_address
 from kuadrant.operator.push.server import Push
 from kuadrant.operator.push.token_review import TokenReviewer
 from kuadrant.operator_client.status_report import PATH as REPORT
-from kuadrant.process import collect_garbage_rarely, set_by
+from kuadrant.process import set_by
 from kuadrant.tasks import PartEndedError
 from kuadrant.wasm import trust
 from kuadrant.wasm.catalogue import CatalogueError, state
@@ -48,7 +48,6 @@ async def run(settings: OperatorSettings) -> int:
 
     Return the exit code.
     """
-    collect_garbage_rarely()
     have_enough()
     stop = set_by((signal.SIGINT, signal.SIGTERM))
     try:

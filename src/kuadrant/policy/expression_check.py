@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from cel_expr_python import cel
 
 from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
+from kuadrant.incremental import recent
 from kuadrant.policy.attribute_types import PACKAGE, typed
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
@@ -29,6 +30,9 @@ from kuadrant.policy.expression_hints import hint
 from kuadrant.policy.identity_source import ANNOTATION, PATH
 from kuadrant.policy.result_types import A_COUNTER, NotOfTypeError, check_result
 from kuadrant.policy.untyped_expression import compiled
+
+_KEPT_CHARACTERS: Final = 200_000
+"""Of the trees of a thousand policies' expressions; a tree takes some 50 bytes for a character."""
 
 
 class ExpressionError(ValueError):
@@ -126,8 +130,9 @@ def _typed_once(expression: str, *, identity: bool) -> tuple[str, Any]:
     return _typed(expression, identity=identity or PATH[0] not in expression)
 
 
-# Checks are pure, and policies repeat themselves: a few are kept, whatever becomes of who wrote them.
-@lru_cache(maxsize=256)
+# Checks are pure, policies repeat themselves, and findings ask for the trees again: some are kept, whatever
+# becomes of who wrote them.
+@recent(_KEPT_CHARACTERS)
 def _typed(expression: str, *, identity: bool) -> tuple[str, Any]:
     """The name of the type of an expression, for example ``BOOL``, and its tree."""
     compiled = _compile(expression, typed(identity=identity))

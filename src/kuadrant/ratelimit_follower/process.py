@@ -17,7 +17,7 @@ from kuadrant.kube.kind import Kind
 from kuadrant.kube.reflector_http import Follower
 from kuadrant.kube.store import Store
 from kuadrant.operations import OperationsServer
-from kuadrant.process import collect_garbage_rarely, set_by
+from kuadrant.process import set_by
 from kuadrant.ratelimit import Callers, RateLimitService, make_server
 from kuadrant.ratelimit_follower.asked_in_vain import AskedInVain
 from kuadrant.ratelimit_follower.caller_keys_follower import CallersFollower
@@ -56,7 +56,6 @@ GRACE_SECONDS = 2.0
 
 async def run(settings: RatelimitSettings) -> int:
     """Serve the limits of a resource until SIGINT or SIGTERM; return the exit code."""
-    collect_garbage_rarely()
     stop = set_by((signal.SIGINT, signal.SIGTERM))
     try:
         access = find_access(None if settings.kubeconfig is None else str(settings.kubeconfig))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from kuadrant import log
 from kuadrant.envoy_api import InvalidResourceError
 from kuadrant.gateways import envoy
-from kuadrant.process import collect_garbage_rarely, set_by
+from kuadrant.process import set_by
 from kuadrant.ratelimit import InvalidLimitsError
 from kuadrant.standalone.announcements import NOT_APPLIED, print_mistakes, show
 from kuadrant.standalone.console_feed import ConsoleFeed
@@ -57,7 +57,6 @@ async def run(folder: Path, settings: RunSettings) -> int:
     # and again.
     sys.setswitchinterval(_SWITCH_SECONDS)
     # Nor for the collector, which has everything else stand still.
-    collect_garbage_rarely()
     stop = set_by((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
         async with Standalone(folder, settings) as standalone:
