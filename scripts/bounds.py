@@ -57,7 +57,7 @@ def long_files(source: Path) -> dict[str, int]:
 
 
 def everything() -> dict[str, int]:
-    """What of all that is held to the bounds is beyond one: the source, the module, scripts and the lab."""
+    """Return what is beyond a bound, of the source, the module, scripts and the lab."""
     of_tools = {f"{tool.name}/{what}": size for tool in TOOLS for what, size in beyond(tool).items()}
     return beyond(SOURCE) | long_files(MODULE) | of_tools
 
