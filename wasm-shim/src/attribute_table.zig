@@ -22,6 +22,9 @@ pub const Attributes = struct {
         form: Form = .text,
         made: ?Value = null,
         made_request: u64 = 0,
+        /// For so many steps and bytes, and the evaluation that was charged with them last.
+        made_for: [2]usize = .{ 0, 0 },
+        charged: u64 = 0,
         /// Of the attribute `auth.identity`, which has no text.
         identity: ?identity.Source = null,
         /// A part of it, in the place of `attribute`.

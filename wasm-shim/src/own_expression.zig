@@ -85,8 +85,12 @@ fn Found(comptime Result: type) type {
     };
 }
 
+/// Counts evaluations, so that each is charged once for what it reads.
+var evaluation: u64 = 0;
+
 fn begin() error{ TooLarge, OverBudget }!Work {
     try admission.allowProgram();
+    evaluation += 1;
     return .{ .allocator = memory.scratch, .steps = work_budget.most_steps, .bytes = work_budget.most_bytes };
 }
 
@@ -117,11 +121,17 @@ fn read_(context: *anyopaque, work: *Work, one: *const program.Attribute) Spent!
     const slot = &attributes.slots.items[one.slot];
     if (slot.form == .identity) return try identity.of(attributes, one.slot, work);
     if (slot.made_request != attributes.request) {
+        const before = .{ work.steps, work.bytes };
         slot.made = try made(attributes, work, one.slot, slot.form);
         slot.made_request = attributes.request;
+        slot.made_for = .{ before[0] - work.steps, before[1] - work.bytes };
+        slot.charged = evaluation;
+    } else if (slot.charged != evaluation) {
+        // An expression takes as much whatever was evaluated before.
+        try work.charge(slot.made_for[0], slot.made_for[1]);
+        slot.charged = evaluation;
     }
     const found = if (slot.made) |*found| found else return null;
-    // It is charged each time, so that an expression takes as much whatever was evaluated before.
     if (found.* == .string) try work.over(found.string.len);
     return found;
 }

@@ -84,6 +84,11 @@ def _traced(
     parts = tuple(tracer.parts())
     missing = knowledge.missing(read_by(checked.expression))
     if missing:
+        try:
+            expressions.foresee(expression, program)
+        except TooMuchError:
+            # With what is not known it may take less.
+            return Traced(missing=missing, parts=parts)
         return _by_the_rest(tracer, checked.expression, missing, parts)
     hidden = knowledge.hides(read_by(checked.expression))
     found = _outcome(whole, parts, tracer, hidden=hidden)

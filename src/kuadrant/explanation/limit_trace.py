@@ -176,6 +176,7 @@ class LimitTracer:
                 result=result,
                 error=traced.error,
                 parts=traced.parts,
+                ends=traced.ends,
             )
         return self._comparison(condition, origin)
 
@@ -230,13 +231,17 @@ class LimitTracer:
 def _applies(
     when: Sequence[TracedCondition], counters: Sequence[CounterValue], *, identified: bool
 ) -> tuple[Applies, str]:
-    """Whether a limit applies: one condition that is false wins, then what is not known, then what fails."""
-    by_result = {condition.result: condition for condition in reversed(when)}
+    """Whether a limit applies: one condition that is false wins, then what is not known, then what fails.
+
+    Behind one that the gateway ends nothing is looked at.
+    """
+    ended = next((number for number, condition in enumerate(when) if condition.ends), None)
+    by_result = {condition.result: condition for condition in reversed(when[:ended])}
     if found := by_result.get("false"):
         return "no", f"{found.text} is false"
     if found := by_result.get("unknown"):
         return "unknown", f"{found.text} is not known"
-    if found := by_result.get("fails"):
+    if found := when[ended] if ended is not None else by_result.get("fails"):
         return "fails", f"{found.text} fails: {found.error}"
     # Counters are looked at one after the other.
     settled = next((one for one in counters if one.value is None), None)

@@ -59,13 +59,17 @@ class Part(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class TracedCondition(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A predicate, or a condition of v1beta2, and what it was; ``error`` says why it fails."""
+    """A predicate, or a condition of v1beta2, and what it was; ``error`` says why it fails.
+
+    One that the gateway ``ends`` refuses the request, and nothing behind it is looked at.
+    """
 
     text: str
     origin: Origin
     result: Truth
     error: str | None = None
     parts: tuple[Part, ...] = ()
+    ends: bool = False
 
 
 class CounterValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -20,7 +20,7 @@ from kuadrant.policy.answer_text import pieces
 from kuadrant.policy.cel_conformance import as_written
 from kuadrant.policy.checked_expression import read
 from kuadrant.policy.untyped_expression import compiled
-from kuadrant.reference_model.evaluation_end import Foresight, patterns_may_end
+from kuadrant.reference_model.evaluation_end import Foresight
 from kuadrant.reference_model.header_names import alone, in_lower_case
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class Expressions:
     """The expressions of policies, over one request."""
 
     def __init__(self, request: Request) -> None:
-        self._activation = {root: readable(value) for root, value in request.activation().items()}
-        texts = (request.target, *(value for _, value in request.headers))
-        self._longest = max(map(len, texts))
+        activation = request.activation()
+        self._activation = {root: readable(value) for root, value in activation.items()}
+        self._foresight = Foresight(activation)
 
     def holds(self, expression: str) -> bool:
         """Tell whether a predicate holds.
@@ -48,7 +48,7 @@ class Expressions:
             EvaluationError: It reads what the request does not have, or fails in another way.
             TooMuchError: The module ends it, as far as that is foreseen.
         """
-        self._foresee(expression, programs.predicate)
+        self.foresee(expression, programs.predicate)
         return _evaluate(_compiled(f"({expression}\n) ? true : false"), self._activation) is True
 
     def text(self, expression: str) -> str:
@@ -58,7 +58,7 @@ class Expressions:
             EvaluationError: As above, or it cannot be written as text.
             TooMuchError: As above.
         """
-        self._foresee(expression, programs.value)
+        self.foresee(expression, programs.value)
         return str(_evaluate(_compiled(f"string({expression}\n)"), self._activation))
 
     def made(self, expression: str) -> tuple[tuple[str, bool], ...]:
@@ -68,7 +68,7 @@ class Expressions:
             EvaluationError: As above, for any of them.
             TooMuchError: As above.
         """
-        self._foresee(expression, programs.value)
+        self.foresee(expression, programs.value)
         checked = tree(expression)
         return tuple(
             (piece, False)
@@ -77,19 +77,15 @@ class Expressions:
             for piece in pieces(checked.expression)
         )
 
-    def _foresee(self, expression: str, program: Callable[[str], str | None]) -> None:
-        if "matches" not in expression:
-            return
-        checked = tree(expression)
-        # What the gateway evaluates has another bound.
-        if patterns_may_end(checked, self._longest) and program(expression) is not None:
-            Foresight(lambda part: self._value_or_none(checked, part)).follow(checked.expression)
+    def foresee(self, expression: str, program: Callable[[str], str | None]) -> None:
+        """Foresee that the module ends an expression, whose program is given.
 
-    def _value_or_none(self, checked: Any, part: Any) -> object:
-        try:
-            return self.value(checked, part)
-        except EvaluationError:
-            return None
+        Raises:
+            TooMuchError: It does.
+        """
+        # What the gateway evaluates has another bound.
+        if (found := program(expression)) is not None:
+            self._foresight.follow(found, lambda: tree(expression))
 
     def value(self, checked: Any, part: Any) -> object:
         """The value of a part of an expression that :func:`tree` has read.

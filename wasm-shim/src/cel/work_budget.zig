@@ -27,6 +27,13 @@ pub const Work = struct {
         work.steps -= steps;
     }
 
+    /// What was done for another is as much for this one.
+    pub fn charge(work: *Work, steps: usize, bytes: usize) Spent!void {
+        if (bytes > work.bytes) return error.TooMuch;
+        work.bytes -= bytes;
+        return work.take(steps);
+    }
+
     /// So many bytes are compared or copied, several at once.
     pub fn over(work: *Work, length: usize) Spent!void {
         return work.take(length / 32);

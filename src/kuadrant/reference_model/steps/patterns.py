@@ -1,11 +1,9 @@
-"""Counts the steps that the module takes to look for a regular expression in a text (``cel/pattern.zig``)."""
+"""Looks for regular expressions in texts as ``cel/pattern.zig`` does, and counts what that takes."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.expressions.not_evaluable import OutsideError
 from kuadrant.expressions.regular_automaton import (
     ASSERTION,
     CHARACTERS,
@@ -13,59 +11,43 @@ from kuadrant.expressions.regular_automaton import (
     MATCH,
     SPLIT,
     Instruction,
-    automaton,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_STEPS: Final = 50_000
-"""What an evaluation has."""
+    from kuadrant.reference_model.steps.budget import Work
+
 _RANGES_OF_STEP: Final = 8
 _ITEMS: Final = ((2, 2, 2), (1, 0, 4), (1, 0, 2), (1, 0, 2))
 """What is allocated: items for each instruction, items more, and bytes of one."""
 
 
-def steps(pattern: str, text: str, most: int = MOST_STEPS) -> int:
-    """Return how many steps the module takes; of more than ``most`` some that are more.
-
-    Nothing is counted of a pattern that it leaves to the gateway, and of one that cannot take so many.
-    """
-    if (found := _automaton(pattern)) is None or len(text) * _dearest(pattern) <= most:
-        return 0
-    return counted(*found, text, most)
-
-
-def at_most(pattern: str, longest: int) -> int:
-    """Return how many steps it can be over ``longest`` characters; somewhat more, maybe."""
-    return (longest + 16) * _dearest(pattern)
-
-
-def counted(anchored: bool, instructions: list[Instruction], text: str, most: int) -> int:
-    """Return how many steps an automaton takes over ``text``; of more than ``most`` some that are more."""
+def matches(anchored: bool, instructions: list[Instruction], text: str, work: Work) -> bool:
+    """Tell whether an automaton finds something in ``text``, and take what that takes."""
     size = len(instructions)
-    taken = sum(3 + (times * size + more) * of // 16 for times, more, of in _ITEMS)
+    for times, more, of in _ITEMS:
+        work.allocate(of, times * size + more)
     run = _Run(instructions, text)
     present: list[int] = []
     for index in range(len(text) + 1):
         run.taken = 1
         if index == 0 or not anchored:
             if run.add(present, 0, index):
-                return taken
+                return True
         elif not present:
-            return taken
+            return False
         if index == len(text):
-            return taken + run.taken
+            work.take(run.taken)
+            return False
         following: list[int] = []
         run.seen = set()
         for at in run.taking(present, ord(text[index])):
             if run.add(following, at + 1, index + 1):
-                return taken
-        taken += run.taken
-        if taken > most:
-            return taken
+                return True
+        work.take(run.taken)
         present = following
-    return taken
+    return False
 
 
 class _Run:
@@ -127,18 +109,3 @@ class _Run:
 
 def _is_word(character: str) -> bool:
     return character.isascii() and (character.isalnum() or character == "_")
-
-
-@lru_cache(maxsize=256)
-def _automaton(pattern: str) -> tuple[bool, list[Instruction]] | None:
-    try:
-        return automaton(pattern)
-    except OutsideError:
-        return None
-
-
-@lru_cache(maxsize=256)
-def _dearest(pattern: str) -> int:
-    """The most steps that a character can take."""
-    found = _automaton(pattern)
-    return 1 + sum(4 + len(numbers) // 2 for _, numbers in found[1]) if found else 0
