@@ -3,7 +3,8 @@
 The rate limit service holds a former limit for as long as a gateway may ask for it. Under the same descriptor
 key it would go on limiting those that ask for the new one. So a limit whose key is taken by another window or
 other counters gets a key of its own, a revision, and every gateway meets what it asks for, and nothing else
-(issue I, 6). A limit that was never edited so has Kuadrant's key (specification G.1).
+(issue I, 6). A limit that was never edited so has Kuadrant's key (specification G.1). What makes a counter
+another one, so that it begins with nothing, is in ``api/counter_identity``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 The policies are reduced from the most specific to the least specific one; at each step the less specific
 policy's block and strategy decide (Kuadrant, and GEP-713 for the words). Merging is by the name of a limit,
-whole limits replace each other.
+whole limits replace each other. Which of several policies of one target comes first is their age's matter
+(``policy_attachment``, by ``Policy.age``).
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ policy or a route), or the whole domain where there is none. Sizes are in bytes.
   free. Whoever has filled what he may have leaves a part for the next one, who never finds nothing.
 * The bound over all comes first. It can take a part of what is guaranteed only where tenants have come after
   others had filled their larger shares, until those counters are over.
+
+What becomes of a value that finds no room is in ``counters``: it shares a counter with others like it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The evidence for policies that is had from gateways configured through a provider's objects."""
+"""The evidence for policies that is had from gateways configured through a provider's objects.
+
+Since when a gateway has what it was told is in ``operator/core/version_arrivals``.
+"""
 
 from __future__ import annotations
 

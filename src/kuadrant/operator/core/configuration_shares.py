@@ -14,14 +14,14 @@ from msgspec.structs import astuple, replace
 from kuadrant.compiler.program import Action, GatewayProgram, HostProgram, LimitAction, RuleProgram
 from kuadrant.compiler.route_piece import without_clashes
 from kuadrant.incremental import OfEach
-from kuadrant.operator.core.seniority import KEPT_BACK
+from kuadrant.operator.core.room_seniority import KEPT_BACK
 from kuadrant.operator.core.staged_program import asked_for, asks, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from kuadrant.api.limitador import Limit
-    from kuadrant.operator.core.seniority import Seniority
+    from kuadrant.operator.core.room_seniority import Seniority
     from kuadrant.policy.match import RequestMatch
 
 MOST_TEXT: Final = 4 << 20

@@ -19,8 +19,8 @@ from kuadrant.operator.core.gateway_decider import GatewayDecider
 from kuadrant.operator.core.gateway_tokens import Keys, marked
 from kuadrant.operator.core.held_limits import NOTHING, HeldLimits, HeldLimitsTracker
 from kuadrant.operator.core.installation import service_address
+from kuadrant.operator.core.room_seniority import seniority
 from kuadrant.operator.core.router_order import InRouterOrder
-from kuadrant.operator.core.seniority import seniority
 from kuadrant.operator.core.staged_program import asked_for
 from kuadrant.policy.oldest_kuadrant import oldest
 from kuadrant.status import Part

@@ -18,7 +18,7 @@ from kuadrant.operator.core.configuration_shares import NO_ROOM, GatewayParts
 from kuadrant.operator.core.decision import GatewayDecision
 from kuadrant.operator.core.gateway_tokens import ProvingSettings
 from kuadrant.operator.core.port_conflicts import OnePort, PortConflicts
-from kuadrant.operator.core.seniority import Seniority
+from kuadrant.operator.core.room_seniority import Seniority
 from kuadrant.operator.core.staged_program import Staged, Staging
 from kuadrant.status import Part
 

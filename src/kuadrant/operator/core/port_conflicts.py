@@ -17,7 +17,7 @@ from kuadrant.compiler.program import Action, GatewayProgram, HostProgram, Limit
 from kuadrant.compiler.route_piece import without_clashes
 from kuadrant.gateways.plugin_tables import common_hosts, host_of, is_limited, mean_the_same
 from kuadrant.operator.core.configuration_shares import as_before, asked_limits, namespace_of, own_policies
-from kuadrant.operator.core.seniority import KEPT_BACK, Seniority
+from kuadrant.operator.core.room_seniority import KEPT_BACK, Seniority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

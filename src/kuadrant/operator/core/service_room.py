@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.api.limit_mode import SHADOW
 from kuadrant.gateways.object_size import MOST_BYTES
-from kuadrant.operator.core.seniority import KEPT_BACK
+from kuadrant.operator.core.room_seniority import KEPT_BACK
 from kuadrant.operator.core.staged_program import asked_for, policies_that_ask
 
 if TYPE_CHECKING:

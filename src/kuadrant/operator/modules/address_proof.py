@@ -1,4 +1,7 @@
-"""Proves that gateways can reach what they are to reach, by the name under which they reach it."""
+"""Proves that gateways can reach what they are to reach, by the name under which they reach it.
+
+When it is tried is in ``module_supply``, how often in ``core/times``, what follows in ``module_rollout``.
+"""
 
 from __future__ import annotations
 

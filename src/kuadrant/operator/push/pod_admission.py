@@ -1,7 +1,8 @@
 """Decides which pod an Envoy is that asks for a configuration, and for which gateways it may.
 
 Envoy says by itself who it is, and anyone can say that. What is believed is the API server: which pod has the
-address that the connection comes from, and whose token it shows. What Envoy says has to agree with it.
+address that the connection comes from, and whose token it shows. What Envoy says has to agree with it. Who
+may connect at all, before anything is read of him, is the matter of ``xds/stranger_admission``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Tells who was there before, where it is not remembered what a gateway was told."""
+"""Tells whose limits had room before, where it is not remembered what a gateway was told.
+
+Of several policies of one target the age decides: ``policy/policy_attachment``.
+"""
 
 from __future__ import annotations
 
