@@ -11,7 +11,7 @@ from kuadrant.api.limit_mode import EVERYBODY, Mode
 
 
 class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
-    """What a limit has besides Kuadrant's fields; the annotation `kuadrant.io/extensions` has the same."""
+    """The fields of a limit besides Kuadrant's; the annotation `kuadrant.io/extensions` has the same."""
 
     hints: ClassVar[Mapping[str, str]] = {
         "boundary": "there are no soft limits: one that refuses nobody is `mode: Shadow`",

@@ -46,7 +46,7 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
 
     @property
     def counts_by(self) -> Algorithm:
-        """How it counts."""
+        """Return its algorithm."""
         return self.algorithm or FIXED_WINDOW
 
     @property
@@ -80,7 +80,7 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
 
     @property
     def extensions_shown(self) -> str:
-        """What it has besides Limitador's fields, to be added to its rate; nothing without."""
+        """Return its fields besides Limitador's, to be added to its rate; nothing without."""
         shown: list[str] = [] if self.counts_by == FIXED_WINDOW else [self.counts_by]
         if self.counts_by == TOKEN_BUCKET:
             shown.append(f"burst {self.most}")

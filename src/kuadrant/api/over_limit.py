@@ -58,7 +58,7 @@ class Body(Fields, frozen=True, gc=False, kw_only=True):
 
 
 class OverLimit(Fields, frozen=True, gc=False, kw_only=True):
-    """What is not said is as without it: 429, and `Too Many Requests`."""
+    """The answer to a request over a limit; without any field it is 429, and `Too Many Requests`."""
 
     code: Annotated[int, Meta(ge=400, le=599, description="The status; clients of gRPC get 8.")] | None = None
     message: (

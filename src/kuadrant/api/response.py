@@ -1,4 +1,4 @@
-"""What clients are told of limits: a field of a policy, and of the annotation ``kuadrant.io/extensions``."""
+"""The headers and answers that clients get: a field of a policy, and of ``kuadrant.io/extensions``."""
 
 from typing import Annotated, Final, Literal
 

@@ -1,4 +1,4 @@
-"""What two configurations do otherwise, written down: limits, routing, and requests that tell them apart.
+"""The record of what two configurations do otherwise: limits, routing, and requests that tell them apart.
 
 The text and the JSON of ``kuadrant diff`` show this record. Of every pair ``before`` is the old one.
 """
@@ -100,7 +100,7 @@ class ToldChange(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RoutingChange(Struct, frozen=True, kw_only=True, gc=False):
-    """What a gateway serves otherwise.
+    """A host or route that a gateway serves otherwise.
 
     Attributes:
         change: What became of it.

@@ -1,4 +1,4 @@
-"""What clients are told of limits: which of it comes to the same, and what is another, in words."""
+"""Compares what clients are told of limits, and puts what is another into words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two configurations do otherwise, for people: limits, routing, then requests."""
+"""Writes for people what two configurations do otherwise: limits, routing, then requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of an answer over a limit may be shown, and what of it is not known."""
+"""Decides what of an answer over a limit may be shown, and names what of it is not known."""
 
 from __future__ import annotations
 

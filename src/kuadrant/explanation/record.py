@@ -112,7 +112,7 @@ class Replaced(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
-    """How a limit counts, and what it does where it has no room.
+    """The way a limit counts, and what it does where it has no room.
 
     ``burst`` is what a bucket holds, its rate if that is None; ``enforce_percent`` is for how many of a
     hundred values of its counters it is enforced.

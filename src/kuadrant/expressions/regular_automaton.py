@@ -39,7 +39,7 @@ def pattern(expression: str) -> bytes:
 
 
 def automaton(expression: str) -> tuple[bool, list[Instruction]]:
-    """Whether a regular expression begins at the begin of a text only, and its instructions.
+    """Return whether a regular expression begins at the begin of a text only, and its instructions.
 
     Raises:
         OutsideError: As above.

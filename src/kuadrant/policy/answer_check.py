@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class AnswerMistake(Struct, frozen=True, gc=False):
-    """What is wrong with a text of an answer: where in it, and in a text of CEL, and what to write there."""
+    """A mistake in a text of an answer: its place there, and in a text of CEL, and what to write instead."""
 
     field: Path
     message: str

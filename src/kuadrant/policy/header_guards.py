@@ -30,7 +30,7 @@ PART_CODE: Final = "part-may-fail"
 
 
 class Known(Struct, frozen=True, gc=False):
-    """What every request is known to have that comes to a policy.
+    """The headers and facts that every request is known to have that comes to a policy.
 
     ``headers`` are in lower case; ``lengths`` are the least ones of parts of expressions, by their texts.
     """

@@ -1,4 +1,4 @@
-"""What limits have besides Kuadrant's own fields: by a field, or by the annotation of their policy."""
+"""Reads what limits have besides Kuadrant's own fields, from a field or the annotation of their policy."""
 
 from __future__ import annotations
 

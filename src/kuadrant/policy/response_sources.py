@@ -1,4 +1,4 @@
-"""What clients are told of limits: by a policy, or by an annotation of a Gateway or the Kuadrant."""
+"""Finds what clients are to be told of limits, in a policy or an annotation of a Gateway or the Kuadrant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a question can be answered: limits in shadow that stand in the way of the others are left out."""
+"""Leaves out of a question the limits in shadow that stand in the way of an answer to the others."""
 
 from __future__ import annotations
 

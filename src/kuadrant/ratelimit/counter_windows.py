@@ -106,7 +106,7 @@ class TokenBucket:
         self.ends = 0.0
 
     def hits_at(self, now: float, most: int, rate: int) -> int:
-        """How many tokens of a bucket for ``most`` are missing now, those that have partly come among them.
+        """Return how many tokens of a bucket for ``most`` are missing now, with those that have partly come.
 
         There come ``rate`` in each window.
         """

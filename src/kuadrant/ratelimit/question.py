@@ -166,7 +166,7 @@ class Question(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many counters there are."""
+        """Return the number of counters."""
         return len(self.asks) + len(self.watched)
 
 

@@ -1,4 +1,4 @@
-"""What one counter holds, by the way its limit counts: how many hits count now, and until when.
+"""Tells what one counter holds, by the way its limit counts: how many hits count now, and until when.
 
 Fractions and whole lists of hits, where the service has integers and slots: to be compared with it.
 """
@@ -34,19 +34,19 @@ class SlidingWindow(Struct, frozen=True):
 
     @property
     def ends(self) -> float:
-        """When the last hit counts no more."""
+        """Return when the last hit counts no more."""
         return (self.slices[-1] + SLICES + 1) * self.microseconds / _SECOND
 
 
 class TokenBucket(Struct, frozen=True):
-    """When the bucket is full again, in microseconds, if ``rate`` tokens come in each window."""
+    """A bucket that ``rate`` tokens come into in each window: when it is full again, in microseconds."""
 
     full: Fraction
     rate: int
 
     @property
     def ends(self) -> float:
-        """When it is full, or a little later."""
+        """Return when it is full, or a little later."""
         return (ceil(self.full) + 1) / _SECOND
 
 
@@ -71,7 +71,7 @@ def seen_at(window: Window | None, limit: Limit, now: float) -> Window | None:
 
 
 def hits_at(window: Window | None, limit: Limit, now: float) -> int:
-    """How many hits of the limit's counter count now; that of a limit without requests has none."""
+    """Return how many hits of the limit's counter count now; that of a limit without requests has none."""
     match window:
         case FixedWindow(hits, ends):
             return hits if now < ends else 0

@@ -62,7 +62,7 @@ class Expressions:
         return str(_evaluate(_compiled(f"string({expression}\n)"), self._activation))
 
     def made(self, expression: str) -> tuple[tuple[str, bool], ...]:
-        """What the text of an answer is put together from: each piece, and whether it is inserted.
+        """Return the pieces that the text of an answer is put together from, and whether each is inserted.
 
         Raises:
             EvaluationError: As above, for any of them.

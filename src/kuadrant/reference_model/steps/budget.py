@@ -1,4 +1,4 @@
-"""What an evaluation may take, as ``cel/work_budget.zig`` counts it."""
+"""Counts what an evaluation may take, as ``cel/work_budget.zig`` counts it."""
 
 from __future__ import annotations
 

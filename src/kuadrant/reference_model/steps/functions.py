@@ -33,7 +33,7 @@ _ORDERS: Final = {"_<_": operator.lt, "_<=_": operator.le, "_>_": operator.gt, "
 
 
 def call(work: Work, number: int, given: list[Any]) -> Any:
-    """What the function with this number makes of values, of which none is a failure."""
+    """Call the function with this number with values, of which none is a failure."""
     name = _NAMES[number]
     if name in _OF_TEXT:
         return _of_text(work, name, given)
@@ -48,7 +48,7 @@ def call(work: Work, number: int, given: list[Any]) -> Any:
 
 
 def index(work: Work, of: Any, key: Any) -> Any:  # noqa: PLR0911 - one for each kind
-    """What is in a list or a map at some place."""
+    """Return what is in a list or a map at some place."""
     if isinstance(of, list):
         place = _place(key)
         if place is None:

@@ -1,4 +1,4 @@
-"""What operators make of two values, and conversions (``cel/arithmetic.zig``, ``cel/conversion.zig``).
+"""Carries out operators on two values, and conversions (``cel/arithmetic.zig``, ``cel/conversion.zig``).
 
 Moments, and doubles as texts, are Google's: what they take does not depend on them.
 """
@@ -216,7 +216,7 @@ def to_moment(work: Work, kind: type, function: str, value: Any) -> Any:
 
 
 def by_google(expression: str, a: Any, b: bytes = b"") -> Any:
-    """What Google's CEL makes of a value, which is for the brackets, and of a text that is named ``b``."""
+    """Return what Google's CEL makes of a value, for the brackets, and of a text that is named ``b``."""
     of_duration = isinstance(a, timedelta)
     try:
         expression = expression.format("duration(a)" if of_duration else "a")

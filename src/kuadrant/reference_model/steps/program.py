@@ -49,7 +49,7 @@ _EQUALITIES: Final = frozenset({8, 9})
 
 
 class Node(Struct, frozen=True, gc=False):
-    """What a node is, the nodes that it is made of, and what else it says."""
+    """A node: its kind, the nodes that it is made of, and what else it says."""
 
     kind: int
     parts: tuple[int, ...] = ()

@@ -38,7 +38,7 @@ def char_at(work: Work, text: bytes, position: int) -> Any:
 
 
 def substring(work: Work, text: bytes, first: int, last: int | None) -> Any:
-    """What is between two places."""
+    """Return what is between two places."""
     work.through(2 * len(text))
     start = _offset(text, first)
     end = len(text) if last is None else _offset(text, last)

@@ -20,7 +20,7 @@ VALUE, ENTRY, MAP = 24, 48, 12
 
 
 class Failure(Enum):
-    """Why there is no value, as far as that makes a difference."""
+    """The reason that there is no value, as far as that makes a difference."""
 
     OTHER = 0
     NO_SUCH_KEY = 1
@@ -54,7 +54,7 @@ class Map(Struct, frozen=True):
     headers: bool = False
 
     def find(self, work: Work, key: Any) -> tuple[Any, ...]:
-        """What is there under ``key``; empty if nothing is. A number is found as one of another kind, too."""
+        """Return what is there under ``key``; empty if nothing is. A number is found as another kind, too."""
         if found := self.exactly(work, key):
             return found
         if type(key) is int:
@@ -68,7 +68,7 @@ class Map(Struct, frozen=True):
         return ()
 
     def exactly(self, work: Work, key: Any) -> tuple[Any, ...]:
-        """What is there under ``key`` itself."""
+        """Return what is there under ``key`` itself."""
         work.take(len(self.entries) // 2)
         if type(key) is bytes:
             return self._text(work, key)
