@@ -87,15 +87,18 @@ fn Found(comptime Result: type) type {
 
 /// Counts evaluations, so that each is charged once for what it reads.
 var evaluation: u64 = 0;
+/// Steps of the present one that were taken by another before.
+var taken_before: usize = 0;
 
 fn begin() error{ TooLarge, OverBudget }!Work {
     try admission.allowProgram();
     evaluation += 1;
+    taken_before = 0;
     return .{ .allocator = memory.scratch, .steps = work_budget.most_steps, .bytes = work_budget.most_bytes };
 }
 
 fn end(work: Work) void {
-    admission.stepped(work_budget.most_steps - work.steps);
+    admission.stepped(work_budget.most_steps - work.steps - taken_before);
 }
 
 fn seen(attributes: *Attributes) evaluator.Attributes {
@@ -127,8 +130,9 @@ fn read_(context: *anyopaque, work: *Work, one: *const program.Attribute) Spent!
         slot.made_for = .{ before[0] - work.steps, before[1] - work.bytes };
         slot.charged = evaluation;
     } else if (slot.charged != evaluation) {
-        // An expression takes as much whatever was evaluated before.
+        // An expression takes as much whatever was evaluated before, but nobody has spent that time again.
         try work.charge(slot.made_for[0], slot.made_for[1]);
+        taken_before += slot.made_for[0];
         slot.charged = evaluation;
     }
     const found = if (slot.made) |*found| found else return null;

@@ -83,8 +83,12 @@ class Expressions:
         Raises:
             TooMuchError: It does.
         """
+        try:
+            found = program(expression)
+        except RuntimeError:  # it is none, which is told where it is evaluated
+            return
         # What the gateway evaluates has another bound.
-        if (found := program(expression)) is not None:
+        if found is not None:
             self._foresight.follow(found, lambda: tree(expression))
 
     def value(self, checked: Any, part: Any) -> object:
