@@ -35,7 +35,7 @@ pub const Told = struct {
     pub fn take(told: *Told, allocator: Allocator, form: *const Form, headers: []const host.Header, is_refusal: bool) error{OutOfMemory}!void {
         if (is_refusal) {
             told.others.clearRetainingCapacity();
-            told.retry_after = .{};
+            told.retry_after.restart();
             if (as_they_come) told.triple = .{};
         }
         var triple: XRateLimit = .{};
@@ -47,6 +47,7 @@ pub const Told = struct {
             .policies => fields.policies = header.value,
             .limits => fields.limits = header.value,
             .retry_after => if (is_refusal and form.retry_after) try told.retry_after.take(allocator, header.value),
+            .again => told.retry_after.takeAgain(header.value),
             .other => try told.others.append(allocator, .{
                 .name = try allocator.dupe(u8, header.name),
                 .value = try allocator.dupe(u8, header.value),
@@ -56,6 +57,11 @@ pub const Told = struct {
         if (form.triple and !triple.isEmpty()) told.triple = try told.triple.with(allocator, triple);
         if (is_refusal) told.reached = try allocator.dupe(u8, fields.limits);
         if (form.fields and !fields.isEmpty()) told.fields = try told.fields.with(allocator, fields);
+    }
+
+    /// Takes up what an answer says that only tells when there is room.
+    pub fn takeAgain(told: *Told, headers: []const host.Header) void {
+        for (headers) |header| if (Kind.of(header.name) == .again) told.retry_after.takeAgain(header.value);
     }
 
     /// To the response of the upstream. The stream is the effective context.

@@ -170,6 +170,7 @@ const Compiler = struct {
             const place = actions_path.item(index);
             compiled.* = try compiler.compileAction(one, response, &place);
         }
+        try rate_limit_call.askAgain(compiler.allocator, actions);
         return .{
             .name = try compiler.copy(source.name),
             .route = try compiler.copy(source.route),

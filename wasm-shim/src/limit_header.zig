@@ -1,6 +1,7 @@
 //! The headers that tell of limits, by their names.
 
 const std = @import("std");
+const retry_after = @import("retry_after.zig");
 const Fields = @import("rate_limit_fields.zig").Fields;
 const XRateLimit = @import("x_ratelimit_headers.zig").XRateLimit;
 
@@ -11,6 +12,7 @@ pub const Kind = enum {
     policies,
     limits,
     retry_after,
+    again,
     other,
 
     pub fn of(name: []const u8) Kind {
@@ -21,6 +23,7 @@ pub const Kind = enum {
             .{ Fields.names[0], .policies },
             .{ Fields.names[1], .limits },
             .{ "retry-after", .retry_after },
+            .{ retry_after.again_name, .again },
         };
         for (known) |one| if (std.ascii.eqlIgnoreCase(name, one[0])) return one[1];
         return .other;

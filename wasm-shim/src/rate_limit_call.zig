@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const admission = @import("expression_admission.zig");
+const descriptors = @import("descriptor.zig");
 const decision_record = @import("decision_record.zig");
 const expression = @import("host_expression.zig");
 const failure_log = @import("failure_log.zig");
@@ -10,9 +11,10 @@ const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const protobuf = @import("protobuf.zig");
 const request_bounds = @import("request_bounds.zig");
+const retry_after = @import("retry_after.zig");
 const responses = @import("response.zig");
 const Attributes = @import("attribute_table.zig").Attributes;
-const Descriptor = @import("descriptor.zig").Descriptor;
+const Descriptor = descriptors.Descriptor;
 const Limit = @import("limit.zig").Limit;
 const Response = responses.Response;
 const Service = @import("rate_limit_service.zig").Service;
@@ -42,6 +44,16 @@ pub const Call = struct {
     response: *const Response = &responses.as_the_service_says,
     /// Only limits in shadow ask: nothing of the answer is for the request, which does not wait for it.
     in_shadow: bool = false,
+    asks_again: bool = false,
+
+    /// The message that asks the same without a decision, in scratch memory.
+    pub fn looking(call: Call) error{OutOfMemory}![]const u8 {
+        const message = try memory.scratch.dupe(u8, call.message);
+        // The word is the end of the last entry, and hits_addend comes behind it.
+        const end = message.len - hits_addend.len;
+        @memcpy(message[end - retry_after.told.len .. end], retry_after.only);
+        return message;
+    }
 
     pub fn onlyLimit(call: Call) []const u8 {
         return if (call.only) |limit| limit.key() else "";
@@ -63,12 +75,18 @@ pub const Action = struct {
     response: *const Response = &responses.as_the_service_says,
     /// The entry that names its limits in shadow, by which a service may leave them out; empty without any.
     shadow_entry: []const u8 = "",
+    /// The entry that asks when there is room; empty where no other question may be asked for the request.
+    again_entry: []const u8 = "",
 
     /// Whether a request has to be refused that may or may not be one of its.
     pub fn denies(action: Action) bool {
         if (action.service.failure_mode == .allow) return false;
+        return action.limits.len == 0 or action.refuses();
+    }
+
+    fn refuses(action: Action) bool {
         for (action.limits) |limit| if (!limit.in_shadow) return true;
-        return action.limits.len == 0;
+        return false;
     }
 
     /// The question, in scratch memory, or `null` when no limit applies. For a service that allows, a limit that cannot be evaluated is
@@ -94,6 +112,20 @@ pub const Action = struct {
         };
     }
 };
+
+/// One, as field 3.
+const hits_addend = "\x18\x01";
+
+/// Has those ask when there is room that may be asked for one request and refuse it, if there are several.
+pub fn askAgain(allocator: std.mem.Allocator, actions: []Action) error{OutOfMemory}!void {
+    var refusing: usize = 0;
+    for (actions) |action| refusing += @intFromBool(action.refuses() and action.response.form.retry_after);
+    if (refusing < 2) return;
+    const entry = try descriptors.serializeEntry(allocator, retry_after.asked_by, retry_after.told);
+    for (actions) |*action| if (action.refuses()) {
+        action.again_entry = entry;
+    };
+}
 
 /// What an action asks for a request: those of its limits that apply.
 const Asked = struct {
@@ -129,10 +161,12 @@ const Asked = struct {
         var entries: protobuf.Writer = .{ .allocator = memory.scratch };
         for (asked.descriptor.entries.items) |entry| try entries.string(1, entry);
         if (action.response.form.entry.len > 0 and !asked.in_shadow) try entries.string(1, action.response.form.entry);
+        const asks_again = action.again_entry.len > 0 and !asked.in_shadow;
+        if (asks_again) try entries.string(1, action.again_entry);
         var message: protobuf.Writer = .{ .allocator = memory.scratch };
         try message.string(1, action.scope);
         try message.string(2, entries.bytes.items);
-        try message.integer(3, 1); // hits_addend
+        try message.bytes.appendSlice(memory.scratch, hits_addend);
         if (message.bytes.items.len > request_bounds.largest_question) {
             failures.present = .{ .scope = action.scope };
             return error.TooLarge;
@@ -145,6 +179,7 @@ const Asked = struct {
             .only = if (asked.count == 1) asked.last else null,
             .response = action.response,
             .in_shadow = asked.in_shadow,
+            .asks_again = asks_again,
         };
     }
 };

@@ -35,8 +35,12 @@ const Stream = struct {
     /// Of the current call, which may wait for its service.
     member: call_retries.Member,
     told: client_headers.Told = .{},
+    refused: ?Refused = null,
     /// For the record of what is decided.
     decision: decision_record.Request,
+
+    /// That it is over a limit is known, and others are asked when they have room.
+    const Refused = struct { call: rate_limit_call.Call, details: []const u8 };
 
     fn current(stream: *const Stream) rate_limit_call.Call {
         return stream.calls[stream.next - 1];
@@ -99,6 +103,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
         .only = call.only,
         .response = call.response,
         .in_shadow = call.in_shadow,
+        .asks_again = call.asks_again,
     };
     try streams.ensureUnusedCapacity(memory.lasting, 1);
     try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
@@ -130,7 +135,7 @@ fn advance(stream: *Stream) Action {
         }
         const service = stream.current().service;
         stream.member.begin(&service.reach, service.timeout_ms);
-        if (!service.reach.isLost() and start(stream, service.timeout_ms)) return .pause;
+        if (!service.reach.isLost() and start(stream, stream.current().message, service.timeout_ms)) return .pause;
         stream.member.wait() catch {
             if (fails(stream, .{ .kind = .memory })) return .pause;
             continue;
@@ -144,14 +149,14 @@ fn advance(stream: *Stream) Action {
 }
 
 /// Whether the current call could be started.
-fn start(stream: *Stream, timeout_ms: u32) bool {
+fn start(stream: *Stream, message: []const u8, timeout_ms: u32) bool {
     const call = stream.current();
     const token = host.startGrpcCall(.{
         .service = call.service.target,
         .name = rate_limit_call.service_name,
         .method = rate_limit_call.method_name,
         .metadata = call.metadata,
-        .message = call.message,
+        .message = message,
         .timeout_ms = timeout_ms,
     }) orelse return false;
     stream.waiting_for = token;
@@ -177,7 +182,7 @@ fn release(reach: *const call_retries.Reach) void {
 
 /// Tries a call again that has waited. `stream` is the effective context.
 fn again(stream: *Stream) void {
-    if (!start(stream, stream.member.remainingMs())) waitAgain(stream);
+    if (!start(stream, stream.current().message, stream.member.remainingMs())) waitAgain(stream);
 }
 
 fn waitAgain(stream: *Stream) void {
@@ -224,12 +229,17 @@ pub fn receive(token: u32, length: usize) void {
         host.setEffectiveContext(stream.id);
     }
     const answer = rate_limit_answer.parse(message orelse "") catch |reason| {
+        if (stream.refused != null) return lookOn(stream);
         return goOn(stream, switch (reason) {
             error.Malformed => .{ .kind = .bad_answer },
             error.OutOfMemory => .{ .kind = .memory },
         });
     };
     if (answer.follow.len > 0) decision_reports.hear(answer.follow, stream.current().service);
+    if (stream.refused != null) {
+        stream.told.takeAgain(answer.headers);
+        return lookOn(stream);
+    }
     switch (answer.verdict) {
         .ok => {
             takeHeaders(stream, answer);
@@ -241,9 +251,9 @@ pub fn receive(token: u32, length: usize) void {
             metrics.countLimited(limit, scope);
             takeHeaders(stream, answer);
             decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
-            // What it is told goes with its stream, which has to be gone when the host shows the answer.
-            stream.current().response.limited_answer.send(&stream.told, response_code_details.limited(limit, scope), scope);
-            destroy(stream);
+            const details = response_code_details.limited(limit, scope);
+            stream.refused = .{ .call = stream.current(), .details = stream.arena.allocator().dupe(u8, details) catch "" };
+            lookOn(stream);
         },
     }
 }
@@ -254,6 +264,7 @@ pub fn close(token: u32, status: u32) void {
     const message = if (status == failure_mode.unavailable) host.grpcStatusMessage() else "";
     const stream = receiver(token) orelse return;
     stream.member.leave();
+    if (stream.refused != null) return lookOn(stream);
     if (call_retries.wasNotSent(message)) return waitAgain(stream);
     goOn(stream, failure_mode.endOf(status, message));
 }
@@ -261,6 +272,23 @@ pub fn close(token: u32, status: u32) void {
 fn goOn(stream: *Stream, failure: failures.Failure) void {
     if (fails(stream, failure)) return;
     if (advance(stream) == .proceed) host.continueRequest();
+}
+
+/// Asks the next of the questions that are left of a refused request when it has room, and answers when none is: one that the service
+/// does not say it of, or does not answer at all, does not count. `stream` is the effective context.
+fn lookOn(stream: *Stream) void {
+    if (stream.told.retry_after.is_asked) while (stream.next < stream.calls.len) {
+        stream.next += 1;
+        const call = stream.current();
+        if (!call.asks_again) continue;
+        stream.member.begin(&call.service.reach, call.service.timeout_ms);
+        const message = call.looking() catch continue;
+        if (!call.service.reach.isLost() and start(stream, message, call.service.timeout_ms)) return;
+    };
+    const refused = stream.refused.?;
+    // What it is told goes with its stream, which has to be gone when the host shows the answer.
+    refused.call.response.limited_answer.send(&stream.told, refused.details, refused.call.scope);
+    destroy(stream);
 }
 
 fn takeHeaders(stream: *Stream, answer: rate_limit_answer.Answer) void {

@@ -27,6 +27,14 @@ SHADOW_KEY: Final = "kuadrant:shadow"
 A question for them is answered as if they were not there, where it cannot be answered with them.
 """
 
+AGAIN_KEY: Final = "kuadrant:again"
+"""The entry of a descriptor that asks when one more such request would be admitted.
+
+Of a question that is one of several for a request: ``told`` with the decision, ``only`` without one.
+"""
+AGAIN_HEADER: Final = "kuadrant-again"
+"""The header that says it, in seconds, or ``never``."""
+
 _DIGITS: Final = 8
 _PREFIXES = ("limit.", "tokenlimit.")
 _KEY = re.compile(r"(?:token)?limit\.(?P<name>.*)__[0-9a-f]{8}", re.DOTALL)

@@ -19,13 +19,14 @@ from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
 from kuadrant.ratelimit.counter_shares import NEARLY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from prometheus_client import Metric
 
     from kuadrant.ratelimit.call_turns import Turns
     from kuadrant.ratelimit.caller_tokens import Callers
     from kuadrant.ratelimit.counters import Counters
+    from kuadrant.ratelimit.limit_index import CompiledLimits
     from kuadrant.ratelimit.store_room import StoreRoom
 
 
@@ -58,6 +59,7 @@ class Metrics(Collector):
     ) -> None:
         self.namespaces: dict[str, Calls] = {}
         self.unlimited = Calls()
+        self.shadows: list[tuple[str, str]] = []
         self.errors: Counter[str] = Counter()
         self.calls = 0
         self.closed = 0
@@ -70,17 +72,20 @@ class Metrics(Collector):
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
-    def keep(self, names: Mapping[str, Collection[str]]) -> None:
-        """Have these namespaces, each with the names of its limits.
+    def keep(self, held: Mapping[str, CompiledLimits]) -> None:
+        """Have these namespaces, each with its limits.
 
         What was counted for those that were there before goes on.
 
         What limits denied that are gone is counted without a name.
         """
-        self.namespaces = {name: self.namespaces.get(name) or Calls() for name in sorted(names)}
+        self.shadows = sorted(
+            {(name, one.name) for name, those in held.items() for one in those.asked if not one.percent}
+        )
+        self.namespaces = {name: self.namespaces.get(name) or Calls() for name in sorted(held)}
         for namespace, calls in self.namespaces.items():
             for counted in filter(None, (calls.limited, calls.shadow_limited)):
-                for gone in counted.keys() - set(names[namespace]) - {""}:
+                for gone in counted.keys() - held[namespace].names - {""}:
                     counted[""] += counted.pop(gone)
 
     def totals(self) -> CallTotals:
@@ -127,7 +132,7 @@ class Metrics(Collector):
         yield authorized
         yield hits
         yield limited
-        yield self._shadow_limited()
+        yield from self._of_shadows()
         unknown = CounterMetricFamily(
             "kuadrant_ratelimit_unknown_limit_calls",
             (
@@ -140,7 +145,15 @@ class Metrics(Collector):
             unknown.add_metric([namespace], calls.unknown)
         yield unknown
 
-    def _shadow_limited(self) -> Metric:
+    def _of_shadows(self) -> Iterator[Metric]:
+        held = GaugeMetricFamily(
+            "kuadrant_ratelimit_shadow_limit",
+            "Limits that are held and refuse nobody",
+            labels=["limitador_namespace", "limit_name"],
+        )
+        for of_limit in self.shadows:
+            held.add_metric(of_limit, 1)
+        yield held
         shadow = CounterMetricFamily(
             "kuadrant_ratelimit_shadow_limited_calls",
             "Calls for which a limit that is not enforced had no room",
@@ -149,7 +162,7 @@ class Metrics(Collector):
         for namespace, calls in self.namespaces.items():
             for name, number in sorted(calls.shadow_limited.items()):
                 shadow.add_metric([namespace, name], number)
-        return shadow
+        yield shadow
 
     def _of_service(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("limitador_up", "Limitador is running", value=1)

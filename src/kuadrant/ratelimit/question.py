@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from google.protobuf.message import DecodeError
 
 from kuadrant.api.limit_expressions import DescriptorList
-from kuadrant.api.limit_keys import SHADOW_KEY, asked_keys, counts_hits
+from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, asked_keys, counts_hits
 from kuadrant.api.response import FIELDS_TOO, HEADERS, HEADERS_KEY, HeaderForm
 from kuadrant.envoy_api import message
 
@@ -31,6 +31,7 @@ _MOST_ASKS_REMEMBERED: Final = 512
 _ASK_BYTES: Final = 200
 _QUESTION_BYTES: Final = 600
 
+Again = Literal["", "told", "only"]
 _Request: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
 
 
@@ -43,7 +44,7 @@ class Asked(NamedTuple):
 
     ``hits`` are what each descriptor costs, ``keys`` those of policies' limits that it asks for. ``form`` is
     that of the headers that it asks for, None if it leaves that to us. ``shadows`` are keys of limits that
-    refuse nobody.
+    refuse nobody. ``again`` is whether it asks when one more would be admitted, ``only`` without a decision.
     """
 
     domain: str
@@ -52,6 +53,7 @@ class Asked(NamedTuple):
     keys: tuple[str, ...]
     form: HeaderForm | Literal["FieldsToo"] | None = None
     shadows: frozenset[str] = frozenset()
+    again: Again = ""
 
     def without(self, keys: Iterable[str]) -> Asked | None:
         """Return what is asked without ``keys``; None if one of them may refuse, or there are none."""
@@ -105,7 +107,14 @@ def read(request: bytes) -> Asked:
     if keys:
         _check_form(asked, keys, hits)
     shadows = frozenset(key for one in descriptors for key in one.get(SHADOW_KEY, "").split(",") if key)
-    return Asked(asked.domain, descriptors, hits or [default], keys, _form(descriptors), shadows)
+    return Asked(
+        asked.domain, descriptors, hits or [default], keys, _form(descriptors), shadows, _again(descriptors)
+    )
+
+
+def _again(descriptors: DescriptorList) -> Again:
+    words: tuple[Again, ...] = ("told", "only")
+    return next((word for one in descriptors for word in words if one.get(AGAIN_KEY) == word), "")
 
 
 def _form(descriptors: DescriptorList) -> HeaderForm | Literal["FieldsToo"] | None:
@@ -147,7 +156,8 @@ class Question(NamedTuple):
     """A request, looked up: the counters of the limits that apply, and what it costs.
 
     Also where its answer is counted, and whose it is. ``is_of_gateway`` and ``form`` are those of ``Asked``.
-    ``watched`` are the counters of limits that are not enforced, which are not among ``asks``.
+    ``watched`` are the counters of limits that are not enforced, which are not among ``asks``. ``again`` is
+    as that of ``Asked``.
     """
 
     calls: Calls
@@ -157,6 +167,7 @@ class Question(NamedTuple):
     is_of_gateway: bool
     form: HeaderForm | Literal["FieldsToo"] | None = None
     watched: Sequence[Ask] = ()
+    again: Again = ""
 
     def answered_in(self, *, headers: bool) -> HeaderForm:
         """Return the form of the headers of a service that sends ``headers`` of itself, or none."""

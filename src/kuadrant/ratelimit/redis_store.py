@@ -174,6 +174,19 @@ class RedisStore:
             raise await self._strange()
         return _counted(answer, asks, tenant, room)
 
+    async def look(self, asks: Sequence[Ask], tenant: str, room: StoreRoom) -> list[Standing]:
+        """Return where the counters of ``asks`` stand; nothing is counted.
+
+        Raises:
+            StoreError: it is not known.
+            BusyError: there was no connection in time.
+        """
+        if not asks:
+            return []
+        # Where one has no room nothing is counted: here that is one which never has any.
+        never = asks[0]._replace(max_value=0, rate=0)
+        return (await self.check_and_add((never, *asks), tenant, room)).standings[1:]
+
     async def _strange(self) -> StoreError:
         """Return the error of an answer that is none to our question.
 

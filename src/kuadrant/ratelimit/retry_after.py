@@ -28,6 +28,15 @@ def retry_after(standings: Iterable[Standing]) -> int | None:
     return min(max(1, whole_seconds(longest)), LONGEST_SECONDS)
 
 
+def until_one_more(standings: Iterable[Standing]) -> str:
+    """Return the seconds after which one more such request has room in all of these, or ``never``."""
+    waits = [standing.wait for standing in standings]
+    known = [wait for wait in waits if wait is not None]
+    if len(known) < len(waits):
+        return "never"
+    return str(min(whole_seconds(max(known, default=0.0)), LONGEST_SECONDS))
+
+
 def whole_seconds(seconds: float) -> int:
     """``seconds`` rounded up."""
     # A sum of floating point numbers may be off by some nanoseconds, which must not become a second.

@@ -32,7 +32,7 @@ from kuadrant.ratelimit.limit_index import (
 from kuadrant.ratelimit.log_pace import LogPace, Paces
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
-from kuadrant.ratelimit.service_answers import INTERNAL, OK, answer, error_answer
+from kuadrant.ratelimit.service_answers import INTERNAL, OK, answer, error_answer, looked
 from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
 from kuadrant.ratelimit.standing_counters import of_policy, standing_counters
 from kuadrant.ratelimit.store_room import StoreRoom
@@ -153,7 +153,7 @@ class RateLimitService:
         counters = self._counters.keep(chain.from_iterable(one.held for one in held.values()))
         self._namespaces = hold_namespaces(held, self._namespaces, counters)
         self._tenants = {name.encode(): tenant_of(name) for name in held}
-        self._metrics.keep({name: one.names for name, one in held.items()})
+        self._metrics.keep(held)
         self._questions.clear()
         self._left_out = left_out
         self._unknown.drop(lambda limit: not self._missing(limit.namespace, (limit.key,)))
@@ -172,6 +172,8 @@ class RateLimitService:
         question = None
         try:
             question = self._looked_up(request, gateway, now)
+            if question.again == "only":
+                return looked(standings(question.asks, now, limited=True))
             denied = self._counters.check_and_add(question.asks, now)
             without_room = self._counters.watch(question.watched, now, admitted=denied is None)
             self._count(question, denied, without_room)
@@ -192,6 +194,8 @@ class RateLimitService:
             question = self._looked_up(request, gateway, now)
         finally:
             self._spent(self._tenant(request), now)
+        if question.again == "only":
+            return looked(await store.look(question.asks, question.tenant, self._store_room))
         denied = None
         found: Sequence[Standing] = ()
         without_room: Sequence[Ask] = ()
@@ -209,7 +213,8 @@ class RateLimitService:
     ) -> bytes:
         """Return the answer; where counters stand is asked for only if it is in it."""
         form = question.answered_in(headers=self.headers)
-        told = OK if denied is None and form == "None" else answer(denied, found(), form)
+        says_nothing = denied is None and form == "None" and not question.again
+        told = OK if says_nothing else answer(denied, found(), form, again=bool(question.again))
         return told if now >= self.decisions.until else told + self.decisions.word
 
     def _looked_up(self, request: bytes, gateway: str | None, now: float) -> Question:
@@ -228,16 +233,14 @@ class RateLimitService:
         if absent := self._missing(asked.domain, asked.keys):
             self._note_unknown(asked.domain, absent, now)
             asked = held_part(asked, absent)
-        most = max(asked.hits)
-        held = self._namespaces.get(asked.domain)
-        if held is None:
-            return Question(self._metrics.unlimited, (), most, "", asked.is_of_gateway, asked.form)
-        asks = asks_of(asked, held.limits, lambda keys: self._note_unknown(asked.domain, keys, now))
-        calls = self._metrics.namespaces[asked.domain]
-        tenant = self._tenants[asked.domain.encode()]
-        enforced = [ask for ask in asks if ask.enforced]
-        watched = [ask for ask in asks if not ask.enforced]
-        return Question(calls, enforced, most, tenant, asked.is_of_gateway, asked.form, watched)
+        asks: list[Ask] = []
+        calls, tenant = self._metrics.unlimited, ""
+        if (held := self._namespaces.get(asked.domain)) is not None:
+            asks = asks_of(asked, held.limits, lambda keys: self._note_unknown(asked.domain, keys, now))
+            calls, tenant = self._metrics.namespaces[asked.domain], self._tenants[asked.domain.encode()]
+        enforced, watched = [ask for ask in asks if ask.enforced], [ask for ask in asks if not ask.enforced]
+        told = (asked.is_of_gateway, asked.form, watched, asked.again)
+        return Question(calls, enforced, max(asked.hits), tenant, *told)
 
     def _missing(self, domain: str, keys: Sequence[str]) -> tuple[str, ...]:
         namespace = self._namespaces.get(domain)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc  # type: ignore[import-untyped]
 
-from kuadrant.api.limit_keys import keys_in
+from kuadrant.api.limit_keys import AGAIN_HEADER, keys_in
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit.rate_limit_fields import rate_limit_fields
-from kuadrant.ratelimit.retry_after import retry_after
+from kuadrant.ratelimit.retry_after import retry_after, until_one_more
 from kuadrant.ratelimit.x_ratelimit_headers import rate_limit_headers
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ _UNITS: Final = {1: "SECOND", 60: "MINUTE", 3600: "HOUR", 86400: "DAY"}
 _LARGEST: Final = 2**32 - 1
 
 
-def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm) -> bytes:
+def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm, *, again: bool = False) -> bytes:
     """Return the answer for standings, the most restrictive first, with the headers of ``form``.
+
+    With ``again`` it also says when one more would be admitted.
 
     That of a request that is ``denied`` names the limit that is reached, for access logs and counters, and
     says when to come again.
@@ -55,7 +57,17 @@ def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm) -> b
             encoded += _encoded(rate_limit_headers(found))
         if form in ("RateLimit", "Both"):
             encoded += _encoded(rate_limit_fields(found))
-    return encoded
+    return encoded + _again(until_one_more(found)) if again else encoded
+
+
+def looked(found: Iterable[Standing]) -> bytes:
+    """Return the answer to who asks only when one more would be admitted."""
+    return OK + _again(until_one_more(found))
+
+
+@lru_cache(maxsize=4096)
+def _again(text: str) -> bytes:
+    return _encoded([(AGAIN_HEADER, text)])
 
 
 @lru_cache(maxsize=4096)

@@ -64,6 +64,14 @@ class Answer(Struct, frozen=True, gc=False):
             return None
         return max(1, math.ceil(round(max(wait or 0.0 for wait in waits), 6)))
 
+    @property
+    def again(self) -> int | None:
+        """The seconds after which one more has room in all of them, if nobody else comes; None if never."""
+        waits = [standing.wait for standing in self.standings if standing.wait is not None]
+        if len(waits) < len(self.standings):
+            return None
+        return math.ceil(round(max(waits, default=0.0), 6))
+
 
 class Counters(Struct, frozen=True, gc=False):
     """The limits that the service holds, and the windows that are open."""
@@ -95,6 +103,16 @@ class Counters(Struct, frozen=True, gc=False):
         standings = _standings(counted, now, limited=False)
         answer = Answer(limited=False, standings=standings, watched=_watched(watched, seen, now))
         return answer, Counters(self.limits, windows)
+
+    def look(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Answer:
+        """Return where the enforced counters stand, as ``ask`` would find them; none is counted."""
+        descriptor = dict(entries)
+        found = [
+            (limit, key, seen_at(self.windows.get(key), limit, now))
+            for limit in self.limits
+            if (key := _counter(limit, scope, descriptor)) is not None and _is_enforced(limit, key)
+        ]
+        return Answer(limited=False, standings=_standings(found, now, limited=True))
 
     def _with(self, seen: Mapping[CounterKey, Window]) -> Counters:
         """The same, with these in it; it is itself where they are."""

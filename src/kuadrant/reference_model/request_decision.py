@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from kuadrant.api.limit_keys import SHADOW_KEY
+from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.client_headers import asked, headers
@@ -36,7 +36,7 @@ from kuadrant.reference_model.preflight import is_exempt
 from kuadrant.reference_model.routing import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kuadrant.compiler.program import Action, GatewayProgram, LimitAction
     from kuadrant.policy.failure_mode import FailureMode
@@ -48,6 +48,8 @@ _STATUS = {"no-route": 404, "failed": 500}
 _GRPC_STATUS = {"no-route": 12, "limited": 8, "failed": 2}
 
 Entries = tuple[tuple[str, str], ...]
+_Wanted = tuple[str, Entries, tuple[str, ...]]
+"""Scope and descriptor of a question, and the policies that it is for."""
 
 
 class Question(Struct, frozen=True, gc=False):
@@ -69,8 +71,9 @@ class RequestDecision(Struct, frozen=True, gc=False):
     Of an ``admitted`` one ``rule.forwarding`` says the rest; ``status`` is None. Else it is what the client
     gets: with ``grpc_status``, in the manner of gRPC. ``headers`` are added to the response, whoever gives
     it. ``refusal`` is what the rule says of one that is ``limited``, and ``retry_after`` are the seconds
-    after which it should come again, None if that is never. ``sources`` are the policies whose limits were
-    asked for.
+    after which it should come again, None if that is never. ``looked`` are the questions that were left, of
+    which nothing was counted: only when they have room was asked. ``sources`` are the policies whose limits
+    were asked for.
     """
 
     outcome: Literal["no-route", "admitted", "limited", "failed"]
@@ -83,6 +86,7 @@ class RequestDecision(Struct, frozen=True, gc=False):
     refusal: Refusal | None = None
     retry_after: int | None = None
     sources: tuple[str, ...] = ()
+    looked: tuple[tuple[str, Entries], ...] = ()
 
 
 def decide(
@@ -112,11 +116,13 @@ def decide(
     questions: list[Question] = []
     answers: list[Answer] = []
     sources = tuple(sorted({source for _, _, sources in wanted for source in sources}))
-    for scope, entries, _ in wanted:
+    for number, (scope, entries, _) in enumerate(wanted):
         answer, counters = counters.ask(scope, entries, now)
         questions.append(Question(scope, entries, answer.limited, answer.standings, answer.watched))
         answers.append(answer)
         if answer.limited:
+            looked = tuple(_looking(wanted[number + 1 :]) if (AGAIN_KEY, "told") in entries else ())
+            answers_of_all = (*answers, *(counters.look(*one, now) for one in looked))
             return _ended(
                 "limited",
                 request,
@@ -125,11 +131,27 @@ def decide(
                 questions=tuple(questions),
                 headers=headers(answers, rule.response.headers),
                 refusal=refused(rule.response, answer, request),
-                retry_after=None if rule.response.retry_after is False else answer.retry_after,
+                retry_after=None if rule.response.retry_after is False else _again(answers_of_all),
                 sources=sources,
+                looked=looked,
             )
     told = headers(answers, rule.response.headers)
     return RequestDecision("admitted", counters, rule, tuple(questions), told, sources=sources)
+
+
+def _looking(left: Iterable[_Wanted]) -> Iterator[tuple[str, Entries]]:
+    """The questions that are ``left``, as they are asked without a decision; not those of shadows alone."""
+    told, only = (AGAIN_KEY, "told"), (AGAIN_KEY, "only")
+    for scope, entries, _ in left:
+        if told in entries:
+            yield scope, tuple(only if entry == told else entry for entry in entries)
+
+
+def _again(answers: Iterable[Answer]) -> int | None:
+    """The seconds after which all of them have room, at least one; None if one never has."""
+    waits = [answer.again for answer in answers]
+    known = [wait for wait in waits if wait is not None]
+    return max(1, *known) if len(known) == len(waits) else None
 
 
 def _ended(
@@ -143,6 +165,7 @@ def _ended(
     refusal: Refusal | None = None,
     retry_after: int | None = None,
     sources: tuple[str, ...] = (),
+    looked: tuple[tuple[str, Entries], ...] = (),
 ) -> RequestDecision:
     status = _STATUS[outcome] if refusal is None else refusal.code
     grpc_status = _GRPC_STATUS[outcome] if request.is_grpc else None
@@ -157,12 +180,11 @@ def _ended(
         refusal=refusal,
         retry_after=retry_after,
         sources=sources,
+        looked=looked,
     )
 
 
-def _questions(
-    rule: RuleProgram, request: Request, failure_mode: FailureMode
-) -> list[tuple[str, Entries, tuple[str, ...]]]:
+def _questions(rule: RuleProgram, request: Request, failure_mode: FailureMode) -> list[_Wanted]:
     """Scope, descriptor and sources of each question that the actions of ``rule`` raise.
 
     Raises:
@@ -200,7 +222,14 @@ def _beside(rule: RuleProgram, action: Action, applying: Sequence[LimitAction]) 
     if all(limit.in_shadow for limit in applying):
         return ()
     named = any(limit.in_shadow for limit in applying)
-    return (*([(SHADOW_KEY, shadows)] if named else []), *asked(rule.response))
+    again = [(AGAIN_KEY, "told")] if _asks_again(rule) else []
+    return (*([(SHADOW_KEY, shadows)] if named else []), *asked(rule.response), *again)
+
+
+def _asks_again(rule: RuleProgram) -> bool:
+    """Whether a refusal has to know of all questions when they have room: there may be several."""
+    refusing = [action for action in rule.actions if any(not limit.in_shadow for limit in action.limits)]
+    return len(refusing) > 1 and rule.response.retry_after is not False
 
 
 def _entries(limit: LimitAction, request: Request, expressions: Expressions) -> Entries | None:

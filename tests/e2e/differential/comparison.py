@@ -56,7 +56,7 @@ def compare(reality: Reality, case: Case, *, in_order: bool = True) -> list[str]
         )
         decision = decide(programs[asked.gateway], request, counters, now, failure_mode=mode)
         counters = decision.counters
-        observed = reality.whole(observed, len(decision.questions))  # noqa: PLW2901 - more of the same
+        observed = reality.whole(observed, len(_questions(decision)))  # noqa: PLW2901 - more of the same
         expected = _expected(decision, observed, now)
         observed = _as_asked(observed, expected, decision)  # noqa: PLW2901 - in another order
         seen, wanted = (observed, expected) if in_order else (_sorted(observed), _sorted(expected))
@@ -166,9 +166,13 @@ def _expected(decision: RequestDecision, observed: Observation, now: float) -> O
         headers=decision.headers,
         refusal=_refusal(decision, observed),
         again=_again(decision, is_grpc=grpc is not None),
-        questions=tuple((question.scope, question.entries) for question in decision.questions),
+        questions=_questions(decision),
         counters=_windows(decision.counters, now),
     )
+
+
+def _questions(decision: RequestDecision) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    return (*((question.scope, question.entries) for question in decision.questions), *decision.looked)
 
 
 AGAIN = {"retry-after", "grpc-retry-pushback-ms"}

@@ -185,3 +185,27 @@ async def test_what_is_kept_ends_by_itself_when_it_counts_no_more(redis: RedisSe
     (name,) = await store._redis.keys("kuadrant:*")
     assert 0 < await store._redis.pttl(name) <= (11_001 if algorithm == "SlidingWindow" else 10_001)
     await store.close()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_to_look_counts_nothing_and_tells_when_there_is_room(
+    redis: RedisServer, algorithm: str
+) -> None:
+    store = RedisStore(redis.url)
+    limits = [moving(algorithm, 2, 60) if algorithm != "FixedWindow" else fixed()]
+    service, memory = RateLimitService(limits), InMemory(limits)
+    look, told = (((key(0), "1"), ("kuadrant:again", word)) for word in ("only", "told"))
+    seen = []
+    for entries in (look, look, told, look, told, look, told, look):
+        answer = decoded(await service.decide_by_store(encoded(Call(0, entries)), store))
+        seen.append((answer[0], int(dict(answer[1])["kuadrant-again"])))
+        limited, modelled = memory.ask(Call(SECOND, entries))
+        # In the store other slices have begun, of six seconds each.
+        assert abs(int(dict(modelled)["kuadrant-again"]) - seen[-1][1]) <= 7
+        assert limited == answer[0]
+    assert [limited for limited, _ in seen] == [False] * 6 + [True, False]
+    await store.close()
+
+
+def fixed() -> Limit:
+    return replace(moving("SlidingWindow", 2, 60), algorithm="FixedWindow")

@@ -10,6 +10,7 @@ import pytest
 from .examples import (
     OK,
     OVER_LIMIT,
+    UNKNOWN,
     action,
     configuration,
     configure,
@@ -23,7 +24,7 @@ from .examples import (
 
 if TYPE_CHECKING:
     from .examples import Json
-    from .proxy_wasm_host import Header, Host, LocalResponse, Stream
+    from .proxy_wasm_host import GrpcCall, Header, Host, LocalResponse, Stream
 
 FIVE = b'5, 5;w=10;name="a"'
 NINE = b'9, 9;w=60;name="b"'
@@ -151,6 +152,77 @@ def test_grpc_gets_a_message_without_a_line_feed_and_the_same_time_for_its_retry
     assert (response.status, response.grpc_status, response.body) == (429, 8, b"Too Many Requests")
     assert response.headers == ((b"retry-after", b"7"), (b"grpc-retry-pushback-ms", b"7000"))
     assert limited(host, content_type=kind).response.headers == ()
+
+
+# ------------------------------------------------------------------ when to come again, of several questions
+
+
+def again(seconds: str) -> bytes:
+    return header(b"kuadrant-again", seconds.encode())
+
+
+def three_questions(host: Host, response: Json | None = None) -> tuple[Stream, GrpcCall]:
+    actions = [action(scope=name) for name in "abc"]
+    configure(host, configuration(rule(*actions, response=response or {})))
+    return paused(host)
+
+
+def test_a_refusal_says_when_all_questions_have_room_and_asks_those_that_are_left(host: Host) -> None:
+    stream, call = three_questions(host)
+    assert entries(call) == [("k", "1"), ("kuadrant:again", "told")]
+    host.answer(call, OK + again("60"))
+    host.answer(host.calls[-1], OVER_LIMIT + told([(b"retry-after", b"7")]) + again("7"))
+    assert stream.state == "paused"
+    look = host.calls[-1]
+    assert entries(look) == [("k", "1"), ("kuadrant:again", "only")]
+    assert look.message == host.calls[-2].message.replace(b"b", b"c", 1).replace(b"told", b"only")
+    host.answer(look, OK + again("3600"))
+    assert (stream.response.status, stream.response.headers) == (429, ((b"retry-after", b"3600"),))
+    assert len(host.calls) == 3
+
+
+def test_where_one_never_has_room_nothing_is_said(host: Host) -> None:
+    stream, call = three_questions(host)
+    host.answer(call, OVER_LIMIT + told([(b"retry-after", b"7")]) + again("7"))
+    host.answer(host.calls[-1], OK + again("never"))
+    host.answer(host.calls[-1], OK + again("5"))
+    assert stream.response.headers == ()
+
+
+def test_one_that_does_not_answer_does_not_hold_up_the_refusal_or_change_it(host: Host) -> None:
+    stream, call = three_questions(host)
+    host.answer(call, OVER_LIMIT + told([(b"retry-after", b"7")]) + again("7"))
+    host.fail(host.calls[-1], 14, "no healthy upstream")
+    host.answer(host.calls[-1], UNKNOWN)
+    assert (stream.response.status, stream.response.headers) == (429, ((b"retry-after", b"7"),))
+
+
+def test_a_service_that_does_not_say_it_is_not_asked_for_what_it_would_count(host: Host) -> None:
+    stream, call = three_questions(host)
+    host.answer(call, OVER_LIMIT + told([(b"retry-after", b"7")]))
+    assert stream.response.headers == ((b"retry-after", b"7"),)
+    assert len(host.calls) == 1
+
+
+def test_a_client_that_goes_while_it_is_asked_is_forgotten(host: Host) -> None:
+    stream, call = three_questions(host)
+    host.answer(call, OVER_LIMIT + again("7"))
+    host.end(stream)
+    assert host.cancelled == [host.calls[-1].token]
+
+
+def test_it_is_asked_only_where_it_is_told_and_there_are_several(host: Host) -> None:
+    _, call = three_questions(host, response={"retryAfter": False})
+    assert entries(call) == [("k", "1")]
+    configure(host, configuration(rule(action(scope="a"), action({**limit(), "shadow": True}, scope="b"))))
+    assert entries(paused(host)[1]) == [("k", "1")]
+
+
+def test_a_client_that_is_admitted_is_told_nothing_of_it(host: Host) -> None:
+    stream, _ = three_questions(host)
+    for _ in range(3):
+        host.answer(host.calls[-1], OK + again("0"))
+    assert stream.state == "continued"
 
 
 @pytest.mark.parametrize("kind", ["application/grpc-web", "application/grpcx", "text/plain"])
