@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from kuadrant.kube.client import RequestError
+from kuadrant.operator_client.calls import cluster_calls
 from kuadrant.operator_client.module_fetches import module_fetches
 from kuadrant.operator_client.pods import ask_replicas
-from kuadrant.status import Report, with_fetches
+from kuadrant.status import Report, ShadowReport, with_fetches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +40,23 @@ async def status_report(client: httpx2.AsyncClient, namespace: str, clock: Calla
         if not answers:
             raise RequestError(f"no replica of the operator runs in {namespace}")
         raise RequestError(problems or f"no replica of the operator in {namespace} leads at the moment")
+    report = replace(report, shadows=await _shadows(client, namespace))
     if all(one.delivery == "push" or not one.limited for one in report.gateways):
         return report
     fetches = (await module_fetches(client, namespace)).lines
     at = {(line.pod, line.sha256): clock() - line.seconds for line in fetches if line.status == _OK}
     return with_fetches(report, lambda pod, sha256: at.get((pod, sha256)))
+
+
+async def _shadows(client: httpx2.AsyncClient, namespace: str) -> tuple[ShadowReport, ...]:
+    """What limits in shadow would have refused; nothing where no rate limit service of ours can be asked."""
+    try:
+        calls = await cluster_calls(client, namespace)
+    except RequestError:
+        return ()
+    return tuple(
+        ShadowReport(scope=scope.scope, limit=one.limit, calls=one.shadow)
+        for scope in calls.scopes
+        for one in scope.limits
+        if one.shadow
+    )

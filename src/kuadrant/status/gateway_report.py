@@ -90,6 +90,14 @@ class PolicyReport(Struct, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
 
 
+class ShadowReport(Struct, frozen=True, kw_only=True):
+    """How many requests a limit would have refused that watches only, in what it is counted for."""
+
+    scope: str
+    limit: str
+    calls: int
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """The knowledge of one replica, of which one at a time ``leads``.
 
@@ -98,12 +106,14 @@ class Report(Struct, frozen=True, kw_only=True):
         version: What it runs itself; nothing of one that does not tell.
         gateways: Every gateway.
         policies: Every policy.
+        shadows: What limits in shadow would have refused, since the rate limit service began.
     """
 
     leads: bool
     version: str = ""
     gateways: tuple[GatewayReport, ...] = ()
     policies: tuple[PolicyReport, ...] = ()
+    shadows: tuple[ShadowReport, ...] = ()
 
 
 def pod_lines(wanted: Mapping[str, Content], pods: Iterable[PodState]) -> tuple[PodLine, ...]:
@@ -159,7 +169,8 @@ def chosen(report: Report, what: Literal["gateway", "policy"] | None, name: str 
         gateways = tuple(one for one in report.gateways if one.gateway in about)
     else:
         gateways = tuple(one for one in report.gateways if is_meant(one.gateway))
-    return replace(report, gateways=gateways, policies=policies)
+    shadows = tuple(one for one in report.shadows if what != "gateway" and is_meant(one.scope))
+    return replace(report, gateways=gateways, policies=policies, shadows=shadows)
 
 
 def report_text(report: Report, now: float) -> str:
@@ -183,7 +194,9 @@ def report_text(report: Report, now: float) -> str:
         told = [status[kind] for kind in ("Enforced", "Accepted") if kind in status]
         words = [one.status if one is not None else "-" for one in map(status.get, ("Accepted", "Enforced"))]
         policies.append((policy.policy, words[0], words[1], told[0].message if told else ""))
-    tables = [table for table in (gateways, policies) if len(table) > 1]
+    shadows: list[_Row] = [("SHADOW", "COUNTED FOR", "WOULD HAVE REFUSED")]
+    shadows += ((one.limit, one.scope, str(one.calls)) for one in report.shadows)
+    tables = [table for table in (gateways, policies, shadows) if len(table) > 1]
     return "\n\n".join(map(_aligned, tables)) or "no gateways and no policies"
 
 

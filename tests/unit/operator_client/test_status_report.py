@@ -8,9 +8,10 @@ import httpx2
 import msgspec
 import pytest
 
+from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
 from kuadrant.kube.client import RequestError
 from kuadrant.operator_client.status_report import status_report
-from kuadrant.status import Content, GatewayReport, Report
+from kuadrant.status import Content, GatewayReport, PolicyReport, Report, ShadowReport, chosen, report_text
 from kuadrant.status.gateway_report import PodLine
 from kuadrant.wasm.gateway_fetches import Record
 from tests.unit.kube.http_server import Request, Response, serve
@@ -30,6 +31,7 @@ class ApiServer:
     def __init__(self, *reports: Report | None) -> None:
         self.reports = {f"operator-{number}": report for number, report in enumerate(reports)}
         self.fetches = 0
+        self.calls = CallTotals()
 
     async def __call__(self, request: Request, response: Response) -> None:
         found = re.search(r"/pods/(.+?):\d+/proxy(/\w+)", request.path)
@@ -47,6 +49,8 @@ class ApiServer:
             await response.json(200, {"items": items})
         elif (report := self.reports[found[1]]) is None:
             await response.json(503, {"kind": "Status", "message": "connection refused"})
+        elif found[2] == "/calls":
+            await response.json(200, msgspec.json.encode(self.calls))
         elif found[2] == "/report":
             await response.json(200, msgspec.json.encode(report))
         else:
@@ -89,3 +93,23 @@ async def test_without_the_one_that_leads_it_says_why(
 ) -> None:
     with pytest.raises(RequestError, match=problem):
         await asked(ApiServer(*reports))
+
+
+async def test_it_is_told_what_limits_in_shadow_would_have_refused() -> None:
+    api = ApiServer(Report(leads=True, policies=(PolicyReport(policy="ns/p"),)))
+    limits = (LimitCalls(limit="a", limited=3), LimitCalls(limit="b", shadow=5))
+    api.calls = CallTotals(scopes=(ScopeCalls(scope="ns/route", admitted=7, limits=limits),))
+    report = await asked(api)
+    assert report.shadows == (ShadowReport(scope="ns/route", limit="b", calls=5),)
+    text = report_text(report, NOW)
+    assert text.splitlines()[-2:] == [
+        "SHADOW  COUNTED FOR  WOULD HAVE REFUSED",
+        "b       ns/route     5",
+    ]
+    assert chosen(report, "gateway").shadows == ()
+    assert chosen(report, "policy", "other").shadows == ()
+
+
+async def test_a_service_that_cannot_be_asked_holds_nothing_up() -> None:
+    leads = Report(leads=True)
+    assert await asked(ApiServer(leads, None)) == leads

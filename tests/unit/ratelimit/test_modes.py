@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from kuadrant.api.limit_mode import counter_text, is_enforced
 from kuadrant.api.limitador import Limit
+from kuadrant.ratelimit import RateLimitService
 
 from .sequences import (
     SCOPE,
@@ -155,3 +156,22 @@ def test_a_percentage_needs_values_to_tell_apart() -> None:
         InMemory([moving("FixedWindow", enforce_percent=50)])
     with pytest.raises(ValueError, match="enforce_percent: is not between 0 and 100"):
         InMemory([moving("FixedWindow", enforce_percent=101)])
+
+
+def test_it_is_told_which_limits_refuse_nobody() -> None:
+    a, b, c = (
+        Limit(namespace="ns/route", max_value=1, seconds=second, name="abc"[second]) for second in range(3)
+    )
+    limits = [replace(a, mode="Shadow"), replace(b, enforce_percent=0), c]
+    service = RateLimitService(limits)
+
+    def told() -> list[str]:
+        lines = service.metrics().decode().splitlines()
+        return [line for line in lines if line.startswith("kuadrant_ratelimit_shadow_limit{")]
+
+    assert told() == [
+        f'kuadrant_ratelimit_shadow_limit{{limit_name="{name}",limitador_namespace="ns/route"}} 1.0'
+        for name in "ab"
+    ]
+    service.replace(limits[2:])
+    assert told() == []
