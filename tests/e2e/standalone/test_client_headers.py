@@ -79,6 +79,18 @@ OWN = {
       headers: {content-type: {value: application/json}, x-own: {value: "a, b"}}
       body: {value: '{"code": "RATE_LIMIT_EXCEEDED"}'}
 """,
+    "made": """
+  response:
+    overLimit:
+      message: {expression: "'no, ' + request.headers['x-case']"}
+      headers:
+        content-type: {value: application/json}
+        x-own: {selector: request.headers.x-case}
+        x-absent: {expression: "request.headers['x-absent']"}
+      body:
+        expression: |
+          '{"case": "' + request.headers['x-case'] + '", "method": "' + request.method + '"}'
+""",
     "problem": """
   response: {overLimit: {body: {problem: true}}}
 """,
@@ -363,6 +375,25 @@ def test_a_policy_has_an_answer_of_its_own(gateway: Kuadrant, protocol: str) -> 
     else:
         assert (seen.status, dict(seen.all_headers)["content-type"]) == (503, "application/json")
         assert seen.body == ("" if protocol == "HEAD" else '{"code": "RATE_LIMIT_EXCEEDED"}')
+
+
+ODD = """a"b\\u0041', {"x": [1]} <i>"""
+
+
+@pytest.mark.parametrize("protocol", [one for one in PROTOCOLS if one != "preflight"])
+def test_an_answer_is_made_of_the_request_and_nothing_is_injected(gateway: Kuadrant, protocol: str) -> None:
+    case = f"{ODD} {protocol}"
+    ask(gateway, protocol, case, setting="made")
+    seen = ask(gateway, protocol, case, setting="made")
+    told = dict(seen.all_headers)
+    assert told["x-own"] == case
+    assert "x-absent" not in told
+    if protocol == "gRPC":
+        assert (seen.status, seen.body) == (8, f"no, {case}")
+        return
+    assert (seen.status, told["content-type"]) == (429, "application/json")
+    method = "HEAD" if protocol == "HEAD" else "GET"
+    assert protocol == "HEAD" or json.loads(seen.body) == {"case": case, "method": method}
 
 
 def test_a_problem_names_the_limits_that_are_reached(gateway: Kuadrant) -> None:
