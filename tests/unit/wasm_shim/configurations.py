@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant.expressions import programs
+
 if TYPE_CHECKING:
     from .examples import (
         Json,
@@ -31,6 +33,24 @@ EVERYTHING: Json = {
                     "method": "POST",
                     "headers": [{"name": "x-tenant", "type": "exact", "value": "a"}],
                     "query": [{"name": "q", "type": "regex", "value": "v[0-9]+"}],
+                    "response": {
+                        "headers": "Both",
+                        "retryAfter": True,
+                        "preflights": "Count",
+                        "overLimit": {
+                            "code": 503,
+                            "message": "no",
+                            "headers": {"x-fixed": "1"},
+                            "body": "{}",
+                            "problem": False,
+                            "made": {
+                                "message": [{"value": "no, "}, {"selector": "request.headers.x-user"}],
+                                "headers": {"x-path": [{"program": programs.value("request.path")}]},
+                                "body": [{"value": "at "}, {"program": programs.value("request.path")}],
+                                "json": True,
+                            },
+                        },
+                    },
                     "actions": [
                         {
                             "service": "limiter",
