@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from kuadrant.explanation.answer_shown import shown
 from kuadrant.explanation.decision_trace import Trace
+from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.origins import Origins
 from kuadrant.gateways.envoy.route_actions import Seen, action
 from kuadrant.policy_tests.host_parts import HostParts
@@ -16,7 +20,6 @@ if TYPE_CHECKING:
 
     from kuadrant.api.limitador import Limit
     from kuadrant.compiler.program import GatewayProgram, HeaderChange, RuleProgram
-    from kuadrant.explanation.knowledge import Knowledge
     from kuadrant.explanation.record import Fact
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.policy_tests.inventory import Inventory, KnownLimit
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     Windows = Mapping[CounterKey, Window]
 
+EVERYTHING = Knowledge(show_values=True)
 _ADMITTED = 200
 _ERROR = 500
 _GRPC_UNKNOWN = "2"
@@ -56,11 +60,20 @@ class SimulatedGateway:
         """The scheme by which clients ask it."""
         return "https" if self._listener.protocol in ("HTTPS", "TLS") else "http"
 
-    def ask(self, request: Request, windows: Windows, now: float) -> tuple[Observation, Windows]:
-        """Return what becomes at ``now`` of a request that is not refused, and the windows open then."""
+    def ask(
+        self, request: Request, windows: Windows, now: float, knowledge: Knowledge = EVERYTHING
+    ) -> tuple[Observation, Windows]:
+        """Return what becomes at ``now`` of a request that is not refused, and the windows open then.
+
+        Of what is not known nothing is in an answer that is made of the request.
+        """
         part = self.parts.of(request.host)
         counters = Counters(part.limits, windows)
         decision = decide(part.program, request, counters, now, failure_mode=self._failure_mode)
+        if decision.refusal is not None and decision.rule is not None:
+            known = replace(knowledge, show_values=True)
+            refusal = shown(decision.refusal, decision.rule.response, known, is_grpc=request.is_grpc)
+            decision = replace(decision, refusal=refusal)
         return self._seen(decision, request), decision.counters.windows
 
     def unknown(self, request: Request, knowledge: Knowledge) -> tuple[Fact, ...]:

@@ -111,6 +111,6 @@ def _ask(
     now = seconds(turn.moment)
     observations = []
     for number in range(before, before + turn.requests):
-        observed, windows = gateway.ask(seen.sent(number, turn.moment), windows, now)
+        observed, windows = gateway.ask(seen.sent(number, turn.moment), windows, now, seen.knowledge)
         observations.append(observed)
     return observations, windows

@@ -344,3 +344,24 @@ def test_what_a_gateway_answers_by_itself_is_no_request_of_a_rule_and_is_not_cou
     (miss,) = case.misses
     assert (miss.expected, miss.got) == ("200", "400")
     assert "it takes no method BREW" in str(miss)
+
+
+ANSWER = """
+  response:
+    overLimit:
+      headers:
+        x-user: {selector: request.headers.x-user}
+        x-time: {expression: request.time}
+"""
+
+
+def test_an_answer_is_made_of_what_a_test_states_and_of_nothing_else() -> None:
+    policy = POLICY.replace("  limits:\n", f"{ANSWER[1:]}  limits:\n")
+    expected = "{status: 429, headers: {x-user: alice, x-time: '2026-01-02T03:04:05Z'}}"
+    steps = f"steps: [{{{OF_ALICE}, times: 2}}, {{{OF_ALICE}, expect: {expected}}}]"
+    (case,) = results(f"tests: [{{name: a, {steps}}}]", policy)
+    assert [(miss.field, miss.got) for miss in case.misses] == [
+        ("steps[1].expect.headers.x-time", '"(not known)"'),
+    ]
+    (case,) = results(f"tests: [{{name: a, begins: '2026-01-02T03:04:05Z', {steps}}}]", policy)
+    assert case.misses == ()
