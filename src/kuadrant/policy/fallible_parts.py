@@ -56,8 +56,6 @@ _LEAST: Final = {
     "source.address.split(':')": 2,
     "destination.address.split(':')": 2,
 }
-_OTHERS: Final = ("auth", *OPEN_ROOTS)
-"""What they have depends on other filters of a gateway, which are not looked at here."""
 _CONVERSIONS: Final = frozenset({"int", "uint", "double", "bool", "duration", "timestamp"})
 _DOUBLE: Final = 4
 _TEXT: Final = 5
@@ -76,7 +74,8 @@ def least(of: str) -> int:
 def need(part: Any, names: Names, types: Mapping[int, Any]) -> Need | None:
     """Return what ``part`` needs of a request; None if it fails by nothing that is known."""
     found = _need(part, names, types)
-    if found is None or found.of.startswith(_OTHERS):
+    # What open roots have depends on other filters of a gateway, which are not looked at here.
+    if found is None or found.of.startswith(OPEN_ROOTS):
         return None
     if found.kind == "length" and found.least <= least(found.of):
         return None

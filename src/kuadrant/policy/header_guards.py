@@ -81,7 +81,7 @@ def _of_limit(
 
 
 _MAY_FAIL: Final = re.compile(
-    r"headers|referer|useragent|[\[/%]|queryMap|substring|charAt|value\s*\(|"
+    r"headers|identity|referer|useragent|[\[/%]|queryMap|substring|charAt|value\s*\(|"
     r"\b(int|uint|double|bool|duration|timestamp)\s*\("
 )
 

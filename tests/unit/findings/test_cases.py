@@ -67,6 +67,10 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "hostnames-disjoint": [("no-matching-listener-hostname", "[a.example]")],
     "authentication-by-address": [("authentication-not-carried-out", '"https://issuer.example/keys"}')],
     "identity-of-nobody": [("identity-of-nobody", "gw, namespace: default, annotations")],
+    "identity-unguarded": [
+        ("part-may-fail", "auth.identity.userid"),
+        ("part-may-fail", "auth.identity.tier"),
+    ],
     "identity-misspelled": [("invalid-identity", "jwt-payload}")],
     "kind-misspelled": [("unknown-kind", "RateLimitPolcy")],
     "limit-behind-longer-window": [("never-reached", "{limit: 100, window: 10s}")],

@@ -51,6 +51,10 @@ FAIL_FOR_SOME = (
     "request.headers[request.path]=='a'",
     "cel.bind(a, request.headers, cel.bind(a, a['x'], a=='y'))",
     "cel.bind(a, request.headers[?'x'], cel.bind(a, a.or(a), a.value()=='y'))",
+    "auth.identity.sub=='a'",
+    "auth.identity['sub']=='a'",
+    "has(auth.identity) && auth.identity.sub=='a'",
+    "has(auth.identity.sub) && auth.identity.level > 2.0",
 )
 
 FAIL_FOR_NONE = (
@@ -98,6 +102,11 @@ FAIL_FOR_NONE = (
     "request.headers[?'a'].or(request.headers[?':path']).value()=='x'",
     "request.path.substring(1)=='a'",
     "request.path.split('/').exists(s, s=='a')",
+    "has(auth.identity.sub) && auth.identity.sub=='a'",
+    "'sub' in auth.identity ? auth.identity['sub']=='a' : false",
+    "auth.identity.?sub.orValue('')=='a'",
+    "auth.identity[?'sub'].orValue('')=='a'",
+    "!has(auth.identity.sub) || auth.identity.sub=='a'",
 )
 
 
@@ -123,7 +132,10 @@ def requests() -> Iterator[Request]:
                 ("x-forwarded-proto", "http"),
                 ("x-request-id", "1"),
             ),
-            attributes={("source", "address"): "10.0.0.7:4711"},
+            attributes={
+                ("source", "address"): "10.0.0.7:4711",
+                ("auth", "identity"): {"sub": "a"} if number % 3 else {},
+            },
         )
 
 
@@ -141,14 +153,14 @@ def fails(expression: str, request: Request) -> bool:
 
 @pytest.mark.parametrize("expression", FAIL_FOR_SOME)
 def test_what_fails_for_some_request_is_found(expression: str) -> None:
-    check_predicate(expression)
+    check_predicate(expression, identity=True)
     assert fails_for_some(expression)
     assert failing([checked(expression)], [], [])
 
 
 @pytest.mark.parametrize("expression", FAIL_FOR_NONE)
 def test_what_fails_for_no_request_is_not_told(expression: str) -> None:
-    check_predicate(expression)
+    check_predicate(expression, identity=True)
     assert not fails_for_some(expression)
     assert failing([checked(expression)], [], []) == ()
 
@@ -240,6 +252,6 @@ def test_a_route_may_say_how_many_segments_a_path_has() -> None:
 )
 def test_a_place_that_no_text_and_no_list_has_is_refused(expression: str, why: str) -> None:
     with pytest.raises(ExpressionError) as refused:
-        check_predicate(expression)
+        check_predicate(expression, identity=True)
     assert why in str(refused.value)
     assert fails(expression.rpartition("|| ")[2], next(requests()))
