@@ -9,7 +9,12 @@ from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.severity import Rule
 from kuadrant.policy.condition import ExpressionCounter
 from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
-from kuadrant.policy.fleeting_values import PER_CONNECTION, PER_REQUEST, fleeting
+from kuadrant.policy.fleeting_values import (
+    PER_CONNECTION,
+    PER_REQUEST,
+    fleeting,
+    fleeting_selector,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +37,8 @@ RULES: Final = (
         code="counter-per-request",
         severity="warning",
         title="A counter has another value for each request.",
-        means="`request.id` and `request.time` are never the same twice, so nothing is ever limited, "
+        means="`request.id`, which is the header `x-request-id`, and `request.time` are never the same "
+        "twice, whatever a client sends, so nothing is ever limited, "
         "and each request takes room for a counter of its own.",
         do="Count by something that requests have in common.",
     ),
@@ -93,15 +99,17 @@ def _counter(policy: Policy, field: Path, counter: Counter) -> Iterator[Problem]
     subject = ("RateLimitPolicy", policy.namespace, policy.name)
     if isinstance(counter, ExpressionCounter):
         field = (*field, "expression")
-        name, at = fleeting(counter.expression)
+        found = fleeting(counter.expression)
     else:
-        name, at = counter.selector, (0, 0)
+        found = fleeting_selector(counter.selector)
+    name = found.name
     if name in PER_CONNECTION:
         message = f"{name} {PER_CONNECTION[name]}: a client with another connection is counted anew"
-        yield problem(subject, spelled(field), "counter-per-connection", message, at=at)
+        yield problem(subject, spelled(field), "counter-per-connection", message, at=found.at)
     elif name in PER_REQUEST:
-        message = f"{name} {PER_REQUEST[name]}, so nothing is ever limited"
-        yield problem(subject, spelled(field), "counter-per-request", message, at=at)
+        what = "no request that is counted by it is ever" if found.sometimes else "nothing is ever"
+        message = f"{name} {PER_REQUEST[name]}, so {what} limited"
+        yield problem(subject, spelled(field), "counter-per-request", message, at=found.at)
 
 
 def shared_findings(of: Material) -> Iterator[Problem]:

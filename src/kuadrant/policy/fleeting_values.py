@@ -2,51 +2,155 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
-from kuadrant.policy.checked_expression import kind
+from msgspec import Struct
+
+from kuadrant.policy.attributes import selector_path
+from kuadrant.policy.checked_expression import is_binding, kind
 from kuadrant.policy.expression_check import ExpressionError, checked, position
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from kuadrant.policy.expression_text import HEADERS, entry, quoted, text_of
 
 PER_CONNECTION: Final = {
     "source.address": "has the client's port in it, which is another one for each connection",
     "source.port": "is another one for each connection",
     "connection.id": "is another one for each connection",
 }
+_REQUEST_ID: Final = "x-request-id"
+_ID_HEADER: Final = entry(HEADERS, quoted(_REQUEST_ID))
 PER_REQUEST: Final = {
     "request.id": "is another one for each request",
     "request.time": "is another one for each request",
+    _ID_HEADER: "is another one for each request, whatever a client sends: the gateway makes it",
 }
-_KEEP_VALUE: Final = frozenset({"string", "dyn", "lowerAscii", "upperAscii", "trim", "_+_", "int", "uint"})
+
+
+class Fleeting(Struct, frozen=True, gc=False):
+    """The attribute that makes a value another one each time, and where it is named (line and column).
+
+    A value that has it only for some requests is so ``sometimes``. ``name`` is empty if nothing does.
+    """
+
+    name: str = ""
+    at: tuple[int, int] = (0, 0)
+    sometimes: bool = False
+
+
+_KEEP_VALUE: Final = frozenset(
+    {"string", "dyn", "lowerAscii", "upperAscii", "trim", "_+_", "int", "uint", "join", "split", "reverse"}
+    | {"strings.quote", "bytes", "optional.of", "value"}
+)
 """Functions whose results differ where what they are given differs."""
+_OPTIONAL: Final = frozenset({"_[?_]", "_?._"})
+_SEARCHES: Final = frozenset({"indexOf", "lastIndexOf"})
+_PORT: Final = "source.address"
+_BEHIND_THE_COLON: Final = 1
+_BY_TEXT: Final = {
+    name: name for name in (*PER_CONNECTION, *PER_REQUEST) if name != "request.id"
+}  # which has the text of its header
+_Bound = Mapping[str, Any]
+_Kept = tuple[Any, str, bool]
+"""A part, the text that stands for its value, and whether it is in the value for some requests only."""
 
 
-def fleeting(expression: str) -> tuple[str, tuple[int, int]]:
-    """Return the attribute that makes the value of ``expression`` another one each time, and its place."""
-    if not any(name.partition(".")[2] in expression for name in (*PER_CONNECTION, *PER_REQUEST)):
-        return "", (0, 0)
+def fleeting(expression: str) -> Fleeting:
+    """Return what makes the value of ``expression`` another one each time: all of it is in the value."""
+    if not any(word in expression.lower() for word in ("address", "port", "id", "time")):
+        return Fleeting()
     tree = checked(expression)
-    for part in _kept(tree.expression):
-        name = f"{part.select.operand.name.name}.{part.select.field}"
-        if kind(part) == "select" and not part.select.test_only and name in {**PER_CONNECTION, **PER_REQUEST}:
+    for part, text, sometimes in _kept(tree.expression, MappingProxyType({}), sometimes=False):
+        if text in _BY_TEXT:
             offsets = {one.id: one.offset for one in tree.source.positions}
-            return name, position(expression, offsets.get(part.id, 0))
-    return "", (0, 0)
+            name = "request.id" if text == _ID_HEADER and part.select.field == "id" else text
+            return Fleeting(name, position(expression, offsets.get(part.id, 0)), sometimes)
+    return Fleeting()
 
 
-def _kept(part: Any) -> Iterator[Any]:
+def fleeting_selector(selector: str) -> Fleeting:
+    """Return what makes the value of a selector of v1beta2 another one each time."""
+    path = selector_path(selector) or ()
+    if tuple(map(str.lower, path)) == ("request", "headers", _REQUEST_ID):
+        return Fleeting(_ID_HEADER)
+    return Fleeting(selector if selector in {**PER_CONNECTION, **PER_REQUEST} else "")
+
+
+def _kept(part: Any, bound: _Bound, *, sometimes: bool) -> Iterator[_Kept]:
     """Yield the parts of ``part`` whose whole value is within its value."""
-    yield part
-    if kind(part) == "call" and part.call.function in _KEEP_VALUE:
-        if part.call.HasField("target"):
-            yield from _kept(part.call.target)
-        for one in part.call.arguments:
-            yield from _kept(one)
-    elif kind(part) == "call" and part.call.function == "_?_:_":
-        for one in part.call.arguments[1:]:
-            yield from _kept(one)
+    if kind(part) == "name" and part.name.name in bound:
+        start, around = bound[part.name.name]
+        yield from _kept(start, around, sometimes=sometimes)
+        return
+    if kind(part) == "comprehension" and is_binding(part.comprehension):
+        loop = part.comprehension
+        within = {**bound, loop.accumulator: (loop.start, bound)}
+        yield from _kept(loop.result, within, sometimes=sometimes)
+        return
+    if not (kind(part) == "select" and part.select.test_only):
+        yield part, _text(part), sometimes
+    for one, some in _within(part):
+        yield from _kept(one, bound, sometimes=sometimes or some)
+
+
+def _text(part: Any) -> str:
+    """The text of a part; what an optional has is what it is one of."""
+    call = part.call
+    if call.function not in _OPTIONAL:
+        return text_of(part)
+    of, name = text_of(call.arguments[0]), call.arguments[1].constant.text
+    if of == HEADERS:
+        return entry(of, quoted(name))
+    return _ID_HEADER if (of, name) == ("request", "id") else f"{of}.{name}"
+
+
+def _within(part: Any) -> Iterator[tuple[Any, bool]]:
+    """Yield what ``part`` is made of and keeps, and whether it does so for some requests only."""
+    if kind(part) == "list":
+        yield from ((one, False) for one in part.list.elements)
+    elif kind(part) == "struct":
+        yield from ((one.value, False) for one in part.struct.entries)
+    if kind(part) != "call":
+        return
+    call = part.call
+    target = [call.target] if call.HasField("target") else []
+    match call.function:
+        case function if function in _KEEP_VALUE:
+            yield from ((one, False) for one in (*target, *call.arguments))
+        case "_?_:_":
+            yield from ((one, True) for one in call.arguments[1:])
+        case "or" | "orValue":
+            yield call.target, False
+            yield call.arguments[0], True
+        case "_[_]" if _is_split(call.arguments[0]):
+            if call.arguments[1].constant.int == _BEHIND_THE_COLON:
+                yield call.arguments[0].call.target, False
+        case "@part" | "substring" if target and _is_end_of_address(call):
+            yield call.target, False
+
+
+def _is_split(part: Any) -> bool:
+    """Tell whether the address is split at its colons: the port is the second piece."""
+    call = part.call
+    return (
+        call.function == "split"
+        and [one.constant.text for one in call.arguments] == [":"]
+        and text_of(call.target) == _PORT
+    )
+
+
+def _is_end_of_address(call: Any) -> bool:
+    """Tell whether it is the address from one of its colons to its end, with the port."""
+    if len(call.arguments) != 1 or text_of(call.target) != _PORT:
+        return False
+    start = call.arguments[0]
+    places = start.call.arguments if start.call.function == "_+_" else [start]
+    return any(
+        one.call.function in _SEARCHES
+        and text_of(one.call.target) == _PORT
+        and one.call.arguments[0].constant.text == ":"
+        for one in places
+    )
 
 
 def is_of_a_connection(counter: str) -> bool:
@@ -54,6 +158,6 @@ def is_of_a_connection(counter: str) -> bool:
     if counter in PER_CONNECTION:
         return True
     try:
-        return fleeting(counter)[0] in PER_CONNECTION
+        return fleeting(counter).name in PER_CONNECTION
     except ExpressionError:  # a selector
         return False
