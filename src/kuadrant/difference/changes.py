@@ -62,9 +62,8 @@ class Changes:
         reasons = []
         if before.program.match != after.program.match:
             reasons.append(f"{before.place.match} -> {after.place.match}")
-        if before.behaviour.status != after.behaviour.status:
-            statuses = (before.behaviour.status, after.behaviour.status)
-            reasons.append(" -> ".join("a backend answers" if one is None else str(one) for one in statuses))
+        if _status(before) != _status(after):
+            reasons.append(f"{_status(before)} -> {_status(after)}")
         if before.place.route != after.place.route:
             reasons.append(f"of {before.place.route} -> of {after.place.route}")
         for because in reasons:
@@ -124,6 +123,14 @@ class Changes:
                 told=one in self._told or bool(known and known.told),
             )
         yield from merged.values()
+
+
+def _status(rule: Rule) -> str:
+    """What becomes of requests that limits let through."""
+    behaviour = rule.behaviour
+    if behaviour.status is not None:
+        return str(behaviour.status)
+    return f"a backend answers{behaviour.refused and f', but {behaviour.refused}'}"
 
 
 def _differing(old: Iterable[LimitSide], new: Iterable[LimitSide]) -> Iterator[_LimitKey]:

@@ -13,7 +13,7 @@ from kuadrant.compiler.program import (
 )
 from kuadrant.difference.record import LimitSide, Place
 from kuadrant.difference.responses import Said, said
-from kuadrant.explanation.client_answer import admitted_status
+from kuadrant.explanation.client_answer import admitted_status, refused_share
 from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.record import Origin
 from kuadrant.explanation.routing_trace import match_words
@@ -48,7 +48,8 @@ class Behaviour(Struct, frozen=True, gc=False):
     """All of a rule that decides on its requests: two that are equal answer the same.
 
     ``limits`` are, in the order in which they are asked for, scope, key, conditions, counters,
-    where identities are from, how it counts, and rates. ``response`` is what clients are told of them.
+    where identities are from, how it counts, and rates. ``response`` is what clients are told of them;
+    ``refused`` says for how many requests a backend answers 500.
     """
 
     limits: tuple[
@@ -65,6 +66,7 @@ class Behaviour(Struct, frozen=True, gc=False):
     ]
     status: int | None
     response: Said = ()
+    refused: str = ""
 
 
 class Rule(Struct, frozen=True, gc=False):
@@ -115,6 +117,7 @@ class Side:
             ),
             admitted_status(rule, own_router=self.own_router),
             said(rule.response) if rule.actions else (),
+            refused_share(rule, own_router=self.own_router),
         )
 
     def _rates(self, action: Action, limit: LimitAction) -> Rates:

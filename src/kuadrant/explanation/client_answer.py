@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from kuadrant.explanation.record import Client
+from kuadrant.explanation.record import NOT_ALLOWED, Client
 from kuadrant.gateways.envoy.route_actions import feasible
 
 if TYPE_CHECKING:
@@ -102,13 +103,34 @@ def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...], *, own_ro
         return Client(status=500, because=because, headers=added, rate_limit_headers=headers)
     return Client(
         status=None,
-        because="a backend answers",
+        because=f"a backend answers{_in_part(backends)}",
         headers=added,
         rate_limit_headers=headers,
         backends=tuple(map(_named, backends)),
     )
 
 
+def refused_share(rule: RuleProgram, *, own_router: bool) -> str:
+    """Return for how many of the requests that ``rule`` admits some backends answer 500; empty for none."""
+    is_split = _admitted(rule, (), own_router=own_router).in_part
+    return _share([one for one in rule.forwarding.backends if one.weight > 0]) if is_split else ""
+
+
+def _share(backends: list[Backend]) -> str:
+    refused = Fraction(
+        sum(one.weight for one in backends if not one.allowed), sum(one.weight for one in backends)
+    )
+    return f"500 for {refused.numerator} of {refused.denominator} requests"
+
+
+def _in_part(backends: list[Backend]) -> str:
+    """What else may become of a request, of which nobody knows beforehand whose share it is in."""
+    names = " or ".join(f"{one.namespace}/{one.name}" for one in backends if not one.allowed)
+    return names and (
+        f", but {_share(backends)}: no ReferenceGrant allows {names}, or it is no Service with a port"
+    )
+
+
 def _named(backend: Backend) -> str:
     name = f"{backend.namespace}/{backend.name}:{backend.port}"
-    return name if backend.allowed else f"{name} (500: not allowed)"
+    return name if backend.allowed else f"{name}{NOT_ALLOWED}"

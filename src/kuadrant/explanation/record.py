@@ -6,7 +6,7 @@ not known is named as that.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -236,6 +236,10 @@ class Asked(Struct, frozen=True, kw_only=True, gc=False):
     limited: bool
 
 
+NOT_ALLOWED: Final = " (500: not allowed)"
+"""What stands behind a backend to which no request is sent."""
+
+
 class Client(Struct, frozen=True, kw_only=True, gc=False):
     """The answer that the client gets.
 
@@ -250,6 +254,11 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     rate_limit_headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     backends: tuple[str, ...] = ()
+
+    @property
+    def in_part(self) -> bool:
+        """Tell whether only some of the rule's backends answer: the share of the others gets 500."""
+        return self.status is None and any(one.endswith(NOT_ALLOWED) for one in self.backends)
 
 
 class Seen(Struct, frozen=True, kw_only=True, gc=False):

@@ -61,7 +61,9 @@ def short_text(record: Explanation, paint: Callable[[Style, str], str] = plain) 
 def _style(record: Explanation) -> Style:
     match record.outcome:
         case "admitted":
-            return "good" if record.client is not None and record.client.status is None else "doubtful"
+            client = record.client
+            is_sure = client is not None and client.status is None and not client.in_part
+            return "good" if is_sure else "doubtful"
         case "unknown":
             return "doubtful"
         case _:

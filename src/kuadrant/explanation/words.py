@@ -75,7 +75,7 @@ def _of(names: Sequence[str], one: str, more: str) -> str:
 
 
 def _then(client: Client) -> str:
-    return "" if client.status is None else f", and {client.because}"
+    return "" if client.status is None and not client.in_part else f", and {client.because}"
 
 
 def _answer(client: Client) -> str:

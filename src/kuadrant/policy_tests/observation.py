@@ -28,7 +28,8 @@ class Inside(Struct, frozen=True, gc=False):
 
     ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
     ``because`` says why a gateway refused the request by itself. ``watched`` are limits that are not enforced
-    for the request, each with whether it had no room.
+    for the request, each with whether it had no room. ``in_part`` says for how many requests of the rule
+    a backend answers 500.
     """
 
     outcome: Literal["refused", "no-route", "admitted", "limited", "failed"]
@@ -39,6 +40,7 @@ class Inside(Struct, frozen=True, gc=False):
     stands: tuple[Stand, ...]
     because: str = ""
     watched: tuple[tuple[KnownLimit, bool], ...] = ()
+    in_part: str = ""
 
     @property
     def remaining(self) -> int | None:

@@ -26,7 +26,8 @@ class CaseResult(Struct, frozen=True, gc=False, kw_only=True):
     """The result of a test.
 
     ``not_compared`` are expectations that a real gateway does not show; ``not_asked`` says why a real one was
-    not asked at all, and is empty otherwise. ``reached`` is what its requests came to.
+    not asked at all, and is empty otherwise. ``in_part`` are rules of which some backends answer 500, and for
+    how many requests; ``reached`` is what its requests came to.
     """
 
     name: str
@@ -36,6 +37,7 @@ class CaseResult(Struct, frozen=True, gc=False, kw_only=True):
     misses: tuple[Miss, ...] = ()
     not_compared: tuple[str, ...] = ()
     not_asked: str = ""
+    in_part: tuple[str, ...] = ()
     reached: frozenset[KnownLimit | KnownRule] = frozenset()
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from kuadrant.explanation.answer_shown import shown
+from kuadrant.explanation.client_answer import refused_share
 from kuadrant.explanation.decision_trace import Trace
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.origins import Origins
@@ -54,6 +55,7 @@ class SimulatedGateway:
         self._failure_mode = failure_mode
         self.parts = HostParts(program, self._listener, limits)
         self._statuses: dict[int, int] = {}
+        self._shares: dict[int, str] = {}
 
     @property
     def scheme(self) -> str:
@@ -120,6 +122,7 @@ class SimulatedGateway:
             rule=self.inventory.rules[decision.rule.name] if decision.rule is not None else None,
             policies=decision.sources,
             asked=bool(decision.questions),
+            in_part=self._in_part(decision),
             refused=tuple(self._refused(decision.questions)),
             stands=stands,
             watched=tuple(
@@ -128,6 +131,16 @@ class SimulatedGateway:
                 for one in question.watched
             ),
         )
+
+    def _in_part(self, decision: RequestDecision) -> str:
+        if decision.rule is None or decision.outcome != "admitted":
+            return ""
+        known = self._shares.get(id(decision.rule))
+        if known is None:
+            share = refused_share(decision.rule, own_router=True)
+            known = share and f"{self.inventory.rules[decision.rule.name]}: {share}"
+            self._shares[id(decision.rule)] = known
+        return known
 
     def _refused(self, questions: Iterable[Question]) -> Iterator[KnownLimit]:
         """Yield the limits that had no room, each once."""

@@ -53,10 +53,10 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
     misses: list[Miss] = []
     reached: set[KnownLimit | KnownRule] = set()
     counters: set[CounterKey] = set()
+    in_part: dict[str, None] = {}
     statuses: dict[int, tuple[int | None, ...]] = {}
     longest = 0.0
-    requests = moment = 0
-    is_known = True
+    requests, moment, is_known = 0, 0, True
     begins = file.tests.tests[case].begins
     for turn in schedule(file.tests.tests[case]):
         seen = SeenRequest(
@@ -74,6 +74,7 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
         for one in observations:
             if one.inside is not None:
                 reached.update(one.inside.reached)
+                in_part.update({one.inside.in_part: None} if one.inside.in_part else {})
                 counters.update(stand.counter for stand in one.inside.stands)
                 longest = max((longest, *(stand.reset for stand in one.inside.stands)))
         requests += turn.requests
@@ -85,6 +86,7 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
         column=column,
         requests=requests,
         misses=tuple(misses),
+        in_part=tuple(in_part),
         reached=frozenset(reached),
     )
     now = seconds(moment)

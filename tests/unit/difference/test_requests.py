@@ -120,6 +120,16 @@ def test_a_route_that_serves_another_path_is_shown() -> None:
     ]
 
 
+def test_a_backend_that_can_only_answer_500_is_a_difference_to_its_share() -> None:
+    canary = "[{name: toys, port: 80, weight: 9}, {name: canary, namespace: canary, port: 80}]"
+    after = WORLD.replace("[{name: toys, port: 80}]", canary)
+    found = changed("", "", after=after)
+    assert {one.because for one in found.routing} == {
+        "a backend answers -> a backend answers, but 500 for 1 of 10 requests"
+    }
+    assert "http://toys.x/toys: 200 -> 200 with 500 in part" in requests(found)
+
+
 def test_the_same_said_otherwise_is_no_difference() -> None:
     found = changed(
         policy("all: {rates: [{limit: 1, window: 60s}]}"),

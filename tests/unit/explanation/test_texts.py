@@ -10,7 +10,7 @@ import pytest
 from kuadrant.explanation.short_text import MOST_LINES, WIDTH, short_text
 from kuadrant.explanation.verbose_text import verbose_text
 
-from .asking import asked, policy
+from .asking import WORLD, asked, policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +77,15 @@ def test_what_cannot_be_printed_is_escaped() -> None:
     text = verbose_text(asked(policy(limit)))
     assert "request.path == '\\u202e'" in text
     assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_what_only_some_backends_of_a_rule_answer_is_said_first() -> None:
+    canary = "{name: canary, namespace: canary, port: 80, weight: 1}"
+    split = WORLD.replace(
+        "  - matches: [{path: {value: /toys}}]\n    backendRefs: [{name: toys, port: 80}]",
+        "  - matches: [{path: {value: /toys}}]\n"
+        f"    backendRefs: [{{name: toys, port: 80, weight: 9}}, {canary}]",
+    )
+    head = " ".join(short_text(asked(_FEW, world=split)).split())
+    assert "a backend answers, but 500 for 1 of 10 requests: no ReferenceGrant allows canary/canary" in head
+    assert "500" not in short_text(asked(_FEW))

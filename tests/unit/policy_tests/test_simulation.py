@@ -365,3 +365,13 @@ def test_an_answer_is_made_of_what_a_test_states_and_of_nothing_else() -> None:
     ]
     (case,) = results(f"tests: [{{name: a, begins: '2026-01-02T03:04:05Z', {steps}}}]", policy)
     assert case.misses == ()
+
+
+def test_a_rule_of_which_some_backends_can_only_answer_500_is_noted() -> None:
+    canary = "[{name: toys, port: 80, weight: 9}, {name: canary, namespace: canary, port: 80}]"
+    world = GATEWAY.replace("[{name: toys, port: 80}]", canary, 1)
+    text = f"tests: [{{name: a, steps: [{{{POST}, expect: {{status: 200}}}}]}}]"
+    (case,) = results(text, world=world)
+    assert case.outcome == "passed"
+    assert [one.partition(": ")[2] for one in case.in_part] == ["500 for 1 of 10 requests"]
+    assert results(text)[0].in_part == ()

@@ -65,6 +65,8 @@ def not_reached(coverage: Coverage) -> Iterator[tuple[str, int, int, str]]:
 def _remark(case: CaseResult) -> str:
     if case.not_asked:
         return f" ({case.not_asked})"
+    if case.in_part:
+        return f" ({'; '.join(case.in_part)})"
     return f" (not compared: {', '.join(case.not_compared)})" if case.not_compared else ""
 
 
