@@ -63,3 +63,10 @@ def test_no_password_is_in_what_is_said_of_a_url(url: str) -> None:
 def test_what_to_write_in_place_of_an_odd_character_is_said(url: str, instead: str) -> None:
     with pytest.raises(RequestError, match=instead):
         address_of(url)
+
+
+@pytest.mark.timeout(10)
+def test_a_long_url_is_read_at_once() -> None:
+    path = "/" + "ab/" * 300_000
+    assert address_of(f"http://toys.x{path}").target == path
+    assert address_of(f"http://a:b@toys.x{path}").credentials == "a:b"
