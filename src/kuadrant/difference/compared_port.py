@@ -102,13 +102,13 @@ class Port:
         return told.until(same + 1)
 
     def whole(self, steps: Iterable[Step]) -> Told | None:
-        """Return all of ``steps`` with the answers to them; None if no gateway takes one of them."""
+        """Return all of ``steps`` with the answers to them; None where one is not taken or not known."""
         steps = tuple(steps)
         sent = self._sent(steps)
         if sent is None:
             return None
         before, after = (answers(gateway, sent) for gateway in self._gateways(_hosts(sent)))
-        return Told(steps, before, after)
+        return None if before is None or after is None else Told(steps, before, after)
 
     def denying(self, steps: Iterable[Step]) -> frozenset[str]:
         """Return the conditions of the limits, old and new, that have no room for the last of ``steps``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.difference.answer import Answer, answer_to
@@ -63,9 +63,14 @@ def first(gateway: Gateway, request: Request) -> First:
     return First(answer_to(request, decision, own_router=gateway.own_router), counted)
 
 
-def answers(gateway: Gateway, steps: Iterable[Sent]) -> Runs:
-    """Return what is answered to the requests of ``steps``, with counters that begin at nothing."""
-    decided = _decided(gateway, steps)
+def answers(gateway: Gateway, steps: Iterable[Sent]) -> Runs | None:
+    """Return what is answered to the requests of ``steps``, with counters that begin at nothing.
+
+    None where it depends on the clock of the rate limit service.
+    """
+    decided = [*_decided(gateway, steps)]
+    if any(decision.doubt is not None and decision.doubt.verdict for _, decision, _ in decided):
+        return None
     return joined(
         (answer_to(request, decision, own_router=gateway.own_router), count)
         for request, decision, count in decided
@@ -150,4 +155,4 @@ def _ahead(decision: RequestDecision, left: int, now: float) -> tuple[Counters, 
     windows = dict(counters.windows)
     for one in counting:
         windows[one.counter] = with_hits(windows[one.counter], one.limit, now, alike)
-    return Counters(counters.limits, windows), alike
+    return structs.replace(counters, windows=windows), alike

@@ -86,9 +86,9 @@ class Configuration(Struct, frozen=True, gc=False):
         trace = Trace(program, seen, self.origins, knowledge, own_router=self.own_router)
         all_counters = counters or Counters(self.compilation.limits)
         # Each question looks at every limit: those that the rule cannot ask for are left out.
-        held = Counters(
-            tuple(limit for limit in all_counters.limits if limit.namespace in trace.scopes),
-            all_counters.windows,
+        held = structs.replace(
+            all_counters,
+            limits=tuple(limit for limit in all_counters.limits if limit.namespace in trace.scopes),
         )
         before: list[RequestDecision | None] = []
         for _ in range(times - 1):
@@ -97,11 +97,11 @@ class Configuration(Struct, frozen=True, gc=False):
         explained = trace.explained(held, now + after, self.failure_mode)
         record = structs.replace(
             explained.explanation,
-            before=tuple(_runs(before, unknown=explained.explanation.outcome == "unknown")),
+            before=tuple(_runs(before, unknown=bool(trace.unknown(self.failure_mode)))),
             listener=structs.replace(explained.explanation.listener, because=because),
             notes=(*self._removed(request), *self.notes, *self._notes(program, seen, listener)),
         )
-        after_it = Counters(all_counters.limits, explained.counters.windows)
+        after_it = structs.replace(explained.counters, limits=all_counters.limits)
         return structs.replace(explained, explanation=record, counters=after_it)
 
     def _meant(self, request: ClientRequest, address: Address) -> tuple[GatewayProgram, ListenerProgram, str]:
@@ -200,7 +200,12 @@ def _key(program: GatewayProgram) -> str:
 def _runs(decisions: Iterable[RequestDecision | None], *, unknown: bool) -> Iterator[Run]:
     """Decisions in a row that are alike, together."""
     for alike, group in groupby(
-        decisions, key=lambda one: None if one is None else (one.outcome, one.status)
+        decisions,
+        key=lambda one: (
+            None
+            if one is None or (one.doubt is not None and one.doubt.verdict)
+            else (one.outcome, one.status)
+        ),
     ):
         count = len([*group])
         if alike is None or unknown:

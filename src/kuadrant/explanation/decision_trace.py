@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from kuadrant.compiler.program import HostProgram
 from kuadrant.explanation.answer_shown import shown
 from kuadrant.explanation.client_answer import client
+from kuadrant.explanation.clock import standing_bounds, with_known, without_clock
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.limit_trace import LimitTracer
 from kuadrant.explanation.masked_values import MASK
@@ -20,6 +21,7 @@ from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.policies_on_path import elsewhere, on_path
 from kuadrant.explanation.record import Asked, CounterStanding, Explanation, Seen, TracedListener
 from kuadrant.explanation.routing_trace import hosts, looked_at
+from kuadrant.explanation.unknown_facts import CLOCK
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 from kuadrant.policy.policy_precedence import merge
@@ -140,7 +142,8 @@ class Trace:
         if self._missing and self._rule is None:
             return None
         program = self._without_unknown() if self._is_unknown(failure_mode) else self._program
-        return decide(program, self._request, counters, now, failure_mode=failure_mode)
+        decision = decide(program, self._request, counters, now, failure_mode=failure_mode)
+        return without_clock(decision) if self._knowledge.knows_clock else decision
 
     def explained(self, counters: Counters, now: float, failure_mode: FailureMode) -> Explained:
         """Return what is decided, and all that leads to it."""
@@ -148,6 +151,8 @@ class Trace:
         if decision is None:
             return Explained(self._record(), None, counters)
         missing = self.unknown(failure_mode)
+        if decision.doubt is not None and decision.doubt.verdict:
+            missing = (*missing, CLOCK)
         explanation = structs.replace(
             self._record(),
             outcome="unknown" if missing else decision.outcome,
@@ -165,7 +170,7 @@ class Trace:
         if decision.refusal is not None and decision.rule is not None:
             refusal = shown(decision.refusal, decision.rule.response, self._knowledge, is_grpc=is_grpc)
             decision = structs.replace(decision, refusal=refusal)
-        return client(decision, is_grpc=is_grpc, own_router=self._own_router)
+        return with_known(client(decision, is_grpc=is_grpc, own_router=self._own_router), decision)
 
     def _is_unknown(self, failure_mode: FailureMode) -> bool:
         """Whether facts are missing that matter: where a limit fails that can refuse, the others do not."""
@@ -225,9 +230,19 @@ class Trace:
     def _with_standings(self, decision: RequestDecision) -> Iterable[TracedLimit]:
         by_condition: dict[str, list[_Stand]] = {}
         for question in decision.questions:
-            stood = [_Stand(one, denies=question.limited and one.remaining < 1) for one in question.standings]
+            bounds = standing_bounds(question)
+            stood = [
+                _Stand(one, bounds.get(one.counter, ()), denies=question.limited and one.remaining < 1)
+                for one in question.standings
+            ]
             stood += (
-                _Stand(one.standing, enforced=False, would_deny=one.is_full) for one in question.watched
+                _Stand(
+                    one.standing,
+                    bounds.get(one.standing.counter, ()),
+                    enforced=False,
+                    would_deny=one.is_full,
+                )
+                for one in question.watched
             )
             for stand in stood:
                 for condition in stand.standing.limit.conditions:
@@ -277,6 +292,7 @@ class _Stand(Struct, frozen=True, gc=False):
     """A counter, and what it did or would have done with the request."""
 
     standing: Standing
+    bounds: tuple[Standing, ...] = ()
     denies: bool = False
     enforced: bool = True
     would_deny: bool = False
@@ -284,6 +300,9 @@ class _Stand(Struct, frozen=True, gc=False):
 
 def _standing(stand: _Stand, limit: TracedLimit) -> CounterStanding:
     standing = stand.standing
+    # The first one is if hits count as shortly as they can, the last one as long: nobody comes too early.
+    resets = [round(one.reset, 3) for one in stand.bounds or (standing,)]
+    left = [one.remaining for one in stand.bounds or (standing,)]
     texts = {descriptor_entry(counter.text): counter for counter in limit.counters}
     return CounterStanding(
         limit=standing.limit.max_value,
@@ -292,11 +311,13 @@ def _standing(stand: _Stand, limit: TracedLimit) -> CounterStanding:
             (texts[entry].text, texts[entry].value or "") if entry in texts else (entry, MASK)
             for entry, _ in standing.counter[1]
         ),
-        remaining=standing.remaining,
-        resets_in=round(standing.reset, 3),
+        remaining=left[-1],
+        resets_in=resets[-1],
         denies=stand.denies,
         algorithm=standing.limit.counts_by,
         burst=standing.limit.burst or None,
         enforced=stand.enforced,
         would_deny=stand.would_deny,
+        remaining_at_most=left[0] if left[0] != left[-1] else None,
+        resets_in_at_least=resets[0] if resets[0] != resets[-1] else None,
     )

@@ -25,13 +25,15 @@ class Knowledge(Struct, frozen=True, gc=False):
     """The attributes that are not known, and whether values of headers are shown.
 
     ``unknown`` has them by their paths, and all below these but what is below one of ``told``. What is below
-    one of ``made_of_headers`` may tell the value of a header.
+    one of ``made_of_headers`` may tell the value of a header. Without ``knows_clock`` nobody knows when the
+    rate limit service begins a slice of a sliding window.
     """
 
     unknown: Mapping[Path, Fact] = MappingProxyType({})
     told: frozenset[Path] = frozenset()
     show_values: bool = False
     made_of_headers: frozenset[Path] = frozenset()
+    knows_clock: bool = True
 
     def knowing(self, source: IdentitySource | None, request: Request) -> Knowledge:
         """Return what is known where the gateway has identities from ``source``."""

@@ -88,7 +88,8 @@ class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
 
     ``key`` has each text that it is counted by and the value. ``resets_in`` are the seconds until it is whole
     again. ``denies`` tells that it had no room for the request. One that is not ``enforced`` denies nothing:
-    there ``would_deny`` tells it.
+    there ``would_deny`` tells it. Where it depends on the clock of the rate limit service, ``remaining`` is
+    the least and ``resets_in`` the most, with ``remaining_at_most`` and ``resets_in_at_least``.
     """
 
     limit: int
@@ -101,6 +102,8 @@ class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
     burst: int | None = None
     enforced: bool = True
     would_deny: bool = False
+    remaining_at_most: int | None = None
+    resets_in_at_least: float | None = None
 
 
 class Replaced(Struct, frozen=True, kw_only=True, gc=False):
@@ -244,7 +247,8 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     """The answer that the client gets.
 
     ``status`` is None where a backend answers. ``headers`` are added, whoever answers; the gateway adds those
-    of ``rate_limit_headers`` only if it is set to.
+    of ``rate_limit_headers`` only if it is set to. ``not_known`` are the names of headers, and ``body``,
+    whose values depend on the clock of the rate limit service.
     """
 
     status: int | None
@@ -254,6 +258,7 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     rate_limit_headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     backends: tuple[str, ...] = ()
+    not_known: tuple[str, ...] = ()
 
     @property
     def in_part(self) -> bool:

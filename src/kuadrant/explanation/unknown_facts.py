@@ -39,6 +39,8 @@ _OF_GATEWAYS: Final = (
     "plugin_name",
 )
 """What only the gateway knows, whatever is stated."""
+CLOCK: Final = Fact(name="when the rate limit service begins a tenth of a sliding window", give="")
+"""What decides whether a hit still counts that is 1 to 1.1 windows old."""
 _LOOPBACK: Final = frozenset({ip_address("127.0.0.1"), ip_address("::1")})
 """The addresses in whose place Envoy writes another one of its machine (``Utility::isLoopbackAddress``)."""
 
@@ -72,7 +74,7 @@ def knowledge(stated: Stated, words: Words, *, show_values: bool = False) -> Kno
     unknown = {tuple(fact.name.split(".")): fact for fact in _unknown(stated, words)}
     told = frozenset({CLAIMS}) if stated.has_claims else frozenset[tuple[str, ...]]()
     unknown_paths: Mapping[Path, Fact] = MappingProxyType(unknown)
-    return Knowledge(unknown_paths, told, show_values)
+    return Knowledge(unknown_paths, told, show_values, knows_clock=False)
 
 
 def forwarded_for(address: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kuadrant.explanation import words
 from kuadrant.explanation.short_text import plain, short_text
+from kuadrant.explanation.unknown_facts import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -121,3 +122,5 @@ def _client(client: Client) -> Iterator[str]:
     yield from (f"  {name}: {value} (if headers are on)" for name, value in client.rate_limit_headers)
     if client.body is not None:
         yield f"  {client.body.rstrip()}"
+    if client.not_known:
+        yield f"  {', '.join(client.not_known)}: not known, depending on {CLOCK.name}"

@@ -104,9 +104,13 @@ def standing_line(standing: CounterStanding) -> str:
     """Return where a counter stands."""
     per = f" for each {', '.join(key for key, _ in standing.key)}" if standing.key else ""
     left = "none left" if standing.remaining == 0 else f"{standing.remaining} left"
+    if standing.remaining_at_most is not None:
+        left = f"{standing.remaining} to {standing.remaining_at_most} left"
     values = ", ".join(value for _, value in standing.key)
     counted = rate(standing.limit, standing.seconds, standing.algorithm, standing.burst)
-    again = f"whole again in {standing.resets_in:g} s" if standing.limit else "and never any"
+    least = standing.resets_in_at_least
+    span = f"{standing.resets_in:g}" if least is None else f"{least:g} to {standing.resets_in:g}"
+    again = f"whole again in {span} s" if standing.limit else "and never any"
     return (
         f"{counted}{per}: {left}{f' for {values}' if values else ''}, "
         f"{again}{_watching(standing)}{_alone(standing)}"

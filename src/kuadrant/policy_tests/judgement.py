@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api.problem import Path, spelled
+from kuadrant.explanation.unknown_facts import CLOCK
 from kuadrant.policy_tests.file_format import PolicyTestFile
 from kuadrant.policy_tests.moments import spelled_time
 from kuadrant.policy_tests.results import Miss
@@ -134,8 +135,8 @@ class Judge(Struct, frozen=True):
             ("remaining",),
             str(expect.remaining),
             observations[-1:],
-            lambda inside: inside.remaining == expect.remaining,
-            lambda inside: "nothing was asked" if inside.remaining is None else str(inside.remaining),
+            lambda inside: inside.remaining_is_known and inside.remaining == expect.remaining,
+            _remaining_words,
             first=len(observations) - 1,
         )
 
@@ -153,9 +154,11 @@ class Judge(Struct, frozen=True):
 
     def _headers(self, expect: Expectation, last: Observation, requests: int) -> Iterator[Miss | None]:
         for name, value in expect.headers.items():
-            got = last.headers.get(name.lower())
-            if got != value:
+            got, why = last.headers.get(name.lower()), last.not_known.get(name.lower())
+            if got != value or why is not None:
                 shown = "no such header" if got is None else _quoted(got)
+                if why is not None:
+                    shown = f"not known: {why}"
                 yield self._miss(("headers", name), _quoted(value), shown, requests - 1, last)
 
     def _each(
@@ -195,6 +198,12 @@ class Judge(Struct, frozen=True):
 
 def _value(expect: Expectation, field: str) -> object:
     return expect.limited_by if field == "limitedBy" else getattr(expect, field)
+
+
+def _remaining_words(inside: Inside) -> str:
+    if not inside.remaining_is_known:
+        return f"not known: it depends on {CLOCK.name}"
+    return "nothing was asked" if inside.remaining is None else str(inside.remaining)
 
 
 def _quoted(text: str) -> str:

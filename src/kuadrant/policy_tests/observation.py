@@ -14,13 +14,14 @@ from kuadrant.reference_model.counters import CounterKey
 
 
 class Stand(Struct, frozen=True, gc=False):
-    """The state of a counter of a limit after a request."""
+    """The state of a counter of a limit after a request, which may have ``remaining_at_most`` left."""
 
     limit: KnownLimit
     counter: CounterKey
     most: int
     remaining: int
     reset: float
+    remaining_at_most: int
 
 
 class Inside(Struct, frozen=True, gc=False):
@@ -29,7 +30,8 @@ class Inside(Struct, frozen=True, gc=False):
     ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
     ``because`` says why a gateway refused the request by itself. ``watched`` are limits that are not enforced
     for the request, each with whether it had no room. ``in_part`` says for how many requests of the rule
-    a backend answers 500.
+    a backend answers 500. Where ``is_known`` is false, even the outcome depends on the clock of the rate limit
+    service.
     """
 
     outcome: Literal["refused", "no-route", "admitted", "limited", "failed"]
@@ -41,6 +43,12 @@ class Inside(Struct, frozen=True, gc=False):
     because: str = ""
     watched: tuple[tuple[KnownLimit, bool], ...] = ()
     in_part: str = ""
+    is_known: bool = True
+
+    @property
+    def remaining_is_known(self) -> bool:
+        """Tell whether ``remaining`` does not depend on that clock."""
+        return self.remaining == min((stand.remaining_at_most for stand in self.stands), default=None)
 
     @property
     def remaining(self) -> int | None:
@@ -82,7 +90,8 @@ class Inside(Struct, frozen=True, gc=False):
 class Observation(Struct, frozen=True, gc=False):
     """The outcome of a request.
 
-    ``headers`` are those of the response, in lower case. ``inside`` is None for one of a real gateway, and
+    ``headers`` are those of the response, in lower case, and ``not_known`` tells of others that there are why
+    their values are not known. ``inside`` is None for one of a real gateway, and
     ``failure`` says why there is no ``status``.
     """
 
@@ -90,6 +99,7 @@ class Observation(Struct, frozen=True, gc=False):
     headers: Mapping[str, str] = MappingProxyType({})
     inside: Inside | None = None
     failure: str = ""
+    not_known: Mapping[str, str] = MappingProxyType({})
 
     def __str__(self) -> str:
         """Return what happened, in a sentence."""

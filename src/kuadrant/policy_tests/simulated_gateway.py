@@ -8,16 +8,18 @@ from msgspec.structs import replace
 
 from kuadrant.explanation.answer_shown import shown
 from kuadrant.explanation.client_answer import refused_share
+from kuadrant.explanation.clock import standing_bounds
 from kuadrant.explanation.decision_trace import Trace
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.origins import Origins
+from kuadrant.explanation.unknown_facts import CLOCK
 from kuadrant.gateways.envoy.route_actions import Seen, action
 from kuadrant.policy_tests.host_parts import HostParts
 from kuadrant.policy_tests.observation import Inside, Observation, Stand
 from kuadrant.reference_model import Counters, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kuadrant.api.limitador import Limit
     from kuadrant.compiler.program import GatewayProgram, HeaderChange, RuleProgram
@@ -100,7 +102,13 @@ class SimulatedGateway:
             headers["grpc-status"] = str(grpc_status)
             if decision.retry_after is not None:
                 headers["grpc-retry-pushback-ms"] = f"{decision.retry_after}000"
-        return Observation(status=status, headers=headers, inside=self._inside(decision))
+        names = decision.doubt.headers & headers.keys() if decision.doubt is not None else ()
+        return Observation(
+            status=status,
+            headers={name: value for name, value in headers.items() if name not in names},
+            inside=self._inside(decision),
+            not_known=dict.fromkeys(names, f"it depends on {CLOCK.name}"),
+        )
 
     def _status(self, rule: RuleProgram) -> int:
         """Return what a client gets of an admitted request: the backend is taken to answer 200."""
@@ -116,7 +124,12 @@ class SimulatedGateway:
         return known
 
     def _inside(self, decision: RequestDecision) -> Inside:
-        stands = tuple(self._stand(one) for question in decision.questions for one in question.standings)
+        stands = tuple(
+            self._stand(one, bounds.get(one.counter, (one,)))
+            for question in decision.questions
+            for bounds in (standing_bounds(question),)
+            for one in question.standings
+        )
         return Inside(
             outcome=decision.outcome,
             rule=self.inventory.rules[decision.rule.name] if decision.rule is not None else None,
@@ -130,6 +143,7 @@ class SimulatedGateway:
                 for question in decision.questions
                 for one in question.watched
             ),
+            is_known=decision.doubt is None or not decision.doubt.verdict,
         )
 
     def _in_part(self, decision: RequestDecision) -> str:
@@ -153,13 +167,14 @@ class SimulatedGateway:
         }
         yield from found
 
-    def _stand(self, standing: Standing) -> Stand:
+    def _stand(self, standing: Standing, bounds: Sequence[Standing]) -> Stand:
         return Stand(
             limit=self._known(standing.limit),
             counter=standing.counter,
             most=standing.limit.most,
-            remaining=standing.remaining,
-            reset=standing.reset,
+            remaining=bounds[-1].remaining,
+            reset=bounds[-1].reset,
+            remaining_at_most=bounds[0].remaining,
         )
 
     def _known(self, limit: Limit) -> KnownLimit:

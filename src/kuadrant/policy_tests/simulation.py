@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kuadrant.explanation.unknown_facts import CLOCK
 from kuadrant.policy_tests.judgement import Judge
 from kuadrant.policy_tests.moments import read_moment, seconds
 from kuadrant.policy_tests.results import CaseResult, FileResult
 from kuadrant.policy_tests.schedule import schedule
 from kuadrant.policy_tests.seen_request import SeenRequest
 from kuadrant.policy_tests.simulated_gateway import refused_by_itself
+from kuadrant.reference_model.counter_windows import kept_until
 from kuadrant.reference_model.counters import CounterKey
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
         )
         observations, windows = _ask(turn, seen, gateway, windows, requests)
         judge = Judge(file, case, turn, gateway.scheme)
-        if is_known and (facts := _unknown(turn, seen, gateway)):
+        if is_known and (facts := _unknown(turn, seen, gateway) or _of_clock(observations)):
             # What comes after it depends on the same facts.
             is_known = False
             misses.append(judge.not_known(facts))
@@ -93,7 +95,7 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
     return Simulated(
         result,
         frozenset(counters),
-        {key: window.ends - now for key, window in windows.items() if window.ends > now},
+        {key: end - now for key, window in windows.items() if (end := kept_until(window)) > now},
         statuses,
         longest,
     )
@@ -102,6 +104,11 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
 def _unknown(turn: Turn, seen: SeenRequest, gateway: SimulatedGateway) -> tuple[Fact, ...]:
     """Return what would have to be known of the requests of ``turn``: of each the same."""
     return () if seen.refusal else gateway.unknown(seen.sent(0, turn.moment), seen.knowledge)
+
+
+def _of_clock(observations: Sequence[Observation]) -> tuple[Fact, ...]:
+    known = all(one.inside is None or one.inside.is_known for one in observations)
+    return () if known else (CLOCK,)
 
 
 def _ask(

@@ -27,15 +27,25 @@ class FixedWindow(Struct, frozen=True, gc=False):
 
 
 class SlidingWindow(Struct, frozen=True):
-    """The numbers of the slices that had a hit, one for each hit; a slice is ``microseconds`` long."""
+    """The times of the hits; a slice is ``microseconds`` long, and so is all else here.
 
-    slices: tuple[int, ...]
+    Where nobody knows when slices begin, ``lasts`` is how long a hit counts, the same for all of them.
+    """
+
+    times: tuple[int, ...]
     microseconds: int
+    lasts: int | None = None
 
     @property
     def ends(self) -> float:
         """Return when the last hit counts no more."""
-        return (self.slices[-1] + SLICES + 1) * self.microseconds / _SECOND
+        return self.end_of(self.times[-1]) / _SECOND
+
+    def end_of(self, time: int) -> int:
+        """Return when a hit of ``time`` counts no more: it goes with all of its slice."""
+        if self.lasts is not None:
+            return time + self.lasts
+        return (time // self.microseconds + SLICES + 1) * self.microseconds
 
 
 class TokenBucket(Struct, frozen=True):
@@ -62,9 +72,9 @@ def seen_at(window: Window | None, limit: Limit, now: float) -> Window | None:
     match window:
         case FixedWindow(hits, ends) if ends > now + limit.seconds:
             return FixedWindow(hits, now + limit.seconds)
-        case SlidingWindow(slices, microseconds) if slices[-1] > at // microseconds:
-            back = slices[-1] - at // microseconds
-            return SlidingWindow(tuple(one - back for one in slices), microseconds)
+        case SlidingWindow(times, microseconds) if times[-1] // microseconds > at // microseconds:
+            back = (times[-1] // microseconds - at // microseconds) * microseconds
+            return SlidingWindow(tuple(one - back for one in times), microseconds)
         case TokenBucket() if limit.max_value and _left(window, limit, now) > limit.most * _token(limit):
             return TokenBucket(at + limit.most * _token(limit), limit.max_value)
     return window
@@ -75,9 +85,8 @@ def hits_at(window: Window | None, limit: Limit, now: float) -> int:
     match window:
         case FixedWindow(hits, ends):
             return hits if now < ends else 0
-        case SlidingWindow(slices, microseconds):
-            oldest = round(now * _SECOND) // microseconds - SLICES
-            return sum(one >= oldest for one in slices)
+        case SlidingWindow():
+            return len(_counting(window, now))
         case TokenBucket():
             return ceil(_missing(window, limit, now) / _token(limit)) if limit.most else 0
     return 0
@@ -105,11 +114,10 @@ def room_in(window: Window | None, limit: Limit, now: float) -> float | None:
     match window:
         case FixedWindow(_, ends):
             return ends - now
-        case SlidingWindow(slices, microseconds):
-            # As many of the oldest as are too many, with all of their slice.
-            counting = [one for one in slices if one >= at // microseconds - SLICES]
-            last = counting[len(counting) - limit.most]
-            return ((last + SLICES + 1) * microseconds - at) / _SECOND
+        case SlidingWindow():
+            # As many of the oldest as are too many.
+            counting = _counting(window, now)
+            return (window.end_of(counting[len(counting) - limit.most]) - at) / _SECOND
         case TokenBucket():
             return ceil(_missing(window, limit, now) - (limit.most - 1) * _token(limit)) / _SECOND
     raise AssertionError(window)
@@ -124,10 +132,35 @@ def with_hits(window: Window | None, limit: Limit, now: float, hits: int = 1) ->
     at = round(now * _SECOND)
     if limit.counts_by == SLIDING_WINDOW:
         microseconds = limit.seconds * _SECOND // SLICES
-        before = window.slices if isinstance(window, SlidingWindow) else ()
-        return SlidingWindow((*before, *(at // microseconds,) * hits), microseconds)
+        before = window.times if isinstance(window, SlidingWindow) else ()
+        return SlidingWindow((*before, *(at,) * hits), microseconds)
     missing = _missing(window, limit, now) if isinstance(window, TokenBucket) else Fraction(0)
     return TokenBucket(at + missing + hits * _token(limit), limit.max_value)
+
+
+def lasting(window: Window | None, *, longest: bool) -> Window | None:
+    """Return the counter as if each of its hits counted as long as one can, or no longer than each does.
+
+    That is 1.1 windows for the first of a slice, and just over one for the last.
+    """
+    if not isinstance(window, SlidingWindow):
+        return window
+    slices = SLICES * window.microseconds
+    return SlidingWindow(
+        window.times, window.microseconds, slices + window.microseconds if longest else slices + 1
+    )
+
+
+def kept_until(window: Window) -> float:
+    """When the counter is whole again, wherever slices begin."""
+    longest = lasting(window, longest=True)
+    assert longest is not None
+    return longest.ends
+
+
+def _counting(window: SlidingWindow, now: float) -> list[int]:
+    at = round(now * _SECOND)
+    return [time for time in window.times if at < window.end_of(time)]
 
 
 def _token(limit: Limit) -> Fraction:

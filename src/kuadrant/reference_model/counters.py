@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from kuadrant.api.algorithm import SLIDING_WINDOW
 from kuadrant.api.counter_identity import Identity
 from kuadrant.api.limit_mode import counter_text, is_enforced
 from kuadrant.api.limitador import Limit
 from kuadrant.policy.identifiers import descriptor_entry
-from kuadrant.reference_model.counter_windows import Window, hits_at, room_in, seen_at, whole_in, with_hits
+from kuadrant.reference_model.counter_windows import (
+    Window,
+    hits_at,
+    kept_until,
+    lasting,
+    room_in,
+    seen_at,
+    whole_in,
+    with_hits,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,12 +60,22 @@ class Answer(Struct, frozen=True, gc=False):
     Also where the counters of all that apply stand.
 
     The standings are in the order of the headers, the most restrictive first; those that are only ``watched``
-    are not among them.
+    are not among them. Where it depends on the clock of the service, ``bounds`` are the answers if each hit
+    of a sliding window counts as shortly and as long as it can, and one is ``in_doubt`` if it depends on
+    what became of a request before.
     """
 
     limited: bool
     standings: tuple[Standing, ...]
     watched: tuple[Watched, ...] = ()
+    bounds: tuple[Answer, Answer] | None = None
+    in_doubt: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the answer is the same wherever slices of the service's clock begin."""
+        same = self.bounds is None or self.bounds[0].limited == self.bounds[1].limited
+        return same and not self.in_doubt
 
     @property
     def retry_after(self) -> int | None:
@@ -73,11 +94,22 @@ class Answer(Struct, frozen=True, gc=False):
         return math.ceil(round(max(waits, default=0.0), 6))
 
 
+def again(answers: Iterable[Answer]) -> int | None:
+    """Return the seconds after which all of them have room, at least one; None if one never has."""
+    waits = [answer.again for answer in answers]
+    known = [wait for wait in waits if wait is not None]
+    return max(1, *known) if len(known) == len(waits) else None
+
+
 class Counters(Struct, frozen=True, gc=False):
-    """The limits that the service holds, and the windows that are open."""
+    """The limits that the service holds, and the windows that are open.
+
+    The counters ``in_doubt`` may have been counted by a request whose outcome is not known; each until when.
+    """
 
     limits: tuple[Limit, ...]
     windows: Mapping[CounterKey, Window] = MappingProxyType({})
+    in_doubt: Mapping[CounterKey, float] = MappingProxyType({})
 
     def ask(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> tuple[Answer, Counters]:
         """Ask for one more request of ``scope`` with the descriptor ``entries`` at ``now``, in seconds.
@@ -93,16 +125,29 @@ class Counters(Struct, frozen=True, gc=False):
         enforced = [one for one in before if _is_enforced(*one[:2])]
         watched = [one for one in before if not _is_enforced(*one[:2])]
         if any(not _has_room(*one, now) for one in enforced):
-            standings = _standings(enforced, now, limited=True)
-            answer = Answer(limited=True, standings=standings, watched=_watched(watched, watched, now))
+            answer = self._doubting(_answer((enforced, watched), (enforced, watched), now), enforced, now)
             return answer, self._with({key: window for _, key, window in before if window})
         counted = [_counted(*one, now) for one in enforced]
         seen = [_counted(*one, now) if _has_room(*one, now) else one for one in watched]
-        windows = {key: window for key, window in self.windows.items() if now < window.ends}
+        windows = {key: window for key, window in self.windows.items() if now < kept_until(window)}
         windows.update((key, window) for limit, key, window in (*counted, *seen) if window and limit.seconds)
-        standings = _standings(counted, now, limited=False)
-        answer = Answer(limited=False, standings=standings, watched=_watched(watched, seen, now))
-        return answer, Counters(self.limits, windows)
+        answer = self._doubting(_answer((enforced, watched), (counted, seen), now), enforced, now)
+        return answer, Counters(self.limits, windows, self.in_doubt)
+
+    def doubting(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Counters:
+        """Return the same where it is not known whether such a request was counted."""
+        descriptor = dict(entries)
+        in_doubt = dict(self.in_doubt)
+        for limit in self.limits:
+            if (key := _counter(limit, scope, descriptor)) is not None and limit.most > 0:
+                # No longer than if it was counted now.
+                ends = kept_until(with_hits(self.windows.get(key), limit, now))
+                in_doubt[key] = max(ends, now + limit.seconds, in_doubt.get(key, now))
+        return replace(self, in_doubt=in_doubt)
+
+    def _doubting(self, answer: Answer, enforced: Iterable[_Asked], now: float) -> Answer:
+        in_doubt = any(now < self.in_doubt.get(key, now) for _, key, _ in enforced)
+        return replace(answer, in_doubt=True) if in_doubt else answer
 
     def look(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Answer:
         """Return where the enforced counters stand, as ``ask`` would find them; none is counted."""
@@ -112,13 +157,44 @@ class Counters(Struct, frozen=True, gc=False):
             for limit in self.limits
             if (key := _counter(limit, scope, descriptor)) is not None and _is_enforced(limit, key)
         ]
-        return Answer(limited=False, standings=_standings(found, now, limited=True))
+        answer, *bounds = (
+            Answer(limited=False, standings=_standings(some, now, limited=True))
+            for some in (found, *(_lasting((found, ()), longest=longest)[0] for longest in (False, True)))
+        )
+        if bounds[0] != bounds[1]:
+            answer = replace(answer, bounds=(bounds[0], bounds[1]))
+        return self._doubting(answer, found, now)
 
     def _with(self, seen: Mapping[CounterKey, Window]) -> Counters:
         """The same, with these in it; it is itself where they are."""
         if all(self.windows[key] is window for key, window in seen.items()):
             return self
-        return Counters(self.limits, {**self.windows, **seen})
+        return replace(self, windows={**self.windows, **seen})
+
+
+def _answer(before: _Both, after: _Both, now: float) -> Answer:
+    """The answer for limits that are enforced and that are watched, before the request and after it."""
+    told = _told(before, after, now)
+    if not any(limit.counts_by == SLIDING_WINDOW for some in before for limit, _, _ in some):
+        return told
+    shortest, longest = (
+        _told(_lasting(before, longest=longest), _lasting(after, longest=longest), now)
+        for longest in (False, True)
+    )
+    return told if shortest == longest else replace(told, bounds=(shortest, longest))
+
+
+def _told(before: _Both, after: _Both, now: float) -> Answer:
+    limited = any(not _has_room(*one, now) for one in before[0])
+    standings = _standings(after[0], now, limited=limited)
+    return Answer(limited=limited, standings=standings, watched=_watched(before[1], after[1], now))
+
+
+def _lasting(both: _Both, *, longest: bool) -> _Both:
+    enforced, watched = (
+        [(limit, key, lasting(window, longest=longest)) for limit, key, window in some] for some in both
+    )
+    return enforced, watched
 
 
 def _counter(limit: Limit, scope: str, descriptor: Mapping[str, str]) -> CounterKey | None:
@@ -139,6 +215,7 @@ def _is_enforced(limit: Limit, counter: CounterKey) -> bool:
 
 
 _Asked = tuple[Limit, CounterKey, Window | None]
+_Both = tuple[Sequence[_Asked], Sequence[_Asked]]
 
 
 def _has_room(limit: Limit, _: CounterKey, window: Window | None, now: float) -> bool:

@@ -26,8 +26,9 @@ from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.client_headers import asked, headers
+from kuadrant.reference_model.clock_doubt import ClockDoubt, clock_doubt
 from kuadrant.reference_model.conditions import all_hold, counted_by
-from kuadrant.reference_model.counters import Counters, Standing, Watched
+from kuadrant.reference_model.counters import Answer, Counters, Standing, Watched, again
 from kuadrant.reference_model.evaluation_end import TooMuchError
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
 from kuadrant.reference_model.identity import identified, source_of
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from kuadrant.compiler.program import Action, GatewayProgram, LimitAction
     from kuadrant.policy.failure_mode import FailureMode
-    from kuadrant.reference_model.counters import Answer
     from kuadrant.reference_model.request import Request
 
 _STATUS = {"no-route": 404, "failed": 500}
@@ -55,7 +55,7 @@ _Wanted = tuple[str, Entries, tuple[str, ...]]
 class Question(Struct, frozen=True, gc=False):
     """One question to the rate limit service, and its answer: is a limit without room, and all that apply.
 
-    Those that are only ``watched`` have no say in it.
+    Those that are only ``watched`` have no say in it. ``bounds`` are those of the answer.
     """
 
     scope: str
@@ -63,6 +63,7 @@ class Question(Struct, frozen=True, gc=False):
     limited: bool
     standings: tuple[Standing, ...]
     watched: tuple[Watched, ...] = ()
+    bounds: tuple[Answer, Answer] | None = None
 
 
 class RequestDecision(Struct, frozen=True, gc=False):
@@ -73,7 +74,8 @@ class RequestDecision(Struct, frozen=True, gc=False):
     it. ``refusal`` is what the rule says of one that is ``limited``, and ``retry_after`` are the seconds
     after which it should come again, None if that is never. ``looked`` are the questions that were left, of
     which nothing was counted: only when they have room was asked. ``sources`` are the policies whose limits
-    were asked for.
+    were asked for. ``doubt`` is what of it depends on the clock of the rate limit service; the decision is
+    that of one whose clock is ``now``.
     """
 
     outcome: Literal["no-route", "admitted", "limited", "failed"]
@@ -87,6 +89,7 @@ class RequestDecision(Struct, frozen=True, gc=False):
     retry_after: int | None = None
     sources: tuple[str, ...] = ()
     looked: tuple[tuple[str, Entries], ...] = ()
+    doubt: ClockDoubt | None = None
 
 
 def decide(
@@ -118,40 +121,53 @@ def decide(
     sources = tuple(sorted({source for _, _, sources in wanted for source in sources}))
     for number, (scope, entries, _) in enumerate(wanted):
         answer, counters = counters.ask(scope, entries, now)
-        questions.append(Question(scope, entries, answer.limited, answer.standings, answer.watched))
+        questions.append(_question(scope, entries, answer))
         answers.append(answer)
         if answer.limited:
-            looked = tuple(_looking(wanted[number + 1 :]) if (AGAIN_KEY, "told") in entries else ())
-            answers_of_all = (*answers, *(counters.look(*one, now) for one in looked))
+            looked = tuple(_looking(entries, wanted[number + 1 :]))
+            looked_at = tuple(counters.look(*one, now) for one in looked)
+            doubt = clock_doubt(answers, rule.response, request, looked_at)
             return _ended(
                 "limited",
                 request,
-                counters,
+                _after(doubt, counters, wanted, now),
                 rule=rule,
                 questions=tuple(questions),
                 headers=headers(answers, rule.response.headers),
                 refusal=refused(rule.response, answer, request),
-                retry_after=None if rule.response.retry_after is False else _again(answers_of_all),
+                retry_after=None if rule.response.retry_after is False else again((*answers, *looked_at)),
                 sources=sources,
                 looked=looked,
+                doubt=doubt,
             )
-    told = headers(answers, rule.response.headers)
-    return RequestDecision("admitted", counters, rule, tuple(questions), told, sources=sources)
+    told, doubt = headers(answers, rule.response.headers), clock_doubt(answers, rule.response, request)
+    after = _after(doubt, counters, wanted, now)
+    return RequestDecision("admitted", after, rule, tuple(questions), told, sources=sources, doubt=doubt)
 
 
-def _looking(left: Iterable[_Wanted]) -> Iterator[tuple[str, Entries]]:
-    """The questions that are ``left``, as they are asked without a decision; not those of shadows alone."""
+def _question(scope: str, entries: Entries, answer: Answer) -> Question:
+    return Question(scope, entries, answer.limited, answer.standings, answer.watched, answer.bounds)
+
+
+def _after(doubt: ClockDoubt | None, counters: Counters, wanted: Iterable[_Wanted], now: float) -> Counters:
+    """Return the counters after a decision: where it is in doubt, so is whatever it may have counted."""
+    if doubt is not None and doubt.verdict:
+        for scope, entries, _ in wanted:
+            counters = counters.doubting(scope, entries, now)
+    return counters
+
+
+def _looking(refused: Entries, left: Iterable[_Wanted]) -> Iterator[tuple[str, Entries]]:
+    """The questions that are ``left``, as they are asked without a decision; not those of shadows alone.
+
+    None where the one that was ``refused`` does not ask for that.
+    """
     told, only = (AGAIN_KEY, "told"), (AGAIN_KEY, "only")
+    if told not in refused:
+        return
     for scope, entries, _ in left:
         if told in entries:
             yield scope, tuple(only if entry == told else entry for entry in entries)
-
-
-def _again(answers: Iterable[Answer]) -> int | None:
-    """The seconds after which all of them have room, at least one; None if one never has."""
-    waits = [answer.again for answer in answers]
-    known = [wait for wait in waits if wait is not None]
-    return max(1, *known) if len(known) == len(waits) else None
 
 
 def _ended(
@@ -166,6 +182,7 @@ def _ended(
     retry_after: int | None = None,
     sources: tuple[str, ...] = (),
     looked: tuple[tuple[str, Entries], ...] = (),
+    doubt: ClockDoubt | None = None,
 ) -> RequestDecision:
     status = _STATUS[outcome] if refusal is None else refusal.code
     grpc_status = _GRPC_STATUS[outcome] if request.is_grpc else None
@@ -181,6 +198,7 @@ def _ended(
         retry_after=retry_after,
         sources=sources,
         looked=looked,
+        doubt=doubt,
     )
 
 

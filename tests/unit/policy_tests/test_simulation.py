@@ -375,3 +375,52 @@ def test_a_rule_of_which_some_backends_can_only_answer_500_is_noted() -> None:
     assert case.outcome == "passed"
     assert [one.partition(": ")[2] for one in case.in_part] == ["500 for 1 of 10 requests"]
     assert results(text)[0].in_part == ()
+
+
+SLIDING = """\
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {{name: toys}}
+spec:
+  targetRef: {{group: gateway.networking.k8s.io, kind: HTTPRoute, name: toys}}
+  limits: {{all: {{algorithm: SlidingWindow, rates: [{{limit: {most}, window: {window}}}]}}}}
+"""
+OF_CLOCK = "not known: it depends on when the rate limit service begins a tenth of a sliding window"
+
+
+@pytest.mark.parametrize(
+    ("later", "status", "is_known"),
+    [
+        ("10s", "429", True),
+        ("10001ms", "429", False),
+        ("10500ms", "429", False),
+        ("10500ms", "200", False),
+        ("10999ms", "200", False),
+        ("11s", "200", True),
+    ],
+)
+def test_whether_a_hit_that_is_1_to_1_1_windows_old_counts_is_not_known(
+    later: str, status: str, *, is_known: bool
+) -> None:
+    (case,) = results(
+        f"tests: [{{name: a, steps: [{{{GET}}}, {{at: {later}, {GET}, expect: {{status: {status}}}}}]}}]",
+        SLIDING.format(most=1, window="10s"),
+    )
+    assert [miss.got.partition(";")[0] for miss in case.misses] == ([] if is_known else [OF_CLOCK])
+
+
+@pytest.mark.parametrize(
+    ("most", "window", "steps", "misses"),
+    [
+        (1, "10s", f'{{{GET}, times: 2, expect: {{headers: {{retry-after: "11"}}}}}}', []),
+        (1, "1m", f'{{{GET}, times: 2, expect: {{headers: {{retry-after: "66"}}}}}}', [OF_CLOCK]),
+        (3, "10s", f"{{{GET}}}, {{at: 10s, {GET}, expect: {{status: 200, remaining: 1}}}}", []),
+        (3, "10s", f"{{{GET}}}, {{at: 10500ms, {GET}, expect: {{status: 200, remaining: 1}}}}", [OF_CLOCK]),
+        (3, "10s", f"{{{GET}}}, {{at: 10500ms, {GET}, expect: {{status: 200}}}}", []),
+    ],
+)
+def test_what_else_depends_on_where_a_sliding_window_is_cut_is_not_known(
+    most: int, window: str, steps: str, misses: list[str]
+) -> None:
+    (case,) = results(f"tests: [{{name: a, steps: [{steps}]}}]", SLIDING.format(most=most, window=window))
+    assert [miss.got for miss in case.misses] == misses
