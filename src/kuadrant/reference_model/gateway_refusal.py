@@ -16,7 +16,7 @@ _METHODS: Final = frozenset(
     {
         *("ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "MERGE", "MKACTIVITY"),
         *("MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH"),
-        *("PURGE", "PUT", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK"),
+        *("PURGE", "PUT", "QUERY", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK"),
         *("UNLOCK", "UNSUBSCRIBE"),
     }
 )
@@ -49,6 +49,8 @@ def refusal(
         return Refusal(400, f"it takes no method {method}; {instead}")
     if not _HOST.fullmatch(authority):
         return Refusal(400, "there is a character in the host that no host has; write one such as a.com")
+    if method == "QUERY" and not any(name == "content-type" and value.strip(" \t") for name, value in headers):
+        return Refusal(400, "it takes no QUERY without a content-type (RFC 10008); add the header")
     if "%00" in target.partition("?")[0]:
         return Refusal(400, "it takes no path with %00; leave it out")
     sent = [("host", authority), *((name, value) for name, value in headers if name != "host")]

@@ -58,6 +58,7 @@ def test_envoy_refuses_what_is_said_and_nothing_else(reality: Reality) -> None:
     reality.configure(Case(tuple(one for one in yaml.safe_load_all(GATEWAYS) if one), "deny", ()))
     asked = [
         *(Asked("g0", 80, "a.x", method, "/") for method in METHODS),
+        *(Asked("g0", 80, "a.x", "QUERY", "/", (("content-type", kind),)) for kind in ("", " ", "a/b")),
         *(Asked("g0", 80, host, "GET", "/") for host in HOSTS),
         *(Asked("g0", 80, "a.x", "GET", target) for target in TARGETS),
         *(Asked("g0", 80, "a.x", "GET", "/", headers) for headers in HEADERS),

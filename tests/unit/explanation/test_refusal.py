@@ -19,6 +19,8 @@ _LONG = "a" * 62_000
         ({"method": "get"}, "400 by itself: it takes no method get; write GET"),
         ({"method": "BREW"}, "it takes no method BREW; write one such as GET"),
         ({"method": "CONNECT"}, "it takes no method CONNECT"),
+        ({"method": "QUERY"}, "400 by itself: it takes no QUERY without a content-type"),
+        ({"method": "QUERY", "headers": (("content-type", ""),)}, "it takes no QUERY without a content-type"),
         ({"headers": (("host", "to ys.x"),)}, "a character in the host that no host has"),
         ({"url": "http://toys.x/toys%00"}, "400 by itself: it takes no path with %00"),
         ({"headers": (("x-user", _LONG),)}, "431 by itself: the headers are longer than 60 KiB"),
@@ -41,6 +43,7 @@ def test_what_a_gateway_refuses_by_itself_is_said_and_not_decided(
     "request_",
     [
         {"method": "PROPFIND"},
+        {"method": "QUERY", "headers": (("content-type", "application/json"),)},
         {"url": "http://toys.x/toys?a=%00"},
         {"headers": (("x-user", _LONG[:60_000]),)},
         {"headers": tuple((f"x-{n}", "") for n in range(99))},
