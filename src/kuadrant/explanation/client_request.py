@@ -25,6 +25,7 @@ from kuadrant.reference_model.removed_headers import BETWEEN_PROXIES, CLIENT_CER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from kuadrant.compiler.program import HostProgram
     from kuadrant.explanation.knowledge import Knowledge
     from kuadrant.explanation.request_url import Address
     from kuadrant.reference_model.request import Value
@@ -93,12 +94,16 @@ def _first_word(name: str) -> str:
 
 
 def seen_by_filters(
-    asked: ClientRequest, address: Address, port: int, claim_keys: Iterable[str] = ("payload",)
+    asked: ClientRequest,
+    address: Address,
+    port: int,
+    claim_keys: Iterable[str] = ("payload",),
+    hosts: Iterable[HostProgram] | None = None,
 ) -> Request:
     """``asked`` at the port ``port`` of a gateway.
 
     With what gateways add to it, and without what they take from nobody. Claims are below each of
-    ``claim_keys``.
+    ``claim_keys``. ``hosts`` are those that are served there, as far as they are known.
 
     Raises:
         RequestError: No gateway would take it.
@@ -111,14 +116,12 @@ def seen_by_filters(
             f"{address.target}: the gateway redirects a path with %2F or %5C to the one with a slash; "
             "ask for that"
         )
-    if refused := refused_by_gateway(asked):
-        raise RequestError(f"the gateway answers with {refused.status} by itself: {refused.because}")
     host, source_port = _source(asked.source)
     attributes = _attributes(asked, address, host, source_port)
     if asked.claims is not None:
         claims = as_metadata(asked.claims)
         attributes[CLAIMS[0], CLAIMS[1]] = {CLAIMS[2]: dict.fromkeys(sorted(claim_keys), claims)}
-    return Request(
+    request = Request(
         authority=authority_of(asked, address),
         method=asked.method,
         target=target,
@@ -127,6 +130,9 @@ def seen_by_filters(
         scheme=address.scheme,
         attributes=attributes,
     )
+    if (refused := refused_by_gateway(asked)) and (hosts is None or refused.holds(hosts, request)):
+        raise RequestError(f"the gateway answers with {refused.status} by itself: {refused.because}")
+    return request
 
 
 def refused_by_gateway(asked: ClientRequest) -> Refusal | None:

@@ -81,7 +81,7 @@ class Configuration(Struct, frozen=True, gc=False):
             raise RequestError(f"times is {times}, it must be from 1 to {MOST_TIMES}")
         address = address_of(request.url)
         program, listener, because = self._meant(request, address)
-        seen = seen_by_filters(request, address, listener.port, claim_keys(self.compilation))
+        seen = seen_by_filters(request, address, listener.port, claim_keys(self.compilation), listener.hosts)
         knowledge = knowledge_of(request, address, show_values=show_values, own_router=self.own_router)
         trace = Trace(program, seen, self.origins, knowledge, own_router=self.own_router)
         all_counters = counters or Counters(self.compilation.limits)

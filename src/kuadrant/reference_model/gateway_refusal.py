@@ -8,16 +8,32 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from kuadrant.reference_model.removed_headers import connection_options, upgrade
+from kuadrant.reference_model.routing import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from kuadrant.compiler.program import HostProgram
+    from kuadrant.reference_model.request import Request
 
 _METHODS: Final = frozenset(
     {
         *("ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "MERGE", "MKACTIVITY"),
         *("MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH"),
-        *("PURGE", "PUT", "QUERY", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK"),
-        *("UNLOCK", "UNSUBSCRIBE"),
+        *(
+            "PURGE",
+            "PUT",
+            "QUERY",
+            "REBIND",
+            "REPORT",
+            "SEARCH",
+            "SOURCE",
+            "SUBSCRIBE",
+            "TRACE",
+            "UNBIND",
+            "UNLINK",
+        ),
+        *("UNLINK", "UNLOCK", "UNSUBSCRIBE"),
     }
 )
 """Those that Envoy takes by HTTP/1.1; by HTTP/2, which clients only speak with TLS, it takes all."""
@@ -30,10 +46,18 @@ _AROUND: Final = len(": \r\n")
 
 
 class Refusal(Struct, frozen=True, gc=False):
-    """With which status a gateway answers a request by itself, and why."""
+    """With which status a gateway answers a request by itself, and why.
+
+    One ``of_route`` is the answer only where a rule is for the request: else nothing is found.
+    """
 
     status: int
     because: str
+    of_route: bool = False
+
+    def holds(self, hosts: Iterable[HostProgram], request: Request) -> bool:
+        """Tell whether it is the answer to ``request`` where these ``hosts`` are served."""
+        return not self.of_route or chosen(hosts, request) is not None
 
 
 def refusal(
@@ -43,14 +67,10 @@ def refusal(
 
     Nothing of it tells a value of ``headers``, which are those that the client sends.
     """
-    if method == "CONNECT" or (scheme == "http" and method not in _METHODS):
-        known = method.upper()
-        instead = f"write {known}" if known in _METHODS else "write one such as GET"
-        return Refusal(400, f"it takes no method {method}; {instead}")
+    if (because := _of_method(method, scheme, headers)) is not None:
+        return Refusal(400, because)
     if not _HOST.fullmatch(authority):
         return Refusal(400, "there is a character in the host that no host has; write one such as a.com")
-    if method == "QUERY" and not any(name == "content-type" and value.strip(" \t") for name, value in headers):
-        return Refusal(400, "it takes no QUERY without a content-type (RFC 10008); add the header")
     if "%00" in target.partition("?")[0]:
         return Refusal(400, "it takes no path with %00; leave it out")
     sent = [("host", authority), *((name, value) for name, value in headers if name != "host")]
@@ -62,12 +82,23 @@ def refusal(
     return _of_connection(sent)
 
 
+def _of_method(method: str, scheme: str, headers: Sequence[tuple[str, str]]) -> str | None:
+    if method == "CONNECT" or (scheme == "http" and method not in _METHODS):
+        known = method.upper()
+        return f"it takes no method {method}; write {known if known in _METHODS else 'one such as GET'}"
+    has_type = any(name == "content-type" and value.strip(" \t") for name, value in headers)
+    if method == "QUERY" and not has_type:
+        return "it takes no QUERY without a content-type (RFC 10008); add the header"
+    return None
+
+
 def _of_connection(headers: Sequence[tuple[str, str]]) -> Refusal | None:
     wanted, options = upgrade(headers), connection_options(headers)
     if wanted not in (None, "h2c"):
         if wanted == "websocket":
             return None
-        return Refusal(403, f"it takes no upgrade to {wanted or 'nothing'}; websocket is the only one")
+        because = f"it takes no upgrade to {wanted or 'nothing'}; websocket is the only one"
+        return Refusal(403, because, of_route=True)
     if len(options) >= _OPTIONS:
         return Refusal(400, f"connection says {len(options)} things, and it takes {_OPTIONS - 1}")
     if (named := next((one for one in options if one in _NOT_TO_NAME or one[0] == ":"), None)) is not None:

@@ -53,6 +53,21 @@ def test_what_a_gateway_takes_is_decided(request_: dict[str, Any]) -> None:
     assert asked(**request_).outcome == "admitted"
 
 
+@pytest.mark.parametrize(
+    ("url", "is_refused"),
+    [("http://toys.x/toys", True), ("http://toys.x/cars", False), ("http://other.x/toys", False)],
+)
+def test_an_upgrade_that_no_gateway_takes_is_refused_unless_no_rule_of_the_host_holds(
+    url: str, *, is_refused: bool
+) -> None:
+    headers = (("connection", "upgrade"), ("upgrade", "foo"))
+    if is_refused:
+        with pytest.raises(RequestError, match="403 by itself: it takes no upgrade to foo"):
+            asked(url=url, headers=headers)
+    else:
+        assert asked(url=url, headers=headers).outcome == "no-route"
+
+
 def test_the_first_host_is_the_request_s_as_curl_has_it() -> None:
     assert asked(headers=(("Host", "toys.x"), ("Host", "other.x"))).rule is not None
     assert asked(headers=(("Host", "other.x"), ("Host", "toys.x"))).rule is None
