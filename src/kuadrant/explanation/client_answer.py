@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from kuadrant.explanation.local_answer import with_route
 from kuadrant.explanation.record import NOT_ALLOWED, Client
 from kuadrant.gateways.envoy.route_actions import feasible
 
@@ -37,12 +38,13 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
     told, if_on = _of_limits(decision)
     if decision.status is not None:
         refusal = decision.refusal
+        own = (*(refusal.headers if refusal else ()), *_again(decision), *told)
         body = None if decision.grpc_status is not None or decision.outcome == "no-route" else decision.status
         return Client(
             status=decision.status,
             because=_BECAUSE[decision.outcome],
             grpc_status=decision.grpc_status,
-            headers=(*(refusal.headers if refusal else ()), *_again(decision), *told),
+            headers=with_route(decision.rule, own, is_grpc=is_grpc) if own_router else own,
             rate_limit_headers=if_on,
             body=None if body is None else refusal.body if refusal else _BODIES.get(body),
         )

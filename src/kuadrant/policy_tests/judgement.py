@@ -154,11 +154,11 @@ class Judge(Struct, frozen=True):
 
     def _headers(self, expect: Expectation, last: Observation, requests: int) -> Iterator[Miss | None]:
         for name, value in expect.headers.items():
-            got, why = last.headers.get(name.lower()), last.not_known.get(name.lower())
-            if got != value or why is not None:
-                shown = "no such header" if got is None else _quoted(got)
-                if why is not None:
-                    shown = f"not known: {why}"
+            got = last.headers.get(name.lower())
+            if got != value:
+                why = last.not_known.get(name.lower()) or last.others
+                missing = f"not known: {why}" if why else "no such header"
+                shown = missing if got is None else _quoted(got)
                 yield self._miss(("headers", name), _quoted(value), shown, requests - 1, last)
 
     def _each(

@@ -30,8 +30,8 @@ class Inside(Struct, frozen=True, gc=False):
     ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
     ``because`` says why a gateway refused the request by itself. ``watched`` are limits that are not enforced
     for the request, each with whether it had no room. ``in_part`` says for how many requests of the rule
-    a backend answers 500. Where ``is_known`` is false, even the outcome depends on the clock of the rate limit
-    service.
+    a backend answers 500. Where ``is_known`` is false, even the outcome depends on the clock of the rate
+    limit service.
     """
 
     outcome: Literal["refused", "no-route", "admitted", "limited", "failed"]
@@ -91,8 +91,8 @@ class Observation(Struct, frozen=True, gc=False):
     """The outcome of a request.
 
     ``headers`` are those of the response, in lower case, and ``not_known`` tells of others that there are why
-    their values are not known. ``inside`` is None for one of a real gateway, and
-    ``failure`` says why there is no ``status``.
+    their values are not known; ``others`` says why it is not known whether there are more. ``inside`` is None
+    for one of a real gateway, and ``failure`` says why there is no ``status``.
     """
 
     status: int | None
@@ -100,6 +100,7 @@ class Observation(Struct, frozen=True, gc=False):
     inside: Inside | None = None
     failure: str = ""
     not_known: Mapping[str, str] = MappingProxyType({})
+    others: str = ""
 
     def __str__(self) -> str:
         """Return what happened, in a sentence."""

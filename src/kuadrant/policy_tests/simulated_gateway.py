@@ -12,17 +12,17 @@ from kuadrant.explanation.clock import standing_bounds
 from kuadrant.explanation.decision_trace import Trace
 from kuadrant.explanation.knowledge import Knowledge
 from kuadrant.explanation.origins import Origins
-from kuadrant.explanation.unknown_facts import CLOCK
 from kuadrant.gateways.envoy.route_actions import Seen, action
 from kuadrant.policy_tests.host_parts import HostParts
 from kuadrant.policy_tests.observation import Inside, Observation, Stand
+from kuadrant.policy_tests.seen_headers import seen_headers
 from kuadrant.reference_model import Counters, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kuadrant.api.limitador import Limit
-    from kuadrant.compiler.program import GatewayProgram, HeaderChange, RuleProgram
+    from kuadrant.compiler.program import GatewayProgram, RuleProgram
     from kuadrant.explanation.record import Fact
     from kuadrant.policy.failure_mode import FailureMode
     from kuadrant.policy_tests.inventory import Inventory, KnownLimit
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 EVERYTHING = Knowledge(show_values=True)
 _ADMITTED = 200
 _ERROR = 500
-_GRPC_UNKNOWN = "2"
 
 
 class SimulatedGateway:
@@ -86,28 +85,19 @@ class SimulatedGateway:
         return trace.unknown(self._failure_mode)
 
     def _seen(self, decision: RequestDecision, request: Request) -> Observation:
-        headers = dict(decision.headers)
-        status, grpc_status = decision.status, decision.grpc_status
+        status = decision.status
         if decision.outcome == "admitted":
             assert decision.rule is not None
             status = self._status(decision.rule)
-            if status == _ERROR and request.is_grpc:
-                status, headers["grpc-status"] = _ADMITTED, _GRPC_UNKNOWN
-            _change(headers, decision.rule.forwarding.response_headers)
-        if decision.refusal is not None:
-            headers.update(decision.refusal.headers)
-        if decision.retry_after is not None:
-            headers["retry-after"] = str(decision.retry_after)
-        if grpc_status is not None:
-            headers["grpc-status"] = str(grpc_status)
-            if decision.retry_after is not None:
-                headers["grpc-retry-pushback-ms"] = f"{decision.retry_after}000"
-        names = decision.doubt.headers & headers.keys() if decision.doubt is not None else ()
+        seen = seen_headers(decision, request, is_error=status == _ERROR)
+        if decision.outcome == "admitted" and status == _ERROR and request.is_grpc:
+            status = _ADMITTED
         return Observation(
             status=status,
-            headers={name: value for name, value in headers.items() if name not in names},
+            headers=seen.known,
             inside=self._inside(decision),
-            not_known=dict.fromkeys(names, f"it depends on {CLOCK.name}"),
+            not_known=seen.not_known,
+            others=seen.others,
         )
 
     def _status(self, rule: RuleProgram) -> int:
@@ -185,12 +175,3 @@ def refused_by_itself(refused: Refusal) -> Observation:
     """Return what is seen of a request that the gateway answers before any rule has a say."""
     inside = Inside("refused", None, (), asked=False, refused=(), stands=(), because=refused.because)
     return Observation(status=refused.status, inside=inside)
-
-
-def _change(headers: dict[str, str], change: HeaderChange) -> None:
-    """Change a response as a route's filter does; headers of the backend are not known."""
-    for name in change.remove:
-        headers.pop(name, None)
-    headers.update(change.set)
-    for name, value in change.add:
-        headers[name] = f"{headers[name]},{value}" if name in headers else value

@@ -124,8 +124,7 @@ def decide(
         questions.append(_question(scope, entries, answer))
         answers.append(answer)
         if answer.limited:
-            looked = tuple(_looking(entries, wanted[number + 1 :]))
-            looked_at = tuple(counters.look(*one, now) for one in looked)
+            looked, looked_at = _look(counters, _looking(entries, wanted[number + 1 :]), now)
             doubt = clock_doubt(answers, rule.response, request, looked_at)
             return _ended(
                 "limited",
@@ -155,6 +154,13 @@ def _after(doubt: ClockDoubt | None, counters: Counters, wanted: Iterable[_Wante
         for scope, entries, _ in wanted:
             counters = counters.doubting(scope, entries, now)
     return counters
+
+
+def _look(
+    counters: Counters, left: Iterable[tuple[str, Entries]], now: float
+) -> tuple[tuple[tuple[str, Entries], ...], tuple[Answer, ...]]:
+    looked = tuple(left)
+    return looked, tuple(counters.look(*one, now) for one in looked)
 
 
 def _looking(refused: Entries, left: Iterable[_Wanted]) -> Iterator[tuple[str, Entries]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,3 +109,45 @@ def test_a_test_that_is_written_while_the_gateway_runs_changes_nothing(
     assert kuadrant.messages("the folder is again as it runs") == []
     assert not any("kuadrant-test" in json.dumps(line) for line in kuadrant.lines)
     assert [kuadrant.request("POST").status for _ in range(2)] == [200, 429]
+
+
+CHANGED = """\
+  - matches: [{path: {value: /changed}}]
+    filters:
+    - type: ResponseHeaderModifier
+      responseHeaderModifier:
+        set: [{name: x-rule, value: changed}, {name: content-type, value: text/html}]
+        add: [{name: retry-after, value: "1"}]
+    backendRefs: [{name: toystore, port: 80}]
+"""
+OF_ALL = """\
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: toystore}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore}
+  limits: {all: {rates: [{limit: 1, window: 1h}], counters: [{expression: request.url_path}]}}
+"""
+
+
+def test_headers_that_the_route_adds_are_those_of_a_real_refusal_too(
+    start: Callable[..., Kuadrant], toystore: Path
+) -> None:
+    route, policy = toystore / "httproute.yaml", toystore / "ratelimitpolicy.yaml"
+    route.write_text(route.read_text().rstrip("\n") + "\n" + textwrap.indent(CHANGED, "  "))
+    policy.write_text(OF_ALL)
+    first = "request: {host: api.toystore.com, path: /changed}"
+    other = "request: {method: POST, host: api.toystore.com, path: /toys}"
+    added = {"x-rule": "changed", "content-type": "text/html", "retry-after": "1,3600"}
+    expected = (first, added), (other, {"content-type": "text/plain", "retry-after": "3600"})
+    steps = ", ".join(
+        f"{{{request}, times: 2, expect: {{status: [200, 429], headers: {json.dumps(headers)}}}}}"
+        for request, headers in expected
+    )
+    (toystore / FILE).write_text(f"tests: [{{name: a, steps: [{steps}]}}]\n")
+    kuadrant = start(toystore, "--echo")
+
+    code, report = kuadrant_test(toystore, "--against", f"http://127.0.0.1:{kuadrant.port}")
+
+    assert (code, outcomes(report)) == (0, {"a": "passed"}), report
+    assert outcomes(kuadrant_test(toystore)[1]) == {"a": "passed"}

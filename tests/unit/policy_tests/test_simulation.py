@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 POST = "request: {method: POST, host: toys.example.com, path: /toys}"
 GET = "request: {host: toys.example.com, path: /toys}"
 OF_ALICE = "request: {host: toys.example.com, path: /toys, headers: {X-User: alice}}"
+BACKEND = "not known: the backend may send it"
 ASKED, UNASKED = "the rate limit service is asked", "nothing is asked"
 
 
@@ -71,7 +72,7 @@ def test_what_is_expected_is_met() -> None:
         (f"{{{POST}, expect: {{asked: false}}}}", [("asked", UNASKED, ASKED)]),
         (f"{{{GET}, expect: {{headers: {{X-RULE: toys}}}}}}", []),
         (f"{{{GET}, expect: {{headers: {{x-rule: cars}}}}}}", [("headers.x-rule", '"cars"', '"toys"')]),
-        (f"{{{GET}, expect: {{headers: {{x-no: a}}}}}}", [("headers.x-no", '"a"', "no such header")]),
+        (f"{{{GET}, expect: {{headers: {{x-no: a}}}}}}", [("headers.x-no", '"a"', BACKEND)]),
         (f'{{{POST}, times: 2, expect: {{headers: {{x-ratelimit-remaining: "3"}}}}}}', []),
         ("{request: {host: other.example.com}, expect: {rule: toys}}", [("rule", "toys", "no rule")]),
     ],
@@ -375,6 +376,64 @@ def test_a_rule_of_which_some_backends_can_only_answer_500_is_noted() -> None:
     assert case.outcome == "passed"
     assert [one.partition(": ")[2] for one in case.in_part] == ["500 for 1 of 10 requests"]
     assert results(text)[0].in_part == ()
+
+
+CHANGED = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: toys}
+spec:
+  parentRefs: [{name: gw}]
+  hostnames: [toys.example.com]
+  rules:
+  - matches: [{path: {value: /toys}}]
+    filters:
+    - type: ResponseHeaderModifier
+      responseHeaderModifier:
+        set: [{name: x-rule, value: lim}, {name: content-type, value: text/html}]
+        add: [{name: retry-after, value: "1"}]
+        remove: [retry-after]
+    backendRefs: [{name: toys, port: 80}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "times", "expect", "misses"),
+    [
+        ("/toys", 6, 'x-rule: lim, content-type: text/html, retry-after: "1,10"', []),
+        ("/toys", 6, "x-no: a", ["no such header"]),
+        ("/toys", 6, "date: a", ["not known: the gateway sets it"]),
+        ("/cars", 1, "content-type: text/plain", ["no such header"]),
+    ],
+)
+def test_what_the_route_says_of_headers_holds_for_answers_of_the_filter_too(
+    path: str, times: int, expect: str, misses: list[str]
+) -> None:
+    request = f"{{method: POST, host: toys.example.com, path: {path}}}"
+    steps = f"{{request: {request}, times: {times}, expect: {{headers: {{{expect}}}}}}}"
+    world = GATEWAY.partition("---")[0] + "---\n" + CHANGED
+    (case,) = results(f"tests: [{{name: a, steps: [{steps}]}}]", POLICY, world=world)
+    assert [miss.got for miss in case.misses] == misses
+
+
+@pytest.mark.parametrize(
+    ("step", "misses"),
+    [
+        (f"{{{POST}, times: 6, expect: {{headers: {{content-type: text/plain, retry-after: '10'}}}}}}", []),
+        (
+            "{request: {host: toys.example.com, path: /moved}, expect: {headers: {location: 'http://a.x'}}}",
+            [("headers.location", '"http://a.x"', "not known: the gateway makes it")],
+        ),
+        (
+            "{request: {host: toys.example.com, path: /moved}, expect: {headers: {x-no: a}}}",
+            [("headers.x-no", '"a"', "no such header")],
+        ),
+    ],
+)
+def test_a_header_that_is_not_known_is_not_said_to_be_missing(
+    step: str, misses: list[tuple[str, str, str]]
+) -> None:
+    assert missed(step) == misses
 
 
 SLIDING = """\
