@@ -5,14 +5,19 @@ A command is imported when it is asked for: nobody waits for what all the others
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from cyclopts import App, CycloptsError, Parameter
 
 from kuadrant import __version__
 from kuadrant.wasm.catalogue import CatalogueError
 from kuadrant.wasm.release_download import FetchError
+
+_NARROWEST: Final = 20
+"""So many columns the help needs at least: in none it cannot be laid out, in one or two it takes forever."""
 
 app = App(
     name="kuadrant",
@@ -62,9 +67,21 @@ def _import_listed(words: Sequence[str]) -> None:
         group[name]
 
 
+def _widen() -> None:
+    """Lay the help out for a terminal that is not absurdly narrow."""
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        width = int(columns) if columns.isdecimal() else os.get_terminal_size().columns
+    except OSError:  # there is no terminal
+        return
+    if width < _NARROWEST and (columns or width):
+        os.environ["COLUMNS"] = str(_NARROWEST)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments``, by default the process's own, and exit; 2 is wrong usage."""
     words = sys.argv[1:] if arguments is None else arguments
+    _widen()
     try:
         _import_listed(words)
         app(words, exit_on_error=False, print_error=True)

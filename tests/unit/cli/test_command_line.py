@@ -33,6 +33,23 @@ def test_help_names_every_command_and_says_what_it_does(run: Callable[..., tuple
         assert words in out
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "2", "7", "19"])
+@pytest.mark.parametrize("words", [(), ("--help",), ("explain", "--help")])
+def test_help_ends_on_the_narrowest_terminal(
+    run: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    columns: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+
+    code, out, _ = run(*words)
+
+    assert code == 0
+    assert "Usage" in out
+    assert max(map(len, out.splitlines())) <= 20
+
+
 @pytest.mark.parametrize(
     "command",
     [
