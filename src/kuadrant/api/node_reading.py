@@ -143,7 +143,9 @@ class _Number(_Shape):
             reading.wrong(node, path, f"is {shown(node)}, must be a whole number{quotes}")
             return self.stand_in()
         if not self._least <= value <= self._most:
-            reading.wrong(node, path, f"is {value}, must be {self._rule(value)}")
+            # As it is written: one that is too large for 64 bits is read as the nearest double.
+            written = node.written if node.written.removeprefix("-").isdecimal() else value
+            reading.wrong(node, path, f"is {written}, must be {self._rule(value)}")
             return self.stand_in()
         return value
 

@@ -35,6 +35,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+def printable_lines(text: str) -> str:
+    """Return the same of a text that may have several lines."""
+    return "".join(char if char in "\r\n" else printable(char) for char in text)
+
+
 _LONGEST_KEY = 400
 
 Path = tuple[str | int, ...]

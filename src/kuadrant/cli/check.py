@@ -50,7 +50,7 @@ def check(
         complain("give kuadrant check a folder, a file, or - for standard input", output)
         return 2
     try:
-        checked = check_paths(map(str, paths), surroundings(current(modules)))
+        checked = check_paths(dict.fromkeys(map(str, paths)), surroundings(current(modules)))
     except (FolderError, UnknownDialectError) as error:
         complain(str(error), output)
         return 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.api.problem import printable_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,8 +23,8 @@ def findings_github(findings: Iterable[Finding]) -> str:
 
 
 def _line(one: Finding) -> str:
-    file = one.file.translate(_IN_PROPERTIES)
+    file = printable_lines(one.file).translate(_IN_PROPERTIES)
     about = ": ".join(part for part in (one.subject, one.field, one.message) if part)
-    message = (f"{about}\n{one.fix}" if one.fix else about).translate(_IN_MESSAGES)
+    message = printable_lines(f"{about}\n{one.fix}" if one.fix else about).translate(_IN_MESSAGES)
     place = f"file={file},line={one.line},col={one.column},title={one.code}"
     return f"::{_COMMANDS[one.severity]} {place}::{message}"

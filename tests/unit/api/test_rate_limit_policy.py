@@ -285,6 +285,14 @@ def test_a_duration_that_is_too_long_is_said_to_be_too_long() -> None:
     ]
 
 
+@BOTH
+@pytest.mark.parametrize("limit", ["99999999999999999999", "18446744073709551617"])
+def test_a_number_that_is_too_large_is_told_as_it_is_written(version: str, limit: str) -> None:
+    folder = policy(version, "limits: {a: " + RATES[version].replace("5", limit) + "}")
+    message = f"is {limit}, must be at most 9223372036854775807"
+    assert mistakes(folder) == [("spec.limits.a.rates[0].limit", message)]
+
+
 @pytest.mark.parametrize("window", ["0s", "999ms", "0h0m", "1ms"])
 def test_t2_34_a_window_below_a_second_is_refused(window: str) -> None:
     folder = policy("v1", f"limits: {{a: {{rates: [{{limit: 5, window: {window}}}]}}}}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from kuadrant.findings import (
     RULES,
@@ -116,6 +118,11 @@ def test_a_forge_gets_a_command_a_line_with_what_it_needs_escaped() -> None:
     assert note.startswith("::notice file=c.yaml,line=2,col=3,title=listener-not-served::")
     comma = Finding("a,b:c.yaml", 1, 1, "", "", "", "not-yaml", "error", "")
     assert findings_github([comma]).startswith("::error file=a%2Cb%3Ac.yaml,line=1")
+
+
+def test_the_log_of_a_workflow_gets_nothing_that_a_terminal_acts_upon() -> None:
+    odd = structs.replace(ALL[0], file="a\x1b.yaml", message="is \x1b[31m\x07")
+    assert not re.search(r"[\x00-\x1f]", findings_github([odd]))
 
 
 def required(value: Any, *fields: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant.api.problem import printable_lines
 from kuadrant.policy_tests.reports.text import not_reached, summary
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _command(kind: str, place: tuple[str, int, int], title: str, message: str) -
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable_lines(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
