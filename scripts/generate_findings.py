@@ -20,7 +20,7 @@ _HEAD: Final = """\
 <!-- Made from src/kuadrant/findings by `make generate`. -->
 
 What `kuadrant check` tells of documents, by code. `kuadrant run` tells the same at its start, and what is new
-after an edit.
+after an edit. Only a run says that it does not check certificates of clients, or tokens of Envoy Gateway.
 
 In a cluster the operator tells those that are about policies: in the condition `kuadrant.io/Warnings` of a
 policy that is accepted (the five gravest, and how many more), by an Event for each that is new (`Warned`, for

@@ -8,7 +8,7 @@ from kuadrant.compiler import identities
 from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.severity import Rule
 from kuadrant.policy.authentication_targets import may_be_for_gateway
-from kuadrant.policy.identity_source import reads_identity
+from kuadrant.policy.identity_source import ISTIO, reads_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,6 @@ RULES: Final = (
     ),
 )
 
-_ISTIO: Final = "payload"
-
 
 def identity_findings(of: Material) -> Iterator[Problem]:
     """Yield for each policy and Gateway that nothing authenticates tokens on some way to its limits."""
@@ -58,7 +56,7 @@ def identity_findings(of: Material) -> Iterator[Problem]:
 
 def _is_authenticated(of: Material, path: Path, source: IdentitySource) -> bool:
     gateway = of.paths.gateways[path.gateway]
-    if source.name == _ISTIO and any(
+    if source.name == ISTIO and any(
         may_be_for_gateway(one, gateway) for one in of.objects.request_authentications
     ):
         return True
@@ -86,7 +84,7 @@ def _found(fact: PolicyFacts, path: Path, source: IdentitySource) -> Problem:
     policy = fact.policy
     what = (
         "no RequestAuthentication is for either"
-        if source.name == _ISTIO
+        if source.name == ISTIO
         else f"no SecurityPolicy with a provider {source.name} is for either"
     )
     message = (

@@ -56,7 +56,8 @@ class IdentitySource(Struct, frozen=True, gc=False):
 
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_ISTIO: Final = "payload"
+ISTIO: Final = "payload"
+"""The key of the claims that Istio has authenticated, below :data:`CLAIMS`."""
 
 
 def identity_source(text: str) -> IdentitySource | None:
@@ -67,7 +68,7 @@ def identity_source(text: str) -> IdentitySource | None:
     """
     match text.strip().partition(":"):
         case ("jwt", "", ""):
-            return IdentitySource("jwt", _ISTIO)
+            return IdentitySource("jwt", ISTIO)
         case ("jwt", ":", provider) if provider and provider.isprintable():
             return IdentitySource("jwt", provider)
         case ("header", ":", name) if _HEADER.fullmatch(name):

@@ -12,6 +12,7 @@ from msgspec import Struct
 from kuadrant.compiler import identities
 from kuadrant.findings import Finding, findings
 from kuadrant.gateways.envoy import authentication, certificates
+from kuadrant.policy.identity_source import ISTIO, IdentitySource
 from kuadrant.standalone.folder_files import STANDARD_INPUT, File, read_below, standard_input
 from kuadrant.standalone.folder_selection import FolderError, printable
 from kuadrant.standalone.plan import compile_folder, read
@@ -19,6 +20,7 @@ from kuadrant.standalone.plan import compile_folder, read
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kuadrant.api.objects import Objects
     from kuadrant.standalone.plan import PlanSettings
 
 
@@ -46,12 +48,22 @@ def check(paths: Iterable[str], surroundings: PlanSettings) -> Checked:
     of = read(files)
     first = files[0].path if paths[0] == STANDARD_INPUT else printable(paths[0])
     shown = certificates(of, dt.datetime.now(dt.UTC), {})
-    # Where the documents do not check any tokens, something else may, where they go.
-    checks = bool(of.objects.request_authentications)
-    checked = authentication(of.objects, identities(of.objects) if checks else {})
+    checked = authentication(of.objects, _told_of(of.objects))
     more = (*shown.problems, *checked.problems)
     found = findings(of, compile_folder(of, surroundings), more, name=first)
     return Checked(found, len(of.sources), len(files))
+
+
+def _told_of(objects: Objects) -> dict[str, IdentitySource | None]:
+    """Where Gateways know requests from, of those about which it is told if nothing authenticates them.
+
+    Certificates, and the tokens of a provider of Envoy Gateway, are checked in clusters only, by what is not
+    read here: that is no mistake in documents without a RequestAuthentication.
+    """
+    sources = identities(objects)
+    if objects.request_authentications:
+        return sources
+    return {key: source for key, source in sources.items() if source == IdentitySource("jwt", ISTIO)}
 
 
 def _files(paths: tuple[str, ...]) -> Iterable[File]:

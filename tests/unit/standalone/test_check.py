@@ -86,3 +86,19 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     checked = check([str(tmp_path / "pipe.yaml")], surroundings(MODULE))
     assert not checked.is_read
     assert checked.findings[0].message == "is not a regular file"
+
+
+def test_tokens_that_nothing_authenticates_are_told_as_a_run_tells_them(tmp_path: Path) -> None:
+    asks = GATEWAY.replace(
+        "namespace: default}", "namespace: default, annotations: {kuadrant.io/identity: %s}}"
+    )
+
+    def told(source: str) -> list[str]:
+        file = tmp_path / "all.yaml"
+        file.write_text(asks.replace("%s", source))
+        found = check([str(file)], surroundings(MODULE)).findings
+        return [one.code for one in found if one.code == "identity-of-nobody"]
+
+    assert told("jwt") == ["identity-of-nobody"]
+    for elsewhere in ("jwt:keycloak", '"header:x-user"', "mtls", "none"):
+        assert told(elsewhere) == []
