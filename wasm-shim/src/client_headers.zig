@@ -31,8 +31,8 @@ pub const Told = struct {
     }
 
     /// Takes up the headers of one more answer, as far as they are of the form. Those of a refusal take the place of what earlier answers
-    /// have beside the limits.
-    pub fn take(told: *Told, allocator: Allocator, form: *const Form, headers: []const host.Header, is_refusal: bool) error{OutOfMemory}!void {
+    /// have beside the limits. A service that knows what requests cost `says` itself when one may come again, or that it never may.
+    pub fn take(told: *Told, allocator: Allocator, form: *const Form, headers: []const host.Header, is_refusal: bool, says: bool) error{OutOfMemory}!void {
         if (is_refusal) {
             told.others.clearRetainingCapacity();
             told.retry_after.restart();
@@ -53,7 +53,7 @@ pub const Told = struct {
                 .value = try allocator.dupe(u8, header.value),
             }),
         };
-        if (is_refusal and form.retry_after) told.retry_after.orBy(triple);
+        if (is_refusal and form.retry_after and !says) told.retry_after.orBy(triple);
         if (form.triple and !triple.isEmpty()) told.triple = try told.triple.with(allocator, triple);
         if (is_refusal) told.reached = try allocator.dupe(u8, fields.limits);
         if (form.fields and !fields.isEmpty()) told.fields = try told.fields.with(allocator, fields);

@@ -234,8 +234,7 @@ const Compiler = struct {
     }
 
     fn compileLimit(compiler: *Compiler, source: document.Limit, path: *const Path) Error!Limit {
-        const identity_path = path.field("identity");
-        compiler.identified = if (source.identity) |one| try identity_source.compile(compiler.allocator, &compiler.configuration.content.attributes, one, &identity_path) else null;
+        compiler.identified = if (source.identity) |one| try identity_source.compile(compiler.allocator, &compiler.configuration.content.attributes, one, &path.field("identity")) else null;
         const when_path = path.field("when");
         const when = try compiler.allocator.alloc(Condition, source.when.len);
         for (source.when, when, 0..) |one, *compiled, index| {
@@ -250,6 +249,7 @@ const Compiler = struct {
             compiled.* = try compiler.compileEntry(one, &place);
         }
         return .{
+            .cost = if (source.cost) |cost| try compiler.compileEntry(.{ .key = try std.mem.concat(memory.scratch, u8, &.{ rate_limit_call.hits_prefix, source.entries[0].key }), .expression = cost.expression, .program = cost.program }, &path.field("cost")) else null,
             .when = when,
             .entries = entries,
             .policies = try compiler.copyAll(source.record.policies),

@@ -87,6 +87,13 @@ pub const Limit = struct {
     entries: []const Entry,
     record: Record = .{},
     shadow: bool = false,
+    cost: ?Cost = null,
+};
+
+/// How many hits a request is for a limit, as a text.
+pub const Cost = struct {
+    expression: ?[]const u8 = null,
+    program: ?[]const u8 = null,
 };
 
 /// What decision records say of a limit: the policies that it is of, and its conditions as they were written.

@@ -136,6 +136,7 @@ fn writeExpression(object: *Object, limit: *const Limit, place: failures.Place) 
             writePart(object, "counter", counter.number);
             object.text("expression", counter.key, longest_expression);
         },
+        .cost => object.text("part", "cost", 40),
     }
 }
 

@@ -67,7 +67,7 @@ pub const Place = struct {
     rule: []const u8 = "",
     scope: []const u8 = "",
     limit: []const u8 = "",
-    part: union(enum) { none, condition: usize, counter: struct { number: usize, key: []const u8 } } = .none,
+    part: union(enum) { none, condition: usize, counter: struct { number: usize, key: []const u8 }, cost } = .none,
 
     /// Of the part, in what a limit has.
     pub fn number(place: Place) u64 {
@@ -75,6 +75,7 @@ pub const Place = struct {
             .none => 0,
             .condition => |condition| 1 + 2 * @as(u64, condition),
             .counter => |counter| 2 + 2 * @as(u64, counter.number),
+            .cost => std.math.maxInt(u64),
         };
     }
 
@@ -87,6 +88,7 @@ pub const Place = struct {
             .none => {},
             .condition => |condition| try writer.print(", condition {d}", .{condition + 1}),
             .counter => |counter| try writer.print(", counter {d} {f}", .{ counter.number, host.quoted(counter.key) }),
+            .cost => try writer.writeAll(", cost"),
         }
     }
 };

@@ -1,5 +1,6 @@
 //! One limit of a policy: when it applies to a request, and what the rate limit service is to count for it.
 
+const std = @import("std");
 const descriptors = @import("descriptor.zig");
 const expression = @import("host_expression.zig");
 const failures = @import("failure.zig");
@@ -21,6 +22,8 @@ pub const Limit = struct {
     conditions: []const []const u8 = &.{},
     /// It refuses nobody, so nobody is refused for what it cannot be evaluated for.
     in_shadow: bool = false,
+    /// How many hits a request is; one without. It has a key that is made of the limit's.
+    cost: ?Entry = null,
 
     /// What the service knows it by.
     pub fn key(limit: *const Limit) []const u8 {
@@ -32,14 +35,14 @@ pub const Limit = struct {
         if (!try limit.holds(attributes)) return false;
         for (limit.entries, 0..) |entry, number| {
             errdefer failures.present.part = .{ .counter = .{ .number = number, .key = entry.key } };
-            const bytes = switch (entry.value) {
-                .serialized => |bytes| bytes,
-                .attribute => |attribute| try descriptors.serializeEntry(memory.scratch, entry.key, try descriptors.asText(memory.scratch, try attributes.get(attribute.number) orelse attribute.default orelse return false)),
-                .expression => |one| try descriptors.serializeEntry(memory.scratch, entry.key, try descriptors.asText(memory.scratch, try one.evaluate())),
-                .own => |one| try descriptors.serializeEntry(memory.scratch, entry.key, try one.asText(attributes)),
-            };
-            try descriptor.append(bytes);
+            try descriptor.append(if (entry.value == .serialized) entry.value.serialized else try descriptors.serializeEntry(memory.scratch, entry.key, try entry.text(attributes) orelse return false));
         }
+        const cost = limit.cost orelse return true;
+        errdefer failures.present.part = .cost;
+        const hits = try cost.text(attributes) orelse return false;
+        // What costs nothing is not limited: nothing could be counted.
+        if (std.mem.eql(u8, hits, "0")) return false;
+        try descriptor.append(try descriptors.serializeEntry(memory.scratch, cost.key, hits));
         return true;
     }
 
@@ -71,4 +74,14 @@ pub const Entry = struct {
         expression: Expression,
         own: *Own,
     },
+
+    /// Its value for the request; `null` when the request has none.
+    fn text(entry: Entry, attributes: *Attributes) Error!?[]const u8 {
+        return switch (entry.value) {
+            .serialized => unreachable,
+            .attribute => |attribute| try descriptors.asText(memory.scratch, try attributes.get(attribute.number) orelse attribute.default orelse return null),
+            .expression => |one| try descriptors.asText(memory.scratch, try one.evaluate()),
+            .own => |one| try one.asText(attributes),
+        };
+    }
 };

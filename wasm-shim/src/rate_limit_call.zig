@@ -26,6 +26,9 @@ pub const method_name = "ShouldRateLimit";
 /// service can answer all the same. One that does not know it takes it for an entry that no limit asks for.
 pub const shadow_key = "kuadrant:shadow";
 
+/// In front of a limit's key it is that of the entry that says how many hits a request is for it.
+pub const hits_prefix = "kuadrant:hits:";
+
 /// `Failed` is for the failure mode; of the others the request cannot be looked at, and it is refused whatever the mode.
 pub const Error = expression.EvaluationError;
 
@@ -42,6 +45,8 @@ pub const Call = struct {
     /// The only one that was, if there is one.
     only: ?*const Limit = null,
     response: *const Response = &responses.as_the_service_says,
+    /// It says what the request costs.
+    by_cost: bool = false,
     /// Only limits in shadow ask: nothing of the answer is for the request, which does not wait for it.
     in_shadow: bool = false,
     asks_again: bool = false,
@@ -134,6 +139,7 @@ const Asked = struct {
     count: usize = 0,
     last: ?*const Limit = null,
     in_shadow: bool = false,
+    by_cost: bool = false,
 
     fn add(asked: *Asked, limit: *const Limit, attributes: *Attributes) Error!void {
         const action = asked.action;
@@ -152,6 +158,7 @@ const Asked = struct {
         if (applies) {
             asked.count += 1;
             asked.last = limit;
+            asked.by_cost = asked.by_cost or limit.cost != null;
         } else asked.descriptor.cut(before);
     }
 
@@ -178,6 +185,7 @@ const Asked = struct {
             .limits = action.limits,
             .only = if (asked.count == 1) asked.last else null,
             .response = action.response,
+            .by_cost = asked.by_cost,
             .in_shadow = asked.in_shadow,
             .asks_again = asks_again,
         };

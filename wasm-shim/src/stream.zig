@@ -102,6 +102,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
         .limits = call.limits,
         .only = call.only,
         .response = call.response,
+        .by_cost = call.by_cost,
         .in_shadow = call.in_shadow,
         .asks_again = call.asks_again,
     };
@@ -293,7 +294,7 @@ fn lookOn(stream: *Stream) void {
 
 fn takeHeaders(stream: *Stream, answer: rate_limit_answer.Answer) void {
     const form = &stream.current().response.form;
-    stream.told.take(stream.arena.allocator(), form, answer.headers, answer.verdict == .over_limit) catch host.log(.debug, "no memory for the answer's headers", .{});
+    stream.told.take(stream.arena.allocator(), form, answer.headers, answer.verdict == .over_limit, stream.current().by_cost) catch host.log(.debug, "no memory for the answer's headers", .{});
 }
 
 /// The response's headers have come. This is called for answers of this module, too; their stream is gone by then.

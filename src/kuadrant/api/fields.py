@@ -5,7 +5,7 @@ that end the sentence "must be ..." when a document breaks it.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta, Struct
 
@@ -24,6 +24,11 @@ class Fields(Struct, frozen=True, gc=False, kw_only=True, rename="camel", omit_d
 
     unread: ClassVar[frozenset[str]] = frozenset()
     hints: ClassVar[Mapping[str, str]] = {}
+
+
+LONGEST_EXPRESSION: Final = 4096
+"""The most characters of an expression: what reads it is not to be kept busy."""
+Expression = Annotated[str, Meta(min_length=1, max_length=LONGEST_EXPRESSION)]
 
 
 def by_key(field: str) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from kuadrant.api.algorithm import Algorithm
-from kuadrant.api.fields import Fields
+from kuadrant.api.fields import Expression, Fields
 from kuadrant.api.limit_mode import EVERYBODY, Mode
 
 
@@ -64,6 +64,18 @@ class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
                     "For how many of a hundred values of its counters the limit is enforced (100, if it is "
                     "not given); for the others it is a Shadow."
                 ),
+            ),
+        ]
+        | None
+    ) = None
+    cost: (
+        Annotated[
+            Expression,
+            Meta(
+                description=(
+                    "A CEL expression that gives how many hits a request counts as, as a whole number; one, "
+                    "if it is not given. A request of 0 hits is not limited."
+                )
             ),
         ]
         | None

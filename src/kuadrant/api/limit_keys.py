@@ -35,6 +35,10 @@ Of a question that is one of several for a request: ``told`` with the decision, 
 AGAIN_HEADER: Final = "kuadrant-again"
 """The header that says it, in seconds, or ``never``."""
 
+_HITS: Final = "kuadrant:hits:"
+MOST_HITS: Final = 2**32 - 1
+"""More hits of a request are not counted; that is as many as Envoy's protocol has for a request."""
+
 _DIGITS: Final = 8
 _PREFIXES = ("limit.", "tokenlimit.")
 _KEY = re.compile(r"(?:token)?limit\.(?P<name>.*)__[0-9a-f]{8}", re.DOTALL)
@@ -67,6 +71,29 @@ def asked_keys(descriptor: Mapping[str, str]) -> Iterator[str]:
     for key, value in descriptor.items():
         if value == VALUE and is_limit_key(key):
             yield key
+
+
+def hits_key(key: str) -> str:
+    """Return the key of the entry that says how many hits a request is for the limit of ``key``."""
+    return f"{_HITS}{key}"
+
+
+def hits_of(descriptor: Mapping[str, str]) -> dict[str, int]:
+    """Return how many hits a request is for limits, by their keys; of others it is one.
+
+    Raises:
+        ValueError: An entry says something else than a whole number.
+    """
+    found = {}
+    for key, value in descriptor.items():
+        if key.startswith(_HITS):
+            if not (value.isascii() and value.isdigit()):
+                raise ValueError(f"{key} is no whole number")
+            # However long it is: Python reads no number of more than some thousand digits.
+            found[key.removeprefix(_HITS)] = (
+                int(value) if len(value) < 10 else min(int(value[:20]), MOST_HITS)
+            )
+    return found
 
 
 def limit_digest(policy: str, limit: str) -> str:

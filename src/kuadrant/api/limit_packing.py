@@ -4,9 +4,9 @@ A Limitador resource of our own definition has ``spec.packedLimits`` beside ``sp
 each the base64 of what zlib makes of a JSON list of limits. Which text a limit is in depends on what it
 counts alone: an edit of one changes one of them.
 
-Limits that Limitador does not have, by their algorithm or mode, are always packed. A definition that has the
-field drops nothing within it, Limitador never takes them for its own, and as a part of the spec they have
-its generation, by which it is known that they are held; an annotation has none.
+Limits that Limitador does not have, by their algorithm, mode or cost, are always packed. A definition that
+has the field drops nothing within it, Limitador never takes them for its own, and as a part of the spec they
+have its generation, by which it is known that they are held; an annotation has none.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ ALGORITHMS: Final = "packedLimits.algorithm"
 """What a service says that it reads, if it counts packed limits by their algorithm."""
 MODES: Final = "packedLimits.mode"
 """Likewise, if it refuses by the mode of packed limits, and for as many as they say."""
+COSTS: Final = "packedLimits.by_cost"
+"""Likewise, if it counts what a request costs."""
 _IN_ONE: Final = 128
 """So many limits are in one text, about: to pack them takes a millisecond."""
 _MOST_BYTES: Final = 1 << 20

@@ -26,10 +26,11 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     It applies to requests of ``namespace`` (the domain of the rate limit request) for which every condition
     holds. Conditions and variables are CEL over ``descriptors``, for example ``descriptors[0]["limit.a__1"]
     == "1"``; conditions also over ``limit.name`` and ``limit.id``. Two limits that differ in nothing but
-    ``max_value``, ``burst``, ``mode``, ``enforce_percent``, ``name`` and ``id`` share their counters.
+    ``max_value``, ``burst``, ``mode``, ``enforce_percent``, ``by_cost``, ``name`` and ``id`` share their
+    counters.
 
-    A limit of Limitador's has no ``algorithm``, ``burst``, ``mode`` and ``enforce_percent``: it counts in
-    fixed windows, and refuses what has no room.
+    A limit of Limitador's has no ``algorithm``, ``burst``, ``mode``, ``enforce_percent`` and ``by_cost``: it
+    counts in fixed windows, refuses what has no room, and is not told what a request costs.
     """
 
     namespace: str
@@ -43,6 +44,7 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     burst: int | UnsetType = UNSET
     mode: Mode | UnsetType = UNSET
     enforce_percent: int | UnsetType = UNSET
+    by_cost: bool | UnsetType = UNSET
 
     @property
     def counts_by(self) -> Algorithm:
@@ -64,7 +66,7 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
     @property
     def is_of_limitador(self) -> bool:
         """Tell whether Limitador has such limits too."""
-        return self.counts_by == FIXED_WINDOW and not self.has_mode
+        return self.counts_by == FIXED_WINDOW and not self.has_mode and not self.by_cost
 
     @property
     def most(self) -> int:
@@ -84,6 +86,8 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
         shown: list[str] = [] if self.counts_by == FIXED_WINDOW else [self.counts_by]
         if self.counts_by == TOKEN_BUCKET:
             shown.append(f"burst {self.most}")
+        if self.by_cost:
+            shown.append("by cost")
         if self.has_mode:
             shown.append(SHADOW if self.mode == SHADOW else f"{ENFORCE} {self.percent} %")
         return f" ({', '.join(shown)})" if shown else ""

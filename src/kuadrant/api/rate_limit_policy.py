@@ -8,6 +8,7 @@ from msgspec import Meta, field
 from kuadrant.api.fields import (
     ANY_OTHER,
     DnsLabel,
+    Expression,
     Fields,
     Group,
     Hostname,
@@ -34,9 +35,6 @@ MaxValue = Annotated[
 ]
 
 
-LONGEST_EXPRESSION: Final = 4096
-"""The most characters of an expression: what reads it is not to be kept busy."""
-Expression = Annotated[str, Meta(min_length=1, max_length=LONGEST_EXPRESSION)]
 LONGEST_VALUE: Final = 1024
 """The most characters that an attribute is compared with."""
 LONGEST_SPEC: Final = 128 << 10

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kuadrant.api.limitador import Limit
 from kuadrant.api.response import Response
-from kuadrant.policy.condition import Counter, PolicyCondition
+from kuadrant.policy.condition import Cost, Counter, PolicyCondition
 from kuadrant.policy.identity_source import IdentitySource
 from kuadrant.policy.match import RequestMatch
 
@@ -24,7 +24,8 @@ class LimitAction(Struct, frozen=True, gc=False):
     ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value
     ``1``. ``sources`` are the policies, as ``namespace/name``, that the limit came from. ``identity`` is
     where the gateway knows from who a request is from, of a limit that asks for it. One that is
-    ``in_shadow`` refuses nobody, whatever its counters say and whatever becomes of it.
+    ``in_shadow`` refuses nobody, whatever its counters say and whatever becomes of it. ``cost`` is how many
+    hits a request counts as, one if that is None; of 0 hits it does not apply.
     """
 
     key: str
@@ -33,6 +34,12 @@ class LimitAction(Struct, frozen=True, gc=False):
     sources: tuple[str, ...] = ()
     identity: IdentitySource | None = None
     in_shadow: bool = False
+    cost: Cost | None = None
+
+    @property
+    def evaluated(self) -> tuple[Counter, ...]:
+        """What is evaluated of it where its conditions hold: its counters, then what a request costs."""
+        return self.counters if self.cost is None else (*self.counters, self.cost)
 
 
 class Action(Struct, frozen=True, gc=False):

@@ -233,8 +233,11 @@ def _limit_action(entry: EffectiveLimit, identity: IdentitySource | None) -> Lim
         when=when,
         counters=counters,
         sources=(entry.source.key,),
-        identity=identity if identity is not None and reads_identity((*when, *counters)) else None,
+        identity=identity
+        if identity is not None and reads_identity((*when, *entry.limit.evaluated))
+        else None,
         in_shadow=not entry.limit.refuses,
+        cost=entry.limit.cost,
     )
 
 

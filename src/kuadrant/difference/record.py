@@ -31,6 +31,7 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
         enforce_percent: For how many of a hundred values of its counters it is enforced.
         when: Its conditions, those of the policy first.
         counters: What it is counted by.
+        cost: How many hits a request is, as an expression; empty for one.
         identity: Where the gateway knows from who a request is from, if the limit asks for that.
         counted: For each route by itself, or for all that the policy covers together.
         key: By which the gateway and the rate limit service know it; another key counts anew.
@@ -47,6 +48,7 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
     enforce_percent: int = EVERYBODY
     when: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
+    cost: str = ""
     identity: str = ""
     counted: Literal["for each route", "together"] = "for each route"
     key: str

@@ -95,6 +95,7 @@ def _limit_words(limit: LimitSide) -> str:
         (
             _rates(limit),
             *(f"counted by {one}" for one in limit.counters),
+            *([f"a request costs {limit.cost}"] if limit.cost else []),
             *(f"when {one}" for one in limit.when),
             *(["for all routes together"] if limit.counted == "together" else []),
             *([f"in {limit.section}"] if limit.section != "limits" else []),
@@ -111,6 +112,7 @@ def _between(before: LimitSide, after: LimitSide) -> str:
     parts = [
         ("", _rates(before), _rates(after)),
         ("counted by ", _listed(before.counters), _listed(after.counters)),
+        ("a request costs ", before.cost or "1", after.cost or "1"),
         ("when ", _listed(before.when), _listed(after.when)),
         ("requests are known by ", before.identity or "nothing", after.identity or "nothing"),
         ("counted ", before.counted, after.counted),

@@ -16,6 +16,7 @@ from kuadrant.explanation.source_text import SourceText
 from kuadrant.expressions import programs
 from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind
 from kuadrant.policy.expression_check import position
+from kuadrant.reference_model.conditions import costs
 from kuadrant.reference_model.evaluation_end import TooMuchError
 from kuadrant.reference_model.expressions import EvaluationError, Optional, tree
 from kuadrant.reference_model.header_names import is_lowering
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kuadrant.explanation.knowledge import Knowledge
+    from kuadrant.policy.condition import Cost
     from kuadrant.reference_model.expressions import Expressions
 
 _MOST_PARTS: Final = 64
@@ -66,6 +68,17 @@ def traced_predicate(expression: str, expressions: Expressions, knowledge: Knowl
 def traced_counter(expression: str, expressions: Expressions, knowledge: Knowledge) -> Traced:
     """Evaluate what a limit counts by, as a text, and its parts."""
     return _traced(expression, expressions, knowledge, lambda: expressions.text(expression), programs.value)
+
+
+def traced_cost(cost: Cost, expressions: Expressions, knowledge: Knowledge) -> Traced:
+    """Evaluate how many hits a request is, and the parts of what says it."""
+    return _traced(
+        cost.expression,
+        expressions,
+        knowledge,
+        lambda: costs(cost, expressions),
+        lambda _: programs.value(cost.hits),
+    )
 
 
 def _traced(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from kuadrant.explanation.expression_trace import traced_counter, traced_predicate
+from kuadrant.explanation.expression_trace import traced_cost, traced_counter, traced_predicate
 from kuadrant.explanation.knowledge import selected
 from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.origins import section_of
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
     from kuadrant.api.problem import Path
     from kuadrant.compiler.program import Action, LimitAction, RuleProgram
+    from kuadrant.explanation.expression_trace import Traced
     from kuadrant.explanation.knowledge import Knowledge
     from kuadrant.explanation.origins import Origins
     from kuadrant.explanation.record import Fact, Origin
-    from kuadrant.policy.condition import Counter, PolicyCondition, SelectorCondition
+    from kuadrant.policy.condition import Cost, Counter, PolicyCondition, SelectorCondition
     from kuadrant.policy.model import Policy, PolicyLimit
     from kuadrant.policy.policy_precedence import EffectiveLimit
     from kuadrant.reference_model.expressions import Expressions
@@ -40,6 +42,7 @@ class _Traced(Struct, frozen=True, gc=False):
     because: str = ""
     when: tuple[TracedCondition, ...] = ()
     counters: tuple[CounterValue, ...] = ()
+    cost: CounterValue | None = None
 
 
 class LimitTracer:
@@ -103,6 +106,7 @@ class LimitTracer:
             because=traced.because,
             when=traced.when,
             counters=traced.counters,
+            cost=traced.cost,
         )
 
     def _of_unknown_policy(self, action: Action, limit: LimitAction) -> TracedLimit:
@@ -111,6 +115,7 @@ class LimitTracer:
         traced = self._verdict(
             tuple(self._condition(condition, origin) for condition in limit.when),
             tuple(self._counter(counter, origin) for counter in limit.counters),
+            self._cost(limit.cost, origin),
         )
         return TracedLimit(
             name=limit.key,
@@ -124,6 +129,7 @@ class LimitTracer:
             because=traced.because,
             when=traced.when,
             counters=traced.counters,
+            cost=traced.cost,
         )
 
     def _traced(self, action: LimitAction, policy: Policy, place: Path, limit: PolicyLimit) -> _Traced:
@@ -139,14 +145,20 @@ class LimitTracer:
             if isinstance(counter, ExpressionCounter):
                 path = (*path, "expression")
             counters.append(self._counter(counter, self._place(policy, path)))
-        return self._verdict(tuple(when), tuple(counters))
+        cost = self._cost(action.cost, self._place(policy, (*place, "cost")))
+        return self._verdict(tuple(when), tuple(counters), cost)
 
-    def _verdict(self, when: tuple[TracedCondition, ...], counters: tuple[CounterValue, ...]) -> _Traced:
-        applies, because = _applies(when, counters, identified=self._identified)
+    def _verdict(
+        self, when: tuple[TracedCondition, ...], counters: tuple[CounterValue, ...], cost: CounterValue | None
+    ) -> _Traced:
+        evaluated = counters if cost is None else (*counters, cost)
+        applies, because = _applies(when, evaluated, identified=self._identified)
+        if applies == "yes" and cost is not None and cost.value == "0":
+            applies, because = "no", f"{cost.text} is 0: the request costs nothing"
         if applies == "unknown":
             self.missing.update(self._needed)
         self._needed.clear()
-        return _Traced(applies, because, when, counters)
+        return _Traced(applies, because, when, counters, cost)
 
     def _place(self, policy: Policy, path: Path) -> Origin:
         return self._origins.of("RateLimitPolicy", policy.key, path)
@@ -214,6 +226,17 @@ class LimitTracer:
                 unknown=", ".join(one.name for one in missing) or None,
             )
         traced = traced_counter(counter.expression, self._expressions, self._knowledge)
+        return self._value(counter, origin, traced)
+
+    def _cost(self, cost: Cost | None, origin: Origin) -> CounterValue | None:
+        if cost is None:
+            return None
+        traced = traced_cost(cost, self._expressions, self._knowledge)
+        # How many hits it is says no more of a header than where the counter stands afterwards.
+        shown = traced.shown if traced.value is None else str(traced.value)
+        return self._value(cost, origin, replace(traced, shown=shown))
+
+    def _value(self, counter: ExpressionCounter, origin: Origin, traced: Traced) -> CounterValue:
         self._needed.update(dict.fromkeys(traced.missing))
         return CounterValue(
             text=counter.expression,

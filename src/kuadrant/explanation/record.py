@@ -150,6 +150,7 @@ class TracedLimit(LimitManner, frozen=True, kw_only=True, gc=False):
         because: Why it does not, in words.
         when: Its conditions, those of the policy first; all that are there, also after one that is false.
         counters: What its counters are qualified by.
+        cost: How many hits the request is; one where nothing is said of it.
         standings: Where its counters stand, one for each rate; none if nobody was asked.
     """
 
@@ -166,6 +167,7 @@ class TracedLimit(LimitManner, frozen=True, kw_only=True, gc=False):
     because: str = ""
     when: tuple[TracedCondition, ...] = ()
     counters: tuple[CounterValue, ...] = ()
+    cost: CounterValue | None = None
     standings: tuple[CounterStanding, ...] = ()
 
 

@@ -117,8 +117,8 @@ def _reason(limit: TracedLimit) -> tuple[Origin, str]:
                 if part.reads and part.needed and part.value is not None
             ]
             return condition.origin, limit.because + (f" ({', '.join(seen)})" if seen else "")
-    for counter in limit.counters:
-        if counter.value is None and result is not None:
+    for counter in (*limit.counters, *([limit.cost] if limit.cost else [])):
+        if counter.value in (None, *(["0"] if counter is limit.cost else [])) and result is not None:
             return counter.origin, limit.because
     return limit.origin, limit.because
 
@@ -151,6 +151,7 @@ def _places(record: Explanation) -> Iterator[str]:
     for limit in record.limits:
         yield from (str(one.origin) for one in limit.when)
         yield from (str(one.origin) for one in limit.counters)
+        yield from ([str(limit.cost.origin)] if limit.cost else [])
 
 
 def _wrapped(line: Line) -> list[str]:

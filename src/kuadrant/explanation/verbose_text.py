@@ -77,7 +77,9 @@ def _limit(limit: TracedLimit) -> Iterator[str]:
     for condition in limit.when:
         yield from (f"  {line}" for line in _condition(condition))
     for counter in limit.counters:
-        yield from (f"  {line}" for line in _counter(counter))
+        yield from (f"  {line}" for line in _counter(counter, "counted by"))
+    if limit.cost is not None:
+        yield from (f"  {line}" for line in _counter(limit.cost, "a request costs"))
     applies = {"yes": "it applies", "unknown": "whether it applies is not known"}
     yield "  " + applies.get(limit.applies, f"it does not apply: {limit.because}")
     for standing in limit.standings:
@@ -91,14 +93,14 @@ def _condition(condition: TracedCondition) -> Iterator[str]:
     yield from _parts(condition.parts)
 
 
-def _counter(counter: CounterValue) -> Iterator[str]:
+def _counter(counter: CounterValue, what: str) -> Iterator[str]:
     if counter.unknown is not None:
         found = f"not known ({counter.unknown})"
     elif counter.error is not None:
         found = f"failing: {counter.error}"
     else:
         found = "absent" if counter.value is None else counter.value
-    yield f"{counter.origin}: counted by {counter.text}, which is {found}"
+    yield f"{counter.origin}: {what} {counter.text}, which is {found}"
     yield from _parts(counter.parts)
 
 

@@ -152,6 +152,9 @@ def _wins(other: _Counted, one: _Counted, occurrences: dict[tuple[str, str], set
     """Whether ``other`` always refuses before ``one`` would; of two equal ones the first is said to win."""
     if other is one or other.rate.max_value > one.rate.max_value or other.scope != one.scope:
         return False
+    if other.entry.limit.cost is not None or one.entry.limit.cost is not None:
+        # What requests cost is not known: one that has less room may be used up later.
+        return False
     if not (other.when <= one.when and other.counters <= one.counters and other.entry.limit.is_enforced):
         return False
     if one.is_of_gateway and not other.is_of_gateway:

@@ -46,6 +46,10 @@ def removed_header_findings(policy: Policy) -> Iterator[Problem]:
             places: Iterable[PolicyCondition | Counter] = found
             for index, one in enumerate(places):
                 yield from _of(policy, ("limits", limit.name, field, index), one)
+        if limit.cost is not None:
+            for name, offset in _asked(limit.cost.expression):
+                at = position(limit.cost.expression, offset)
+                yield _problem(policy, ("limits", limit.name, "cost"), name, at)
 
 
 def _of(policy: Policy, place: Path, one: PolicyCondition | Counter) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kuadrant.findings import counter_findings
 from kuadrant.findings.attachment_findings import attachment_findings
 from kuadrant.findings.backend_findings import backend_findings
+from kuadrant.findings.cost_findings import cost_findings
 from kuadrant.findings.document_findings import placed_already
 from kuadrant.findings.examined_documents import material, material_of_cluster
 from kuadrant.findings.finding import Finding, placed
@@ -64,6 +65,7 @@ def suspicious(policy: RateLimitPolicy, facts: PolicyFacts) -> tuple[Problem, ..
         *counter_findings.counter_findings(facts.policy),
         *removed_header_findings(facts.policy),
         *mode_findings(facts.policy),
+        *cost_findings(facts.policy),
     )
     return (*limit_findings(policy), *of_model)
 
@@ -94,6 +96,7 @@ def _problems(of: Material) -> Iterator[Problem]:
             yield from counter_findings.counter_findings(fact.policy)
             yield from removed_header_findings(fact.policy)
             yield from mode_findings(fact.policy)
+            yield from cost_findings(fact.policy)
     yield from _of_conditions(of)
     yield from attachment_findings(of)
     yield from route_findings(of)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.findings import (
     attachment_findings,
     backend_findings,
+    cost_findings,
     counter_findings,
     document_findings,
     folder_findings,
@@ -30,7 +31,12 @@ SECTIONS: Final[dict[str, tuple[Rule, ...]]] = {
     "Routes": (*attachment_findings.RULES, *route_findings.RULES),
     "Backends and filters": backend_findings.RULES,
     "Policies": (*policy_findings.RULES, *identity_findings.RULES),
-    "Limits": (*limit_findings.RULES, *mode_findings.RULES, *never_reached_findings.RULES),
+    "Limits": (
+        *limit_findings.RULES,
+        *mode_findings.RULES,
+        *cost_findings.RULES,
+        *never_reached_findings.RULES,
+    ),
     "Conditions and counters": (
         *EXPRESSIONS,
         *counter_findings.RULES,

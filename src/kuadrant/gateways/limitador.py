@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.api.caller_token import ANNOTATION
-from kuadrant.api.limit_packing import ALGORITHMS, MODES, pack
+from kuadrant.api.limit_packing import ALGORITHMS, COSTS, MODES, pack
 from kuadrant.api.limit_packing import FIELD as PACKED
 from kuadrant.api.limitador import Limit
 from kuadrant.gateways.object_size import too_large
@@ -47,10 +47,10 @@ def limitador(
 ) -> LimitadorObject:
     """Return the resource beside ``kuadrant`` with ``limits``, and with what its spec says of Limitador.
 
-    More than 16 KiB of limits are packed, and so are all that Limitador does not have, by algorithm or mode,
-    if the service ``reads`` that. What the limitador-operator serves does not: there those are left out, and
-    what is ``present`` of the same counters stays. ``mark`` says that every gateway shows a token of that
-    key. Every other field is left to others: to be applied, not written as a whole.
+    More than 16 KiB of limits are packed, and so are all that Limitador does not have, by algorithm, mode or
+    cost, if the service ``reads`` that. What the limitador-operator serves does not: there those are left
+    out, and what is ``present`` of the same counters stays. ``mark`` says that every gateway shows a token of
+    that key. Every other field is left to others: to be applied, not written as a whole.
     """
     settings = kuadrant.spec.limitador
     left_out = tuple(limit for limit in limits if not _is_read(limit, reads))
@@ -103,4 +103,5 @@ def _is_read(limit: Limit, reads: Collection[str]) -> bool:
     if limit.is_of_limitador:
         return True
     counts = limit.counts_by == FIXED_WINDOW or ALGORITHMS in reads
-    return PACKED in reads and counts and (MODES in reads or not limit.has_mode)
+    costs = COSTS in reads or not limit.by_cost
+    return PACKED in reads and counts and costs and (MODES in reads or not limit.has_mode)

@@ -39,7 +39,7 @@ def _characters_of_answer(policy: Policy) -> int:
 
 
 def _parts(limit: PolicyLimit) -> tuple[PolicyCondition | Counter, ...]:
-    return (*limit.when, *limit.counters)
+    return (*limit.when, *limit.evaluated)
 
 
 def _characters(part: PolicyCondition | Counter) -> int:

@@ -66,4 +66,13 @@ class ExpressionCounter(Struct, frozen=True, gc=False, tag="expression"):
         return self.expression
 
 
+class Cost(ExpressionCounter, frozen=True, gc=False, tag="cost"):
+    """What a request counts as, in place of one: a CEL expression that gives a whole number."""
+
+    @property
+    def hits(self) -> str:
+        """The expression as it is evaluated: what is no number of hits, such as one below zero, fails."""
+        return f"uint({self.expression}\n)"
+
+
 Counter = SelectorCounter | ExpressionCounter

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from cel_expr_python import cel
 
-from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
+from kuadrant.api.fields import LONGEST_EXPRESSION
 from kuadrant.incremental import recent
 from kuadrant.policy.attribute_types import PACKAGE, typed
 from kuadrant.policy.budget_check import over_expression_budget
@@ -28,11 +28,14 @@ from kuadrant.policy.constant_folding import faults
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.expression_hints import hint
 from kuadrant.policy.identity_source import ANNOTATION, PATH
-from kuadrant.policy.result_types import A_COUNTER, NotOfTypeError, check_result
+from kuadrant.policy.result_types import A_COUNTER, NotOfTypeError, Wanted, check_result
 from kuadrant.policy.untyped_expression import compiled
 
 _KEPT_CHARACTERS: Final = 200_000
 """Of the trees of a thousand policies' expressions; a tree takes some 50 bytes for a character."""
+
+if TYPE_CHECKING:
+    from kuadrant.policy.condition import Cost
 
 
 class ExpressionError(ValueError):
@@ -92,6 +95,19 @@ def check_text(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
         return check_counter(expression, budgets)
     except ExpressionError as error:
         raise ExpressionError(str(error).replace(A_COUNTER, "it"), error.written) from None
+
+
+@lru_cache(maxsize=256)
+def check_cost(cost: Cost, budgets: Budgets = DEFAULT, *, identity: bool = False) -> Estimate:
+    """What it takes at most to evaluate a cost; raises ``ExpressionError``, too, if it is no whole number."""
+    _check_text(cost.expression)
+    result, checked = _typed_once(cost.expression, identity=identity)
+    if result not in ("INT", "UINT", "DYN"):
+        raise ExpressionError(
+            f"a cost must be a whole number, as int(...) is, this is of type {result.lower()}"
+        )
+    _check_within(cost.expression, within := f"string({cost.hits}\n)", checked)
+    return _weighed(cost.expression, within, checked, budgets, wanted="cost")
 
 
 def checked(expression: str) -> Any:
@@ -176,7 +192,7 @@ def _weighed(
     checked: Any,
     budgets: Budgets,
     *,
-    wanted: Literal["predicate", "counter"],
+    wanted: Wanted,
 ) -> Estimate:
     """What ``expression`` costs, if it is not too much and nothing in it can only fail."""
     try:

@@ -70,6 +70,7 @@ def _of_limit(
     field = ("limits", limit.name)
     conditions = [*when, *_places((*field, "when"), limit.when, "predicate")]
     counters = _places((*field, "counters"), limit.counters, "expression")
+    counters += [_Place((*field, "cost"), limit.cost.expression)] if limit.cost else []
     places = [*conditions, *exempt, *counters]
     if not any(_MAY_FAIL.search(one.expression) for one in places):
         return

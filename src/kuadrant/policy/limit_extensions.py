@@ -11,6 +11,7 @@ from kuadrant.api.algorithm import TOKEN_BUCKET
 from kuadrant.api.limit_extensions import LimitExtensions
 from kuadrant.api.limit_mode import EVERYBODY, SHADOW
 from kuadrant.policy.attributes import REMOTE_ADDRESS
+from kuadrant.policy.condition import Cost
 from kuadrant.policy.extension_annotation import mistake_at
 from kuadrant.policy.model import Mistake
 
@@ -41,7 +42,7 @@ def with_extensions(
     mistakes = [*_differing(said, fields)]
     result = []
     for limit in limits:
-        both = _values(said.extensions.limits.get(limit.name)) | _values(fields[limit.name])
+        both = _of_model(_values(said.extensions.limits.get(limit.name)) | _values(fields[limit.name]))
         extended = replace(limit, **both) if both else limit
         for field, message in _contradictions(extended, both):
             extended = replace(limit, **{name: value for name, value in both.items() if name != field})
@@ -65,6 +66,11 @@ def _contradictions(limit: PolicyLimit, given: Mapping[str, Any]) -> Iterator[tu
         # one client now so and now otherwise.
         counters = f"add `counters`, such as {REMOTE_ADDRESS}, or choose 0 or {EVERYBODY}"
         yield "enforce_percent", f"is by the values of counters, and this limit has none: {counters}"
+
+
+def _of_model(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of fields as the model has them."""
+    return values | {"cost": Cost(values["cost"].strip())} if "cost" in values else values
 
 
 def _values(extensions: LimitExtensions | None) -> dict[str, Any]:

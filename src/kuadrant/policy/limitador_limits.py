@@ -36,4 +36,5 @@ def limitador_limits(limit: PolicyLimit, *, identity: str, scope: str) -> Iterat
             burst=UNSET if limit.burst is None else limit.burst,
             mode=UNSET if limit.mode == ENFORCE else limit.mode,
             enforce_percent=UNSET if limit.enforce_percent == EVERYBODY else limit.enforce_percent,
+            by_cost=UNSET if limit.cost is None else True,
         )

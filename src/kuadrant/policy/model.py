@@ -9,7 +9,7 @@ from msgspec import Struct
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, Mode
 from kuadrant.api.response import Response
-from kuadrant.policy.condition import Counter, ExpressionCondition, PolicyCondition, negated
+from kuadrant.policy.condition import Cost, Counter, ExpressionCondition, PolicyCondition, negated
 from kuadrant.policy.match import RequestMatch
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     rate's bucket, the rate itself without. With ``selectors`` it is for what at least one of them selects.
 
     What is over it is refused for ``enforce_percent`` of a hundred values of its counters, and for nobody in
-    the ``mode`` Shadow.
+    the ``mode`` Shadow. A request counts as ``cost`` hits, as one if that is None.
     """
 
     name: str
@@ -57,6 +57,12 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     burst: int | None = None
     mode: Mode = ENFORCE
     enforce_percent: int = EVERYBODY
+    cost: Cost | None = None
+
+    @property
+    def evaluated(self) -> tuple[Counter, ...]:
+        """What is evaluated of it where its conditions hold: its counters, then what a request costs."""
+        return self.counters if self.cost is None else (*self.counters, self.cost)
 
     @property
     def refuses(self) -> bool:
@@ -138,11 +144,11 @@ class Policy(Struct, frozen=True, weakref=True):
 
     @property
     def parts(self) -> tuple[PolicyCondition | Counter, ...]:
-        """Everything in it that is evaluated: its conditions, then those and the counters of its limits."""
+        """Everything in it that is evaluated: its conditions, and all of its limits."""
         return (
             *self.conditions,
             *(condition for limit in self.limits for condition in limit.when),
-            *(counter for limit in self.limits for counter in limit.counters),
+            *(counter for limit in self.limits for counter in limit.evaluated),
         )
 
     @property

@@ -15,6 +15,7 @@ from kuadrant.policy.attributes import may_have_value, selector_path
 from kuadrant.policy.budget_check import counts, over_budget, with_bytes, with_costs
 from kuadrant.policy.budgets import DEFAULT, Budgets, Usage
 from kuadrant.policy.condition import (
+    Cost,
     Counter,
     ExpressionCondition,
     ExpressionCounter,
@@ -22,6 +23,7 @@ from kuadrant.policy.condition import (
 )
 from kuadrant.policy.expression_check import (
     ExpressionError,
+    check_cost,
     check_counter,
     check_predicate,
     has_control_character,
@@ -157,6 +159,8 @@ def _limit(policy: Policy, limit: PolicyLimit, by: _Measures, costs: list[Estima
         yield from _condition(policy, (*field, "when", index), condition, by, costs)
     for index, counter in enumerate(limit.counters):
         yield from _counter(policy, (*field, "counters", index), counter, by, costs)
+    if limit.cost is not None:
+        yield from _cost(policy, (*field, "cost"), limit.cost, by, costs)
 
 
 def _condition(
@@ -199,6 +203,13 @@ def _counter(
             )
         return
     yield from _selector(policy, field, counter.selector, "the limit never applies", by)
+
+
+def _cost(policy: Policy, field: Path, cost: Cost, by: _Measures, costs: list[Estimate]) -> Iterator[Finding]:
+    try:
+        costs.append(check_cost(cost, by.budgets, identity=by.identity))
+    except ExpressionError as error:
+        yield _refusal(policy, field, str(error), "invalid-expression", at=error.at, write=error.written)
 
 
 def _selector(

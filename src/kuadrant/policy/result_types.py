@@ -9,6 +9,8 @@ from kuadrant.policy.checked_expression import kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Wanted = Literal["predicate", "counter", "cost"]
+
 _PRIMITIVES: Final = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 
 A_COUNTER: Final = "a counter"
@@ -23,17 +25,20 @@ class NotOfTypeError(ValueError):
         self.offset = offset
 
 
-def check_result(checked: Any, wanted: Literal["predicate", "counter"]) -> None:
+def check_result(checked: Any, wanted: Wanted) -> None:
     """Check that nothing which ``checked`` may give is known to be of no use.
 
     Raises:
-        NotOfTypeError: A predicate may be something else than true or false, or a counter no single value.
+        NotOfTypeError: A predicate may be something else than true or false, a counter no single value, or a
+            cost no whole number.
     """
     types = {one.id: one.type for one in checked.types}
     for part in results(checked.expression):
         name = _name(types.get(part.id))
         if wanted == "predicate":
             is_wrong, needed = name not in ("", "bool"), "a predicate must be true or false"
+        elif wanted == "cost":
+            is_wrong, needed = name not in ("", "int", "uint"), "a cost must be a whole number"
         else:
             is_wrong = name in ("list", "map", "message", "null", "type")
             needed = f"{A_COUNTER} must have a value that can be written as text"

@@ -43,7 +43,7 @@ def asks_of(asked: Asked, limits: NamespaceLimits, note: Callable[[Sequence[str]
         WorkError: It would cost more than one request may.
     """
     try:
-        return limits.asks(asked.descriptors, asked.hits)
+        return limits.asks(asked.descriptors, asked.hits, asked.costs)
     except UnansweredError as error:
         note(error.keys)
         if (rest := asked.without(asked.shadows)) is None:

@@ -10,6 +10,7 @@ from kuadrant.api.limit_expressions import DescriptorList, EvaluationError, Limi
 from kuadrant.api.limit_mode import is_enforced
 from kuadrant.api.limit_validity import describe, judge, left_out
 from kuadrant.ratelimit.counters import Ask, LimitCounters, Values, counter_values
+from kuadrant.ratelimit.request_hits import NO_COSTS, hits_by_descriptor, own_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -167,11 +168,13 @@ class NamespaceLimits:
             key for group in self._groups for condition in group.conditions for key in condition.keys
         )
 
-    def asks(self, descriptors: DescriptorList, hits: Sequence[int]) -> list[Ask]:
+    def asks(
+        self, descriptors: DescriptorList, hits: Sequence[int], costs: Mapping[str, int] = NO_COSTS
+    ) -> list[Ask]:
         """The counters of the limits that apply, in the limits' order.
 
         ``hits`` are what each descriptor costs, or what the request does if it has none. A limit counts the
-        most of the descriptors that it reads.
+        most of the descriptors that it reads, or what ``costs`` say of its key.
 
         Raises:
             EvaluationError: An expression fails on these descriptors; the text names the limit.
@@ -197,8 +200,9 @@ class NamespaceLimits:
                 lacking.update(*(condition.keys for condition in conditions))
                 continue
             lookup.spend(len(rates))
-            cost = _cost(reads, hits)
-            found += [one.ask(values, cost) for one in rates]
+            own = own_hits(conditions, costs) if costs else None
+            number = hits_by_descriptor(reads, hits) if own is None else own
+            found += [one.ask(values, number) for one in rates]
             if not self._is_in_order:
                 positions += their_positions
         if lacking:
@@ -303,12 +307,6 @@ def _reads(parts: Sequence[LimitCondition | Variable]) -> frozenset[int] | None:
 
 def _equalities(group: _Group) -> list[tuple[str, str]]:
     return [condition.equality for condition in group.conditions if condition.equality is not None]
-
-
-def _cost(reads: frozenset[int] | None, hits: Sequence[int]) -> int:
-    if len(hits) == 1 or reads is None:
-        return max(hits)
-    return max([hits[index] for index in reads if index < len(hits)] or hits)
 
 
 class HeldNamespace(NamedTuple):

@@ -5,17 +5,18 @@ What can be asked at all, and what has been found out about it before.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from kuadrant.api.limit_expressions import DescriptorList
-from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, asked_keys, counts_hits
+from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, asked_keys, counts_hits, hits_of
 from kuadrant.api.response import FIELDS_TOO, HEADERS, HEADERS_KEY, HeaderForm
 from kuadrant.envoy_api import message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kuadrant.ratelimit.counters import Ask
     from kuadrant.ratelimit.metrics import Calls
@@ -45,6 +46,7 @@ class Asked(NamedTuple):
     ``hits`` are what each descriptor costs, ``keys`` those of policies' limits that it asks for. ``form`` is
     that of the headers that it asks for, None if it leaves that to us. ``shadows`` are keys of limits that
     refuse nobody. ``again`` is whether it asks when one more would be admitted, ``only`` without a decision.
+    ``costs`` are the hits that the request is for limits, by their keys; of others it is as ``hits`` says.
     """
 
     domain: str
@@ -54,6 +56,7 @@ class Asked(NamedTuple):
     form: HeaderForm | Literal["FieldsToo"] | None = None
     shadows: frozenset[str] = frozenset()
     again: Again = ""
+    costs: Mapping[str, int] = MappingProxyType({})
 
     def without(self, keys: Iterable[str]) -> Asked | None:
         """Return what is asked without ``keys``; None if one of them may refuse, or there are none."""
@@ -79,7 +82,7 @@ def read(request: bytes) -> Asked:
     """Read an encoded ``RateLimitRequest``.
 
     What no configuration of a gateway can ask for is refused: limits of policies are asked for in one
-    descriptor, and each request counts once.
+    descriptor, and each request counts once, but for limits of which the descriptor says how often.
 
     Raises:
         InvalidRequestError: It is no such message, is too large, has no domain, gives hits back, or asks for
@@ -107,14 +110,23 @@ def read(request: bytes) -> Asked:
     if keys:
         _check_form(asked, keys, hits)
     shadows = frozenset(key for one in descriptors for key in one.get(SHADOW_KEY, "").split(",") if key)
+    costs = _costs(descriptors) if keys else {}
+    hits = hits or [default]
     return Asked(
-        asked.domain, descriptors, hits or [default], keys, _form(descriptors), shadows, _again(descriptors)
+        asked.domain, descriptors, hits, keys, _form(descriptors), shadows, _again(descriptors), costs
     )
 
 
 def _again(descriptors: DescriptorList) -> Again:
     words: tuple[Again, ...] = ("told", "only")
     return next((word for one in descriptors for word in words if one.get(AGAIN_KEY) == word), "")
+
+
+def _costs(descriptors: DescriptorList) -> dict[str, int]:
+    try:
+        return {key: hits for one in descriptors for key, hits in hits_of(one).items()}
+    except ValueError as error:
+        raise InvalidRequestError(f"descriptors: {error}") from None
 
 
 def _form(descriptors: DescriptorList) -> HeaderForm | Literal["FieldsToo"] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kuadrant.api.limit_keys import MOST_HITS
 from kuadrant.policy.condition import ExpressionCondition, SelectorCounter
 from kuadrant.reference_model.expressions import EvaluationError
 from kuadrant.reference_model.glob import glob
@@ -11,7 +12,7 @@ from kuadrant.reference_model.glob import glob
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuadrant.policy.condition import Counter, PolicyCondition, SelectorCondition
+    from kuadrant.policy.condition import Cost, Counter, PolicyCondition, SelectorCondition
     from kuadrant.reference_model.expressions import Expressions
     from kuadrant.reference_model.request import Request
 
@@ -56,6 +57,15 @@ def counted_by(counter: Counter, request: Request, expressions: Expressions) -> 
     if isinstance(counter, SelectorCounter):
         return counter.selector, request.text(counter.selector)
     return counter.expression, expressions.text(counter.expression)
+
+
+def costs(cost: Cost | None, expressions: Expressions) -> int:
+    """How many hits a request is; it is one where nothing is said of it.
+
+    Raises:
+        EvaluationError: It is an expression that fails, or gives no number of hits.
+    """
+    return 1 if cost is None else min(int(expressions.text(cost.hits)), MOST_HITS)
 
 
 def _compares(condition: SelectorCondition, text: str) -> bool:  # noqa: PLR0911 - one for each operator

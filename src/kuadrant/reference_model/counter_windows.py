@@ -27,19 +27,19 @@ class FixedWindow(Struct, frozen=True, gc=False):
 
 
 class SlidingWindow(Struct, frozen=True):
-    """The times of the hits; a slice is ``microseconds`` long, and so is all else here.
+    """The times at which there were hits, and how many; a slice is ``microseconds`` long, as is all here.
 
     Where nobody knows when slices begin, ``lasts`` is how long a hit counts, the same for all of them.
     """
 
-    times: tuple[int, ...]
+    times: tuple[tuple[int, int], ...]
     microseconds: int
     lasts: int | None = None
 
     @property
     def ends(self) -> float:
         """Return when the last hit counts no more."""
-        return self.end_of(self.times[-1]) / _SECOND
+        return self.end_of(self.times[-1][0]) / _SECOND
 
     def end_of(self, time: int) -> int:
         """Return when a hit of ``time`` counts no more: it goes with all of its slice."""
@@ -72,9 +72,9 @@ def seen_at(window: Window | None, limit: Limit, now: float) -> Window | None:
     match window:
         case FixedWindow(hits, ends) if ends > now + limit.seconds:
             return FixedWindow(hits, now + limit.seconds)
-        case SlidingWindow(times, microseconds) if times[-1] // microseconds > at // microseconds:
-            back = (times[-1] // microseconds - at // microseconds) * microseconds
-            return SlidingWindow(tuple(one - back for one in times), microseconds)
+        case SlidingWindow(times, microseconds) if times[-1][0] // microseconds > at // microseconds:
+            back = (times[-1][0] // microseconds - at // microseconds) * microseconds
+            return SlidingWindow(tuple((one - back, hits) for one, hits in times), microseconds)
         case TokenBucket() if limit.max_value and _left(window, limit, now) > limit.most * _token(limit):
             return TokenBucket(at + limit.most * _token(limit), limit.max_value)
     return window
@@ -86,7 +86,7 @@ def hits_at(window: Window | None, limit: Limit, now: float) -> int:
         case FixedWindow(hits, ends):
             return hits if now < ends else 0
         case SlidingWindow():
-            return len(_counting(window, now))
+            return sum(hits for _, hits in _counting(window, now))
         case TokenBucket():
             return ceil(_missing(window, limit, now) / _token(limit)) if limit.most else 0
     return 0
@@ -104,11 +104,11 @@ def whole_in(window: Window | None, limit: Limit, now: float) -> float:
     return limit.seconds if limit.counts_by == FIXED_WINDOW else 0.0
 
 
-def room_in(window: Window | None, limit: Limit, now: float) -> float | None:
-    """Return the seconds until the counter has room for one more hit; None if it never has."""
-    if limit.most < 1:
+def room_in(window: Window | None, limit: Limit, now: float, more: int = 1) -> float | None:
+    """Return the seconds until the counter has room for so many ``more`` hits; None if it never has."""
+    if limit.most < more:
         return None
-    if hits_at(window, limit, now) < limit.most:
+    if hits_at(window, limit, now) + more <= limit.most:
         return 0.0
     at = round(now * _SECOND)
     match window:
@@ -116,10 +116,13 @@ def room_in(window: Window | None, limit: Limit, now: float) -> float | None:
             return ends - now
         case SlidingWindow():
             # As many of the oldest as are too many.
-            counting = _counting(window, now)
-            return (window.end_of(counting[len(counting) - limit.most]) - at) / _SECOND
+            excess = hits_at(window, limit, now) + more - limit.most
+            for time, hits in _counting(window, now):
+                excess -= hits
+                if excess <= 0:
+                    return (window.end_of(time) - at) / _SECOND
         case TokenBucket():
-            return ceil(_missing(window, limit, now) - (limit.most - 1) * _token(limit)) / _SECOND
+            return ceil(_missing(window, limit, now) - (limit.most - more) * _token(limit)) / _SECOND
     raise AssertionError(window)
 
 
@@ -133,7 +136,7 @@ def with_hits(window: Window | None, limit: Limit, now: float, hits: int = 1) ->
     if limit.counts_by == SLIDING_WINDOW:
         microseconds = limit.seconds * _SECOND // SLICES
         before = window.times if isinstance(window, SlidingWindow) else ()
-        return SlidingWindow((*before, *(at,) * hits), microseconds)
+        return SlidingWindow((*before, (at, hits)), microseconds)
     missing = _missing(window, limit, now) if isinstance(window, TokenBucket) else Fraction(0)
     return TokenBucket(at + missing + hits * _token(limit), limit.max_value)
 
@@ -152,15 +155,15 @@ def lasting(window: Window | None, *, longest: bool) -> Window | None:
 
 
 def kept_until(window: Window) -> float:
-    """When the counter is whole again, wherever slices begin."""
+    """Return when the counter is whole again, wherever slices begin."""
     longest = lasting(window, longest=True)
     assert longest is not None
     return longest.ends
 
 
-def _counting(window: SlidingWindow, now: float) -> list[int]:
+def _counting(window: SlidingWindow, now: float) -> list[tuple[int, int]]:
     at = round(now * _SECOND)
-    return [time for time in window.times if at < window.end_of(time)]
+    return [(time, hits) for time, hits in window.times if at < window.end_of(time)]
 
 
 def _token(limit: Limit) -> Fraction:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from kuadrant.api.algorithm import SLIDING_WINDOW
 from kuadrant.api.counter_identity import Identity
+from kuadrant.api.limit_keys import hits_of
 from kuadrant.api.limit_mode import counter_text, is_enforced
 from kuadrant.api.limitador import Limit
-from kuadrant.policy.identifiers import descriptor_entry
+from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 from kuadrant.reference_model.counter_windows import (
     Window,
     hits_at,
@@ -37,7 +38,7 @@ class Standing(Struct, frozen=True, gc=False):
     """The state of a counter after a request.
 
     What is left of the most that its ``limit`` admits, and the seconds until it is whole again. ``wait`` are
-    those until it has room for one more request; None if it never has.
+    those until it has room for as many ``hits`` once more; None if it never has.
     """
 
     limit: Limit
@@ -45,6 +46,7 @@ class Standing(Struct, frozen=True, gc=False):
     remaining: int
     reset: float
     wait: float | None
+    hits: int = 1
 
 
 class Watched(Struct, frozen=True, gc=False):
@@ -117,46 +119,38 @@ class Counters(Struct, frozen=True, gc=False):
         All limits that apply are looked at, then all are counted; where one has no room, none is. Those that
         are only watched have no say in that, and of them those with room are counted.
         """
-        descriptor = dict(entries)
-        asked = [
-            (limit, key) for limit in self.limits if (key := _counter(limit, scope, descriptor)) is not None
-        ]
-        before = [(limit, key, seen_at(self.windows.get(key), limit, now)) for limit, key in asked]
-        enforced = [one for one in before if _is_enforced(*one[:2])]
-        watched = [one for one in before if not _is_enforced(*one[:2])]
-        if any(not _has_room(*one, now) for one in enforced):
+        before = self._asked(scope, entries, now)
+        enforced = [one for one in before if _is_enforced(one)]
+        watched = [one for one in before if not _is_enforced(one)]
+        if any(not _has_room(one, now) for one in enforced):
             answer = self._doubting(_answer((enforced, watched), (enforced, watched), now), enforced, now)
-            return answer, self._with({key: window for _, key, window in before if window})
-        counted = [_counted(*one, now) for one in enforced]
-        seen = [_counted(*one, now) if _has_room(*one, now) else one for one in watched]
+            return answer, self._with({one.counter: one.window for one in before if one.window})
+        counted = [_counted(one, now) for one in enforced]
+        seen = [_counted(one, now) if _has_room(one, now) else one for one in watched]
         windows = {key: window for key, window in self.windows.items() if now < kept_until(window)}
-        windows.update((key, window) for limit, key, window in (*counted, *seen) if window and limit.seconds)
+        windows.update(
+            (one.counter, one.window) for one in (*counted, *seen) if one.window and one.limit.seconds
+        )
         answer = self._doubting(_answer((enforced, watched), (counted, seen), now), enforced, now)
         return answer, Counters(self.limits, windows, self.in_doubt)
 
     def doubting(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Counters:
         """Return the same where it is not known whether such a request was counted."""
-        descriptor = dict(entries)
         in_doubt = dict(self.in_doubt)
-        for limit in self.limits:
-            if (key := _counter(limit, scope, descriptor)) is not None and limit.most > 0:
+        for one in self._asked(scope, entries, now):
+            if one.limit.most > 0:
                 # No longer than if it was counted now.
-                ends = kept_until(with_hits(self.windows.get(key), limit, now))
-                in_doubt[key] = max(ends, now + limit.seconds, in_doubt.get(key, now))
+                ends = kept_until(with_hits(one.window, one.limit, now, one.hits))
+                in_doubt[one.counter] = max(ends, now + one.limit.seconds, in_doubt.get(one.counter, now))
         return replace(self, in_doubt=in_doubt)
 
     def _doubting(self, answer: Answer, enforced: Iterable[_Asked], now: float) -> Answer:
-        in_doubt = any(now < self.in_doubt.get(key, now) for _, key, _ in enforced)
+        in_doubt = any(now < self.in_doubt.get(one.counter, now) for one in enforced)
         return replace(answer, in_doubt=True) if in_doubt else answer
 
     def look(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Answer:
         """Return where the enforced counters stand, as ``ask`` would find them; none is counted."""
-        descriptor = dict(entries)
-        found = [
-            (limit, key, seen_at(self.windows.get(key), limit, now))
-            for limit in self.limits
-            if (key := _counter(limit, scope, descriptor)) is not None and _is_enforced(limit, key)
-        ]
+        found = [one for one in self._asked(scope, entries, now) if _is_enforced(one)]
         answer, *bounds = (
             Answer(limited=False, standings=_standings(some, now, limited=True))
             for some in (found, *(_lasting((found, ()), longest=longest)[0] for longest in (False, True)))
@@ -164,6 +158,18 @@ class Counters(Struct, frozen=True, gc=False):
         if bounds[0] != bounds[1]:
             answer = replace(answer, bounds=(bounds[0], bounds[1]))
         return self._doubting(answer, found, now)
+
+    def _asked(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> list[_Asked]:
+        """The counters that a question is about, as they are."""
+        descriptor = dict(entries)
+        hits = {limit_condition(key): number for key, number in hits_of(descriptor).items()}
+        asked = [
+            (limit, key) for limit in self.limits if (key := _counter(limit, scope, descriptor)) is not None
+        ]
+        return [
+            _Asked(limit, key, seen_at(self.windows.get(key), limit, now), _hits(limit, hits))
+            for limit, key in asked
+        ]
 
     def _with(self, seen: Mapping[CounterKey, Window]) -> Counters:
         """The same, with these in it; it is itself where they are."""
@@ -175,7 +181,7 @@ class Counters(Struct, frozen=True, gc=False):
 def _answer(before: _Both, after: _Both, now: float) -> Answer:
     """The answer for limits that are enforced and that are watched, before the request and after it."""
     told = _told(before, after, now)
-    if not any(limit.counts_by == SLIDING_WINDOW for some in before for limit, _, _ in some):
+    if not any(one.limit.counts_by == SLIDING_WINDOW for some in before for one in some):
         return told
     shortest, longest = (
         _told(_lasting(before, longest=longest), _lasting(after, longest=longest), now)
@@ -185,14 +191,14 @@ def _answer(before: _Both, after: _Both, now: float) -> Answer:
 
 
 def _told(before: _Both, after: _Both, now: float) -> Answer:
-    limited = any(not _has_room(*one, now) for one in before[0])
+    limited = any(not _has_room(one, now) for one in before[0])
     standings = _standings(after[0], now, limited=limited)
     return Answer(limited=limited, standings=standings, watched=_watched(before[1], after[1], now))
 
 
 def _lasting(both: _Both, *, longest: bool) -> _Both:
     enforced, watched = (
-        [(limit, key, lasting(window, longest=longest)) for limit, key, window in some] for some in both
+        [one._replace(window=lasting(one.window, longest=longest)) for one in some] for some in both
     )
     return enforced, watched
 
@@ -209,39 +215,53 @@ def _counter(limit: Limit, scope: str, descriptor: Mapping[str, str]) -> Counter
     return limit.identity, values
 
 
-def _is_enforced(limit: Limit, counter: CounterKey) -> bool:
-    values = [value for _, value in counter[1]]
-    return is_enforced(limit.percent, limit.conditions, counter_text(values) if values else "")
+class _Asked(NamedTuple):
+    """A counter that a request asks for, as it is, and the hits that the request is for its limit."""
+
+    limit: Limit
+    counter: CounterKey
+    window: Window | None
+    hits: int
 
 
-_Asked = tuple[Limit, CounterKey, Window | None]
 _Both = tuple[Sequence[_Asked], Sequence[_Asked]]
 
 
-def _has_room(limit: Limit, _: CounterKey, window: Window | None, now: float) -> bool:
-    return hits_at(window, limit, now) + 1 <= limit.most
+def _hits(limit: Limit, hits: Mapping[str, int]) -> int:
+    return max((hits[one] for one in limit.conditions if one in hits), default=1)
 
 
-def _counted(limit: Limit, counter: CounterKey, window: Window | None, now: float) -> _Asked:
-    return limit, counter, with_hits(window, limit, now)
+def _is_enforced(one: _Asked) -> bool:
+    values = [value for _, value in one.counter[1]]
+    return is_enforced(one.limit.percent, one.limit.conditions, counter_text(values) if values else "")
+
+
+def _has_room(one: _Asked, now: float) -> bool:
+    return hits_at(one.window, one.limit, now) + one.hits <= one.limit.most
+
+
+def _counted(one: _Asked, now: float) -> _Asked:
+    return one._replace(window=with_hits(one.window, one.limit, now, one.hits))
 
 
 def _standings(asked: Iterable[_Asked], now: float, *, limited: bool) -> tuple[Standing, ...]:
-    standings = [_standing(*one, now) for one in asked]
+    standings = [_standing(one, now) for one in asked]
     # One that has no room for this request comes before all that have.
-    return tuple(sorted(standings, key=lambda standing: standing.remaining - limited))
+    return tuple(sorted(standings, key=lambda one: one.remaining - (one.hits if limited else 0)))
 
 
 def _watched(before: Iterable[_Asked], after: Iterable[_Asked], now: float) -> tuple[Watched, ...]:
     both = zip(before, after, strict=True)
-    return tuple(Watched(_standing(*to, now), is_full=not _has_room(*one, now)) for one, to in both)
+    return tuple(Watched(_standing(to, now), is_full=not _has_room(one, now)) for one, to in both)
 
 
-def _standing(limit: Limit, counter: CounterKey, window: Window | None, now: float) -> Standing:
+def _standing(one: _Asked, now: float) -> Standing:
+    limit, counter, window, hits = one
     return Standing(
         limit,
         counter,
         max(0, limit.most - hits_at(window, limit, now)),
         whole_in(window, limit, now),
-        room_in(window, limit, now),
+        room_in(window, limit, now, hits),
+        hits,
     )

@@ -8,6 +8,7 @@
   wins over one that fails. Where the module ends an evaluation, as far as that is foreseen, the request is
   refused whatever the failure mode, unless the limit is in shadow.
 * A preflight is not limited, unless the rule counts them.
+* A limit for which a request costs nothing does not apply to it.
 * An action whose limits do not apply asks nothing. The questions are asked one after the other; the first
   that is over a limit ends the request, and what earlier ones have counted stays counted. One that only
   limits in shadow ask is asked in its turn, and ends nothing: no request waits for its answer.
@@ -22,12 +23,12 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY
+from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, hits_key
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.client_headers import asked, headers
 from kuadrant.reference_model.clock_doubt import ClockDoubt, clock_doubt
-from kuadrant.reference_model.conditions import all_hold, counted_by
+from kuadrant.reference_model.conditions import all_hold, costs, counted_by
 from kuadrant.reference_model.counters import Answer, Counters, Standing, Watched, again
 from kuadrant.reference_model.evaluation_end import TooMuchError
 from kuadrant.reference_model.expressions import EvaluationError, Expressions
@@ -266,4 +267,9 @@ def _entries(limit: LimitAction, request: Request, expressions: Expressions) -> 
         if value is None:
             return None
         entries.append((key, value))
+    if limit.cost is not None:
+        hits = costs(limit.cost, expressions)
+        if not hits:
+            return None
+        entries.append((hits_key(limit.key), str(hits)))
     return tuple(entries)

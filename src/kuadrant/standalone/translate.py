@@ -108,6 +108,7 @@ def _limit(limit: Limit) -> dict[str, Any]:
         **({"burst": limit.burst} if limit.burst else {}),
         **({"mode": limit.mode} if limit.mode else {}),
         **({} if limit.enforce_percent is msgspec.UNSET else {"enforce_percent": limit.enforce_percent}),
+        **({"by_cost": True} if limit.by_cost else {}),
     }
 
 

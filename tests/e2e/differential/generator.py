@@ -320,6 +320,20 @@ _MODES: dict[str, st.SearchStrategy[object]] = {
     "mode": st.sampled_from(["Enforce", "Enforce", "Shadow"]),
     "enforcePercent": st.sampled_from([100, 100, 0, 50]),
 }
+_COSTS = st.sampled_from(
+    [
+        "1",
+        "2",
+        "0",
+        "1 + size(request.query)",
+        "request.method == 'POST' ? 3 : 1",
+        "request.headers['x-user'] == 'bob' ? 0 : 2",
+        "uint(size(request.path))",
+        "int(request.headers['x-user'])",
+        "size(request.path) - 2",
+        "request.size",
+    ]
+)
 
 
 def _in_one_mode(limit: Document) -> Document:
@@ -335,6 +349,7 @@ _V1_LIMIT = st.fixed_dictionaries(
     optional={
         "algorithm": _ALGORITHMS,
         **_MODES,
+        "cost": _COSTS,
         "when": _some(st.sampled_from(PREDICATES), 2).map(
             _each := lambda texts: [{"predicate": t} for t in texts]
         ),

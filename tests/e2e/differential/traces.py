@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY
+from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, hits_key
 from kuadrant.api.response import HEADERS_KEY
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def check_seen(record: Explanation, outcome: str, questions: Questions) -> None:
     for limit in record.limits:
         if limit.applies == "yes":
             entries = {(limit.key, "1"), *((one.text, one.value or "") for one in limit.counters)}
+            if limit.cost is not None:
+                entries.add((hits_key(limit.key), limit.cost.value or ""))
             wanted.setdefault(limit.scope, set()).update(entries)
     match outcome:
         case "admitted":

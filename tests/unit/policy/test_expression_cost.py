@@ -11,7 +11,7 @@ from cel_expr_python import cel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kuadrant.api.rate_limit_policy import LONGEST_EXPRESSION
+from kuadrant.api.fields import LONGEST_EXPRESSION
 from kuadrant.policy.attributes import REQUEST_BYTES
 from kuadrant.policy.budgets import DEFAULT
 from kuadrant.policy.expression_check import ExpressionError, check_counter, check_predicate

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from kuadrant.api.algorithm import SLICES
+from kuadrant.api.limit_keys import MOST_HITS, hits_key
 from kuadrant.api.limit_mode import is_enforced
 from kuadrant.api.limitador import Limit
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
@@ -70,10 +71,23 @@ def calls(
     while number > 0:
         now += _pause(dice, dice.choice(limits))
         asked = [(key(one), "1") for one in range(len(limits)) if dice.random() < 0.8]
-        entries = (*asked, ("user", dice.choice(users)))
+        entries = (*asked, ("user", dice.choice(users)), *_costs(dice, limits))
         for _ in range(dice.choice((1, 1, 2, 5, 20))):
             yield Call(now, entries)
             number -= 1
+
+
+def _costs(dice: Random, limits: Sequence[Limit]) -> Iterator[tuple[str, str]]:
+    """Entries by which a request is several hits for some of the limits."""
+    for number, limit in enumerate(limits):
+        if dice.random() < 0.2:
+            hits = dice.choice((1, 2, 3, 5, limit.most or 1, limit.most + 1, MOST_HITS))
+            yield hits_key(key(number)), str(hits)
+
+
+def cost_of(call: Call, number: int) -> int:
+    """How many hits a call is for the limit of that number."""
+    return int(dict(call.entries).get(hits_key(key(number)), "1"))
 
 
 class Step(NamedTuple):
@@ -153,14 +167,14 @@ def admitted_by_counter(
 ) -> Iterator[tuple[Limit, list[int]]]:
     """Yield the moments of what was admitted, for each counter."""
     found: dict[tuple[int, str], list[int]] = {}
-    for (now, entries), limited in answered:
+    for call, limited in answered:
         if not limited:
-            asked = dict(entries)
+            asked = dict(call.entries)
             for number, limit in enumerate(limits):
                 if key(number) in asked:
                     user = asked["user"] if limit.variables else ""
                     values = f'["{user}"]' if user else ""
                     if is_enforced(limit.percent, limit.conditions, values):
-                        found.setdefault((number, user), []).append(now)
+                        found.setdefault((number, user), []).extend([call.now] * cost_of(call, number))
     for (number, _), moments in found.items():
         yield limits[number], moments

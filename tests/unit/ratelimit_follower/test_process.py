@@ -263,7 +263,13 @@ class TestStatus:
         since = api.ready["lastTransitionTime"]
         assert api.status == {
             "observedGeneration": 1,
-            "reads": ["packedLimits", "packedLimits.algorithm", "packedLimits.mode", "responseHeaders"],
+            "reads": [
+                "packedLimits",
+                "packedLimits.algorithm",
+                "packedLimits.mode",
+                "packedLimits.by_cost",
+                "responseHeaders",
+            ],
             "leftOut": [],
             "askedInVain": [],
             "conditions": [

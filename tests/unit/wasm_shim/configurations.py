@@ -74,6 +74,7 @@ EVERYTHING: Json = {
                                         },
                                         {"key": "p", "expression": "request.path"},
                                     ],
+                                    "cost": {"expression": "uint(size(request.path))"},
                                 }
                             ],
                         }

@@ -35,12 +35,13 @@ def unsupported(
 
     ``condition`` and ``counter`` raise ``InexpressibleError``. ``complaints`` are those about a host as a
     whole; they are not looked for in what is wrong already, so a host counts only for policies that are sound
-    in themselves. With ``responds`` the module can be told what to tell clients.
+    in themselves. With ``responds`` the module can be told what to tell clients,
+    and what a request costs.
     """
     policies = tuple(policies)
     found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
     if not responds:
-        found |= {one for policy in policies for one in _of_response(policy)}
+        found |= {one for policy in policies for one in (*_of_response(policy), *_of_costs(policy))}
     unsound = {one.policy for one in found}
     for host in hosts:
         unsaid = tuple(_unsaid(host, condition, counter))
@@ -77,6 +78,8 @@ def _of_policy(
             yield from _try(policy, (*field, "when", index, *_end(one)), condition, one)
         for index, each in enumerate(limit.counters):
             yield from _try(policy, (*field, "counters", index, *_end(each)), counter, each)
+        if limit.cost is not None:
+            yield from _try(policy, (*field, "cost"), counter, limit.cost)
 
 
 def _of_response(policy: Policy) -> Iterator[Unsupported]:
@@ -90,6 +93,13 @@ def _of_response(policy: Policy) -> Iterator[Unsupported]:
     ):
         if is_asked:
             yield Unsupported(policy.key, spelled((*policy.field, "response", name)), reason)
+
+
+def _of_costs(policy: Policy) -> Iterator[Unsupported]:
+    for limit in policy.limits:
+        if limit.cost is not None:
+            field = spelled((*policy.field, "limits", limit.name, "cost"))
+            yield Unsupported(policy.key, field, "it counts each request once")
 
 
 def _end(part: PolicyCondition | Counter) -> Path:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kuadrant.api.response import Response
     from kuadrant.compiler.program import Action, LimitAction
     from kuadrant.dialects.service import Service
-    from kuadrant.policy.condition import Counter, PolicyCondition
+    from kuadrant.policy.condition import Cost, Counter, PolicyCondition
     from kuadrant.policy.identity_source import IdentitySource
     from kuadrant.policy.match import PathMatch, StringMatch
 
@@ -76,12 +76,18 @@ class _Identity(Struct, frozen=True, gc=False, omit_defaults=True):
     certificate: str | None = None
 
 
+class _Cost(Struct, frozen=True, gc=False, omit_defaults=True):
+    expression: str | None = None
+    program: str | None = None
+
+
 class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     entries: tuple[_Entry, ...]
     identity: _Identity | None = None
     when: tuple[_Selected | _Expressed | _Programmed, ...] = ()
     record: _Record | None = None
     shadow: bool = False
+    cost: _Cost | None = None
 
 
 class _Action(Struct, frozen=True, gc=False):
@@ -232,7 +238,14 @@ def _limit(limit: LimitAction, form: _Form) -> _Limit:
         record=_Record(limit.sources, tuple(one.text for one in limit.when)) if form.records else None,
         identity=_identity(limit.identity) if limit.identity else None,
         shadow=limit.in_shadow and form.programs,
+        cost=_cost(limit.cost, programs=form.programs) if limit.cost else None,
     )
+
+
+def _cost(cost: Cost, *, programs: bool) -> _Cost:
+    if programs and (program := value_program(cost.hits)) is not None:
+        return _Cost(program=program)
+    return _Cost(expression=cost.hits)
 
 
 def _identity(source: IdentitySource) -> _Identity:

@@ -298,7 +298,7 @@ def _patterns(match: RequestMatch) -> Iterator[str]:
 
 
 def _of_limit(limit: LimitAction) -> int:
-    return _OF_LIMIT + len(limit.key) + sum(map(_characters, (*limit.when, *limit.counters)))
+    return _OF_LIMIT + len(limit.key) + sum(map(_characters, (*limit.when, *limit.evaluated)))
 
 
 def _characters(part: object) -> int:

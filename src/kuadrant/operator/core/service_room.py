@@ -37,6 +37,11 @@ _NOT_HELD_BACK: Final = (
     "the rate limit service that runs has no {what}, as Limitador has none, and would enforce the limit for "
     f"all: {KEPT_BACK} is not watched by it until `kuadrant ratelimit` of this version serves"
 )
+_NO_COSTS: Final = (
+    "the rate limit service that runs counts each request once, as Limitador does, whatever it costs: "
+    f"{KEPT_BACK} is not limited by it until `kuadrant ratelimit` of this version serves, or the limit has "
+    "no cost"
+)
 
 
 def fitted(
@@ -85,6 +90,8 @@ def words(left_out: tuple[Limit, ...], programs: Iterable[GatewayProgram]) -> Ma
 def _said(limit: Limit) -> str:
     if limit.has_mode:
         return _NOT_HELD_BACK.format(what=f"mode {SHADOW}" if limit.mode == SHADOW else "enforcePercent")
+    if limit.by_cost and limit.counts_by == FIXED_WINDOW:
+        return _NO_COSTS
     return _NO_ROOM if limit.counts_by == FIXED_WINDOW else _CANNOT.format(algorithm=limit.counts_by)
 
 
