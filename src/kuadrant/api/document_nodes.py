@@ -73,6 +73,11 @@ def place_of(node: Node, path: Path) -> tuple[int, int]:
     return key if key is not None and is_below_its_key else (node.line, node.column)
 
 
+def whole(node: Node, value: int) -> str:
+    """Return a whole number as it is written: one of more than 64 bits is read as the nearest double."""
+    return node.written if node.written.removeprefix("-").isdecimal() else str(value)
+
+
 def shown(node: Node) -> str:
     """Return the value of ``node`` for a message."""
     value = node.value

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import replace
 
-from kuadrant.api.document_nodes import Node, find, plain, quoted, shown
+from kuadrant.api.document_nodes import Node, find, plain, quoted, shown, whole
 from kuadrant.api.fields import ANY_OTHER, Fields
 from kuadrant.api.meta import Object
 from kuadrant.api.problem import Path
@@ -143,9 +143,7 @@ class _Number(_Shape):
             reading.wrong(node, path, f"is {shown(node)}, must be a whole number{quotes}")
             return self.stand_in()
         if not self._least <= value <= self._most:
-            # As it is written: one that is too large for 64 bits is read as the nearest double.
-            written = node.written if node.written.removeprefix("-").isdecimal() else value
-            reading.wrong(node, path, f"is {written}, must be {self._rule(value)}")
+            reading.wrong(node, path, f"is {whole(node, value)}, must be {self._rule(value)}")
             return self.stand_in()
         return value
 

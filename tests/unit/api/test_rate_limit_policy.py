@@ -289,7 +289,7 @@ def test_a_duration_that_is_too_long_is_said_to_be_too_long() -> None:
 @pytest.mark.parametrize("limit", ["99999999999999999999", "18446744073709551617"])
 def test_a_number_that_is_too_large_is_told_as_it_is_written(version: str, limit: str) -> None:
     folder = policy(version, "limits: {a: " + RATES[version].replace("5", limit) + "}")
-    message = f"is {limit}, must be at most 9223372036854775807"
+    message = f"is {limit}, must be from -9223372036854775808 to 9223372036854775807"
     assert mistakes(folder) == [("spec.limits.a.rates[0].limit", message)]
 
 
