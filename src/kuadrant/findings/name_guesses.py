@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _FEW: Final = 20
 """So many names are compared one by one: that takes its time."""
+_ALIKE: Final = 0.6
+"""So like another one is a name that is meant, of 1."""
 
 
 class Guesses:
@@ -24,8 +26,14 @@ class Guesses:
     def meant(self, given: str) -> str:
         """Return a question with the name that is most like ``given``; empty if none is."""
         names = self._names if len(self._names) <= _FEW else self._like(given)
-        close = difflib.get_close_matches(given, names, n=1)
-        return f"Did you mean {quoted(close[0])}?" if close else ""
+        compared = difflib.SequenceMatcher(None, "", given)
+        likeness: dict[str, float] = {}
+        for name in names:
+            compared.set_seq1(name)
+            likeness[name] = compared.ratio()
+        # Of names that are alike the first: what counts from 0 elsewhere counts from 1 here.
+        close = max(likeness, key=lambda name: likeness[name], default="")
+        return f"Did you mean {quoted(close)}?" if likeness.get(close, 0) >= _ALIKE else ""
 
     def _like(self, given: str) -> Iterable[str]:
         """The names that differ from ``given`` by a character, or by two that are the other way round."""
@@ -33,7 +41,8 @@ class Guesses:
             for name in self._names:
                 for one in _shortened(name):
                     self._near.setdefault(one, []).append(name)
-        return {name for one in _shortened(given) for name in self._near.get(one, ())}
+        found = {name for one in _shortened(given) for name in self._near.get(one, ())}
+        return sorted(found)
 
 
 def _shortened(name: str) -> set[str]:

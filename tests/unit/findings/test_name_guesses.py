@@ -29,3 +29,8 @@ def test_names_of_other_namespaces_are_not_meant_but_known() -> None:
         ["b"],
         [],
     )
+
+
+@pytest.mark.parametrize("given", ["rule-0", "rule0", "rule"])
+def test_of_names_that_are_as_much_alike_the_first_is_meant(given: str) -> None:
+    assert Guesses([f"rule-{n}" for n in range(1, 7)]).meant(given) == 'Did you mean "rule-1"?'
