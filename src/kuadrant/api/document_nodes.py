@@ -1,6 +1,7 @@
 """Values of a document that know their places, so that a mistake can be told with the line it is in."""
 
 import json
+import re
 from typing import Final
 
 from msgspec import Struct
@@ -98,3 +99,10 @@ def shown(node: Node) -> str:
 def quoted(text: str) -> str:
     """Return ``text`` in quotes, cut if it is long."""
     return json.dumps(text if len(text) <= _SHOWN else text[:_SHOWN] + "...", ensure_ascii=False)
+
+
+def text_wanted(node: Node, pattern: re.Pattern[str] | None, rule: str) -> str:
+    """Return what is to be where ``node`` is no text: quotes help only if it is right in them."""
+    if isinstance(node.value, (list, dict)) or node.value is None:
+        return "text"
+    return "text; put it in quotes" if pattern is None or pattern.fullmatch(node.written) else rule

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import replace
 
-from kuadrant.api.document_nodes import Node, find, plain, quoted, shown, whole
+from kuadrant.api.document_nodes import Node, find, plain, quoted, shown, text_wanted, whole
 from kuadrant.api.fields import ANY_OTHER, Fields
 from kuadrant.api.meta import Object
 from kuadrant.api.problem import Path
@@ -110,8 +110,8 @@ class _Text(_Shape):
     def read(self, node: Node, path: Path, reading: _Reading) -> Any:
         value = node.value
         if not isinstance(value, str):
-            quotes = "" if isinstance(value, (list, dict)) or value is None else "; put it in quotes"
-            reading.wrong(node, path, f"is {shown(node)}, must be text{quotes}")
+            wanted = text_wanted(node, self._pattern, self._rule)
+            reading.wrong(node, path, f"is {shown(node)}, must be {wanted}")
             return self.stand_in()
         if len(value) < self._least:
             reading.wrong(

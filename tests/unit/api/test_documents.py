@@ -392,3 +392,15 @@ def test_what_is_beyond_the_values_of_a_folder_is_a_mistake_of_each_file(
 
     told = [one for one in folder.problems if "than 1,000 values" in one.message]
     assert {one.file for one in told} == {"a.yaml", "b.yaml", "c.yaml"}
+
+
+@pytest.mark.parametrize("window", ["60", '"60"'])
+def test_what_would_be_refused_in_quotes_too_is_not_to_be_put_in_quotes(window: str) -> None:
+    [problem] = folder(
+        "{apiVersion: kuadrant.io/v1, kind: RateLimitPolicy, metadata: {name: a, namespace: a}, spec: "
+        "{targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: g}, "
+        f"limits: {{a: {{rates: [{{limit: 1, window: {window}}}]}}}}}}}}"
+    ).problems
+    assert "quotes" not in problem.message
+    assert "must be a duration" in problem.message
+    assert "10s" in problem.message

@@ -57,7 +57,7 @@ def test_a_file_as_a_whole(text: str, says: str) -> None:
     [
         ("{}", "5: has neither request nor advance; write what is sent, or how much time passes"),
         ("at: 1s", "5: has neither request nor advance; write what is sent, or how much time passes"),
-        ("{advance: 10}", "15:.advance: is 10, must be text; put it in quotes; write a time as 10s or 1m30s"),
+        ("{advance: 10}", "15:.advance: is 10, must be a duration of one to four parts"),
         ("{advance: soon}", '15:.advance: is "soon", must be a duration of one to four parts'),
         ("{advance: 1s, times: 3}", "26:.times: is beside advance, which is a step of its own"),
         ("{request: {host: a.x}, times: 0}", "35:.times: is 0, must be from 1 to 10000"),
