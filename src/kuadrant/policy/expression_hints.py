@@ -135,6 +135,10 @@ _MEANT: Final = {
 }
 """What attributes are called elsewhere, in small letters and without what parts words."""
 _LIKE: Final = 0.72
+_WHO: Final = (
+    "who a request is from is auth.identity.sub by a token and auth.identity.userid by a header, where the "
+    "annotation kuadrant.io/identity of a Gateway says which"
+)
 
 
 class Hint(Struct, frozen=True, gc=False):
@@ -156,6 +160,11 @@ def hint(complaint: str, expression: str, offset: int) -> Hint:
 
 def _meant(written: str) -> Hint:
     return Hint(f"did you mean {written}?", written)
+
+
+def _meant_by(name: str, written: str) -> Hint:
+    is_user = written == _MEANT.get(_plain(name)) == "auth.identity"  # a map, which is nobody
+    return Hint(_WHO) if is_user else _meant(written) if written else Hint()
 
 
 def _dashed(expression: str, offset: int) -> str:
@@ -183,7 +192,7 @@ def _field(found: re.Match[str], expression: str, offset: int) -> Hint:
     below = re.match(r"\.\s*\w+((\.\w+)*)(?!\s*\()", expression[offset:])
     names = (below[1] if below else "").split(".")[1:]
     meant = whole_path(found["root"], found["field"], names) or _attribute(found["field"], found["root"])
-    return _meant(meant) if meant else Hint()
+    return _meant_by(found["field"], meant)
 
 
 def _attribute(name: str, root: str = "") -> str:
@@ -211,7 +220,7 @@ def _undeclared(found: re.Match[str], expression: str, offset: int) -> Hint:
     if near := (_ROOTS.get(_plain(name)) or _near(name, roots)):
         return _meant(near)
     if (meant := _attribute(name)) and not name.isupper():
-        return _meant(meant)
+        return _meant_by(name, meant)
     return Hint(f"a text is in quotes: '{name}'", f"'{name}'")
 
 

@@ -61,6 +61,14 @@ def test_a_name_that_is_near_is_meant(expression: str, meant: str) -> None:
     assert refused.value.written == meant
 
 
+@pytest.mark.parametrize("expression", ["request.user == 'a'", "request.userId == 'a'"])
+def test_who_a_request_is_from_is_no_single_attribute(expression: str) -> None:
+    with pytest.raises(ExpressionError) as refused:
+        check_predicate(expression, identity=True)
+    assert "auth.identity.sub by a token and auth.identity.userid by a header" in str(refused.value)
+    assert refused.value.written == ""
+
+
 @pytest.mark.parametrize(
     ("expression", "words"),
     [
