@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from kuadrant.api.counter_page import CounterLine, CounterPage
 
 
-def counter_table(pages: Mapping[str, CounterPage | str], paint: Callable[[Style, str], str]) -> str:
+def counter_table(
+    pages: Mapping[str, CounterPage | str], paint: Callable[[Style, str], str], policy: str = ""
+) -> str:
     """Return the counters of each process that could be asked; which one is said where there are several."""
     parts: list[str] = []
     for name, page in pages.items():
@@ -24,16 +26,17 @@ def counter_table(pages: Mapping[str, CounterPage | str], paint: Callable[[Style
             continue
         if len(pages) > 1:
             parts.append(f"{name}:")
-        parts += _page(page, paint)
+        parts += _page(page, paint, policy)
     return "\n".join(parts)
 
 
-def _page(page: CounterPage, paint: Callable[[Style, str], str]) -> Iterator[str]:
+def _page(page: CounterPage, paint: Callable[[Style, str], str], policy: str) -> Iterator[str]:
     if page.stored:
         yield "counters are in a store, which is not asked"
         return
     if not page.lines:
-        yield "nothing is counted at the moment"
+        of = f" of RateLimitPolicy {printable(policy)}, or there is none of this name" if policy else ""
+        yield f"nothing is counted at the moment{of}"
     for line in page.lines:
         full: Style = "bad" if line.enforce_percent else "doubtful"
         style: Style = full if line.remaining == 0 else "good"

@@ -65,7 +65,7 @@ def limits(
         return 1
     for problem in problems:
         print(f"kuadrant: {problem}", file=sys.stderr)
-    write(to_builtins(told.pods), counter_table(told.pods, painter(sys.stdout)), output)
+    write(to_builtins(told.pods), counter_table(told.pods, painter(sys.stdout), name), output)
     return 0
 
 

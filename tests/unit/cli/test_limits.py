@@ -57,3 +57,9 @@ def test_of_several_pods_each_is_named_and_those_that_say_nothing_are_left_out()
         "three:",
         "counters are in a store, which is not asked",
     ]
+
+
+def test_that_a_policy_may_not_be_there_is_said_of_its_name() -> None:
+    assert counter_table({"one": CounterPage()}, plain, "default/nope") == (
+        "nothing is counted at the moment of RateLimitPolicy default/nope, or there is none of this name"
+    )
