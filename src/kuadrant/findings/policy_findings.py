@@ -218,6 +218,12 @@ def _beginning(match: RequestMatch) -> str:
     return "/" if match.path is None or match.path.type == "regex" else match.path.value
 
 
+_OTHER_NAMES: Final = (
+    "Nothing if that is meant. Otherwise give the limits other names: where limits are merged, one takes the "
+    "place of another of its name."
+)
+
+
 def _without_effect(of: Material, fact: PolicyFacts) -> Iterator[Problem]:
     policy, target = fact.policy, fact.policy.target
     subject = ("RateLimitPolicy", policy.namespace, policy.name)
@@ -232,9 +238,12 @@ def _without_effect(of: Material, fact: PolicyFacts) -> Iterator[Problem]:
     ):
         winners = " and ".join(fact.overridden_by)
         overriding = {one.policy.key for one in of.compilation.policies if one.policy.block == "overrides"}
+        merging = {one.policy.key for one in of.compilation.policies if one.policy.strategy == "merge"}
+        by_name = policy.key in merging or merging.issuperset(fact.overridden_by)
+        fix = _OTHER_NAMES if by_name else ""
         if overriding.isdisjoint(fact.overridden_by):
             message = f"are in effect nowhere: {winners} is closer to all requests"
-            yield problem(subject, limits, "defaults-unused", message)
+            yield problem(subject, limits, "defaults-unused", message, fix=fix)
         else:
             message = f"are in effect nowhere: {winners} takes their place on all routes"
-            yield problem(subject, limits, "overridden", message)
+            yield problem(subject, limits, "overridden", message, fix=fix)
