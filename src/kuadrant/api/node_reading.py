@@ -114,9 +114,8 @@ class _Text(_Shape):
             reading.wrong(node, path, f"is {shown(node)}, must be {wanted}")
             return self.stand_in()
         if len(value) < self._least:
-            reading.wrong(
-                node, path, "is empty" if not value else f"is shorter than {self._least} characters"
-            )
+            short = f"is shorter than {self._least} characters"
+            reading.wrong(node, path, short if value else "is empty")
         elif self._most is not None and len(value) > self._most:
             reading.wrong(node, path, f"has {len(value)} characters, must have at most {self._most}")
         elif self._pattern is not None and not self._pattern.fullmatch(value):
@@ -137,9 +136,8 @@ class _Number(_Shape):
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            quotes = (
-                " without quotes" if isinstance(value, str) and value.removeprefix("-").isdecimal() else ""
-            )
+            in_quotes = isinstance(value, str) and value.removeprefix("-").isdecimal()
+            quotes = " without quotes" if in_quotes else ""
             reading.wrong(node, path, f"is {shown(node)}, must be a whole number{quotes}")
             return self.stand_in()
         if not self._least <= value <= self._most:
