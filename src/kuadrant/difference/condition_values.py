@@ -30,6 +30,8 @@ _MOST_CHANGES: Final = 3
 _LONGEST: Final = 64
 _HOURS: Final = 24
 _ADDRESSES: Final = ("10.0.0.7:4711", "10.0.0.8:4711")
+_SAME_CLIENT: Final = "10.0.0.7:4712"
+"""As the first of these, by another connection."""
 _SUNDAY: Final = datetime(2026, 1, 4, 12, tzinfo=MOMENT.tzinfo)
 _PEOPLE: Final = ("alice", "bob")
 
@@ -131,6 +133,8 @@ def _suitable(path: Path, texts: Iterable[str], numbers: Iterable[int]) -> Itera
         yield ""
         yield from (f"{name}={value}" for name in texts for value in texts if name != value)
         return
+    if path == ("request", "path"):  # which has the query, as its like without it has not
+        yield from (f"{text}?a=1" for text in texts if text.startswith("/") and "?" not in text)
     yield from (str(one) for number in numbers for one in (number, number - 1, number + 1))
     yield from ("a" * number for number in numbers if 0 < number <= _LONGEST)
     if path[:2] == ("request", "headers") or path[0] in (CLAIMS[0], PATH[0]):
@@ -177,6 +181,8 @@ def _of_counter(path: Path, found: dict[Path, Values]) -> None:
             values.update(dict.fromkeys(("GET", "POST")))
         case ("request", "query"):
             values.update(dict.fromkeys(("a=1", "a=2")))
+        case ("source", "address"):
+            values.update(dict.fromkeys((*_ADDRESSES, _SAME_CLIENT)))
         case ("source", "remote_address"):
             values.update(dict.fromkeys(one.partition(":")[0] for one in _ADDRESSES))
         case ("source", _):

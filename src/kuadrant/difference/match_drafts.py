@@ -21,6 +21,8 @@ _MOST: Final = 8
 _LABELS: Final = ("a", "b", "www", "any", "other", "c.a", "x.y", "kuadrant-diff")
 _DOMAIN: Final = ".test"
 _SOURCE: Final = "10.0.0.7"
+_METHODS: Final = ("GET", "PUT")
+"""Where a match takes any: another rule may have taken those that read before it."""
 
 
 def names_of(hostname: str, taken: Collection[str]) -> tuple[str, ...]:
@@ -33,7 +35,7 @@ def names_of(hostname: str, taken: Collection[str]) -> tuple[str, ...]:
 
 def drafts_of(match: RequestMatch, host: str) -> Iterator[Draft]:
     """Yield a few requests to ``host`` that are as ``match`` says, the smallest first."""
-    for path, method in product(_paths(match.path), [match.method] if match.method else ["GET"]):
+    for path, method in product(_paths(match.path), [match.method] if match.method else _METHODS):
         options: list[list[tuple[str, str, str]]] = [
             *([("header", one.name, text) for text in _texts(one)] for one in match.headers),
             *([("query", one.name, text) for text in _texts(one)] for one in match.query),

@@ -170,7 +170,9 @@ class Search:
             windows = sorted({seconds for _, seconds in rates if seconds})
             if most < 1:
                 continue
-            for seconds in windows:
+            # Also after so long that a bucket has one token more.
+            tokens = {ceil(seconds / number) for number, seconds in rates if seconds and number > 0}
+            for seconds in sorted({*windows, *tokens}):
                 if told := self._port.told([Step(draft, most), Step(draft, most + 1, seconds)]):
                     yield told
             rounds = min(ceil(max(number for number, _ in rates) / most) + 1, _ROUNDS)

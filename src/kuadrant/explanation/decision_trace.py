@@ -88,7 +88,7 @@ class Trace:
         self._origins, self._knowledge = origins, knowledge
         self._listener = program.listener(request.port)
         self._host, self._hosts = hosts(self._listener, request)
-        self._serving = self._listener.names[0]
+        self._serving = ""
         self._looked_at: tuple[TracedRule, ...] = ()
         self._rule: RuleProgram | None = None
         self._limits: tuple[TracedLimit, ...] = ()
@@ -201,7 +201,8 @@ class Trace:
                 port=listener.port,
                 protocol=listener.protocol,
                 names=listener.names,
-                origin=self._origins.of_listener(key, self._serving),
+                origin=self._origins.of_listener(key, self._serving or listener.names[0]),
+                serving=self._serving,
             ),
             hosts=self._hosts,
             host=self._host.hostname if self._host else None,

@@ -192,11 +192,12 @@ class OnPath(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TracedHost(Struct, frozen=True, kw_only=True, gc=False):
-    """A host name that the port serves, whether it is the request's, and why not."""
+    """A host name of the port, whether it is the request's, and why not; ``routed`` is one that has rules."""
 
     hostname: str
     chosen: bool
     because: str = ""
+    routed: bool = True
 
 
 class Failing(Struct, frozen=True, kw_only=True, gc=False):
@@ -223,7 +224,10 @@ class TracedRule(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TracedListener(Struct, frozen=True, kw_only=True, gc=False):
-    """The listener that the request came in by. ``names`` are those that share the port."""
+    """The listener that the request came in by. ``names`` are those that share the port.
+
+    ``serving`` is the one of them whose rule it meets; empty if it meets none.
+    """
 
     gateway: str
     port: int
@@ -231,6 +235,7 @@ class TracedListener(Struct, frozen=True, kw_only=True, gc=False):
     names: tuple[str, ...]
     origin: Origin
     because: str = ""
+    serving: str = ""
 
 
 class Asked(Struct, frozen=True, kw_only=True, gc=False):

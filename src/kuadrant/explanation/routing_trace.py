@@ -38,7 +38,9 @@ def hosts(listener: ListenerProgram, request: Request) -> tuple[HostProgram | No
         return f"is not the name of {request.host}"
 
     return owner, tuple(
-        TracedHost(hostname=host.hostname, chosen=host is owner, because=why_not(host))
+        TracedHost(
+            hostname=host.hostname, chosen=host is owner, because=why_not(host), routed=bool(host.rules)
+        )
         for host in listener.hosts
     )
 

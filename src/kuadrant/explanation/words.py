@@ -130,7 +130,11 @@ def _alone(standing: CounterStanding) -> str:
 
 def served_line(record: Explanation) -> str:
     """Return which host names there would be, where the request's has no rule."""
-    names = [host.hostname for host in record.hosts if not host.chosen and host.hostname != EVERY_HOSTNAME]
+    names = [
+        host.hostname
+        for host in record.hosts
+        if host.routed and not host.chosen and host.hostname != EVERY_HOSTNAME
+    ]
     told = ", ".join(names[:_NAMES])
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return f"served there: {told or 'nothing'}{more}" + ("; give one with -H 'Host: NAME'" if names else "")
@@ -202,7 +206,7 @@ def listener_line(record: Explanation) -> str:
     host = f", host {record.host}" if record.host else ""
     because = f" ({listener.because})" if listener.because else ""
     return (
-        f"Gateway {listener.gateway}, listener {', '.join(listener.names)}, port {listener.port}"
+        f"Gateway {listener.gateway}, listener {listener.serving or ', '.join(listener.names)}, port {listener.port}"
         f"{because}{host}"
     )
 

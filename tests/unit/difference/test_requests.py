@@ -37,6 +37,24 @@ TOYS = "http://toys.x/toys"
             id="another algorithm: the request that a sliding window does not forget yet",
         ),
         pytest.param(
+            "all: {rates: [{limit: 4, window: 60s}]}",
+            "all: {rates: [{limit: 4, window: 60s}], algorithm: TokenBucket}",
+            [f"{TOYS} --times 4, 15 s later {TOYS}: 200x4 then 429 -> 200x5"],
+            id="another algorithm: the request for which a token has come",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 1, window: 10s}], when: [{predicate: request.path == '/toys'}]}",
+            "all: {rates: [{limit: 1, window: 10s}], when: [{predicate: request.url_path == '/toys'}]}",
+            [f"'{TOYS}?a=1' --times 2: 200x2 -> 200 then 429"],
+            id="a path without its query: a request that has one",
+        ),
+        pytest.param(
+            "all: {rates: [{limit: 1, window: 10s}], counters: [{expression: source.remote_address}]}",
+            "all: {rates: [{limit: 1, window: 10s}], counters: [{expression: source.address}]}",
+            [f"--from 10.0.0.7:4711 {TOYS}, then --from 10.0.0.7:4712 {TOYS}: 200 then 429 -> 200x2"],
+            id="another counter: a request by another connection of the same client",
+        ),
+        pytest.param(
             "all: {rates: [{limit: 2, window: 10s}]}",
             "all: {rates: [{limit: 2, window: 10s}], mode: Shadow}",
             [f"{TOYS} --times 3: 200x2 then 429 -> 200x3"],
@@ -60,7 +78,7 @@ TOYS = "http://toys.x/toys"
         pytest.param(
             "all: {rates: [{limit: 1, window: 10s}]}",
             "all: {rates: [{limit: 1, window: 10s}], counters: [{expression: request.method}]}",
-            [f"{TOYS}, then -X POST {TOYS}: 200 then 429 -> 200x2"],
+            [f"{TOYS}, then -X PUT {TOYS}: 200 then 429 -> 200x2"],
             id="a counter: two requests with other values of it",
         ),
         pytest.param(
@@ -170,3 +188,14 @@ def test_who_requests_are_from_is_a_difference() -> None:
     by_name = per_user.replace("sub", "name")
     found = changed(per_user, by_name, before=world("jwt"))
     assert found.requests
+
+
+def test_a_match_is_met_by_a_method_that_no_other_rule_takes() -> None:
+    before = WORLD.replace("[{path: {value: /toys}}]", "[{method: GET, path: {value: /toys}}]")
+    more = "{headers: [{name: x-read, value: '1'}], path: {value: /toys}}"
+    after = before.replace("[{method: GET, path", f"[{more}, {{method: GET, path")
+    own = policy("all: {rates: [{limit: 2, window: 10s}]}")
+
+    assert requests(changed(own, own, before=before, after=after)) == [
+        f"-X PUT -H 'x-read: 1' {TOYS}: 404 -> 200",
+    ]
