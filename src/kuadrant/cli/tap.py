@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
     Ask = Callable[[DecisionQuestion], Awaitable[Mapping[str, DecisionPage | str]]]
 
+_SILENCE_SECONDS: Final = 10.0
+_SILENCE: Final = (
+    "kuadrant: no gateway has reported anything. It learns that somebody follows by its next question to the "
+    "rate limit service; requests that are admitted without one, or fail before it, are not seen until then. "
+    "kuadrant explain tells what becomes of a request."
+)
 _PAUSE_SECONDS = 0.5
 
 
@@ -141,6 +147,7 @@ class _Following:
         self._tally = Tally()
         self._began = time.monotonic()
         self._silent: dict[str, str] = {}
+        self._is_silent = True
 
     def cluster(self, kubeconfig: Path | None, namespace: str) -> int:
         """Follow the gateways of a cluster."""
@@ -194,6 +201,8 @@ class _Following:
             for page in heard:
                 self._show(page)
             sys.stdout.flush()
+            if time.monotonic() > self._began + _SILENCE_SECONDS:
+                self._tell_of_silence()
             if self._left:
                 await asyncio.sleep(_PAUSE_SECONDS)
         return 0
@@ -212,6 +221,7 @@ class _Following:
         wanted = [one for one in page.decisions if self._wanted.has(one)][: self._left]
         self._left -= len(wanted)
         self._tally.missed += page.missed
+        self._is_silent = self._is_silent and not page.decisions
         for one in wanted:
             self._tally.add(one)
             if self._output == "text":
@@ -219,7 +229,14 @@ class _Following:
             else:
                 print_document(json.dumps(to_builtins(one), ensure_ascii=False))
 
+    def _tell_of_silence(self) -> None:
+        """Say once, where nothing at all was reported, which requests are not."""
+        if self._is_silent:
+            self._is_silent = False
+            print(_SILENCE, file=sys.stderr)
+
     def _sum_up(self) -> None:
+        self._tell_of_silence()
         seconds = time.monotonic() - self._began
         if self._output == "json":
             print_document(json.dumps({"summary": self._tally.values(seconds)}, ensure_ascii=False))

@@ -205,10 +205,8 @@ def listener_line(record: Explanation) -> str:
     listener = record.listener
     host = f", host {record.host}" if record.host else ""
     because = f" ({listener.because})" if listener.because else ""
-    return (
-        f"Gateway {listener.gateway}, listener {listener.serving or ', '.join(listener.names)}, port {listener.port}"
-        f"{because}{host}"
-    )
+    names = listener.serving or ", ".join(listener.names)
+    return f"Gateway {listener.gateway}, listener {names}, port {listener.port}{because}{host}"
 
 
 def on_one_line(text: str) -> str:

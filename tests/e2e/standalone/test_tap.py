@@ -144,3 +144,15 @@ def test_when_the_run_has_ended_it_is_said(kuadrant: Kuadrant, tap: Callable[...
     out, _ = following.process.communicate(timeout=30)
     assert following.process.returncode == 1
     assert "no kuadrant run of yours has port" in out
+
+
+def test_where_every_request_fails_before_it_is_asked_for_it_is_said_that_none_is_seen(
+    kuadrant: Kuadrant, tap: Callable[..., Tap]
+) -> None:
+    following = tap("--port", str(kuadrant.port), "--seconds", "1.5")
+    while following.process.poll() is None:
+        assert kuadrant.request("GET", "/toys").status == 500
+    out, told = following.process.communicate()
+
+    assert json.loads(out)["summary"]["verdicts"] == {}
+    assert "fail before it, are not seen" in told
