@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.modules import Modules
 
 _PLACE = "/modules"
+_CALLS = ("authorized_calls", "limited_calls")
 
 
 def _change(folder: Path | None) -> str:
@@ -84,7 +85,7 @@ def running(walk: Walk) -> str:
 
 def calls(lab: Lab) -> int:
     """How many requests the rate limit service has counted, let through or not."""
-    return round(sum(one.value for one in samples(lab) if one.name.startswith(("authorized_", "limited_"))))
+    return round(sum(one.value for one in samples(lab) if one.name in _CALLS))
 
 
 def samples(lab: Lab) -> list[Sample]:
