@@ -85,7 +85,7 @@ def denying(gateway: Gateway, steps: Iterable[Sent]) -> frozenset[str]:
         for question in decision.questions
         if question.limited
         for standing in question.standings
-        if standing.remaining < 1
+        if standing.denies
         for condition in standing.limit.conditions
     )
 

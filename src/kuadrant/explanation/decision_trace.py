@@ -233,7 +233,7 @@ class Trace:
         for question in decision.questions:
             bounds = standing_bounds(question)
             stood = [
-                _Stand(one, bounds.get(one.counter, ()), denies=question.limited and one.remaining < 1)
+                _Stand(one, bounds.get(one.counter, ()), denies=question.limited and one.denies)
                 for one in question.standings
             ]
             stood += (
@@ -261,7 +261,7 @@ class Trace:
         full = {
             condition
             for standing in decision.questions[-1].standings
-            if standing.remaining < 1
+            if standing.denies
             for condition in standing.limit.conditions
         }
         return tuple(limit.name for limit in self._limits if limit_condition(limit.key) in full)

@@ -75,7 +75,7 @@ class Inside(Struct, frozen=True, gc=False):
                     "an expression of a limit has no value for it, such as one of a header that is not there"
                 )
             case "limited":
-                least = max((one.reset for one in self.stands if one.remaining == 0), default=0.0)
+                least = max((one.reset for one in self.stands if one.limit in self.refused), default=0.0)
                 limits = " and ".join(map(str, self.refused))
                 return f"limited by {limits}, free again in {spelled_time(round(least * 1000))}"
             case "admitted":

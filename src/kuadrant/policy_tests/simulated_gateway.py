@@ -153,7 +153,7 @@ class SimulatedGateway:
             for question in questions
             if question.limited
             for standing in question.standings
-            if standing.remaining == 0
+            if standing.denies
         }
         yield from found
 

@@ -48,6 +48,11 @@ class Standing(Struct, frozen=True, gc=False):
     wait: float | None
     hits: int = 1
 
+    @property
+    def denies(self) -> bool:
+        """Tell whether a request that was limited has no room here."""
+        return self.remaining < self.hits
+
 
 class Watched(Struct, frozen=True, gc=False):
     """A counter that is not enforced for its values, and whether it had no room for the request."""

@@ -35,19 +35,19 @@ def test_help_names_every_command_and_says_what_it_does(run: Callable[..., tuple
 
 @pytest.mark.parametrize("columns", ["0", "1", "2", "7", "19"])
 @pytest.mark.parametrize("words", [(), ("--help",), ("explain", "--help")])
-def test_help_ends_on_the_narrowest_terminal(
-    run: Callable[..., tuple[int, str, str]],
-    monkeypatch: pytest.MonkeyPatch,
-    words: tuple[str, ...],
-    columns: str,
-) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
+def test_help_ends_on_the_narrowest_terminal(words: tuple[str, ...], columns: str) -> None:
+    # In a process of its own: what lays the help out may have looked at the width of this one before.
+    done = subprocess.run(
+        [sys.executable, "-m", "kuadrant", *words],
+        env={**os.environ, "COLUMNS": columns},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
 
-    code, out, _ = run(*words)
-
-    assert code == 0
-    assert "Usage" in out
-    assert max(map(len, out.splitlines())) <= 20
+    assert "Usage" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 20
 
 
 @pytest.mark.parametrize(
