@@ -20,6 +20,8 @@ import structlog
 from hypothesis import HealthCheck, settings
 from msgspec import Struct
 
+from kuadrant.ratelimit import connection_bounds
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -37,6 +39,20 @@ def _logs_as_before() -> Iterator[None]:
     """No test sees less of the log than it would alone: a command says for its process what is logged."""
     yield
     structlog.reset_defaults()
+
+
+_resident = connection_bounds.resident
+_before = 0
+
+
+@pytest.fixture(autouse=True)
+def _memory_of_its_own() -> None:
+    """A rate limit server of a test closes no connection for what the tests before it have left in memory."""
+    global _before  # noqa: PLW0603 - of the process, as the memory is
+    _before = _resident()
+
+
+connection_bounds.resident = lambda: max(0, _resident() - _before)
 
 
 @pytest.fixture
