@@ -53,6 +53,11 @@ def test_it_says_of_any_request_what_the_whole_program_says(case: Case) -> None:
         assert observed.inside.outcome == decision.outcome
         assert (observed.inside.rule is None) == (decision.rule is None)
         assert observed.inside.policies == decision.sources
-        assert observed.headers.items() >= dict(decision.headers).items()
+        of_clock = decision.doubt.headers if decision.doubt is not None else frozenset()
+        told = {(name, value) for name, value in decision.headers if name not in of_clock}
+        assert observed.headers.items() >= told
+        # No value is told of those, and that it is not known is.
+        assert observed.not_known.keys() >= of_clock & dict(decision.headers).keys()
+        assert not observed.headers.keys() & of_clock
         assert windows == decision.counters.windows
         counters = decision.counters
