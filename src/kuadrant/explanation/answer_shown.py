@@ -17,14 +17,22 @@ if TYPE_CHECKING:
     from kuadrant.api.over_limit import Body, Line
     from kuadrant.api.response import Response
     from kuadrant.explanation.knowledge import Knowledge, Path
+    from kuadrant.reference_model import RequestDecision
     from kuadrant.reference_model.over_limit import Refusal
 
 UNKNOWN: Final = "(not known)"
 """What stands in place of a text that only the gateway can make."""
 
 
-def shown(refusal: Refusal, response: Response, knowledge: Knowledge, *, is_grpc: bool) -> Refusal:
-    """Return ``refusal`` as it may be shown: texts that tell the value of a header are masked whole."""
+def shown(decision: RequestDecision, knowledge: Knowledge, *, is_grpc: bool) -> RequestDecision:
+    """Return ``decision`` with its answer as it may be shown: what tells a header's value is masked whole."""
+    if decision.refusal is None or decision.rule is None:
+        return decision
+    refusal = _shown(decision.refusal, decision.rule.response, knowledge, is_grpc=is_grpc)
+    return structs.replace(decision, refusal=refusal)
+
+
+def _shown(refusal: Refusal, response: Response, knowledge: Knowledge, *, is_grpc: bool) -> Refusal:
     if response.over_limit is None:
         return refusal
     for field, line in made_lines(response.over_limit):

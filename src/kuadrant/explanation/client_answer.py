@@ -38,7 +38,7 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
     told, if_on = _of_limits(decision)
     if decision.status is not None:
         refusal = decision.refusal
-        own = (*(refusal.headers if refusal else ()), *_again(decision), *told)
+        own = (*(refusal.headers if refusal else ()), *again_headers(decision), *told)
         body = None if decision.grpc_status is not None or decision.outcome == "no-route" else decision.status
         return Client(
             status=decision.status,
@@ -64,7 +64,7 @@ def _of_limits(decision: RequestDecision) -> tuple[_Headers, _Headers]:
     return decision.headers, ()
 
 
-def _again(decision: RequestDecision) -> Iterator[tuple[str, str]]:
+def again_headers(decision: RequestDecision) -> Iterator[tuple[str, str]]:
     """Yield the headers that say when to come again."""
     if decision.retry_after is not None:
         yield "retry-after", str(decision.retry_after)

@@ -167,9 +167,7 @@ class Trace:
 
     def _client(self, decision: RequestDecision) -> Client:
         is_grpc = self._request.is_grpc
-        if decision.refusal is not None and decision.rule is not None:
-            refusal = shown(decision.refusal, decision.rule.response, self._knowledge, is_grpc=is_grpc)
-            decision = structs.replace(decision, refusal=refusal)
+        decision = shown(decision, self._knowledge, is_grpc=is_grpc)
         return with_known(client(decision, is_grpc=is_grpc, own_router=self._own_router), decision)
 
     def _is_unknown(self, failure_mode: FailureMode) -> bool:

@@ -28,7 +28,7 @@ from kuadrant.policy.constant_folding import faults
 from kuadrant.policy.expression_cost import Estimate, estimate
 from kuadrant.policy.expression_hints import hint
 from kuadrant.policy.identity_source import ANNOTATION, PATH
-from kuadrant.policy.result_types import A_COUNTER, NotOfTypeError, Wanted, check_result
+from kuadrant.policy.result_types import NotOfTypeError, Wanted, check_result, not_written
 from kuadrant.policy.untyped_expression import compiled
 
 _KEPT_CHARACTERS: Final = 200_000
@@ -80,7 +80,7 @@ def check_counter(expression: str, budgets: Budgets = DEFAULT, *, identity: bool
         ExpressionError: As above, or it is a list, a map or the like.
     """
     _check_text(expression)
-    return _checked_counter(expression, budgets, identity=identity)
+    return _checked_text(expression, budgets, "counter", identity=identity)
 
 
 def check_text(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
@@ -91,10 +91,8 @@ def check_text(expression: str, budgets: Budgets = DEFAULT) -> Estimate:
     Raises:
         ExpressionError: As above.
     """
-    try:
-        return check_counter(expression, budgets)
-    except ExpressionError as error:
-        raise ExpressionError(str(error).replace(A_COUNTER, "it"), error.written) from None
+    _check_text(expression)
+    return _checked_text(expression, budgets, "text", identity=False)
 
 
 @lru_cache(maxsize=256)
@@ -172,15 +170,13 @@ def _checked_predicate(expression: str, budgets: Budgets, *, identity: bool) -> 
 
 
 @lru_cache(maxsize=256)
-def _checked_counter(expression: str, budgets: Budgets, *, identity: bool) -> Estimate:
+def _checked_text(expression: str, budgets: Budgets, wanted: Wanted, *, identity: bool) -> Estimate:
     result, checked = _typed_once(expression, identity=identity)
     if result not in _WRITABLE:
-        raise ExpressionError(
-            f"{A_COUNTER} must have a value that can be written as text, this is of type {result.lower()}"
-        )
+        raise ExpressionError(not_written(wanted, result.lower()))
     within = f"string({expression}\n)"
     _check_within(expression, within, checked)
-    return _weighed(expression, within, checked, budgets, wanted="counter")
+    return _weighed(expression, within, checked, budgets, wanted=wanted)
 
 
 _WRITABLE = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIMESTAMP", "DURATION", "DYN"})

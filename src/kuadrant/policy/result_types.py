@@ -9,12 +9,12 @@ from kuadrant.policy.checked_expression import kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Wanted = Literal["predicate", "counter", "cost"]
+Wanted = Literal["predicate", "counter", "cost", "text"]
 
 _PRIMITIVES: Final = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 
-A_COUNTER: Final = "a counter"
-"""What messages call one."""
+_WRITTEN: Final = {"counter": "a counter", "text": "it"}
+"""What messages call that which has to be written as text."""
 
 
 class NotOfTypeError(ValueError):
@@ -23,6 +23,11 @@ class NotOfTypeError(ValueError):
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+def not_written(wanted: Wanted, name: str) -> str:
+    """Say of what is ``wanted`` as text that it is of a type that has none."""
+    return f"{_WRITTEN[wanted]} must have a value that can be written as text, this is of type {name}"
 
 
 def check_result(checked: Any, wanted: Wanted) -> None:
@@ -36,15 +41,17 @@ def check_result(checked: Any, wanted: Wanted) -> None:
     for part in results(checked.expression):
         name = _name(types.get(part.id))
         if wanted == "predicate":
-            is_wrong, needed = name not in ("", "bool"), "a predicate must be true or false"
+            is_wrong = name not in ("", "bool")
+            said = f"a predicate must be true or false, this is of type {name}"
         elif wanted == "cost":
-            is_wrong, needed = name not in ("", "int", "uint"), "a cost must be a whole number"
+            is_wrong = name not in ("", "int", "uint")
+            said = f"a cost must be a whole number, this is of type {name}"
         else:
             is_wrong = name in ("list", "map", "message", "null", "type")
-            needed = f"{A_COUNTER} must have a value that can be written as text"
+            said = not_written(wanted, name)
         if is_wrong:
             offsets = {one.id: one.offset for one in checked.source.positions}
-            raise NotOfTypeError(f"{needed}, this is of type {name}", offsets.get(part.id, 0))
+            raise NotOfTypeError(said, offsets.get(part.id, 0))
 
 
 def results(part: Any) -> Iterator[Any]:

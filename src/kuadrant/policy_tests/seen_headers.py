@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from kuadrant.explanation.client_answer import again_headers
 from kuadrant.explanation.local_answer import forwards, with_route
 from kuadrant.explanation.unknown_facts import CLOCK
 
@@ -79,12 +80,9 @@ def _own(decision: RequestDecision) -> Iterator[tuple[str, str]]:
     if decision.refusal is not None:
         yield from decision.refusal.headers
     yield from decision.headers
-    if decision.retry_after is not None:
-        yield "retry-after", str(decision.retry_after)
+    yield from again_headers(decision)
     if decision.grpc_status is not None:
         yield "grpc-status", str(decision.grpc_status)
-        if decision.retry_after is not None:
-            yield "grpc-retry-pushback-ms", f"{decision.retry_after}000"
 
 
 def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

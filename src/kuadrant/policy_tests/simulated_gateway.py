@@ -73,10 +73,7 @@ class SimulatedGateway:
         part = self.parts.of(request.host)
         counters = Counters(part.limits, windows)
         decision = decide(part.program, request, counters, now, failure_mode=self._failure_mode)
-        if decision.refusal is not None and decision.rule is not None:
-            known = replace(knowledge, show_values=True)
-            refusal = shown(decision.refusal, decision.rule.response, known, is_grpc=request.is_grpc)
-            decision = replace(decision, refusal=refusal)
+        decision = shown(decision, replace(knowledge, show_values=True), is_grpc=request.is_grpc)
         return self._seen(decision, request), decision.counters.windows
 
     def unknown(self, request: Request, knowledge: Knowledge) -> tuple[Fact, ...]:

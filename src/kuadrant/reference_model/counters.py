@@ -28,7 +28,7 @@ from kuadrant.reference_model.counter_windows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 CounterKey = tuple[Identity, tuple[tuple[str, str], ...]]
 """What makes a limit's counters its own, and the values of its variables."""
@@ -83,14 +83,6 @@ class Answer(Struct, frozen=True, gc=False):
         """Tell whether the answer is the same wherever slices of the service's clock begin."""
         same = self.bounds is None or self.bounds[0].limited == self.bounds[1].limited
         return same and not self.in_doubt
-
-    @property
-    def retry_after(self) -> int | None:
-        """The seconds after which a limited request is admitted if nobody else comes; None if it never is."""
-        waits = [standing.wait for standing in self.standings]
-        if not self.limited or None in waits:
-            return None
-        return max(1, math.ceil(round(max(wait or 0.0 for wait in waits), 6)))
 
     @property
     def again(self) -> int | None:
@@ -156,12 +148,9 @@ class Counters(Struct, frozen=True, gc=False):
     def look(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Answer:
         """Return where the enforced counters stand, as ``ask`` would find them; none is counted."""
         found = [one for one in self._asked(scope, entries, now) if _is_enforced(one)]
-        answer, *bounds = (
-            Answer(limited=False, standings=_standings(some, now, limited=True))
-            for some in (found, *(_lasting((found, ()), longest=longest)[0] for longest in (False, True)))
+        answer = _bounded(
+            (found,), lambda asked: Answer(limited=False, standings=_standings(asked[0], now, limited=True))
         )
-        if bounds[0] != bounds[1]:
-            answer = replace(answer, bounds=(bounds[0], bounds[1]))
         return self._doubting(answer, found, now)
 
     def _asked(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> list[_Asked]:
@@ -185,27 +174,28 @@ class Counters(Struct, frozen=True, gc=False):
 
 def _answer(before: _Both, after: _Both, now: float) -> Answer:
     """The answer for limits that are enforced and that are watched, before the request and after it."""
-    told = _told(before, after, now)
-    if not any(one.limit.counts_by == SLIDING_WINDOW for some in before for one in some):
-        return told
-    shortest, longest = (
-        _told(_lasting(before, longest=longest), _lasting(after, longest=longest), now)
-        for longest in (False, True)
-    )
-    return told if shortest == longest else replace(told, bounds=(shortest, longest))
+    return _bounded((*before, *after), lambda asked: _told(asked[:2], asked[2:], now))
 
 
-def _told(before: _Both, after: _Both, now: float) -> Answer:
+def _bounded(asked: _Groups, told: Callable[[_Groups], Answer]) -> Answer:
+    """The answer that is ``told`` of groups of counters, with its bounds where it depends on the clock."""
+    answer = told(asked)
+    if not any(one.limit.counts_by == SLIDING_WINDOW for some in asked for one in some):
+        return answer
+    shortest, longest = (told(_lasting(asked, longest=longest)) for longest in (False, True))
+    return answer if shortest == longest else replace(answer, bounds=(shortest, longest))
+
+
+def _told(before: _Groups, after: _Groups, now: float) -> Answer:
     limited = any(not _has_room(one, now) for one in before[0])
     standings = _standings(after[0], now, limited=limited)
     return Answer(limited=limited, standings=standings, watched=_watched(before[1], after[1], now))
 
 
-def _lasting(both: _Both, *, longest: bool) -> _Both:
-    enforced, watched = (
-        [one._replace(window=lasting(one.window, longest=longest)) for one in some] for some in both
+def _lasting(asked: _Groups, *, longest: bool) -> _Groups:
+    return tuple(
+        [one._replace(window=lasting(one.window, longest=longest)) for one in some] for some in asked
     )
-    return enforced, watched
 
 
 def _counter(limit: Limit, scope: str, descriptor: Mapping[str, str]) -> CounterKey | None:
@@ -230,6 +220,7 @@ class _Asked(NamedTuple):
 
 
 _Both = tuple[Sequence[_Asked], Sequence[_Asked]]
+_Groups = tuple[Sequence[_Asked], ...]
 
 
 def _hits(limit: Limit, hits: Mapping[str, int]) -> int:

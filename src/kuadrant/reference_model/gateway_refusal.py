@@ -20,19 +20,7 @@ _METHODS: Final = frozenset(
     {
         *("ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "MERGE", "MKACTIVITY"),
         *("MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH"),
-        *(
-            "PURGE",
-            "PUT",
-            "QUERY",
-            "REBIND",
-            "REPORT",
-            "SEARCH",
-            "SOURCE",
-            "SUBSCRIBE",
-            "TRACE",
-            "UNBIND",
-            "UNLINK",
-        ),
+        *("PURGE", "PUT", "QUERY", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND"),
         *("UNLINK", "UNLOCK", "UNSUBSCRIBE"),
     }
 )

@@ -11,6 +11,7 @@ from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService
 from kuadrant.reference_model import Counters
 from kuadrant.reference_model.client_headers import headers
+from kuadrant.reference_model.counters import again
 
 from .sequences import SCOPE, SECOND, Call, key
 
@@ -75,8 +76,9 @@ class Model:
         answer, self._counters = self._counters.ask(SCOPE, call.entries, call.now / SECOND)
         for name in {one.standing.limit.name for one in answer.watched if one.is_full}:
             self.without_room[name] = self.without_room.get(name, 0) + 1
-        again = () if answer.retry_after is None else (("retry-after", str(answer.retry_after)),)
-        return answer.limited, (*again, *headers((answer,), "Draft03"))
+        seconds = again((answer,)) if answer.limited else None
+        told = () if seconds is None else (("retry-after", str(seconds)),)
+        return answer.limited, (*told, *headers((answer,), "Draft03"))
 
 
 def moving(algorithm: str, most: int = 10, seconds: int = 10, **more: Any) -> Limit:
