@@ -80,7 +80,7 @@ def _fields(answers: Iterable[Answer]) -> Headers:
             limit = standing.limit
             text = '"' + "".join(f"\\{one}" if one in '"\\' else one for one in name) + '"'
             policies.append(f"{text};q={_integer(limit.most)};w={_integer(limit.seconds_of_most)}")
-            more = standing.wait if standing.remaining < 1 else standing.reset
+            more = standing.reset if standing.remaining >= standing.hits else standing.wait
             when = "" if more is None else f";t={_integer(seconds(more))}"
             limits.append(f"{text};r={_integer(standing.remaining)}{when}")
     return (("ratelimit-policy", ", ".join(policies)), ("ratelimit", ", ".join(limits)))

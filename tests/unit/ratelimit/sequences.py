@@ -11,6 +11,7 @@ from kuadrant.api.algorithm import SLICES
 from kuadrant.api.limit_keys import MOST_HITS, hits_key
 from kuadrant.api.limit_mode import is_enforced
 from kuadrant.api.limitador import Limit
+from kuadrant.api.response import HEADERS_KEY
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def calls(
     while number > 0:
         now += _pause(dice, dice.choice(limits))
         asked = [(key(one), "1") for one in range(len(limits)) if dice.random() < 0.8]
-        entries = (*asked, ("user", dice.choice(users)), *_costs(dice, limits))
+        form = dice.choice(((), *(((HEADERS_KEY, one),) for one in ("Draft03", "RateLimit", "Both"))))
+        entries = (*asked, ("user", dice.choice(users)), *_costs(dice, limits), *form)
         for _ in range(dice.choice((1, 1, 2, 5, 20))):
             yield Call(now, entries)
             number -= 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from kuadrant.api.limitador import Limit
+from kuadrant.api.response import HEADERS_KEY
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService
 from kuadrant.reference_model import Counters
@@ -17,6 +18,8 @@ from .sequences import SCOPE, SECOND, Call, key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from kuadrant.api.response import HeaderForm
 
 REQUEST: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
 SHADOW_LIMITED = "kuadrant_ratelimit_shadow_limited_calls_total"
@@ -78,7 +81,12 @@ class Model:
             self.without_room[name] = self.without_room.get(name, 0) + 1
         seconds = again((answer,)) if answer.limited else None
         told = () if seconds is None else (("retry-after", str(seconds)),)
-        return answer.limited, (*told, *headers((answer,), "Draft03"))
+        return answer.limited, (*told, *headers((answer,), _form(call)))
+
+
+def _form(call: Call) -> HeaderForm:
+    form: Any = dict(call.entries).get(HEADERS_KEY, "Draft03")
+    return form  # type: ignore[no-any-return]
 
 
 def moving(algorithm: str, most: int = 10, seconds: int = 10, **more: Any) -> Limit:
