@@ -10,13 +10,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    SummaryMetricFamily,
     UntypedMetricFamily,
 )
 from prometheus_client.registry import Collector
 
 from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
 from kuadrant.ratelimit.counter_shares import NEARLY
+from kuadrant.ratelimit.durations import Durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,21 +54,18 @@ class Metrics(Collector):
     Limitador's names lack the suffix that Prometheus wants of a counter, so those are exposed without a type.
     """
 
-    def __init__(
-        self, counters: Counters, store: StoreRoom, turns: Turns, callers: Callers, *, limit_names: bool
-    ) -> None:
+    def __init__(self, counters: Counters, store: StoreRoom, turns: Turns, callers: Callers) -> None:
         self.namespaces: dict[str, Calls] = {}
         self.unlimited = Calls()
         self.shadows: list[tuple[str, str]] = []
         self.errors: Counter[str] = Counter()
-        self.calls = 0
         self.closed = 0
-        self.seconds = 0.0
+        self.decisions = Durations()
+        self.store_answers = Durations()
         self._counters = counters
         self._store = store
         self._turns = turns
         self._callers = callers
-        self._limit_names = limit_names
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
@@ -118,15 +115,10 @@ class Metrics(Collector):
         label = ["limitador_namespace"]
         authorized = UntypedMetricFamily("authorized_calls", "Authorized calls", labels=label)
         hits = UntypedMetricFamily("authorized_hits", "Hits of authorized calls", labels=label)
-        limited = UntypedMetricFamily(
-            "limited_calls", "Limited calls", labels=[*label, "limit_name"] if self._limit_names else label
-        )
+        limited = UntypedMetricFamily("limited_calls", "Limited calls", labels=[*label, "limit_name"])
         for namespace, calls in self.namespaces.items():
             authorized.add_metric([namespace], calls.authorized)
             hits.add_metric([namespace], calls.hits)
-            if not self._limit_names:
-                limited.add_metric([namespace], calls.limited.total())
-                continue
             for name, number in sorted(calls.limited.items()):
                 limited.add_metric([namespace, name], number)
         yield authorized
@@ -177,11 +169,9 @@ class Metrics(Collector):
         for code, number in sorted(self.errors.items()):
             errors.add_metric([code], number)
         yield errors
-        yield SummaryMetricFamily(
+        yield self.decisions.family(
             "kuadrant_ratelimit_decision_seconds",
-            "Time taken by decisions",
-            count_value=self.calls,
-            sum_value=self.seconds,
+            "Time taken by decisions, that of a store among it; one that ends as an error counts",
         )
         yield CounterMetricFamily(
             "kuadrant_ratelimit_closed_connections",
@@ -242,6 +232,9 @@ class Metrics(Collector):
         )
 
     def _of_store(self) -> Iterator[Metric]:
+        yield self.store_answers.family(
+            "datastore_latency", "Latency to the underlying counter datastore, in seconds"
+        )
         yield from _use(
             "kuadrant_ratelimit_store_share_used_ratio",
             "How much of the store's memory that it may have a tenant's limit has, of which this process "

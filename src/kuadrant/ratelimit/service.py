@@ -65,9 +65,8 @@ class RateLimitService:
     It belongs to one thread: that of the event loop which serves it. ``clock`` is monotonic, in seconds. With
     ``headers``, which may be set at any time, answers carry ``x-ratelimit-*`` unless a request asks for
     others. ``counter_bytes`` bounds the memory of the counters of limits that have variables (see
-    ``kuadrant.ratelimit.counters`` for what happens at the bound). With ``limit_names``, ``limited_calls``
-    has a label with the limit's name. With ``store``, which may be set at any time, requests are counted
-    there.
+    ``kuadrant.ratelimit.counters`` for what happens at the bound). With ``store``, which may be set at any
+    time, requests are counted there.
 
     ``callers`` say who may ask: everybody, unless they hold a key.
 
@@ -88,7 +87,6 @@ class RateLimitService:
         clock: Callable[[], float] = time.monotonic,
         headers: bool = False,
         counter_bytes: int = MOST_COUNTER_BYTES,
-        limit_names: bool = False,
         callers: Callers | None = None,
     ) -> None:
         self._clock = clock
@@ -103,9 +101,7 @@ class RateLimitService:
         self._unknown = UnknownLimits()
         self._sparingly = Paces(strangers=LogPace(), defects=LogPace())
         self.decisions = DecisionRing()
-        self._metrics = Metrics(
-            self._counters, self._store_room, self._turns, self.callers, limit_names=limit_names
-        )
+        self._metrics = Metrics(self._counters, self._store_room, self._turns, self.callers)
         self._namespaces: dict[str, HeldNamespace] = {}
         self._tenants: dict[bytes, str] = {}
         self._questions = Questions()
@@ -180,7 +176,8 @@ class RateLimitService:
             limited = denied is not None
             return self._told(question, denied, now, lambda: standings(question.asks, now, limited=limited))
         finally:
-            self._spent(self._tenant(request) if question is None else question.tenant, now)
+            tenant = self._tenant(request) if question is None else question.tenant
+            self._metrics.decisions.add(self._spent(tenant, now))
 
     async def decide_by_store(self, request: bytes, store: RedisStore, gateway: str | None = None) -> bytes:
         """The same as ``decide``, counted in ``store``.
@@ -189,6 +186,10 @@ class RateLimitService:
             StoreError: The store did not answer.
             BusyError: The tenant has as many questions to the store under way as one may.
         """
+        with self._metrics.decisions.timed(self._clock):
+            return await self._decide_by_store(request, store, gateway)
+
+    async def _decide_by_store(self, request: bytes, store: RedisStore, gateway: str | None) -> bytes:
         now = self._clock()
         try:
             question = self._looked_up(request, gateway, now)
@@ -196,14 +197,14 @@ class RateLimitService:
             self._spent(self._tenant(request), now)
         if question.again == "only":
             return looked(await store.look(question.asks, question.tenant, self._store_room))
-        denied = None
-        found: Sequence[Standing] = ()
-        without_room: Sequence[Ask] = ()
+        told: tuple[Ask | None, Sequence[Standing], Sequence[Ask]] = (None, (), ())
         if question.number:
             asks = (*question.asks, *question.watched)
-            denied, found, without_room = await store.check_and_add(asks, question.tenant, self._store_room)
+            with self._metrics.store_answers.timed(self._clock):
+                told = await store.check_and_add(asks, question.tenant, self._store_room)
             if self._store_room.notes:
                 tell_of_store(self._store_room.notes)
+        denied, found, without_room = told
         self._count(question, denied, without_room)
         limited = denied is not None
         return self._told(question, denied, now, lambda: most_restrictive_first(found, limited=limited))
@@ -290,7 +291,6 @@ class RateLimitService:
             question.calls.limited[denied.name] += 1
         for name in {ask.name for ask in without_room}:
             question.calls.shadow_limited[name] += 1
-        self._metrics.calls += 1
 
     def _tenant(self, request: bytes) -> str:
         """Whose request it is, as far as can be told without reading it.
@@ -299,12 +299,12 @@ class RateLimitService:
         """
         return self._tenants.get(domain_of(request), "")
 
-    def _spent(self, tenant: str, began: float) -> None:
+    def _spent(self, tenant: str, began: float) -> float:
         ended = self._clock()
-        self._metrics.seconds += ended - began
         self._turns.spent(tenant, ended - began, ended)
         if self._counters.notes:
             tell_of_memory(self._counters.notes)
+        return ended - began
 
     async def ShouldRateLimit(self, request: bytes, context: grpc.aio.ServicerContext) -> bytes:  # noqa: N802 - the method's name in Envoy's API
         """Answer one call. What cannot be decided is an error, so that the caller's failure mode decides.

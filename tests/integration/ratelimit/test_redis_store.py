@@ -74,6 +74,19 @@ async def test_two_processes_count_together(redis: RedisServer) -> None:
         assert await first.codes(encoded()) == "L"
 
 
+async def test_the_time_that_the_store_takes_is_part_of_a_decisions_and_told_under_limitadors_name(
+    redis: RedisServer,
+) -> None:
+    async with replica(redis.url, limit(5)) as one:
+        await one.codes(*[encoded()] * 3)
+        value = one.service.registry.get_sample_value
+        took, decided = value("datastore_latency_sum"), value("kuadrant_ratelimit_decision_seconds_sum")
+        assert value("datastore_latency_count") == value("kuadrant_ratelimit_decision_seconds_count") == 3
+        assert took is not None
+        assert decided is not None
+        assert 0 < took <= decided
+
+
 @pytest.mark.parametrize("algorithm", [UNSET, "SlidingWindow", "TokenBucket"])
 async def test_a_thousand_at_once_through_two_processes_are_admitted_exactly_as_often_as_the_limit_says(
     redis: RedisServer, algorithm: Any

@@ -41,7 +41,7 @@ def core(request: pytest.FixtureRequest) -> Core:
 
 @pytest.fixture
 async def server(core: Core) -> AsyncIterator[Server]:
-    server = make_server(RateLimitService([FIVE], limit_names=True), "127.0.0.1", 0, core)
+    server = make_server(RateLimitService([FIVE]), "127.0.0.1", 0, core)
     await server.start()
     yield server
     await server.stop(0)
