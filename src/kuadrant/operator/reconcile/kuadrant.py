@@ -10,6 +10,7 @@ from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import SETTLE_SECONDS
 from kuadrant.operator.reconcile.queue_keys import Work
 from kuadrant.operator.reconcile.status_settling import Settling
+from kuadrant.operator.statuses.installation_metrics import InstallationState, installation_state
 from kuadrant.operator.statuses.kuadrant_status import kuadrant_content, kuadrant_status
 from kuadrant.policy.oldest_kuadrant import oldest
 
@@ -32,16 +33,20 @@ class KuadrantReconciler:
         self._context = context
         self._condition: Condition | None = None
         self._unready = Settling(SETTLE_SECONDS)
+        self.installation = InstallationState()
+        """How the installation stands by the last decision."""
 
     def mark(self, world: World, decision: Decision) -> None:
         """Marks the Kuadrant if its status has to be written."""
         kuadrant = oldest(world.objects.kuadrants)
         if kuadrant is None:
+            self.installation = installation_state(world, None)
             return
         context = self._context
         failures = context.writer.failures
         failure = "; ".join(dict.fromkeys(failures[work] for work in sorted(failures, key=str)))
         self._condition = condition = kept(self._condition, kuadrant_status(world, decision, failure))
+        self.installation = installation_state(world, condition)
         now = context.clock.seconds()
         self._unready.note(well=condition.status == "True", now=now)
         key = (kuadrant.metadata.namespace, kuadrant.metadata.name)

@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from kuadrant.kube.kind import Key
 
+Sort = Literal["decision", "limits", "gateway", "policy", "kuadrant", "affected", "inspection"]
+"""The sorts of work."""
+
 
 class Work(Struct, frozen=True):
     """Names a piece of work and its object.
@@ -18,7 +21,7 @@ class Work(Struct, frozen=True):
         kind: the kind of the object, where the sort of work does not tell it.
     """
 
-    what: Literal["decision", "limits", "gateway", "policy", "kuadrant", "affected", "inspection"]
+    what: Sort
     key: Key = ("", "")
     kind: str = ""
 

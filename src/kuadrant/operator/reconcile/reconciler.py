@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from kuadrant.operator.metrics import Metrics
     from kuadrant.operator.reconcile.clock import Clock
     from kuadrant.operator.reconcile.queue_keys import Work
+    from kuadrant.operator.statuses.installation_metrics import InstallationState
+    from kuadrant.policy.model import Target
     from kuadrant.status import GatewayState, PolicyStatus
 
 
@@ -142,6 +144,17 @@ class Reconciler:
     def policies(self) -> Mapping[Key, PolicyStatus]:
         """The status that each policy is to have."""
         return self._policies.wanted
+
+    @property
+    def targets(self) -> Mapping[Key, Target]:
+        """The target of each policy that is in effect."""
+        policies = () if self._decision is None else self._decision.compilation.policies
+        return {(one.policy.namespace, one.policy.name): one.policy.target for one in policies}
+
+    @property
+    def installation(self) -> InstallationState:
+        """How the installation stands by the last decision."""
+        return self._kuadrant.installation
 
     @property
     def callers(self) -> CallersEvidence:

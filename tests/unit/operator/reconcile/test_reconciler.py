@@ -207,6 +207,16 @@ async def test_metrics_tell_what_was_done_and_how_policies_stand() -> None:
         assert (value("kuadrant_compile_seconds_count") or 0) > 1
         assert value("rest_client_requests_total", code="200", method="PATCH", host="api.example") == 6
 
+        kuadrant = {"namespace": "kuadrant-system", "name": "kuadrant"}
+        assert value("kuadrant_exists") == value("kuadrant_ready", **kuadrant) == 1
+        service = {"component": "limitador", "namespace": "kuadrant-system"}
+        assert value("kuadrant_component_ready", **service) == 1
+        policy = {"kind": "RateLimitPolicy", "namespace": "default", "name": "toystore"}
+        target = {"target_kind": "HTTPRoute", "target_namespace": "default", "target_name": "toystore"}
+        assert value("kuadrant_policy_info", **policy, **target) == 1
+        assert value("kuadrant_policy_condition", **policy, type="Enforced", status="True") == 1
+        assert value("kuadrant_policies_enforced", kind="RateLimitPolicy", status="true") == 1
+
         assert value("kuadrant_namespace_used", namespace="default", of="rates") == 1
         assert (value("kuadrant_namespace_used", namespace="default", of="bytes") or 0) > 100
         assert value("kuadrant_namespace_budget", of="rates") == DEFAULT.namespace_rates
