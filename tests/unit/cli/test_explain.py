@@ -61,16 +61,6 @@ def test_the_page_shows_what_is_printed(run: Callable[..., tuple[int, str, str]]
     assert run(*shlex.split(command)[3:]) == (0, shown, "")
 
 
-def test_the_example_in_python_prints_what_the_page_says(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)
-    blocks = [*_blocks()]
-    (number,) = (number for number, block in enumerate(blocks) if block.startswith("from kuadrant"))
-    exec(blocks[number], {})
-    assert capsys.readouterr().out == blocks[number + 1]
-
-
 def test_the_record_is_one_json_object(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = run("examples/toystore", TOYS, "-X", "POST", "--times", "6", "-o", "json")
     record = json.loads(out)
