@@ -170,11 +170,15 @@ shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 
 .PHONY: generate
 generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/, bundle/ and the pages of docs/ that are made
-	@for what in crds chart values bundle settings reasons attributes findings recipes; do $(BIN)/python -m scripts.generate_$$what || exit; done
+	@for what in crds chart values bundle settings reasons attributes findings recipes fields commands; do $(BIN)/python -m scripts.generate_$$what || exit; done
 
 .PHONY: pictures
 pictures: $(VENV)/.dev ## Take the pictures of docs/console.md anew (needs chromium)
 	@$(BIN)/python -m scripts.console_pictures
+
+.PHONY: docs
+docs: $(VENV)/.dev ## Make a site of the documents in build/site, which needs nothing from elsewhere; a dead link is an error
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/site && echo build/site/index.html
 
 .PHONY: wheel
 wheel: $(VENV)/.run ## Build the wheel into dist/
@@ -194,7 +198,7 @@ release: $(VENV)/.dev ## Make all that is delivered of a version, in dist/kuadra
 lock: ## Renew requirements/*.txt from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
 	$(LOCK) pyproject.toml $(STANDALONE:%=--no-emit-package %) --output-file requirements/operator.txt
-	$(LOCK) pyproject.toml --group build --group test --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --group build --group test --group docs --output-file requirements/dev.txt
 	$(LOCK) requirements/install.in --output-file requirements/install.txt
 
 .PHONY: clean
