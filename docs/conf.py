@@ -57,6 +57,8 @@ SITE: Final = {
         "docs/troubleshooting",
         "docs/why",
         "docs/reasons",
+        "docs/metrics",
+        "docs/monitoring",
         "docs/operating",
         "docs/ratelimit-service",
         "docs/modules",

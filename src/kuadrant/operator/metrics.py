@@ -6,9 +6,16 @@ Under controller-runtime's names where it means the same, so that its dashboards
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Protocol, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
@@ -19,18 +26,52 @@ from kuadrant.operator.work_metrics import SECONDS, QueueMeter, WorkMetrics
 from kuadrant.xds import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import httpx2
     from prometheus_client import Metric
 
-    from kuadrant.operator.reconcile.reconciler import Reconciler
+    from kuadrant.kube.kind import Key
+    from kuadrant.operator.core.accepted_policies import AcceptedPolicies
+    from kuadrant.operator.core.decision import GatewayDecision
+    from kuadrant.operator.statuses.installation_metrics import InstallationState
+    from kuadrant.policy.model import Target
+    from kuadrant.status import PolicyStatus, Report
+
+
+class Standing(Protocol):
+    """Tells how everything stands by the last decision."""
+
+    @property
+    def installation(self) -> InstallationState:
+        """How the installation stands."""
+
+    @property
+    def gateways(self) -> Mapping[Key, GatewayDecision]:
+        """What was decided for each gateway."""
+
+    @property
+    def policies(self) -> Mapping[Key, PolicyStatus]:
+        """The status of each policy."""
+
+    @property
+    def targets(self) -> Mapping[Key, Target]:
+        """The target of each policy that is in effect."""
+
+    @property
+    def accepted(self) -> AcceptedPolicies:
+        """What namespaces ask for."""
+
+    def report(self) -> Report:
+        """Return what is known of pods."""
 
 
 class Metrics:
     """Counts into a registry of its own."""
 
     def __init__(self) -> None:
+        # A series beside each counter for when it was made, which controller-runtime does not have either.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._requests = Counter(
@@ -83,9 +124,9 @@ class Metrics:
             registry=self.registry,
         ).labels(name).set_function(leads)
 
-    def watch_reconciler(self, reconciler: Reconciler) -> None:
+    def watch_reconciler(self, reconciler: Standing) -> None:
         """Show what there is and how it stands, as far as this replica has decided about it."""
-        self.registry.register(_Standing(reconciler))
+        self.registry.register(_Standings(reconciler))
 
     def refused(self, reason: Reason) -> None:
         """Count a connection or stream that the push server closed."""
@@ -96,10 +137,10 @@ class Metrics:
         self._decisions.observe(seconds)
 
 
-class _Standing(Collector):
+class _Standings(Collector):
     """Reads from a reconciler what is known when Prometheus asks."""
 
-    def __init__(self, reconciler: Reconciler) -> None:
+    def __init__(self, reconciler: Standing) -> None:
         self._reconciler = reconciler
 
     def collect(self) -> Iterator[Metric]:

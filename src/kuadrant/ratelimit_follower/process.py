@@ -7,7 +7,7 @@ import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from kuadrant import log
 from kuadrant.api.caller_token import mark_of
@@ -23,13 +23,14 @@ from kuadrant.ratelimit_follower.asked_in_vain import AskedInVain
 from kuadrant.ratelimit_follower.caller_keys_follower import CallersFollower
 from kuadrant.ratelimit_follower.counter_port import counter_server
 from kuadrant.ratelimit_follower.counter_storage import Storage
+from kuadrant.ratelimit_follower.gauges import show_gauges
 from kuadrant.ratelimit_follower.limit_holder import Holder
 from kuadrant.ratelimit_follower.limitador_status import MANAGER
 from kuadrant.ratelimit_follower.status_writer import StatusWriter
 from kuadrant.tasks import keep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
     import httpx2
@@ -104,7 +105,12 @@ class Process:
         self._holds = asyncio.Event()
         self._serving = False
         self._stopping = False
-        self._show_gauges()
+        show_gauges(
+            self._service.registry,
+            generation=lambda: self._holder.generation or 0,
+            store_up=lambda: self._service.store is None or self._service.store.problem is None,
+            following=lambda: self._table.synced and self._follower.status.problem is None,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow and serve until ``stop`` is set, then end within ``DRAIN_SECONDS`` and ``GRACE_SECONDS``.
@@ -140,35 +146,6 @@ class Process:
             logger.info("stopping")
             if self._serving:
                 await asyncio.sleep(DRAIN_SECONDS)
-
-    def _show_gauges(self) -> None:
-        def store_up() -> bool:
-            return self._service.store is None or self._service.store.problem is None
-
-        gauges: tuple[tuple[str, str, Callable[[], float]], ...] = (
-            (
-                "kuadrant_ratelimit_generation",
-                "The generation of the Limitador resource whose limits are held; 0 if none are",
-                lambda: self._holder.generation or 0,
-            ),
-            (
-                "kuadrant_ratelimit_store_up",
-                "1 if counters are in memory or in a store that answers, else 0",
-                store_up,
-            ),
-            (
-                "datastore_partitioned",
-                "Limitador is partitioned from backing datastore",
-                lambda: not store_up(),
-            ),
-            (
-                "kuadrant_ratelimit_following",
-                "1 if changes of the Limitador resource are heard of, else 0",
-                lambda: self._table.synced and self._follower.status.problem is None,
-            ),
-        )
-        for name, meaning, value in gauges:
-            Gauge(name, meaning, registry=self._service.registry).set_function(value)
 
     async def _serve(self) -> None:
         """Open the port as soon as limits are held."""

@@ -16,7 +16,9 @@ from kuadrant.operations import UID_HEADER
 from kuadrant.ratelimit import unknown_limits
 from kuadrant.ratelimit_follower import asked_in_vain
 from kuadrant.ratelimit_follower.limitador_status import KNOWN, VALID
+from scripts.generate_metrics import sections
 from tests.ports import free_port
+from tests.scraped import assert_told
 
 from ..kube.scripted import status  # noqa: TID252 - tests are no package
 from .conftest import limit, ours, until
@@ -39,6 +41,16 @@ async def test_the_limits_of_the_resource_are_what_is_answered_by(api: Api, star
     async with replica.channel() as channel:
         health = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
     assert health.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_what_it_tells_prometheus_is_what_the_page_has(api: Api, start: Start) -> None:
+    api.put(limit(3))
+    replica = await start()
+    await replica.until_ready()
+    await replica.admitted()
+    told = sections()
+    metrics = [*told["The rate limit service"], *told["The rate limit service of a cluster"]]
+    assert_told((await replica.page("/metrics"))[1] + "\n", metrics)
 
 
 async def test_a_change_holds_within_100_ms(api: Api, start: Start) -> None:

@@ -1,0 +1,34 @@
+"""What `kuadrant run` and its Envoy tell Prometheus is what docs/metrics.md has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.generate_metrics import sections
+from tests.scraped import assert_told, scraped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Kuadrant
+
+pytestmark = pytest.mark.e2e
+
+
+def test_everything_that_is_told_is_on_the_page(toystore: Path, start: Callable[..., Kuadrant]) -> None:
+    kuadrant, told = start(toystore), sections()
+    for _ in range(7):
+        kuadrant.request("POST")
+    text = kuadrant.get(kuadrant.metrics_port, "/metrics").body.decode()
+    assert_told(text, [*told["The rate limit service"], *told["The module server"]])
+
+    of_envoy = scraped(kuadrant.get(kuadrant.admin_port, "/stats/prometheus").body.decode())
+    for metric in told["Gateways"]:
+        kind, labels = of_envoy[metric.name]
+        assert (kind, labels) == (metric.type, set(metric.labels))
+    # Nothing of the module is told beside these.
+    module = {name for name in of_envoy if name.startswith("kuadrant_")}
+    assert module <= {metric.name for metric in told["Gateways"]}
