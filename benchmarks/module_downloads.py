@@ -27,7 +27,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kuadrant.wasm import Module, serve
+from kuadrant.wasm import Module
+from kuadrant.wasm.server import serve
 from tests.ports import free_port
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, NamedTuple
 
-from kuadrant.wasm import Module, serve
+from kuadrant.wasm import Module
+from kuadrant.wasm.server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

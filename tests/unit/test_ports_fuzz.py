@@ -59,7 +59,9 @@ asyncio.run(main())
         """
 import asyncio
 from kuadrant import log
-from kuadrant.wasm import Limits, Module, serve
+from kuadrant.wasm import Module
+from kuadrant.wasm.connection import Limits
+from kuadrant.wasm.server import serve
 
 async def main():
     log.configure("info", "production")

@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from kuadrant import __version__
 from kuadrant.wasm.catalogue import CatalogueError
-from kuadrant.wasm.release_download import FetchError
+from kuadrant.wasm.fetch_error import FetchError
 
 _NARROWEST: Final = 20
 """So many columns the help needs at least: in none it cannot be laid out, in one or two it takes forever."""

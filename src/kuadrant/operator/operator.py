@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kuadrant.operator.push.server import Push
     from kuadrant.settings import OperatorSettings
     from kuadrant.status import Report
-    from kuadrant.wasm.catalogue import State
+    from kuadrant.wasm.folder_changes import State
     from kuadrant.wasm.module import Module
     from kuadrant.wasm.trust import TrustedModules
 

@@ -29,7 +29,8 @@ from kuadrant.operator_client.status_report import PATH as REPORT
 from kuadrant.process import set_by
 from kuadrant.tasks import PartEndedError
 from kuadrant.wasm import trust
-from kuadrant.wasm.catalogue import CatalogueError, state
+from kuadrant.wasm.catalogue import CatalogueError
+from kuadrant.wasm.folder_changes import state
 from kuadrant.wasm.gateway_fetches import PATH as FETCHES
 from kuadrant.xds import AddressError
 

@@ -29,7 +29,7 @@ from kuadrant.standalone.servers import LOOPBACK, Servers
 from kuadrant.standalone.settled_folder import read_settled
 from kuadrant.standalone.summary import summary
 from kuadrant.tasks import PartEndedError, keep
-from kuadrant.wasm import catalogue
+from kuadrant.wasm import folder_changes
 from kuadrant.xds import AddressError, Refusal
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Standalone:
                 raise PartEndedError("the folder is not looked at any more")
 
         async def watch_modules(*folders: Path) -> None:
-            async for _ in catalogue.changes(*folders):
+            async for _ in folder_changes.changes(*folders):
                 changed.set()
 
         watching = [keep("following the folder", watch, ends=True, again=changed.set)]

@@ -1,20 +1,17 @@
-"""The proxy-wasm modules that gateways load: the catalogue, a module's contents, and the module server."""
+"""The proxy-wasm modules that gateways load: the catalogue, and a module's contents.
+
+The server that hands them out is ``kuadrant.wasm.server``: whoever only reads a module needs no sockets.
+"""
 
 from kuadrant.wasm.catalogue import CatalogueError, carried, current, embedded
-from kuadrant.wasm.connection import Fetch, Limits
 from kuadrant.wasm.module import Module
 from kuadrant.wasm.module_contents import inspect
-from kuadrant.wasm.server import ModuleServer, serve
 
 __all__ = [
     "CatalogueError",
-    "Fetch",
-    "Limits",
     "Module",
-    "ModuleServer",
     "carried",
     "current",
     "embedded",
     "inspect",
-    "serve",
 ]

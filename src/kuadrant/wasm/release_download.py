@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from kuadrant import __version__
+from kuadrant.wasm.fetch_error import FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,10 +26,6 @@ _LARGEST_TEXT = 4 * 2**20
 _MOST_REDIRECTS = 5
 _HEADERS = {"User-Agent": f"kuadrant/{__version__}", "X-GitHub-Api-Version": "2022-11-28"}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-class FetchError(Exception):
-    """No module was stored and nothing was changed; the text tells in a line why, and what to do."""
 
 
 class Downloads:

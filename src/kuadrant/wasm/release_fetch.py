@@ -6,7 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from kuadrant.wasm import catalogue, lock, module_folder, releases
-from kuadrant.wasm.release_download import JSON, Downloads, FetchError
+from kuadrant.wasm.fetch_error import FetchError
+from kuadrant.wasm.release_download import JSON, Downloads
 from kuadrant.wasm.release_proof import (
     WantedRelease,
     check_bytes,

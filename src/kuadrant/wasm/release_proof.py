@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from kuadrant.wasm import releases
+from kuadrant.wasm.fetch_error import FetchError
 from kuadrant.wasm.module_contents import inspect
-from kuadrant.wasm.release_download import BYTES, FetchError, is_safe
+from kuadrant.wasm.release_download import BYTES, is_safe
 from kuadrant.wasm.wasm_binary import NotAModule
 
 if TYPE_CHECKING:

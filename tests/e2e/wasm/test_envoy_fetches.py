@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from kuadrant.wasm import Fetch, current, serve
+from kuadrant.wasm import current
+from kuadrant.wasm.server import serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from kuadrant.wasm.connection import Fetch
 
 pytestmark = pytest.mark.e2e
 

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.wasm import embedded, oci, serve
+from kuadrant.wasm import embedded, oci
+from kuadrant.wasm.server import serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from kuadrant.wasm import Module, ModuleServer
+    from kuadrant.wasm import Module
+    from kuadrant.wasm.server import ModuleServer
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ NODE_SECONDS = 0.5
 # Serves what the operator does, the way it does: A is in both, B is the newer one.
 REPLICA = """
 import asyncio, signal, sys
-from kuadrant.wasm import embedded, serve
+from kuadrant.wasm import embedded
+from kuadrant.wasm.server import serve
 
 async def main():
     stop = asyncio.Event()

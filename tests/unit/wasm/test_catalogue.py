@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.wasm import CatalogueError, carried, catalogue, current, embedded, inspect, lock
+from kuadrant.wasm import (
+    CatalogueError,
+    carried,
+    catalogue,
+    current,
+    embedded,
+    folder_changes,
+    inspect,
+    lock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,7 +196,7 @@ async def test_what_changes_in_a_folder_of_modules_is_noticed(
     folder: Path, change: Callable[[Path], object]
 ) -> None:
     add(folder, "v1", b"1")
-    noticed = catalogue.changes(folder, since=catalogue.state(folder))
+    noticed = folder_changes.changes(folder, since=folder_changes.state(folder))
 
     change(folder)  # between a first look and the following
 
@@ -195,11 +204,11 @@ async def test_what_changes_in_a_folder_of_modules_is_noticed(
 
 
 async def test_files_beside_the_modules_are_no_change(folder: Path) -> None:
-    before = catalogue.state(folder)
+    before = folder_changes.state(folder)
     (folder / "README.md").write_text("hello")
 
-    assert catalogue.state(folder) == before
-    assert catalogue.state(folder / "nowhere") == ()
+    assert folder_changes.state(folder) == before
+    assert folder_changes.state(folder / "nowhere") == ()
 
 
 @pytest.mark.parametrize("name", [catalogue.CHOSEN, lock.NAME, "module"])

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from kuadrant.wasm import Fetch, Module, module_report
+from kuadrant.wasm import Module, module_report
+from kuadrant.wasm.connection import Fetch
 from kuadrant.wasm.gateway_fetches import Fetches, client
 
 MODULE = Module("shim", b"\0asm", version="0.2.0")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.wasm.release_download import JSON, Downloads, FetchError
+from kuadrant.wasm.fetch_error import FetchError
+from kuadrant.wasm.release_download import JSON, Downloads
 from tests import releases
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kuadrant.wasm.release_download import FetchError
+from kuadrant.wasm.fetch_error import FetchError
 from kuadrant.wasm.release_proof import WantedRelease, require_trustworthy_place
 
 

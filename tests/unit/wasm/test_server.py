@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from kuadrant.wasm import Fetch, Limits, Module, ModuleServer, serve
+from kuadrant.wasm import Module
+from kuadrant.wasm.connection import Fetch, Limits
+from kuadrant.wasm.server import ModuleServer, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kuadrant.wasm import Limits, serve
+from kuadrant.wasm.connection import Limits
+from kuadrant.wasm.server import serve
 from tests.unit.wasm.bad_clients import MODULE, Clients
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from kuadrant.api.document_nodes import quoted
-from kuadrant.gateways.envoy.key_pair import KeyPair, KeyPairError, key_pair
+from kuadrant.gateways.envoy.key_pair import KeyPair, KeyPairError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -43,6 +43,9 @@ class _MissingError(ValueError):
 
 def in_secret(secret: Secret, now: dt.datetime) -> KeyPair | Flaw:
     """Return the certificate of ``secret``, or why it cannot be used at the time ``now``."""
+    # Most folders have no certificate, and what reads one takes long to import.
+    from kuadrant.gateways.envoy.key_pair_reading import key_pair  # noqa: PLC0415
+
     name = (secret.metadata.namespace, secret.metadata.name)
     subject = ("Secret", *name)
     if secret.type != _TYPE:

@@ -18,7 +18,8 @@ from kuadrant.operator.core.times import FIRST_UNPROVEN_SECONDS, PROVEN_SECONDS,
 from kuadrant.operator.modules.address_proof import endpoints, prove
 from kuadrant.operator.modules.module_rollout import SERVICE, ModuleRollout, offer
 from kuadrant.tasks import PartEndedError
-from kuadrant.wasm.catalogue import CatalogueError, changes
+from kuadrant.wasm.catalogue import CatalogueError
+from kuadrant.wasm.folder_changes import changes
 from kuadrant.wasm.trust import served
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from kuadrant.gateways.module_address import ModuleAddress
     from kuadrant.operator.core.known_facts import ModuleFacts
     from kuadrant.settings import OperatorSettings
-    from kuadrant.wasm.catalogue import State
+    from kuadrant.wasm.folder_changes import State
     from kuadrant.wasm.module import Module
     from kuadrant.wasm.trust import TrustedModules
 
