@@ -53,9 +53,9 @@ class Expressions:
         """The condition ``source`` of ``limit``; raises ``ExpressionError``."""
         found = self._conditions.get(source)
         if found is None:
-            if uses_limit(source):
-                return compile_condition(source, limit.name, identifier_of(limit))
-            found = self._conditions[source] = compile_condition(source)
+            found = compile_condition(source, limit.name, identifier_of(limit))
+            if found.native or not uses_limit(source):  # then it is the same for every limit
+                self._conditions[source] = found
         return found
 
     def variable(self, source: str) -> Variable:
@@ -78,9 +78,14 @@ class Judged(NamedTuple):
     problems: tuple[str, ...]
 
 
-def problems(limit: Limit) -> tuple[str, ...]:
-    """Return why the service would leave ``limit`` out, in words for its writer; empty if it would not."""
-    return judge(limit, Expressions()).problems
+def problems(limits: Iterable[Limit]) -> tuple[str, ...]:
+    """Return why the service would leave out one of ``limits``, in words for its writer, each once.
+
+    It is empty if the service would hold all of them.
+    """
+    known = Expressions()
+    judged = [judge(one, known) for one in limits]  # what they have in common is compiled once
+    return tuple(dict.fromkeys(problem for one in judged for problem in one.problems))
 
 
 def judge(limit: Limit, expressions: Expressions) -> Judged:

@@ -6,8 +6,8 @@ it would replace.
 """
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import yaml
 from yaml._yaml import CParser
@@ -145,21 +145,29 @@ class _Builder:
             events = _Events(self._text)
         except (yaml.YAMLError, UnicodeError) as error:
             raise self._unreadable(error) from error
+        take: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.MappingStartEvent: self._mapping,
+            yaml.SequenceStartEvent: self._list,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.DocumentStartEvent: self._begin,
+        }
         try:
-            while (event := events.get_event()) is not None:
-                self._pay(event)
-                self._take(event)
+            for event in iter(events.get_event, None):
+                if (taking := take.get(type(event))) is not None:
+                    taking(event)
         except (yaml.YAMLError, UnicodeError) as error:
             raise self._unreadable(error) from error
         finally:
             events.dispose()
         return self._root
 
-    def _pay(self, event: yaml.Event) -> None:
-        if not isinstance(event, yaml.NodeEvent):
-            return
+    def _paid(self, event: yaml.NodeEvent) -> tuple[int, int]:
+        """Count a value, and return its place."""
+        line, column = self._place_of(event)
         if self._left <= 0:
-            line, column = self._place_of(event)
             if self._allowance.left > 0:
                 message = f"holds more than {MAX_VALUES:,} values; write it as several documents"
             else:
@@ -167,6 +175,7 @@ class _Builder:
             raise FlawError(line, column, message)
         self._left -= 1
         self._allowance.left -= 1
+        return line, column
 
     def _flaw(self, flaw: Flaw) -> None:
         self._flaws.append(flaw)
@@ -186,29 +195,33 @@ class _Builder:
             problem = "a tab stands where only spaces may"
         return FlawError(self._first_line + line + 1, column + 1, f"is not YAML: {problem}")
 
-    def _take(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            line, column = self._place_of(event)
-            node = Node(scalar(event, line, column), line, column, event.value)
-            if event.anchor is not None:
-                self._anchors[event.anchor] = node
-            self._add(node)
-        elif isinstance(event, yaml.AliasEvent):
-            self._add(self._aliased_node(event))
-        elif isinstance(event, yaml.CollectionStartEvent):
-            line, column = self._place_of(event)
-            if len(self._frames) >= MAX_DEPTH:
-                raise FlawError(line, column, f"is nested deeper than {MAX_DEPTH} levels")
-            self._frames.append(
-                _Frame(
-                    Node({} if isinstance(event, yaml.MappingStartEvent) else [], line, column), event.anchor
-                )
-            )
-            if event.anchor is not None:
-                self._anchors[event.anchor] = None
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._end()
-        elif isinstance(event, yaml.DocumentStartEvent) and self._root is not None:
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        line, column = self._paid(event)
+        node = Node(scalar(event, line, column), line, column, event.value)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        self._add(node)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        line, column = self._paid(event)
+        self._add(self._aliased_node(event, line, column))
+
+    def _mapping(self, event: yaml.MappingStartEvent) -> None:
+        self._start({}, event)
+
+    def _list(self, event: yaml.SequenceStartEvent) -> None:
+        self._start([], event)
+
+    def _start(self, value: list[Node] | dict[str, Node], event: yaml.CollectionStartEvent) -> None:
+        line, column = self._paid(event)
+        if len(self._frames) >= MAX_DEPTH:
+            raise FlawError(line, column, f"is nested deeper than {MAX_DEPTH} levels")
+        self._frames.append(_Frame(Node(value, line, column), event.anchor))
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+
+    def _begin(self, event: yaml.DocumentStartEvent) -> None:
+        if self._root is not None:
             line, column = self._place_of(event)
             raise FlawError(line, column, "begins a second document without a line '---' in front of it")
 
@@ -217,8 +230,7 @@ class _Builder:
         line, column = (mark.line, mark.column) if mark is not None else (0, 0)
         return self._first_line + line + 1, column + 1
 
-    def _aliased_node(self, event: yaml.AliasEvent) -> Node:
-        line, column = self._place_of(event)
+    def _aliased_node(self, event: yaml.AliasEvent, line: int, column: int) -> Node:
         anchor = str(event.anchor)
         if anchor not in self._anchors:
             message = f"*{anchor[:_SHOWN]} refers to an anchor that is not defined before it"
@@ -234,7 +246,7 @@ class _Builder:
         if self._aliased > MAX_ALIASED:
             raise FlawError(line, column, f"aliases and merge keys repeat more than {MAX_ALIASED} values")
 
-    def _end(self) -> None:
+    def _end(self, _: yaml.CollectionEndEvent) -> None:
         frame = self._frames.pop()
         node = frame.node
         if frame.merges and isinstance(node.value, dict):
@@ -269,13 +281,16 @@ class _Builder:
             parent.value[key] = node
             parent.keys[key] = (line, column)
         parent.size += node.size
-        parent.height = max(parent.height, node.height + 1)
-        if parent.height + len(self._frames) > MAX_DEPTH + 1:
-            raise FlawError(node.line, node.column, f"is nested deeper than {MAX_DEPTH} levels")
+        if node.height >= parent.height:
+            parent.height = node.height + 1
+            if parent.height + len(self._frames) > MAX_DEPTH + 1:
+                raise FlawError(node.line, node.column, f"is nested deeper than {MAX_DEPTH} levels")
 
     def _key(self, node: Node) -> tuple[str | None, int, int]:
         """Return the key as text, None for a merge key; numbers and booleans become text, as with kubectl."""
         value = node.value
+        if type(value) is str:  # not a merge key, which is a text of another type
+            return value, node.line, node.column
         if isinstance(value, (list, dict)) or value is None:
             what = "null" if value is None else "a mapping" if isinstance(value, dict) else "a list"
             raise FlawError(node.line, node.column, f"has {what} as a key; keys are text")

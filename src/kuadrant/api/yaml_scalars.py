@@ -69,7 +69,9 @@ def scalar(event: yaml.ScalarEvent, line: int, column: int) -> Scalar:
     if tag is None or tag == "!":
         if tag is not None or not event.implicit[0]:
             return text
-        if text[:1] in _NUMERIC and _NO_JSON.fullmatch(text):
+        if text[:1] not in _NUMERIC:
+            return _WORDS.get(text, text)
+        if _NO_JSON.fullmatch(text):
             raise FlawError(line, column, f"is {text}, a number that JSON does not have; put text in quotes")
         return _resolve(text)
     if not tag.startswith(_TAG):
@@ -87,10 +89,8 @@ def scalar(event: yaml.ScalarEvent, line: int, column: int) -> Scalar:
 
 def _resolve(text: str) -> Scalar:
     """Return what the plain scalar ``text`` means."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in _NUMERIC or len(text) > 400:
-        return text
+    if text[:1] not in _NUMERIC or len(text) > 400:
+        return _WORDS.get(text, text)
     number = text.replace("_", "")
     if match := _INTEGER.fullmatch(number):
         sign, hexadecimal, binary, octal, decimal = match.groups()

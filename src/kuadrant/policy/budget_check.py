@@ -10,11 +10,11 @@ from kuadrant.policy.answer_text import made_lines
 from kuadrant.policy.budgets import Budgets, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from kuadrant.api.limitador import Limit
     from kuadrant.policy.condition import Counter, PolicyCondition
-    from kuadrant.policy.expression_cost import Estimate
+    from kuadrant.policy.expression_cost import Costly, Estimate
     from kuadrant.policy.model import Policy, PolicyLimit
 
 
@@ -76,15 +76,21 @@ def over_budget(usage: Usage, budgets: Budgets) -> Iterator[str]:
             yield f"it asks for {asked} {what}; a policy may have {most} ({name})"
 
 
-def over_expression_budget(cost: Estimate, budgets: Budgets) -> Iterator[tuple[int, str]]:
-    """Yield an offset and a sentence about it for each budget of an expression that ``cost`` is over."""
+def over_expression_budget(
+    cost: Estimate, budgets: Budgets, part: Callable[[int], Costly]
+) -> Iterator[tuple[int, str]]:
+    """Yield the number of a part and a sentence about it for each budget of an expression it is over.
+
+    ``part`` tells of a part by its number what is to be said of it.
+    """
     most_memory, most_steps = budgets.expression_memory, budgets.expression_steps
-    for what, asked, most, name, part in (
+    for what, asked, most, name, number in (
         ("bytes of a gateway's memory", cost.memory, most_memory, "expression-memory", cost.largest),
         ("steps of a gateway", cost.steps, most_steps, "expression-steps", cost.slowest),
     ):
         if asked > most:
-            by = f", by {part.words}" if part.words else ""
-            instead = f"; {part.instead}" if part.instead else ""
+            costly = part(number)
+            by = f", by {costly.words}" if costly.words else ""
+            instead = f"; {costly.instead}" if costly.instead else ""
             at_most = f"at most {most} are possible ({name}){instead}"
-            yield part.offset, f"it may take {asked} {what}, most of them here{by}; {at_most}"
+            yield number, f"it may take {asked} {what}, most of them here{by}; {at_most}"

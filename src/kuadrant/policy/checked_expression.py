@@ -145,6 +145,11 @@ def kind(expression: Any) -> str:
     return expression.WhichOneof("kind") or ""
 
 
+def offset_of(checked: Any, number: int) -> int:
+    """Where the part of this number begins, in characters; 0 if that is not known."""
+    return next((one.offset for one in checked.source.positions if one.id == number), 0)
+
+
 def is_binding(loop: Any) -> bool:
     """Tell whether a comprehension is ``cel.bind``, or what ``optMap`` and ``optFlatMap`` are made of."""
     return kind(loop.range) == "list" and not loop.range.list.elements and loop.variable.startswith("#")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from kuadrant.api.regular_expression import excess
-from kuadrant.policy.checked_expression import children, kind, parts, pattern_of
+from kuadrant.policy.checked_expression import children, kind, pattern_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _DIVISIONS: Final = frozenset({"_/_", "_%_"})
 _ZONE: Final = re.compile(r"[+-]?[0-9]{2}:[0-9]{2}|[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,31}){0,2}")
@@ -31,23 +31,25 @@ class Fault(Struct, frozen=True, gc=False):
     message: str
 
 
-def faults(checked: Any, failure: Callable[[Any], str | None]) -> Iterator[Fault]:
+def faults(checked: Any, found: Iterable[Any], failure: Callable[[Any], str | None]) -> Iterator[Fault]:
     """Yield what in ``checked`` can only fail, whatever a request is like.
 
-    ``failure`` evaluates a part that names nothing of a request and returns how it fails, None if it does
-    not.
+    ``found`` are its parts. ``failure`` evaluates a part that names nothing of a request and returns how it
+    fails, None if it does not.
     """
     # Before anything is evaluated: what one may not name is not to be looked up here either.
-    overloads = {one.id: [*one.reference.overloads] for one in checked.references}
-    types = {one.id: one.type for one in checked.types}
-    for part in parts(checked.expression):
+    not_carried_out = {
+        one.id: _NOT_CARRIED_OUT[one.reference.overloads[0]]
+        for one in checked.references
+        if len(one.reference.overloads) == 1 and one.reference.overloads[0] in _NOT_CARRIED_OUT
+    }
+    for part in found:
         if kind(part) == "call":
             yield from _unwritten(part)
-            if wrong := _place_fault(part, types):
+            if wrong := _place_fault(part, checked):
                 yield Fault(part.id, f"it always fails: {wrong}")
-            for overload in overloads.get(part.id, ()):
-                if overload in _NOT_CARRIED_OUT and len(overloads[part.id]) == 1:
-                    yield Fault(part.id, f"it always fails: {_NOT_CARRIED_OUT[overload]}")
+            if part.id in not_carried_out:
+                yield Fault(part.id, f"it always fails: {not_carried_out[part.id]}")
     yield from _faults(checked.expression, free_names(checked.expression), failure)
 
 
@@ -95,7 +97,7 @@ _OF_PLACES: Final = frozenset({"substring", "charAt"})
 """Functions of texts that take places in them."""
 
 
-def _place_fault(part: Any, types: Mapping[int, Any]) -> str:
+def _place_fault(part: Any, checked: Any) -> str:
     """Return why a place in a text or a list can be none of them; empty if it can."""
     call = part.call
     if call.function in _OF_PLACES and call.HasField("target"):
@@ -105,8 +107,8 @@ def _place_fault(part: Any, types: Mapping[int, Any]) -> str:
         if len(places) == 2 and places[0] > places[1]:
             return f"a part of a text does not end, at {places[1]}, before it begins, at {places[0]}"
     elif call.function == "_[_]" and call.arguments[1].constant.HasField("int"):
-        place, of = call.arguments[1].constant.int, types.get(call.arguments[0].id)
-        if place < 0 and of is not None and of.HasField("list"):
+        place, of = call.arguments[1].constant.int, call.arguments[0].id
+        if place < 0 and any(one.id == of and one.type.HasField("list") for one in checked.types):
             return f"no list has the place {place}; the first one is 0"
     return ""
 

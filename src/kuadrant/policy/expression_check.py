@@ -23,9 +23,9 @@ from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.cel_conformance import as_defined, as_written
 from kuadrant.policy.cel_environment import NOT_EVALUATED, UNTYPED
-from kuadrant.policy.checked_expression import TooDeepError, kind, parts, read, written
+from kuadrant.policy.checked_expression import TooDeepError, kind, offset_of, parts, read, written
 from kuadrant.policy.constant_folding import faults
-from kuadrant.policy.expression_cost import Estimate, estimate
+from kuadrant.policy.expression_cost import Estimate, costly, estimate
 from kuadrant.policy.expression_hints import hint
 from kuadrant.policy.identity_source import ANNOTATION, PATH
 from kuadrant.policy.result_types import NotOfTypeError, Wanted, check_result, not_written
@@ -35,6 +35,8 @@ _KEPT_CHARACTERS: Final = 200_000
 """Of the trees of a thousand policies' expressions; a tree takes some 50 bytes for a character."""
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kuadrant.policy.condition import Cost
 
 
@@ -104,8 +106,7 @@ def check_cost(cost: Cost, budgets: Budgets = DEFAULT, *, identity: bool = False
         raise ExpressionError(
             f"a cost must be a whole number, as int(...) is, this is of type {result.lower()}"
         )
-    _check_within(cost.expression, within := f"string({cost.hits}\n)", checked)
-    return _weighed(cost.expression, within, checked, budgets, wanted="cost")
+    return _weighed(cost.expression, f"string({cost.hits}\n)", checked, budgets, wanted="cost")
 
 
 def checked(expression: str) -> Any:
@@ -165,7 +166,6 @@ def _checked_predicate(expression: str, budgets: Budgets, *, identity: bool) -> 
     if result not in ("BOOL", "DYN"):
         raise ExpressionError(f"a predicate must be true or false, this is of type {result.lower()}")
     within = f"({expression}\n) ? true : false"
-    _check_within(expression, within, checked)
     return _weighed(expression, within, checked, budgets, wanted="predicate")
 
 
@@ -174,9 +174,7 @@ def _checked_text(expression: str, budgets: Budgets, wanted: Wanted, *, identity
     result, checked = _typed_once(expression, identity=identity)
     if result not in _WRITABLE:
         raise ExpressionError(not_written(wanted, result.lower()))
-    within = f"string({expression}\n)"
-    _check_within(expression, within, checked)
-    return _weighed(expression, within, checked, budgets, wanted=wanted)
+    return _weighed(expression, f"string({expression}\n)", checked, budgets, wanted=wanted)
 
 
 _WRITABLE = frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "BYTES", "TIMESTAMP", "DURATION", "DYN"})
@@ -190,24 +188,27 @@ def _weighed(
     *,
     wanted: Wanted,
 ) -> Estimate:
-    """What ``expression`` costs, if it is not too much and nothing in it can only fail."""
+    """What ``expression`` costs, if it is not too much and nothing in it can only fail.
+
+    The shim makes ``within`` of it.
+    """
+    found = parts(checked.expression)
+    _check_within(expression, within, found)
     try:
         check_result(checked, wanted)
     except NotOfTypeError as error:
         raise ExpressionError(f"{_place(expression, error.offset)}: {error}") from None
-    for part in parts(checked.expression):
+    for part in found:
         if part.call.function in NOT_EVALUATED:
-            offsets = {position.id: position.offset for position in checked.source.positions}
-            place = _place(expression, offsets.get(part.id, 0))
+            place = _place(expression, offset_of(checked, part.id))
             raise ExpressionError(f"{place}: the gateway has no function '{part.call.function}'")
     cost = estimate(checked)
     # Before anything of it is evaluated here.
-    for offset, message in over_expression_budget(cost, budgets):
-        raise ExpressionError(f"{_place(expression, offset)}: {message}")
-    for one in faults(checked, lambda part: _failure(checked, part)):
-        offsets = {position.id: position.offset for position in checked.source.positions}
-        raise ExpressionError(f"{_place(expression, offsets.get(one.id, 0))}: {one.message}")
-    if not any(kind(part) == "name" for part in parts(checked.expression)):
+    for number, message in over_expression_budget(cost, budgets, lambda number: costly(checked, number)):
+        raise ExpressionError(f"{_place(expression, offset_of(checked, number))}: {message}")
+    for one in faults(checked, found, lambda part: _failure(checked, part)):
+        raise ExpressionError(f"{_place(expression, offset_of(checked, one.id))}: {one.message}")
+    if not any(kind(part) == "name" for part in found):
         # Of what is dynamic the type comes to light only here.
         whole = read(_compile(within, typed()).serialize())
         if (wrong := _failure(whole, whole.expression)) is not None:
@@ -244,12 +245,12 @@ def position(expression: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - before.rfind("\n")
 
 
-def _check_within(expression: str, within: str, checked: Any) -> None:
+def _check_within(expression: str, within: str, found: Sequence[Any]) -> None:
     """Check that ``expression``, which is sound in itself, is taken without the types of attributes, too.
 
-    It has to be taken alone and ``within`` the one that the shim makes of it. ``checked`` is its tree.
+    It has to be taken alone and ``within`` the one that the shim makes of it. ``found`` are its parts.
     """
-    if _is_taken_anywhere(expression, checked):
+    if _is_taken_anywhere(expression, found):
         return
     try:
         compiled(within)
@@ -262,9 +263,8 @@ def _check_within(expression: str, within: str, checked: Any) -> None:
                 raise _refused(str(error), text) from None
 
 
-def _is_taken_anywhere(expression: str, checked: Any) -> bool:
+def _is_taken_anywhere(expression: str, found: Sequence[Any]) -> bool:
     """Tell whether a sound expression names no type and is far from too deep: it is taken untyped, too."""
-    found = parts(checked.expression)
     return len(found) + expression.count("(") <= _SURELY_SHALLOW and all(
         kind(part) in _WITHOUT_TYPES and (kind(part) != "name" or part.name.name in UNTYPED) for part in found
     )

@@ -48,9 +48,8 @@ _COPIES: Final = 4
 
 
 class Costly(Struct, frozen=True, gc=False):
-    """A part that costs: its offset in characters, and in words what it is and what takes less."""
+    """A part that costs: in words what it is, and what takes less."""
 
-    offset: int = 0
     words: str = ""
     instead: str = ""
 
@@ -58,13 +57,13 @@ class Costly(Struct, frozen=True, gc=False):
 class Estimate(Struct, frozen=True, gc=False):
     """The most steps of an expression, and the most bytes of memory that it may take.
 
-    ``slowest`` and ``largest`` are the parts that cost the most of each.
+    ``slowest`` and ``largest`` are the numbers of the parts that cost the most of each (:func:`costly`).
     """
 
     steps: int
     memory: int
-    slowest: Costly = Costly()
-    largest: Costly = Costly()
+    slowest: int = 0
+    largest: int = 0
 
 
 def estimate(checked: Any) -> Estimate:
@@ -72,20 +71,19 @@ def estimate(checked: Any) -> Estimate:
     costs = _Costs()
     costs.of(checked.expression, {}, 1)
     costs.take_headers()
-    offsets = {one.id: one.offset for one in checked.source.positions}
-    by_id = {part.id: part for part in parts(checked.expression)}
-    slowest, largest = (
-        Costly(offsets.get(number, 0), _words(by_id[number]), _instead(by_id[number]))
-        if number in by_id
-        else Costly()
-        for number in (max(of, key=of.__getitem__, default=0) for of in (costs.steps, costs.memory))
-    )
+    slowest, largest = (max(of, key=of.__getitem__, default=0) for of in (costs.steps, costs.memory))
     return Estimate(
         steps=sum(costs.steps.values()),
         memory=sum(costs.memory.values()),
         slowest=slowest,
         largest=largest,
     )
+
+
+def costly(checked: Any, number: int) -> Costly:
+    """Return what is to be said of the part of ``checked`` that has this number."""
+    part = next((one for one in parts(checked.expression) if one.id == number), None)
+    return Costly() if part is None else Costly(_words(part), _instead(part))
 
 
 _LONGEST: Final = 60

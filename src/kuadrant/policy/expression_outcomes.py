@@ -76,13 +76,41 @@ class _Binding:
         self.known: dict[str, Outcome] = {}
 
 
+class Examined:
+    """An expression by its number, and what is so of its parts in every world, each found out once."""
+
+    def __init__(self, number: int, checked: Any) -> None:
+        self.expression = checked.expression
+        self._number = number
+        self._types = {one.id: one.type for one in checked.types}
+        self._offsets = {one.id: one.offset for one in checked.source.positions}
+        self._needs: dict[int, Need | None] = {}
+        self._children: dict[int, list[Any]] = {}
+
+    def need(self, part: Any, names: dict[str, str]) -> Need | None:
+        """Return what ``part`` needs, where ``names`` have these texts."""
+        if names:
+            return need(part, names, self._types)
+        if part.id not in self._needs:
+            self._needs[part.id] = need(part, names, self._types)
+        return self._needs[part.id]
+
+    def children(self, part: Any) -> list[Any]:
+        """Return what ``part`` is made of."""
+        if part.id not in self._children:
+            self._children[part.id] = children(part)
+        return self._children[part.id]
+
+    def failing(self, part: Any, of: Need) -> Failing:
+        """Return that ``part`` may fail, for the lack of something."""
+        return Failing(self._number, self._offsets.get(part.id, 0), of)
+
+
 class Evaluation:
     """Goes through one expression in one world."""
 
-    def __init__(self, number: int, checked: Any, facts: RequestFacts) -> None:
-        self._number, self._facts = number, facts
-        self._types = {one.id: one.type for one in checked.types}
-        self._offsets = {one.id: one.offset for one in checked.source.positions}
+    def __init__(self, examined: Examined, facts: RequestFacts) -> None:
+        self._examined, self._facts = examined, facts
         self._bound: Mapping[str, _Binding] = {}
         self._ranges: dict[str, str] = {}
 
@@ -115,16 +143,16 @@ class Evaluation:
     def _strict(self, part: Any, names: dict[str, str], value: Outcome = _ANY) -> Outcome:
         """Return what ``part`` may be that fails where one of its parts does."""
         failures = frozenset[Failing]()
-        for one in children(part):
+        for one in self._examined.children(part):
             below = self.of(one, names)
             failures |= below.failures
             if not below.succeeds:
                 return Outcome(failures=failures)
-        wanted = need(part, names, self._types)
+        wanted = self._examined.need(part, names)
         if wanted is not None and (kind(part) != "call" or not self._is_of_range(part, names)):
             met = self._facts.is_met(wanted)
             if met is not True:
-                failures |= {Failing(self._number, self._offsets.get(part.id, 0), wanted)}
+                failures |= {self._examined.failing(part, wanted)}
             if met is False:
                 return Outcome(failures=failures)
         return Outcome(true=value.true, false=value.false, other=value.other, failures=failures)
@@ -227,8 +255,7 @@ class Evaluation:
         if function == "value":
             failures = has.failures
             if has.false:
-                of = Need("optional", text_of(target, names))
-                failures |= {Failing(self._number, self._offsets.get(part.id, 0), of)}
+                failures |= {self._examined.failing(part, Need("optional", text_of(target, names)))}
             return Outcome(true=has.true, false=has.true, other=has.true, failures=failures)
         otherwise = self.of(part.call.arguments[0], names) if has.false else _VALUE
         return Outcome(true=True, false=True, other=True, failures=has.failures | otherwise.failures)

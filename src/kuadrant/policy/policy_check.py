@@ -135,7 +135,7 @@ def _findings(
 
 def _unheld(policy: Policy, limit: PolicyLimit, held: tuple[Limit, ...]) -> Iterator[Finding]:
     """What the rate limit service has against a limit that is otherwise sound: it would leave it out."""
-    for problem in dict.fromkeys(problem for one in held for problem in problems(one)):
+    for problem in problems(held):
         message = f"the rate limit service cannot hold it: {problem}"
         yield _refusal(policy, ("limits", limit.name), message, "not-holdable")
 

@@ -13,7 +13,7 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from kuadrant.policy.expression_outcomes import TRUE, Evaluation, Failing, Outcome, both, negated
+from kuadrant.policy.expression_outcomes import TRUE, Evaluation, Examined, Failing, Outcome, both, negated
 from kuadrant.policy.fallible_parts import ALWAYS, least
 from kuadrant.policy.request_facts import MANY, NO, YES, RequestFacts
 
@@ -62,17 +62,23 @@ class _Search:
         counters: Sequence[Any],
         present: frozenset[str],
     ) -> None:
-        self._conditions, self._excluded, self._counters = conditions, excluded, counters
+        numbers = count()
+        self._conditions, self._excluded, self._counters = (
+            [Examined(next(numbers), checked) for checked in some]
+            for some in (conditions, excluded, counters)
+        )
         self._present = ALWAYS | present
         self._size = 1 + sum(len(one.types) for one in (*conditions, *excluded, *counters))
 
     def found(self) -> list[Failing]:
         """Return the parts that fail in one of the worlds, in the order in which they are written."""
         asked: dict[Subject, set[int]] = {}
-        # Twice: what bounds a length may be written before the part that needs it.
-        if not self._in({}, asked):
-            return []
         free = self._in({}, asked)
+        if not free:
+            return []
+        if any(kind == "length" for kind, _, _ in asked):
+            # What bounds a length may be written before the part that needs it.
+            free = self._in({}, asked)
         free_first = sorted(free, key=_place)
         ways = {subject: [*_ways(subject, bounds)] for subject, bounds in asked.items()}
         failed: set[Failing] = set()
@@ -89,24 +95,23 @@ class _Search:
 
     def _in(self, world: World, asked: dict[Subject, set[int]]) -> frozenset[Failing]:
         facts = RequestFacts(world, asked, self._present)
-        numbers = count()
         whole = TRUE
-        for checked in self._conditions:
-            whole = both(whole, _condition(_outcome(next(numbers), checked, facts)))
-        for checked in self._excluded:
-            whole = both(whole, negated(_condition(_outcome(next(numbers), checked, facts))))
+        for condition in self._conditions:
+            whole = both(whole, _condition(_outcome(condition, facts)))
+        for condition in self._excluded:
+            whole = both(whole, negated(_condition(_outcome(condition, facts))))
         failures = whole.failures
         if whole.true:
-            for checked in self._counters:
-                one = _outcome(next(numbers), checked, facts)
+            for counter in self._counters:
+                one = _outcome(counter, facts)
                 failures |= one.failures
                 if not one.succeeds:
                     break
         return failures
 
 
-def _outcome(number: int, checked: Any, facts: RequestFacts) -> Outcome:
-    return Evaluation(number, checked, facts).of(checked.expression, {})
+def _outcome(one: Examined, facts: RequestFacts) -> Outcome:
+    return Evaluation(one, facts).of(one.expression, {})
 
 
 def _condition(one: Outcome) -> Outcome:

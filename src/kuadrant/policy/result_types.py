@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from kuadrant.policy.checked_expression import kind
+from kuadrant.policy.checked_expression import kind, offset_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,10 @@ def check_result(checked: Any, wanted: Wanted) -> None:
         NotOfTypeError: A predicate may be something else than true or false, a counter no single value, or a
             cost no whole number.
     """
-    types = {one.id: one.type for one in checked.types}
-    for part in results(checked.expression):
+    found = [*results(checked.expression)]
+    numbers = {part.id for part in found}
+    types = {one.id: one.type for one in checked.types if one.id in numbers}
+    for part in found:
         name = _name(types.get(part.id))
         if wanted == "predicate":
             is_wrong = name not in ("", "bool")
@@ -50,8 +52,7 @@ def check_result(checked: Any, wanted: Wanted) -> None:
             is_wrong = name in ("list", "map", "message", "null", "type")
             said = not_written(wanted, name)
         if is_wrong:
-            offsets = {one.id: one.offset for one in checked.source.positions}
-            raise NotOfTypeError(said, offsets.get(part.id, 0))
+            raise NotOfTypeError(said, offset_of(checked, part.id))
 
 
 def results(part: Any) -> Iterator[Any]:

@@ -99,5 +99,5 @@ def test_the_service_leaves_out_exactly_what_the_judge_of_the_operator_refuses(l
 
     out = service.take([*limits, limit(1, "limit.good__00000000")])
 
-    assert len(out) == sum(bool(problems(one)) for one in limits)
+    assert len(out) == sum(bool(problems((one,))) for one in limits)
     assert code(service, asking("limit.good__00000000")) in ("OK", "OVER_LIMIT")
