@@ -55,6 +55,7 @@ SITE: Final = {
     ),
     "Run it": (
         "docs/troubleshooting",
+        "docs/uninstall",
         "docs/why",
         "docs/reasons",
         "docs/metrics",

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.lab.walk import IN_EVERY_WAY, KUADRANT, POLICY, wait
+from tests.lab.walk import IN_EVERY_WAY, KUADRANT, POLICY, let_go, wait
 
 if TYPE_CHECKING:
     from tests.lab.walk import Walk
@@ -28,7 +28,10 @@ def uninstall(walk: Walk) -> None:
     """
     run = walk.lab.run
     run("kubectl", "delete", "ratelimitpolicy", "toystore", "--ignore-not-found")
-    run("kubectl", "delete", "kuadrant", "kuadrant", *IN, "--ignore-not-found")
+    # Nobody has a connection that would still ask by it.
+    one = walk.provided
+    run("kubectl", "delete", one.objects, one.cluster, "-n", one.namespace, "--ignore-not-found")
+    let_go(walk.lab)
     wait(lambda: not [one for one in walk.objects() if "kuadrant" in one])
     run("kubectl", "delete", "limitador", "limitador", *IN, "--ignore-not-found")
     run("kubectl", "scale", RATE_LIMIT, *IN, "--replicas=0")

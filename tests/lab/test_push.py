@@ -79,7 +79,7 @@ def apply(walk: Walk, policy: str) -> Iterator[Walk]:
     wait(lambda: walk.enforced() == "True")
     yield walk
     walk.lab.run("kubectl", "delete", "ratelimitpolicy", "toystore")
-    wait(lambda: walk.objects() == [])
+    wait(lambda: walk.objects() == [], 120)
 
 
 @pytest.fixture

@@ -76,5 +76,5 @@ def test_what_is_deleted_comes_back(walk: Walk) -> None:
 def test_without_a_policy_nothing_of_ours_is_left_at_the_gateway(walk: Walk) -> None:
     walk.lab.run("kubectl", "delete", "ratelimitpolicy", "toystore")
 
-    wait(lambda: walk.objects() == [])
+    wait(lambda: walk.objects() == [], 120)
     wait(lambda: walk.statuses(7, "-X", "POST") == ["200"] * 7)

@@ -232,4 +232,12 @@ def walking(lab: Lab, provided: Provided = ISTIO, *more: Provided, delivery: str
             walk.deliver("pull")
         kinds = "httproute,ratelimitpolicy,deployment,service"
         lab.run("kubectl", "delete", kinds, "toystore", "--ignore-not-found")
-        lab.run("kubectl", "delete", "kuadrant", "kuadrant", "-n", "kuadrant-system", "--ignore-not-found")
+        let_go(lab)
+
+
+def let_go(lab: Lab) -> None:
+    """Delete the Kuadrant by force, with nobody to whom a request could fail meanwhile."""
+    kuadrant = ("kuadrant", "kuadrant", "-n", "kuadrant-system")
+    lab.run("kubectl", "delete", *kuadrant, "--ignore-not-found", "--wait=false")
+    lab.attempt("kubectl", "patch", *kuadrant, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+    lab.run("kubectl", "wait", "--for=delete", *kuadrant, "--timeout=60s")

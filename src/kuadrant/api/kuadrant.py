@@ -1,11 +1,11 @@
 """Kuadrant (``kuadrant.io/v1beta1``): one installation."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from msgspec import Meta
 
 from kuadrant.api.fields import ANY_OTHER, Fields, by_key
-from kuadrant.api.meta import Condition, Object
+from kuadrant.api.meta import Condition, Object, ObjectMeta
 from kuadrant.api.response import Response
 
 
@@ -132,11 +132,24 @@ class KuadrantStatus(Fields, frozen=True, gc=False, kw_only=True):
     ) = None
 
 
+FINALIZER: Final = "kuadrant.io/limiting"
+"""Keeps a Kuadrant that is deleted until no gateway asks for limits any more."""
+
+
+class KuadrantMetadata(ObjectMeta, frozen=True, gc=False, kw_only=True):
+    """Metadata with the names of those for whom the object stays while it is deleted."""
+
+    unread: ClassVar[frozenset[str]] = ObjectMeta.unread - {"finalizers"}
+
+    finalizers: tuple[str, ...] = ()
+
+
 class Kuadrant(Object, frozen=True, gc=False, kw_only=True):
     """An installation of Kuadrant."""
 
     kind: ClassVar[str] = "Kuadrant"
     api_versions: ClassVar[tuple[str, ...]] = ("kuadrant.io/v1beta1",)
 
+    metadata: KuadrantMetadata
     spec: KuadrantSpec = KuadrantSpec()
     status: KuadrantStatus = KuadrantStatus()

@@ -161,6 +161,10 @@ class Provider(Protocol):
         They are limited by what the plugin's object says, as long as that is there.
         """
 
+    @property
+    def LINGER(self) -> float:  # noqa: N802
+        """Seconds for which a gateway may ask the rate limit service after the plugin's object went."""
+
     def observe(self, gateway: Gateway, surroundings: GatewaySurroundings, /) -> Any:
         """Return all of ``surroundings`` that the objects depend on, as a value that can be compared."""
 

@@ -25,10 +25,10 @@ _IDENTITY = ("apiVersion", "kind", "name", "namespace")
 def digest(content: dict[str, Any]) -> bytes:
     """A digest of an apply configuration; the order of keys and the identity of the object do not count.
 
-    Nor does ``metadata.resourceVersion``, which is no content but the condition under which it is to be
-    applied.
+    Nor do ``metadata.resourceVersion`` and ``metadata.uid``, which are no content but the conditions under
+    which it is to be applied.
     """
-    skipped = (*_IDENTITY, "resourceVersion")
+    skipped = (*_IDENTITY, "resourceVersion", "uid")
     metadata = {key: value for key, value in content.get("metadata", {}).items() if key not in skipped}
     rest = {key: value for key, value in content.items() if key not in (*_IDENTITY, "metadata")}
     return hashlib.sha256(_encode({**rest, "metadata": metadata})).digest()

@@ -32,7 +32,7 @@ from kuadrant.status.gateway_report import (
     report_text,
     with_fetches,
 )
-from kuadrant.status.kuadrant_condition import Installation, kuadrant_condition
+from kuadrant.status.kuadrant_condition import Installation, kuadrant_condition, leaving_condition
 from kuadrant.status.policy_status import PolicyStatus, policy_status
 from kuadrant.status.remark import Remark
 from kuadrant.status.warnings_condition import WARNINGS, remark_notices, with_warnings
@@ -65,6 +65,7 @@ __all__ = [
     "evidence",
     "gateway_status",
     "kuadrant_condition",
+    "leaving_condition",
     "merged_conditions",
     "pod_lines",
     "policy_status",

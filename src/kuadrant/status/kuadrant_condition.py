@@ -37,5 +37,10 @@ def kuadrant_condition(installation: Installation) -> Condition:
     return Condition(type="Ready", status="True", reason="Ready", message="Kuadrant is ready")
 
 
+def leaving_condition(obstacle: str) -> Condition:
+    """Return the condition of a Kuadrant that is being deleted and stays for ``obstacle``, a sentence."""
+    return _not_ready("Deleting", obstacle)
+
+
 def _not_ready(reason: str, message: str) -> Condition:
     return Condition(type="Ready", status="False", reason=reason, message=message)

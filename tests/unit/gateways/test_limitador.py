@@ -5,13 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kuadrant.api.kuadrant import Kuadrant, KuadrantSpec, LimitadorSettings
+from kuadrant.api.kuadrant import Kuadrant, KuadrantMetadata, KuadrantSpec, LimitadorSettings
 from kuadrant.api.limit_packing import ALGORITHMS, FIELD, MODES, limits_of
 from kuadrant.api.limitador import Limit, LimitadorSpec
-from kuadrant.api.meta import ObjectMeta
 from kuadrant.gateways.limitador import limitador
 
-METADATA = ObjectMeta(name="kuadrant", namespace="kuadrant-system", uid="1f")
+METADATA = KuadrantMetadata(name="kuadrant", namespace="kuadrant-system", uid="1f")
 CREATE_TOY = Limit(
     namespace="default/toystore",
     max_value=5,

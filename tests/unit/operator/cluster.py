@@ -96,18 +96,29 @@ class ApiServer:
             document = {**document, "status": {**document.get("status", {}), **applied["status"]}}
         else:
             generation = document["metadata"].get("generation", 0) + 1
-            document = {**document, **applied, "metadata": {**applied["metadata"], "generation": generation}}
+            kept = {name: value for name, value in document["metadata"].items() if name.endswith("Timestamp")}
+            metadata = {**kept, **applied["metadata"], "generation": generation}
+            document = {**document, **applied, "metadata": metadata}
+            if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+                self.delete(kind, key)
+                return httpx2.Response(200, json=document)
         if request.headers["content-type"] == "application/merge-patch+json":
             self.put({**document, "kind": kind.name})
             return httpx2.Response(200, json=self.documents[plural, key])
-        fields = {"f:status": {}} if status else {"f:spec": {}, "f:metadata": _fields(applied["metadata"])}
+        former = (self.documents.get((plural, key)) or {"metadata": {}})["metadata"].get("managedFields", [])
         document["metadata"]["managedFields"] = [
+            *(one for one in former if one.get("subresource", "") != ("status" if status else "")),
             {
                 "manager": kinds.MANAGER,
                 "operation": "Apply",
-                "fieldsV1": fields,
+                "fieldsV1": {"f:status": {}}
+                if status
+                else {
+                    "f:metadata": _fields(applied["metadata"]),
+                    **({"f:spec": {}} if "spec" in applied else {}),
+                },
                 **({"subresource": "status"} if status else {}),
-            }
+            },
         ]
         self.put({**document, "kind": kind.name})
         return httpx2.Response(200, json=self.documents[plural, key])
@@ -125,7 +136,7 @@ class ApiServer:
 
 
 def _fields(metadata: dict[str, Any]) -> dict[str, Any]:
-    return {f"f:{name}": {} for name in metadata if name not in {"name", "namespace"}}
+    return {f"f:{name}": {} for name in metadata if name not in {"name", "namespace", "uid"}}
 
 
 class Run:

@@ -34,6 +34,7 @@ __all__ = [
     "CONTROL_PLANE",
     "DRAIN",
     "KINDS",
+    "LINGER",
     "NAME",
     "TOKEN",
     "Observation",
@@ -62,6 +63,8 @@ DRAIN: Final = 60.0
 A plugin's filter is off, and routes turn it on: with the plugin goes what turns it on, for connections to the
 former listener as well, whose filters stay.
 """
+LINGER: Final = 5.0
+"""Its proxies hear of routes and of clusters by streams of their own, one after the other."""
 _GROUP: Final = "gateway.envoyproxy.io"
 KINDS: Final = (
     ObjectKind(_GROUP, "v1alpha1", "envoypatchpolicies", "EnvoyPatchPolicy"),

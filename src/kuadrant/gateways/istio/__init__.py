@@ -23,6 +23,7 @@ __all__ = [
     "DRAIN",
     "GATEWAY_NAME",
     "KINDS",
+    "LINGER",
     "NAME",
     "TOKEN",
     "NotSelectable",
@@ -46,6 +47,11 @@ CONTROL_PLANE: Final = "app=istiod"
 """The labels of istiod's Service, of every revision; its EndpointSlices have them too."""
 DRAIN: Final = 0.0
 """Connections to a former listener keep its filters, which need nothing else."""
+LINGER: Final = 50.0
+"""The time for which Istio drains connections to a former listener (``drainDuration``, 45 s), and some more.
+
+They keep the plugin's filter, which asks by the cluster that is in an object of its own.
+"""
 KINDS: Final = (
     ObjectKind("networking.istio.io", "v1alpha3", "envoyfilters", "EnvoyFilter"),
     ObjectKind("extensions.istio.io", "v1alpha1", "wasmplugins", "WasmPlugin"),

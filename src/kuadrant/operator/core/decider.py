@@ -15,6 +15,7 @@ from kuadrant.gateways.provider import GatewaySettings, GatewaySurroundings
 from kuadrant.incremental import Last, kept
 from kuadrant.operator.core import headers_not_told, limits_not_held, service_room
 from kuadrant.operator.core.decision import Decision, GatewayDecision
+from kuadrant.operator.core.ending import Unlimited
 from kuadrant.operator.core.gateway_decider import GatewayDecider
 from kuadrant.operator.core.gateway_tokens import Keys, marked
 from kuadrant.operator.core.held_limits import NOTHING, HeldLimits, HeldLimitsTracker
@@ -22,7 +23,7 @@ from kuadrant.operator.core.installation import service_address
 from kuadrant.operator.core.room_seniority import seniority
 from kuadrant.operator.core.router_order import InRouterOrder
 from kuadrant.operator.core.staged_program import asked_for
-from kuadrant.policy.oldest_kuadrant import oldest
+from kuadrant.policy.oldest_kuadrant import leaving, oldest
 from kuadrant.status import Part
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from kuadrant.api.counter_identity import Identity
     from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.limitador import Limitador, NotHeld
+    from kuadrant.compiler.program import GatewayProgram
     from kuadrant.kube.kind import Key
     from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.staged_program import Asked
@@ -61,11 +63,13 @@ class Decider:
         self._settings: GatewaySettings | None = None
         self._gateways: dict[Key, GatewayDecider] = {}
         self._told: tuple[tuple[Limit, ...], ...] = ()
+        self._unlimited = Unlimited()
 
     def decide(self, world: World, known: Known) -> Decision:
         """Decide what there has to be, now and in the end."""
         module = known.module
         kuadrant = oldest(world.objects.kuadrants)
+        ends = kuadrant is None and bool(leaving(world.objects.kuadrants))
         own = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
         held = self._held.of(own)
         present = self._held.present
@@ -83,7 +87,7 @@ class Decider:
         )
         served = None if address is None else held
         gateways, limits, resource = self._fitted(
-            partial(self._decide_gateways, world, known, compilation, served, marked(own)),
+            partial(self._decide_gateways, world, known, compilation, served, marked(own), ends=ends),
             partial(self._limits_of, compilation, present, known.retained),
             make,
         )
@@ -96,6 +100,7 @@ class Decider:
             gateways=gateways,
             compilation=compilation,
             installed=kuadrant is not None,
+            ends=ends,
             mark=marked(own),
             not_told={
                 **self._not_told(headers_not_told.sends(own, reads), compilation.programs),
@@ -139,7 +144,14 @@ class Decider:
         return self._limits(compilation.limits, present, retained, self._told)
 
     def _decide_gateways(
-        self, world: World, known: Known, compilation: Compilation, held: HeldLimits | None, mark: str
+        self,
+        world: World,
+        known: Known,
+        compilation: Compilation,
+        held: HeldLimits | None,
+        mark: str,
+        *,
+        ends: bool,
     ) -> dict[Key, GatewayDecision]:
         assert self._settings is not None
         may_ask = known.keys is not None and not (
@@ -147,7 +159,7 @@ class Decider:
         )
         classes = {one.metadata.name: one for one in world.objects.gateway_classes}
         gateways = {(one.metadata.namespace, one.metadata.name): one for one in world.objects.gateways}
-        programs = {(one.namespace, one.name): one for one in compilation.programs}
+        programs = self._unlimited.of(compilation) if ends else _programs(compilation)
         deciders = {key: self._gateways.get(key) or GatewayDecider(key) for key in sorted(gateways)}
         proofs = ((Part.MODULE, known.module.problem), (Part.PUSH, known.push.problem))
         unproven = tuple(part for part, problem in proofs if problem)
@@ -175,19 +187,36 @@ class Decider:
                 awaited=(*(() if is_counted else (Part.LIMITS,)), *unproven),
                 seniority=partial(seniority, world),
             )
-        for key, existing in world.existing.items():
-            if key not in gateways:
-                # Of Gateways that are gone; the API server deletes these by itself, but later.
-                deciders[key] = self._gateways.get(key) or GatewayDecider(key)
-                unknown = world.unknown_gateways.get(key)
-                decisions[key] = deciders[key].without_gateway(key, existing, unknown)
+            if ends and decisions[key].wanted.problem is not None:
+                # Nothing of it is wanted, so that there is nothing to be known of it.
+                decisions[key] = decider.without_gateway(key, existing)
+        self._decide_gone(world, deciders, decisions, ends=ends)
         self._gateways = deciders
         return decisions
+
+    def _decide_gone(
+        self,
+        world: World,
+        deciders: dict[Key, GatewayDecider],
+        decisions: dict[Key, GatewayDecision],
+        *,
+        ends: bool,
+    ) -> None:
+        """Add Gateways that are gone; the API server deletes their objects by itself, but later."""
+        for key, existing in world.existing.items():
+            if key not in decisions:
+                deciders[key] = self._gateways.get(key) or GatewayDecider(key)
+                unknown = None if ends else world.unknown_gateways.get(key)
+                decisions[key] = deciders[key].without_gateway(key, existing, unknown)
+
+
+def _programs(compilation: Compilation) -> Mapping[Key, GatewayProgram]:
+    return {(one.namespace, one.name): one for one in compilation.programs}
 
 
 def _told(gateways: Mapping[Key, GatewayDecision], compilation: Compilation) -> tuple[tuple[Limit, ...], ...]:
     """Return the limits of what gateways are to have now, where that is not what is wanted in the end."""
-    wanted = {(one.namespace, one.name): one for one in compilation.programs}
+    wanted = _programs(compilation)
     return tuple(
         one.program.limits
         for key, one in gateways.items()

@@ -82,6 +82,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         gateways: what there has to be for each gateway.
         compilation: what it was decided from.
         installed: there is a Kuadrant.
+        ends: the last one is being deleted, and waits until nothing is limited any more.
         mark: by which the resource has the service refuse strangers (`callers_evidence`).
         not_held: what is to be said of policies, as ``namespace/name``, that ask for limits which the service
             says it does not hold.
@@ -96,6 +97,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     gateways: Mapping[Key, GatewayDecision]
     compilation: Compilation
     installed: bool
+    ends: bool = False
     mark: str = ""
     not_held: Mapping[str, str] = field(default_factory=dict)
     not_told: Mapping[str, str] = field(default_factory=dict)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from kuadrant.gateways.delivery_mode import asks
+from kuadrant.gateways.providers import linger
 from kuadrant.operator.core.times import PROVIDER_HEARD_SECONDS
 from kuadrant.status import undelivered
 
@@ -21,6 +23,7 @@ class DeliverySwitch:
 
     def __init__(self) -> None:
         self._in_use_since: dict[Key, float] = {}
+        self._unasked_since: dict[Key, float] = {}
 
     def may_go(
         self,
@@ -41,6 +44,9 @@ class DeliverySwitch:
         only the plugin is there. What makes pods ask stays until the provider has heard of the plugin: it
         hears of what comes and of what goes by streams of their own.
 
+        Where nothing is wanted any more, what others need goes last, and not before connections to a former
+        listener are closed, which still ask by it; pods that are pushed to say that they ask no more.
+
         Args:
             key: the gateway.
             decision: what was decided for it.
@@ -51,9 +57,15 @@ class DeliverySwitch:
         """
         gone = decision.obsolete
         wanted, pods = asked
-        if not decision.wanted.objects or (wanted is None and not any(map(asks, gone))):
+        if not decision.wanted.objects:
             self._in_use_since.pop(key, None)
-            return gone if written or not decision.wanted.objects else (), 0.0
+            return self._emptied(
+                key, gone, is_told=wanted is not None and not undelivered(wanted, pods), now=now
+            )
+        self._unasked_since.pop(key, None)
+        if wanted is None and not any(map(asks, gone)):
+            self._in_use_since.pop(key, None)
+            return gone if written else (), 0.0
         if not gone or not (written and accepted):
             self._in_use_since.pop(key, None)
             return (), 0.0
@@ -62,4 +74,16 @@ class DeliverySwitch:
         drain = 0.0 if decision.provider is None else decision.provider.DRAIN
         seconds = PROVIDER_HEARD_SECONDS if wanted is None else drain
         left = self._in_use_since.setdefault(key, now) + seconds - now
+        return ((), left) if left > 0 else (gone, 0.0)
+
+    def _emptied(
+        self, key: Key, gone: tuple[Mapping[str, Any], ...], *, is_told: bool, now: float
+    ) -> tuple[tuple[Mapping[str, Any], ...], float]:
+        """Return the same for a gateway that is to limit nothing any more."""
+        first = tuple(one for one in gone if not linger(one))
+        if first or not gone:
+            self._unasked_since.pop(key, None)
+            return first, 0.0
+        seconds = min(PROVIDER_HEARD_SECONDS if is_told else inf, max(map(linger, gone)))
+        left = self._unasked_since.setdefault(key, now) + seconds - now
         return ((), left) if left > 0 else (gone, 0.0)

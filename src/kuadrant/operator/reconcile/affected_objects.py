@@ -30,7 +30,8 @@ class AffectedReconciler:
 
     def mark(self, world: World, decision: Decision) -> None:
         """Marks the Gateways and routes whose status has to be written."""
-        self._affected = self._objects.of(world.objects, decision.compilation.policies)
+        policies = decision.compilation.policies if decision.installed else ()
+        self._affected = self._objects.of(world.objects, policies)
         for kind in _TARGETS.values():
             self._mark_kind(kind)
 
@@ -44,6 +45,14 @@ class AffectedReconciler:
             if context.changed.is_new(work, wanted, entry) and self._status(kind, entry) is not None:
                 goal = (wanted, entry.object.metadata.generation)
                 context.schedule.mark(context.queues.affected, work, goal)
+
+    def is_written(self) -> bool:
+        """Tell whether every status says what was decided last."""
+        return all(
+            self._status(kind, entry) is None
+            for kind in _TARGETS.values()
+            for entry in self._context.store.table(kind).entries.values()
+        )
 
     async def write(self, work: Work) -> None:
         """Replace a status."""

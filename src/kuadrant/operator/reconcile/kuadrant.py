@@ -8,6 +8,7 @@ from kuadrant.incremental import kept
 from kuadrant.kube.server_side_apply import Desired
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import SETTLE_SECONDS
+from kuadrant.operator.reconcile.kuadrant_end import KuadrantEnd
 from kuadrant.operator.reconcile.queue_keys import Work
 from kuadrant.operator.reconcile.status_settling import Settling
 from kuadrant.operator.statuses.installation_metrics import InstallationState, installation_state
@@ -15,29 +16,39 @@ from kuadrant.operator.statuses.kuadrant_status import kuadrant_content, kuadran
 from kuadrant.policy.oldest_kuadrant import oldest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from kuadrant.api.kuadrant import Kuadrant
     from kuadrant.api.meta import Condition
-    from kuadrant.kube.kind import StoredObject
+    from kuadrant.kube.kind import Key, StoredObject
     from kuadrant.operator.core.decision import Decision
     from kuadrant.operator.core.world import World
     from kuadrant.operator.reconcile.context import Context
+    from kuadrant.status import GatewayState
 
 
 class KuadrantReconciler:
     """Says in the oldest Kuadrant whether all is well.
 
     Each edit of a limit makes it unready for a moment, which is not said.
+
+    Args:
+        context: what all reconcilers have in common.
+        is_told: whether every Gateway and route says what was decided last.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, is_told: Callable[[], bool]) -> None:
         self._context = context
+        self.end = KuadrantEnd(context, is_told)
+        """Keeps those that are deleted until they may go."""
         self._condition: Condition | None = None
         self._unready = Settling(SETTLE_SECONDS)
         self.installation = InstallationState()
         """How the installation stands by the last decision."""
 
-    def mark(self, world: World, decision: Decision) -> None:
-        """Marks the Kuadrant if its status has to be written."""
+    def mark(self, world: World, decision: Decision, states: Mapping[Key, GatewayState]) -> None:
+        """Marks the Kuadrants that have to be written."""
+        self.end.mark(world, decision, states)
         kuadrant = oldest(world.objects.kuadrants)
         if kuadrant is None:
             self.installation = installation_state(world, None)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from kuadrant.kube.kind import Key
 
-Sort = Literal["decision", "limits", "gateway", "policy", "kuadrant", "affected", "inspection"]
+Sort = Literal["decision", "limits", "gateway", "policy", "kuadrant", "end", "affected", "inspection"]
 """The sorts of work."""
 
 

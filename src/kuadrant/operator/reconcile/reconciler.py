@@ -114,8 +114,8 @@ class Reconciler:
         self._limits = LimitadorReconciler(context)
         self._gateways = GatewayReconciler(context, self._deliveries, ModuleRetries(prove), works_since)
         self._policies = PolicyReconciler(context, self._events.put, self.look)
-        self._kuadrant = KuadrantReconciler(context)
         self._affected = AffectedReconciler(context)
+        self._kuadrant = KuadrantReconciler(context, self._affected.is_written)
         self._decision: Decision | None = None
         self._states: Mapping[Key, GatewayState] = {}
         self._deliveries.hold_back(self._decide_anew)
@@ -222,6 +222,7 @@ class Reconciler:
             "gateway": self._gateways.write,
             "policy": self._policies.write,
             "kuadrant": self._kuadrant.write,
+            "end": self._kuadrant.end.write,
             "affected": self._affected.write,
             "inspection": self._policies.inspect,
         }
@@ -249,8 +250,8 @@ class Reconciler:
         self._gateways.mark(decision.gateways)
         self._states = self._gateways.states(world)
         self._policies.mark(world, decision, self._states, known)
-        self._kuadrant.mark(world, decision)
         self._affected.mark(world, decision)
+        self._kuadrant.mark(world, decision, self._states)
         self._follow_gateways(world, known, decision, now)
         self._context.schedule.forget_all_but(self._context.changed)
 

@@ -125,3 +125,45 @@ async def test_a_plugin_in_whose_place_others_come_goes_when_they_are_written() 
 async def test_what_nothing_takes_the_place_of_goes_at_once() -> None:
     decision = to_pull(ASKING, PLUGIN, objects=())
     assert await Gateway().may_go(decision, 0.0, written=False) == (decision.obsolete, 0.0)
+
+
+CLUSTER: dict[str, Any] = {
+    "kind": "EnvoyFilter",
+    "metadata": {
+        "name": istio.envoy_filter_name("gw"),
+        "ownerReferences": [
+            {
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": "Gateway",
+                "name": "gw",
+                "controller": True,
+            }
+        ],
+    },
+}
+
+
+async def test_what_connections_to_a_former_listener_ask_by_goes_when_they_are_closed() -> None:
+    gateway = Gateway()
+
+    assert await gateway.may_go(to_pull(PLUGIN, CLUSTER, objects=()), 0.0) == ((PLUGIN,), 0.0)
+    emptied = to_pull(CLUSTER, objects=())
+    assert await gateway.may_go(emptied, 1.0) == ((), istio.LINGER)
+    assert await gateway.may_go(emptied, istio.LINGER) == ((), 1.0)
+    assert await gateway.may_go(emptied, 1.0 + istio.LINGER) == ((CLUSTER,), 0.0)
+
+
+async def test_it_goes_soon_when_the_pods_have_said_that_they_ask_no_more() -> None:
+    pods = PodSelector(frozenset({"ns"}), {"gateway": "gw"})
+    wanted = GatewayObjects(*KEY, (), pushed={"filter": NEW}, pods=pods)
+    decision = GatewayDecision(provider=istio, wanted=wanted, obsolete=(CLUSTER,))
+
+    assert await Gateway().may_go(decision, 0.0) == ((), PROVIDER_HEARD_SECONDS)
+
+
+async def test_the_time_begins_anew_with_another_plugin() -> None:
+    gateway = Gateway()
+
+    assert await gateway.may_go(to_pull(CLUSTER, objects=()), 0.0) == ((), istio.LINGER)
+    assert await gateway.may_go(to_pull(), 10.0) == ((), 0.0)
+    assert await gateway.may_go(to_pull(CLUSTER, objects=()), 20.0) == ((), istio.LINGER)

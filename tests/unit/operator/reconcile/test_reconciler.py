@@ -32,7 +32,7 @@ async def test_the_limits_are_written_first_and_the_rest_when_they_are_held() ->
         run.api.hold()
         await run.until(run.is_enforced)
         objects = [write for write in run.api.writes if "status" not in write]
-        assert objects == ["PATCH Limitador", "PATCH EnvoyFilter", "PATCH WasmPlugin"]
+        assert objects == ["PATCH Limitador", "PATCH Kuadrant", "PATCH EnvoyFilter", "PATCH WasmPlugin"]
 
 
 async def test_when_everything_is_as_it_ought_to_be_nothing_is_written() -> None:
@@ -205,7 +205,7 @@ async def test_metrics_tell_what_was_done_and_how_policies_stand() -> None:
         assert value("controller_runtime_reconcile_total", controller="gateway", result="success") == 1
         assert value("workqueue_depth", name="objects", controller="objects") == 0
         assert (value("kuadrant_compile_seconds_count") or 0) > 1
-        assert value("rest_client_requests_total", code="200", method="PATCH", host="api.example") == 6
+        assert value("rest_client_requests_total", code="200", method="PATCH", host="api.example") == 7
 
         kuadrant = {"namespace": "kuadrant-system", "name": "kuadrant"}
         assert value("kuadrant_exists") == value("kuadrant_ready", **kuadrant) == 1
