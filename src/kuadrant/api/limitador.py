@@ -139,13 +139,38 @@ class LimitadorSpec(Struct, frozen=True, rename="camel"):
     """Tells a rate limit service what to do. ``limits`` are as written: a wrong one does not hide the others.
 
     ``packed_limits`` are more of them (``limit_packing``). The rest is whatever somebody wrote, since no
-    mistake in it may keep the limits from being read.
+    mistake in it may keep the limits from being read; of what is ``not_read`` it only matters whether
+    it is there.
     """
 
     limits: Raw = Raw(b"[]")
     packed_limits: tuple[str, ...] = ()
     rate_limit_headers: Any = None
     storage: Any = None
+    affinity: Any = None
+    image: Any = None
+    image_pull_secrets: Any = None
+    listener: Any = None
+    metric_labels_default: Any = None
+    pdb: Any = None
+    replicas: Any = None
+    resource_requirements: Any = None
+    telemetry: Any = None
+    tracing: Any = None
+    verbosity: Any = None
+    version: Any = None
+
+    @property
+    def not_read(self) -> tuple[str, ...]:
+        """The fields that are there and that only the limitador-operator does something with."""
+        return tuple(name for field, name in _NOT_READ.items() if getattr(self, field) is not None)
+
+
+_NOT_READ: Final = {
+    field.name: field.encode_name
+    for field in msgspec.structs.fields(LimitadorSpec)
+    if field.name not in {"limits", "packed_limits", "rate_limit_headers", "storage"}
+}
 
 
 class LimitadorPorts(Struct, frozen=True):

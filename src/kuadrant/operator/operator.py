@@ -187,6 +187,7 @@ def _known(settings: OperatorSettings, module: ModuleFacts) -> Known:
         module=module,
         delivery=settings.wasm_delivery,
         envoy_gateway_namespace=settings.envoy_gateway_namespace,
+        namespace=settings.namespace,
         failure_mode=settings.failure_mode,
         keys=None,
         refuses=settings.ratelimit_callers == "gateways",

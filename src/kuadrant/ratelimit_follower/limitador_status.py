@@ -145,6 +145,9 @@ def _held(limitador: Limitador, count: int, left_out: int) -> Condition:
             "; spec.storage is supported as redis or redis-cached with a configSecretRef: "
             "counters are in memory, of each replica by itself"
         )
+    if limitador.spec.not_read:
+        fields = ", ".join(f"spec.{name}" for name in limitador.spec.not_read)
+        message += f"; nothing follows from {fields}, which only the limitador-operator reads"
     return Condition(type=READY, status="True", reason="Ready", message=message[:1000])
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OPERATOR = {"app": "kuadrant", "control-plane": "controller-manager"}
-RATELIMIT = {"app": "kuadrant", "control-plane": "ratelimit"}
+RATELIMIT = {"app": "kuadrant", "control-plane": "ratelimit", "limitador-resource": "limitador"}
 OUR_NAMESPACE = {"kubernetes.io/metadata.name": "kuadrant-system", "app": "kuadrant"}
 PODS = {
     "a replica of the operator": Peer(OPERATOR, OUR_NAMESPACE),

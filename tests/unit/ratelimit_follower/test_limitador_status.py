@@ -272,6 +272,24 @@ def test_where_is_counted_is_told(storage: Any, told: str) -> None:
     assert said["conditions"][0]["message"] == told
 
 
+READ = {"limits", "storage", "rateLimitHeaders"}
+OF_LIMITADOR_OPERATOR = (
+    *("affinity", "replicas", "version", "listener", "storage", "rateLimitHeaders", "telemetry", "tracing"),
+    *("limits", "pdb", "resourceRequirements", "verbosity", "image", "imagePullSecrets"),
+    "metricLabelsDefault",
+)
+"""The fields that the limitador-operator's definition has, as of April 2026."""
+
+
+@pytest.mark.parametrize("field", OF_LIMITADOR_OPERATOR)
+def test_a_field_that_nothing_follows_from_is_named(field: str) -> None:
+    value = [] if field == "limits" else {"redis": {"configSecretRef": {"name": "x"}}}
+    message = wanted(limitador(spec={field: value}))["conditions"][0]["message"]
+    assert message.endswith(
+        f"; nothing follows from spec.{field}, which only the limitador-operator reads"
+    ) == (field not in READ)
+
+
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [

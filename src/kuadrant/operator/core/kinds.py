@@ -29,6 +29,12 @@ class _Stored(Struct, frozen=True):
     status: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class StoredMonitor(Struct, frozen=True):
+    """Holds whose a monitor is; what it says is compared by what we own of it."""
+
+    metadata: ObjectMeta
+
+
 class StoredPolicy(_Stored, frozen=True, kw_only=True):
     """Holds a RateLimitPolicy as it is stored, of either version: `stored_policy.read` tells which."""
 
@@ -84,6 +90,10 @@ SECURITY_POLICIES = Kind(
     "gateway.envoyproxy.io", "v1alpha1", "securitypolicies", "SecurityPolicy", SecurityPolicy
 )
 
+_MONITORING: Final = "monitoring.coreos.com"
+SERVICE_MONITORS = Kind(_MONITORING, "v1", "servicemonitors", "ServiceMonitor", StoredMonitor, managers=_OURS)
+POD_MONITORS = Kind(_MONITORING, "v1", "podmonitors", "PodMonitor", StoredMonitor, managers=_OURS)
+
 OF_PROVIDERS: Final[dict[str, Kind[dict[str, Any]]]] = {
     kind.name: Kind(kind.group, kind.version, kind.plural, kind.name, dict[str, Any], managers=_OURS)
     for provider in PROVIDERS
@@ -114,6 +124,8 @@ ALL: Final[tuple[Kind[Any], ...]] = (
     LIMITADORS,
     REQUEST_AUTHENTICATIONS,
     SECURITY_POLICIES,
+    SERVICE_MONITORS,
+    POD_MONITORS,
     *OF_PROVIDERS.values(),
 )
 """The kinds of which every object is followed."""

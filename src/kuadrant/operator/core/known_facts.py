@@ -68,6 +68,7 @@ class Known(Struct, frozen=True, kw_only=True):
         fields: as in `GatewaySurroundings`.
         delivery: as in `GatewaySettings`.
         envoy_gateway_namespace: as in `GatewaySettings`.
+        namespace: the operator's own.
     """
 
     module: ModuleFacts
@@ -81,3 +82,4 @@ class Known(Struct, frozen=True, kw_only=True):
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     delivery: DeliveryMode = "pull"
     envoy_gateway_namespace: str = "envoy-gateway-system"
+    namespace: str = "kuadrant-system"

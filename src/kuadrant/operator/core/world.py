@@ -31,8 +31,11 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-_FOREIGN: dict[str, Kind[Any]] = {**kinds.OF_PROVIDERS, kinds.GATEWAYS.name: kinds.GATEWAYS}
-"""The kinds that others install and nothing works without, by name."""
+_FOREIGN: dict[str, Kind[Any]] = {
+    **kinds.OF_PROVIDERS,
+    **{kind.name: kind for kind in (kinds.GATEWAYS, kinds.SERVICE_MONITORS, kinds.POD_MONITORS)},
+}
+"""The kinds that others install, of which it matters whether the cluster has them, by name."""
 
 
 class Standing(Struct, frozen=True, gc=False):
@@ -67,7 +70,7 @@ class World(Struct, frozen=True, kw_only=True):
         unknown_gateways: why nothing is known of a Gateway that is there; not of one that had a form which
             could be read.
         standings: how each policy stands; `AcceptedPolicies` adds them.
-        served: the names of the kinds that the cluster has, of providers' and Gateway.
+        served: the names of the kinds that the cluster has, of those that others install.
     """
 
     objects: Objects

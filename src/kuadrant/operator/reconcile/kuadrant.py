@@ -9,10 +9,11 @@ from kuadrant.kube.server_side_apply import Desired
 from kuadrant.operator.core import kinds
 from kuadrant.operator.core.times import SETTLE_SECONDS
 from kuadrant.operator.reconcile.kuadrant_end import KuadrantEnd
+from kuadrant.operator.reconcile.monitors import MonitorReconciler
 from kuadrant.operator.reconcile.queue_keys import Work
 from kuadrant.operator.reconcile.status_settling import Settling
 from kuadrant.operator.statuses.installation_metrics import InstallationState, installation_state
-from kuadrant.operator.statuses.kuadrant_status import kuadrant_content, kuadrant_status
+from kuadrant.operator.statuses.kuadrant_status import kuadrant_conditions, kuadrant_content
 from kuadrant.policy.oldest_kuadrant import oldest
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ class KuadrantReconciler:
         self._context = context
         self.end = KuadrantEnd(context, is_told)
         """Keeps those that are deleted until they may go."""
-        self._condition: Condition | None = None
+        self._conditions: tuple[Condition, ...] = ()
         self._unready = Settling(SETTLE_SECONDS)
+        self.monitors = MonitorReconciler(context)
+        """Has made what it asks to be scraped by."""
         self.installation = InstallationState()
         """How the installation stands by the last decision."""
 
@@ -56,32 +59,33 @@ class KuadrantReconciler:
         context = self._context
         failures = context.writer.failures
         failure = "; ".join(dict.fromkeys(failures[work] for work in sorted(failures, key=str)))
-        self._condition = condition = kept(self._condition, kuadrant_status(world, decision, failure))
+        self._conditions = kept(self._conditions, kuadrant_conditions(world, decision, failure))
+        conditions, condition = self._conditions, self._conditions[0]
         self.installation = installation_state(world, condition)
         now = context.clock.seconds()
         self._unready.note(well=condition.status == "True", now=now)
         key = (kuadrant.metadata.namespace, kuadrant.metadata.name)
         work, stored = Work("kuadrant", key), context.store.table(kinds.KUADRANTS).entries.get(key)
-        if stored is None or not context.changed.is_new(work, condition, stored):
+        if stored is None or not context.changed.is_new(work, conditions, stored):
             return
-        if not context.writer.is_in_place(self._desired(condition, stored)):
-            goal = (condition, stored.object.metadata.generation)
+        if not context.writer.is_in_place(self._desired(conditions, stored)):
+            goal = (conditions, stored.object.metadata.generation)
             context.schedule.mark(context.queues.statuses, work, goal, after=self._unready.left(now))
 
     async def write(self, work: Work) -> None:
         """Apply the status."""
         context = self._context
         stored = context.store.table(kinds.KUADRANTS).entries.get(work.key)
-        if stored is None or self._condition is None:
+        if stored is None or not self._conditions:
             context.writer.forget(work)
         elif left := self._unready.left(context.clock.seconds()):
             # It has been ready in the meantime.
             context.queues.statuses.add_after(work, left)
         else:
-            await context.writer.apply(work, self._desired(self._condition, stored))
+            await context.writer.apply(work, self._desired(self._conditions, stored))
 
-    def _desired(self, condition: Condition, stored: StoredObject[Kuadrant]) -> Desired:
+    def _desired(self, conditions: tuple[Condition, ...], stored: StoredObject[Kuadrant]) -> Desired:
         generation, former = stored.object.metadata.generation, stored.object.status.conditions
         now = self._context.clock.timestamp()
-        content = kuadrant_content(former, condition, generation=generation, now=now)
+        content = kuadrant_content(former, conditions, generation=generation, now=now)
         return Desired(kinds.KUADRANTS, stored.key, kinds.MANAGER, content, "status", force=True)

@@ -80,7 +80,7 @@ class KuadrantEnd:
         if obstacle:
             content = kuadrant_content(
                 one.status.conditions,
-                leaving_condition(obstacle),
+                (leaving_condition(obstacle),),
                 generation=one.metadata.generation,
                 now=self._context.clock.timestamp(),
             )

@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from kuadrant.kube.kind import Key
 
-Sort = Literal["decision", "limits", "gateway", "policy", "kuadrant", "end", "affected", "inspection"]
+Sort = Literal[
+    "decision", "limits", "gateway", "policy", "kuadrant", "end", "affected", "inspection", "monitor"
+]
 """The sorts of work."""
 
 

@@ -225,6 +225,7 @@ class Reconciler:
             "end": self._kuadrant.end.write,
             "affected": self._affected.write,
             "inspection": self._policies.inspect,
+            "monitor": self._kuadrant.monitors.write,
         }
         await writers[work.what](work)
 
@@ -252,6 +253,7 @@ class Reconciler:
         self._policies.mark(world, decision, self._states, known)
         self._affected.mark(world, decision)
         self._kuadrant.mark(world, decision, self._states)
+        self._kuadrant.monitors.mark(world, decision, known)
         self._follow_gateways(world, known, decision, now)
         self._context.schedule.forget_all_but(self._context.changed)
 

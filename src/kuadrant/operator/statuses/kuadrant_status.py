@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kuadrant.api.meta import Condition
 from kuadrant.gateways.limitador import NAME
 from kuadrant.gateways.providers import PROVIDERS
+from kuadrant.operator.core.fields_not_in_effect import not_in_effect
 from kuadrant.operator.core.installation import is_ready
 from kuadrant.operator.core.kinds import GATEWAYS
 from kuadrant.policy.oldest_kuadrant import oldest
-from kuadrant.status import Installation, kuadrant_condition, merged_conditions
+from kuadrant.status import WARNINGS, Installation, kuadrant_condition, merged_conditions
 
 if TYPE_CHECKING:
-    from kuadrant.api.meta import Condition
+    from kuadrant.api.limitador import Limitador
     from kuadrant.operator.core.decision import Decision
     from kuadrant.operator.core.world import World
 
@@ -26,6 +28,19 @@ def missing_dependencies(world: World) -> tuple[str, ...]:
         *(() if GATEWAYS.name in world.served else ("Gateway API",)),
         *(() if has_provider else ("Gateway API provider (istio / envoy gateway)",)),
     )
+
+
+def kuadrant_conditions(world: World, decision: Decision, failure: str) -> tuple[Condition, ...]:
+    """Return the conditions of the Kuadrant: `kuadrant_status`, and what of its spec is not in effect."""
+    ready = kuadrant_status(world, decision, failure)
+    kuadrant = oldest(world.objects.kuadrants)
+    resource = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
+    reads = () if resource is None else resource.status.reads
+    missed = () if kuadrant is None else not_in_effect(kuadrant, reads=reads, served=world.served)
+    if not missed:
+        return (ready,)
+    message = "; ".join(missed)
+    return (ready, Condition(type=WARNINGS, status="True", reason="NotInEffect", message=message))
 
 
 def kuadrant_status(world: World, decision: Decision, failure: str) -> Condition:
@@ -41,7 +56,7 @@ def kuadrant_status(world: World, decision: Decision, failure: str) -> Condition
     if resource is None:
         service = "limitador resource not in topology"
     elif not is_ready(resource):
-        service = "the rate limit service has not taken the limits yet"
+        service = f"the rate limit service has not taken the limits yet{_its_word(resource)}"
     else:
         service = ""
     return kuadrant_condition(
@@ -54,14 +69,23 @@ def kuadrant_status(world: World, decision: Decision, failure: str) -> Condition
     )
 
 
+def _its_word(resource: Limitador) -> str:
+    """Return what the service says of a resource that it could not take; empty if it says nothing of it."""
+    for one in resource.status.conditions:
+        about = one.get("observedGeneration")
+        if (one.get("type"), one.get("status"), about) == ("Ready", "False", resource.metadata.generation):
+            return f": {one.get('message', '')!s:.1000}"
+    return ""
+
+
 def kuadrant_content(
-    existing: tuple[Condition, ...], condition: Condition, *, generation: int, now: str
+    existing: tuple[Condition, ...], conditions: tuple[Condition, ...], *, generation: int, now: str
 ) -> dict[str, Any]:
     """Return the status of the Kuadrant as it is applied.
 
     Args:
         existing: the conditions that the API server has.
-        condition: ours.
+        conditions: ours.
         generation: that of the Kuadrant which it is about.
         now: the time, in the form of conditions.
     """
@@ -70,8 +94,8 @@ def kuadrant_content(
             "observedGeneration": generation,
             "conditions": merged_conditions(
                 [msgspec.to_builtins(one) for one in existing],
-                [condition],
-                ours={"Ready"},
+                conditions,
+                ours={"Ready", WARNINGS},
                 generation=generation,
                 now=now,
             ),

@@ -264,6 +264,16 @@ def test_the_kuadrant_says_whether_policies_can_be_enforced(seen: World, failure
     assert (condition.status == "True") == (reason == "Ready")
 
 
+def test_why_the_service_does_not_take_its_limits_is_said_by_the_kuadrant_in_its_words() -> None:
+    why = "spec.storage: the Secret kuadrant-system/other: cannot be read: the API server answers 403"
+    said = {"type": "Ready", "status": "False", "observedGeneration": 2, "message": why}
+    of_this = world(limitador(WANTED, generation=2, conditions=[said]))
+    of_another = world(limitador(WANTED, generation=3, conditions=[said]))
+
+    assert kuadrant_status(of_this, Decider().decide(of_this, known()), "").message.endswith(f" yet: {why}")
+    assert kuadrant_status(of_another, Decider().decide(of_another, known()), "").message.endswith(" yet")
+
+
 def test_a_module_that_does_not_take_over_is_told_by_the_kuadrant_and_changes_no_policy() -> None:
     seen = world(limitador(WANTED))
     problem = "shim A stays, shim B is not served: it answers 404"

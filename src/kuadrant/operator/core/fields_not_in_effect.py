@@ -1,0 +1,102 @@
+"""The fields of a Kuadrant that are accepted, since its users have them, and that nothing follows from here.
+
+A field that is neither in effect nor named would be a promise that is not kept: a test goes through all that
+the definition has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kuadrant.api.limit_packing import FIELD as PACKED
+from kuadrant.api.limitador import storage_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from kuadrant.api.kuadrant import Kuadrant, LimitadorSettings, MutualTLS, Observability
+
+MONITORS: Final = ("ServiceMonitor", "PodMonitor")
+"""The kinds by which the Prometheus operator is told what to scrape."""
+
+_DEPLOYMENT: Final = "set it at the Deployment kuadrant-ratelimit, or by the chart's values for ratelimit"
+_OF_PODS: Final = {
+    "affinity": f"{_DEPLOYMENT}",
+    "replicas": f"{_DEPLOYMENT}, and with more than one name a store, since each counts for itself else",
+    "resourceRequirements": f"{_DEPLOYMENT}",
+    "pdb": "set it at the PodDisruptionBudget kuadrant-ratelimit",
+}
+
+
+def not_in_effect(kuadrant: Kuadrant, *, reads: Collection[str], served: Collection[str]) -> tuple[str, ...]:
+    """Return what of the spec is not in effect: each field with what is so instead, or what to do.
+
+    Args:
+        kuadrant: the one in use.
+        reads: what the rate limit service says that it reads of its resource; empty as long as it says
+            nothing, and where the limitador-operator serves, which does all that ``spec.limitador`` says.
+        served: the names of the kinds that the cluster has.
+    """
+    spec = kuadrant.spec
+    portal = spec.components is not None and spec.components.developer_portal
+    return (
+        *(() if spec.observability is None else _observability(spec.observability, served)),
+        *(() if spec.mtls is None else _mtls(spec.mtls)),
+        *(() if spec.limitador is None or PACKED not in reads else _limitador(spec.limitador)),
+        *(
+            ("spec.components.developerPortal.enabled: there is no developer portal",)
+            if portal and portal.enabled
+            else ()
+        ),
+    )
+
+
+def _observability(wanted: Observability, served: Collection[str]) -> Iterator[str]:
+    if wanted.enable and (missing := [kind for kind in MONITORS if kind not in served]):
+        yield (
+            f"spec.observability.enable: the cluster has no {' and no '.join(missing)} "
+            "(monitoring.coreos.com); the monitors are made as soon as it has"
+        )
+    if wanted.data_plane is not None and wanted.data_plane.default_levels:
+        yield (
+            "spec.observability.dataPlane.defaultLevels: the module logs at the level of its Envoy; "
+            "`kuadrant tap` tells of single requests"
+        )
+    if wanted.data_plane is not None and wanted.data_plane.http_header_identifier:
+        yield "spec.observability.dataPlane.httpHeaderIdentifier: no request is named by a header in the log"
+    if wanted.tracing is not None and wanted.tracing.default_endpoint:
+        yield "spec.observability.tracing.defaultEndpoint: no traces are sent"
+    if wanted.tracing is not None and wanted.tracing.insecure:
+        yield "spec.observability.tracing.insecure: no traces are sent"
+
+
+def _mtls(wanted: MutualTLS) -> Iterator[str]:
+    if wanted.enable:
+        yield (
+            "spec.mtls.enable: gateways reach the rate limit service without TLS of their own, and show it "
+            "a token (docs/ratelimit-service.md)"
+        )
+    if wanted.limitador:
+        yield "spec.mtls.limitador: gateways reach the rate limit service without TLS of their own"
+    if wanted.authorino:
+        yield "spec.mtls.authorino: there is no Authorino"
+
+
+def _limitador(wanted: LimitadorSettings) -> Iterator[str]:
+    given = {
+        "affinity": wanted.affinity,
+        "replicas": wanted.replicas,
+        "resourceRequirements": wanted.resource_requirements,
+        "pdb": wanted.pdb,
+    }
+    for field, remedy in _OF_PODS.items():
+        if given[field] is not None:
+            yield f"spec.limitador.{field}: {remedy}"
+    if wanted.storage and storage_secret(wanted.storage) is None:
+        yield (
+            "spec.limitador.storage: counters are in memory: a store is named by redis or redis-cached with "
+            "a configSecretRef"
+        )
+    cached = (wanted.storage or {}).get("redis-cached")
+    if isinstance(cached, dict) and cached.get("options"):
+        yield "spec.limitador.storage.redis-cached.options: the store is asked for each request"
