@@ -133,6 +133,11 @@ prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, 
 	FUZZ_SCALE=200 $(BIN)/python -m pytest --timeout 3600 tests/unit/wasm/test_server_fuzz.py
 	$(BIN)/python -m benchmarks.module_downloads
 
+.PHONY: prove-envoys
+prove-envoys: $(VENV)/.dev ## Hold other versions of Envoy to what we decide, and write docs/compatibility.md: some minutes each (ENVOYS="1.36.4 1.39.3", FUZZ_SCALE)
+	$(BIN)/python -m scripts.prove_envoys $(ENVOYS)
+	$(BIN)/python -m scripts.generate_compatibility
+
 .PHONY: prove-bundle
 prove-bundle: $(VENV)/.dev ## Change a byte of a signed release 10,000 times, and see each change refused: a minute or so (CHANGES, SEED)
 	$(BIN)/python -m scripts.prove_bundle
@@ -170,7 +175,7 @@ shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 
 .PHONY: generate
 generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/, bundle/ and the pages of docs/ that are made
-	@for what in crds chart values bundle settings reasons attributes findings recipes fields commands metrics; do $(BIN)/python -m scripts.generate_$$what || exit; done
+	@for what in crds chart values bundle settings reasons attributes findings recipes fields commands metrics compatibility; do $(BIN)/python -m scripts.generate_$$what || exit; done
 
 .PHONY: pictures
 pictures: $(VENV)/.dev ## Take the pictures of docs/console.md anew (needs chromium)

@@ -69,6 +69,7 @@ SITE: Final = {
         "docs/values",
         "docs/install-hardening",
         "docs/network",
+        "docs/compatibility",
         "docs/release",
         "docs/releasing",
     ),

