@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import shim
 from kuadrant.expressions import programs
 from kuadrant.expressions.not_evaluable import OutsideError
-from kuadrant.policy.expression_check import ExpressionError, check_predicate
+from kuadrant.policy.expression_check import check_predicate
+from kuadrant.policy.expression_error import ExpressionError
 from tests.stand_ins import stand_in
 from tests.unit.expressions.evaluations import compiled
 from tests.unit.expressions.generated_expressions import Expressions

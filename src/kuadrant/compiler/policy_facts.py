@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from kuadrant.api.problem import spelled
 from kuadrant.policy.model import Policy, Problem
-from kuadrant.policy.policy_acceptance import Acceptance
+from kuadrant.policy.policy_acceptance import TARGET_NAME, Acceptance
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -55,7 +55,8 @@ def policy_facts(
         problems.append(_warning(policy, "spec.targetRef.name", _rivalry(rivals, paths), "same-target"))
     if acceptance.reason != "Accepted" and not checked.refusal:
         message = acceptance.message
-        if message.endswith(" was not found"):  # Kuadrant's words; they do not tell where it is looked for
+        if acceptance.reason == "TargetNotFound" and acceptance.field == TARGET_NAME:
+            # Kuadrant's words, which do not tell where it is looked for.
             message += f" in namespace {policy.namespace}"
         code = _IDLE[acceptance.reason]
         problems.append(_warning(policy, acceptance.field, f"not in effect: {message}", code))

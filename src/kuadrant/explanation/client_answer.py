@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from kuadrant.explanation.local_answer import with_route
-from kuadrant.explanation.record import NOT_ALLOWED, Client
+from kuadrant.explanation.record import Client, TracedBackend
 from kuadrant.gateways.envoy.route_actions import feasible
 
 if TYPE_CHECKING:
@@ -103,36 +103,35 @@ def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...], *, own_ro
             else "the rule has no backend"
         )
         return Client(status=500, because=because, headers=added, rate_limit_headers=headers)
+    share = _share(backends)
     return Client(
         status=None,
-        because=f"a backend answers{_in_part(backends)}",
+        because=f"a backend answers{_in_part(share, backends)}",
         headers=added,
         rate_limit_headers=headers,
-        backends=tuple(map(_named, backends)),
+        backends=tuple(map(_traced, backends)),
+        in_part=share,
     )
 
 
 def refused_share(rule: RuleProgram, *, own_router: bool) -> str:
     """Return for how many of the requests that ``rule`` admits some backends answer 500; empty for none."""
-    is_split = _admitted(rule, (), own_router=own_router).in_part
-    return _share([one for one in rule.forwarding.backends if one.weight > 0]) if is_split else ""
+    return _admitted(rule, (), own_router=own_router).in_part
 
 
 def _share(backends: list[Backend]) -> str:
     refused = Fraction(
         sum(one.weight for one in backends if not one.allowed), sum(one.weight for one in backends)
     )
-    return f"500 for {refused.numerator} of {refused.denominator} requests"
+    return f"500 for {refused.numerator} of {refused.denominator} requests" if refused else ""
 
 
-def _in_part(backends: list[Backend]) -> str:
+def _in_part(share: str, backends: list[Backend]) -> str:
     """What else may become of a request, of which nobody knows beforehand whose share it is in."""
     names = " or ".join(f"{one.namespace}/{one.name}" for one in backends if not one.allowed)
-    return names and (
-        f", but {_share(backends)}: no ReferenceGrant allows {names}, or it is no Service with a port"
-    )
+    return names and f", but {share}: no ReferenceGrant allows {names}, or it is no Service with a port"
 
 
-def _named(backend: Backend) -> str:
+def _traced(backend: Backend) -> TracedBackend:
     name = f"{backend.namespace}/{backend.name}:{backend.port}"
-    return name if backend.allowed else f"{name}{NOT_ALLOWED}"
+    return TracedBackend(name=name, weight=backend.weight, allowed=backend.allowed)

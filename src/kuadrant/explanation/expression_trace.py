@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from kuadrant.explanation.failure_words import plain, why
+from kuadrant.explanation.failure_words import is_absent, plain, why
 from kuadrant.explanation.host_moments import beyond
 from kuadrant.explanation.knowledge import attribute, children, read_by
 from kuadrant.explanation.masked_values import MASK
@@ -15,7 +15,7 @@ from kuadrant.explanation.record import Fact, Part
 from kuadrant.explanation.source_text import SourceText
 from kuadrant.expressions import programs
 from kuadrant.policy.checked_expression import TooDeepError, is_binding, kind
-from kuadrant.policy.expression_check import position
+from kuadrant.policy.expression_error import position
 from kuadrant.reference_model.conditions import costs
 from kuadrant.reference_model.evaluation_end import TooMuchError
 from kuadrant.reference_model.expressions import EvaluationError, Optional, tree
@@ -318,13 +318,9 @@ class _Tracer:
         if words:
             return _cut(words)
         path = attribute(origin)
-        if path is not None and _is_absent(text):
+        if path is not None and is_absent(text):
             return f"the request has no {'.'.join(path)}"
         return MASK if self._knowledge.hides(read_by(origin)) else _words(text)
-
-
-def _is_absent(text: str) -> bool:
-    return "Key not found in map" in text or "No such key" in text
 
 
 def _words(text: str) -> str:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from kuadrant.policy.fallible_parts import Need
 
 _LISTED: Final = 5
-_ABSENT: Final = "Key not found in map"
 _CODE: Final = re.compile(r"^[A-Z_]+: ")
 _PLAIN: Final = (
     (re.compile(r"^Key not found in map : (.*)$"), r"there is no \1"),
@@ -33,6 +32,11 @@ def plain(complaint: str) -> str:
     return text
 
 
+def is_absent(complaint: str) -> bool:
+    """Tell whether the engine complains that a map has no such entry."""
+    return "Key not found in map" in complaint
+
+
 def why(part: Any, complaint: str, value_of: Callable[[Any], object], *, hides: bool) -> str:
     """Return why ``part`` fails by itself; empty where only the engine's ``complaint`` says it.
 
@@ -41,12 +45,11 @@ def why(part: Any, complaint: str, value_of: Callable[[Any], object], *, hides: 
     need = needed(part)
     if need is None:
         return ""
-    is_absent = _ABSENT in complaint
     container = part.select.operand if part.HasField("select") else _first(part)
     if need.kind == "entry":
-        return (
-            _entry(need, None if hides and need.of != HEADERS else value_of(container)) if is_absent else ""
-        )
+        if not is_absent(complaint):
+            return ""
+        return _entry(need, None if hides and need.of != HEADERS else value_of(container))
     if need.kind == "length":
         found = None if hides else value_of(container)
         unit = "items" if need.is_list else "characters"

@@ -6,7 +6,7 @@ not known is named as that.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -246,8 +246,12 @@ class Asked(Struct, frozen=True, kw_only=True, gc=False):
     limited: bool
 
 
-NOT_ALLOWED: Final = " (500: not allowed)"
-"""What stands behind a backend to which no request is sent."""
+class TracedBackend(Struct, frozen=True, kw_only=True, gc=False):
+    """A backend (``namespace/name:port``) with its weight; one that is not ``allowed`` answers 500."""
+
+    name: str
+    weight: int = 1
+    allowed: bool = True
 
 
 class Client(Struct, frozen=True, kw_only=True, gc=False):
@@ -255,7 +259,8 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
 
     ``status`` is None where a backend answers. ``headers`` are added, whoever answers; the gateway adds those
     of ``rate_limit_headers`` only if it is set to. ``not_known`` are the names of headers, and ``body``,
-    whose values depend on the clock of the rate limit service.
+    whose values depend on the clock of the rate limit service. ``in_part`` says for how many requests the
+    answer is 500 instead, since some of the ``backends`` are sent none; it is empty for none.
     """
 
     status: int | None
@@ -264,13 +269,9 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     headers: tuple[tuple[str, str], ...] = ()
     rate_limit_headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
-    backends: tuple[str, ...] = ()
+    backends: tuple[TracedBackend, ...] = ()
+    in_part: str = ""
     not_known: tuple[str, ...] = ()
-
-    @property
-    def in_part(self) -> bool:
-        """Tell whether only some of the rule's backends answer: the share of the others gets 500."""
-        return self.status is None and any(one.endswith(NOT_ALLOWED) for one in self.backends)
 
 
 class Seen(Struct, frozen=True, kw_only=True, gc=False):

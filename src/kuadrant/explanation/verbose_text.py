@@ -119,7 +119,8 @@ def _client(client: Client) -> Iterator[str]:
     status = "the backend's status" if client.status is None else str(client.status)
     grpc = "" if client.grpc_status is None else f", grpc-status {client.grpc_status}"
     yield f"the client gets {status}{grpc}: {client.because}"
-    yield from (f"  backend {backend}" for backend in client.backends)
+    for backend in client.backends:
+        yield f"  backend {backend.name}" + ("" if backend.allowed else " (500: not allowed)")
     yield from (f"  {name}: {value}" for name, value in client.headers)
     yield from (f"  {name}: {value} (if headers are on)" for name, value in client.rate_limit_headers)
     if client.body is not None:

@@ -13,7 +13,8 @@ from kuadrant.findings.predicate_truth import Predicate, compared_texts, conjunc
 from kuadrant.findings.reaching_requests import Reaching
 from kuadrant.findings.severity import Rule
 from kuadrant.policy.condition import ExpressionCondition, SelectorCondition
-from kuadrant.policy.expression_check import checked, position
+from kuadrant.policy.expression_check import checked
+from kuadrant.policy.expression_error import position
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:

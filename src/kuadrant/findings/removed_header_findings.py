@@ -11,7 +11,8 @@ from kuadrant.findings.severity import Rule
 from kuadrant.policy.attributes import selector_path
 from kuadrant.policy.checked_expression import kind, parts
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
-from kuadrant.policy.expression_check import checked, position
+from kuadrant.policy.expression_check import checked
+from kuadrant.policy.expression_error import position
 from kuadrant.reference_model.header_maps import all_headers
 from kuadrant.reference_model.removed_headers import NEVER_SEEN
 

@@ -13,7 +13,8 @@ from kuadrant.policy.answer_text import body_kind, made_lines, pieces
 from kuadrant.policy.attributes import may_have_value, selector_path
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.checked_expression import kind
-from kuadrant.policy.expression_check import ExpressionError, check_text, checked, has_control_character
+from kuadrant.policy.expression_check import check_text, checked, has_control_character
+from kuadrant.policy.expression_error import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

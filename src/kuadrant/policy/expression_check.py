@@ -18,16 +18,17 @@ from cel_expr_python import cel
 
 from kuadrant.api.fields import LONGEST_EXPRESSION
 from kuadrant.incremental import recent
-from kuadrant.policy.attribute_types import PACKAGE, typed
+from kuadrant.policy.attribute_types import typed
 from kuadrant.policy.budget_check import over_expression_budget
 from kuadrant.policy.budgets import DEFAULT, Budgets
 from kuadrant.policy.cel_conformance import as_defined, as_written
 from kuadrant.policy.cel_environment import NOT_EVALUATED, UNTYPED
 from kuadrant.policy.checked_expression import TooDeepError, kind, offset_of, parts, read, written
 from kuadrant.policy.constant_folding import faults
+from kuadrant.policy.engine_complaints import readable, refused
 from kuadrant.policy.expression_cost import Estimate, costly, estimate
-from kuadrant.policy.expression_hints import hint
-from kuadrant.policy.identity_source import ANNOTATION, PATH
+from kuadrant.policy.expression_error import ExpressionError, wrong_at
+from kuadrant.policy.identity_source import PATH
 from kuadrant.policy.result_types import NotOfTypeError, Wanted, check_result, not_written
 from kuadrant.policy.untyped_expression import compiled
 
@@ -38,26 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kuadrant.policy.condition import Cost
-
-
-class ExpressionError(ValueError):
-    """An expression that the gateway could not carry out; the text says where and why.
-
-    ``written`` is what is to be written at that place, if it is known.
-    """
-
-    def __init__(self, text: str, written: str = "") -> None:
-        super().__init__(text)
-        self.written = written
-
-    @property
-    def at(self) -> tuple[int, int]:
-        """The line and the column of the expression that the text names; zeros if it names none."""
-        found = _NAMED_PLACE.match(str(self))
-        return (int(found[1]), int(found[2])) if found else (0, 0)
-
-
-_NAMED_PLACE = re.compile(r"line (\d+), column (\d+): ")
 
 
 def check_predicate(expression: str, budgets: Budgets = DEFAULT, *, identity: bool = False) -> Estimate:
@@ -125,11 +106,9 @@ def _check_text(expression: str) -> None:
             f"it has {len(expression)} characters, at most {LONGEST_EXPRESSION} are possible"
         )
     if found := _CONTROL.search(expression):
-        before = expression[: found.start()]
-        place = _place(expression, len(before))
-        raise ExpressionError(
-            f"{place}: a control character; write it as an escape, such as \\u{ord(found[0]):04x}"
-        )
+        instead = f"\\u{ord(found[0]):04x}"
+        message = f"a control character; write it as an escape, such as {instead}"
+        raise wrong_at(expression, found.start(), message)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -157,7 +136,8 @@ def _typed(expression: str, *, identity: bool) -> tuple[str, Any]:
         raise ExpressionError(str(error)) from None
     except RuntimeError as error:
         # Of a map with keys that no map may have the engine tells only here.
-        raise ExpressionError(_readable(str(error), "")) from None
+        told = readable(str(error))
+        raise ExpressionError(told.text, at=told.at) from None
 
 
 @lru_cache(maxsize=256)
@@ -197,22 +177,22 @@ def _weighed(
     try:
         check_result(checked, wanted)
     except NotOfTypeError as error:
-        raise ExpressionError(f"{_place(expression, error.offset)}: {error}") from None
+        raise wrong_at(expression, error.offset, str(error)) from None
     for part in found:
         if part.call.function in NOT_EVALUATED:
-            place = _place(expression, offset_of(checked, part.id))
-            raise ExpressionError(f"{place}: the gateway has no function '{part.call.function}'")
+            message = f"the gateway has no function '{part.call.function}'"
+            raise wrong_at(expression, offset_of(checked, part.id), message)
     cost = estimate(checked)
     # Before anything of it is evaluated here.
     for number, message in over_expression_budget(cost, budgets, lambda number: costly(checked, number)):
-        raise ExpressionError(f"{_place(expression, offset_of(checked, number))}: {message}")
+        raise wrong_at(expression, offset_of(checked, number), message)
     for one in faults(checked, found, lambda part: _failure(checked, part)):
-        raise ExpressionError(f"{_place(expression, offset_of(checked, one.id))}: {one.message}")
+        raise wrong_at(expression, offset_of(checked, one.id), one.message)
     if not any(kind(part) == "name" for part in found):
         # Of what is dynamic the type comes to light only here.
         whole = read(_compile(within, typed()).serialize())
         if (wrong := _failure(whole, whole.expression)) is not None:
-            raise ExpressionError(f"{_place(expression, 0)}: it always fails: {wrong}")
+            raise wrong_at(expression, 0, f"it always fails: {wrong}")
     return cost
 
 
@@ -224,7 +204,7 @@ def _failure(checked: Any, part: Any) -> str | None:
     try:
         result = typed().deserialize(written(as_defined(alone))).eval(data={})
     except RuntimeError as error:
-        return _readable(str(error), "")
+        return readable(str(error)).text
     if result.type() != cel.Type.ERROR:
         return None
     try:
@@ -233,16 +213,6 @@ def _failure(checked: Any, part: Any) -> str | None:
         # An optional value is of no other type than a failure, and has no words.
         return None
     return as_written(words.partition(": ")[2] or words)
-
-
-def _place(expression: str, offset: int) -> str:
-    return "line {}, column {}".format(*position(expression, offset))
-
-
-def position(expression: str, offset: int) -> tuple[int, int]:
-    """Return line and column, from 1, of the character number ``offset``."""
-    before = expression[:offset]
-    return before.count("\n") + 1, offset - before.rfind("\n")
 
 
 def _check_within(expression: str, within: str, found: Sequence[Any]) -> None:
@@ -260,7 +230,7 @@ def _check_within(expression: str, within: str, found: Sequence[Any]) -> None:
             try:
                 compiled(text)
             except RuntimeError as error:
-                raise _refused(str(error), text) from None
+                raise refused(str(error), text) from None
 
 
 def _is_taken_anywhere(expression: str, found: Sequence[Any]) -> bool:
@@ -278,66 +248,4 @@ def _compile(expression: str, environment: cel.Env) -> cel.Expression:
     try:
         return environment.compile(expression)
     except RuntimeError as error:
-        raise _refused(str(error), expression) from None
-
-
-_ERROR = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<text>.*)")
-_TOO_DEEP = re.compile(
-    r"ERROR: <input>:-1:-1: Exceeded max recursion depth|^[^:\n]*: Expression recursion limit exceeded"
-)
-"""What the engine says of it has no place, and may come several times."""
-_SHALLOWER = (
-    "it is more than 32 levels deep, where each call and each operator after another one is a level; put "
-    "parts of it in brackets, such as (a + b) + (c + d), or write it as several shorter ones"
-)
-_NO_NAME = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
-_NO_IDENTITY = re.compile(r"undeclared reference to '(?P<name>auth(\.[^']*)?)'")
-_NO_SYNTAX = ": Syntax error: "
-"""What the engine says of it is about its grammar, which nobody knows."""
-_NOT_A_FIELD = "has() argument must be a field selection"
-_NO_FIELD = re.compile(
-    rf"undefined field '(?P<field>[^']*)' not found in struct '{re.escape(PACKAGE)}\.(?P<root>\w+)'"
-)
-
-
-def _refused(text: str, expression: str) -> ExpressionError:
-    """The first of the engine's complaints about ``expression``, and what was meant."""
-    told = _readable(text, expression)
-    found = _NAMED_PLACE.match(told)
-    if not found:
-        return ExpressionError(told)
-    lines = expression.split("\n")
-    offset = sum(len(line) + 1 for line in lines[: int(found[1]) - 1]) + int(found[2]) - 1
-    meant = hint(told[found.end() :], expression, offset)
-    if meant.words and _NO_SYNTAX in told:
-        told = f"{found[0]}{meant.words}"
-    elif meant.words:
-        told += f"; {meant.words}"
-    return ExpressionError(told, meant.written)
-
-
-def _readable(text: str, expression: str) -> str:
-    """The first of the engine's complaints about ``expression``, in words for its author."""
-    if _TOO_DEEP.search(text):
-        return _SHALLOWER
-    found = _ERROR.search(text)
-    if not found:
-        return text.partition(": ")[2].partition(" [")[0] or text
-    line, column = int(found["line"]), int(found["column"])
-    complaint = found["text"].removesuffix(" [INVALID_ARGUMENT]").replace(" (in container '')", "")
-    if field := _NO_FIELD.match(complaint):
-        complaint = (
-            f"{field['root']} has no attribute '{field['field']}' while the gateway looks at a request"
-        )
-    elif complaint == _NOT_A_FIELD:
-        complaint = (
-            "has() asks for a field, such as has(request.referer); "
-            "for a header, write 'x-user' in request.headers"
-        )
-    elif found := _NO_IDENTITY.match(complaint):
-        complaint = f"there is no '{found['name']}': nothing here authenticates requests"
-        if f"{found['name']}.".startswith("auth.identity."):
-            complaint += f"; the annotation {ANNOTATION} of a Gateway says what does"
-    elif (name := _NO_NAME.match(complaint)) and expression.split("\n")[line - 1][column - 1 : column] == "(":
-        complaint = f"the gateway has no function '{name['name']}'"
-    return f"line {line}, column {column}: {complaint}"
+        raise refused(str(error), expression) from None

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from kuadrant.policy.attributes import selector_path
 from kuadrant.policy.checked_expression import is_binding, kind
-from kuadrant.policy.expression_check import ExpressionError, checked, position
+from kuadrant.policy.expression_check import checked
+from kuadrant.policy.expression_error import ExpressionError, position
 from kuadrant.policy.expression_text import HEADERS, entry, quoted, text_of
 
 PER_CONNECTION: Final = {

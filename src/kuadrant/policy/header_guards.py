@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from kuadrant.api.problem import Path, spelled
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
-from kuadrant.policy.expression_check import checked, position
+from kuadrant.policy.expression_check import checked
+from kuadrant.policy.expression_error import position
 from kuadrant.policy.expression_text import HEADERS
 from kuadrant.policy.model import Policy, Problem
 from kuadrant.policy.possible_failures import failing

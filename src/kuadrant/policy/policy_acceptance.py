@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from kuadrant.policy.model import Policy
 
 
+TARGET_NAME: Final = "spec.targetRef.name"
+
+
 class Acceptance(Struct, frozen=True, gc=False):
     """The answer whether a policy takes part, with reason and words of its condition ``Accepted``.
 
@@ -23,7 +26,7 @@ class Acceptance(Struct, frozen=True, gc=False):
 
     reason: Literal["Accepted", "TargetNotFound", "Conflicted", "Invalid", "Unsupported"]
     message: str
-    field: str = "spec.targetRef.name"
+    field: str = TARGET_NAME
 
 
 def accepted(

@@ -21,13 +21,8 @@ from kuadrant.policy.condition import (
     ExpressionCounter,
     PolicyCondition,
 )
-from kuadrant.policy.expression_check import (
-    ExpressionError,
-    check_cost,
-    check_counter,
-    check_predicate,
-    has_control_character,
-)
+from kuadrant.policy.expression_check import check_cost, check_counter, check_predicate, has_control_character
+from kuadrant.policy.expression_error import ExpressionError
 from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.model import Policy, PolicyLimit, Problem
 

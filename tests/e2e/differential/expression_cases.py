@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from msgspec import structs
 
-from kuadrant.policy.expression_check import ExpressionError, check_counter, check_predicate
+from kuadrant.policy.expression_check import check_counter, check_predicate
+from kuadrant.policy.expression_error import ExpressionError
 
 from .gateways import GATEWAYS
 from .generator import Asked, Case, Document

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from kuadrant.policy.budgets import DEFAULT
-from kuadrant.policy.expression_check import ExpressionError, check_predicate
+from kuadrant.policy.expression_check import check_predicate
+from kuadrant.policy.expression_error import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ import pytest
 from kuadrant.explanation import ClientRequest, RequestError, header_of
 from kuadrant.explanation.short_text import MOST_LINES, WIDTH, short_text
 from kuadrant.explanation.verbose_text import verbose_text
-from kuadrant.policy.expression_check import ExpressionError, check_counter, check_predicate
+from kuadrant.policy.expression_check import check_counter, check_predicate
+from kuadrant.policy.expression_error import ExpressionError
 from kuadrant.standalone.folder_files import File
 from kuadrant.standalone.loading import MistakesError, configured
 from kuadrant.wasm.catalogue import current

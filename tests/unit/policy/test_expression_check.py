@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from kuadrant.policy.attribute_types import typed
 from kuadrant.policy.cel_environment import untyped
-from kuadrant.policy.expression_check import ExpressionError, check_counter, check_predicate
+from kuadrant.policy.expression_check import check_counter, check_predicate
+from kuadrant.policy.expression_error import ExpressionError
 
 
 @pytest.mark.parametrize(

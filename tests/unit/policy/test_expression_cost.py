@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from kuadrant.api.fields import LONGEST_EXPRESSION
 from kuadrant.policy.attributes import REQUEST_BYTES
 from kuadrant.policy.budgets import DEFAULT
-from kuadrant.policy.expression_check import ExpressionError, check_counter, check_predicate
+from kuadrant.policy.expression_check import check_counter, check_predicate
+from kuadrant.policy.expression_error import ExpressionError
 from tests.effort import times_as_long
 
 if TYPE_CHECKING:

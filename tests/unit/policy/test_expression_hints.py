@@ -8,7 +8,8 @@ import pytest
 
 from kuadrant.expressions.functions import OWN, STANDARD, STRINGS
 from kuadrant.policy.cel_environment import NOT_EVALUATED
-from kuadrant.policy.expression_check import ExpressionError, check_predicate, checked
+from kuadrant.policy.expression_check import check_predicate, checked
+from kuadrant.policy.expression_error import ExpressionError
 from kuadrant.policy.expression_hints import USES
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuadrant.policy.expression_check import ExpressionError, check_predicate, checked
+from kuadrant.policy.expression_check import check_predicate, checked
+from kuadrant.policy.expression_error import ExpressionError
 from kuadrant.policy.possible_failures import failing
 from kuadrant.reference_model import Request
 from kuadrant.reference_model import expressions as evaluation

@@ -36,7 +36,8 @@ from kuadrant.dialects.official.portable_expression import (
 from kuadrant.dialects.official.regular_expressions import is_portable
 from kuadrant.policy.attributes import TABLE
 from kuadrant.policy.checked_expression import kind, pattern_of
-from kuadrant.policy.expression_check import ExpressionError, checked
+from kuadrant.policy.expression_check import checked
+from kuadrant.policy.expression_error import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

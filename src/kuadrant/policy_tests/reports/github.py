@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.api.problem import printable_lines
-from kuadrant.policy_tests.reports.text import not_reached, summary
+from kuadrant.policy_tests.reports.text import not_reached, notes, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,11 +35,7 @@ def _lines(results: Results) -> Iterator[str]:
                 difference = f"{miss.field}: expected {miss.expected}, got {miss.got}"
                 message = f"{difference}\n{miss.request}\n{miss.why}"
                 yield _command("error", (file.file, miss.line, miss.column), case.name, message)
-            if case.not_asked:
-                message = f"not asked: {case.not_asked}"
-                yield _command("notice", (file.file, case.line, case.column), case.name, message)
-            elif case.not_compared:
-                message = f"not compared: {', '.join(case.not_compared)}"
+            for message in notes(case):
                 yield _command("notice", (file.file, case.line, case.column), case.name, message)
     if results.coverage is not None:
         for place, line, column, sentence in not_reached(results.coverage):

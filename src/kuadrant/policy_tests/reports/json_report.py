@@ -57,6 +57,8 @@ def _case(case: CaseResult) -> dict[str, Any]:
     }
     if case.not_compared:
         document["notCompared"] = list(case.not_compared)
+    if case.in_part:
+        document["inPart"] = list(case.in_part)
     if case.not_asked:
         document["notAsked"] = case.not_asked
     return document

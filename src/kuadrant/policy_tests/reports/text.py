@@ -62,12 +62,19 @@ def not_reached(coverage: Coverage) -> Iterator[tuple[str, int, int, str]]:
         yield rule.file, rule.line, rule.column, f"no test reaches the rule {rule}"
 
 
-def _remark(case: CaseResult) -> str:
+def notes(case: CaseResult) -> Iterator[str]:
+    """Yield what is to be said of a test beside its misses: what is not tested, or may be otherwise."""
     if case.not_asked:
-        return f" ({case.not_asked})"
-    if case.in_part:
-        return f" ({'; '.join(case.in_part)})"
-    return f" (not compared: {', '.join(case.not_compared)})" if case.not_compared else ""
+        yield f"not asked: {case.not_asked}"
+        return
+    yield from case.in_part
+    if case.not_compared:
+        yield f"not compared: {', '.join(case.not_compared)}"
+
+
+def _remark(case: CaseResult) -> str:
+    told = case.not_asked or "; ".join(notes(case))
+    return told and f" ({told})"
 
 
 def miss_lines(file: str, miss: Miss) -> Iterator[str]:
