@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from kuadrant.api.limit_mode import EVERYBODY
 
@@ -60,6 +60,7 @@ class CounterPage(Struct, frozen=True, kw_only=True):
         unseen: How many more there may be: the oldest ones, since looking at all would take too long.
         stored: Counters are in a store, and are not told.
         masked: Values are not shown.
+        policies: The policies that there are, where the one that was asked for is none of them.
     """
 
     lines: tuple[CounterLine, ...] = ()
@@ -67,6 +68,7 @@ class CounterPage(Struct, frozen=True, kw_only=True):
     unseen: int = 0
     stored: bool = False
     masked: bool = True
+    policies: tuple[str, ...] | UnsetType = UNSET
 
 
 def masked(page: CounterPage, mask: Callable[[str], str]) -> CounterPage:

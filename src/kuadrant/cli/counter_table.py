@@ -35,7 +35,7 @@ def _page(page: CounterPage, paint: Callable[[Style, str], str], policy: str) ->
         yield "counters are in a store, which is not asked"
         return
     if not page.lines:
-        of = f" of RateLimitPolicy {printable(policy)}, or there is none of this name" if policy else ""
+        of = f" of RateLimitPolicy {printable(policy)}" if policy else ""
         yield f"nothing is counted at the moment{of}"
     for line in page.lines:
         full: Style = "bad" if line.enforce_percent else "doubtful"

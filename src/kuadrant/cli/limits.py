@@ -6,18 +6,27 @@ import asyncio
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from kuadrant.api.counter_page import MOST
+from kuadrant.api.problem import printable
 from kuadrant.cli.cluster import Namespace, with_namespace
 from kuadrant.cli.output import Output, complain, painter, write
 from kuadrant.settings import Port
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import httpx2
+
     from kuadrant.operator_client.counters import Counters
+
+
+_NAMED: Final = 10
+"""So many names of policies are told."""
 
 
 def limits(
@@ -38,7 +47,7 @@ def limits(
     limit service, through the API server: it takes the rights to list pods and to get pods/proxy, and for
     --show-values to get the Secret kuadrant-ratelimit-key, too.
 
-    Exit code: 0, 1 when nobody can be asked, 2 for wrong usage.
+    Exit code: 0, 1 when nobody can be asked or the policy is not known, 2 for wrong usage.
 
     Args:
         policy: Only limits of this policy (name, or namespace/name where that is not default).
@@ -59,6 +68,8 @@ def limits(
         told = _of_cluster(name, most, namespace, kubeconfig, output, show_values=show_values)
     else:
         told = _of_run(name, most, port, output, show_values=show_values)
+    if told is None:
+        return 1
     problems = [f"{pod}: {one}" for pod, one in told.pods.items() if isinstance(one, str)]
     if not told.pods or len(problems) == len(told.pods):
         complain("; ".join(problems) or f"no rate limit service of ours runs in {namespace}", output)
@@ -70,24 +81,43 @@ def limits(
 
 
 def _of_cluster(
-    policy: str, most: int, namespace: str, kubeconfig: Path | None, output: str, *, show_values: bool
-) -> Counters:
+    policy: str, most: int, namespace: str, kubeconfig: Path | None, output: Output, *, show_values: bool
+) -> Counters | None:
     from kuadrant.cli.cluster import ask_cluster  # noqa: PLC0415
-    from kuadrant.operator_client.counters import cluster_counters  # noqa: PLC0415
+    from kuadrant.operator_client.counters import cluster_counters, policies_instead  # noqa: PLC0415
 
-    now = time.time if show_values else None
-    return ask_cluster(
-        kubeconfig, lambda client: cluster_counters(client, namespace, policy, most, now=now), output
-    )
+    async def ask(client: httpx2.AsyncClient) -> Counters | tuple[str, ...]:
+        others = await policies_instead(client, policy) if policy else None
+        if others is not None:
+            return others
+        return await cluster_counters(client, namespace, policy, most, now=time.time if show_values else None)
+
+    told = ask_cluster(kubeconfig, ask, output)
+    if isinstance(told, tuple):
+        _complain_of(policy, told, output)
+        return None
+    return told
 
 
-def _of_run(policy: str, most: int, port: int, output: str, *, show_values: bool) -> Counters:
+def _of_run(policy: str, most: int, port: int, output: Output, *, show_values: bool) -> Counters | None:
     from kuadrant.operator_client.counters import Counters  # noqa: PLC0415
     from kuadrant.standalone.counter_socket import AwayError, CounterQuestion, ask_run  # noqa: PLC0415
 
     asked = CounterQuestion(policy=policy, most=most, values=show_values)
     try:
-        return Counters({"kuadrant run": asyncio.run(ask_run(port, asked))})
+        page = asyncio.run(ask_run(port, asked))
     except AwayError as error:
         complain(str(error), output)
         sys.exit(1)
+    if isinstance(page.policies, tuple):
+        _complain_of(policy, page.policies, output)
+        return None
+    return Counters({"kuadrant run": page})
+
+
+def _complain_of(policy: str, others: Sequence[str], output: Output) -> None:
+    """Say that a policy is not known, and which are there."""
+    more = len(others) - _NAMED
+    names = ", ".join(others[:_NAMED]) or "none"
+    there = f"there {'are' if len(others) > 1 else 'is'} {names}" + (f" and {more} more" if more > 0 else "")
+    complain(printable(f"no RateLimitPolicy {policy} is known; {there}"), output)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Struct
 
 from kuadrant.api.caller_token import SECRET, keys_in
 from kuadrant.api.counter_page import PATH, PROOF_HEADER, CounterPage, proof
-from kuadrant.kube.client import RequestError, get
+from kuadrant.kube.client import AbsentError, RequestError, get
 from kuadrant.operator_client.pods import OURS, Pod, ask_pod, pods
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SERVICES: Final = f"{OURS}%2Ccontrol-plane%3Dratelimit"
 COUNTERS_PORT: Final = 8082
+GROUP: Final = "kuadrant.io"
 _TRIES: Final = 8
 _PAUSE_SECONDS: Final = 0.3
 
@@ -33,6 +35,18 @@ class _Answer(CounterPage, frozen=True, kw_only=True):
 
 class _Secret(Struct, frozen=True):
     data: dict[str, str] = {}
+
+
+class _Metadata(Struct, frozen=True):
+    name: str
+
+
+class _Policy(Struct, frozen=True):
+    metadata: _Metadata
+
+
+class _Policies(Struct, frozen=True):
+    items: tuple[_Policy, ...] = ()
 
 
 class Counters(Struct, frozen=True):
@@ -83,6 +97,22 @@ async def cluster_counters(
     running = [pod for pod in await pods(client, namespace, SERVICES) if pod.is_running]
     answers = await asyncio.gather(*(ask(pod) for pod in running))
     return Counters({pod.metadata.name: one for pod, one in zip(running, answers, strict=True)})
+
+
+async def policies_instead(client: httpx2.AsyncClient, policy: str) -> tuple[str, ...] | None:
+    """Return the policies that are in the namespace of ``policy`` (``namespace/name``) where it is not.
+
+    None if it is there, or the API server does not tell.
+    """
+    namespace, _, name = policy.partition("/")
+    path = f"/apis/{GROUP}/v1/namespaces/{quote(namespace, safe='')}/ratelimitpolicies"
+    with contextlib.suppress(RequestError, msgspec.DecodeError):
+        try:
+            await get(client, f"{path}/{quote(name, safe='')}")
+        except AbsentError:
+            found = msgspec.json.decode(await get(client, path), type=_Policies).items
+            return tuple(sorted(f"{namespace}/{one.metadata.name}" for one in found))
+    return None
 
 
 async def installation_key(client: httpx2.AsyncClient, namespace: str) -> bytes:

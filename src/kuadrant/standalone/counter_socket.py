@@ -23,7 +23,7 @@ from kuadrant.api.decision_page import DecisionPage, DecisionQuestion
 from kuadrant.ratelimit import CounterAnswers, DecisionAnswers, TooOftenError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from kuadrant.ratelimit import RateLimitService
 
@@ -55,10 +55,18 @@ def socket_path(port: int) -> Path:
     return folder / f"run-{port}.sock"
 
 
+def _unknown() -> None:
+    """Tell nothing of the policies that there are."""
+
+
 class CounterSocket:
     """Answers questions for counters and decisions, from ``start`` to ``stop``."""
 
-    def __init__(self, service: RateLimitService, path: Path) -> None:
+    def __init__(
+        self, service: RateLimitService, path: Path, policies: Callable[[], Collection[str] | None] = _unknown
+    ) -> None:
+        """Answer at ``path`` for ``service``; ``policies`` tells the names of those there are, if known."""
+        self._policies = policies
         self._counters = CounterAnswers(service, time.monotonic)
         self._decisions = DecisionAnswers(service, time.monotonic)
         self._path = path
@@ -105,6 +113,9 @@ class CounterSocket:
         writer.close()
 
     async def _page(self, asked: CounterQuestion) -> CounterPage:
+        known = self._policies() if asked.policy else None
+        if known is not None and asked.policy not in known:
+            return CounterPage(policies=tuple(sorted(known)))
         while True:
             try:
                 return self._counters.page(asked.policy, asked.most, show_values=asked.values)

@@ -175,6 +175,7 @@ class FolderFollower:
         statuses = self._announcements.accepted(live, connected=bool(self._servers.xds.status()))
         self._announcements.changed(self.planner.changes)
         self.planner.take(live)
+        self._servers.policies = frozenset(one.policy.key for one in live.compilation.policies)
         if self._console is not None and self.planner.configuration is not None:
             self._console.live(
                 self.planner.configuration, self.planner.topology, statuses, self.planner.changes

@@ -54,6 +54,7 @@ class Servers:
         limits: the rate limit service.
         xds: the server from which Envoy gets its resources.
         xds_address: where it listens.
+        policies: the names of the policies that there are; None before anything is live.
     """
 
     limits: RateLimitService
@@ -68,6 +69,7 @@ class Servers:
         # Of the token that our Envoy shows our rate limit service: others of this machine are strangers.
         self._key = b""
         self._is_asked_here = False
+        self.policies: frozenset[str] | None = None
 
     async def start(self, on_refusal: Callable[[Refusal], None]) -> PlanSettings:
         """Start all of them; return what a plan has to know of them.
@@ -139,7 +141,7 @@ class Servers:
         self.admit_strangers(not proves)
         server = make_server(self.limits, LOOPBACK, 0)
         await server.start()
-        counters = CounterSocket(self.limits, socket_path(self._settings.port))
+        counters = CounterSocket(self.limits, socket_path(self._settings.port), lambda: self.policies)
         await counters.start()
         self._is_asked_here = counters.is_listening
         self._stack.push_async_callback(counters.stop)

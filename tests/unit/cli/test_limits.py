@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
 from kuadrant.api.counter_page import CounterLine, CounterPage
 from kuadrant.cli.counter_table import counter_table
+from kuadrant.ratelimit import RateLimitService
+from kuadrant.standalone.counter_socket import CounterSocket, socket_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
 
 USED = CounterLine(
     scope="default/toystore",
@@ -59,7 +71,26 @@ def test_of_several_pods_each_is_named_and_those_that_say_nothing_are_left_out()
     ]
 
 
-def test_that_a_policy_may_not_be_there_is_said_of_its_name() -> None:
-    assert counter_table({"one": CounterPage()}, plain, "default/nope") == (
-        "nothing is counted at the moment of RateLimitPolicy default/nope, or there is none of this name"
+def test_of_a_policy_of_which_nothing_is_counted_the_name_is_told() -> None:
+    assert counter_table({"one": CounterPage()}, plain, "default/idle") == (
+        "nothing is counted at the moment of RateLimitPolicy default/idle"
     )
+
+
+async def test_a_policy_that_is_not_there_is_said_with_those_that_are(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    policies = [f"default/p{number:02}" for number in range(12)]
+    asked_at = CounterSocket(RateLimitService(()), socket_path(8000), lambda: policies)
+    await asked_at.start()
+
+    code, out, err = await asyncio.to_thread(run, "limits", "nope")
+    assert (code, out) == (1, "")
+    first = ", ".join(policies[:10])
+    assert err == f"kuadrant: no RateLimitPolicy default/nope is known; there are {first} and 2 more\n"
+    code, out, _ = await asyncio.to_thread(run, "limits", "nope", "-o", "json")
+    assert (code, [*json.loads(out)]) == (1, ["error"])
+    code, out, _ = await asyncio.to_thread(run, "limits", "p03")
+    assert (code, out) == (0, "nothing is counted at the moment of RateLimitPolicy default/p03\n")
+    await asked_at.stop()

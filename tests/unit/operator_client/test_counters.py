@@ -11,12 +11,15 @@ import pytest
 from kuadrant.api.counter_page import PROOF_HEADER, CounterPage, is_proof
 from kuadrant.kube.client import RequestError
 from kuadrant.operations import UID_HEADER
-from kuadrant.operator_client.counters import Counters, cluster_counters
+from kuadrant.operator_client.counters import Counters, cluster_counters, policies_instead
 from tests.unit.kube.http_server import Request, Response, serve
 
 KEY = b"k" * 32
 NOW = 1_000.0
 PAGE = CounterPage(counted=3)
+
+
+POLICIES = "/apis/kuadrant.io/v1/namespaces/a/ratelimitpolicies"
 
 
 class ApiServer:
@@ -29,6 +32,12 @@ class ApiServer:
 
     async def __call__(self, request: Request, response: Response) -> None:
         self.asked.append(request)
+        if request.path.startswith(POLICIES):
+            there = [{"metadata": {"name": name}} for name in ("toys", "cars")]
+            name = request.path.removeprefix(POLICIES).strip("/")
+            known = not name or name in ("toys", "cars")
+            await response.json(200 if known else 404, {"items": there} if not name else {"kind": "Status"})
+            return
         if request.path == "/api/v1/namespaces/ns/pods":
             assert request.parameters["labelSelector"] == "app=kuadrant,control-plane=ratelimit"
             pods = [
@@ -81,3 +90,18 @@ async def test_for_values_the_key_is_proven() -> None:
 async def test_who_may_not_read_the_key_is_told() -> None:
     with pytest.raises(RequestError, match="kuadrant-ratelimit-key"):
         await _asked(ApiServer(secret=403), values=True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        pytest.param("a/toys", None, id="it is there"),
+        pytest.param("a/nope", ("a/cars", "a/toys"), id="others are there"),
+        pytest.param("b/toys", None, id="the API server does not tell"),
+    ],
+)
+async def test_of_a_policy_that_is_not_there_those_of_its_namespace_are_told(
+    policy: str, told: tuple[str, ...] | None
+) -> None:
+    async with serve(ApiServer()) as url, httpx2.AsyncClient(base_url=url) as client:
+        assert await policies_instead(client, policy) == told
