@@ -48,6 +48,8 @@ pub const Told = struct {
             .limits => fields.limits = header.value,
             .retry_after => if (is_refusal and form.retry_after) try told.retry_after.take(allocator, header.value),
             .again => told.retry_after.takeAgain(header.value),
+            // Of the request alone.
+            .soft => {},
             .other => try told.others.append(allocator, .{
                 .name = try allocator.dupe(u8, header.name),
                 .value = try allocator.dupe(u8, header.value),

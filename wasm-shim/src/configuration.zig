@@ -5,6 +5,7 @@ const attribute = @import("attribute.zig");
 const descriptors = @import("descriptor.zig");
 const document = @import("configuration_document.zig");
 const host = @import("proxy_wasm_host.zig");
+const hostname = @import("hostname.zig");
 const identity = @import("identity.zig");
 const identity_source = @import("identity_source.zig");
 const json = @import("json_reader.zig");
@@ -15,6 +16,7 @@ const rate_limit_call = @import("rate_limit_call.zig");
 const rate_limit_service = @import("rate_limit_service.zig");
 const responses = @import("response.zig");
 const routing = @import("routing.zig");
+const soft_signal = @import("soft_signal.zig");
 const values = @import("request_values.zig");
 const Attributes = @import("attribute_table.zig").Attributes;
 const Condition = @import("condition.zig").Condition;
@@ -95,7 +97,7 @@ const Compiler = struct {
 
     fn addHost(compiler: *Compiler, source: document.Host, path: *const Path) Error!void {
         const place = path.field("hostname");
-        try checkHostname(source.hostname, &place);
+        try hostname.check(source.hostname, &place);
         const rules = try compiler.allocator.alloc(routing.Rule, source.rules.len);
         const result = try compiler.allocator.create(routing.Host);
         result.* = .{ .rules = rules };
@@ -109,20 +111,6 @@ const Compiler = struct {
             try compiler.addToTables(result, one, @intCast(index), &rule_path);
         }
         try result.finish(compiler.allocator);
-    }
-
-    fn checkHostname(text: []const u8, path: *const Path) Error!void {
-        if (std.mem.eql(u8, text, "*")) return;
-        const name = if (std.mem.startsWith(u8, text, "*.")) text[2..] else text;
-        if (name.len == 0) return refuse(path, "must be a host name, *.suffix or *", .{});
-        const literal = name[0] == '[';
-        for (name) |byte| switch (byte) {
-            'A'...'Z' => return refuse(path, "{f} must be in lower case", .{host.quoted(text)}),
-            ':' => if (!literal) return refuse(path, "{f} must not have a port", .{host.quoted(text)}),
-            0...' ', '*', '/', '?', '#', '@', 0x7f => return refuse(path, "{f} must be a host name, *.suffix or *", .{host.quoted(text)}),
-            else => {},
-        };
-        if (literal and name[name.len - 1] != ']') return refuse(path, "{f} must not have a port", .{host.quoted(text)});
     }
 
     fn addToTables(compiler: *Compiler, result: *routing.Host, source: document.Rule, number: u32, path: *const Path) Error!void {
@@ -180,7 +168,14 @@ const Compiler = struct {
             .query = query,
             .actions = actions,
             .counts_preflights = source.response.preflights == .Count,
+            .signals = try compiler.signalsOf(actions),
         };
+    }
+
+    fn signalsOf(compiler: *Compiler, actions: []const rate_limit_call.Action) error{OutOfMemory}![]const []const host.Header {
+        var signals: std.ArrayList([]const host.Header) = .empty;
+        for (actions) |action| for (action.limits) |limit| if (limit.signal.len > 0) try signals.append(compiler.allocator, limit.signal);
+        return signals.items;
     }
 
     fn compileHeader(compiler: *Compiler, source: document.ValueMatch, path: *const Path) Error!routing.HeaderMatch {
@@ -254,7 +249,8 @@ const Compiler = struct {
             .entries = entries,
             .policies = try compiler.copyAll(source.record.policies),
             .conditions = try compiler.copyAll(source.record.when),
-            .in_shadow = source.shadow,
+            .in_shadow = source.shadow or source.signal.len > 0,
+            .signal = try soft_signal.compile(compiler.allocator, source.signal, &path.field("signal")),
         };
     }
 

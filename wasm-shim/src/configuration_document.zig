@@ -88,7 +88,11 @@ pub const Limit = struct {
     record: Record = .{},
     shadow: bool = false,
     cost: ?Cost = null,
+    signal: []const Signal = &.{},
 };
+
+/// A header that a request gets which is over a soft limit.
+pub const Signal = struct { name: []const u8, value: []const u8 };
 
 /// How many hits a request is for a limit, as a text.
 pub const Cost = struct {

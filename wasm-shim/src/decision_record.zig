@@ -24,6 +24,8 @@ pub const Request = struct {
     route: []const u8 = "",
     /// The limit that could not be evaluated.
     limit: ?*const Limit = null,
+    /// The keys of the soft limits that are exceeded.
+    exceeded: []const []const u8 = &.{},
     /// Why a question has no answer of a request that goes on all the same.
     passed: ?failures.Failure = null,
 };
@@ -78,7 +80,10 @@ fn record(request: *const Request, outcome: Outcome, calls: []const rate_limit_c
 fn write(object: *Object, request: *const Request, outcome: Outcome, calls: []const rate_limit_call.Call) void {
     object.text("verdict", @tagName(outcome), longest_name);
     switch (outcome) {
-        .allowed => if (request.passed) |failure| writeFailure(object, failure),
+        .allowed => {
+            if (request.passed) |failure| writeFailure(object, failure);
+            writeList(object, "soft", request.exceeded[0..@min(request.exceeded.len, most_asked)]);
+        },
         .limited => |limited| {
             object.someText("limit", limited.key, longest_name);
             if (find(calls, limited.key)) |limit| writePolicies(object, limit);
@@ -108,10 +113,13 @@ fn writeFailure(object: *Object, failure: failures.Failure) void {
 }
 
 fn writePolicies(object: *Object, limit: *const Limit) void {
-    const policies = limit.policies[0..@min(limit.policies.len, most_policies)];
-    if (policies.len == 0) return;
+    writeList(object, "policies", limit.policies[0..@min(limit.policies.len, most_policies)]);
+}
+
+fn writeList(object: *Object, name: []const u8, texts: []const []const u8) void {
+    if (texts.len == 0) return;
     const before = object.writer.end;
-    tryList(object, "policies", policies) catch return object.back(before);
+    tryList(object, name, texts) catch return object.back(before);
     object.keep(before);
 }
 

@@ -52,12 +52,16 @@ test "what became of a call" {
 
 /// Whether the request goes on although the call was not answered.
 pub fn letsPass(call: Call, failure: failures.Failure) bool {
+    if (call.refuses_nobody) {
+        passOver(call.service.name, failure, call.scope, call.onlyLimit());
+        return true;
+    }
     metrics.count(.errors);
     failure_log.tellOfCall(call.service.name, @tagName(call.service.failure_mode), failure, call.scope, call.onlyLimit());
     return call.service.failure_mode == .allow;
 }
 
-/// A question that only limits in shadow ask has no answer.
+/// A question that only limits ask which refuse nobody has no answer.
 pub fn passOver(service: []const u8, failure: failures.Failure, scope: []const u8, limit: []const u8) void {
     metrics.count(.errors);
     failure_log.tellOfCall(service, null, failure, scope, limit);

@@ -4,6 +4,7 @@ const std = @import("std");
 const descriptors = @import("descriptor.zig");
 const expression = @import("host_expression.zig");
 const failures = @import("failure.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const Attributes = @import("attribute_table.zig").Attributes;
 const Condition = @import("condition.zig").Condition;
@@ -24,6 +25,8 @@ pub const Limit = struct {
     in_shadow: bool = false,
     /// How many hits a request is; one without. It has a key that is made of the limit's.
     cost: ?Entry = null,
+    /// Of a soft limit, which is `in_shadow`, too: the headers that a request gets which is over it.
+    signal: []const host.Header = &.{},
 
     /// What the service knows it by.
     pub fn key(limit: *const Limit) []const u8 {

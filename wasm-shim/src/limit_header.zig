@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const retry_after = @import("retry_after.zig");
+const soft_signal = @import("soft_signal.zig");
 const Fields = @import("rate_limit_fields.zig").Fields;
 const XRateLimit = @import("x_ratelimit_headers.zig").XRateLimit;
 
@@ -13,6 +14,7 @@ pub const Kind = enum {
     limits,
     retry_after,
     again,
+    soft,
     other,
 
     pub fn of(name: []const u8) Kind {
@@ -24,6 +26,7 @@ pub const Kind = enum {
             .{ Fields.names[1], .limits },
             .{ "retry-after", .retry_after },
             .{ retry_after.again_name, .again },
+            .{ soft_signal.header_name, .soft },
         };
         for (known) |one| if (std.ascii.eqlIgnoreCase(name, one[0])) return one[1];
         return .other;

@@ -146,6 +146,10 @@ pub fn addResponseHeader(name: []const u8, value: []const u8) void {
     _ = imports.proxy_add_header_map_value(@backingInt(HeaderMap.response), name.ptr, name.len, value.ptr, value.len);
 }
 
+pub fn addRequestHeader(name: []const u8, value: []const u8) void {
+    _ = imports.proxy_add_header_map_value(@backingInt(HeaderMap.request), name.ptr, name.len, value.ptr, value.len);
+}
+
 /// All of that name.
 pub fn removeRequestHeader(name: []const u8) void {
     _ = imports.proxy_remove_header_map_value(@backingInt(HeaderMap.request), name.ptr, name.len);

@@ -13,6 +13,7 @@ const protobuf = @import("protobuf.zig");
 const request_bounds = @import("request_bounds.zig");
 const retry_after = @import("retry_after.zig");
 const responses = @import("response.zig");
+const soft_signal = @import("soft_signal.zig");
 const Attributes = @import("attribute_table.zig").Attributes;
 const Descriptor = descriptors.Descriptor;
 const Limit = @import("limit.zig").Limit;
@@ -47,6 +48,8 @@ pub const Call = struct {
     response: *const Response = &responses.as_the_service_says,
     /// It says what the request costs.
     by_cost: bool = false,
+    /// No limit asks that may refuse: nobody is refused for it, whatever becomes of it.
+    refuses_nobody: bool = false,
     /// Only limits in shadow ask: nothing of the answer is for the request, which does not wait for it.
     in_shadow: bool = false,
     asks_again: bool = false,
@@ -106,8 +109,10 @@ pub const Action = struct {
         const entries = asked.descriptor.entries.items.len;
         // Behind the others, so that these are evaluated as they are without.
         for (action.limits) |*limit| if (limit.in_shadow) try asked.add(limit, attributes);
-        asked.in_shadow = enforced.count == 0;
+        asked.refuses_nobody = enforced.count == 0;
+        asked.in_shadow = asked.refuses_nobody and !asked.is_soft;
         if (asked.count > enforced.count and !asked.in_shadow) try asked.descriptor.append(action.shadow_entry);
+        if (asked.is_soft) try asked.descriptor.append(soft_signal.entry);
         return asked.call() catch {
             tellLeftOut(&action, if (asked.last) |limit| limit.key() else "", .too_large, .in_shadow);
             asked.descriptor.cut(entries);
@@ -138,7 +143,9 @@ const Asked = struct {
     descriptor: Descriptor = .{},
     count: usize = 0,
     last: ?*const Limit = null,
+    refuses_nobody: bool = false,
     in_shadow: bool = false,
+    is_soft: bool = false,
     by_cost: bool = false,
 
     fn add(asked: *Asked, limit: *const Limit, attributes: *Attributes) Error!void {
@@ -159,6 +166,7 @@ const Asked = struct {
             asked.count += 1;
             asked.last = limit;
             asked.by_cost = asked.by_cost or limit.cost != null;
+            asked.is_soft = asked.is_soft or limit.signal.len > 0;
         } else asked.descriptor.cut(before);
     }
 
@@ -167,8 +175,8 @@ const Asked = struct {
         if (asked.descriptor.entries.items.len == 0) return null;
         var entries: protobuf.Writer = .{ .allocator = memory.scratch };
         for (asked.descriptor.entries.items) |entry| try entries.string(1, entry);
-        if (action.response.form.entry.len > 0 and !asked.in_shadow) try entries.string(1, action.response.form.entry);
-        const asks_again = action.again_entry.len > 0 and !asked.in_shadow;
+        if (action.response.form.entry.len > 0 and !asked.refuses_nobody) try entries.string(1, action.response.form.entry);
+        const asks_again = action.again_entry.len > 0 and !asked.refuses_nobody;
         if (asks_again) try entries.string(1, action.again_entry);
         var message: protobuf.Writer = .{ .allocator = memory.scratch };
         try message.string(1, action.scope);
@@ -186,6 +194,7 @@ const Asked = struct {
             .only = if (asked.count == 1) asked.last else null,
             .response = action.response,
             .by_cost = asked.by_cost,
+            .refuses_nobody = asked.refuses_nobody,
             .in_shadow = asked.in_shadow,
             .asks_again = asks_again,
         };

@@ -12,6 +12,7 @@ const preflight = @import("preflight.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
 const request_headers = @import("request_headers.zig");
 const routing = @import("routing.zig");
+const soft_signal = @import("soft_signal.zig");
 
 pub const Configuration = configuration.Configuration;
 pub const Error = configuration.Error;
@@ -42,6 +43,8 @@ pub fn ask(current: *Configuration) rate_limit_call.Error!?[]const rate_limit_ca
         },
     };
     if (rule.actions.len == 0) return null;
+    // Behind what limits see of the request, and whatever becomes of it.
+    defer soft_signal.takeAway(rule.signals);
     if (!rule.counts_preflights and try preflight.isOne()) return null;
     noteRule(rule);
     host.refreshLogLevel();

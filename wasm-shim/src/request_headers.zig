@@ -72,6 +72,12 @@ pub fn all() Error!?[]const u8 {
     return known.all;
 }
 
+/// Whether the request may have a header of that name, in lower case.
+pub fn mayHave(name: []const u8) bool {
+    if (known.all) |pairs| return firstOf(pairs, name) != null;
+    return (host.firstRequestHeader(name) catch return true) != null;
+}
+
 fn firstOf(pairs: []const u8, name: []const u8) ?[]const u8 {
     var each: host.Pairs = .init(pairs);
     while (each.next()) |header| if (std.mem.eql(u8, header.name, name)) return header.value;

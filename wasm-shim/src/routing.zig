@@ -27,6 +27,8 @@ pub const Rule = struct {
     query: []const QueryMatch,
     actions: []const rate_limit_call.Action,
     counts_preflights: bool = false,
+    /// Of its soft limits.
+    signals: []const []const host.Header = &.{},
 
     /// Whether a request must be refused that may or may not belong to this rule.
     fn denies(rule: *const Rule) bool {

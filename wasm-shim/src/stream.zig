@@ -18,6 +18,7 @@ const rate_limit_call = @import("rate_limit_call.zig");
 const request_headers = @import("request_headers.zig");
 const response_code_details = @import("response_code_details.zig");
 const shadow_calls = @import("shadow_calls.zig");
+const soft_signal = @import("soft_signal.zig");
 const tracing_headers = @import("tracing_headers.zig");
 
 /// What the host does next with the request.
@@ -35,6 +36,7 @@ const Stream = struct {
     /// Of the current call, which may wait for its service.
     member: call_retries.Member,
     told: client_headers.Told = .{},
+    signals: soft_signal.Signals = .{},
     refused: ?Refused = null,
     /// For the record of what is decided.
     decision: decision_record.Request,
@@ -103,6 +105,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
         .only = call.only,
         .response = call.response,
         .by_cost = call.by_cost,
+        .refuses_nobody = call.refuses_nobody,
         .in_shadow = call.in_shadow,
         .asks_again = call.asks_again,
     };
@@ -144,6 +147,8 @@ fn advance(stream: *Stream) Action {
         return .pause;
     }
     metrics.count(.allowed);
+    stream.signals.addToRequest();
+    stream.decision.exceeded = stream.signals.keys.items;
     decision_record.leave(&stream.decision, .allowed, stream.calls);
     if (stream.told.isEmpty()) destroy(stream);
     return .proceed;
@@ -244,6 +249,8 @@ pub fn receive(token: u32, length: usize) void {
     switch (answer.verdict) {
         .ok => {
             takeHeaders(stream, answer);
+            const limits = stream.current().limits;
+            stream.signals.take(stream.arena.allocator(), limits, answer.headers) catch host.log(.debug, "no memory for signals of soft limits", .{});
             if (advance(stream) == .proceed) host.continueRequest();
         },
         .over_limit => {

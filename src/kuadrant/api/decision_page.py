@@ -15,8 +15,8 @@ MOST: Final = 500
 Verdict = Literal["allowed", "limited", "failed"]
 
 
-class ReportedDecision(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One request and what was decided for it.
+class DecidedRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request, and when it was decided.
 
     Attributes:
         verdict: What became of it; ``failed`` is a 500 of ours.
@@ -25,16 +25,6 @@ class ReportedDecision(Struct, frozen=True, kw_only=True, omit_defaults=True):
         host: As the client named it.
         path: Without the query.
         headers: Those that somebody asked for, if the request has them.
-        limit: The key of the limit that is reached, or that could not be evaluated.
-        policies: The policies that it is of, where gateways say so.
-        scope: What is counted for: a route or a policy (``namespace/name``).
-        route: The route, where gateways say so.
-        rule: The rule's name in the gateway's configuration.
-        asked: The keys of the limits that applied.
-        error: What went wrong, as the response code details say it.
-        part: Which condition or counter of the limit failed, such as ``condition 2``.
-        expression: That, as it was written, where gateways say so.
-        gateway: Who reported it (``namespace/name``), where gateways prove who they are.
     """
 
     verdict: Verdict
@@ -43,12 +33,32 @@ class ReportedDecision(Struct, frozen=True, kw_only=True, omit_defaults=True):
     host: str = ""
     path: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+
+
+class ReportedDecision(DecidedRequest, frozen=True, kw_only=True, omit_defaults=True):
+    """One request and what was decided for it.
+
+    Attributes:
+        limit: The key of the limit that is reached, or that could not be evaluated.
+        policies: The policies that it is of, where gateways say so.
+        scope: What is counted for: a route or a policy (``namespace/name``).
+        route: The route, where gateways say so.
+        rule: The rule's name in the gateway's configuration.
+        asked: The keys of the limits that applied.
+        soft: The keys of those that are soft and exceeded.
+        error: What went wrong, as the response code details say it.
+        part: Which condition or counter of the limit failed, such as ``condition 2``.
+        expression: That, as it was written, where gateways say so.
+        gateway: Who reported it (``namespace/name``), where gateways prove who they are.
+    """
+
     limit: str = ""
     policies: tuple[str, ...] = ()
     scope: str = ""
     route: str = ""
     rule: str = ""
     asked: tuple[str, ...] = ()
+    soft: tuple[str, ...] = ()
     error: str = ""
     part: str = ""
     expression: str = ""

@@ -16,11 +16,13 @@ class LimitCalls(Struct, frozen=True, kw_only=True, gc=False):
         limit: The name, as the rate limit service knows it.
         limited: Calls that it denied.
         shadow: Calls that it would have denied, if it were enforced.
+        soft: Calls that it had no room for, and said so.
     """
 
     limit: str
     limited: int = 0
     shadow: int = 0
+    soft: int = 0
 
 
 class ScopeCalls(Struct, frozen=True, kw_only=True, gc=False):
@@ -29,7 +31,7 @@ class ScopeCalls(Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         scope: What is counted for.
         admitted: Calls for which every limit had room.
-        limits: Those that have denied something, or would have.
+        limits: Those that have denied something, would have, or were exceeded.
     """
 
     scope: str
@@ -45,6 +47,11 @@ class ScopeCalls(Struct, frozen=True, kw_only=True, gc=False):
     def shadow(self) -> int:
         """The calls that a limit in shadow would have denied."""
         return sum(one.shadow for one in self.limits)
+
+    @property
+    def soft(self) -> int:
+        """The calls that a soft limit had no room for."""
+        return sum(one.soft for one in self.limits)
 
 
 class CallTotals(Struct, frozen=True, kw_only=True):

@@ -1,21 +1,20 @@
 """The fields of a limit that Kuadrant's definitions do not have, each with a meaning when it is absent."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from kuadrant.api.algorithm import Algorithm
 from kuadrant.api.fields import Expression, Fields
 from kuadrant.api.limit_mode import EVERYBODY, Mode
+from kuadrant.api.soft_signal import SoftSignal
 
 
 class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
     """The fields of a limit besides Kuadrant's; the annotation `kuadrant.io/extensions` has the same."""
 
     hints: ClassVar[Mapping[str, str]] = {
-        "boundary": "there are no soft limits: one that refuses nobody is `mode: Shadow`",
-        "softSignal": "there are no soft limits: one that refuses nobody is `mode: Shadow`",
         "shadowMode": "a limit that refuses nobody is `mode: Shadow`",
     }
 
@@ -48,7 +47,7 @@ class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
             Meta(
                 description=(
                     "Enforce (the default) refuses what is over the limit; Shadow lets it through, and says "
-                    "how much it would have refused."
+                    "how much it would have refused; Soft lets it through with headers that say so."
                 )
             ),
         ]
@@ -64,6 +63,25 @@ class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
                     "For how many of a hundred values of its counters the limit is enforced (100, if it is "
                     "not given); for the others it is a Shadow."
                 ),
+            ),
+        ]
+        | None
+    ) = None
+    boundary: (
+        Annotated[
+            Literal["Hard", "Soft"],
+            Meta(description="Kuadrant's draft spelling: Soft is the mode Soft, Hard is Enforce."),
+        ]
+        | None
+    ) = None
+    soft_signal: (
+        Annotated[
+            SoftSignal,
+            Meta(
+                description=(
+                    "The headers that a request gets which is over a Soft limit: x-kuadrant-limit-exceeded "
+                    "with the limit's name, if it is not given."
+                )
             ),
         ]
         | None

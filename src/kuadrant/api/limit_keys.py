@@ -35,6 +35,11 @@ Of a question that is one of several for a request: ``told`` with the decision, 
 AGAIN_HEADER: Final = "kuadrant-again"
 """The header that says it, in seconds, or ``never``."""
 
+SOFT_KEY: Final = "kuadrant:soft"
+"""The entry of a descriptor that asks, with the value ``told``, which soft limits are exceeded."""
+SOFT_HEADER: Final = "kuadrant-soft"
+"""The header that names them, by their keys with commas between."""
+
 _HITS: Final = "kuadrant:hits:"
 MOST_HITS: Final = 2**32 - 1
 """More hits of a request are not counted; that is as many as Envoy's protocol has for a request."""

@@ -1,4 +1,4 @@
-"""Tells what a limit does where it has no room: it refuses, or it only says so."""
+"""Tells what a limit does where it has no room: it refuses, says so, or marks the request."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Mode = Literal["Enforce", "Shadow"]
+Mode = Literal["Enforce", "Shadow", "Soft"]
 
 ENFORCE: Final = "Enforce"
 """What has no room is refused."""
 SHADOW: Final = "Shadow"
 """What has no room is reported, and goes on: the limit changes nothing that anybody meets."""
+SOFT: Final = "Soft"
+"""What has no room is counted and goes on, with headers that say so to whoever serves it."""
 
 EVERYBODY: Final = 100
 """The percentage of a limit that enforces."""

@@ -32,6 +32,8 @@ ALGORITHMS: Final = "packedLimits.algorithm"
 """What a service says that it reads, if it counts packed limits by their algorithm."""
 MODES: Final = "packedLimits.mode"
 """Likewise, if it refuses by the mode of packed limits, and for as many as they say."""
+SOFT_ONES: Final = "packedLimits.mode.Soft"
+"""Likewise, if it says which soft limits are exceeded."""
 COSTS: Final = "packedLimits.by_cost"
 """Likewise, if it counts what a request costs."""
 _IN_ONE: Final = 128

@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field
 from kuadrant.api.algorithm import FIXED_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.counter_identity import Identity, counter_identity
 from kuadrant.api.limit_keys import keys_in
-from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, Mode
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.api.meta import ObjectMeta
 
 if TYPE_CHECKING:
@@ -52,9 +52,14 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
         return self.algorithm or FIXED_WINDOW
 
     @property
+    def refuses_nobody_by_mode(self) -> bool:
+        """Tell whether it refuses nobody, whatever its percentage."""
+        return self.mode is not UNSET and self.mode != ENFORCE
+
+    @property
     def percent(self) -> int:
         """For how many of a hundred values it refuses what has no room."""
-        if self.mode == SHADOW:
+        if self.refuses_nobody_by_mode:
             return 0
         return EVERYBODY if self.enforce_percent is UNSET else self.enforce_percent
 
@@ -89,7 +94,7 @@ class Limit(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=False):
         if self.by_cost:
             shown.append("by cost")
         if self.has_mode:
-            shown.append(SHADOW if self.mode == SHADOW else f"{ENFORCE} {self.percent} %")
+            shown.append(str(self.mode) if self.refuses_nobody_by_mode else f"{ENFORCE} {self.percent} %")
         return f" ({', '.join(shown)})" if shown else ""
 
     @cached_property

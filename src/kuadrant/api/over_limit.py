@@ -11,11 +11,12 @@ from kuadrant.api.fields import Fields
 
 _PRINTABLE: Final = {"pattern": r"^[ -~]*$", "extra": {"rule": "printable ASCII, on one line"}}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
-_OF_CONNECTION: Final = ("connection", "content-length", "host", "keep-alive", "te", "trailer")
-_OF_LIMITS: Final = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after")
-_GIVEN: Final = frozenset(
-    (*_OF_CONNECTION, "transfer-encoding", "upgrade", *_OF_LIMITS, "ratelimit", "ratelimit-policy")
+OF_CONNECTION: Final = frozenset(
+    ("connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 )
+"""Headers of a connection, and of how a message is sent."""
+_OF_LIMITS: Final = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after")
+_GIVEN: Final = frozenset((*OF_CONNECTION, *_OF_LIMITS, "ratelimit", "ratelimit-policy"))
 """What is of the connection, or of the limits, and not for a policy to say."""
 
 

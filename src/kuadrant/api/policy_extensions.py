@@ -8,14 +8,16 @@ from kuadrant.api import yaml_documents
 from kuadrant.api.document_nodes import Node
 from kuadrant.api.fields import Fields
 from kuadrant.api.limit_extensions import LimitExtensions
-from kuadrant.api.node_reading import read
+from kuadrant.api.node_reading import Rules, read
 from kuadrant.api.over_limit import OverLimit, over_limit_rule
 from kuadrant.api.problem import spelled
 from kuadrant.api.rate_limit_policy import Exemptions
 from kuadrant.api.response import Response
+from kuadrant.api.soft_signal import SoftSignal, soft_signal_rule
 
 ANNOTATION: Final = "kuadrant.io/extensions"
 """A text in YAML or JSON, of the shape of the fields."""
+_RULES: Final[Rules] = {OverLimit: over_limit_rule, SoftSignal: soft_signal_rule}
 
 
 class ResponseExtensions(Fields, frozen=True, gc=False, kw_only=True):
@@ -65,7 +67,7 @@ def read_extensions(text: str, shape: type[_E]) -> ReadExtensions[_E]:
     if flaws or not documents or documents[0][0] is None:
         return ReadExtensions(shape(), mistakes=tuple(flaws))
     node = documents[0][0]
-    extensions, mistakes = read(shape, node, {OverLimit: over_limit_rule})
+    extensions, mistakes = read(shape, node, _RULES)
     if mistakes:
         found = (Misread(spelled(one.path), (one.line, one.column), one.message) for one in mistakes)
         return ReadExtensions(shape(), mistakes=tuple(found))

@@ -17,6 +17,7 @@ from kuadrant.api.rate_limit_policy import (
     RateLimitPolicySpecV1Beta2,
     RateV1,
 )
+from kuadrant.api.soft_signal import SoftSignal, soft_signal_rule
 
 _GATEWAY_API = "gateway.networking.k8s.io"
 
@@ -96,5 +97,6 @@ RULES: Final[Rules] = {
     RateLimitPolicySpecV1: _policy_v1,
     RateLimitPolicySpecV1Beta2: _policy_v1beta2,
     RateV1: _rate_v1,
+    SoftSignal: soft_signal_rule,
 }
 """The rule of each struct that has one."""

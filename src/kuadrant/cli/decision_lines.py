@@ -99,7 +99,7 @@ def _why(one: ReportedDecision) -> str:
         return _subject(one)
     if one.error:
         return f"{one.error} at {_subject(one)}" if one.limit else one.error
-    return ""
+    return f"over the soft limit {', '.join(map(name_of, one.soft))}" if one.soft else ""
 
 
 def _subject(one: ReportedDecision) -> str:

@@ -23,9 +23,10 @@ class LimitAction(Struct, frozen=True, gc=False):
 
     ``key`` is the limit's identifier (``limit.<name>__<hash>``, specification G.1), sent with the value
     ``1``. ``sources`` are the policies, as ``namespace/name``, that the limit came from. ``identity`` is
-    where the gateway knows from who a request is from, of a limit that asks for it. One that is
-    ``in_shadow`` refuses nobody, whatever its counters say and whatever becomes of it. ``cost`` is how many
-    hits a request counts as, one if that is None; of 0 hits it does not apply.
+    where the gateway knows from who a request is from, of a limit that asks for it. One that does not
+    ``refuse`` refuses nobody, whatever its counters say and whatever becomes of it; a soft one has the
+    headers ``signals`` for requests that are over it. ``cost`` is how many hits a request counts as, one if
+    that is None; of 0 hits it does not apply.
     """
 
     key: str
@@ -33,7 +34,8 @@ class LimitAction(Struct, frozen=True, gc=False):
     counters: tuple[Counter, ...] = ()
     sources: tuple[str, ...] = ()
     identity: IdentitySource | None = None
-    in_shadow: bool = False
+    refuses: bool = True
+    signals: tuple[tuple[str, str], ...] = ()
     cost: Cost | None = None
 
     @property

@@ -236,7 +236,8 @@ def _limit_action(entry: EffectiveLimit, identity: IdentitySource | None) -> Lim
         identity=identity
         if identity is not None and reads_identity((*when, *entry.limit.evaluated))
         else None,
-        in_shadow=not entry.limit.refuses,
+        refuses=entry.limit.refuses,
+        signals=entry.limit.signals,
         cost=entry.limit.cost,
     )
 

@@ -29,6 +29,7 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
         burst: How many a bucket of tokens holds, its rate if that is None.
         mode: What it does where it has no room.
         enforce_percent: For how many of a hundred values of its counters it is enforced.
+        signals: The headers of requests that are over it, if it is soft.
         when: Its conditions, those of the policy first.
         counters: What it is counted by.
         cost: How many hits a request is, as an expression; empty for one.
@@ -46,6 +47,7 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
     burst: int | None = None
     mode: Mode = ENFORCE
     enforce_percent: int = EVERYBODY
+    signals: tuple[tuple[str, str], ...] = ()
     when: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     cost: str = ""

@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 PortKey = tuple[str, int]
 """A gateway, as ``namespace/name``, and a port of it."""
 Rates = tuple[tuple[int, int], ...]
-Counting = tuple[Algorithm, int | None, Mode, int]
-"""How hits are counted, what a bucket holds if that is said, and for how many of a hundred it is enforced."""
+Signals = tuple[tuple[str, str], ...]
+Counting = tuple[Algorithm, int | None, Mode, Signals, int]
+"""How hits are counted, what a bucket holds if that is said, what it does where it has no room, the headers
+by which it says so, and for how many of a hundred it is enforced."""
 
 
 class Behaviour(Struct, frozen=True, gc=False):
@@ -126,8 +128,9 @@ class Side:
 
     def _counting(self, action: Action, limit: LimitAction) -> Counting:
         held = self._held.get((action.scope, limit_condition(limit.key)), ())
-        each = ((one.counts_by, one.burst or None, one.mode or ENFORCE, one.percent) for one in held)
-        return next(each, (FIXED_WINDOW, None, ENFORCE, EVERYBODY))
+        said = limit.signals
+        each = ((one.counts_by, one.burst or None, one.mode or ENFORCE, said, one.percent) for one in held)
+        return next(each, (FIXED_WINDOW, None, ENFORCE, said, EVERYBODY))
 
     def conditions(self, scope: str, key: str) -> tuple[str, ...]:
         """Return the conditions by which the rate limit service knows the limit ``key``."""
@@ -204,7 +207,7 @@ class Side:
             "for each route" if action.scope == rule.route else "together"
         )
         policy = entry.source.key if entry else next(iter(limit.sources), "")
-        algorithm, burst, mode, percent = self._counting(action, limit)
+        algorithm, burst, mode, signals, percent = self._counting(action, limit)
         return LimitSide(
             name=entry.limit.name if entry else limit.key,
             policy=policy,
@@ -215,6 +218,7 @@ class Side:
             burst=burst,
             mode=mode,
             enforce_percent=percent,
+            signals=signals,
             when=tuple(condition.text for condition in limit.when),
             counters=tuple(counter.text for counter in limit.counters),
             cost=limit.cost.text if limit.cost else "",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.problem import printable
 from kuadrant.difference.explain_command import answers_line, steps_line
 from kuadrant.explanation.short_text import WIDTH, plain
-from kuadrant.explanation.words import mode_words, rate
+from kuadrant.explanation.words import headers_in_short, mode_words, rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -113,6 +113,11 @@ def _between(before: LimitSide, after: LimitSide) -> str:
         ("", _rates(before), _rates(after)),
         ("counted by ", _listed(before.counters), _listed(after.counters)),
         ("a request costs ", before.cost or "1", after.cost or "1"),
+        (
+            "marked with ",
+            headers_in_short(before.signals) or "nothing",
+            headers_in_short(after.signals) or "nothing",
+        ),
         ("when ", _listed(before.when), _listed(after.when)),
         ("requests are known by ", before.identity or "nothing", after.identity or "nothing"),
         ("counted ", before.counted, after.counted),

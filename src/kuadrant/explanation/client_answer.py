@@ -52,6 +52,8 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
     admitted = _admitted(decision.rule, if_on, own_router=own_router)
     if told:
         admitted = structs.replace(admitted, headers=(*admitted.headers, *told))
+    if decision.signals:
+        admitted = structs.replace(admitted, signals=decision.signals)
     if is_grpc and admitted.status == 500:
         return structs.replace(admitted, status=200, grpc_status=_UNKNOWN)
     return admitted

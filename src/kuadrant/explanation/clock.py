@@ -37,5 +37,16 @@ def with_known(client: Client, decision: RequestDecision) -> Client:
     if_on = tuple(one for one in client.rate_limit_headers if one[0] not in doubt.headers)
     names = [one for one, _ in (*client.headers, *client.rate_limit_headers) if one in doubt.headers]
     body = None if doubt.body else client.body
-    unknown = (*dict.fromkeys(names), *(["body"] if client.body is not None and doubt.body else []))
-    return structs.replace(client, headers=headers, rate_limit_headers=if_on, body=body, not_known=unknown)
+    unknown = (
+        *dict.fromkeys(names),
+        *(["body"] if client.body is not None and doubt.body else []),
+        *(["signals"] if client.status is None and doubt.signals else []),
+    )
+    return structs.replace(
+        client,
+        headers=headers,
+        rate_limit_headers=if_on,
+        body=body,
+        not_known=unknown,
+        signals=() if doubt.signals else client.signals,
+    )

@@ -173,7 +173,7 @@ class Trace:
     def _is_unknown(self, failure_mode: FailureMode) -> bool:
         """Whether facts are missing that matter: where a limit fails that can refuse, the others do not."""
         fails = failure_mode == "deny" and any(
-            limit.applies == "fails" and not limit.in_shadow for limit in self._limits
+            limit.applies == "fails" and limit.refuses for limit in self._limits
         )
         return bool(self._missing) and not fails
 

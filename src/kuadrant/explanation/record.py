@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
-from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, Mode
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 
 Truth = Literal["true", "false", "fails", "unknown"]
 """Of a condition. One that fails has no value for the request."""
@@ -127,9 +127,9 @@ class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
     enforce_percent: int = EVERYBODY
 
     @property
-    def in_shadow(self) -> bool:
-        """Tell whether it refuses nobody."""
-        return self.mode == SHADOW or self.enforce_percent == 0
+    def refuses(self) -> bool:
+        """Tell whether it refuses anybody."""
+        return self.mode == ENFORCE and self.enforce_percent > 0
 
 
 class TracedLimit(LimitManner, frozen=True, kw_only=True, gc=False):
@@ -258,9 +258,10 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     """The answer that the client gets.
 
     ``status`` is None where a backend answers. ``headers`` are added, whoever answers; the gateway adds those
-    of ``rate_limit_headers`` only if it is set to. ``not_known`` are the names of headers, and ``body``,
-    whose values depend on the clock of the rate limit service. ``in_part`` says for how many requests the
-    answer is 500 instead, since some of the ``backends`` are sent none; it is empty for none.
+    of ``rate_limit_headers`` only if it is set to. ``not_known`` are the names of headers, ``body`` and
+    ``signals``, whose values depend on the clock of the rate limit service. ``signals`` are the headers that
+    soft limits add to the request, for who answers it. ``in_part`` says for how many requests the answer is
+    500 instead, since some of the ``backends`` are sent none; it is empty for none.
     """
 
     status: int | None
@@ -272,6 +273,7 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     backends: tuple[TracedBackend, ...] = ()
     in_part: str = ""
     not_known: tuple[str, ...] = ()
+    signals: tuple[tuple[str, str], ...] = ()
 
 
 class Seen(Struct, frozen=True, kw_only=True, gc=False):

@@ -87,6 +87,8 @@ def _limits(record: Explanation) -> Iterator[list[Line]]:
     for limit in sorted(record.limits, key=order):
         if record.outcome != "limited" or limit.key in denying or limit.applies != "yes":
             yield [*_limit(limit)]
+    if record.client is not None and record.client.signals:
+        yield [Line(f"it goes on with {words.headers_in_short(record.client.signals)}")]
     for policy in record.policies:
         if policy.gone or not policy.accepted:
             yield [Line(words.policy_line(policy), str(policy.origin))]
@@ -97,10 +99,10 @@ def _limit(limit: TracedLimit) -> Iterator[Line]:
     if limit.applies == "yes":
         yield Line(line, str(limit.origin))
         standings = sorted(limit.standings, key=lambda one: not one.denies)
-        yield from (Line(words.standing_line(one), below=True) for one in standings[:1])
+        yield from (Line(words.standing_line(one, limit.mode), below=True) for one in standings[:1])
         return
     origin, because = _reason(limit)
-    fails = "fails, and is left out since it is in shadow" if limit.in_shadow else "fails"
+    fails = "fails" if limit.refuses else f"fails, and is left out since it is {words.manner(limit.mode)}"
     verb = {"fails": fails, "unknown": "may apply"}.get(limit.applies, "does not apply")
     yield Line(f"{line} {verb}", str(origin))
     yield Line(because, below=True)

@@ -83,7 +83,7 @@ def _limit(limit: TracedLimit) -> Iterator[str]:
     applies = {"yes": "it applies", "unknown": "whether it applies is not known"}
     yield "  " + applies.get(limit.applies, f"it does not apply: {limit.because}")
     for standing in limit.standings:
-        yield f"  {words.standing_line(standing)}" + (" (no room)" if standing.denies else "")
+        yield f"  {words.standing_line(standing, limit.mode)}" + (" (no room)" if standing.denies else "")
 
 
 def _condition(condition: TracedCondition) -> Iterator[str]:
@@ -123,6 +123,7 @@ def _client(client: Client) -> Iterator[str]:
         yield f"  backend {backend.name}" + ("" if backend.allowed else " (500: not allowed)")
     yield from (f"  {name}: {value}" for name, value in client.headers)
     yield from (f"  {name}: {value} (if headers are on)" for name, value in client.rate_limit_headers)
+    yield from (f"  the request goes on with {name}: {value}" for name, value in client.signals)
     if client.body is not None:
         yield f"  {client.body.rstrip()}"
     if client.not_known:

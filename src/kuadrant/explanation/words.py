@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.algorithm import FIXED_WINDOW, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
-from kuadrant.api.limit_mode import EVERYBODY, SHADOW, Mode
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, SOFT, Mode
 from kuadrant.api.problem import printable
 from kuadrant.policy.fleeting_values import is_of_a_connection
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
@@ -46,7 +46,7 @@ def _why(record: Explanation) -> str:
         case "limited":
             return _of(record.limited_by, "is reached", "are reached")
         case "failed":
-            fail = [limit.name for limit in record.limits if limit.applies == "fails" and not limit.in_shadow]
+            fail = [limit.name for limit in record.limits if limit.applies == "fails" and limit.refuses]
             return f"{_of(fail, 'has', 'have')} no value for this request"
         case "no-route" if not record.looked_at:
             return f"no route serves host {record.request.authority} at port {record.listener.port}"
@@ -61,10 +61,13 @@ def _counted(limits: Iterable[TracedLimit]) -> str:
     watched = [limit for limit in applying if any(not one.enforced for one in limit.standings)]
     names = [limit.name for limit in applying if limit not in watched]
     nothing = f"no limit {'is enforced' if watched else 'applies'}"
-    full = [limit.name for limit in watched if any(one.would_deny for one in limit.standings)]
-    return (_of(names, "has room", "have room") if names else nothing) + (
-        f"; {_of(full, 'in shadow would refuse it', 'in shadow would refuse it')}" if full else ""
-    )
+    full = [limit for limit in watched if any(one.would_deny for one in limit.standings)]
+    shadow = [limit.name for limit in full if limit.mode != SOFT]
+    soft = [limit.name for limit in full if limit.mode == SOFT]
+    told = [_of(names, "has room", "have room") if names else nothing]
+    told += [_of(shadow, "in shadow would refuse it", "in shadow would refuse it")] if shadow else []
+    told += [_of(soft, "is soft and exceeded", "are soft and exceeded")] if soft else []
+    return "; ".join(told)
 
 
 def _of(names: Sequence[str], one: str, more: str) -> str:
@@ -100,7 +103,7 @@ def limit_line(limit: TracedLimit) -> str:
     )
 
 
-def standing_line(standing: CounterStanding) -> str:
+def standing_line(standing: CounterStanding, mode: Mode = ENFORCE) -> str:
     """Return where a counter stands."""
     per = f" for each {', '.join(key for key, _ in standing.key)}" if standing.key else ""
     left = "none left" if standing.remaining == 0 else f"{standing.remaining} left"
@@ -113,19 +116,26 @@ def standing_line(standing: CounterStanding) -> str:
     again = f"whole again in {span} s" if standing.limit else "and never any"
     return (
         f"{counted}{per}: {left}{f' for {values}' if values else ''}, "
-        f"{again}{_watching(standing)}{_alone(standing)}"
+        f"{again}{_watching(standing, mode)}{_alone(standing)}"
     )
 
 
-def _watching(standing: CounterStanding) -> str:
+def _watching(standing: CounterStanding, mode: Mode) -> str:
     if standing.enforced:
         return ""
+    if mode == SOFT:
+        return f"; soft{': exceeded by this request' if standing.would_deny else ''}"
     return f"; in shadow{': it would have refused this request' if standing.would_deny else ''}"
 
 
 def _alone(standing: CounterStanding) -> str:
     of_a_connection = any(is_of_a_connection(key) for key, _ in standing.key)
     return "; each new connection begins anew" if of_a_connection else ""
+
+
+def headers_in_short(headers: Iterable[tuple[str, str]]) -> str:
+    """Return headers on one line."""
+    return ", ".join(f"{name}: {value}" for name, value in headers)
 
 
 def served_line(record: Explanation) -> str:
@@ -149,8 +159,15 @@ def rate(most: int, seconds: int, algorithm: Algorithm = FIXED_WINDOW, burst: in
     return f"{most} in {seconds // size} {unit}{evenly}"
 
 
+def manner(mode: Mode) -> str:
+    """Return how a limit is that refuses nobody."""
+    return "soft" if mode == SOFT else "in shadow"
+
+
 def mode_words(mode: Mode, percent: int) -> str:
     """For whom a limit refuses what has no room, to be added to its rates; nothing if for all."""
+    if mode == SOFT:
+        return ", soft"
     if mode == SHADOW or percent == 0:
         return ", in shadow"
     return "" if percent == EVERYBODY else f", enforced for {percent} % and in shadow for the others"

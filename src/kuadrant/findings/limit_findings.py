@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.api.duration import milliseconds
-from kuadrant.api.limit_mode import SHADOW
+from kuadrant.api.limit_mode import ENFORCE
 from kuadrant.api.problem import Path, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1Beta2, RateV1
 from kuadrant.findings.examined_documents import problem
@@ -90,7 +90,7 @@ def _of_limit(subject: tuple[str, str, str], path: Path, limit: Any) -> Iterator
         yield problem(subject, spelled((*path, "rates")), "no-rates", "are none, so the limit limits nothing")
     for index, rate in enumerate(limit.rates):
         field = (*path, "rates", index)
-        if rate.limit < 1 and limit.mode != SHADOW:
+        if rate.limit < 1 and limit.mode in (None, ENFORCE) and limit.boundary != "Soft":
             counted = "" if rate.limit == 0 else ", which counts as 0"
             message = f"is {rate.limit}{counted}: no request that the limit is for is let through"
             yield problem(subject, spelled((*field, "limit")), "limit-below-one", message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.api.limit_mode import SHADOW
+from kuadrant.api.limit_mode import SHADOW, SOFT
 from kuadrant.api.problem import spelled
 from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.severity import Rule
@@ -30,7 +30,7 @@ RULES: Final = (
 def mode_findings(policy: Policy) -> Iterator[Problem]:
     """Yield the limits of a policy that refuse nobody, or once that none of them refuses anybody."""
     subject = ("RateLimitPolicy", policy.namespace, policy.name)
-    shadows = [limit for limit in policy.limits if limit.rates and not limit.refuses]
+    shadows = [limit for limit in policy.limits if limit.rates and not limit.refuses and limit.mode != SOFT]
     if len(shadows) > 1 and len(shadows) == len(policy.limits):
         message = "are all in shadow: the policy refuses nobody, and says how much it would refuse"
         yield problem(subject, spelled((*policy.field, "limits")), "refuses-nobody", message)

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW
 from kuadrant.api.caller_token import ANNOTATION
-from kuadrant.api.limit_packing import ALGORITHMS, COSTS, MODES, pack
+from kuadrant.api.limit_mode import SOFT
+from kuadrant.api.limit_packing import ALGORITHMS, COSTS, MODES, SOFT_ONES, pack
 from kuadrant.api.limit_packing import FIELD as PACKED
 from kuadrant.api.limitador import Limit
 from kuadrant.gateways.object_size import too_large
@@ -104,4 +105,5 @@ def _is_read(limit: Limit, reads: Collection[str]) -> bool:
         return True
     counts = limit.counts_by == FIXED_WINDOW or ALGORITHMS in reads
     costs = COSTS in reads or not limit.by_cost
-    return PACKED in reads and counts and costs and (MODES in reads or not limit.has_mode)
+    modes = (MODES in reads or not limit.has_mode) and (SOFT_ONES in reads or limit.mode != SOFT)
+    return PACKED in reads and counts and costs and modes

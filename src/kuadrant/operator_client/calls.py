@@ -42,27 +42,34 @@ async def _ask(client: httpx2.AsyncClient, pod: Pod) -> CallTotals | str:
 def added(all_calls: Iterable[CallTotals]) -> CallTotals:
     """Return the sum of what several have had."""
     admitted: Counter[str] = Counter()
-    limited: dict[str, Counter[str]] = {}
-    shadow: dict[str, Counter[str]] = {}
+    limits: dict[str, dict[str, LimitCalls]] = {}
     failed = 0
     for calls in all_calls:
         failed += calls.failed
         for scope in calls.scopes:
             admitted[scope.scope] += scope.admitted
             for one in scope.limits:
-                limited.setdefault(scope.scope, Counter())[one.limit] += one.limited
-                shadow.setdefault(scope.scope, Counter())[one.limit] += one.shadow
+                of_scope = limits.setdefault(scope.scope, {})
+                of_scope[one.limit] = _sum(of_scope.get(one.limit), one)
     return CallTotals(
         scopes=tuple(
             ScopeCalls(
                 scope=scope,
                 admitted=admitted[scope],
-                limits=tuple(
-                    LimitCalls(limit=name, limited=limited[scope][name], shadow=shadow[scope][name])
-                    for name in sorted(limited.get(scope, ()))
-                ),
+                limits=tuple(one for _, one in sorted(limits.get(scope, {}).items())),
             )
             for scope in sorted(admitted)
         ),
         failed=failed,
+    )
+
+
+def _sum(one: LimitCalls | None, other: LimitCalls) -> LimitCalls:
+    if one is None:
+        return other
+    return LimitCalls(
+        limit=other.limit,
+        limited=one.limited + other.limited,
+        shadow=one.shadow + other.shadow,
+        soft=one.soft + other.soft,
     )

@@ -10,12 +10,14 @@ from kuadrant.kube.client import RequestError
 from kuadrant.operator_client.calls import cluster_calls
 from kuadrant.operator_client.module_fetches import module_fetches
 from kuadrant.operator_client.pods import ask_replicas
-from kuadrant.status import Report, ShadowReport, with_fetches
+from kuadrant.status import Report, ShadowReport, SoftReport, with_fetches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import httpx2
+
+    from kuadrant.api.limit_calls import ScopeCalls
 
 PATH: Final = "/report"
 _OK: Final = 200
@@ -40,7 +42,8 @@ async def status_report(client: httpx2.AsyncClient, namespace: str, clock: Calla
         if not answers:
             raise RequestError(f"no replica of the operator runs in {namespace}")
         raise RequestError(problems or f"no replica of the operator in {namespace} leads at the moment")
-    report = replace(report, shadows=await _shadows(client, namespace))
+    scopes = await _scopes(client, namespace)
+    report = replace(report, shadows=_shadows(scopes), exceeded=_exceeded(scopes))
     if all(one.delivery == "push" or not one.limited for one in report.gateways):
         return report
     fetches = (await module_fetches(client, namespace)).lines
@@ -48,15 +51,27 @@ async def status_report(client: httpx2.AsyncClient, namespace: str, clock: Calla
     return with_fetches(report, lambda pod, sha256: at.get((pod, sha256)))
 
 
-async def _shadows(client: httpx2.AsyncClient, namespace: str) -> tuple[ShadowReport, ...]:
-    """What limits in shadow would have refused; nothing where no rate limit service of ours can be asked."""
+async def _scopes(client: httpx2.AsyncClient, namespace: str) -> tuple[ScopeCalls, ...]:
+    """The calls by limits; nothing where no rate limit service of ours can be asked."""
     try:
-        calls = await cluster_calls(client, namespace)
+        return (await cluster_calls(client, namespace)).scopes
     except RequestError:
         return ()
+
+
+def _exceeded(scopes: Iterable[ScopeCalls]) -> tuple[SoftReport, ...]:
+    return tuple(
+        SoftReport(scope=scope.scope, limit=one.limit, calls=one.soft)
+        for scope in scopes
+        for one in scope.limits
+        if one.soft
+    )
+
+
+def _shadows(scopes: Iterable[ScopeCalls]) -> tuple[ShadowReport, ...]:
     return tuple(
         ShadowReport(scope=scope.scope, limit=one.limit, calls=one.shadow)
-        for scope in calls.scopes
+        for scope in scopes
         for one in scope.limits
         if one.shadow
     )

@@ -115,7 +115,8 @@ def _problems(policy: Policy, limit: PolicyLimit, place: _Place, found: list[Fai
     becomes = (
         "which is answered with 500 unless the failure mode is allow"
         if limit.refuses
-        else "which the limit, in shadow, leaves out; enforced, it would be answered with 500"
+        else f"which the limit, {'soft' if limit.signals else 'in shadow'}, leaves out; enforced, it would be"
+        " answered with 500"
     )
     if headers:
         names = sorted({_header(one.need) for one in headers})

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kuadrant.api.algorithm import TOKEN_BUCKET
 from kuadrant.api.limit_extensions import LimitExtensions
-from kuadrant.api.limit_mode import EVERYBODY, SHADOW
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SOFT
 from kuadrant.policy.attributes import REMOTE_ADDRESS
 from kuadrant.policy.condition import Cost
 from kuadrant.policy.extension_annotation import mistake_at
@@ -42,10 +42,11 @@ def with_extensions(
     mistakes = [*_differing(said, fields)]
     result = []
     for limit in limits:
-        both = _of_model(_values(said.extensions.limits.get(limit.name)) | _values(fields[limit.name]))
-        extended = replace(limit, **both) if both else limit
-        for field, message in _contradictions(extended, both):
-            extended = replace(limit, **{name: value for name, value in both.items() if name != field})
+        both = _values(said.extensions.limits.get(limit.name)) | _values(fields[limit.name])
+        extended = replace(limit, **_of_model(both)) if both else limit
+        for field, message in _contradictions(extended, dict(both)):
+            del both[field]
+            extended = replace(limit, **_of_model(both))
             path = ("limits", limit.name, _SPELLED[field])
             if getattr(fields[limit.name], field) is None:
                 mistakes.append(mistake_at(said, path, message))
@@ -59,8 +60,13 @@ def _contradictions(limit: PolicyLimit, given: Mapping[str, Any]) -> Iterator[tu
     """Yield each field of those given that cannot be beside the others of its limit, and why."""
     if limit.burst is not None and limit.algorithm != TOKEN_BUCKET:
         yield "burst", f"is of a TokenBucket: add `algorithm: {TOKEN_BUCKET}`, or remove it"
-    if limit.mode == SHADOW and "enforce_percent" in given:
-        yield "enforce_percent", f"is of a limit that enforces: remove it, or `mode: {SHADOW}`"
+    meant = ENFORCE if given.get("boundary") == "Hard" else SOFT
+    if "boundary" in given and given.get("mode", meant) != meant:
+        yield "boundary", f"is {given['boundary']}, which is not the mode {given['mode']}: leave one out"
+    if "soft_signal" in given and limit.mode != SOFT:
+        yield "soft_signal", f"is of a soft limit: add `mode: {SOFT}`, or remove it"
+    if limit.mode != ENFORCE and "enforce_percent" in given:
+        yield "enforce_percent", f"is of a limit that enforces: remove it, or `mode: {limit.mode}`"
     elif limit.enforce_percent not in (0, EVERYBODY) and not limit.counters:
         # The service is not told from which address a request comes, and a draw for each request would treat
         # one client now so and now otherwise.
@@ -68,9 +74,16 @@ def _contradictions(limit: PolicyLimit, given: Mapping[str, Any]) -> Iterator[tu
         yield "enforce_percent", f"is by the values of counters, and this limit has none: {counters}"
 
 
-def _of_model(values: dict[str, Any]) -> dict[str, Any]:
+def _of_model(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of fields as the model has them."""
-    return values | {"cost": Cost(values["cost"].strip())} if "cost" in values else values
+    found = dict(values)
+    if "cost" in found:
+        found["cost"] = Cost(found["cost"].strip())
+    if found.pop("boundary", None) == "Soft":
+        found.setdefault("mode", SOFT)
+    if (signal := found.pop("soft_signal", None)) is not None:
+        found["signal"] = tuple((header.name.lower(), header.value) for header in signal.headers)
+    return found
 
 
 def _values(extensions: LimitExtensions | None) -> dict[str, Any]:
@@ -86,5 +99,6 @@ def _differing(said: ReadExtensions[Extensions], fields: Mapping[str, LimitExten
         by_field = _values(fields[name])
         for field, value in _values(extensions).items():
             if by_field.get(field, value) != value:
-                message = f"is {value}, but the field of the limit is {by_field[field]}: leave one out"
+                both = f"is {value}, but the field of the limit is {by_field[field]}"
+                message = f"{'is not what the field is' if field == 'soft_signal' else both}: leave one out"
                 yield mistake_at(said, ("limits", name, _SPELLED[field]), message)

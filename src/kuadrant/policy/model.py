@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import re
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
-from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, Mode
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SOFT, Mode
 from kuadrant.api.response import Response
+from kuadrant.api.soft_signal import HEADER
 from kuadrant.policy.condition import Cost, Counter, ExpressionCondition, PolicyCondition, negated
 from kuadrant.policy.match import RequestMatch
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from kuadrant.api.problem import Path
 
 GATEWAY_API = "gateway.networking.k8s.io"
+_UNPRINTABLE: Final = re.compile(r"[^!-~]")
 
 
 class Rate(Struct, frozen=True, gc=False):
@@ -45,7 +48,8 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     rate's bucket, the rate itself without. With ``selectors`` it is for what at least one of them selects.
 
     What is over it is refused for ``enforce_percent`` of a hundred values of its counters, and for nobody in
-    the ``mode`` Shadow. A request counts as ``cost`` hits, as one if that is None.
+    the modes Shadow and Soft; in the latter the request goes on with the headers of `signals`. A request
+    counts as ``cost`` hits, as one if that is None.
     """
 
     name: str
@@ -58,6 +62,7 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     mode: Mode = ENFORCE
     enforce_percent: int = EVERYBODY
     cost: Cost | None = None
+    signal: tuple[tuple[str, str], ...] = ()
 
     @property
     def evaluated(self) -> tuple[Counter, ...]:
@@ -67,12 +72,19 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     @property
     def refuses(self) -> bool:
         """Tell whether it refuses anybody."""
-        return self.mode != SHADOW and self.enforce_percent > 0
+        return self.mode == ENFORCE and self.enforce_percent > 0
 
     @property
     def is_enforced(self) -> bool:
         """Tell whether it refuses whoever is over it."""
-        return self.mode != SHADOW and self.enforce_percent == EVERYBODY
+        return self.mode == ENFORCE and self.enforce_percent == EVERYBODY
+
+    @property
+    def signals(self) -> tuple[tuple[str, str], ...]:
+        """The headers, in lower case, that a request gets which is over it; none if it is not soft."""
+        if self.mode != SOFT:
+            return ()
+        return self.signal or ((HEADER, _UNPRINTABLE.sub("?", self.name)),)
 
 
 class Target(Struct, frozen=True, gc=False):

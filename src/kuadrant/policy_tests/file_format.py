@@ -93,7 +93,8 @@ class Expectation(Fields, frozen=True, gc=False, kw_only=True):
     """The answer that a step's requests are to get.
 
     ``rule``, ``policies`` and ``asked`` hold for each of them, ``limited_by`` for each that is over a limit,
-    of which there is at least one, ``remaining`` and ``headers`` after the last.
+    of which there is at least one, ``remaining``, ``headers`` and ``signals`` after the last: these are all
+    the headers by which it says that it is over soft limits.
     """
 
     status: Any = None
@@ -103,6 +104,7 @@ class Expectation(Fields, frozen=True, gc=False, kw_only=True):
     remaining: Annotated[int, Meta(ge=0)] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     asked: bool | None = None
+    signals: dict[str, str] | None = None
 
 
 class Step(Fields, frozen=True, gc=False, kw_only=True):

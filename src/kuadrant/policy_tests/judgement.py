@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from kuadrant.api.problem import Path, spelled
 from kuadrant.explanation.unknown_facts import CLOCK
+from kuadrant.explanation.words import headers_in_short
 from kuadrant.policy_tests.file_format import PolicyTestFile
 from kuadrant.policy_tests.moments import spelled_time
 from kuadrant.policy_tests.results import Miss
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kuadrant.policy_tests.file_format import Expectation
     from kuadrant.policy_tests.observation import Inside, Observation
 
-INSIDE = ("limitedBy", "rule", "policies", "remaining", "asked")
+INSIDE = ("limitedBy", "rule", "policies", "remaining", "asked", "signals")
 """Expectations of what only a simulation shows."""
 
 
@@ -51,6 +52,7 @@ class Judge(Struct, frozen=True):
                 self._policies(expect, observations),
                 self._remaining(expect, observations),
                 self._asked(expect, observations),
+                self._signals(expect, observations),
             )
         found += self._headers(expect, last, len(observations))
         return tuple(one for one in found if one is not None)
@@ -152,6 +154,19 @@ class Judge(Struct, frozen=True):
             lambda inside: words[inside.asked],
         )
 
+    def _signals(self, expect: Expectation, observations: Sequence[Observation]) -> Miss | None:
+        if expect.signals is None:
+            return None
+        wanted = {name.lower(): value for name, value in expect.signals.items()}
+        return self._each(
+            ("signals",),
+            headers_in_short(sorted(wanted.items())) or "none",
+            observations[-1:],
+            lambda inside: inside.signals_known and dict(inside.signals) == wanted,
+            _signals_words,
+            first=len(observations) - 1,
+        )
+
     def _headers(self, expect: Expectation, last: Observation, requests: int) -> Iterator[Miss | None]:
         for name, value in expect.headers.items():
             got = last.headers.get(name.lower())
@@ -204,6 +219,12 @@ def _remaining_words(inside: Inside) -> str:
     if not inside.remaining_is_known:
         return f"not known: it depends on {CLOCK.name}"
     return "nothing was asked" if inside.remaining is None else str(inside.remaining)
+
+
+def _signals_words(inside: Inside) -> str:
+    if not inside.signals_known:
+        return f"not known: they depend on {CLOCK.name}"
+    return headers_in_short(sorted(inside.signals)) or "none"
 
 
 def _quoted(text: str) -> str:

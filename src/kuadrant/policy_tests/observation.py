@@ -29,8 +29,9 @@ class Inside(Struct, frozen=True, gc=False):
 
     ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
     ``because`` says why a gateway refused the request by itself. ``watched`` are limits that are not enforced
-    for the request, each with whether it had no room. ``in_part`` says for how many requests of the rule
-    a backend answers 500. Where ``is_known`` is false, even the outcome depends on the clock of the rate
+    for the request, each with whether it had no room, of which ``exceeded`` are soft ones that had none;
+    ``signals`` are the headers that the request gets by them. ``in_part`` says for how many requests of the
+    rule a backend answers 500. Where ``is_known`` is false, even the outcome depends on the clock of the rate
     limit service.
     """
 
@@ -42,6 +43,9 @@ class Inside(Struct, frozen=True, gc=False):
     stands: tuple[Stand, ...]
     because: str = ""
     watched: tuple[tuple[KnownLimit, bool], ...] = ()
+    exceeded: tuple[KnownLimit, ...] = ()
+    signals: tuple[tuple[str, str], ...] = ()
+    signals_known: bool = True
     in_part: str = ""
     is_known: bool = True
 
@@ -81,7 +85,10 @@ class Inside(Struct, frozen=True, gc=False):
             case "admitted":
                 left = (f"{one.limit.name} has {one.remaining} of {one.most} left" for one in self.stands)
                 full = (
-                    f"{limit.name} in shadow would limit it" for limit, is_full in self.watched if is_full
+                    f"{limit.name} "
+                    + ("is soft and exceeded" if limit in self.exceeded else "in shadow would limit it")
+                    for limit, is_full in self.watched
+                    if is_full
                 )
                 nothing = f"no limit {'is enforced for' if self.watched else 'applies to'} it"
                 return ", ".join((*left, *full)) or nothing

@@ -130,6 +130,14 @@ class SimulatedGateway:
                 for question in decision.questions
                 for one in question.watched
             ),
+            exceeded=tuple(
+                self._known(one.standing.limit)
+                for question in decision.questions
+                for one in question.watched
+                if one.is_exceeded
+            ),
+            signals=decision.signals,
+            signals_known=decision.doubt is None or not decision.doubt.signals,
             is_known=decision.doubt is None or not decision.doubt.verdict,
         )
 

@@ -113,8 +113,9 @@ class TokenBucket:
         return -(-self._missing(now, most, rate) // self._token) if rate else 0
 
     def add(self, hits: int, now: float, most: int, rate: int) -> None:
-        """Take as many tokens."""
-        self._full = self._missing(now, most, rate) + microseconds(now) * rate + hits * self._token
+        """Take as many tokens; all, if there are not so many."""
+        missing = min(self._missing(now, most, rate) + hits * self._token, most * self._token)
+        self._full = missing + microseconds(now) * rate
         self._rate = rate
         self.ends = now + most * self._token / rate / _SECOND
 

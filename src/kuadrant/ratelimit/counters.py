@@ -101,7 +101,8 @@ class LimitCounters(Holding):
 class Ask(NamedTuple):
     """One counter that a request wants to be counted in: at most ``max_value`` with these ``hits``.
 
-    ``rate`` is how many tokens a bucket gets in a window. One that is not ``enforced`` denies nothing.
+    ``rate`` is how many tokens a bucket gets in a window. One that is not ``enforced`` denies nothing, and
+    one that is ``soft`` counts all hits that are let through, also those that it has no room for.
     """
 
     counters: LimitCounters
@@ -111,6 +112,7 @@ class Ask(NamedTuple):
     name: str
     rate: int
     enforced: bool = True
+    soft: bool = False
 
 
 class Standing(NamedTuple):
@@ -180,7 +182,7 @@ class Counters:
         ``asks`` are of different limits. Where ``now`` is less than it was, what is counted is as if of now.
         """
         windows: list[Window | Moving | None] = []
-        for counters, values, max_value, hits, _, rate, _ in asks:
+        for counters, values, max_value, hits, _, rate, _, _ in asks:
             # As in LimitCounters.live: one request may ask for hundreds.
             window = counters.single if values is None else counters.by_values.get(values.key)
             if window is None or window.ends <= now:
@@ -197,24 +199,23 @@ class Counters:
                 return asks[len(windows)]
             windows.append(window)
         for ask, window in zip(asks, windows, strict=True):
-            if isinstance(window, Window):
-                window.hits += ask.hits
-            elif ask.hits and ask.counters.seconds:
-                if window is None:
-                    self._open(ask, _first(ask, now), now)
-                else:
-                    self._add(ask, window, now)
+            self._count(ask, window, now)
         return None
 
     def watch(self, asks: Sequence[Ask], now: float, *, admitted: bool) -> Sequence[Ask]:
         """Count the hits of each that has room, if the request is ``admitted``; return those that have none.
 
-        They are those that are not enforced, after the others have decided.
+        They are those that are not enforced, after the others have decided. A soft one counts without room,
+        unless it never has any.
         """
         if not asks:
             return ()
         if admitted:
-            return [ask for ask in asks if self.check_and_add((ask,), now) is not None]
+            full = [ask for ask in asks if self.check_and_add((ask,), now) is not None]
+            for ask in full:
+                if ask.soft and ask.max_value > 0:
+                    self._count(ask, ask.counters.live(ask.values, now), now)
+            return full
         return [ask for ask in asks if _standing(ask, now).remaining < ask.hits]
 
     def sweep(self, now: float, steps: int) -> None:
@@ -234,6 +235,16 @@ class Counters:
             counters.queued = window is not None
             if window is not None:
                 heappush(ends, (window.ends, next(self._tie), counters))
+
+    def _count(self, ask: Ask, window: Window | Moving | None, now: float) -> None:
+        """Count in the window that is live; in a new one, if that is None."""
+        if isinstance(window, Window):
+            window.hits += ask.hits
+        elif ask.hits and ask.counters.seconds:
+            if window is None:
+                self._open(ask, _first(ask, now), now)
+            else:
+                self._add(ask, window, now)
 
     def _add(self, ask: Ask, window: Moving, now: float) -> None:
         """Count in a window whose end moves, or in a copy of it where there is room for one more."""

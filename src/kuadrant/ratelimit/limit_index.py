@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kuadrant.api.limit_expressions import DescriptorList, EvaluationError, LimitCondition, Variable
-from kuadrant.api.limit_mode import is_enforced
+from kuadrant.api.limit_mode import SOFT, is_enforced
 from kuadrant.api.limit_validity import describe, judge, left_out
 from kuadrant.ratelimit.counters import Ask, LimitCounters, Values, counter_values
 from kuadrant.ratelimit.request_hits import NO_COSTS, hits_by_descriptor, own_hits
@@ -103,18 +103,19 @@ def _order(limit: Limit) -> tuple[int, int]:
 
 
 class _Rate(NamedTuple):
-    """One limit of a group; ``percent`` is for how many of its values it is enforced."""
+    """One limit of a group; ``percent`` is for how many of its values it is enforced, if it is not soft."""
 
     counters: LimitCounters
     most: int
     name: str
     rate: int
     percent: int
+    soft: bool
 
     def ask(self, values: Values | None, hits: int) -> Ask:
         """The counter for these values."""
         enforced = is_enforced(self.percent, self.counters.identity[2], values.text if values else "")
-        return Ask(self.counters, values, self.most, hits, self.name, self.rate, enforced)
+        return Ask(self.counters, values, self.most, hits, self.name, self.rate, enforced, self.soft)
 
 
 class _Group(NamedTuple):
@@ -152,7 +153,8 @@ class NamespaceLimits:
             if group is None:
                 reads = _reads((*conditions, *variables))
                 group = groups[form] = _Group(conditions, variables, reads, limit, [], [])
-            group.rates.append(_Rate(counters, limit.most, limit.name, limit.max_value, limit.percent))
+            rate = (limit.most, limit.name, limit.max_value, limit.percent, limit.mode == SOFT)
+            group.rates.append(_Rate(counters, *rate))
             group.positions.append(position)
         self._groups = list(groups.values())
         places = [position for group in self._groups for position in group.positions]

@@ -15,6 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
+from kuadrant.api.limit_mode import SOFT
 from kuadrant.ratelimit.counter_shares import NEARLY
 from kuadrant.ratelimit.durations import Durations
 
@@ -33,17 +34,18 @@ if TYPE_CHECKING:
 class Calls:
     """The calls for one namespace.
 
-    ``limited`` by the name of the limit that denied them, ``shadow_limited`` by those that would have, and
-    ``unknown`` for limits that are not held.
+    ``limited`` by the name of the limit that denied them, ``shadow_limited`` by those that would have,
+    ``soft_exceeded`` by those that said so, and ``unknown`` for limits that are not held.
     """
 
-    __slots__ = ("authorized", "hits", "limited", "shadow_limited", "unknown")
+    __slots__ = ("authorized", "hits", "limited", "shadow_limited", "soft_exceeded", "unknown")
 
     def __init__(self) -> None:
         self.authorized = 0
         self.hits = 0
         self.limited: Counter[str] = Counter()
         self.shadow_limited: Counter[str] = Counter()
+        self.soft_exceeded: Counter[str] = Counter()
         self.unknown = 0
 
 
@@ -77,11 +79,16 @@ class Metrics(Collector):
         What limits denied that are gone is counted without a name.
         """
         self.shadows = sorted(
-            {(name, one.name) for name, those in held.items() for one in those.asked if not one.percent}
+            {
+                (name, one.name)
+                for name, those in held.items()
+                for one in those.asked
+                if not one.percent and one.mode != SOFT
+            }
         )
         self.namespaces = {name: self.namespaces.get(name) or Calls() for name in sorted(held)}
         for namespace, calls in self.namespaces.items():
-            for counted in filter(None, (calls.limited, calls.shadow_limited)):
+            for counted in filter(None, (calls.limited, calls.shadow_limited, calls.soft_exceeded)):
                 for gone in counted.keys() - held[namespace].names - {""}:
                     counted[""] += counted.pop(gone)
 
@@ -93,8 +100,13 @@ class Metrics(Collector):
                     scope=name,
                     admitted=calls.authorized,
                     limits=tuple(
-                        LimitCalls(limit=one, limited=calls.limited[one], shadow=calls.shadow_limited[one])
-                        for one in sorted({*calls.limited, *calls.shadow_limited})
+                        LimitCalls(
+                            limit=one,
+                            limited=calls.limited[one],
+                            shadow=calls.shadow_limited[one],
+                            soft=calls.soft_exceeded[one],
+                        )
+                        for one in sorted({*calls.limited, *calls.shadow_limited, *calls.soft_exceeded})
                     ),
                 )
                 for name, calls in self.namespaces.items()
@@ -155,6 +167,15 @@ class Metrics(Collector):
             for name, number in sorted(calls.shadow_limited.items()):
                 shadow.add_metric([namespace, name], number)
         yield shadow
+        soft = CounterMetricFamily(
+            "kuadrant_ratelimit_soft_exceeded_calls",
+            "Calls for which a soft limit had no room, and that were marked or refused by another",
+            labels=["limitador_namespace", "limit_name"],
+        )
+        for namespace, calls in self.namespaces.items():
+            for name, number in sorted(calls.soft_exceeded.items()):
+                soft.add_metric([namespace, name], number)
+        yield soft
 
     def _of_service(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("limitador_up", "Limitador is running", value=1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from google.protobuf.message import DecodeError
 
 from kuadrant.api.limit_expressions import DescriptorList
-from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, asked_keys, counts_hits, hits_of
+from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, SOFT_KEY, asked_keys, counts_hits, hits_of
 from kuadrant.api.response import FIELDS_TOO, HEADERS, HEADERS_KEY, HeaderForm
 from kuadrant.envoy_api import message
 
@@ -47,6 +47,7 @@ class Asked(NamedTuple):
     that of the headers that it asks for, None if it leaves that to us. ``shadows`` are keys of limits that
     refuse nobody. ``again`` is whether it asks when one more would be admitted, ``only`` without a decision.
     ``costs`` are the hits that the request is for limits, by their keys; of others it is as ``hits`` says.
+    ``soft`` is whether it asks which soft limits are exceeded.
     """
 
     domain: str
@@ -57,6 +58,7 @@ class Asked(NamedTuple):
     shadows: frozenset[str] = frozenset()
     again: Again = ""
     costs: Mapping[str, int] = MappingProxyType({})
+    soft: bool = False
 
     def without(self, keys: Iterable[str]) -> Asked | None:
         """Return what is asked without ``keys``; None if one of them may refuse, or there are none."""
@@ -113,7 +115,15 @@ def read(request: bytes) -> Asked:
     costs = _costs(descriptors) if keys else {}
     hits = hits or [default]
     return Asked(
-        asked.domain, descriptors, hits, keys, _form(descriptors), shadows, _again(descriptors), costs
+        domain=asked.domain,
+        descriptors=descriptors,
+        hits=hits,
+        keys=keys,
+        form=_form(descriptors),
+        shadows=shadows,
+        again=_again(descriptors),
+        costs=costs,
+        soft=any(one.get(SOFT_KEY) == "told" for one in descriptors),
     )
 
 
@@ -168,8 +178,8 @@ class Question(NamedTuple):
     """A request, looked up: the counters of the limits that apply, and what it costs.
 
     Also where its answer is counted, and whose it is. ``is_of_gateway`` and ``form`` are those of ``Asked``.
-    ``watched`` are the counters of limits that are not enforced, which are not among ``asks``. ``again`` is
-    as that of ``Asked``.
+    ``watched`` are the counters of limits that are not enforced, which are not among ``asks``. ``again`` and
+    ``soft`` are as those of ``Asked``.
     """
 
     calls: Calls
@@ -180,6 +190,7 @@ class Question(NamedTuple):
     form: HeaderForm | Literal["FieldsToo"] | None = None
     watched: Sequence[Ask] = ()
     again: Again = ""
+    soft: bool = False
 
     def answered_in(self, *, headers: bool) -> HeaderForm:
         """Return the form of the headers of a service that sends ``headers`` of itself, or none."""

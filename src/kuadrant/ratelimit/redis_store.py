@@ -152,7 +152,7 @@ class RedisStore:
             keys.append((name if ask.values is None else name + ask.values.text).encode())
             length = 0 if ask.values is None else len(name.encode())
             most, hits, kind = min(ask.max_value, _MOST), min(ask.hits, _MOST + 1), _kind(ask)
-            flag = kind if ask.enforced else kind.lower()
+            flag = kind if ask.enforced else f"{kind.lower()}{'+' if ask.soft else ''}"
             arguments += (most, hits, _milliseconds(ask), length, own, flag)
             if kind == "T":
                 buckets += (ask.rate, *_time(ask, ask.max_value), *_time(ask, min(ask.hits, ask.max_value)))

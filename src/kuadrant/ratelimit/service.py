@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +33,7 @@ from kuadrant.ratelimit.limit_index import (
 from kuadrant.ratelimit.log_pace import LogPace, Paces
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
-from kuadrant.ratelimit.service_answers import INTERNAL, OK, answer, error_answer, looked
+from kuadrant.ratelimit.service_answers import INTERNAL, Decided, answer_to, error_answer, looked
 from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
 from kuadrant.ratelimit.standing_counters import of_policy, standing_counters
 from kuadrant.ratelimit.store_room import StoreRoom
@@ -173,8 +174,8 @@ class RateLimitService:
             denied = self._counters.check_and_add(question.asks, now)
             without_room = self._counters.watch(question.watched, now, admitted=denied is None)
             self._count(question, denied, without_room)
-            limited = denied is not None
-            return self._told(question, denied, now, lambda: standings(question.asks, now, limited=limited))
+            found = partial(standings, question.asks, now, limited=denied is not None)
+            return self._told(question, Decided(denied, without_room), found, now)
         finally:
             tenant = self._tenant(request) if question is None else question.tenant
             self._metrics.decisions.add(self._spent(tenant, now))
@@ -206,16 +207,13 @@ class RateLimitService:
                 tell_of_store(self._store_room.notes)
         denied, found, without_room = told
         self._count(question, denied, without_room)
-        limited = denied is not None
-        return self._told(question, denied, now, lambda: most_restrictive_first(found, limited=limited))
+        in_order = partial(most_restrictive_first, found, limited=denied is not None)
+        return self._told(question, Decided(denied, without_room), in_order, now)
 
     def _told(
-        self, question: Question, denied: Ask | None, now: float, found: Callable[[], Sequence[Standing]]
+        self, question: Question, decided: Decided, found: Callable[[], Sequence[Standing]], now: float
     ) -> bytes:
-        """Return the answer; where counters stand is asked for only if it is in it."""
-        form = question.answered_in(headers=self.headers)
-        says_nothing = denied is None and form == "None" and not question.again
-        told = OK if says_nothing else answer(denied, found(), form, again=bool(question.again))
+        told = answer_to(question, decided, found, headers=self.headers)
         return told if now >= self.decisions.until else told + self.decisions.word
 
     def _looked_up(self, request: bytes, gateway: str | None, now: float) -> Question:
@@ -240,7 +238,7 @@ class RateLimitService:
             asks = asks_of(asked, held.limits, lambda keys: self._note_unknown(asked.domain, keys, now))
             calls, tenant = self._metrics.namespaces[asked.domain], self._tenants[asked.domain.encode()]
         enforced, watched = [ask for ask in asks if ask.enforced], [ask for ask in asks if not ask.enforced]
-        told = (asked.is_of_gateway, asked.form, watched, asked.again)
+        told = (asked.is_of_gateway, asked.form, watched, asked.again, asked.soft)
         return Question(calls, enforced, max(asked.hits), tenant, *told)
 
     def _missing(self, domain: str, keys: Sequence[str]) -> tuple[str, ...]:
@@ -289,8 +287,8 @@ class RateLimitService:
             question.calls.hits += question.hits
         else:
             question.calls.limited[denied.name] += 1
-        for name in {ask.name for ask in without_room}:
-            question.calls.shadow_limited[name] += 1
+        for name, is_soft in {(ask.name, ask.soft) for ask in without_room}:
+            (question.calls.soft_exceeded if is_soft else question.calls.shadow_limited)[name] += 1
 
     def _tenant(self, request: bytes) -> str:
         """Whose request it is, as far as can be told without reading it.

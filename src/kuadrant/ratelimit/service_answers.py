@@ -6,21 +6,22 @@ Without a decision (the store is down, a limit is not held) the failure mode of 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc  # type: ignore[import-untyped]
 
-from kuadrant.api.limit_keys import AGAIN_HEADER, keys_in
+from kuadrant.api.limit_keys import AGAIN_HEADER, SOFT_HEADER, keys_in
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit.rate_limit_fields import rate_limit_fields
 from kuadrant.ratelimit.retry_after import retry_after, until_one_more
 from kuadrant.ratelimit.x_ratelimit_headers import rate_limit_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kuadrant.api.response import HeaderForm
     from kuadrant.ratelimit.counters import Ask, Standing
+    from kuadrant.ratelimit.question import Question
 
 _CODES: Final = {
     "StrangerError": grpc.StatusCode.UNAUTHENTICATED,
@@ -36,6 +37,28 @@ _Response: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
 OK: Final[bytes] = _Response(overall_code="OK").SerializeToString()
 _UNITS: Final = {1: "SECOND", 60: "MINUTE", 3600: "HOUR", 86400: "DAY"}
 _LARGEST: Final = 2**32 - 1
+
+
+class Decided(NamedTuple):
+    """What became of a question: what denied it, and those that are not enforced and had no room."""
+
+    denied: Ask | None
+    without_room: Iterable[Ask]
+
+
+def answer_to(
+    question: Question, decided: Decided, found: Callable[[], Sequence[Standing]], *, headers: bool
+) -> bytes:
+    """Return the answer of a service that sends ``headers`` of itself, or none.
+
+    Where counters stand is asked for (``found``) only if it is in it.
+    """
+    form = question.answered_in(headers=headers)
+    says_nothing = decided.denied is None and form == "None" and not question.again
+    told = OK if says_nothing else answer(decided.denied, found(), form, again=bool(question.again))
+    if question.soft and decided.denied is None:
+        told += _exceeded(decided.without_room)
+    return told
 
 
 def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm, *, again: bool = False) -> bytes:
@@ -63,6 +86,12 @@ def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm, *, a
 def looked(found: Iterable[Standing]) -> bytes:
     """Return the answer to who asks only when one more would be admitted."""
     return OK + _again(until_one_more(found))
+
+
+def _exceeded(without_room: Iterable[Ask]) -> bytes:
+    """Return what an answer says of the soft limits among those that have no room; nothing of none."""
+    keys = {key for ask in without_room if ask.soft for key in keys_in(ask.counters.identity[2])}
+    return _encoded([(SOFT_HEADER, ",".join(sorted(keys)))]) if keys else b""
 
 
 @lru_cache(maxsize=4096)

@@ -20,10 +20,10 @@ from typing import Final
 # the answer by; then for each counter the most, the hits, the window in milliseconds, how much of the key
 # names the limit (0 if the limit has only that counter), what the limit has for itself, and how it counts: F
 # in fixed windows, S in slices, T as a bucket of tokens, N if nothing ever has room; in small letters if it
-# is only watched: it denies nothing, and what has no room in it is counted in all others. Each bucket has
-# more: its tokens for a window (the rate), and the time in which as many come as it holds and as are asked
-# for. A time is whole microseconds and a fraction of one, in parts of the rate, as is all that is kept of a
-# bucket: no number is rounded.
+# is only watched: it denies nothing, and what has no room in it is counted in all others; with a + in itself,
+# too. Each bucket has more: its tokens for a window (the rate), and the time in which as many come as it
+# holds and as are asked for. A time is whole microseconds and a fraction of one, in parts of the rate, as is
+# all that is kept of a bucket: no number is rounded.
 #
 # Returns the position of the first counter that has no room (0 if all have), then three numbers for each:
 # hits and the milliseconds left; in slices hits, the microseconds left, and those until there is room for as
@@ -138,12 +138,13 @@ local function keep(name, state, left)
 end
 
 local denied, bucket_at = 0, 5 + 6 * #KEYS
-local names, hits, left, states, stale, buckets, is_new, full, verdicts = {}, {}, {}, {}, {}, {}, {}, {}, {}
+local names, hits, left, states, stale, is_new, full, verdicts = {}, {}, {}, {}, {}, {}, {}, {}
+local buckets, empty = {}, {}
 for i, key in ipairs(KEYS) do
   local most, more = tonumber(ARGV[6 * i - 1]), tonumber(ARGV[6 * i])
   local window, own, kind = tonumber(ARGV[6 * i + 1]), tonumber(ARGV[6 * i + 2]), ARGV[6 * i + 4]
-  local is_watched = string.byte(kind) >= 97
-  if is_watched then kind = string.upper(kind) end
+  local is_watched, is_soft = string.byte(kind) >= 97, #kind > 1
+  kind = string.upper(string.sub(kind, 1, 1))
   local found = redis.call('GET', key)
   names[i] = key
   if not found then
@@ -175,11 +176,13 @@ for i, key in ipairs(KEYS) do
     states[i], hits[i], left[i], stale[i] = bucket(found, one[1], one[2], one[3])
     local whole, part = hits[i] + one[4], left[i] + one[5]
     if part >= one[1] then whole, part = whole + 1, part - one[1] end
-    buckets[i] = {whole, part}
+    buckets[i], empty[i] = {whole, part}, {one[2], one[3]}
     has_room = more <= most and (whole < one[2] or (whole == one[2] and part <= one[3]))
   end
   if is_watched then
-    full[i] = not has_room
+    full[i] = not has_room and (not is_soft or most <= 0)
+    -- A bucket is empty then: no more can be taken from it.
+    if kind == 'T' and not has_room then buckets[i] = empty[i] end
     verdicts[#verdicts + 1] = has_room and 0 or 1
   elseif denied == 0 and not has_room then
     denied = i
@@ -188,11 +191,12 @@ end
 local answer, opened = {denied}, {}
 for i, key in ipairs(KEYS) do
   local more, window, own = tonumber(ARGV[6 * i]), tonumber(ARGV[6 * i + 1]), tonumber(ARGV[6 * i + 2])
-  local kind, state = string.upper(ARGV[6 * i + 4]), states[i]
+  local kind, state = string.upper(string.sub(ARGV[6 * i + 4], 1, 1)), states[i]
   local is_counted = denied == 0 and not full[i] and more > 0 and window > 0 and kind ~= 'N'
   if is_counted and kind == 'F' and left[i] > 0 then
+    -- What is let through without room is counted up to where numbers are exact.
+    if hits[i] + more <= 2^53 then redis.call('INCRBY', names[i], ARGV[6 * i]) end
     hits[i] = hits[i] + more
-    redis.call('INCRBY', names[i], ARGV[6 * i])
   elseif is_counted then
     local span = kind == 'S' and window / 10 * 11 or window
     if own > 0 and (is_new[i] or (state and state[1] ~= math.floor(clock() / 1000 / span))) then

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from kuadrant.api.limit_packing import ALGORITHMS, COSTS, MODES
+from kuadrant.api.limit_packing import ALGORITHMS, COSTS, MODES, SOFT_ONES
 from kuadrant.api.limit_packing import FIELD as PACKED
 from kuadrant.api.limitador import NotHeld, storage_secret
 from kuadrant.api.meta import Condition
@@ -103,7 +103,7 @@ def wanted_status(
     wanted += [] if is_anothers else [_known(unknown)]
     out = status.left_out or () if refused else _keys_of(left_out)
     in_vain = status.asked_in_vain or () if is_anothers else (NotHeld(*one) for one in unknown)
-    ours = ([PACKED, ALGORITHMS, MODES, COSTS, READS], _named(out), _named(in_vain)) if names else ()
+    ours = (_READ, _named(out), _named(in_vain)) if names else ()
     observed = status.observed_generation if refused else generation
     conditions = merged_conditions(
         former, wanted, ours={condition.type for condition in wanted}, generation=generation, now=now
@@ -116,6 +116,7 @@ def wanted_status(
     }
 
 
+_READ: Final = [PACKED, ALGORITHMS, MODES, SOFT_ONES, COSTS, READS]
 _OURS: Final = (READY, VALID, KNOWN)
 _OUR_FIELDS: Final = ("reads", "leftOut", "askedInVain")
 

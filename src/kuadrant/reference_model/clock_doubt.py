@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 
 class ClockDoubt(Struct, frozen=True, gc=False):
-    """Tells whether the ``verdict`` is in doubt, else which ``headers`` are, and whether the body is."""
+    """Tells whether the ``verdict`` is in doubt, else which ``headers`` are, and whether the body is.
+
+    ``signals`` are in doubt if it is not known which soft limits are exceeded.
+    """
 
     verdict: bool = False
     headers: frozenset[str] = frozenset()
     body: bool = False
+    signals: bool = False
 
 
 def clock_doubt(
@@ -49,7 +53,11 @@ def clock_doubt(
     if answers[-1].limited and (waits[0] != waits[1] or any(answer.in_doubt for answer in looked)):
         names |= {"retry-after", "grpc-retry-pushback-ms"}
     bodies = {refused(response, some[-1], request) for some in (one, other) if some[-1].limited}
-    found = ClockDoubt(headers=frozenset(names), body=len(bodies) > 1)
+    exceeded = [
+        [watched.is_exceeded for answer in some for watched in answer.watched] for some in (one, other)
+    ]
+    marks = exceeded[0] != exceeded[1]
+    found = ClockDoubt(headers=frozenset(names), body=len(bodies) > 1, signals=marks)
     return None if found == ClockDoubt() else found
 
 

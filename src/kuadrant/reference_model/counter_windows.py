@@ -127,7 +127,7 @@ def room_in(window: Window | None, limit: Limit, now: float, more: int = 1) -> f
 
 
 def with_hits(window: Window | None, limit: Limit, now: float, hits: int = 1) -> Window:
-    """Return the counter with so many more hits, which have room in it."""
+    """Return the counter with so many more hits; a bucket has no fewer tokens than none."""
     if limit.counts_by == FIXED_WINDOW:
         if isinstance(window, FixedWindow) and now < window.ends:
             return FixedWindow(window.hits + hits, window.ends)
@@ -138,7 +138,7 @@ def with_hits(window: Window | None, limit: Limit, now: float, hits: int = 1) ->
         before = window.times if isinstance(window, SlidingWindow) else ()
         return SlidingWindow((*before, (at, hits)), microseconds)
     missing = _missing(window, limit, now) if isinstance(window, TokenBucket) else Fraction(0)
-    return TokenBucket(at + missing + hits * _token(limit), limit.max_value)
+    return TokenBucket(at + min(missing + hits * _token(limit), limit.most * _token(limit)), limit.max_value)
 
 
 def lasting(window: Window | None, *, longest: bool) -> Window | None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from kuadrant.api.algorithm import SLIDING_WINDOW
 from kuadrant.api.counter_identity import Identity
 from kuadrant.api.limit_keys import hits_of
-from kuadrant.api.limit_mode import counter_text, is_enforced
+from kuadrant.api.limit_mode import SOFT, counter_text, is_enforced
 from kuadrant.api.limitador import Limit
 from kuadrant.policy.identifiers import descriptor_entry, limit_condition
 from kuadrant.reference_model.counter_windows import (
@@ -59,6 +59,11 @@ class Watched(Struct, frozen=True, gc=False):
 
     standing: Standing
     is_full: bool
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Tell whether it is one of a soft limit, which a request that goes on says so of."""
+        return self.is_full and self.standing.limit.mode == SOFT
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -114,7 +119,7 @@ class Counters(Struct, frozen=True, gc=False):
         """Ask for one more request of ``scope`` with the descriptor ``entries`` at ``now``, in seconds.
 
         All limits that apply are looked at, then all are counted; where one has no room, none is. Those that
-        are only watched have no say in that, and of them those with room are counted.
+        are only watched have no say in that, and of them those with room are counted, and all soft ones.
         """
         before = self._asked(scope, entries, now)
         enforced = [one for one in before if _is_enforced(one)]
@@ -123,7 +128,7 @@ class Counters(Struct, frozen=True, gc=False):
             answer = self._doubting(_answer((enforced, watched), (enforced, watched), now), enforced, now)
             return answer, self._with({one.counter: one.window for one in before if one.window})
         counted = [_counted(one, now) for one in enforced]
-        seen = [_counted(one, now) if _has_room(one, now) else one for one in watched]
+        seen = [_counted(one, now) if _is_counted(one, now) else one for one in watched]
         windows = {key: window for key, window in self.windows.items() if now < kept_until(window)}
         windows.update(
             (one.counter, one.window) for one in (*counted, *seen) if one.window and one.limit.seconds
@@ -234,6 +239,11 @@ def _is_enforced(one: _Asked) -> bool:
 
 def _has_room(one: _Asked, now: float) -> bool:
     return hits_at(one.window, one.limit, now) + one.hits <= one.limit.most
+
+
+def _is_counted(one: _Asked, now: float) -> bool:
+    """Whether one that is watched counts a request that goes on: a soft one also if it has no room."""
+    return _has_room(one, now) or (one.limit.mode == SOFT and one.limit.most > 0)
 
 
 def _counted(one: _Asked, now: float) -> _Asked:

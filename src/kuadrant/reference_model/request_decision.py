@@ -12,18 +12,18 @@
 * An action whose limits do not apply asks nothing. The questions are asked one after the other; the first
   that is over a limit ends the request, and what earlier ones have counted stays counted. One that only
   limits in shadow ask is asked in its turn, and ends nothing: no request waits for its answer.
+* Of a request that goes on the soft limits that had no room say so, in headers of the request.
 
 Not modelled: the bound on counters, and attributes of gateways that the request does not tell.
 """
 
 from __future__ import annotations
 
-from operator import attrgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec import Struct
 
-from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, hits_key
+from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, SOFT_KEY, hits_key
 from kuadrant.compiler.program import RuleProgram
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
 from kuadrant.reference_model.client_headers import asked, headers
@@ -36,6 +36,7 @@ from kuadrant.reference_model.identity import identified, source_of
 from kuadrant.reference_model.over_limit import Refusal, refused
 from kuadrant.reference_model.preflight import is_exempt
 from kuadrant.reference_model.routing import chosen
+from kuadrant.reference_model.soft_limits import signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -76,7 +77,7 @@ class RequestDecision(Struct, frozen=True, gc=False):
     after which it should come again, None if that is never. ``looked`` are the questions that were left, of
     which nothing was counted: only when they have room was asked. ``sources`` are the policies whose limits
     were asked for. ``doubt`` is what of it depends on the clock of the rate limit service; the decision is
-    that of one whose clock is ``now``.
+    that of one whose clock is ``now``. ``signals`` are the headers that soft limits add to a request.
     """
 
     outcome: Literal["no-route", "admitted", "limited", "failed"]
@@ -91,6 +92,7 @@ class RequestDecision(Struct, frozen=True, gc=False):
     sources: tuple[str, ...] = ()
     looked: tuple[tuple[str, Entries], ...] = ()
     doubt: ClockDoubt | None = None
+    signals: tuple[tuple[str, str], ...] = ()
 
 
 def decide(
@@ -119,30 +121,64 @@ def decide(
         return _ended("failed", request, counters, rule=rule)
     questions: list[Question] = []
     answers: list[Answer] = []
-    sources = tuple(sorted({source for _, _, sources in wanted for source in sources}))
-    for number, (scope, entries, _) in enumerate(wanted):
+    for scope, entries, _ in wanted:
         answer, counters = counters.ask(scope, entries, now)
         questions.append(_question(scope, entries, answer))
         answers.append(answer)
         if answer.limited:
-            looked, looked_at = _look(counters, _looking(entries, wanted[number + 1 :]), now)
-            doubt = clock_doubt(answers, rule.response, request, looked_at)
-            return _ended(
-                "limited",
-                request,
-                _after(doubt, counters, wanted, now),
-                rule=rule,
-                questions=tuple(questions),
-                headers=headers(answers, rule.response.headers),
-                refusal=refused(rule.response, answer, request),
-                retry_after=None if rule.response.retry_after is False else again((*answers, *looked_at)),
-                sources=sources,
-                looked=looked,
-                doubt=doubt,
-            )
-    told, doubt = headers(answers, rule.response.headers), clock_doubt(answers, rule.response, request)
-    after = _after(doubt, counters, wanted, now)
-    return RequestDecision("admitted", after, rule, tuple(questions), told, sources=sources, doubt=doubt)
+            return _limited(_Way(rule, request, wanted, questions, answers, counters, now))
+    return _admitted(_Way(rule, request, wanted, questions, answers, counters, now))
+
+
+class _Way(NamedTuple):
+    """All that was asked for a request that ``rule`` is for, until one answer refused it, or the last."""
+
+    rule: RuleProgram
+    request: Request
+    wanted: Sequence[_Wanted]
+    questions: Sequence[Question]
+    answers: Sequence[Answer]
+    counters: Counters
+    now: float
+
+
+def _limited(way: _Way) -> RequestDecision:
+    rule, request, wanted, questions, answers, counters, now = way
+    left = wanted[len(answers) :]
+    looked, looked_at = _look(counters, _looking(questions[-1].entries, left), now)
+    doubt = clock_doubt(answers, rule.response, request, looked_at)
+    return _ended(
+        "limited",
+        request,
+        _after(doubt, counters, wanted, now),
+        rule=rule,
+        questions=tuple(questions),
+        headers=headers(answers, rule.response.headers),
+        refusal=refused(rule.response, answers[-1], request),
+        retry_after=None if rule.response.retry_after is False else again((*answers, *looked_at)),
+        sources=_sources(wanted),
+        looked=looked,
+        doubt=doubt,
+    )
+
+
+def _admitted(way: _Way) -> RequestDecision:
+    rule, request, wanted, questions, answers, counters, now = way
+    doubt = clock_doubt(answers, rule.response, request)
+    return RequestDecision(
+        "admitted",
+        _after(doubt, counters, wanted, now),
+        rule,
+        tuple(questions),
+        headers(answers, rule.response.headers),
+        sources=_sources(wanted),
+        doubt=doubt,
+        signals=signals(rule, zip((scope for scope, _, _ in wanted), answers, strict=True)),
+    )
+
+
+def _sources(wanted: Iterable[_Wanted]) -> tuple[str, ...]:
+    return tuple(sorted({source for _, _, sources in wanted for source in sources}))
 
 
 def _question(scope: str, entries: Entries, answer: Answer) -> Question:
@@ -224,12 +260,12 @@ def _questions(rule: RuleProgram, request: Request, failure_mode: FailureMode) -
         # In the order of the limits, those in shadow last, each entry once.
         entries: dict[tuple[str, str], None] = {}
         applying: list[LimitAction] = []
-        for limit in sorted(action.limits, key=attrgetter("in_shadow")):
+        for limit in sorted(action.limits, key=lambda limit: not limit.refuses):
             try:
                 own = _entries(limit, request, expressions)
             except (EvaluationError, TooMuchError) as error:
                 refuses = failure_mode == "deny" or isinstance(error, TooMuchError)
-                if refuses and not limit.in_shadow:
+                if refuses and limit.refuses:
                     raise
                 continue
             if own is not None:
@@ -243,17 +279,19 @@ def _questions(rule: RuleProgram, request: Request, failure_mode: FailureMode) -
 
 def _beside(rule: RuleProgram, action: Action, applying: Sequence[LimitAction]) -> Entries:
     """The entries of a question that are not of the limits which apply."""
-    shadows = ",".join(limit.key for limit in action.limits if limit.in_shadow)
-    if all(limit.in_shadow for limit in applying):
+    shadows = ",".join(limit.key for limit in action.limits if not limit.refuses)
+    soft = [(SOFT_KEY, "told")] if any(limit.signals for limit in applying) else []
+    refuses = any(limit.refuses for limit in applying)
+    if not soft and not refuses:
         return ()
-    named = any(limit.in_shadow for limit in applying)
+    named = [(SHADOW_KEY, shadows)] if any(not limit.refuses for limit in applying) else []
     again = [(AGAIN_KEY, "told")] if _asks_again(rule) else []
-    return (*([(SHADOW_KEY, shadows)] if named else []), *asked(rule.response), *again)
+    return (*named, *soft, *(asked(rule.response) if refuses else ()), *(again if refuses else ()))
 
 
 def _asks_again(rule: RuleProgram) -> bool:
     """Whether a refusal has to know of all questions when they have room: there may be several."""
-    refusing = [action for action in rule.actions if any(not limit.in_shadow for limit in action.limits)]
+    refusing = [action for action in rule.actions if any(limit.refuses for limit in action.limits)]
     return len(refusing) > 1 and rule.response.retry_after is not False
 
 

@@ -98,6 +98,14 @@ class ShadowReport(Struct, frozen=True, kw_only=True):
     calls: int
 
 
+class SoftReport(Struct, frozen=True, kw_only=True):
+    """How many requests a soft limit had no room for, in what it is counted for."""
+
+    scope: str
+    limit: str
+    calls: int
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """The knowledge of one replica, of which one at a time ``leads``.
 
@@ -107,6 +115,7 @@ class Report(Struct, frozen=True, kw_only=True):
         gateways: Every gateway.
         policies: Every policy.
         shadows: What limits in shadow would have refused, since the rate limit service began.
+        exceeded: How often soft limits were exceeded since then.
     """
 
     leads: bool
@@ -114,6 +123,7 @@ class Report(Struct, frozen=True, kw_only=True):
     gateways: tuple[GatewayReport, ...] = ()
     policies: tuple[PolicyReport, ...] = ()
     shadows: tuple[ShadowReport, ...] = ()
+    exceeded: tuple[SoftReport, ...] = ()
 
 
 def pod_lines(wanted: Mapping[str, Content], pods: Iterable[PodState]) -> tuple[PodLine, ...]:
@@ -170,7 +180,8 @@ def chosen(report: Report, what: Literal["gateway", "policy"] | None, name: str 
     else:
         gateways = tuple(one for one in report.gateways if is_meant(one.gateway))
     shadows = tuple(one for one in report.shadows if what != "gateway" and is_meant(one.scope))
-    return replace(report, gateways=gateways, policies=policies, shadows=shadows)
+    exceeded = tuple(one for one in report.exceeded if what != "gateway" and is_meant(one.scope))
+    return replace(report, gateways=gateways, policies=policies, shadows=shadows, exceeded=exceeded)
 
 
 def report_text(report: Report, now: float) -> str:
@@ -196,7 +207,9 @@ def report_text(report: Report, now: float) -> str:
         policies.append((policy.policy, words[0], words[1], told[0].message if told else ""))
     shadows: list[_Row] = [("SHADOW", "COUNTED FOR", "WOULD HAVE REFUSED")]
     shadows += ((one.limit, one.scope, str(one.calls)) for one in report.shadows)
-    tables = [table for table in (gateways, policies, shadows) if len(table) > 1]
+    exceeded: list[_Row] = [("SOFT", "COUNTED FOR", "EXCEEDED BY")]
+    exceeded += ((one.limit, one.scope, str(one.calls)) for one in report.exceeded)
+    tables = [table for table in (gateways, policies, shadows, exceeded) if len(table) > 1]
     return "\n\n".join(map(_aligned, tables)) or "no gateways and no policies"
 
 

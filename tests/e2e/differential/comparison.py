@@ -90,7 +90,7 @@ def _as_asked(observed: Observation, expected: Observation, decision: RequestDec
     A question that no request waits for, as only limits in shadow ask it, may come after the next one.
     """
     if decision.rule is None or not any(
-        limit.in_shadow for action in decision.rule.actions for limit in action.limits
+        not limit.refuses for action in decision.rule.actions for limit in action.limits
     ):
         return observed
     asked = [scope for scope, _ in expected.questions]
@@ -168,6 +168,7 @@ def _expected(decision: RequestDecision, observed: Observation, now: float) -> O
         again=_again(decision, is_grpc=grpc is not None),
         questions=_questions(decision),
         counters=_windows(decision.counters, now),
+        signals=tuple(sorted(decision.signals, reverse=True)) if admitted else observed.signals,
     )
 
 

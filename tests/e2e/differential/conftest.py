@@ -38,7 +38,7 @@ from kuadrant.xds import EMPTY, Server, Snapshot
 from tests.envoy_under_test import envoy_path
 from tests.ports import free_port
 
-from .generator import GATEWAYS, Asked
+from .generator import GATEWAYS, SIGNALS, Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +74,7 @@ class Observation(Struct, frozen=True):
     questions: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     counters: dict[CounterKey, tuple[int, float]]
     client: str
+    signals: tuple[tuple[str, str], ...] = ()
 
 
 class _Service(RateLimitService):
@@ -200,7 +201,9 @@ class Reality:
             )
             for program in compilation.programs
         ]
-        self._snapshot = Snapshot.of(envoy.resources(programs, settings), self._snapshot)
+        resources = envoy.resources(programs, settings)
+        _show_signals(resources[envoy.ROUTES])
+        self._snapshot = Snapshot.of(resources, self._snapshot)
         self._service.replace(())
         await self._xds.set(self._snapshot)
         types = (envoy.CLUSTER, envoy.LISTENER, envoy.ROUTES, envoy.EXTENSION)
@@ -282,6 +285,11 @@ class Reality:
             questions=self._service.questions(),
             counters=self._service.open_windows(),
             client=self._client,
+            signals=tuple(
+                (name, values[f"x-seen-{name}"])
+                for name in map(str.lower, SIGNALS)
+                if f"x-seen-{name}" in values
+            ),
         )
 
     async def _plain_target(self, port: int, asked: Asked) -> str | None:
@@ -339,6 +347,19 @@ class Reality:
                 writer.close()
             return int(status_line.split(" ")[1]), headers
         raise AssertionError
+
+
+def _show_signals(routes: dict[str, dict[str, Any]]) -> None:
+    """Have each admitted request show in its answer how it was marked."""
+    for route in routes.values():
+        # Those of a route come on top, so that only what a rule forwards has them.
+        for host in route["virtual_hosts"]:
+            for one in host["routes"]:
+                shown = one.setdefault("response_headers_to_add", [])
+                shown += [
+                    {"header": {"key": f"x-seen-{name.lower()}", "value": f"%REQ({name})%"}}
+                    for name in SIGNALS
+                ]
 
 
 def _outcome(status: int, rule: str | None, grpc: str | None) -> str:

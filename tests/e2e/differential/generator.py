@@ -316,9 +316,17 @@ _COUNTERS = [
 _WINDOWS = ["1s", "2s", "1500ms", "10s", "1s", "2s", "999ms", "0s", "1m", "1h30m"]
 _MAXIMA = st.sampled_from([3, 5, 10, 20, 50, 1, 2, 0, -1])
 _ALGORITHMS = st.sampled_from(["FixedWindow", "SlidingWindow", "TokenBucket"])
+SIGNALS = ("x-kuadrant-limit-exceeded", "X-Class")
 _MODES: dict[str, st.SearchStrategy[object]] = {
-    "mode": st.sampled_from(["Enforce", "Enforce", "Shadow"]),
+    "mode": st.sampled_from(["Enforce", "Enforce", "Enforce", "Shadow", "Soft"]),
     "enforcePercent": st.sampled_from([100, 100, 0, 50]),
+    "softSignal": st.lists(
+        st.fixed_dictionaries(
+            {"name": st.sampled_from(SIGNALS), "value": st.sampled_from(["a", "b", "a b"])}
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(lambda headers: {"headers": headers}),
 }
 _COSTS = st.sampled_from(
     [
@@ -339,9 +347,12 @@ _COSTS = st.sampled_from(
 def _in_one_mode(limit: Document) -> Document:
     """A limit without the percentage, where it would contradict the rest."""
     needs_counters = limit.get("enforcePercent") == 50 and not limit.get("counters")
-    if limit.get("mode") == "Shadow" or needs_counters:
-        return {name: value for name, value in limit.items() if name != "enforcePercent"}
-    return limit
+    gone = set()
+    if limit.get("mode") in ("Shadow", "Soft") or needs_counters:
+        gone.add("enforcePercent")
+    if limit.get("mode") != "Soft":
+        gone.add("softSignal")
+    return {name: value for name, value in limit.items() if name not in gone}
 
 
 _V1_LIMIT = st.fixed_dictionaries(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, hits_key
+from kuadrant.api.limit_keys import AGAIN_KEY, SHADOW_KEY, SOFT_KEY, hits_key
 from kuadrant.api.response import HEADERS_KEY
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def check_way(record: Explanation, decision: RequestDecision) -> None:
     assert bool(full) is (decision.outcome == "limited")
 
 
-_NO_LIMITS = {HEADERS_KEY, SHADOW_KEY, AGAIN_KEY}
+_NO_LIMITS = {HEADERS_KEY, SHADOW_KEY, SOFT_KEY, AGAIN_KEY}
 
 
 def check_seen(record: Explanation, outcome: str, questions: Questions) -> None:

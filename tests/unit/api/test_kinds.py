@@ -29,6 +29,9 @@ def test_every_field_of_a_policy_has_a_description(policy: type) -> None:
         if name.endswith(("V1Beta2", "V1")) and not name.startswith("RateLimitPolicy"):
             for field, rules in part["properties"].items():
                 options = [rules, *rules.get("anyOf", [])]
+                options += [
+                    schema["$defs"][one["$ref"].rpartition("/")[2]] for one in options if "$ref" in one
+                ]
                 assert any("description" in one for one in options), f"{name}.{field}"
 
 

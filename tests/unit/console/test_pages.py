@@ -148,7 +148,7 @@ async def test_limits_have_calls_by_scope_and_counters_the_fullest_first() -> No
     answers = Answers()
     told = limits_page(await answers.totals(), await answers.counters("", 1))
     assert (told["admitted"], told["limited"], told["shadow"], told["failed"]) == (5, 3, 1, 1)
-    assert told["scopes"][0]["limits"] == ({"limit": "create", "limited": 3, "shadow": 1},)
+    assert told["scopes"][0]["limits"] == ({"limit": "create", "limited": 3, "shadow": 1, "soft": 0},)
     assert told["counters"][0]["remaining"] == 0
     assert told["problems"] == ["two: cannot be asked"]
 

@@ -197,8 +197,20 @@ def test_every_path_has_the_actions_of_the_whole_program(paths: list[tuple[PathM
         assert _actions(kept, request) == _actions(hosts, request), path
 
 
+def test_the_headers_of_a_soft_limit_are_told_to_modules_that_know_programs() -> None:
+    soft = LimitAction("limit.a", refuses=False, signals=(("x-over", "a"),))
+    host = HostProgram(
+        "a.com", (RuleProgram("rule", "default/route", RequestMatch(), (Action("a", (soft,)),)),)
+    )
+    for programs in (True, False):
+        told = json.loads(Renderer(SERVICE, programs=programs).render([host]))
+        (limit,) = told["hosts"][0]["rules"][0]["actions"][0]["limits"]
+        assert limit.get("signal") == ([{"name": "x-over", "value": "a"}] if programs else None)
+        assert "shadow" not in limit
+
+
 def test_which_limits_are_in_shadow_is_told_to_modules_that_know_programs() -> None:
-    action = Action("a", (LimitAction("limit.a", in_shadow=True), LimitAction("limit.b")))
+    action = Action("a", (LimitAction("limit.a", refuses=False), LimitAction("limit.b")))
     host = HostProgram("a.com", (RuleProgram("rule", "default/route", RequestMatch(), (action,)),))
     for programs in (True, False):
         told = json.loads(Renderer(SERVICE, programs=programs).render([host]))

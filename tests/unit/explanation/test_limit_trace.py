@@ -75,6 +75,25 @@ few:
     assert "limit few of RateLimitPolicy default/p fails, and is left out since it is in shadow" in told
 
 
+def test_a_soft_limit_that_is_exceeded_is_told_with_the_headers_of_the_request() -> None:
+    limit = "few: {mode: Soft, rates: [{limit: 2, window: 10s}]}"
+    found = asked(policy(limit), times=3)
+    (few,) = found.limits
+    (standing,) = few.standings
+    assert (found.outcome, few.refuses, standing.would_deny) == ("admitted", False, True)
+    assert found.client is not None
+    assert found.client.signals == (("x-kuadrant-limit-exceeded", "few"),)
+    assert verdict(found).startswith("admitted: no limit is enforced; limit few is soft and exceeded (2 x")
+    assert standing_line(standing, few.mode).endswith("; soft: exceeded by this request")
+    assert "it goes on with x-kuadrant-limit-exceeded: few" in short_text(found)
+    assert "2 in 10 s, soft, counted under" in verbose_text(found)
+    assert "the request goes on with x-kuadrant-limit-exceeded: few" in verbose_text(found)
+    with_room = asked(policy(limit), times=2)
+    assert with_room.client is not None
+    assert with_room.client.signals == ()
+    assert verdict(with_room).startswith("admitted: no limit is enforced (1 x")
+
+
 def test_whether_a_percentage_enforces_depends_on_the_counters_value() -> None:
     limit = (
         "few: {enforcePercent: 50, rates: [{limit: 1, window: 10s}], counters: [{expression: request.path}]}"

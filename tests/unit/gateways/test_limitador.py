@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kuadrant.api.kuadrant import Kuadrant, KuadrantMetadata, KuadrantSpec, LimitadorSettings
-from kuadrant.api.limit_packing import ALGORITHMS, FIELD, MODES, limits_of
+from kuadrant.api.limit_packing import ALGORITHMS, FIELD, MODES, SOFT_ONES, limits_of
 from kuadrant.api.limitador import Limit, LimitadorSpec
 from kuadrant.gateways.limitador import limitador
 
@@ -133,6 +133,7 @@ def test_where_the_service_knows_no_algorithms_these_limits_are_left_out(reads: 
 
 
 SHADOW = Limit(namespace="default/b", max_value=1, seconds=1, mode="Shadow")
+SOFT = Limit(namespace="default/d", max_value=1, seconds=1, mode="Soft")
 TENTH = Limit(namespace="default/c", max_value=1, seconds=1, variables=("user",), enforce_percent=10)
 
 
@@ -145,6 +146,12 @@ def test_limits_of_another_mode_are_packed_so_that_nobody_enforces_them() -> Non
     raw = msgspec.Raw(msgspec.json.encode(made.document["spec"]["limits"]))
     read = limits_of(LimitadorSpec(limits=raw, packed_limits=made.document["spec"][FIELD]))
     assert sorted(read[0], key=lambda limit: limit.namespace) == [FIXED, SHADOW, TENTH]
+
+
+@pytest.mark.parametrize("reads", [{FIELD, MODES}, {FIELD, MODES, SOFT_ONES}])
+def test_soft_limits_are_told_to_a_service_that_knows_them(reads: set[str]) -> None:
+    made = limitador(Kuadrant(metadata=METADATA), [FIXED, SOFT], reads=reads)
+    assert made.left_out == (() if SOFT_ONES in reads else (SOFT,))
 
 
 @pytest.mark.parametrize("reads", [set(), {FIELD}, {FIELD, ALGORITHMS}])

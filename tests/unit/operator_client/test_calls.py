@@ -6,7 +6,9 @@ from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
 from kuadrant.operator_client.calls import added
 
 ONE = CallTotals(
-    scopes=(ScopeCalls(scope="a/r", admitted=5, limits=(LimitCalls(limit="x", limited=2, shadow=1),)),),
+    scopes=(
+        ScopeCalls(scope="a/r", admitted=5, limits=(LimitCalls(limit="x", limited=2, shadow=1, soft=7),)),
+    ),
     failed=1,
 )
 OTHER = CallTotals(
@@ -14,7 +16,7 @@ OTHER = CallTotals(
         ScopeCalls(
             scope="a/r",
             admitted=1,
-            limits=(LimitCalls(limit="x", limited=1), LimitCalls(limit="y", shadow=4)),
+            limits=(LimitCalls(limit="x", limited=1, soft=1), LimitCalls(limit="y", shadow=4)),
         ),
         ScopeCalls(scope="b/r", admitted=3),
     )
@@ -27,7 +29,7 @@ def test_calls_of_all_pods_are_added() -> None:
             ScopeCalls(
                 scope="a/r",
                 admitted=6,
-                limits=(LimitCalls(limit="x", limited=3, shadow=1), LimitCalls(limit="y", shadow=4)),
+                limits=(LimitCalls(limit="x", limited=3, shadow=1, soft=8), LimitCalls(limit="y", shadow=4)),
             ),
             ScopeCalls(scope="b/r", admitted=3),
         ),

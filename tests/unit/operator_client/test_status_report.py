@@ -11,7 +11,16 @@ import pytest
 from kuadrant.api.limit_calls import CallTotals, LimitCalls, ScopeCalls
 from kuadrant.kube.client import RequestError
 from kuadrant.operator_client.status_report import status_report
-from kuadrant.status import Content, GatewayReport, PolicyReport, Report, ShadowReport, chosen, report_text
+from kuadrant.status import (
+    Content,
+    GatewayReport,
+    PolicyReport,
+    Report,
+    ShadowReport,
+    SoftReport,
+    chosen,
+    report_text,
+)
 from kuadrant.status.gateway_report import PodLine
 from kuadrant.wasm.gateway_fetches import Record
 from tests.unit.kube.http_server import Request, Response, serve
@@ -108,6 +117,19 @@ async def test_it_is_told_what_limits_in_shadow_would_have_refused() -> None:
     ]
     assert chosen(report, "gateway").shadows == ()
     assert chosen(report, "policy", "other").shadows == ()
+
+
+async def test_it_is_told_how_often_soft_limits_were_exceeded() -> None:
+    api = ApiServer(Report(leads=True, policies=(PolicyReport(policy="ns/p"),)))
+    limits = (LimitCalls(limit="a", soft=3), LimitCalls(limit="b", limited=5))
+    api.calls = CallTotals(scopes=(ScopeCalls(scope="ns/route", admitted=7, limits=limits),))
+    report = await asked(api)
+    assert report.exceeded == (SoftReport(scope="ns/route", limit="a", calls=3),)
+    assert report_text(report, NOW).splitlines()[-2:] == [
+        "SOFT  COUNTED FOR  EXCEEDED BY",
+        "a     ns/route     3",
+    ]
+    assert chosen(report, "gateway").exceeded == chosen(report, "policy", "other").exceeded == ()
 
 
 async def test_a_service_that_cannot_be_asked_holds_nothing_up() -> None:

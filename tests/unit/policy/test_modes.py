@@ -99,10 +99,10 @@ def test_what_contradicts_itself_is_refused(limit: str, annotation: str, field: 
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
-        ("mode: Soft", "Soft"),
+        ("mode: Quiet", "Quiet"),
         ("enforcePercent: 101", "101"),
-        ("boundary: Soft", "there are no soft limits: one that refuses nobody is `mode: Shadow`"),
-        ("softSignal: {}", "there are no soft limits: one that refuses nobody is `mode: Shadow`"),
+        ("boundary: Medium", "Medium"),
+        ("softSignal: {}", "headers"),
         ("shadowMode: true", "a limit that refuses nobody is `mode: Shadow`"),
     ],
 )

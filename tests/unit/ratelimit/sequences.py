@@ -57,8 +57,8 @@ def a_limit(dice: Random, number: int = 0) -> Limit:
 
 def in_some_mode(dice: Random, limit: Limit) -> Limit:
     """The limit, or one that is as it is and not enforced for all."""
-    if dice.random() < 0.4:
-        return replace(limit, mode="Shadow")
+    if dice.random() < 0.5:
+        return replace(limit, mode=dice.choice(("Shadow", "Soft")))
     if limit.variables and dice.random() < 0.4:
         return replace(limit, enforce_percent=dice.choice((0, 1, 50, 99, 100)))
     return limit

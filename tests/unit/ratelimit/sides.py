@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from kuadrant.api.response import HeaderForm
 
 REQUEST: Any = message("envoy.service.ratelimit.v3.RateLimitRequest")
-SHADOW_LIMITED = "kuadrant_ratelimit_shadow_limited_calls_total"
+NOT_ENFORCED = {
+    "kuadrant_ratelimit_shadow_limited_calls_total",
+    "kuadrant_ratelimit_soft_exceeded_calls_total",
+}
 RESPONSE: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
 Answer = tuple[bool, tuple[tuple[str, str], ...]]
 WithoutRoom = dict[str, int]
@@ -63,7 +66,7 @@ class InMemory:
 
 def without_room(service: RateLimitService) -> WithoutRoom:
     metrics = text_string_to_metric_families(service.metrics().decode())
-    samples = [one for family in metrics for one in family.samples if one.name == SHADOW_LIMITED]
+    samples = [one for family in metrics for one in family.samples if one.name in NOT_ENFORCED]
     assert all(one.labels["limitador_namespace"] == SCOPE for one in samples)
     return {one.labels["limit_name"]: int(one.value) for one in samples}
 

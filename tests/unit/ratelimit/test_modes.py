@@ -98,6 +98,59 @@ def test_where_another_limit_refuses_a_shadow_limit_counts_nothing_and_still_say
     assert memory.without_room == {"a": 1}
 
 
+SOFT = ("kuadrant:soft", "told")
+
+
+def asking(*more: tuple[str, str], now: int = 0) -> Call:
+    return Call(now, ((key(0), "1"), SOFT, *more))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_soft_limit_refuses_nobody_and_is_named_to_who_asks_from_where_it_is_exceeded(
+    algorithm: str,
+) -> None:
+    memory = InMemory([moving(algorithm, 2, name="a", mode="Soft")])
+    named = (False, (("kuadrant-soft", key(0)),))
+    assert [memory.ask(asking()) for _ in range(4)] == [(False, ()), (False, ()), named, named]
+    # Nobody else is told, who could not know what it is.
+    assert memory.ask(ONE) == (False, ())
+    assert memory.without_room == {"a": 3}
+
+
+def test_a_soft_limit_counts_on_and_a_shadow_does_not() -> None:
+    soft, shadow = (moving("FixedWindow", 2, mode=mode) for mode in ("Soft", "Shadow"))
+    for limit, counted in ((soft, 7), (shadow, 2)):
+        memory = InMemory([limit])
+        for _ in range(7):
+            memory.ask(ONE)
+        (line,) = memory.service.standing_counters("", 1).lines
+        assert (line.value, line.remaining) == (counted, 0)
+
+
+def test_a_bucket_of_a_soft_limit_is_never_emptier_than_empty() -> None:
+    memory = InMemory([moving("TokenBucket", 10, mode="Soft")])
+    assert [len(memory.ask(asking())[1]) for _ in range(30)] == [0] * 10 + [1] * 20
+    # A token a second.
+    assert [len(memory.ask(asking(now=SECOND))[1]) for _ in range(2)] == [0, 1]
+
+
+def test_where_another_limit_refuses_a_soft_one_counts_nothing_and_says_nothing() -> None:
+    other = Limit(
+        namespace=SCOPE, max_value=2, seconds=10, name="b", conditions=(f'descriptors[0]["{key(1)}"] == "1"',)
+    )
+    memory = InMemory([moving("FixedWindow", 3, name="a", mode="Soft"), other])
+    answers = [memory.ask(asking((key(1), "1"))) for _ in range(4)]
+    assert [limited for limited, _ in answers] == [False, False, True, True]
+    assert all(name != "kuadrant-soft" for _, headers in answers for name, _ in headers)
+    assert memory.ask(asking()) == (False, ())
+    assert memory.ask(asking()) == (False, (("kuadrant-soft", key(0)),))
+
+
+def test_a_soft_limit_is_in_no_header_of_a_client() -> None:
+    memory = InMemory([moving("FixedWindow", 1, mode="Soft")])
+    assert [memory.ask(ONE) for _ in range(3)] == [(False, ())] * 3
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_limit_goes_on_counting_when_its_mode_is_changed(algorithm: str) -> None:
     enforced, shadow = moving(algorithm, 5), moving(algorithm, 5, mode="Shadow")

@@ -279,6 +279,7 @@ class TestStatus:
                 "packedLimits",
                 "packedLimits.algorithm",
                 "packedLimits.mode",
+                "packedLimits.mode.Soft",
                 "packedLimits.by_cost",
                 "responseHeaders",
             ],

@@ -146,7 +146,7 @@ def test_what_cannot_be_evaluated_takes_only_its_own_limit_out_if_failures_are_a
 
 @pytest.mark.parametrize("mode", ["deny", "allow"])
 def test_what_cannot_be_evaluated_in_shadow_takes_its_own_limit_out_in_either_mode(mode: str) -> None:
-    failing = LimitAction("limit.a", (FAILS,), in_shadow=True)
+    failing = LimitAction("limit.a", (FAILS,), refuses=False)
     limits = [_limit("limit.a", 0), _limit("limit.b", 1)]
     program = _program(_action(failing, LimitAction("limit.b")))
     assert _outcomes(_decide(program, limits, 0, 1, failure_mode=mode)) == ["admitted", "limited"]
@@ -155,7 +155,7 @@ def test_what_cannot_be_evaluated_in_shadow_takes_its_own_limit_out_in_either_mo
 
 
 def test_limits_in_shadow_are_asked_last_and_named_to_who_answers() -> None:
-    shadow = LimitAction("limit.a", in_shadow=True)
+    shadow = LimitAction("limit.a", refuses=False)
     (decision,) = _decide(_program(_action(shadow, LimitAction("limit.b"))), [], 0)
     assert decision.questions[0].entries == (
         ("limit.b", "1"),

@@ -352,9 +352,14 @@ class Host:
     def _proxy_add_header_map_value(
         self, kind: int, name: int, name_length: int, value: int, value_length: int
     ) -> int:
-        assert kind == 2
+        assert kind in {0, 2}
         assert self._stream
-        self._stream.response_headers.append((self._read(name, name_length), self._read(value, value_length)))
+        header = (self._read(name, name_length), self._read(value, value_length))
+        if kind == 0:
+            assert self._stream.state in {"new", "paused"}
+            self._stream.headers = (*self._stream.headers, header)
+            return OK
+        self._stream.response_headers.append(header)
         return OK
 
     def _proxy_remove_header_map_value(self, kind: int, name: int, name_length: int) -> int:

@@ -35,13 +35,17 @@ def unsupported(
 
     ``condition`` and ``counter`` raise ``InexpressibleError``. ``complaints`` are those about a host as a
     whole; they are not looked for in what is wrong already, so a host counts only for policies that are sound
-    in themselves. With ``responds`` the module can be told what to tell clients,
-    and what a request costs.
+    in themselves. With ``responds`` the module can be told what to tell clients, what a request costs, and
+    how one is marked that is over a soft limit.
     """
     policies = tuple(policies)
     found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
     if not responds:
-        found |= {one for policy in policies for one in (*_of_response(policy), *_of_costs(policy))}
+        found |= {
+            one
+            for policy in policies
+            for one in (*_of_response(policy), *_of_costs(policy), *_of_soft_limits(policy))
+        }
     unsound = {one.policy for one in found}
     for host in hosts:
         unsaid = tuple(_unsaid(host, condition, counter))
@@ -100,6 +104,13 @@ def _of_costs(policy: Policy) -> Iterator[Unsupported]:
         if limit.cost is not None:
             field = spelled((*policy.field, "limits", limit.name, "cost"))
             yield Unsupported(policy.key, field, "it counts each request once")
+
+
+def _of_soft_limits(policy: Policy) -> Iterator[Unsupported]:
+    for limit in policy.limits:
+        if limit.signals:
+            field = spelled((*policy.field, "limits", limit.name))
+            yield Unsupported(policy.key, field, "it marks no request that is over a soft limit (mode Soft)")
 
 
 def _end(part: PolicyCondition | Counter) -> Path:

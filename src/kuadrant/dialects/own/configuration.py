@@ -81,6 +81,11 @@ class _Cost(Struct, frozen=True, gc=False, omit_defaults=True):
     program: str | None = None
 
 
+class _Signal(Struct, frozen=True, gc=False):
+    name: str
+    value: str
+
+
 class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     entries: tuple[_Entry, ...]
     identity: _Identity | None = None
@@ -88,6 +93,7 @@ class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     record: _Record | None = None
     shadow: bool = False
     cost: _Cost | None = None
+    signal: tuple[_Signal, ...] = ()
 
 
 class _Action(Struct, frozen=True, gc=False):
@@ -237,8 +243,9 @@ def _limit(limit: LimitAction, form: _Form) -> _Limit:
         when=tuple(_condition(condition, programs=form.programs) for condition in limit.when),
         record=_Record(limit.sources, tuple(one.text for one in limit.when)) if form.records else None,
         identity=_identity(limit.identity) if limit.identity else None,
-        shadow=limit.in_shadow and form.programs,
+        shadow=not limit.refuses and not limit.signals and form.programs,
         cost=_cost(limit.cost, programs=form.programs) if limit.cost else None,
+        signal=tuple(_Signal(*one) for one in limit.signals) if form.programs else (),
     )
 
 

@@ -63,7 +63,7 @@ def by_policy(
                 if what in wanted:
                     for policy in limit.sources:
                         found.setdefault(policy, {})[f"{what[0]} {limit.key}"] = _one(wanted[what])
-                    refusing.update(() if limit.in_shadow else limit.sources)
+                    refusing.update(limit.sources if limit.refuses else ())
     modes = {policy: failure_mode if policy in refusing else None for policy in found}
     return {policy: _words([*texts.values()], modes[policy]) for policy, texts in found.items()}
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from kuadrant.api.algorithm import FIXED_WINDOW
-from kuadrant.api.limit_mode import SHADOW
 from kuadrant.gateways.object_size import MOST_BYTES
 from kuadrant.operator.core.room_seniority import KEPT_BACK
 from kuadrant.operator.core.staged_program import asked_for, policies_that_ask
@@ -89,7 +88,9 @@ def words(left_out: tuple[Limit, ...], programs: Iterable[GatewayProgram]) -> Ma
 
 def _said(limit: Limit) -> str:
     if limit.has_mode:
-        return _NOT_HELD_BACK.format(what=f"mode {SHADOW}" if limit.mode == SHADOW else "enforcePercent")
+        return _NOT_HELD_BACK.format(
+            what=f"mode {limit.mode}" if limit.refuses_nobody_by_mode else "enforcePercent"
+        )
     if limit.by_cost and limit.counts_by == FIXED_WINDOW:
         return _NO_COSTS
     return _NO_ROOM if limit.counts_by == FIXED_WINDOW else _CANNOT.format(algorithm=limit.counts_by)

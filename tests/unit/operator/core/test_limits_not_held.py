@@ -16,7 +16,7 @@ from kuadrant.compiler.program import (
 from kuadrant.operator.core.limits_not_held import by_policy
 from kuadrant.policy.match import RequestMatch
 
-SHADOW = LimitAction("limit.a__01234567", sources=("ns/p",), in_shadow=True)
+SHADOW = LimitAction("limit.a__01234567", sources=("ns/p",), refuses=False)
 ENFORCED = LimitAction("limit.b__01234567", sources=("ns/p",))
 
 

@@ -57,6 +57,7 @@ function sample(context, totals) {
     for (const one of scope.limits) {
       note(`${scope.scope} ${one.limit} limited`, one.limited);
       note(`${scope.scope} ${one.limit} shadow`, one.shadow);
+      note(`${scope.scope} ${one.limit} soft`, one.soft);
     }
   }
 }
@@ -81,8 +82,9 @@ function showCalls(context, totals) {
   const rows = totals.scopes.flatMap((scope) => [
     h("tr", { class: "group" }, h("th", { scope: "row" }, scope.scope), h("td", {}, sign("good", "admitted")), cells(context, scope.scope, scope.admitted, "")),
     ...scope.limits.flatMap((one) => [
-      one.limited || !one.shadow ? h("tr", { class: "below" }, h("th", { scope: "row" }, one.limit || "(limits that are gone)"), h("td", {}, sign("error", "limited")), cells(context, `${scope.scope} ${one.limit} limited`, one.limited, "limited")) : null,
+      one.limited || !(one.shadow || one.soft) ? h("tr", { class: "below" }, h("th", { scope: "row" }, one.limit || "(limits that are gone)"), h("td", {}, sign("error", "limited")), cells(context, `${scope.scope} ${one.limit} limited`, one.limited, "limited")) : null,
       one.shadow ? h("tr", { class: "below" }, h("th", { scope: "row" }, one.limit || "(limits that are gone)"), h("td", {}, sign("shadow", "in shadow")), cells(context, `${scope.scope} ${one.limit} shadow`, one.shadow, "shadow")) : null,
+      one.soft ? h("tr", { class: "below" }, h("th", { scope: "row" }, one.limit || "(limits that are gone)"), h("td", {}, sign("shadow", "soft, exceeded")), cells(context, `${scope.scope} ${one.limit} soft`, one.soft, "shadow")) : null,
     ]),
   ]);
   show(

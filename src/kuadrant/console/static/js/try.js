@@ -126,7 +126,7 @@ function limit(one) {
   const denies = one.standings.some((each) => each.denies);
   const watches = one.standings.some((each) => each.would_deny);
   const kind = denies || one.applies === "fails" ? "error" : watches ? "shadow" : one.applies === "yes" ? "good" : one.applies === "unknown" ? "warning" : "note";
-  const text = denies ? "is reached" : watches ? "would refuse it, in shadow" : one.applies === "yes" ? "has room" : APPLIES[one.applies];
+  const text = denies ? "is reached" : watches ? (one.mode === "Soft" ? "is exceeded, soft" : "would refuse it, in shadow") : one.applies === "yes" ? "has room" : APPLIES[one.applies];
   return h(
     "div",
     { class: "block" },
