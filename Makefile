@@ -60,8 +60,8 @@ deploy: ## Install everything into the cluster of the current kubeconfig (IMG=im
 	  | $(KUBECTL) apply --server-side --filename -
 
 .PHONY: undeploy
-undeploy: ## Remove everything from it
-	$(KUBECTL) delete --ignore-not-found --kustomize config/default
+undeploy: $(VENV)/.run ## Take everything away from it, so that no request fails (docs/uninstall.md)
+	@$(BIN)/kuadrant uninstall --yes
 
 .PHONY: run
 run: $(VENV)/.run ## Run the operator here for the cluster of the current kubeconfig (ADDRESS=where its pods reach us)
