@@ -55,6 +55,8 @@ SITE: Final = {
     ),
     "Run it": (
         "docs/troubleshooting",
+        "docs/doctor",
+        "docs/doctor",
         "docs/uninstall",
         "docs/why",
         "docs/reasons",

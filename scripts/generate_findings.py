@@ -38,7 +38,7 @@ All documents that are checked together are taken for the whole world: what is n
 Objects with mistakes of their own exist.
 """
 _WORDS: Final = {"error": "Mistake", "warning": "Warning", "note": "Note"}
-_PAGE_NAME: Final = re.compile(r"docs/([a-z-]+\.md)")
+PAGE_NAME: Final = re.compile(r"docs/([a-z-]+\.md)")
 
 
 def page() -> str:
@@ -46,16 +46,16 @@ def page() -> str:
     parts = [_HEAD]
     for title, rules in SECTIONS.items():
         codes = ", ".join(f"[{rule.code}](#{rule.code})" for rule in rules)
-        parts += [f"## {title}\n", f"{_wrapped(codes)}\n", *map(_rule, rules)]
-    return _PAGE_NAME.sub(r"[\1](\1)", "\n".join(parts))
+        parts += [f"## {title}\n", f"{wrapped(codes)}\n", *map(_rule, rules)]
+    return PAGE_NAME.sub(r"[\1](\1)", "\n".join(parts))
 
 
 def _rule(rule: Rule) -> str:
     lines = (f"{_WORDS[rule.severity]}. {rule.title} {rule.means}", f"What to do: {rule.do}")
-    return "\n\n".join((f"### {rule.code}", *map(_wrapped, lines))) + "\n"
+    return "\n\n".join((f"### {rule.code}", *map(wrapped, lines))) + "\n"
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
     """The text in lines; what stands in backticks, or is a link, stays in one."""
     return "\n".join(_lines(re.findall(r"(?:`[^`]*`|\[[^\]]*\]\([^)]*\)|\S)+", text)))
 
@@ -72,7 +72,7 @@ def _lines(words: Iterable[str]) -> Iterator[str]:
 
 def _width(word: str) -> int:
     # A page's name will be a link.
-    return len(_PAGE_NAME.sub(r"[\1](\1)", word))
+    return len(PAGE_NAME.sub(r"[\1](\1)", word))
 
 
 if __name__ == "__main__":
