@@ -151,6 +151,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditedCluster
         cluster.start()
         cluster.apply(steps.gateway_api(), istio.crds(), envoy_gateway.crds(), CONFIG / "crd")
         cluster.apply(CONFIG / "ratelimit" / "limitadors.yaml")
+        cluster.kubectl("apply", "--filename=-", given=MONITORING)
         cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         cluster.apply(CONFIG / "default")
         yield cluster
@@ -259,6 +260,25 @@ kind: Kuadrant
 metadata: {{name: kuadrant, namespace: {NAMESPACE}}}
 spec: {{}}
 """
+MONITORING = "\n---\n".join(
+    f"""
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: {kind.lower()}s.monitoring.coreos.com}}
+spec:
+  group: monitoring.coreos.com
+  scope: Namespaced
+  names: {{kind: {kind}, listKind: {kind}List, plural: {kind.lower()}s, singular: {kind.lower()}}}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
+"""
+    for kind in ("ServiceMonitor", "PodMonitor")
+)
+"""The kinds of the Prometheus operator, which takes them for more than this."""
+MONITORS = {"servicemonitor.monitoring.coreos.com", "podmonitor.monitoring.coreos.com"}
 MADE = {
     "wasmplugin.extensions.istio.io",
     "envoyfilter.networking.istio.io",
@@ -314,11 +334,18 @@ def used(cluster: AuditedCluster, _processes: None) -> AuditedCluster:
         texts = [(cluster.folder / f"{account}.log").read_text()[-3000:] for account in (OPERATOR, RATELIMIT)]
         return "\n".join(texts)
 
-    def made() -> set[str]:
+    def made(kinds: set[str] = MADE) -> set[str]:
         return {
             name.partition("/")[0]
-            for name in cluster.kubectl("get", ",".join(MADE), "--all-namespaces", "--output=name").split()
+            for name in cluster.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=name").split()
         }
+
+    def monitor(enable: str) -> None:
+        """Have monitors made, or taken away."""
+        kuadrant = ("kuadrant/kuadrant", f"--namespace={NAMESPACE}", "--type=merge")
+        spec = f'{{"spec": {{"observability": {{"enable": {enable}}}}}}}'
+        cluster.kubectl("patch", *kuadrant, f"--patch={spec}")
+        _until(lambda: made(MONITORS) == (MONITORS if enable == "true" else set()), logs)
 
     def aim(name: str, accepted: str) -> None:
         """Have a policy aim at a route of that name."""
@@ -342,6 +369,8 @@ def used(cluster: AuditedCluster, _processes: None) -> AuditedCluster:
     _until(lambda: _is_refused_as_a_stranger(cluster), logs)
     _run_a_gateways_pod(cluster)
     _ask_with_a_token(cluster, base64.b64decode(cluster.kubectl("get", *certificate, CA)))
+    monitor("true")
+    monitor("false")
     for _ in range(2):  # what is told of twice is one Event with a count
         aim("nowhere", "False")
         aim("istio", "True")
