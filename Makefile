@@ -175,7 +175,7 @@ shim: $(VENV)/.dev ## Rebuild the proxy-wasm module from wasm-shim/
 
 .PHONY: generate
 generate: $(VENV)/.dev ## Write our definitions into config/crd, and charts/, bundle/ and the pages of docs/ that are made
-	@for what in crds chart values bundle settings reasons attributes findings doctor recipes fields commands metrics compatibility; do $(BIN)/python -m scripts.generate_$$what || exit; done
+	@for what in crds dashboards chart values bundle settings reasons attributes findings doctor recipes fields commands metrics compatibility; do $(BIN)/python -m scripts.generate_$$what || exit; done
 
 .PHONY: pictures
 pictures: $(VENV)/.dev ## Take the pictures of docs/console.md anew (needs chromium)

@@ -28,6 +28,39 @@ _GLOBAL: Final = {
 }
 
 
+_MONITORING: Final = Group(
+    name="monitoring",
+    description="What watches over it (docs/monitoring.md).",
+    members=(
+        Value(
+            name="rules",
+            description="true for alerts, as a PrometheusRule: the cluster has to have that kind.",
+            default=False,
+            schema=_SWITCH,
+        ),
+        Value(
+            name="dashboards",
+            description="true for dashboards, as a ConfigMap that the sidecar of Grafana's chart finds.",
+            default=False,
+            schema=_SWITCH,
+        ),
+        Value(
+            name="labels",
+            description="Labels of both, such as `{release: prometheus}` where Prometheus selects by them.",
+            default={},
+            schema={"type": "object", "additionalProperties": {"type": "string"}},
+        ),
+        Value(
+            name="docs",
+            description="Where the folder docs/ is served, such as `https://docs.example.com/`: links of "
+            "alerts to docs/runbooks.md begin with it.",
+            default="",
+            schema={"type": "string"},
+        ),
+    ),
+)
+
+
 def tree() -> Group:
     """The values with what config/ has for them."""
     objects = [document for _, document in built(CONFIG / "default")]
@@ -42,6 +75,7 @@ def tree() -> Group:
             *_operator(deployments[OPERATOR]),
             _service(deployments[SERVICE]),
             _network(policies),
+            _MONITORING,
         ),
         unlisted=_GLOBAL,
     )

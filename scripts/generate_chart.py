@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kuadrant import __version__
-from scripts import chart_network, chart_pods, chart_values
+from scripts import chart_monitoring, chart_network, chart_pods, chart_values
 from scripts.chart_notes import NOTES
 from scripts.chart_tree import SERVICE, tree
 from scripts.installation import CONFIG, MADE, NAMESPACE, ROOT, built, dumped, write
@@ -67,7 +67,7 @@ def files() -> dict[Path, str]:
     for place, text in texts.items():
         if place.parent.name == "ratelimit":
             texts[place] = "{{- if .Values.ratelimit.enabled }}\n" + text + "{{- end }}\n"
-    return texts
+    return texts | chart_monitoring.files(CHART)
 
 
 def _template(document: dict[str, Any]) -> str:

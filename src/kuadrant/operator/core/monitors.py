@@ -84,7 +84,10 @@ def _of_operator(namespace: str) -> dict[str, Any]:
         (namespace, "kuadrant-operator-monitor"),
         {"control-plane": "controller-manager"},
         {
-            "endpoints": [{"port": "metrics", "path": "/metrics", "scheme": "http"}],
+            "endpoints": [
+                # Without honorLabels the namespace of a policy would be told as exported_namespace.
+                {"port": "metrics", "path": "/metrics", "scheme": "http", "honorLabels": True}
+            ],
             "selector": {"matchLabels": {"control-plane": "controller-manager", "app": "kuadrant"}},
         },
     )

@@ -44,15 +44,15 @@ def policy_metrics(
     )
     conditions = GaugeMetricFamily(
         "kuadrant_policy_condition",
-        "1 for each condition of the policies that kuadrant_policy_info has, with the status that it has",
-        labels=[*_POLICY, "type", "status"],
+        "1 for each condition of the policies that kuadrant_policy_info has, with its status and reason",
+        labels=[*_POLICY, "type", "status", "reason"],
     )
     for key in told_policies(statuses, most):
         target = targets.get(key)
         to = ("", "", "") if target is None else (target.kind, target.namespace, target.name)
         info.add_metric([KIND, *key, *to], 1)
         for one in statuses[key].conditions:
-            conditions.add_metric([KIND, *key, one.type, one.status], 1)
+            conditions.add_metric([KIND, *key, one.type, one.status, one.reason], 1)
     yield info
     yield conditions
 

@@ -214,7 +214,8 @@ async def test_metrics_tell_what_was_done_and_how_policies_stand() -> None:
         policy = {"kind": "RateLimitPolicy", "namespace": "default", "name": "toystore"}
         target = {"target_kind": "HTTPRoute", "target_namespace": "default", "target_name": "toystore"}
         assert value("kuadrant_policy_info", **policy, **target) == 1
-        assert value("kuadrant_policy_condition", **policy, type="Enforced", status="True") == 1
+        enforced = {"type": "Enforced", "status": "True", "reason": "Enforced"}
+        assert value("kuadrant_policy_condition", **policy, **enforced) == 1
         assert value("kuadrant_policies_enforced", kind="RateLimitPolicy", status="true") == 1
 
         assert value("kuadrant_namespace_used", namespace="default", of="rates") == 1

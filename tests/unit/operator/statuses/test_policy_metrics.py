@@ -51,10 +51,10 @@ def test_a_policy_is_told_with_its_target_and_conditions() -> None:
         "kuadrant_policies{Enforced,False,Some}": 1,
         "kuadrant_policy_info{RateLimitPolicy,a,well,HTTPRoute,a,toystore}": 1,
         "kuadrant_policy_info{RateLimitPolicy,b,ill,,,}": 1,
-        "kuadrant_policy_condition{RateLimitPolicy,a,well,Accepted,True}": 1,
-        "kuadrant_policy_condition{RateLimitPolicy,a,well,Enforced,True}": 1,
-        "kuadrant_policy_condition{RateLimitPolicy,b,ill,Accepted,True}": 1,
-        "kuadrant_policy_condition{RateLimitPolicy,b,ill,Enforced,False}": 1,
+        "kuadrant_policy_condition{RateLimitPolicy,a,well,Accepted,True,Accepted}": 1,
+        "kuadrant_policy_condition{RateLimitPolicy,a,well,Enforced,True,Some}": 1,
+        "kuadrant_policy_condition{RateLimitPolicy,b,ill,Accepted,True,Accepted}": 1,
+        "kuadrant_policy_condition{RateLimitPolicy,b,ill,Enforced,False,Some}": 1,
     }
 
 
