@@ -11,6 +11,7 @@ from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1B
 from kuadrant.api.reference_grant import ReferenceGrant
 from kuadrant.api.request_authentication import RequestAuthentication
 from kuadrant.api.secret import Secret
+from kuadrant.api.security_policy import SecurityPolicy
 from kuadrant.api.service import EndpointSlice, Namespace, Service
 
 KINDS: Final[dict[tuple[str, str], type[Object]]] = {
@@ -28,6 +29,7 @@ KINDS: Final[dict[tuple[str, str], type[Object]]] = {
         ReferenceGrant,
         RequestAuthentication,
         Secret,
+        SecurityPolicy,
         Service,
     )
     for version in struct.api_versions

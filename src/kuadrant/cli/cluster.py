@@ -23,9 +23,12 @@ def with_namespace(name: str) -> str:
 
 
 def ask_cluster(
-    kubeconfig: Path | None, ask: Callable[[httpx2.AsyncClient], Awaitable[_T]], output: str = "text"
+    kubeconfig: Path | None,
+    ask: Callable[[httpx2.AsyncClient], Awaitable[_T]],
+    output: str = "text",
+    code: int = 1,
 ) -> _T:
-    """Return what ``ask`` learns from the API server; if it cannot, say why and end the process."""
+    """Return what ``ask`` learns from the API server; if it cannot, say why and end with this exit code."""
 
     async def connected() -> _T:
         async with find_access(str(kubeconfig) if kubeconfig else None).connect() as client:
@@ -35,4 +38,4 @@ def ask_cluster(
         return asyncio.run(connected())
     except (ConfigurationError, RequestError) as error:
         complain(str(error), output)
-        sys.exit(1)
+        sys.exit(code)

@@ -46,7 +46,7 @@ class Where:
     modules: ModulesFolder = None
 
     def configuration(self, path: str, output: str) -> Configuration:
-        """Return what is at ``path`` or in the cluster; ends the process if that cannot be asked.
+        """Return what is at ``path`` or in the cluster; ends the process with 2 if that cannot be asked.
 
         Raises:
             RequestError: There is nothing at ``path``.
@@ -91,7 +91,7 @@ class Where:
         from kuadrant.cli.cluster import ask_cluster  # noqa: PLC0415
         from kuadrant.operator.cluster_configuration import read_cluster  # noqa: PLC0415
 
-        return ask_cluster(self.kubeconfig, read_cluster, output)
+        return ask_cluster(self.kubeconfig, read_cluster, output, code=2)
 
     def _of_cluster(self, module: Module, output: str) -> Configuration:
         from kuadrant.operator.cluster_configuration import configured  # noqa: PLC0415
@@ -141,11 +141,11 @@ def reading(output: str) -> Iterator[None]:
 
 @contextmanager
 def known_dialect(output: str) -> Iterator[None]:
-    """End the process if this build does not write what the module reads."""
+    """End the process with 2 if this build does not write what the module reads."""
     from kuadrant.dialects import UnknownDialectError  # noqa: PLC0415
 
     try:
         yield
     except UnknownDialectError as error:
         complain(str(error), output)
-        sys.exit(1)
+        sys.exit(2)

@@ -38,9 +38,9 @@ def explain(
     The request is written as for curl. It gets what policies of the folder say, with counters that begin at
     nothing. What is not known without a gateway is said, and how to give it.
 
-    Exit code: 0 when it is told, 1 when the cluster cannot be asked, 2 when the folder has mistakes for
-    which kuadrant run would not take it (it takes those of routes, see kuadrant check), or the request is
-    none.
+    Exit code: 0 when it is told, 2 when it cannot be: the folder has mistakes for which kuadrant run would
+    not take it (it takes those of routes, see kuadrant check), the request is none, or the cluster or the
+    gateway cannot be asked.
 
     Args:
         path: The folder to read, with all folders below it (*.yaml, *.yml, *.json), a file, or - for

@@ -68,13 +68,13 @@ def ask_live(live: Live, asked: ClientRequest, _: When, output: Literal["text", 
         told = asyncio.run(ask(asked, key, time.time()))
     except GatewayAwayError as error:
         complain(str(error), output)
-        return 1
+        return 2
     if told.decision is None:
         refused = refused_by_gateway(asked)
         by_itself = refused is not None and refused.status == told.status
         why = f"the gateway answers so by itself: {refused.because}" if refused and by_itself else _SILENT
         complain(f"{told.status}; {why}", output)
-        return 1
+        return 2
     decided = "\n".join(lines(told.decision, painter(sys.stdout)))
     write(to_builtins(told), f"{told.status}\n{decided}", output)
     return 0

@@ -31,7 +31,7 @@ def topology(
     accepted and why; of each rule, the limits that it is under. In a cluster it is told beside that what the
     policy's status says.
 
-    Exit code: 0, 1 when the cluster cannot be asked, 2 when there are mistakes.
+    Exit code: 0, 2 when there are mistakes, or the cluster cannot be asked.
 
     Args:
         path: The folder to read, with all folders below it (*.yaml, *.yml, *.json), a file, or - for

@@ -31,6 +31,11 @@ def claim_keys(*compilations: Compilation) -> frozenset[str]:
     }
 
 
+def reads_claims(compilation: Compilation) -> bool:
+    """Tell whether a policy looks for claims where gateways have them, whoever has authenticated them."""
+    return any(path[: len(CLAIMS)] == CLAIMS for one in compilation.policies for path in _read(one.policy))
+
+
 def _of_identities(compilation: Compilation) -> Iterator[str]:
     for program in compilation.programs:
         for listener in program.listeners:

@@ -25,6 +25,7 @@ from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Run
 from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.explanation.request_url import address_of, without_credentials
+from kuadrant.explanation.token_notes import token_notes
 from kuadrant.gateways.plugin_tables import tables
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.reference_model import Counters, Request, chosen, owner_of
@@ -99,7 +100,7 @@ class Configuration(Struct, frozen=True, gc=False):
             explained.explanation,
             before=tuple(_runs(before, unknown=bool(trace.unknown(self.failure_mode)))),
             listener=structs.replace(explained.explanation.listener, because=because),
-            notes=(*self._removed(request), *self.notes, *self._notes(program, seen, listener)),
+            notes=(*self._removed(request), *self.notes, *self._notes(program, seen, listener, request)),
         )
         after_it = structs.replace(explained.counters, limits=all_counters.limits)
         return structs.replace(explained, explanation=record, counters=after_it)
@@ -127,9 +128,13 @@ class Configuration(Struct, frozen=True, gc=False):
         if names := removed_from(request, own_router=self.own_router):
             yield f"the gateway removes {', '.join(names)} of the client before any policy looks at it"
 
-    def _notes(self, program: GatewayProgram, request: Request, listener: ListenerProgram) -> Iterator[str]:
+    def _notes(
+        self, program: GatewayProgram, seen: Request, listener: ListenerProgram, asked: ClientRequest
+    ) -> Iterator[str]:
         if not self.own_router:
-            yield from _of_other_ports(program, request, listener)
+            yield from _of_other_ports(program, seen, listener)
+        if asked.claims:
+            yield from token_notes(self.objects, self.compilation, _key(program), knows_all=self.own_router)
 
     def _listeners(self, gateway: str | None, port: int) -> list[tuple[GatewayProgram, ListenerProgram]]:
         return [

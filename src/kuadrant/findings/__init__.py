@@ -8,7 +8,13 @@ from kuadrant.findings.as_json import findings_json
 from kuadrant.findings.as_sarif import findings_sarif
 from kuadrant.findings.as_text import counted, findings_text, first_findings, gravest_first, number
 from kuadrant.findings.finding import Finding
-from kuadrant.findings.rule_runs import document_findings, findings, suspicious, suspicious_by_routes
+from kuadrant.findings.rule_runs import (
+    document_findings,
+    findings,
+    suspicious,
+    suspicious_by_routes,
+    unauthenticated,
+)
 from kuadrant.findings.rules_by_code import RULES, SECTIONS
 from kuadrant.findings.severity import Rule
 
@@ -29,4 +35,5 @@ __all__ = [
     "number",
     "suspicious",
     "suspicious_by_routes",
+    "unauthenticated",
 ]

@@ -68,11 +68,11 @@ RULES: Final = (
     Rule(
         code="authentication-not-carried-out",
         severity="note",
-        title="`kuadrant run` does not carry out a rule of a RequestAuthentication.",
-        means="It has keys from `jwks` or a file beside it, `jwksUri: file:NAME.jwks.json`, is "
-        "for Gateways of its own namespace, by `targetRefs` or the "
-        "label `gateway.networking.k8s.io/gateway-name`, and writes no headers of claims. Tokens that such a "
-        "rule is for are nobody's.",
+        title="`kuadrant run` does not carry out a SecurityPolicy, or a rule of a RequestAuthentication.",
+        means="A SecurityPolicy is Envoy Gateway's. A rule of a RequestAuthentication is carried out if it "
+        "has keys from `jwks` or a file beside it, `jwksUri: file:NAME.jwks.json`, is for Gateways of its "
+        "own namespace, by `targetRefs` or the label `gateway.networking.k8s.io/gateway-name`, and writes no "
+        "headers of claims. Tokens that another one is for are nobody's.",
         do="Nothing if it is for a cluster.",
     ),
     Rule(

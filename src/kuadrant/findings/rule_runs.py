@@ -23,7 +23,7 @@ from kuadrant.findings.route_findings import route_findings
 from kuadrant.findings.rules_by_code import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from kuadrant.api.documents import Folder
     from kuadrant.api.objects import Objects
@@ -68,6 +68,13 @@ def suspicious(policy: RateLimitPolicy, facts: PolicyFacts) -> tuple[Problem, ..
         *cost_findings(facts.policy),
     )
     return (*limit_findings(policy), *of_model)
+
+
+def unauthenticated(
+    folder: Folder, compilation: Compilation, gateways: Container[str]
+) -> tuple[Problem, ...]:
+    """Return which policies ask who requests are from, at ``gateways`` that authenticate nobody there."""
+    return tuple(identity_findings(material(folder, compilation), gateways))
 
 
 def suspicious_by_routes(objects: Objects, compilation: Compilation) -> dict[str, tuple[Problem, ...]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.compiler import identities
-from kuadrant.findings import Finding, findings
+from kuadrant.findings import Finding, findings, unauthenticated
 from kuadrant.gateways.envoy import authentication, certificates
 from kuadrant.policy.identity_source import ISTIO, IdentitySource
 from kuadrant.standalone.folder_files import STANDARD_INPUT, File, read_below, standard_input
@@ -48,22 +48,25 @@ def check(paths: Iterable[str], surroundings: PlanSettings) -> Checked:
     of = read(files)
     first = files[0].path if paths[0] == STANDARD_INPUT else printable(paths[0])
     shown = certificates(of, dt.datetime.now(dt.UTC), {})
-    checked = authentication(of.objects, _told_of(of.objects))
-    more = (*shown.problems, *checked.problems)
-    found = findings(of, compile_folder(of, surroundings), more, name=first)
+    compilation = compile_folder(of, surroundings)
+    by_run, elsewhere = _sources(of.objects)
+    checked = authentication(of.objects, by_run)
+    more = (*shown.problems, *checked.problems, *unauthenticated(of, compilation, elsewhere))
+    found = findings(of, compilation, more, name=first)
     return Checked(found, len(of.sources), len(files))
 
 
-def _told_of(objects: Objects) -> dict[str, IdentitySource | None]:
-    """Where Gateways know requests from, of those about which it is told if nothing authenticates them.
+def _sources(objects: Objects) -> tuple[dict[str, IdentitySource | None], frozenset[str]]:
+    """Return where Gateways know requests from of which it is told as `kuadrant run` does, and the others.
 
-    Certificates, and the tokens of a provider of Envoy Gateway, are checked in clusters only, by what is not
-    read here: that is no mistake in documents without a RequestAuthentication.
+    Certificates, and the tokens of a provider of Envoy Gateway, are checked in clusters only: documents
+    without a RequestAuthentication are for those.
     """
     sources = identities(objects)
     if objects.request_authentications:
-        return sources
-    return {key: source for key, source in sources.items() if source == IdentitySource("jwt", ISTIO)}
+        return sources, frozenset()
+    elsewhere = frozenset(key for key, source in sources.items() if source != IdentitySource("jwt", ISTIO))
+    return {key: source for key, source in sources.items() if key not in elsewhere}, elsewhere
 
 
 def _files(paths: tuple[str, ...]) -> Iterable[File]:

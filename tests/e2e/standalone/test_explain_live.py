@@ -85,7 +85,7 @@ def test_people_read_what_was_asked_and_what_the_gateway_refuses_by_itself(
     ago = seconds_of_the_day() - seconds_of_the_day(allowed.stdout.split()[1])
     assert ago % 86_400 < 60  # also where a day ends between
     refused = explain(kuadrant, key, "-X", "post")
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, refused.stdout) == (2, "")
     assert "400; the gateway answers so by itself: it takes no method post; write POST" in refused.stderr
 
 

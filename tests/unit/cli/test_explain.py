@@ -166,7 +166,7 @@ def test_a_cluster_takes_the_place_of_the_folder(
     (tmp_path / "config").write_text(json.dumps({**config, "current-context": "c"}))
     code, _, err = run("--cluster", "--kubeconfig", tmp_path / "config", TOYS)
     assert (code, err.startswith("kuadrant: GET /apis/gateway.networking.k8s.io/v1/gatewayclasses")) == (
-        1,
+        2,
         True,
     )
     code, _, err = run("--cluster", "examples/toystore", TOYS)

@@ -77,3 +77,47 @@ def test_a_header_that_is_an_identity_is_known_and_masked() -> None:
 def test_nobody_shows_a_certificate_without_tls() -> None:
     found = asked(LIMIT % {"name": "san"}, world=world("mtls"))
     assert (found.outcome, found.limits[0].applies) == ("admitted", "no")
+
+
+AUTHENTICATION = """\
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: users}
+spec: {jwtRules: [{issuer: https://i, jwks: '{"keys": [{"kty": "RSA"}]}'}]}
+---
+"""
+SECURITY_POLICY = """\
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: users}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: toys}]
+  jwt: {providers: [{name: keycloak, issuer: https://i}]}
+---
+"""
+OF_METADATA = """
+    a:
+      rates: [{limit: 1, window: 10s}]
+      when: [{predicate: "has(metadata.filter_metadata['envoy.filters.http.jwt_authn'].payload)"}]
+    """
+BY_PATH = "a: {rates: [{limit: 1, window: 10s}], counters: [{expression: request.path}]}"
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "limits", "note"),
+    [
+        ("jwt", AUTHENTICATION, BY_PATH, ""),
+        ("jwt:keycloak", SECURITY_POLICY, BY_PATH, ""),
+        ("none", "", OF_METADATA, ""),
+        ("none", "", BY_PATH, "no policy reads the claims of --jwt here: Gateway default/gw says nothing"),
+        ("header:x-user", "", BY_PATH, "no policy reads the claims of --jwt here: Gateway default/gw knows"),
+        ("jwt", SECURITY_POLICY, BY_PATH, "the claims of --jwt are believed here, and nothing"),
+        ("jwt:other", SECURITY_POLICY, BY_PATH, "the claims of --jwt are believed here, and nothing"),
+    ],
+)
+def test_claims_that_no_gateway_would_have_read_are_noted(
+    source: str, more: str, limits: str, note: str
+) -> None:
+    (*notes,) = asked(policy(limits), more, world=world(source), claims={"sub": "alice"}).notes
+    assert [one[: len(note)] for one in notes] == ([note] if note else [])
+    assert asked(policy(limits), more, world=world(source)).notes == ()

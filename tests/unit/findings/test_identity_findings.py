@@ -56,8 +56,13 @@ def target(kind: str, name: str) -> list[dict[str, str]]:
     return [{"group": GROUP, "kind": kind, "name": name}]
 
 
-def told(source: str, *present: RequestAuthentication | SecurityPolicy, counter: str = ASKS) -> list[str]:
-    objects = documents.read([("all.yaml", WORLD % (source, counter))]).objects
+def told(
+    source: str,
+    *present: RequestAuthentication | SecurityPolicy,
+    counter: str = ASKS,
+    world: str = WORLD,
+) -> list[str]:
+    objects = documents.read([("all.yaml", world % (source, counter))]).objects
     objects = replace(
         objects,
         request_authentications=tuple(one for one in present if isinstance(one, RequestAuthentication)),
@@ -78,9 +83,17 @@ def test_it_is_told_where_and_what_is_missing() -> None:
     assert "no SecurityPolicy with a provider keycloak is for either" in message
 
 
-@pytest.mark.parametrize("source", ["header:x-user", "mtls"])
-def test_other_sources_need_none(source: str) -> None:
-    assert told(source) == []
+def test_a_header_is_taken_as_it_comes() -> None:
+    assert told("header:x-user") == []
+
+
+def test_nobody_shows_a_certificate_where_no_listener_speaks_tls() -> None:
+    (message,) = told("mtls")
+    assert message.endswith(
+        "at Gateway edge/gw nobody shows a certificate: it has no listener of TLS, "
+        "so every request there is from nobody"
+    )
+    assert told("mtls", world=WORLD.replace("protocol: HTTP,", "protocol: HTTPS,")) == []
 
 
 def test_a_policy_that_does_not_ask_is_not_told() -> None:

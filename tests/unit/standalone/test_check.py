@@ -10,6 +10,7 @@ from kuadrant.standalone.check import check
 from kuadrant.standalone.folder_files import File
 from kuadrant.standalone.plan import Before, Plan, plan
 from kuadrant.standalone.translate import surroundings
+from kuadrant.wasm.catalogue import current
 from kuadrant.wasm.module import Module
 from tests.listener_certificates import NOW
 from tests.unit.findings.checked import CASES, GATEWAY, SERVICE
@@ -100,5 +101,58 @@ def test_tokens_that_nothing_authenticates_are_told_as_a_run_tells_them(tmp_path
         return [one.code for one in found if one.code == "identity-of-nobody"]
 
     assert told("jwt") == ["identity-of-nobody"]
+    # Those are checked in clusters, for which documents without a RequestAuthentication are.
     for elsewhere in ("jwt:keycloak", '"header:x-user"', "mtls", "none"):
         assert told(elsewhere) == []
+
+
+PER_USER = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: default, annotations: {kuadrant.io/identity: "jwt:keycloak"}}
+spec:
+  gatewayClassName: envoy-gateway
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: toys, namespace: default}
+spec:
+  parentRefs: [{name: gw}]
+  rules: [{backendRefs: [{name: app, port: 80}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: default}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: per-user, namespace: default}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toys}
+  limits:
+    per-user:
+      rates: [{limit: 5, window: 10s}]
+      when: [{predicate: has(auth.identity.sub)}]
+      counters: [{expression: auth.identity.sub}]
+"""
+SECURITY_POLICY = """---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: users, namespace: default}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: gw}]
+  jwt: {providers: [{name: keycloak, issuer: https://issuer.example}]}
+"""
+
+
+def test_providers_of_envoy_gateway_are_looked_for(tmp_path: Path) -> None:
+
+    def told(more: str) -> list[str]:
+        file = tmp_path / "all.yaml"
+        file.write_text(PER_USER + more)
+        return [one.code for one in check([str(file)], surroundings(current(None))).findings]
+
+    assert told("") == ["identity-not-authenticated"]
+    assert told(SECURITY_POLICY) == ["authentication-not-carried-out"]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kuadrant.api.gateway import Gateway
     from kuadrant.api.objects import Objects
     from kuadrant.api.request_authentication import JWTRule, RequestAuthentication
+    from kuadrant.api.security_policy import SecurityPolicy
     from kuadrant.policy.identity_source import IdentitySource
 
 _FILTER: Final = "envoy.filters.http.jwt_authn"
@@ -53,6 +54,7 @@ def authentication(objects: Objects, identities: Mapping[str, IdentitySource | N
             for gateway in objects.gateways:
                 if is_for_gateway(one, gateway):
                     rules.setdefault(_key(gateway), []).append(rule)
+    problems += (_warning(one, "kind", _OF_ENVOY_GATEWAY, _CODE) for one in objects.security_policies)
     for gateway in objects.gateways:
         source = identities.get(_key(gateway))
         if (why := _nobody(source, is_checked=_key(gateway) in rules)) is not None:
@@ -84,6 +86,7 @@ def _wrong_targets(one: RequestAuthentication) -> Iterator[Problem]:
 
 
 _CODE: Final = "authentication-not-carried-out"
+_OF_ENVOY_GATEWAY: Final = "is Envoy Gateway's, in a cluster; kuadrant run does not carry it out"
 
 
 def _not_carried_out(one: RequestAuthentication, index: int, rule: JWTRule) -> Problem | None:
@@ -149,5 +152,7 @@ def _key(gateway: Gateway) -> str:
     return f"{gateway.metadata.namespace}/{gateway.metadata.name}"
 
 
-def _warning(of: Gateway | RequestAuthentication, field: str, message: str, code: str) -> Problem:
+def _warning(
+    of: Gateway | RequestAuthentication | SecurityPolicy, field: str, message: str, code: str
+) -> Problem:
     return Problem("warning", of.kind, of.metadata.namespace, of.metadata.name, field, message, code)
