@@ -62,7 +62,6 @@ SITE: Final = {
         "docs/metrics",
         "docs/monitoring",
         "docs/runbooks",
-        "docs/runbooks",
         "docs/operating",
         "docs/ratelimit-service",
         "docs/modules",

@@ -37,6 +37,10 @@ Kuadrant {{ .Chart.AppVersion }} is installed in the namespace {{ .Release.Names
    it in its conditions:
 
      kubectl get ratelimitpolicies --all-namespaces
+
+4. Whenever something is amiss, and after each change of the installation:
+
+     helm test {{ .Release.Name }} --namespace {{ .Release.Namespace }} --logs
 {{- if not .Values.ratelimit.enabled }}
 
 There is no rate limit service of ours: the limitador-operator has to bring one to this namespace.

@@ -165,6 +165,13 @@ def _operator(deployment: dict[str, Any]) -> tuple[Value, ...]:
             default="",
             schema={"type": "string", "pattern": "^[a-z0-9.-]*$"},
         ),
+        Value(
+            name="endLimitingFirst",
+            description="Whether `helm uninstall` ends limiting before anything goes, by a Job that runs "
+            "`kuadrant uninstall --stop-only` (docs/uninstall.md).",
+            default=True,
+            schema=_SWITCH,
+        ),
         _settings("operator", deployment),
         *pod_values("the operator", deployment),
     )

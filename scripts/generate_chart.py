@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kuadrant import __version__
-from scripts import chart_monitoring, chart_network, chart_pods, chart_values
+from scripts import chart_hooks, chart_monitoring, chart_network, chart_pods, chart_values
 from scripts.chart_notes import NOTES
 from scripts.chart_tree import SERVICE, tree
 from scripts.installation import CONFIG, MADE, NAMESPACE, ROOT, built, dumped, write
@@ -59,6 +59,8 @@ def files() -> dict[Path, str]:
         + "\n",
         CHART / "templates" / "_helpers.tpl": _HELPERS,
         CHART / "templates" / "NOTES.txt": NOTES,
+        CHART / "templates" / "hooks" / "uninstall.yaml": MADE + chart_hooks.uninstall(),
+        CHART / "templates" / "tests" / "doctor.yaml": MADE + chart_hooks.doctor(),
     }
     for path, document in built(CONFIG / "default"):
         if document["kind"] != "Namespace":  # the one of the release, which Helm makes

@@ -76,7 +76,7 @@ class _Asked(Struct, frozen=True):
 
 
 async def _run(client: httpx2.AsyncClient, asked: _Asked) -> int:
-    first = plan(await look(client, asked.namespace), asked.wish)
+    first = plan(await look(client, asked.namespace, stop_only=asked.wish.stop_only), asked.wish)
     if asked.output == "text":
         print(plan_text(first, asked.namespace, yes=asked.yes), flush=True)
     done: list[Step] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec.structs import replace
 
 from kuadrant.api.kuadrant import FINALIZER
 from kuadrant.gateways.providers import PROVIDERS, linger
@@ -44,39 +45,46 @@ _TARGETS = (
 )
 
 
-async def look(client: httpx2.AsyncClient, namespace: str) -> Seen:
+async def look(client: httpx2.AsyncClient, namespace: str, *, stop_only: bool = False) -> Seen:
     """Return what there is of an installation in a namespace, and of ours in the whole cluster.
+
+    Of the installation only what takes part in ending limiting, if it is ``stop_only``.
 
     Raises:
         RequestError: Something cannot be seen.
     """
     kuadrants = await listed(client, KUADRANTS)
-    definitions = await listed(client, DEFINITIONS)
-    query = {"labelSelector": "app=kuadrant,control-plane=controller-manager"}
-    pods = await listed(client, PODS, namespace, query)
-    operator, service, ours = await asyncio.gather(
-        _all(client, OF_OPERATOR, namespace),
-        _all(client, OF_SERVICE, namespace),
-        _all(client, OF_DEFINITIONS, namespace),
-    )
-    root = await _object(client, NAMESPACES, namespace, "")
+    operator = await _all(client, OF_OPERATOR[:1] if stop_only else OF_OPERATOR, namespace)
     deployment = next((one for one in operator if one["kind"] == "Deployment"), {})
-    foreign = _foreign(definitions, deployment)
     own = _is_ours(deployment) or not deployment
-    return Seen(
+    seen = Seen(
         kuadrants=tuple(_there(one, KUADRANTS) for one in kuadrants),
         told=await _told(client),
         affected=await _affected(client),
-        policies=len(await listed(client, POLICIES)),
         works=bool(deployment) and own and bool(deployment.get("status", {}).get("readyReplicas")),
-        pods=tuple(_there(one, PODS) for one in pods) if own else (),
         operator=tuple(one["there"] for one in operator) if own else (),
+        release=deployment.get("metadata", {}).get("annotations", {}).get(_RELEASE, ""),
+        obstacle=_obstacle(kuadrants),
+    )
+    return seen if stop_only else await _whole(client, namespace, seen, deployment)
+
+
+async def _whole(client: httpx2.AsyncClient, namespace: str, seen: Seen, deployment: dict[str, Any]) -> Seen:
+    """Return what was seen with the rest of the installation."""
+    definitions = await listed(client, DEFINITIONS)
+    query = {"labelSelector": "app=kuadrant,control-plane=controller-manager"}
+    pods = await listed(client, PODS, namespace, query) if seen.operator or not deployment else []
+    service = await _all(client, OF_SERVICE, namespace)
+    ours = await _all(client, OF_DEFINITIONS, namespace)
+    root = await _object(client, NAMESPACES, namespace, "")
+    return replace(
+        seen,
+        policies=len(await listed(client, POLICIES)),
+        pods=tuple(_there(one, PODS) for one in pods),
         service=tuple(one["there"] for one in service if _is_labelled(one) or one["kind"] == "Secret"),
         definitions=tuple(one["there"] for one in ours if _may_go(one)),
         namespace=(_there(root, NAMESPACES),) if root is not None and _is_labelled(root) else (),
-        foreign=foreign,
-        release=deployment.get("metadata", {}).get("annotations", {}).get(_RELEASE, ""),
-        obstacle=_obstacle(kuadrants),
+        foreign=_foreign(definitions, deployment),
     )
 
 

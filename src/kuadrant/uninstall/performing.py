@@ -51,7 +51,7 @@ async def uninstall(
     last: Step | None = None
     since = clock()
     while True:
-        left = plan(await look(client, namespace), wish)
+        left = plan(await look(client, namespace, stop_only=wish.stop_only), wish)
         if not left.steps:
             return left
         step = left.steps[0]

@@ -19,7 +19,11 @@ def _helm(values: Any, namespace: str) -> subprocess.CompletedProcess[str]:
 
 
 def rendered(values: Any = "", namespace: str = NAMESPACE) -> list[dict[str, Any]]:
-    """The objects that the chart gives with these values, which may be YAML."""
+    """The objects that the chart gives with these values, which may be YAML; not its hooks."""
+    return [one for one in _documents(values, namespace) if not _is_hook(one)]
+
+
+def _documents(values: Any, namespace: str) -> list[dict[str, Any]]:
     done = _helm(values, namespace)
     assert done.returncode == 0, done.stderr
     return [document for document in yaml.safe_load_all(done.stdout) if document]
@@ -37,6 +41,15 @@ def refusal(values: Any) -> str:
     done = _helm(values, NAMESPACE)
     assert done.returncode != 0, f"it takes {values}"
     return done.stderr
+
+
+def hooks(values: Any = "", namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+    """The objects that are there only while something of the release runs."""
+    return [one for one in _documents(values, namespace) if _is_hook(one)]
+
+
+def _is_hook(document: dict[str, Any]) -> bool:
+    return "helm.sh/hook" in document["metadata"].get("annotations", {})
 
 
 def named(documents: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Installation = Any
 
 LABELS = "pod-security.kubernetes.io/"
+HOOKS = {"Job", "Pod"}
+"""What ends limiting before the chart goes, and what tests it."""
 OLDEST = "v1.30"  # the oldest Kubernetes that the chart and the bundle take
 
 
@@ -41,7 +43,11 @@ def pods(installation: Installation, bundle: dict[str, Any]) -> dict[str, dict[s
     for one in templates.objects():
         if one["kind"] == "Deployment":
             found[f"chart {one['metadata']['name']}"] = one["spec"]["template"]
-    assert len(found) == 3 * len(installation.all("Deployment"))
+        if one["kind"] in HOOKS:
+            found[f"hook {one['metadata']['name']}"] = (
+                one["spec"]["template"] if one["kind"] == "Job" else one
+            )
+    assert len(found) == 3 * len(installation.all("Deployment")) + len(HOOKS)
     return found
 
 
@@ -51,6 +57,7 @@ def test_nothing_but_deployments_makes_pods(installation: Installation) -> None:
         one["kind"]
         for one in (*installation.objects, *templates.objects())
         if one["kind"] in {"Pod", "DaemonSet", "StatefulSet", "ReplicaSet", "Job", "CronJob"}
+        if "helm.sh/hook" not in one["metadata"].get("annotations", {})
     ] == []
 
 
@@ -147,13 +154,12 @@ def test_every_container_has_a_root_that_nobody_writes_to_and_bounds(pods: dict[
 def test_a_token_is_only_in_pods_that_ask_for_one(
     installation: Installation, pods: dict[str, dict[str, Any]]
 ) -> None:
-    accounts = {one["metadata"]["name"]: one for one in installation.all("ServiceAccount")}
+    of_chart = [one for one in templates.objects() if one["kind"] == "ServiceAccount"]
+    accounts = {one["metadata"]["name"]: one for one in (*of_chart, *installation.all("ServiceAccount"))}
     for pod in pods.values():
         assert accounts[pod["spec"]["serviceAccountName"]]["automountServiceAccountToken"] is False
         assert pod["spec"]["automountServiceAccountToken"] is True
-    assert [
-        one["automountServiceAccountToken"] for one in templates.objects() if one["kind"] == "ServiceAccount"
-    ] == [False] * len(accounts)
+    assert [one["automountServiceAccountToken"] for one in of_chart] == [False] * len(accounts)
 
 
 def test_no_service_beside_a_pod_sets_its_settings(pods: dict[str, dict[str, Any]]) -> None:
