@@ -23,6 +23,7 @@ import yaml
 
 from kuadrant.envoy_api import message
 from lab import envoy_gateway, istio, programs, steps
+from scripts import chart_hooks
 from scripts.installation import CONFIG, NAMESPACE, built
 from tests.integration.kube.conftest import TOKEN, Cluster
 from tests.lab.stranger import answers
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 OPERATOR = "kuadrant-operator-controller-manager"
 RATELIMIT = "kuadrant-ratelimit"
+HOOKS = {chart_hooks.DOCTOR: chart_hooks.doctor, chart_hooks.UNINSTALL: chart_hooks.uninstall}
+"""What the chart runs for a moment, by its account."""
 POLICY = """
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -77,7 +80,7 @@ class AuditedCluster(Cluster):
         super().__init__(folder)
         self.push_port = free_port()
         self.ratelimit_port = free_port()
-        self.tokens = {account: secrets.token_hex(16) for account in (OPERATOR, RATELIMIT)}
+        self.tokens = {account: secrets.token_hex(16) for account in (OPERATOR, RATELIMIT, *HOOKS)}
         with (folder / "tokens.csv").open("a") as file:
             for account, token in self.tokens.items():
                 file.write(f'{token},system:serviceaccount:{NAMESPACE}:{account},{account},"strangers"\n')
@@ -392,3 +395,28 @@ def test_every_right_is_used_and_none_is_missing(used: AuditedCluster, account: 
     assert used.refused(account) == []
     # What everybody may ask, such as which kinds there are, is no right of config/.
     assert used.used(account) - granted(account) == set(), difference()
+
+
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        (chart_hooks.DOCTOR, ("doctor",)),
+        (chart_hooks.UNINSTALL, ("uninstall", "--yes", "--stop-only")),
+    ],
+    ids=["the doctor", "what ends limiting"],
+)
+def test_what_the_chart_runs_for_a_moment_may_do_what_it_does(
+    used: AuditedCluster, account: str, words: tuple[str, ...]
+) -> None:
+    used.kubectl("apply", "--filename=-", given=POLICIES)
+    *rights, _ = HOOKS[account]().replace("{{ .Release.Namespace }}", NAMESPACE).split("---\n")[1:]
+    used.kubectl("apply", "--filename=-", given="---\n".join(rights))
+
+    command = [sys.executable, "-m", "kuadrant", *words, f"--namespace={NAMESPACE}", "--output=json"]
+    environment = {**os.environ, "KUBECONFIG": str(used.kubeconfig(account))}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert used.refused(account) == [], done.stderr
+    said = json.loads(done.stdout)
+    assert not [one for one in said.get("findings", ()) if one["code"] == "not-read"]
+    assert said.get("problem", "") == ""
