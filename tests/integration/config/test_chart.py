@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 KEEP = {"helm.sh/resource-policy": "keep"}
 
 
-@pytest.fixture(scope="module")
-def kustomized() -> list[dict[str, Any]]:
-    command = [str(programs.path_of("kubectl")), "kustomize", str(CONFIG / "default")]
+def built(folder: str) -> list[dict[str, Any]]:
+    """What kustomize makes of a folder of config/."""
+    command = [str(programs.path_of("kubectl")), "kustomize", str(CONFIG / folder)]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return list(yaml.safe_load_all(printed))
+
+
+@pytest.fixture(scope="module")
+def kustomized() -> list[dict[str, Any]]:
+    return built("default")
 
 
 def test_with_its_own_values_it_is_config_default_in_the_release_s_namespace(
@@ -49,6 +54,18 @@ def test_the_rate_limit_service_can_be_left_to_the_limitador_operator() -> None:
     names = [one["metadata"]["name"] for one in rendered("ratelimit: {enabled: false}")]
     assert "kuadrant-operator-controller-manager" in names
     assert not [name for name in names if "limitador" in name or name == "kuadrant-ratelimit"]
+
+
+def test_alerts_and_dashboards_come_by_a_value_as_with_kustomize() -> None:
+    asked = "{rules: true, dashboards: true, labels: {release: p}, docs: 'https://docs.example/'}"
+    documents = named(rendered(f"monitoring: {asked}"))
+    expected = named(built("monitoring"))
+    del expected["ConfigMap", "kuadrant-custom-resource-state"]
+    for key, document in expected.items():
+        document["metadata"]["labels"]["release"] = "p"
+        links = yaml.safe_dump(document).replace("docs/runbooks.md", "https://docs.example/docs/runbooks.md")
+        assert documents[key] == yaml.safe_load(links)
+    assert not expected.keys() & named(rendered()).keys()
 
 
 def _network(values: str) -> dict[str, dict[str, Any]]:
