@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 import envoy as envoy_package
 
 from kuadrant.envoy_api import message
+from kuadrant.ratelimit.denial_term import encoded_term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,13 +57,28 @@ def followed_answer() -> bytes:
     return framed(bytes(told))
 
 
+def denying_answer() -> bytes:
+    """OVER_LIMIT as our service says it: come again in seven seconds, and ask again in one."""
+    response = message("envoy.service.ratelimit.v3.RateLimitResponse")
+    status = {"code": "OVER_LIMIT", "current_limit": {"name": "limit.toys", "requests_per_unit": 5}}
+    headers = [{"key": "retry-after", "value": "7"}]
+    told = response(overall_code="OVER_LIMIT", statuses=[status], response_headers_to_add=headers)
+    return framed(bytes(told.SerializeToString()) + encoded_term("999 400 0"))
+
+
 def framed(body: bytes) -> bytes:
     """A gRPC message."""
     return b"\0" + len(body).to_bytes(4, "big") + body
 
 
 def shim(
-    hostname: str, rules: int = 1, *, limiter: str = "limiter", records: bool = False, module: Path = MODULE
+    hostname: str,
+    rules: int = 1,
+    *,
+    limiter: str = "limiter",
+    records: bool = False,
+    remembers: bool = True,
+    module: Path = MODULE,
 ) -> Json:
     """The filter with ``rules`` rules for one host, of which the last is for what wrk asks."""
 
@@ -79,9 +95,13 @@ def shim(
         actions = [{"service": "limiter", "scope": "default/toystore", "limits": [limit]}]
         return {"name": path, "method": "GET", "path": {"type": "prefix", "value": path}, "actions": actions}
 
+    asked: Json = {"cluster": limiter, "timeoutMs": 1000, "failureMode": "deny"}
+    if not remembers:
+        # Modules of before do not know it.
+        asked["rememberDenials"] = False
     configuration: Json = {
         "version": 1,
-        "services": {"limiter": {"cluster": limiter, "timeoutMs": 1000, "failureMode": "deny"}},
+        "services": {"limiter": asked},
         "hosts": [
             {"hostname": hostname, "rules": [rule(f"/other{n}") for n in range(rules - 1)] + [rule("/toys")]}
         ],
@@ -106,16 +126,20 @@ def module_with(configuration: Json, module: Path = MODULE) -> Json:
     }
 
 
-NATIVE = {
-    "@type": f"{TYPES}.filters.http.ratelimit.v3.RateLimit",
-    "domain": "default/toystore",
-    "timeout": "1s",
-    "failure_mode_deny": True,
-    "rate_limit_service": {
-        "transport_api_version": "V3",
-        "grpc_service": {"envoy_grpc": {"cluster_name": "limiter"}},
-    },
-}
+def native(limiter: str = "limiter") -> Json:
+    """Envoy's own filter."""
+    return {
+        "@type": f"{TYPES}.filters.http.ratelimit.v3.RateLimit",
+        "domain": "default/toystore",
+        "timeout": "1s",
+        "failure_mode_deny": True,
+        "rate_limit_service": {
+            "transport_api_version": "V3",
+            "grpc_service": {"envoy_grpc": {"cluster_name": limiter}},
+        },
+    }
+
+
 NO_FILTER, NATIVE_CALL, SHIM_MISS, SHIM_CALL = (
     "no filter",
     "native filter, call",
@@ -125,15 +149,22 @@ NO_FILTER, NATIVE_CALL, SHIM_MISS, SHIM_CALL = (
 SHIM_MISS_PATH, SHIM_CALL_MANY = "shim, other path", "shim, 5,000 rules, call"
 SHIM_RECORDS, SHIM_FOLLOWED = "shim, call, records on", "shim, call, tap on"
 SHIM_BEFORE = "shim of before, call"
+SHIM_DENIED, NATIVE_DENIED = "shim, denial remembered", "native filter, denied"
+SHIM_DENIED_CALL = "shim, denied by a call"
+DENIED = {SHIM_DENIED, SHIM_DENIED_CALL, NATIVE_DENIED}
+"""The cases in which each request is answered with 429."""
 CASES: dict[str, Json | None] = {
     NO_FILTER: None,
     SHIM_MISS: shim("other.example.com"),
     SHIM_MISS_PATH: shim("*"),
-    NATIVE_CALL: NATIVE,
+    NATIVE_CALL: native(),
     SHIM_CALL: shim("*"),
     SHIM_RECORDS: shim("*", records=True),
     SHIM_FOLLOWED: shim("*", limiter="followed"),
     SHIM_CALL_MANY: shim("*", 5000),
+    NATIVE_DENIED: native("denying"),
+    SHIM_DENIED_CALL: shim("*", limiter="denying", remembers=False),
+    SHIM_DENIED: shim("*", limiter="denying"),
 }
 PATHS = {SHIM_MISS_PATH: "/free"}
 
@@ -148,7 +179,7 @@ def listener(name: str, filter_configuration: Json | None) -> Json:
         {"request_headers": {"header_name": ":method", "descriptor_key": "request.method"}},
     ]
     route: Json = {"cluster": "upstream"}
-    if name == NATIVE_CALL:
+    if name in {NATIVE_CALL, NATIVE_DENIED}:
         route["rate_limits"] = [{"actions": actions}]
     hosts = [{"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}]
     filters = (
@@ -217,15 +248,18 @@ def ready(folder: Path, envoy: subprocess.Popen[bytes]) -> dict[str, int]:
     sys.exit("Envoy did not come up:\n" + (folder / "envoy.log").read_text()[-2000:])
 
 
-def load(port: int, path: str, connections: int, seconds: float) -> tuple[float, float]:
+def load(
+    port: int, path: str, connections: int, seconds: float, *, denied: bool = False
+) -> tuple[float, float]:
     """Requests, and p50 in microseconds."""
     command = ["taskset", "-c", OTHER_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency"]
     text = subprocess.run(
         [*command, f"http://{LOOPBACK}:{port}{path}"], capture_output=True, text=True, check=True
     ).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
-        sys.exit(f"not every request was answered with 200:\n{text}")
     (requests,) = re.findall(r"(\d+) requests in", text)
+    others = re.findall(r"Non-2xx or 3xx responses: (\d+)", text)
+    if others != ([requests] if denied else []) or "Socket errors" in text:
+        sys.exit(f"not every request was answered with {429 if denied else 200}:\n{text}")
     ((number, unit),) = re.findall(r"50%\s+([\d.]+)(us|ms|s)", text)
     return float(requests), float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
 
@@ -247,12 +281,13 @@ def measure(
     folder: Path, cases: Mapping[str, Json | None], rounds: int, seconds: int, connections: int
 ) -> dict[str, tuple[float, float]]:
     """CPU of Envoy for each request and p50, in microseconds, of each case."""
-    content, following = folder / "www", folder / "followed"
+    content, following, refusing = folder / "www", folder / "followed", folder / "denying"
     write_answers(content, {CALL: ANSWER, "toys": b"toys\n", "free": b"toys\n"})
     write_answers(following, {CALL: followed_answer(), REPORT: framed(WORD.encode())})
+    write_answers(refusing, {CALL: denying_answer()})
     with contextlib.ExitStack() as open_for_now:
-        servers = [open_for_now.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(3)]
-        upstream, limiter, followed = (one.getsockname()[1] for one in servers)
+        servers = [open_for_now.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(4)]
+        upstream, limiter, followed, denying = (one.getsockname()[1] for one in servers)
     bootstrap = {
         "admin": {"address": {"socket_address": {"address": LOOPBACK, "port_value": 0}}},
         "static_resources": {
@@ -261,6 +296,7 @@ def measure(
                 cluster("upstream", upstream),
                 cluster("limiter", limiter),
                 cluster("followed", followed),
+                cluster("denying", denying),
             ],
         },
     }
@@ -285,19 +321,22 @@ def measure(
         stack.enter_context(
             running(OTHER_CORE, [*grpc_server, "-d", str(following), str(followed)], folder / "followed.log")
         )
+        stack.enter_context(
+            running(OTHER_CORE, [*grpc_server, "-d", str(refusing), str(denying)], folder / "denying.log")
+        )
         envoy = stack.enter_context(running(ENVOY_CORE, command, folder / "envoy.log"))
         ports = ready(folder, envoy)
         cpu: dict[str, list[float]] = {name: [] for name in cases}
         p50: dict[str, list[float]] = {name: [] for name in cases}
         for name in cases:
-            load(ports[name], PATHS.get(name, "/toys"), connections, 1)
+            load(ports[name], PATHS.get(name, "/toys"), connections, 1, denied=name in DENIED)
         for _ in range(rounds):
             for name in cases:
                 path = PATHS.get(name, "/toys")
                 before = cpu_us(envoy)
-                requests, _ = load(ports[name], path, connections, seconds)
+                requests, _ = load(ports[name], path, connections, seconds, denied=name in DENIED)
                 cpu[name].append((cpu_us(envoy) - before) / requests)
-                p50[name].append(load(ports[name], path, 1, 1)[1])
+                p50[name].append(load(ports[name], path, 1, 1, denied=name in DENIED)[1])
     return {name: (min(cpu[name]), statistics.median(p50[name])) for name in cases}
 
 

@@ -107,6 +107,7 @@ _OF_MODULE: Final = {
     "limited": "Requests that were answered as over a limit",
     "errors": "Requests without an answer of the rate limit service, or with an expression that failed",
     "configurations_refused": "Configurations that the module could not take",
+    "remembered": "Answers that the module knew and did not ask for, nearly all of them of `limited`",
 }
 _LIMITED_BY: Final = (
     "Requests that were over this limit; 1,000 limits at most, others count as `other` "

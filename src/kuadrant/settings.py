@@ -86,6 +86,8 @@ class LimitedSettings(LogSettings):
         explain_key: The public key of those who may ask gateways what is decided for their requests
             (kuadrant explain --live, docs/explain.md): the base64 of its DER form, of the curve P-256.
         rate_limit_timeout: How long a request waits for the rate limit service, such as 100ms or 2s.
+        remember_denials: Have gateways answer by themselves who is over a limit, for as long as the rate
+            limit service says that it has no room, a second at most (docs/semantics.md).
     """
 
     failure_mode: Annotated[FailureMode, Parameter(env_var="RATELIMIT_SERVICE_FAILURE_MODE")] = (
@@ -97,6 +99,7 @@ class LimitedSettings(LogSettings):
     rate_limit_timeout: Annotated[Milliseconds, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT")] = (
         DEFAULT_MILLISECONDS
     )
+    remember_denials: Annotated[bool, Parameter(env_var="RATELIMIT_REMEMBER_DENIALS")] = True
 
 
 @Parameter(name="*")

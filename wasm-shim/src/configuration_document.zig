@@ -23,6 +23,7 @@ pub const Service = struct {
     timeoutMs: u32,
     failureMode: FailureMode,
     metadata: json.Map([]const u8) = .{ .items = &.{} },
+    rememberDenials: bool = true,
 };
 
 pub const Host = struct {

@@ -6,7 +6,7 @@ const memory = @import("memory.zig");
 const response_code_details = @import("response_code_details.zig");
 const table = @import("text_table.zig");
 
-pub const Counter = enum { requests, allowed, limited, errors, configurations_refused };
+pub const Counter = enum { requests, allowed, limited, errors, configurations_refused, remembered };
 
 var metrics: [@typeInfo(Counter).@"enum".field_names.len]?u32 = @splat(null);
 

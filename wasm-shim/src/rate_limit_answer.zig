@@ -11,6 +11,8 @@ pub const Answer = struct {
     limit: []const u8 = "",
     /// In scratch memory.
     headers: []const host.Header,
+    /// For how long it holds, as the service says it.
+    term: []const u8 = "",
     /// What the service says to those whose decisions somebody follows.
     follow: []const u8 = "",
 };
@@ -20,6 +22,7 @@ pub fn parse(bytes: []const u8) error{ OutOfMemory, Malformed }!Answer {
     var code: u64 = 0;
     var headers: std.ArrayList(host.Header) = .empty;
     var follow: []const u8 = "";
+    var term: []const u8 = "";
     var fields: protobuf.Reader = .{ .bytes = bytes };
     while (try fields.next()) |field| switch (field.number) {
         1 => code = switch (field.value) {
@@ -34,13 +37,15 @@ pub fn parse(bytes: []const u8) error{ OutOfMemory, Malformed }!Answer {
             else => return error.Malformed,
         },
         6 => if (field.value == .bytes) {
-            follow = metadataText(field.value.bytes, follow_key) catch "";
+            // Several are one with the fields of all.
+            if (metadataText(field.value.bytes, follow_key) catch null) |text| follow = text;
+            if (metadataText(field.value.bytes, term_key) catch null) |text| term = text;
         },
         else => {},
     };
     return switch (code) {
-        1 => .{ .verdict = .ok, .headers = headers.items, .follow = follow },
-        2 => .{ .verdict = .over_limit, .headers = headers.items, .follow = follow, .limit = reachedLimit(bytes) catch "" },
+        1 => .{ .verdict = .ok, .headers = headers.items, .follow = follow, .term = term },
+        2 => .{ .verdict = .over_limit, .headers = headers.items, .follow = follow, .term = term, .limit = reachedLimit(bytes) catch "" },
         else => error.Malformed,
     };
 }
@@ -78,15 +83,16 @@ fn textOf(message: []const u8, number: u64) error{Malformed}![]const u8 {
 }
 
 const follow_key = "kuadrant.follow";
+const term_key = "kuadrant.denied";
 
-/// The text that a `Struct` has under a key: of its `fields` (1), which have key (1) and value (2), the value's `string_value` (3).
-fn metadataText(bytes: []const u8, key: []const u8) error{Malformed}![]const u8 {
+/// The text that a `Struct` has under a key, if it has one: of its `fields` (1), which have key (1) and value (2), the value's `string_value` (3).
+fn metadataText(bytes: []const u8, key: []const u8) error{Malformed}!?[]const u8 {
     var fields: protobuf.Reader = .{ .bytes = bytes };
     while (try fields.next()) |field| {
         if (field.number != 1 or field.value != .bytes) continue;
-        if (std.mem.eql(u8, try textOf(field.value.bytes, 1), key)) return textOf(try textOf(field.value.bytes, 2), 3);
+        if (std.mem.eql(u8, try textOf(field.value.bytes, 1), key)) return try textOf(try textOf(field.value.bytes, 2), 3);
     }
-    return "";
+    return null;
 }
 
 /// A `HeaderValue`: key (1), value (2) or raw_value (3).

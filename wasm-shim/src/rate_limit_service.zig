@@ -23,7 +23,13 @@ pub const Service = struct {
     /// Goes along with every call. Never logged: it may be a secret.
     metadata: []const host.Header = &.{},
     reach: call_retries.Reach = .{},
+    /// Whether its denials are kept for as long as they hold.
+    remembers: bool = false,
+    /// No other service has it, of whatever configuration.
+    number: u64 = 0,
 };
+
+var made: u64 = 0;
 
 pub fn compile(allocator: Allocator, name: []const u8, source: document.Service, path: *const Path) json.Error!*Service {
     if (source.timeoutMs < 1 or source.timeoutMs > longest_timeout_ms) {
@@ -35,6 +41,7 @@ pub fn compile(allocator: Allocator, name: []const u8, source: document.Service,
     const google_grpc = path.field("googleGrpc");
     const metadata = path.field("metadata");
     const service = try allocator.create(Service);
+    made += 1;
     service.* = .{
         .name = try allocator.dupe(u8, name),
         .target = if (source.cluster) |text|
@@ -44,6 +51,8 @@ pub fn compile(allocator: Allocator, name: []const u8, source: document.Service,
         .timeout_ms = source.timeoutMs,
         .failure_mode = source.failureMode,
         .metadata = try compileMetadata(allocator, source.metadata.items, &metadata),
+        .remembers = source.rememberDenials,
+        .number = made,
     };
     return service;
 }

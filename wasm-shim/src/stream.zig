@@ -10,11 +10,13 @@ const front = @import("root").front;
 const failure_log = @import("failure_log.zig");
 const failures = @import("failure.zig");
 const host = @import("proxy_wasm_host.zig");
+const known_denials = @import("known_denials.zig");
 const live_explanation = @import("live_explanation.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const rate_limit_answer = @import("rate_limit_answer.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
+const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
 const response_code_details = @import("response_code_details.zig");
 const shadow_calls = @import("shadow_calls.zig");
@@ -33,6 +35,8 @@ const Stream = struct {
     calls: []const rate_limit_call.Call,
     next: usize = 0,
     waiting_for: ?u32 = null,
+    /// When the current call was sent, by the host's clock.
+    sent: u64 = 0,
     /// Of the current call, which may wait for its service.
     member: call_retries.Member,
     told: client_headers.Told = .{},
@@ -81,6 +85,7 @@ fn decide(id: u32, root: u32, configuration: *front.Configuration) rate_limit_ca
         decision_record.leave(&decision_record.present, .allowed, calls);
         return .proceed;
     }
+    if (refusal.answerKnown(calls[0], calls)) return .pause;
     const stream = try create(id, root, configuration, calls);
     return advance(stream);
 }
@@ -137,6 +142,10 @@ fn advance(stream: *Stream) Action {
             host.setEffectiveContext(stream.id);
             continue;
         }
+        // Of the first one that was asked for before there was a stream.
+        if (stream.next > 1 or !refusal.isAnsweredAlone(stream.current())) {
+            if (known_denials.recall(stream.current(), stream.current().message)) |answer| return take(stream, answer);
+        }
         const service = stream.current().service;
         stream.member.begin(&service.reach, service.timeout_ms);
         if (!service.reach.isLost() and start(stream, stream.current().message, service.timeout_ms)) return .pause;
@@ -157,6 +166,7 @@ fn advance(stream: *Stream) Action {
 /// Whether the current call could be started.
 fn start(stream: *Stream, message: []const u8, timeout_ms: u32) bool {
     const call = stream.current();
+    stream.sent = known_denials.sending(call);
     const token = host.startGrpcCall(.{
         .service = call.service.target,
         .name = rate_limit_call.service_name,
@@ -243,25 +253,29 @@ pub fn receive(token: u32, length: usize) void {
     };
     if (answer.follow.len > 0) decision_reports.hear(answer.follow, stream.current().service);
     if (stream.refused != null) {
+        known_denials.note(stream.current(), stream.current().looking() catch "", message.?, answer, stream.sent);
         stream.told.takeAgain(answer.headers);
         return lookOn(stream);
     }
+    known_denials.note(stream.current(), stream.current().message, message.?, answer, stream.sent);
+    if (take(stream, answer) == .proceed) host.continueRequest();
+}
+
+/// Does with the request what the answer to its current call says. `stream` is the effective context.
+fn take(stream: *Stream, answer: rate_limit_answer.Answer) Action {
     switch (answer.verdict) {
         .ok => {
             takeHeaders(stream, answer);
             const limits = stream.current().limits;
             stream.signals.take(stream.arena.allocator(), limits, answer.headers) catch host.log(.debug, "no memory for signals of soft limits", .{});
-            if (advance(stream) == .proceed) host.continueRequest();
+            return advance(stream);
         },
         .over_limit => {
-            const scope = stream.current().scope;
-            const limit = stream.current().reached(answer.limit);
-            metrics.countLimited(limit, scope);
             takeHeaders(stream, answer);
-            decision_record.leave(&stream.decision, .{ .limited = .{ .scope = scope, .key = limit } }, stream.calls);
-            const details = response_code_details.limited(limit, scope);
+            const details = refusal.note(&stream.decision, stream.current(), answer, stream.calls);
             stream.refused = .{ .call = stream.current(), .details = stream.arena.allocator().dupe(u8, details) catch "" };
             lookOn(stream);
+            return .pause;
         },
     }
 }
@@ -289,8 +303,12 @@ fn lookOn(stream: *Stream) void {
         stream.next += 1;
         const call = stream.current();
         if (!call.asks_again) continue;
-        stream.member.begin(&call.service.reach, call.service.timeout_ms);
         const message = call.looking() catch continue;
+        if (known_denials.recall(call, message)) |answer| {
+            stream.told.takeAgain(answer.headers);
+            continue;
+        }
+        stream.member.begin(&call.service.reach, call.service.timeout_ms);
         if (!call.service.reach.isLost() and start(stream, message, call.service.timeout_ms)) return;
     };
     const refused = stream.refused.?;

@@ -12,6 +12,8 @@ comptime {
     _ = @import("cel/reader.zig");
     _ = @import("cel/work_budget.zig");
     _ = @import("claims.zig");
+    _ = @import("denial_memory.zig");
+    _ = @import("denial_term.zig");
     _ = @import("failure_mode.zig");
     _ = @import("glob.zig");
     _ = @import("json_reader.zig");

@@ -19,7 +19,8 @@ class Service(Struct, frozen=True, gc=False, rename="camel"):
     for dialects that ``prove``. With ``decision_records`` gateways know the names of policies and routes
     for those who follow decisions; where they are ``left``, access logs can have each of them.
     ``explain_key`` (base64 of a public key's DER) is of those who may ask gateways what is decided for their
-    request. Both take a dialect that has records.
+    request. Both take a dialect that has records, as does ``remember_denials``: False where each request
+    is asked for whose like was denied a moment ago.
     """
 
     cluster: str | UnsetType = UNSET
@@ -29,6 +30,7 @@ class Service(Struct, frozen=True, gc=False, rename="camel"):
     metadata: Mapping[str, str] | UnsetType = UNSET
     explain_key: str | UnsetType = UNSET
     decision_records: Literal["named", "left"] | UnsetType = UNSET
+    remember_denials: Literal[False] | UnsetType = UNSET
 
     def __repr__(self) -> str:
         """Without the metadata, which may be a secret."""

@@ -12,6 +12,7 @@ import grpc  # type: ignore[import-untyped]
 
 from kuadrant.api.limit_keys import AGAIN_HEADER, SOFT_HEADER, keys_in
 from kuadrant.envoy_api import message
+from kuadrant.ratelimit.denial_term import denial_term, encoded_term
 from kuadrant.ratelimit.rate_limit_fields import rate_limit_fields
 from kuadrant.ratelimit.retry_after import retry_after, until_one_more
 from kuadrant.ratelimit.x_ratelimit_headers import rate_limit_headers
@@ -55,37 +56,42 @@ def answer_to(
     """
     form = question.answered_in(headers=headers)
     says_nothing = decided.denied is None and form == "None" and not question.again
-    told = OK if says_nothing else answer(decided.denied, found(), form, again=bool(question.again))
+    told = OK if says_nothing else answer(decided.denied, found(), form, question)
     if question.soft and decided.denied is None:
         told += _exceeded(decided.without_room)
     return told
 
 
-def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm, *, again: bool = False) -> bytes:
+def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm, question: Question) -> bytes:
     """Return the answer for standings, the most restrictive first, with the headers of ``form``.
 
-    With ``again`` it also says when one more would be admitted.
+    Where ``question`` asks for it, it also says when one more would be admitted.
 
-    That of a request that is ``denied`` names the limit that is reached, for access logs and counters, and
-    says when to come again.
+    That of a request that is ``denied`` names the limit that is reached, for access logs and counters, says
+    when to come again, and to a gateway of ours for how long it holds.
     """
     encoded = OK
     if denied is not None:
         encoded = _over_limit(denied.counters.identity[2], denied.name, denied.counters.seconds, denied.rate)
         if (seconds := retry_after(found)) is not None:
             encoded += _retry_after(seconds)
+        term = denial_term(found, question.watched, form) if question.is_of_gateway else None
+        if term is not None:
+            encoded += encoded_term(term)
     if found:
         # Messages one after the other are one with the fields of both.
         if form in ("Draft03", "Both"):
             encoded += _encoded(rate_limit_headers(found))
         if form in ("RateLimit", "Both"):
             encoded += _encoded(rate_limit_fields(found))
-    return encoded + _again(until_one_more(found)) if again else encoded
+    return encoded + _again(until_one_more(found)) if question.again else encoded
 
 
-def looked(found: Iterable[Standing]) -> bytes:
-    """Return the answer to who asks only when one more would be admitted."""
-    return OK + _again(until_one_more(found))
+def looked(found: Sequence[Standing]) -> bytes:
+    """Return the answer to who asks only when one more would be admitted, and for how long it may be kept."""
+    term = denial_term(found, (), "None")
+    told = OK + _again(until_one_more(found))
+    return told if term is None else told + encoded_term(term)
 
 
 def _exceeded(without_room: Iterable[Ask]) -> bytes:

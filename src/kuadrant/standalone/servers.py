@@ -106,6 +106,7 @@ class Servers:
                 metadata={HEADER: shown((self._key,), _CALLER)} if self._key else UNSET,
                 explain_key=settings.explain_key or self._own_explain_key() or UNSET,
                 decision_records="named" if settings.access_log is None else "left",
+                remember_denials=UNSET if settings.remember_denials else False,
             ),
             rate_limit=rate_limit,
             echo=echo,

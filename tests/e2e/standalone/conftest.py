@@ -152,10 +152,15 @@ class Kuadrant:
             connection.close()
 
     def calls(self) -> int:
-        """Return how many requests the rate limit service has seen: admitted and limited."""
+        """Return how many requests the rate limit service has decided: admitted and limited.
+
+        Those count that the gateway has limited by a denial that it remembered.
+        """
         total = 0.0
-        for line in self.get(self.metrics_port, "/metrics").body.decode().splitlines():
-            if line.startswith(("authorized_calls{", "limited_calls{")):
+        lines = self.get(self.metrics_port, "/metrics").body.decode().splitlines()
+        lines += self.get(self.admin_port, "/stats?filter=kuadrant.remembered").body.decode().splitlines()
+        for line in lines:
+            if line.startswith(("authorized_calls{", "limited_calls{", "wasmcustom.kuadrant.remembered:")):
                 total += float(line.rpartition(" ")[2])
         return int(total)
 

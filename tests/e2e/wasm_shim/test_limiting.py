@@ -105,6 +105,7 @@ def test_five_requests_then_429(start: Start, limiter: Service, upstream: Upstre
         ): 3,
         "wasmcustom.kuadrant.errors": 0,
         "wasmcustom.kuadrant.configurations_refused": 0,
+        "wasmcustom.kuadrant.remembered": 0,
     }
 
 

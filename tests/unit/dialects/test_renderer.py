@@ -91,6 +91,14 @@ def test_a_key_of_those_who_may_ask_is_told_to_the_one_dialect_that_knows_it() -
     )
 
 
+def test_that_denials_are_not_to_be_remembered_is_told_to_the_one_dialect_that_knows_it() -> None:
+    service = replace(SERVICE, remember_denials=False)
+    texts = {name: DIALECTS[name].configure(service)(()) for name in OWN}
+    assert {name for name, text in texts.items() if b"rememberDenials" in text} == {"kuadrant-v4"}
+    assert json.loads(texts["kuadrant-v4"])["services"]["ratelimit"]["rememberDenials"] is False
+    assert b"rememberDenials" not in DIALECTS["kuadrant-v4"].configure(SERVICE)(())
+
+
 def test_a_result_is_made_once_and_goes_with_what_it_was_made_of() -> None:
     calls: list[str] = []
     of_each = OfEach[HostProgram, str](lambda host: _noted(host.hostname, calls))

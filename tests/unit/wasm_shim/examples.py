@@ -122,3 +122,12 @@ def field(number: int, value: bytes) -> bytes:
 def header(name: bytes, value: bytes) -> bytes:
     """One of the headers of a service's answer."""
     return field(3, field(1, name) + field(2, value))
+
+
+def counted(host: Host) -> dict[str, int]:
+    """The counters that are not 0, without those of single limits (test_reasons.py)."""
+    return {
+        name.removeprefix("kuadrant."): value
+        for name, value in host.metrics.items()
+        if value and not name.endswith("limited_by_limit")
+    }

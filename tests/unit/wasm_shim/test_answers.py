@@ -11,6 +11,7 @@ from .examples import (
     action,
     configuration,
     configure,
+    counted,
     entry,
     field,
     header,
@@ -42,15 +43,6 @@ def denying(host: Host) -> Host:
 def allowing(host: Host) -> Host:
     configure(host, configuration(services=ALLOW))
     return host
-
-
-def counted(host: Host) -> dict[str, int]:
-    """The counters that are not 0, without those of single limits (test_reasons.py)."""
-    return {
-        name.removeprefix("kuadrant."): value
-        for name, value in host.metrics.items()
-        if value and not name.endswith("limited_by_limit")
-    }
 
 
 def test_ok_lets_the_request_go_on(denying: Host) -> None:

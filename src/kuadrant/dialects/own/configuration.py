@@ -160,7 +160,7 @@ class Renderer:
             VERSION,
             (b'"decisionRecords":true,' if records else b"") + _explain_key(service, programs=programs),
             _RATE_LIMIT.encode(),
-            msgspec.json.encode(replace(service, decision_records=UNSET, explain_key=UNSET)),
+            msgspec.json.encode(_asked(service, programs=programs)),
         )
 
     def render(self, hosts: Iterable[HostProgram]) -> bytes:
@@ -169,6 +169,12 @@ class Renderer:
         rules = dict(zip(map(_hostname, hosts), map(_relevant_rules, hosts), strict=True))
         texts = (self._text_of_host(host) for host in hosts if is_relevant(host.hostname, rules))
         return self._head + b",".join(texts) + b"]}"
+
+
+def _asked(service: Service, *, programs: bool) -> Service:
+    """Return what is said of the service itself; what knows programs knows all of it."""
+    remembers = service.remember_denials if programs else UNSET
+    return replace(service, decision_records=UNSET, explain_key=UNSET, remember_denials=remembers)
 
 
 def _explain_key(service: Service, *, programs: bool) -> bytes:

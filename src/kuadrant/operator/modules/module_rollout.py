@@ -61,6 +61,7 @@ def offer(module: wasm.Module, settings: OperatorSettings) -> Offer:
         failure_mode=settings.failure_mode,
         explain_key=settings.explain_key or UNSET,
         decision_records="left" if settings.decision_records else UNSET,
+        remember_denials=UNSET if settings.remember_denials else False,
     )
 
     def proving(shown: str) -> Rendering:

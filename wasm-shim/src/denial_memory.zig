@@ -1,0 +1,244 @@
+//! Answers that deny, by their questions, for as long as they hold: in a table of a fixed size.
+//!
+//! A question is known by its service, which is another one with each configuration, and its bytes; a long one by its SHA-256: nobody
+//! can find two that have the same, so nobody gets an answer to a question that he has not asked. Where there is no room for one more
+//! the one goes that ends first: what is forgotten is asked for.
+
+const std = @import("std");
+const hash = @import("text_table.zig").hash;
+const Term = @import("denial_term.zig").Term;
+const Allocator = std.mem.Allocator;
+const Sha256 = std.crypto.hash.sha2.Sha256;
+const Digest = [Sha256.digest_length]u8;
+
+/// Of a question and its answer. Longer answers are not kept; of longer questions the digest is.
+const room_of_each = 952;
+const longest_question = 384;
+pub const longest_answer = room_of_each - longest_question;
+
+const ways = 4;
+const sets = 512;
+
+/// When one that goes on to hold is asked for again, by the first who comes: all others need not wait for what he is told.
+const renewed_after_ms = 600;
+
+pub const Question = struct { service: u64, message: []const u8 };
+
+/// What is known of a question now.
+pub const Found = union(enum) {
+    nothing,
+    /// It has to be asked once more, by who is told this; to others the answer goes on to be known meanwhile.
+    due,
+    /// The answer, and how long ago it came.
+    answer: struct { bytes: []const u8, passed_ms: u64 },
+};
+
+const Slot = struct {
+    service: u64 = 0,
+    hash: u64 = 0,
+    /// The times are of the host's clock, which may be set: what lies before its own beginning is not known any more.
+    sent: u64 = 0,
+    came: u64 = 0,
+    until: u64 = 0,
+    due: u64 = 0,
+    /// Of the question as it is known here, and of the answer behind it.
+    known: u16 = 0,
+    length: u16 = 0,
+    bytes: [room_of_each]u8 = undefined,
+
+    fn answer(slot: *const Slot) []const u8 {
+        return slot.bytes[slot.known..][0..slot.length];
+    }
+
+    fn isOver(slot: *const Slot, now: u64) bool {
+        return now < slot.sent or slot.until <= now;
+    }
+};
+
+pub const Denials = struct {
+    slots: []Slot = &.{},
+
+    /// Whether anything was ever kept: until then nothing has to be looked for.
+    pub fn isUsed(denials: *const Denials) bool {
+        return denials.slots.len > 0;
+    }
+
+    pub fn find(denials: *const Denials, question: Question, now: u64) Found {
+        const slot = denials.slotOf(question) orelse return .nothing;
+        if (slot.isOver(now)) return .nothing;
+        if (slot.due <= now) {
+            slot.due = slot.until;
+            return .due;
+        }
+        return .{ .answer = .{ .bytes = slot.answer(), .passed_ms = (now -| slot.came) / std.time.ns_per_ms } };
+    }
+
+    /// Keeps an answer whose question was sent at that time: its term began no earlier.
+    pub fn keep(denials: *Denials, allocator: Allocator, question: Question, answer: []const u8, term: Term, sent: u64, now: u64) error{OutOfMemory}!void {
+        const until = sent + @as(u64, term.milliseconds) * std.time.ns_per_ms;
+        if (answer.len > longest_answer or until <= now) return denials.forget(question);
+        if (!denials.isUsed()) {
+            denials.slots = try allocator.alloc(Slot, ways * sets);
+            @memset(std.mem.sliceAsBytes(denials.slots), 0);
+        }
+        const slot = denials.slotOf(question) orelse denials.room(question, now);
+        slot.service = question.service;
+        slot.hash = hash(question.message);
+        var digest: Digest = undefined;
+        const known = knownBy(question, &digest);
+        slot.known = @intCast(known.len);
+        @memcpy(slot.bytes[0..known.len], known);
+        slot.sent = sent;
+        slot.came = now;
+        slot.until = until;
+        slot.due = if (term.goesOn()) sent + renewed_after_ms * std.time.ns_per_ms else until;
+        slot.length = @intCast(answer.len);
+        @memcpy(slot.bytes[known.len..][0..answer.len], answer);
+    }
+
+    /// The service has answered otherwise.
+    pub fn forget(denials: *const Denials, question: Question) void {
+        const slot = denials.slotOf(question) orelse return;
+        slot.until = 0;
+    }
+
+    /// That a short one is the digest of a long one is no likelier than that two have the same digest.
+    fn knownBy(question: Question, digest: *Digest) []const u8 {
+        if (question.message.len <= longest_question) return question.message;
+        Sha256.hash(question.message, digest, .{});
+        return digest;
+    }
+
+    fn setOf(denials: *const Denials, question: Question) []Slot {
+        const number: usize = @intCast(hash(question.message) % sets);
+        return denials.slots[number * ways ..][0..ways];
+    }
+
+    fn slotOf(denials: *const Denials, question: Question) ?*Slot {
+        if (!denials.isUsed()) return null;
+        const wanted = hash(question.message);
+        for (denials.setOf(question)) |*slot| {
+            if (slot.until == 0 or slot.hash != wanted or slot.service != question.service) continue;
+            var digest: Digest = undefined;
+            if (std.mem.eql(u8, knownBy(question, &digest), slot.bytes[0..slot.known])) return slot;
+        }
+        return null;
+    }
+
+    fn room(denials: *const Denials, question: Question, now: u64) *Slot {
+        const set = denials.setOf(question);
+        var first = &set[0];
+        for (set) |*slot| {
+            if (slot.isOver(now)) return slot;
+            if (slot.until < first.until) first = slot;
+        }
+        return first;
+    }
+};
+
+const testing = std.testing;
+const ms = std.time.ns_per_ms;
+const beginning = 1_700_000_000 * std.time.ns_per_s;
+
+fn at(milliseconds: u64) u64 {
+    return beginning + milliseconds * ms;
+}
+
+fn freed(denials: *Denials) void {
+    testing.allocator.free(denials.slots);
+}
+
+test "an answer is known until its term is over, and never longer" {
+    var denials: Denials = .{};
+    defer freed(&denials);
+    const question: Question = .{ .service = 1, .message = "who" };
+    try testing.expectEqual(Found.nothing, denials.find(question, at(0)));
+    // It came 40 ms after it was asked for: the term began somewhere between.
+    try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 300 }, at(0), at(40));
+    const found = denials.find(question, at(299)).answer;
+    try testing.expectEqualStrings("no", found.bytes);
+    try testing.expectEqual(259, found.passed_ms);
+    try testing.expectEqual(Found.nothing, denials.find(question, at(300)));
+}
+
+test "another question, or the same of another configuration, is not known" {
+    var denials: Denials = .{};
+    defer freed(&denials);
+    try denials.keep(testing.allocator, .{ .service = 1, .message = "who" }, "no", .{ .milliseconds = 300 }, at(0), at(0));
+    try testing.expectEqual(Found.nothing, denials.find(.{ .service = 1, .message = "whom" }, at(1)));
+    try testing.expectEqual(Found.nothing, denials.find(.{ .service = 2, .message = "who" }, at(1)));
+    // However long they are.
+    const long: [longest_question + 1]u8 = @splat('w');
+    try denials.keep(testing.allocator, .{ .service = 1, .message = &long }, "long", .{ .milliseconds = 300 }, at(0), at(0));
+    try testing.expectEqualStrings("long", denials.find(.{ .service = 1, .message = &long }, at(1)).answer.bytes);
+    var other = long;
+    other[longest_question] = 'h';
+    try testing.expectEqual(Found.nothing, denials.find(.{ .service = 1, .message = &other }, at(1)));
+}
+
+test "one that goes on to hold is asked for once more before it ends" {
+    var denials: Denials = .{};
+    defer freed(&denials);
+    const question: Question = .{ .service = 1, .message = "who" };
+    for ([_]u64{ 0, 601, 1202 }) |sent| {
+        try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 1000 }, at(sent), at(sent + 1));
+        try testing.expect(denials.find(question, at(sent + 599)) == .answer);
+        try testing.expectEqual(Found.due, denials.find(question, at(sent + 600)));
+        try testing.expect(denials.find(question, at(sent + 600)) == .answer);
+    }
+    try testing.expectEqual(Found.nothing, denials.find(question, at(2202)));
+    // One whose end is known needs not.
+    try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 900 }, at(3000), at(3000));
+    try testing.expect(denials.find(question, at(3899)) == .answer);
+}
+
+test "an answer that comes after its term, or is too long, is not kept" {
+    var denials: Denials = .{};
+    defer freed(&denials);
+    const question: Question = .{ .service = 1, .message = "who" };
+    try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 1000 }, at(0), at(1));
+    try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 30 }, at(2), at(32));
+    try testing.expectEqual(Found.nothing, denials.find(question, at(33)));
+    try denials.keep(testing.allocator, question, &@as([longest_answer + 1]u8, @splat('n')), .{ .milliseconds = 30 }, at(40), at(41));
+    try testing.expectEqual(Found.nothing, denials.find(question, at(42)));
+}
+
+test "what the service answers otherwise is forgotten" {
+    var denials: Denials = .{};
+    defer freed(&denials);
+    const question: Question = .{ .service = 1, .message = "who" };
+    try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 1000 }, at(0), at(1));
+    denials.forget(question);
+    try testing.expectEqual(Found.nothing, denials.find(question, at(2)));
+}
+
+test "a clock that goes back keeps nobody out" {
+    var denials: Denials = .{};
+    defer freed(&denials);
+    const question: Question = .{ .service = 1, .message = "who" };
+    try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 1000 }, at(5000), at(5001));
+    try testing.expectEqual(Found.nothing, denials.find(question, at(4999)));
+}
+
+test "however many there are, the table stays as large, and the last ones are known" {
+    var denials: Denials = .{};
+    defer freed(&denials);
+    var buffer: [20]u8 = undefined;
+    var known: usize = 0;
+    for (0..20_000) |number| {
+        const message = try std.fmt.bufPrint(&buffer, "{d}", .{number});
+        try denials.keep(testing.allocator, .{ .service = 1, .message = message }, message, .{ .milliseconds = 1000 }, at(number), at(number));
+    }
+    for (0..20_000) |number| {
+        const message = try std.fmt.bufPrint(&buffer, "{d}", .{number});
+        switch (denials.find(.{ .service = 1, .message = message }, at(19_999))) {
+            .answer => |found| {
+                try testing.expectEqualStrings(message, found.bytes);
+                known += 1;
+            },
+            else => {},
+        }
+    }
+    try testing.expectEqual(ways * sets, denials.slots.len);
+    try testing.expect(known > 500);
+}
