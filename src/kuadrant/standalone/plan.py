@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, structs
+import msgspec
+from msgspec import UNSET, Struct, structs
 
 from kuadrant.api import documents
 from kuadrant.api.documents import Folder
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
+    from kuadrant.api.limitador import Limit
     from kuadrant.api.objects import Objects
     from kuadrant.compiler.program import GatewayProgram
     from kuadrant.standalone.folder_files import File
 
 Addresses = dict[envoy.ListenerKey, envoy.Address]
+_LIMITS_KEY = "kuadrant-limits"
 ReadDocuments = Callable[[Iterable[tuple[str, str]]], Folder]
 
 
@@ -199,7 +203,7 @@ def _resources(
         compilation.programs,
         envoy.ListenerSettings(
             module=surroundings.module,
-            configure=surroundings.dialect.configure(surroundings.service),
+            configure=surroundings.dialect.configure(_asked_for(compilation.limits, surroundings.service)),
             addresses=addresses,
             rate_limit=surroundings.rate_limit,
             endpoints=envoy.ready_addresses(folder.objects.services, folder.objects.endpoint_slices),
@@ -210,6 +214,17 @@ def _resources(
             access_log=surroundings.access_log,
         ),
     )
+
+
+def _asked_for(limits: Iterable[Limit], service: Service) -> Service:
+    """The service as Envoy is told of it, where it is ours: with other limits it is another one.
+
+    So an edit of limits, of which the module would be told nothing otherwise, has it forget whom it denied.
+    """
+    if service.metadata is UNSET:
+        return service
+    digest = hashlib.sha256(msgspec.json.encode(sorted(limits, key=repr))).hexdigest()[:16]
+    return structs.replace(service, metadata={**service.metadata, _LIMITS_KEY: digest})
 
 
 def assign(

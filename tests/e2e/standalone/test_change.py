@@ -121,6 +121,19 @@ spec:
         assert [kuadrant.request("POST").status for _ in range(4)] == [200] * 3 + [429], edit
 
 
+def test_a_limit_that_is_raised_admits_who_was_denied_just_before(
+    start: Callable[..., Kuadrant], toystore: Path
+) -> None:
+    policy = toystore / "ratelimitpolicy.yaml"
+    text = policy.read_text().replace("unit: second", "unit: hour")
+    policy.write_text(text)
+    kuadrant = start(toystore, "--echo")
+
+    assert [kuadrant.request("POST").status for _ in range(8)] == [200] * 5 + [429] * 3
+    kuadrant.change("ratelimitpolicy.yaml", text.replace("limit: 5", "limit: 7"))
+    assert [kuadrant.request("POST").status for _ in range(3)] == [200] * 2 + [429]
+
+
 def test_a_broken_change_is_reported_and_the_last_good_state_stays(
     start: Callable[..., Kuadrant], toystore: Path
 ) -> None:

@@ -18,6 +18,12 @@ For them to take what is new in their objects, at most 0.2 s were seen on a mach
 where it had to fetch the module first.
 """
 
+FORGET_SECONDS: Final = 1.0
+"""A gateway remembers that somebody was denied for this time at most (``LONGEST_SECONDS`` of the service).
+
+Enforced=True waits for it where a limit was raised, of which gateways are told nothing.
+"""
+
 BEHIND_SECONDS: Final = 5.0
 """A gateway is behind when it has been without something for this time.
 

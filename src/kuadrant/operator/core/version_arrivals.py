@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.gateways.provider import GatewayObjects
-from kuadrant.operator.core.times import ARRIVALS_APART_SECONDS, TAKE_SECONDS, UNSEEN_SECONDS
+from kuadrant.operator.core.raised_limits import are_raised
+from kuadrant.operator.core.times import (
+    ARRIVALS_APART_SECONDS,
+    FORGET_SECONDS,
+    TAKE_SECONDS,
+    UNSEEN_SECONDS,
+)
 from kuadrant.status import Content
 
 if TYPE_CHECKING:
@@ -58,7 +64,7 @@ class GatewayArrivals:
         """Take note of what is to be there and of what is known."""
         was_nobody = self._nobody_since
         self._taken = self.taken(now)
-        self._add_version(decision, state.wanted)
+        self._add_version(decision, state.wanted, now)
         self._works_since = state.works_since if state.wanted is None else -inf
         self._nobody_since = None
         if state.wanted is not None:
@@ -80,13 +86,13 @@ class GatewayArrivals:
         while the provider's control plane is down.
         """
         if self._contents is not None:
-            return self._arrived[-1] if self._arrived else 0
+            return self._newest(now)
         return max(self._taken, self.settled(now, TAKE_SECONDS))
 
     def next_taken_at(self, now: float) -> float:
         """Return when another version will have been taken, if nothing comes between; or infinity."""
         if self._contents is not None:
-            return inf
+            return next((time for time in self._times if time > now), inf)
         return self.next_at(now, TAKE_SECONDS)
 
     def settled(self, now: float, seconds: float) -> int:
@@ -98,8 +104,7 @@ class GatewayArrivals:
             return self.version
         if self._works_since is None or self._works_since + seconds > now:
             return 0
-        count = bisect_right(self._times, now - seconds)
-        return self._arrived[count - 1] if count else 0
+        return self._newest(now - seconds)
 
     def next_at(self, now: float, seconds: float) -> float:
         """Return when another version will have arrived that long ago, if nothing comes between.
@@ -115,27 +120,50 @@ class GatewayArrivals:
         count = bisect_right(self._times, now - seconds)
         return self._times[count] + seconds if count < len(self._times) else inf
 
-    def _add_version(self, decision: GatewayDecision, contents: Mapping[str, Content] | None) -> None:
+    def _add_version(
+        self, decision: GatewayDecision, contents: Mapping[str, Content] | None, now: float
+    ) -> None:
         is_same = self._wanted is decision.wanted and self._contents == contents
         if self.version and is_same and self._program is decision.program:
             return
         has_it = bool(self._times) and is_same and not self._on_the_way
+        former = self._program
         self.version += 1
         self._program, self._wanted, self._contents = decision.program, decision.wanted, contents
         if has_it:
             # Only limits changed, of which the gateway is told nothing: it has long had what it is to have.
-            self._arrive(self.version, self._times[-1])
+            self._arrive(self.version, self._met_at(former, now))
             return
         self._on_the_way.append(_Version(self.version, decision.wanted, contents))
         if len(self._on_the_way) > _MOST_ON_THE_WAY:
             del self._on_the_way[: _MOST_ON_THE_WAY // 2]
 
+    def _met_at(self, former: GatewayProgram | None, now: float) -> float:
+        """Return when an edit of limits alone is with the gateway, for which `taken` may give it some time.
+
+        Where a limit is raised it goes on to deny by what it remembers.
+        """
+        is_raised = (
+            former is not None
+            and self._program is not None
+            and are_raised(former.limits, self._program.limits)
+        )
+        if not is_raised:
+            return self._times[-1]
+        return now if self._contents is None else now + FORGET_SECONDS
+
+    def _newest(self, now: float) -> int:
+        count = bisect_right(self._times, now)
+        return self._arrived[count - 1] if count else 0
+
     def _arrive(self, number: int, now: float) -> None:
+        """Note that a version is there, or will be, with all before it."""
         self._on_the_way = [one for one in self._on_the_way if one.number > number]
-        if len(self._times) > 1 and now - self._times[-2] < ARRIVALS_APART_SECONDS:
+        at = max((now, *self._times[-1:]))
+        if len(self._times) > 1 and at - self._times[-2] < ARRIVALS_APART_SECONDS:
             # It is told a little later of the one between: there may be hundreds.
             del self._times[-1], self._arrived[-1]
-        self._times.append(now)
+        self._times.append(at)
         self._arrived.append(number)
         if self._times[0] < now - 2 * UNSEEN_SECONDS:
             count = bisect_right(self._times, now - UNSEEN_SECONDS) - 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
+from kuadrant.api.limitador import Limit
 from kuadrant.compiler.program import GatewayProgram
 from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.operator.core.decision import GatewayDecision
-from kuadrant.operator.core.times import TAKE_SECONDS
+from kuadrant.operator.core.times import FORGET_SECONDS, TAKE_SECONDS
 from kuadrant.operator.core.version_arrivals import GatewayArrivals
 from kuadrant.status import Content, FilterState, GatewayState, PodState
 from tests.unit.operator.core.seen import seen
@@ -113,6 +115,39 @@ def test_an_edit_of_limits_alone_is_with_the_gateway_already() -> None:
     assert arrivals.version == arrivals.taken(5.0) == 2
 
 
+def with_limit(most: int, **more: Any) -> GatewayProgram:
+    limit = Limit(namespace="ns", max_value=most, seconds=60, conditions=("a",), **more)
+    return GatewayProgram("ns", "gw", (), (limit,))
+
+
+def bucket(most: int, burst: int) -> GatewayProgram:
+    return with_limit(most, algorithm="TokenBucket", burst=burst)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_raised"),
+    [
+        (with_limit(5), with_limit(6), True),
+        (with_limit(5), with_limit(4), False),
+        (with_limit(5), with_limit(5, mode="Shadow"), True),
+        (bucket(5, 2), bucket(4, 3), True),
+        (bucket(5, 3), bucket(5, 2), False),
+        # Another counter: it is asked for by another name, which goes to the gateway.
+        (with_limit(5), with_limit(6, algorithm="SlidingWindow"), False),
+        (with_limit(5), PROGRAM, False),
+    ],
+)
+def test_a_limit_that_is_raised_is_met_when_gateways_have_forgotten_whom_they_denied(
+    before: GatewayProgram, after: GatewayProgram, is_raised: bool
+) -> None:
+    arrivals = there()
+    arrivals.note(*pulled(A, A, program=before), 5.0)
+    arrivals.note(*pulled(A, A, program=after), 10.0)
+    assert arrivals.taken(10.0) == (2 if is_raised else 3)
+    assert arrivals.next_taken_at(10.0) == (10.0 + FORGET_SECONDS if is_raised else inf)
+    assert arrivals.taken(10.0 + FORGET_SECONDS) == 3
+
+
 NEW, OLD = Content("00", "new"), Content("00", "old")
 
 
@@ -134,6 +169,20 @@ def test_what_is_pushed_arrives_when_every_ready_pod_has_said_so() -> None:
 
     arrivals.note(decision, replace(state, pods=(runs(NEW), runs(OLD, ready=False))), 2.0)
     assert arrivals.taken(2.0) == 2
+
+
+def test_pods_that_have_what_is_pushed_forget_whom_they_denied_all_the_same() -> None:
+    arrivals = GatewayArrivals()
+    decision, state = pushed(NEW, runs(NEW))
+    arrivals.note(replace(decision, program=with_limit(5)), state, 0.0)
+    for most, now in ((6, 10.0), (7, 10.05), (8, 10.5)):
+        arrivals.note(replace(decision, program=with_limit(most)), state, now)
+
+    assert arrivals.taken(10.5) == 1
+    assert arrivals.next_taken_at(10.5) == 10.0 + FORGET_SECONDS
+    # Edits without end keep none of them back.
+    assert arrivals.taken(10.0 + FORGET_SECONDS) == 2
+    assert arrivals.taken(10.5 + FORGET_SECONDS) == arrivals.version == 4
 
 
 def test_a_gateway_without_ready_pods_has_taken_nothing() -> None:
