@@ -8,18 +8,24 @@ from msgspec import structs
 
 from kuadrant.api.document_nodes import quoted
 from kuadrant.api.problem import spelled
+from kuadrant.compiler import identities
 from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.name_guesses import Guesses, NamesByNamespace
+from kuadrant.findings.route_entries import absence, route_entries
 from kuadrant.findings.severity import Rule
 from kuadrant.policy import header_guards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kuadrant.compiler import PolicyFacts
     from kuadrant.findings.examined_documents import Material
+    from kuadrant.policy.identity_source import IdentitySource
     from kuadrant.policy.match import RequestMatch
     from kuadrant.policy.model import Problem, Target
+
+    Sources = Mapping[str, IdentitySource | None]
+    """Where Gateways (``namespace/name``) know requests from."""
 
 RULES: Final = (
     Rule(
@@ -148,9 +154,10 @@ def policy_findings(of: Material) -> Iterator[Problem]:
 
 def route_dependent_findings(of: Material) -> Iterator[Problem]:
     """Yield what the routes to a policy decide: whether it is in effect, and which headers may be absent."""
+    sources = identities(of.objects)
     for fact in of.compilation.policies:
         if _can_be_carried_out(fact):
-            yield from _unguarded(of, fact)
+            yield from _unguarded(of, fact, sources)
         if fact.acceptance.reason == "Accepted":
             yield from _without_effect(of, fact)
 
@@ -191,21 +198,22 @@ def _sections(of: Material, target: Target) -> list[str]:
     return [one.name for one in of.paths.routes[target.kind, target.key].rules]
 
 
-def _unguarded(of: Material, fact: PolicyFacts) -> Iterator[Problem]:
-    """Yield which headers may be absent; not those that all rules ask for where the policy is in effect."""
-    matches = [
-        match
+def _unguarded(of: Material, fact: PolicyFacts, sources: Sources) -> Iterator[Problem]:
+    """Yield which headers and parts may be absent; not what all rules of the policy's paths ask for."""
+    ways = [
+        (sources.get(path.gateway), match)
         for path in of.paths.by_policy.get(fact.policy.key, ())
         for match in path.route.rules[path.rule].matches
     ]
-    asked = [frozenset(header.name for header in match.headers) for match in matches]
-    present = asked[0].intersection(*asked) if asked else frozenset[str]()
-    yield from header_guards.unguarded(fact.policy, header_guards.Known(present, _lengths(matches)))
+    known = header_guards.Known(
+        entries=route_entries(ways), lengths=_lengths(match for _, match in ways), identity=absence(ways)
+    )
+    yield from header_guards.unguarded(fact.policy, known)
 
 
 def _lengths(matches: Iterable[RequestMatch]) -> dict[str, int]:
     """The least length of a path that comes by ``matches``, in characters and in segments."""
-    paths = [_beginning(match) for match in matches]
+    paths = [*map(_beginning, matches)]
     least = {
         "": min(map(len, paths), default=0),
         ".split('/')": min((1 + one.count("/") for one in paths), default=0),

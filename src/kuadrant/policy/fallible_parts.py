@@ -56,6 +56,15 @@ _LEAST: Final = {
     "source.address.split(':')": 2,
     "destination.address.split(':')": 2,
 }
+# As of lengths: paths begin with a slash, and addresses have their port behind a colon.
+_ALWAYS_FOUND: Final = frozenset(
+    {
+        ("request.path", "'/'"),
+        ("request.url_path", "'/'"),
+        ("source.address", "':'"),
+        ("destination.address", "':'"),
+    }
+)
 _CONVERSIONS: Final = frozenset({"int", "uint", "double", "bool", "duration", "timestamp"})
 _DOUBLE: Final = 4
 _TEXT: Final = 5
@@ -78,6 +87,8 @@ def need(part: Any, names: Names, types: Mapping[int, Any]) -> Need | None:
     if found is None or found.of.startswith(OPEN_ROOTS):
         return None
     if found.kind == "length" and found.least <= least(found.of):
+        return None
+    if found.kind == "found" and (found.of, found.what) in _ALWAYS_FOUND:
         return None
     return found
 

@@ -15,8 +15,10 @@ from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
 from kuadrant.policy.expression_check import checked
 from kuadrant.policy.expression_error import position
 from kuadrant.policy.expression_text import HEADERS
+from kuadrant.policy.identity_source import PATH
 from kuadrant.policy.model import Policy, Problem
 from kuadrant.policy.possible_failures import failing
+from kuadrant.policy.request_facts import Entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,16 +30,19 @@ if TYPE_CHECKING:
 
 CODE: Final = "header-may-be-absent"
 PART_CODE: Final = "part-may-fail"
+IDENTITY: Final = ".".join(PATH)
 
 
 class Known(Struct, frozen=True, gc=False):
-    """The headers and facts that every request is known to have that comes to a policy.
+    """The entries of maps, and the facts, that every request is known to have that comes to a policy.
 
-    ``headers`` are in lower case; ``lengths`` are the least ones of parts of expressions, by their texts.
+    ``lengths`` are the least ones of parts of expressions, by their texts. ``identity`` says why an entry of
+    ``auth.identity`` may be absent where another one is there.
     """
 
-    headers: frozenset[str] = frozenset()
+    entries: Entries = Entries()
     lengths: Mapping[str, int] = MappingProxyType({})
+    identity: str = ""
 
 
 class _Place(Struct, frozen=True, gc=False):
@@ -61,7 +66,7 @@ def unguarded(policy: Policy, known: Known | None = None) -> Iterator[Problem]:
         for place, found in _of_limit(limit, when, exempt, known or Known()):
             new = [one for one in found if (place, one.need.subject) not in told]
             told |= {(place, one.need.subject) for one in new}
-            yield from _problems(policy, limit, place, new)
+            yield from _problems(policy, limit, place, new, known or Known())
 
 
 def _of_limit(
@@ -76,7 +81,7 @@ def _of_limit(
     if not any(_MAY_FAIL.search(one.expression) for one in places):
         return
     texts = (tuple(one.expression for one in some) for some in (conditions, exempt, counters))
-    found = _failing(*texts, known.headers, tuple(known.lengths.items()))
+    found = _failing(*texts, known.entries, tuple(known.lengths.items()))
     for number, place in enumerate(places):
         if own := [one for one in found if one.expression == number]:
             yield place, own
@@ -94,11 +99,11 @@ def _failing(
     conditions: tuple[str, ...],
     exempt: tuple[str, ...],
     counters: tuple[str, ...],
-    headers: frozenset[str],
+    entries: Entries,
     lengths: tuple[tuple[str, int], ...],
 ) -> tuple[Failing, ...]:
     looked_at, excluded, counted = ([*map(checked, some)] for some in (conditions, exempt, counters))
-    return failing(looked_at, excluded, counted, headers, dict(lengths))
+    return failing(looked_at, excluded, counted, entries, dict(lengths))
 
 
 def _places(field: Path, parts: Iterable[PolicyCondition | Counter], name: str) -> list[_Place]:
@@ -109,7 +114,9 @@ def _places(field: Path, parts: Iterable[PolicyCondition | Counter], name: str) 
     ]
 
 
-def _problems(policy: Policy, limit: PolicyLimit, place: _Place, found: list[Failing]) -> Iterator[Problem]:
+def _problems(
+    policy: Policy, limit: PolicyLimit, place: _Place, found: list[Failing], known: Known
+) -> Iterator[Problem]:
     """Yield what is told of an expression: of all headers together, of each other part by itself."""
     headers = [one for one in found if _header(one.need)]
     becomes = (
@@ -126,6 +133,8 @@ def _problems(policy: Policy, limit: PolicyLimit, place: _Place, found: list[Fai
     for one in found:
         if not _header(one.need):
             words, guard = _words(one.need)
+            if one.need.of == IDENTITY and known.identity:
+                words += f" ({known.identity})"
             yield _problem(policy, place, PART_CODE, one.offset, (f"{words}, {becomes}", guard))
 
 

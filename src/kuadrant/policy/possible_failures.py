@@ -13,9 +13,12 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from kuadrant.policy.expression_outcomes import TRUE, Evaluation, Examined, Failing, Outcome, both, negated
+from kuadrant.policy.expression_text import HEADERS, quoted
 from kuadrant.policy.fallible_parts import ALWAYS, least
-from kuadrant.policy.request_facts import MANY, NO, YES, RequestFacts
+from kuadrant.policy.request_facts import MANY, NO, YES, Entries, RequestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,18 +34,17 @@ def failing(
     conditions: Sequence[Any],
     excluded: Sequence[Any],
     counters: Sequence[Any],
-    present: frozenset[str] = frozenset(),
+    entries: Entries | None = None,
     lengths: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[Failing, ...]:
     """Return the parts that fail for some request, and end it; expressions are numbered in this order.
 
     All ``conditions``, checked expressions, have to hold, and none of the ``excluded``, as by CEL's ``&&``;
-    ``counters`` are looked at where that is so. ``present`` are headers, in lower case, that every request
-    has; ``lengths`` are least ones of parts, by their texts. Of what is needed more than once the first part
-    is told.
+    ``counters`` are looked at where that is so. ``entries`` and ``lengths``, the least ones of parts by their
+    texts, are known of every request. Of what is needed more than once the first part is told.
     """
     told: dict[Subject, Failing] = {}
-    for one in _Search(conditions, excluded, counters, present).found():
+    for one in _Search(conditions, excluded, counters, entries or Entries()).found():
         if one.need.kind != "length" or one.need.least > lengths.get(one.need.of, 0):
             told.setdefault(one.need.subject, one)
     return tuple(sorted(told.values(), key=_place))
@@ -60,14 +62,15 @@ class _Search:
         conditions: Sequence[Any],
         excluded: Sequence[Any],
         counters: Sequence[Any],
-        present: frozenset[str],
+        entries: Entries,
     ) -> None:
         numbers = count()
         self._conditions, self._excluded, self._counters = (
             [Examined(next(numbers), checked) for checked in some]
             for some in (conditions, excluded, counters)
         )
-        self._present = ALWAYS | present
+        present = entries.present | {(HEADERS, quoted(name)) for name in ALWAYS}
+        self._entries = replace(entries, present=present)
         self._size = 1 + sum(len(one.types) for one in (*conditions, *excluded, *counters))
 
     def found(self) -> list[Failing]:
@@ -94,7 +97,7 @@ class _Search:
         return [one for one in free_first if one in failed]
 
     def _in(self, world: World, asked: dict[Subject, set[int]]) -> frozenset[Failing]:
-        facts = RequestFacts(world, asked, self._present)
+        facts = RequestFacts(world, asked, self._entries)
         whole = TRUE
         for condition in self._conditions:
             whole = both(whole, _condition(_outcome(condition, facts)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+
 from kuadrant.policy.checked_expression import kind
 from kuadrant.policy.expression_text import HEADERS, measured, quoted, text_of
 from kuadrant.policy.fallible_parts import least
@@ -19,6 +21,17 @@ World = dict[Subject, Interval]
 NO: Final = (0, 0)
 YES: Final = (1, 1)
 MANY: Final = float("inf")
+
+Entry = tuple[str, str]
+"""The text of a map, and that of a key of it."""
+
+
+class Entries(Struct, frozen=True, gc=False):
+    """Holds which entries each request has, and pairs of which both are there, or none."""
+
+    present: frozenset[Entry] = frozenset()
+    together: tuple[tuple[Entry, Entry], ...] = ()
+
 
 COMPARING: Final = frozenset(
     {"@in", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "matches", "contains", "startsWith", "endsWith"}
@@ -37,12 +50,13 @@ _TURNED: Final = {
 class RequestFacts:
     """Holds what is known of a request in one ``world``.
 
-    ``asked`` collects what would decide more, with the lengths that matter. ``present`` are headers, in lower
-    case, that are there.
+    ``asked`` collects what would decide more, with the lengths that matter. ``entries`` are known of every
+    request.
     """
 
-    def __init__(self, world: World, asked: dict[Subject, set[int]], present: frozenset[str]) -> None:
-        self._world, self._asked, self._present = world, asked, present
+    def __init__(self, world: World, asked: dict[Subject, set[int]], entries: Entries) -> None:
+        self._world, self._asked = world, asked
+        self._present, self._together = entries.present, dict(entries.together)
 
     def is_met(self, wanted: Need) -> bool | None:
         """Tell whether a need is met; None if that is not known."""
@@ -65,8 +79,9 @@ class RequestFacts:
 
     def there(self, of: str, key: str, *, matters: bool = False) -> bool | None:
         """Tell whether the map ``of`` has the entry ``key``; if it ``matters``, it is asked for."""
-        if of == HEADERS and key.strip("'") in self._present:
+        if (of, key) in self._present:
             return True
+        of, key = self._together.get((of, key), (of, key))
         if matters:
             self._asked.setdefault(("entry", of, key), set())
         return self.so(("entry", of, key))

@@ -15,6 +15,7 @@ import pytest
 from kuadrant.policy.expression_check import check_predicate, checked
 from kuadrant.policy.expression_error import ExpressionError
 from kuadrant.policy.possible_failures import failing
+from kuadrant.policy.request_facts import Entries
 from kuadrant.reference_model import Request
 from kuadrant.reference_model import expressions as evaluation
 from kuadrant.reference_model.expressions import EvaluationError
@@ -47,6 +48,7 @@ FAIL_FOR_SOME = (
     "cel.bind(h, request.headers, h['x']=='a')",
     "request.headers['x']!='a' && request.headers['x']!='b'",
     "request.?referer.value()=='a'",
+    "source.address.substring(0, source.address.indexOf('::'))=='1'",
     "request.path.split('/').filter(x, x!='')[0]=='a'",
     "request.path.split('/')[2].size()>1 || request.path.startsWith('/a')",
     "request.headers[request.path]=='a'",
@@ -99,6 +101,10 @@ FAIL_FOR_NONE = (
     "request.path.split('/').filter(x, x!='').size() > 0 && request.path.split('/').filter(x, x!='')[0]=='a'",
     "request.headers['x'] == 'a' || true",
     "source.address.split(':')[1]=='1'",
+    "source.address.substring(0, source.address.lastIndexOf(':'))=='1.2.3.4'",
+    "destination.address.substring(destination.address.indexOf(':'))==':80'",
+    "request.path.substring(request.path.indexOf('/'))=='/a'",
+    "request.url_path.substring(0, request.url_path.lastIndexOf('/'))=='/a'",
     "'x' in request.headers && request.headers.x in ['1','2'] && int(request.headers.x)==1",
     "request.headers[?'a'].or(request.headers[?':path']).value()=='x'",
     "request.path.substring(1)=='a'",
@@ -135,6 +141,7 @@ def requests() -> Iterator[Request]:
             ),
             attributes={
                 ("source", "address"): "10.0.0.7:4711",
+                ("destination", "address"): "10.0.0.1:80",
                 ("auth", "identity"): {"sub": "a"} if number % 3 else {},
             },
         )
@@ -172,7 +179,7 @@ def test_what_a_condition_asks_for_is_there_for_counters_and_what_is_exempt_is_n
     assert failing([asks], [], [user]) == ()
     assert failing([], [without], [user]) == ()
     assert [one.expression for one in failing([], [asks], [user, user])] == [1]
-    assert failing([], [], [user], frozenset({"x"})) == ()
+    assert failing([], [], [user], Entries(present=frozenset({("request.headers", "'x'")}))) == ()
 
 
 def test_many_headers_are_found_one_by_one() -> None:
