@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 def without_clock(decision: RequestDecision) -> RequestDecision:
     """Return ``decision`` as it is for who knows the clock: nothing of it is in doubt."""
-    questions = tuple(structs.replace(question, bounds=None) for question in decision.questions)
+    questions = tuple(
+        structs.replace(
+            question,
+            bounds=None,
+            watched=tuple(structs.replace(one, is_known=True) for one in question.watched),
+        )
+        for question in decision.questions
+    )
     return structs.replace(decision, questions=questions, doubt=None)
 
 

@@ -239,7 +239,7 @@ class Trace:
                     one.standing,
                     bounds.get(one.standing.counter, ()),
                     enforced=False,
-                    would_deny=one.is_full,
+                    would_deny=one.is_full if one.is_known else None,
                 )
                 for one in question.watched
             )
@@ -294,7 +294,7 @@ class _Stand(Struct, frozen=True, gc=False):
     bounds: tuple[Standing, ...] = ()
     denies: bool = False
     enforced: bool = True
-    would_deny: bool = False
+    would_deny: bool | None = False
 
 
 def _standing(stand: _Stand, limit: TracedLimit) -> CounterStanding:

@@ -88,8 +88,9 @@ class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
 
     ``key`` has each text that it is counted by and the value. ``resets_in`` are the seconds until it is whole
     again. ``denies`` tells that it had no room for the request. One that is not ``enforced`` denies nothing:
-    there ``would_deny`` tells it. Where it depends on the clock of the rate limit service, ``remaining`` is
-    the least and ``resets_in`` the most, with ``remaining_at_most`` and ``resets_in_at_least``.
+    there ``would_deny`` tells it, None where it is not known. Where it depends on the clock of the rate limit
+    service, ``remaining`` is the least and ``resets_in`` the most, with ``remaining_at_most`` and
+    ``resets_in_at_least``.
     """
 
     limit: int
@@ -101,7 +102,7 @@ class CounterStanding(Struct, frozen=True, kw_only=True, gc=False):
     algorithm: Algorithm = FIXED_WINDOW
     burst: int | None = None
     enforced: bool = True
-    would_deny: bool = False
+    would_deny: bool | None = False
     remaining_at_most: int | None = None
     resets_in_at_least: float | None = None
 

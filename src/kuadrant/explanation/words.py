@@ -12,7 +12,7 @@ from kuadrant.policy.fleeting_values import is_of_a_connection
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kuadrant.explanation.record import (
         Client,
@@ -61,13 +61,26 @@ def _counted(limits: Iterable[TracedLimit]) -> str:
     watched = [limit for limit in applying if any(not one.enforced for one in limit.standings)]
     names = [limit.name for limit in applying if limit not in watched]
     nothing = f"no limit {'is enforced' if watched else 'applies'}"
-    full = [limit for limit in watched if any(one.would_deny for one in limit.standings)]
-    shadow = [limit.name for limit in full if limit.mode != SOFT]
-    soft = [limit.name for limit in full if limit.mode == SOFT]
     told = [_of(names, "has room", "have room") if names else nothing]
-    told += [_of(shadow, "in shadow would refuse it", "in shadow would refuse it")] if shadow else []
-    told += [_of(soft, "is soft and exceeded", "are soft and exceeded")] if soft else []
-    return "; ".join(told)
+    return "; ".join([*told, *_without_room(watched)])
+
+
+def _without_room(watched: Sequence[TracedLimit]) -> Iterator[str]:
+    """What limits that refuse nobody have to say of a request, surely or perhaps."""
+    full = [limit for limit in watched if any(one.would_deny for one in limit.standings)]
+    perhaps = [
+        limit
+        for limit in watched
+        if limit not in full and any(one.would_deny is None for one in limit.standings)
+    ]
+    for some, in_shadow, (one_soft, soft) in (
+        (full, "in shadow would refuse it", ("is soft and exceeded", "are soft and exceeded")),
+        (perhaps, "in shadow would perhaps refuse it", ("is soft and perhaps exceeded",) * 2),
+    ):
+        if names := [limit.name for limit in some if limit.mode != SOFT]:
+            yield _of(names, in_shadow, in_shadow)
+        if names := [limit.name for limit in some if limit.mode == SOFT]:
+            yield _of(names, one_soft, soft)
 
 
 def _of(names: Sequence[str], one: str, more: str) -> str:
@@ -124,7 +137,12 @@ def _watching(standing: CounterStanding, mode: Mode) -> str:
     if standing.enforced:
         return ""
     if mode == SOFT:
-        return f"; soft{': exceeded by this request' if standing.would_deny else ''}"
+        exceeded = "; not known whether it is exceeded by this request"
+        if standing.would_deny is not None:
+            exceeded = ": exceeded by this request" if standing.would_deny else ""
+        return f"; soft{exceeded}"
+    if standing.would_deny is None:
+        return "; in shadow: not known whether it would have refused this request"
     return f"; in shadow{': it would have refused this request' if standing.would_deny else ''}"
 
 

@@ -29,7 +29,7 @@ class Inside(Struct, frozen=True, gc=False):
 
     ``policies`` are those whose limits were asked for, ``refused`` the limits that had no room.
     ``because`` says why a gateway refused the request by itself. ``watched`` are limits that are not enforced
-    for the request, each with whether it had no room, of which ``exceeded`` are soft ones that had none;
+    for the request, each with whether it had no room (None: not known), of which ``soft`` are soft ones;
     ``signals`` are the headers that the request gets by them. ``in_part`` says for how many requests of the
     rule a backend answers 500. Where ``is_known`` is false, even the outcome depends on the clock of the rate
     limit service.
@@ -42,8 +42,8 @@ class Inside(Struct, frozen=True, gc=False):
     refused: tuple[KnownLimit, ...]
     stands: tuple[Stand, ...]
     because: str = ""
-    watched: tuple[tuple[KnownLimit, bool], ...] = ()
-    exceeded: tuple[KnownLimit, ...] = ()
+    watched: tuple[tuple[KnownLimit, bool | None], ...] = ()
+    soft: tuple[KnownLimit, ...] = ()
     signals: tuple[tuple[str, str], ...] = ()
     signals_known: bool = True
     in_part: str = ""
@@ -67,6 +67,12 @@ class Inside(Struct, frozen=True, gc=False):
         if self.rule is not None:
             yield self.rule
 
+    def _watching(self, limit: KnownLimit, is_full: bool | None) -> str:
+        perhaps = is_full is None
+        if limit in self.soft:
+            return f"is soft and {'perhaps ' if perhaps else ''}exceeded"
+        return f"in shadow {'may' if perhaps else 'would'} limit it"
+
     def __str__(self) -> str:
         """Return what happened, in a sentence."""
         match self.outcome:
@@ -85,10 +91,9 @@ class Inside(Struct, frozen=True, gc=False):
             case "admitted":
                 left = (f"{one.limit.name} has {one.remaining} of {one.most} left" for one in self.stands)
                 full = (
-                    f"{limit.name} "
-                    + ("is soft and exceeded" if limit in self.exceeded else "in shadow would limit it")
+                    f"{limit.name} {self._watching(limit, is_full)}"
                     for limit, is_full in self.watched
-                    if is_full
+                    if is_full is not False
                 )
                 nothing = f"no limit {'is enforced for' if self.watched else 'applies to'} it"
                 return ", ".join((*left, *full)) or nothing

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from kuadrant.api.limit_mode import SOFT
 from kuadrant.explanation.answer_shown import shown
 from kuadrant.explanation.client_answer import refused_share
 from kuadrant.explanation.clock import standing_bounds
@@ -126,15 +127,15 @@ class SimulatedGateway:
             refused=tuple(self._refused(decision.questions)),
             stands=stands,
             watched=tuple(
-                (self._known(one.standing.limit), one.is_full)
+                (self._known(one.standing.limit), one.is_full if one.is_known else None)
                 for question in decision.questions
                 for one in question.watched
             ),
-            exceeded=tuple(
+            soft=tuple(
                 self._known(one.standing.limit)
                 for question in decision.questions
                 for one in question.watched
-                if one.is_exceeded
+                if one.standing.limit.mode == SOFT
             ),
             signals=decision.signals,
             signals_known=decision.doubt is None or not decision.doubt.signals,

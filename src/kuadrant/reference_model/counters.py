@@ -55,10 +55,14 @@ class Standing(Struct, frozen=True, gc=False):
 
 
 class Watched(Struct, frozen=True, gc=False):
-    """A counter that is not enforced for its values, and whether it had no room for the request."""
+    """A counter that is not enforced for its values, and whether it had no room for the request.
+
+    That ``is_known`` unless it depends on the clock of the service, for this request or for one before.
+    """
 
     standing: Standing
     is_full: bool
+    is_known: bool = True
 
     @property
     def is_exceeded(self) -> bool:
@@ -125,7 +129,7 @@ class Counters(Struct, frozen=True, gc=False):
         enforced = [one for one in before if _is_enforced(one)]
         watched = [one for one in before if not _is_enforced(one)]
         if any(not _has_room(one, now) for one in enforced):
-            answer = self._doubting(_answer((enforced, watched), (enforced, watched), now), enforced, now)
+            answer = self._doubting(_answer((enforced, watched), (enforced, watched), now), before, now)
             return answer, self._with({one.counter: one.window for one in before if one.window})
         counted = [_counted(one, now) for one in enforced]
         seen = [_counted(one, now) if _is_counted(one, now) else one for one in watched]
@@ -133,22 +137,36 @@ class Counters(Struct, frozen=True, gc=False):
         windows.update(
             (one.counter, one.window) for one in (*counted, *seen) if one.window and one.limit.seconds
         )
-        answer = self._doubting(_answer((enforced, watched), (counted, seen), now), enforced, now)
-        return answer, Counters(self.limits, windows, self.in_doubt)
+        answer = self._doubting(_answer((enforced, watched), (counted, seen), now), before, now)
+        unknown = [one for one, told in zip(watched, answer.watched, strict=True) if not told.is_known]
+        return answer, Counters(self.limits, windows, self._doubted(unknown, now))
 
     def doubting(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Counters:
         """Return the same where it is not known whether such a request was counted."""
-        in_doubt = dict(self.in_doubt)
-        for one in self._asked(scope, entries, now):
-            if one.limit.most > 0:
-                # No longer than if it was counted now.
-                ends = kept_until(with_hits(one.window, one.limit, now, one.hits))
-                in_doubt[one.counter] = max(ends, now + one.limit.seconds, in_doubt.get(one.counter, now))
-        return replace(self, in_doubt=in_doubt)
+        return replace(self, in_doubt=self._doubted(self._asked(scope, entries, now), now))
 
-    def _doubting(self, answer: Answer, enforced: Iterable[_Asked], now: float) -> Answer:
-        in_doubt = any(now < self.in_doubt.get(one.counter, now) for one in enforced)
-        return replace(answer, in_doubt=True) if in_doubt else answer
+    def _doubted(self, perhaps: Iterable[_Asked], now: float) -> Mapping[CounterKey, float]:
+        """The counters that are in doubt where ``perhaps`` may have been counted."""
+        found = [one for one in perhaps if one.limit.most > 0]
+        if not found:
+            return self.in_doubt
+        in_doubt = dict(self.in_doubt)
+        for one in found:
+            # No longer than if it was counted now.
+            ends = kept_until(with_hits(one.window, one.limit, now, one.hits))
+            in_doubt[one.counter] = max(ends, now + one.limit.seconds, in_doubt.get(one.counter, now))
+        return in_doubt
+
+    def _doubting(self, answer: Answer, asked: Iterable[_Asked], now: float) -> Answer:
+        """The answer with what of it is not known: of all, and of each counter that is only watched."""
+        doubted = {one.counter for one in asked if now < self.in_doubt.get(one.counter, now)}
+        full = [[one.is_full for one in bound.watched] for bound in answer.bounds or (answer,)]
+        watched = tuple(
+            replace(one, is_known=one.standing.counter not in doubted and len(set(ways)) == 1)
+            for one, *ways in zip(answer.watched, *full, strict=True)
+        )
+        in_doubt = any(one.counter in doubted for one in asked if _is_enforced(one))
+        return replace(answer, watched=watched, in_doubt=in_doubt)
 
     def look(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Answer:
         """Return where the enforced counters stand, as ``ask`` would find them; none is counted."""
