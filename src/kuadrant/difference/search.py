@@ -123,7 +123,7 @@ class Search:
         unlike = [*self._unlike(drafts)]
         self._times[cause] += 1
         self._kept[cause] = tuple(unlike[:_TOGETHER])
-        for plan in (self._repeated, self._with_waiting, self._together):
+        for plan in (self._repeated, self._with_waiting, self._at_the_end, self._together):
             for told in plan(unlike):
                 turn = self.turn(told)
                 best = found.get(turn)
@@ -179,6 +179,19 @@ class Search:
             for seconds in windows[:1]:
                 again = [Step(draft, most, seconds)] * rounds
                 if told := self._port.told([Step(draft, most), *again]):
+                    yield told
+
+    def _at_the_end(self, drafts: Iterable[Draft]) -> Iterator[Told]:
+        """Each request once, then just before that window ends, and after: where windows slide, these count.
+
+        So two are told apart of which one lasts less than a slice longer.
+        """
+        for draft in islice(drafts, _TOGETHER):
+            rates = self._rates(draft)
+            most = min((least for least, _ in rates), default=0)
+            for seconds in sorted({seconds for _, seconds in rates if seconds > 1}) if most > 1 else ():
+                steps = [Step(draft), Step(draft, most - 1, seconds - 1), Step(draft, most + 1, 1)]
+                if told := self._port.told(steps):
                     yield told
 
     def _together(self, drafts: Sequence[Draft]) -> Iterator[Told]:

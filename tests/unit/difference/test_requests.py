@@ -37,6 +37,12 @@ TOYS = "http://toys.x/toys"
             id="another algorithm: the request that a sliding window does not forget yet",
         ),
         pytest.param(
+            "all: {rates: [{limit: 3, window: 10s}], algorithm: SlidingWindow}",
+            "all: {rates: [{limit: 3, window: 11s}]}",
+            [f"{TOYS}, 10 s later {TOYS} --times 2, 1 s later {TOYS} --times 2: 200x4 then 429 -> 200x5"],
+            id="another algorithm and a window less than a slice longer: requests just before it ends",
+        ),
+        pytest.param(
             "all: {rates: [{limit: 4, window: 60s}]}",
             "all: {rates: [{limit: 4, window: 60s}], algorithm: TokenBucket}",
             [f"{TOYS} --times 4, 15 s later {TOYS}: 200x4 then 429 -> 200x5"],
