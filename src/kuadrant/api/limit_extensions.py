@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from kuadrant.api.algorithm import Algorithm
-from kuadrant.api.fields import Expression, Fields
+from kuadrant.api.fields import DnsLabel, Expression, Fields
 from kuadrant.api.limit_mode import EVERYBODY, Mode
 from kuadrant.api.soft_signal import SoftSignal
 
@@ -93,6 +93,18 @@ class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
                 description=(
                     "A CEL expression that gives how many hits a request counts as, as a whole number; one, "
                     "if it is not given. A request of 0 hits is not limited."
+                )
+            ),
+        ]
+        | None
+    ) = None
+    bucket: (
+        Annotated[
+            DnsLabel,
+            Meta(
+                description=(
+                    "A name: limits of any policies of this namespace that have it count together, whatever "
+                    "their routes and gateways are. They have to count alike."
                 )
             ),
         ]

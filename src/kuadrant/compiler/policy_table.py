@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from kuadrant.compiler.bucket_table import BucketTable
 from kuadrant.incremental import Tracked
 from kuadrant.policy.identity_source import asks_who
 from kuadrant.policy.model import Policy
@@ -55,6 +57,7 @@ class PolicyTable:
         self._known: dict[str, KnownPolicy] = {}
         self._by_target: dict[ObjectKey, dict[str, Policy]] = {}
         self._attached: dict[ObjectKey, _Attachment] = {}
+        self._buckets = BucketTable()
 
     @property
     def known(self) -> Mapping[str, KnownPolicy]:
@@ -78,17 +81,19 @@ class PolicyTable:
                 targets.add(self._remove(key, former))
             if policy is not None:
                 targets.add(self._add(key, _known(policy)))
-        return changed, targets
+        return changed | self._buckets.settle(), targets
 
     def _add(self, key: str, known: KnownPolicy) -> ObjectKey:
         target = (known.policy.target.kind, known.policy.target.key)
         self._known[key] = known
+        self._buckets.add(known.policy)
         self._by_target.setdefault(target, {})[key] = known.policy
         return target
 
     def _remove(self, key: str, known: KnownPolicy) -> ObjectKey:
         target = (known.policy.target.kind, known.policy.target.key)
         del self._known[key]
+        self._buckets.remove(known.policy)
         del self._by_target[target][key]
         return target
 
@@ -147,7 +152,9 @@ class PolicyTable:
 
     def checked(self, policy: Policy) -> CheckedPolicy:
         """Return what is wrong with a policy where it is."""
-        return _judged(self._known[policy.key], identified=self._attachment(policy).identified)
+        judged = _judged(self._known[policy.key], identified=self._attachment(policy).identified)
+        beside = self._buckets.problems(policy)
+        return replace(judged, problems=(*judged.problems, *beside)) if beside else judged
 
     def _attachment(self, policy: Policy) -> _Attachment:
         return self._attached[policy.target.kind, policy.target.key]

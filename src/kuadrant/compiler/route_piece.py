@@ -16,7 +16,7 @@ from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgr
 from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
 from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
-from kuadrant.policy.identifiers import action_set_name, limit_identifier
+from kuadrant.policy.identifiers import action_set_name
 from kuadrant.policy.identity_source import IdentitySource, reads_identity
 from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.policy_precedence import EffectiveLimit, EffectivePolicy, merge
@@ -147,7 +147,7 @@ def _response(effective: EffectivePolicy | None, place: ListenerPlace) -> Respon
 def _held(entries: Iterable[EffectiveLimit], route: str) -> Iterable[Limit]:
     """Yield the limits that the rate limit service has to hold for ``entries``."""
     for entry in entries:
-        yield from limitador_limits(entry.limit, identity=entry.identity, scope=entry.scope(route))
+        yield from limitador_limits(entry.limit, key=entry.key, scope=entry.scope(route))
 
 
 def _host_rules(
@@ -229,7 +229,7 @@ def _limit_action(entry: EffectiveLimit, identity: IdentitySource | None) -> Lim
     when = (*entry.source.conditions, *entry.limit.when)
     counters = tuple(dict.fromkeys(entry.limit.counters))
     return LimitAction(
-        key=limit_identifier(entry.identity, entry.limit.name),
+        key=entry.key,
         when=when,
         counters=counters,
         sources=(entry.source.key,),

@@ -19,7 +19,7 @@ from kuadrant.explanation.record import Origin
 from kuadrant.explanation.routing_trace import match_words
 from kuadrant.gateways.plugin_tables import host_of
 from kuadrant.policy.condition import Counter, PolicyCondition
-from kuadrant.policy.identifiers import limit_condition, limit_identifier
+from kuadrant.policy.identifiers import limit_condition
 from kuadrant.policy.identity_source import IdentitySource
 from kuadrant.policy.policy_precedence import merge
 
@@ -192,13 +192,12 @@ class Side:
 
     def _limits(self, rule: RuleProgram, origin: RuleOrigin | None) -> Iterator[LimitSide]:
         merged = merge(origin.policies) if origin else None
-        entries = {
-            limit_identifier(entry.identity, entry.limit.name): entry
-            for entry in (merged.limits if merged else ())
+        entries: dict[tuple[str, tuple[str, ...]], EffectiveLimit] = {
+            (entry.key, (entry.source.key,)): entry for entry in (merged.limits if merged else ())
         }
         for action in rule.actions:
             for limit in action.limits:
-                yield self._limit(rule, action, limit, entries.get(limit.key))
+                yield self._limit(rule, action, limit, entries.get((limit.key, limit.sources)))
 
     def _limit(
         self, rule: RuleProgram, action: Action, limit: LimitAction, entry: EffectiveLimit | None

@@ -13,7 +13,6 @@ from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.record import CounterValue, Part, Replaced, TracedCondition, TracedLimit
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
-from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.policy.identity_source import PATH
 from kuadrant.reference_model.conditions import holds
 
@@ -63,10 +62,13 @@ class LimitTracer:
         self, rule: RuleProgram, effective: Sequence[EffectiveLimit], on_path: Sequence[Policy]
     ) -> Iterator[TracedLimit]:
         """Yield the limits of the rule's effective policy by name, then those that no policy is known of."""
-        actions = {limit.key: (action, limit) for action in rule.actions for limit in action.limits}
+        # Those of one bucket have one key, of which a policy has one.
+        actions = {
+            (limit.key, limit.sources): (action, limit) for action in rule.actions for limit in action.limits
+        }
         for entry in effective:
-            key = limit_identifier(entry.identity, entry.limit.name)
-            yield self._effective(entry, key, actions.pop(key, None), on_path)
+            key = entry.key
+            yield self._effective(entry, key, actions.pop((key, (entry.source.key,)), None), on_path)
         for action, limit in actions.values():
             yield self._of_unknown_policy(action, limit)
 
@@ -101,6 +103,7 @@ class LimitTracer:
             burst=limit.burst,
             mode=limit.mode,
             enforce_percent=limit.enforce_percent,
+            bucket=limit.bucket,
             scope=action[0].scope if action else "",
             applies=traced.applies,
             because=traced.because,

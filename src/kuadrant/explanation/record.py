@@ -119,13 +119,14 @@ class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
     """The way a limit counts, and what it does where it has no room.
 
     ``burst`` is what a bucket holds, its rate if that is None; ``enforce_percent`` is for how many of a
-    hundred values of its counters it is enforced.
+    hundred values of its counters it is enforced. Those of one ``bucket`` count together.
     """
 
     algorithm: Algorithm = FIXED_WINDOW
     burst: int | None = None
     mode: Mode = ENFORCE
     enforce_percent: int = EVERYBODY
+    bucket: str | None = None
 
     @property
     def refuses(self) -> bool:

@@ -71,7 +71,8 @@ def _limit(limit: TracedLimit) -> Iterator[str]:
     yield f"{limit.origin}: {words.limit_line(limit)}"
     rates = ", ".join(words.rate(*one, limit.algorithm, limit.burst) for one in limit.rates)
     mode = words.mode_words(limit.mode, limit.enforce_percent)
-    yield f"  {rates or 'no rates'}{mode}, counted under {limit.scope}"
+    bucket = f", in bucket {limit.bucket}" if limit.bucket else ""
+    yield f"  {rates or 'no rates'}{mode}{bucket}, counted under {limit.scope}"
     for one in limit.replaced:
         yield f"  {one.origin}: in place of limit {one.limit} of RateLimitPolicy {one.policy}"
     for condition in limit.when:

@@ -61,6 +61,15 @@ RULES: Final = (
         "different names.",
     ),
     Rule(
+        code="bucket-apart",
+        severity="warning",
+        title="A limit does not count as the others of its bucket do.",
+        means="Limits of one `bucket` count together if rates, algorithm, burst, counters, mode and cost are "
+        "the same. This one differs from that of the oldest policy, so it counts apart: each admits what it "
+        "says.",
+        do="Write the same in all of them, or give this one another bucket.",
+    ),
+    Rule(
         code="overridden",
         severity="warning",
         title="Other policies take the place of this one on all of its routes.",

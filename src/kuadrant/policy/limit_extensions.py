@@ -41,6 +41,7 @@ def with_extensions(
     """
     mistakes = [*_differing(said, fields)]
     result = []
+    in_bucket: dict[str, str] = {}
     for limit in limits:
         both = _values(said.extensions.limits.get(limit.name)) | _values(fields[limit.name])
         extended = replace(limit, **_of_model(both)) if both else limit
@@ -51,6 +52,12 @@ def with_extensions(
             if getattr(fields[limit.name], field) is None:
                 mistakes.append(mistake_at(said, path, message))
             else:
+                mistakes.append(Mistake((*block, *path), message, refuses=True))
+        if (bucket := extended.bucket) is not None:
+            other = in_bucket.setdefault(bucket, limit.name)
+            if other != limit.name:
+                message = f"is that of limit {other}, too; a policy has one of each: join their conditions"
+                path = ("limits", limit.name, "bucket")
                 mistakes.append(Mistake((*block, *path), message, refuses=True))
         result.append(extended)
     return tuple(result), tuple(mistakes)

@@ -49,7 +49,7 @@ class PolicyLimit(Struct, frozen=True, gc=False):
 
     What is over it is refused for ``enforce_percent`` of a hundred values of its counters, and for nobody in
     the modes Shadow and Soft; in the latter the request goes on with the headers of `signals`. A request
-    counts as ``cost`` hits, as one if that is None.
+    counts as ``cost`` hits, as one if that is None. Those of one ``bucket`` count together.
     """
 
     name: str
@@ -63,6 +63,7 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     enforce_percent: int = EVERYBODY
     cost: Cost | None = None
     signal: tuple[tuple[str, str], ...] = ()
+    bucket: str | None = None
 
     @property
     def evaluated(self) -> tuple[Counter, ...]:

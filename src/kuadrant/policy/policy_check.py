@@ -23,6 +23,7 @@ from kuadrant.policy.condition import (
 )
 from kuadrant.policy.expression_check import check_cost, check_counter, check_predicate, has_control_character
 from kuadrant.policy.expression_error import ExpressionError
+from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.policy.limitador_limits import limitador_limits
 from kuadrant.policy.model import Policy, PolicyLimit, Problem
 
@@ -71,7 +72,9 @@ def check(policy: Policy, budgets: Budgets = DEFAULT, *, identity: bool = False)
     if not findings:
         costs: list[Estimate] = []
         held = {
-            limit.name: tuple(limitador_limits(limit, identity=policy.key, scope=policy.key))
+            limit.name: tuple(
+                limitador_limits(limit, key=limit_identifier(policy.key, limit.name), scope=policy.key)
+            )
             for limit in policy.limits
         }
         findings += _some(_findings(policy, _Measures(budgets, identity), costs, held))

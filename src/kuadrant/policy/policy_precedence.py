@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api.response import Response
+from kuadrant.policy.buckets import bucket_key, bucket_scope
+from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.policy.model import Policy, PolicyLimit
 
 if TYPE_CHECKING:
@@ -32,8 +34,17 @@ class EffectiveLimit(Struct, frozen=True, gc=False):
     source: Policy
     identity: str
 
+    @property
+    def key(self) -> str:
+        """The key by which the gateway and the rate limit service know it."""
+        if self.limit.bucket is not None:
+            return bucket_key(self.source.namespace, self.limit)
+        return limit_identifier(self.identity, self.limit.name)
+
     def scope(self, route: str) -> str:
         """The domain of the rate limit request for a path of ``route`` (``namespace/name``)."""
+        if self.limit.bucket is not None:
+            return bucket_scope(self.source.namespace, self.limit.bucket)
         return self.identity if self.source.counted_under == "policy" else route
 
 

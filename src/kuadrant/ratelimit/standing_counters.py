@@ -59,7 +59,13 @@ def standing_counters(held: Iterable[_Held], now: float, *, policy: str = "", mo
 
 
 def of_policy(held: Iterable[_Held], policy: str) -> Iterator[_Held]:
-    """Yield the limits that have a condition on a key of the policy (``namespace/name``)."""
+    """Yield the limits that have a condition on a key of the policy (``namespace/name``).
+
+    Instead of a policy it may be a bucket, ``namespace/bucket:name``.
+    """
+    if ":" in policy:
+        yield from (one for one in held if one[0].namespace == policy)
+        return
     alike: dict[tuple[str, tuple[str, ...]], list[_Held]] = {}
     for limit, counters in held:
         alike.setdefault((limit.namespace, limit.conditions), []).append((limit, counters))

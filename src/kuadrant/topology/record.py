@@ -55,6 +55,8 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
         burst: What a bucket holds; its rate without.
         mode: What it does where it has no room.
         enforce_percent: For how many of a hundred values of its counters it is enforced.
+        cost: How many hits a request is, as an expression; empty for one.
+        bucket: The bucket that it is in.
         counters: What has a counter of its own for each of its values.
         when: The conditions under which it applies.
         partly: It is for some of the rule's matches or host names only.
@@ -68,6 +70,8 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     burst: int | None = None
     mode: Mode = ENFORCE
     enforce_percent: int = EVERYBODY
+    cost: str = ""
+    bucket: str = ""
     counters: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
     partly: bool = False

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from kuadrant.explanation import section_of
-from kuadrant.policy.identifiers import limit_identifier
 from kuadrant.policy.policy_precedence import merge
 from kuadrant.topology.record import LimitNode
 
@@ -37,7 +36,7 @@ def _of_match(program: RuleProgram, origin: RuleOrigin) -> Iterator[LimitNode]:
     asked = {limit.key for action in program.actions for limit in action.limits}
     effective = merge(origin.policies)
     for entry in effective.limits if effective else ():
-        if limit_identifier(entry.identity, entry.limit.name) in asked:
+        if entry.key in asked:
             yield _limit(entry)
 
 
@@ -52,6 +51,8 @@ def _limit(entry: EffectiveLimit) -> LimitNode:
         burst=limit.burst,
         mode=limit.mode,
         enforce_percent=limit.enforce_percent,
+        cost=limit.cost.text if limit.cost else "",
+        bucket=limit.bucket or "",
         counters=tuple(counter.text for counter in limit.counters),
         when=tuple(condition.text for condition in (*policy.conditions, *limit.when)),
     )

@@ -21,7 +21,9 @@ def limit_words(limit: LimitNode) -> str:
     when = f" when {' and '.join(limit.when)}" if limit.when else ""
     partly = ", for some of its requests" if limit.partly else ""
     mode = mode_words(limit.mode, limit.enforce_percent)
-    return printable(f"{limit.name}: {rates}{per}{when}{mode}{partly}")
+    cost = f", a request costs {limit.cost}" if limit.cost else ""
+    bucket = f", in bucket {limit.bucket}" if limit.bucket else ""
+    return printable(f"{limit.name}: {rates}{per}{cost}{when}{mode}{bucket}{partly}")
 
 
 def policy_words(policy: PolicyNode) -> str:

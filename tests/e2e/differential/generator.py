@@ -466,6 +466,13 @@ _GATEWAY_TARGETS = (
 _ROUTE_SECTIONS = ("rule-1", "rule-2", "named-0", "named-1")
 
 
+def _in_a_bucket(rate: Document) -> st.SearchStrategy[Document]:
+    """No limit, or one that counts as those of other policies do, or differently."""
+    limit = {"rates": [rate], "bucket": "b"}
+    kinds = [{}, {}, {}, limit, limit, {**limit, "mode": "Soft"}]
+    return st.sampled_from(kinds).map(lambda one: {"in-bucket": one} if one else {})
+
+
 @st.composite
 def _policy(draw: st.DrawFn, name: str, routes: tuple[tuple[str, str, str], ...]) -> Document:
     targets = (*((*route, _ROUTE_SECTIONS) for route in routes), *_GATEWAY_TARGETS)
@@ -485,7 +492,8 @@ def _policy(draw: st.DrawFn, name: str, routes: tuple[tuple[str, str, str], ...]
             st.dictionaries(names, limit, min_size=1, max_size=draw(st.sampled_from([2, 2, 2, 14])))
         )
         told = draw(_RESPONSE)
-        rules = {"limits": limits, **told}
+        rate = {"limit": 3, "duration": 10, "unit": "second"}
+        rules = {"limits": limits | draw(_in_a_bucket(rate)), **told}
         spec = {"targetRef": reference, **(rules if block == "limits" else {block: rules})}
         return _object("kuadrant.io/v1beta2", "RateLimitPolicy", (namespace, name), created, spec)
     if draw(st.integers(0, 3)) == 0:
@@ -494,7 +502,8 @@ def _policy(draw: st.DrawFn, name: str, routes: tuple[tuple[str, str, str], ...]
         st.dictionaries(names, _V1_LIMIT, min_size=1, max_size=draw(st.sampled_from([2, 2, 2, 14])))
     )
     block = draw(st.sampled_from(["limits", "defaults", "overrides"]))
-    rules = {"limits": limits, **draw(_RESPONSE)}
+    in_a_bucket = draw(_in_a_bucket({"limit": 3, "window": "10s"}))
+    rules = {"limits": limits | in_a_bucket, **draw(_RESPONSE)}
     if draw(st.integers(0, 3)) == 0:
         rules["when"] = [{"predicate": text} for text in draw(_some(st.sampled_from(PREDICATES), 2, 1))]
     if block != "limits":

@@ -28,9 +28,11 @@ def check_way(record: Explanation, decision: RequestDecision) -> None:
         assert tuple(sorted({limit.policy for limit in applying})) == decision.sources
     if decision.outcome == "failed":
         assert any(limit.applies == "fails" for limit in record.limits)
+    # Those of one bucket stand alike.
+    by_key = {(limit.scope, limit.key): limit for limit in applying}
     stood = sorted(
         (one.limit, one.seconds, one.remaining, one.resets_in, one.enforced, one.would_deny)
-        for limit in applying
+        for limit in by_key.values()
         for one in limit.standings
     )
     standings = [(one, True, False) for question in decision.questions for one in question.standings]

@@ -78,6 +78,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "limit-behind-shadow": [("refuses-nobody", "{rates: [{limit: 5")],
     "limit-behind-total": [("never-reached", "{limit: 100, window: 10s}")],
     "limit-below-zero": [("limit-below-one", "-1,")],
+    "bucket-of-two-rates": [("bucket-apart", "shared}")],
     "cost-over-limit": [("cost-over-limit", '"7"')],
     "cost-of-nothing": [("cost-of-nothing", '"0"')],
     "limit-enforced-for-nobody": [("refuses-nobody", "{rates: [{limit: 5")],

@@ -28,12 +28,12 @@ def test_a_cost_is_said_by_field_or_annotation(version: str, limit: str, annotat
     cost = read.limits[0].cost
     assert cost is not None
     assert cost.text == "1 + size(request.path)"
-    limits = [*limitador_limits(read.limits[0], identity="ns/p", scope="ns/r")]
+    limits = [*limitador_limits(read.limits[0], key="limit.a__00000000", scope="ns/r")]
     assert [(one.by_cost, one.is_of_limitador) for one in limits] == [(True, False)] * 2
 
 
 def test_a_limit_without_a_cost_is_told_as_limitador_has_it() -> None:
-    limits = [*limitador_limits(policy("v1").limits[0], identity="ns/p", scope="ns/r")]
+    limits = [*limitador_limits(policy("v1").limits[0], key="limit.a__00000000", scope="ns/r")]
     assert [(one.by_cost, one.is_of_limitador) for one in limits] == [(UNSET, True)] * 2
 
 

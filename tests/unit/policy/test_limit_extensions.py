@@ -29,7 +29,7 @@ OF_A_BUCKET = "of a TokenBucket: add `algorithm: TokenBucket`, or remove it"
 def test_field_and_annotation_say_the_same(version: str, block: str, limit: str, annotation: str) -> None:
     read = policy(version, limit, annotation, block)
     assert problems(read) == []
-    held = tuple(limitador_limits(read.limits[0], identity="ns/p", scope="ns/p"))
+    held = tuple(limitador_limits(read.limits[0], key="limit.a__00000000", scope="ns/p"))
     assert [(one.algorithm, one.burst, one.max_value) for one in held] == [
         ("TokenBucket", 3, 5),
         ("TokenBucket", 3, 9),
@@ -39,7 +39,7 @@ def test_field_and_annotation_say_the_same(version: str, block: str, limit: str,
 @pytest.mark.parametrize("version", RATES)
 @pytest.mark.parametrize("limit", ["", "algorithm: FixedWindow, "])
 def test_a_fixed_window_is_what_the_service_is_told_without_words(version: str, limit: str) -> None:
-    held = limitador_limits(policy(version, limit).limits[0], identity="ns/p", scope="ns/p")
+    held = limitador_limits(policy(version, limit).limits[0], key="limit.a__00000000", scope="ns/p")
     assert {(one.algorithm, one.burst) for one in held} == {(UNSET, UNSET)}
 
 

@@ -34,7 +34,7 @@ OF_ONE_THAT_ENFORCES = "is of a limit that enforces: remove it, or `mode: Shadow
 def test_a_shadow_limit_is_one_by_field_or_annotation(version: str, limit: str, annotation: str) -> None:
     read = policy(version, limit, annotation)
     assert problems(read) == []
-    limits = [*limitador_limits(read.limits[0], identity="ns/p", scope="ns/r")]
+    limits = [*limitador_limits(read.limits[0], key="limit.a__00000000", scope="ns/r")]
     assert [(one.mode, one.enforce_percent, one.percent) for one in limits] == [("Shadow", UNSET, 0)] * 2
     assert not read.limits[0].refuses
 
@@ -51,7 +51,7 @@ def test_a_shadow_limit_is_one_by_field_or_annotation(version: str, limit: str, 
 def test_a_percentage_is_one_by_field_or_annotation(version: str, limit: str, annotation: str) -> None:
     read = policy(version, COUNTERS[version] + limit, annotation)
     assert problems(read) == []
-    limits = [*limitador_limits(read.limits[0], identity="ns/p", scope="ns/r")]
+    limits = [*limitador_limits(read.limits[0], key="limit.a__00000000", scope="ns/r")]
     assert [(one.mode, one.enforce_percent, one.percent) for one in limits] == [(UNSET, 25, 25)] * 2
     assert read.limits[0].refuses
 
@@ -60,7 +60,7 @@ def test_a_percentage_is_one_by_field_or_annotation(version: str, limit: str, an
 def test_a_limit_that_enforces_is_told_as_limitador_has_it(limit: str) -> None:
     read = policy("v1", limit)
     assert problems(read) == []
-    limits = [*limitador_limits(read.limits[0], identity="ns/p", scope="ns/r")]
+    limits = [*limitador_limits(read.limits[0], key="limit.a__00000000", scope="ns/r")]
     assert [(one.mode, one.enforce_percent, one.is_of_limitador) for one in limits] == [
         (UNSET, UNSET, True)
     ] * 2

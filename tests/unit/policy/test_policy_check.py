@@ -149,7 +149,7 @@ def test_the_bytes_that_the_service_gets_are_counted() -> None:
     policy = _policy(PolicyLimit("l", _rates(64), counters=counters))
     sent = sum(
         len(msgspec.json.encode(limit))
-        for limit in limitador_limits(policy.limits[0], identity="ns/p", scope="ns/p")
+        for limit in limitador_limits(policy.limits[0], key="limit.a__00000000", scope="ns/p")
     )
     assert check(policy).usage.bytes == sent
     assert (

@@ -31,7 +31,7 @@ def test_a_limit_is_soft_by_our_spelling_and_by_kuadrants_draft(
     (soft,) = read.limits
     assert (soft.refuses, soft.is_enforced) == (False, False)
     assert soft.signals == (("x-kuadrant-limit-exceeded", "a"),)
-    held = [*limitador_limits(soft, identity="ns/p", scope="ns/r")]
+    held = [*limitador_limits(soft, key="limit.a__00000000", scope="ns/r")]
     assert [(one.mode, one.percent, one.is_of_limitador) for one in held] == [("Soft", 0, False)] * 2
 
 
@@ -50,7 +50,7 @@ def test_a_hard_limit_is_one_that_enforces(limit: str) -> None:
     read = policy("v1", limit)
     assert problems(read) == []
     assert (read.limits[0].is_enforced, read.limits[0].signals) == (True, ())
-    held = [*limitador_limits(read.limits[0], identity="ns/p", scope="ns/r")]
+    held = [*limitador_limits(read.limits[0], key="limit.a__00000000", scope="ns/r")]
     assert all(one.is_of_limitador for one in held)
 
 
