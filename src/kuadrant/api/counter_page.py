@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from kuadrant.api.limit_mode import EVERYBODY
+from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +37,8 @@ class CounterLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
         key: What it is counted by, each with its value; empty where there is one counter for all.
         shared: It is the one that new values share, since there is no room for more.
         enforce_percent: For how many of a hundred values the limit refuses; the others are in shadow.
+        mode: What the limit does where it has no room.
+        by_cost: A request may be several hits.
     """
 
     scope: str
@@ -49,6 +51,8 @@ class CounterLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: tuple[tuple[str, str], ...] = ()
     shared: bool = False
     enforce_percent: int = EVERYBODY
+    mode: Mode = ENFORCE
+    by_cost: bool = False
 
 
 class CounterPage(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from kuadrant.api.limit_mode import ENFORCE
 from kuadrant.api.problem import printable
 from kuadrant.explanation import mode_words, rate
 from kuadrant.explanation.short_text import WIDTH, Style
@@ -55,7 +54,8 @@ def _page(page: CounterPage, paint: Callable[[Style, str], str], policy: str) ->
 def _words(line: CounterLine) -> str:
     key = ", ".join(f"{name} = {value}" for name, value in line.key)
     what = " (new values, which share a counter)" if line.shared else f" [{key}]" if key else ""
-    counted = rate(line.max_value, line.seconds) + mode_words(ENFORCE, line.enforce_percent)
+    cost = ", of which a request costs several" if line.by_cost else ""
+    counted = rate(line.max_value, line.seconds) + cost + mode_words(line.mode, line.enforce_percent)
     return (
         f"{line.value} of {counted}, {line.remaining} left, "
         f"resets in {line.resets_in:.0f} s: {line.limit} of {line.scope}{what}"

@@ -14,6 +14,7 @@ import msgspec
 
 from kuadrant.api.counter_page import CounterLine, CounterPage
 from kuadrant.api.limit_keys import is_key_of, keys_in
+from kuadrant.api.limit_mode import ENFORCE
 from kuadrant.ratelimit.counter_windows import Window
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ def _line(
         key=() if values is None else tuple(_key(limit.variables, values)),
         shared=shared,
         enforce_percent=limit.percent,
+        mode=limit.mode or ENFORCE,
+        by_cost=bool(limit.by_cost),
     )
 
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from kuadrant.api.algorithm import SLICES
+
 # KEYS are the counters. ARGV has the tenant's name, his reserve, the part for everybody, and a number to know
 # the answer by; then for each counter the most, the hits, the window in milliseconds, how much of the key
 # names the limit (0 if the limit has only that counter), what the limit has for itself, and how it counts: F
@@ -37,7 +39,11 @@ from typing import Final
 # span of time in which their memory was accounted for last, and what counts. Slices: the number of the newest
 # one and the hits of it and those before it. A bucket: when it is full, and at which rate. `state` is that of
 # now, `stale` says that it has to be kept even if nothing is counted.
-SCRIPT: Final = """
+SCRIPT: Final = (
+    f"""
+local SLICES = {SLICES}
+"""
+     """
 local reserve, common = tonumber(ARGV[2]), tonumber(ARGV[3])
 local everybody = 'kuadrant:shares'
 local tenant = everybody .. ':' .. ARGV[1]
@@ -106,21 +112,21 @@ local function slices(found, slice)
   local kept = found and {cmsgpack.unpack(found)} or {-1, at}
   local passed = math.max(0, at - kept[2])
   local state, sum = {kept[1], at, 0}, 0
-  for age = 0, 10 do
+  for age = 0, SLICES do
     local count = age >= passed and kept[3 + age - passed] or 0
     state[3 + age], sum = count, sum + count
   end
   while #state > 3 and state[#state] == 0 do state[#state] = nil end
-  local left = sum > 0 and (math.min(kept[2], at) + 11) * slice - clock() or 0
+  local left = sum > 0 and (math.min(kept[2], at) + SLICES + 1) * slice - clock() or 0
   return state, sum, left, at < kept[2]
 end
 
 local function room(state, slice, left)
   local age = 0
-  while age <= 10 and left >= (state[3 + age] or 0) do
+  while age <= SLICES and left >= (state[3 + age] or 0) do
     left, age = left - (state[3 + age] or 0), age + 1
   end
-  return age > 10 and 0 or (state[2] + 11 - age) * slice - clock()
+  return age > SLICES and 0 or (state[2] + SLICES + 1 - age) * slice - clock()
 end
 
 local function bucket(found, rate, whole, part)
@@ -167,7 +173,7 @@ for i, key in ipairs(KEYS) do
     end
     has_room = hits[i] + more <= most
   elseif kind == 'S' then
-    states[i], hits[i], left[i], stale[i] = slices(found, window * 100)
+    states[i], hits[i], left[i], stale[i] = slices(found, window * 1000 / SLICES)
     has_room = hits[i] + more <= most
   else
     local one = {}
@@ -198,7 +204,7 @@ for i, key in ipairs(KEYS) do
     if hits[i] + more <= 2^53 then redis.call('INCRBY', names[i], ARGV[6 * i]) end
     hits[i] = hits[i] + more
   elseif is_counted then
-    local span = kind == 'S' and window / 10 * 11 or window
+    local span = kind == 'S' and window / SLICES * (SLICES + 1) or window
     if own > 0 and (is_new[i] or (state and state[1] ~= math.floor(clock() / 1000 / span))) then
       local limit = string.sub(key, 1, own)
       local size = 200 + math.floor(1.25 * #key) + (kind == 'S' and 150 or kind == 'T' and 50 or 0)
@@ -217,7 +223,7 @@ for i, key in ipairs(KEYS) do
       state[1] = math.floor(clock() / 1000 / span)
       if kind == 'S' then
         state[3], hits[i] = state[3] + more, hits[i] + more
-        left[i] = (state[2] + 11) * window * 100 - clock()
+        left[i] = (state[2] + SLICES + 1) * window * 1000 / SLICES - clock()
         keep(names[i], state, left[i])
       else
         hits[i], left[i] = buckets[i][1], buckets[i][2]
@@ -231,10 +237,11 @@ for i, key in ipairs(KEYS) do
   if kind == 'F' and left[i] <= 0 then left[i] = window end
   answer[3 * i - 1], answer[3 * i] = hits[i], left[i]
   local fits = tonumber(ARGV[6 * i - 1]) - more
-  answer[3 * i + 1] = kind == 'S' and fits >= 0 and room(state, window * 100, fits) or 0
+  answer[3 * i + 1] = kind == 'S' and fits >= 0 and room(state, window * 1000 / SLICES, fits) or 0
 end
 for _, value in ipairs(verdicts) do answer[#answer + 1] = value end
 for _, value in ipairs(opened) do answer[#answer + 1] = value end
 answer[#answer + 1] = tonumber(ARGV[4])
 return answer
 """
+)

@@ -57,6 +57,15 @@ def test_a_limit_that_is_not_enforced_is_told_to_be_in_shadow() -> None:
     ]
 
 
+def test_what_a_soft_limit_and_a_cost_are_is_told() -> None:
+    lines = [replace(USED, enforce_percent=0, mode="Soft", key=()), replace(USED, by_cost=True, key=())]
+    assert counter_table({"kuadrant run": CounterPage(lines=tuple(lines))}, plain).splitlines() == [
+        "5 of 5 in 10 s, soft, 0 left, resets in 6 s: per-user of default/toystore",
+        "5 of 5 in 10 s, of which a request costs several, 0 left, resets in 6 s: per-",
+        "    user of default/toystore",
+    ]
+
+
 def test_of_several_pods_each_is_named_and_those_that_say_nothing_are_left_out() -> None:
     pods: dict[str, CounterPage | str] = {
         "one": CounterPage(),

@@ -73,13 +73,13 @@ def calls(
         now += _pause(dice, dice.choice(limits))
         asked = [(key(one), "1") for one in range(len(limits)) if dice.random() < 0.8]
         form = dice.choice(((), *(((HEADERS_KEY, one),) for one in ("Draft03", "RateLimit", "Both"))))
-        entries = (*asked, ("user", dice.choice(users)), *_costs(dice, limits), *form)
+        entries = (*asked, ("user", dice.choice(users)), *costs(dice, limits), *form)
         for _ in range(dice.choice((1, 1, 2, 5, 20))):
             yield Call(now, entries)
             number -= 1
 
 
-def _costs(dice: Random, limits: Sequence[Limit]) -> Iterator[tuple[str, str]]:
+def costs(dice: Random, limits: Sequence[Limit]) -> Iterator[tuple[str, str]]:
     """Entries by which a request is several hits for some of the limits."""
     for number, limit in enumerate(limits):
         if dice.random() < 0.2:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from kuadrant.api.limit_keys import hits_key
 from kuadrant.ratelimit import RateLimitService
 from kuadrant.reference_model import Counters
 
-from .sequences import SECOND, a_limit, key
+from .sequences import SECOND, a_limit, costs, key
 from .sides import REQUEST, decoded
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def test_fuzz_who_waits_as_long_as_all_questions_say_is_admitted(fuzz: Fuzz) -> 
         for _ in range(40):
             gateway.now += dice.choice((0, 0, 1, SECOND, 7 * SECOND))
             asked = [(key(one), "1") for one in range(len(limits)) if dice.random() < 0.8]
-            entries = (*asked, ("user", dice.choice("ab")))
+            entries = (*asked, ("user", dice.choice("ab")), *costs(dice, limits))
             refused, again = gateway.ask(entries)
             if refused and again is not None:
                 gateway.now += again * SECOND + 1
@@ -100,6 +101,23 @@ def test_it_is_the_longest_of_those_before_it_and_behind_it() -> None:
     gateway.decide("c", entries[2:], "told")
     gateway.decide("b", entries[1:2], "told")
     assert gateway.ask(entries) == (True, 3600)
+
+
+def test_it_is_when_there_is_room_for_as_many_hits_as_the_request_is() -> None:
+    bucket = replace(at_most(10, 10, "b", 1), algorithm="TokenBucket", burst=10)
+    gateway = Gateway([at_most(5, 60, "a"), bucket])
+    first, other = (key(0), "1"), (key(1), "1")
+    gateway.decide("a", (first, (hits_key(key(0)), "3")), "told")
+    gateway.decide("b", (other, (hits_key(key(1)), "10")), "told")
+    # A token comes each second; what is over the first is asked of the other for what it costs there.
+    for cost, seconds in (("4", 4), ("7", 7)):
+        look = gateway.decide("b", (other, (hits_key(key(1)), cost)), "only")
+        assert look == (False, {"kuadrant-again": str(seconds)})
+    assert gateway.decide("b", (other, (hits_key(key(1)), "11")), "only")[1] == {"kuadrant-again": "never"}
+    entries = (first, other, (hits_key(key(0)), "3"), (hits_key(key(1)), "4"))
+    assert gateway.ask(entries) == (True, 60)
+    gateway.now += 60 * SECOND
+    assert gateway.ask(entries)[0] is False
 
 
 @pytest.mark.parametrize("times", [1, 5])

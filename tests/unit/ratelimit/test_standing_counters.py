@@ -47,6 +47,16 @@ def test_the_nearest_to_its_limit_is_first() -> None:
     assert (page.counted, page.unseen) == (3, 0)
 
 
+def test_counters_of_a_bucket_are_found_by_its_name() -> None:
+    bucket = replace(ALL, namespace="ns/bucket:b", name="b", by_cost=True, mode="Soft")
+    world = World(bucket, EACH)
+    world.hit(bucket, hits=3)
+    world.hit(EACH, "alice")
+    (line,) = look(world.held, 0.0, policy="ns/bucket:b", most=10).lines
+    assert (line.limit, line.value, line.by_cost, line.mode) == ("b", 3, True, "Soft")
+    assert look(world.held, 0.0, policy="ns/bucket:c", most=10).lines == ()
+
+
 def test_how_much_of_a_limit_is_enforced_is_told() -> None:
     world = World(replace(ALL, mode="Shadow"))
     world.hit(world.held[0][0], hits=6)

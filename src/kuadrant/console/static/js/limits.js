@@ -110,7 +110,7 @@ function showCounters(context, told) {
       h("td", { class: "number" }, `${one.value} of ${one.max_value}`),
       h("td", { class: "number" }, one.remaining),
       h("td", { class: "number" }, span(one.resets_in)),
-      h("td", {}, one.enforce_percent === undefined || one.enforce_percent === 100 ? "" : sign("shadow", one.enforce_percent ? `${one.enforce_percent} % enforced` : "in shadow")),
+      h("td", {}, one.enforce_percent === undefined || one.enforce_percent === 100 ? "" : sign("shadow", one.mode === "Soft" ? "soft" : one.enforce_percent ? `${one.enforce_percent} % enforced` : "in shadow")),
     );
   });
   show(
