@@ -32,6 +32,7 @@ def _rule(group: str, resources: list[str], verbs: list[str]) -> dict[str, Any]:
 _UNINSTALL_RULES: Final = [
     _rule("kuadrant.io", ["kuadrants"], [*_READ, "patch", "delete"]),
     *_of_providers(["list", "delete"]),
+    _rule("monitoring.coreos.com", ["podmonitors", "servicemonitors"], ["list", "delete"]),
     _rule(_GATEWAY_API, _TARGETS, _READ),
     _rule(_GATEWAY_API, [f"{one}/status" for one in _TARGETS], ["patch"]),
 ]

@@ -59,6 +59,7 @@ OF_OPERATOR: Final[tuple[Named, ...]] = (
     (_SERVICES, f"{OPERATOR}-wasm-shim-service"),
     (_SERVICES, f"{OPERATOR}-push-service"),
     (_SERVICES, f"{OPERATOR}-metrics-service"),
+    (_SERVICES, "kuadrant-operator-metrics"),
     (_BUDGETS, OPERATOR),
     (_NETWORK, OPERATOR),
     (_CLUSTER_ROLE_BINDINGS, f"{_MANAGER}-rolebinding"),

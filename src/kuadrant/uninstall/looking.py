@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kuadrant.api.kuadrant import FINALIZER
+from kuadrant.gateways.ownership import MANAGED
 from kuadrant.gateways.providers import PROVIDERS, linger
 from kuadrant.kube.client import AbsentError, RequestError, get
 from kuadrant.operator.core import kinds
@@ -122,7 +123,7 @@ def _may_go(document: dict[str, Any]) -> bool:
 
 
 async def _told(client: httpx2.AsyncClient) -> tuple[There, ...]:
-    """Return the objects of ours by which gateways are told what to do, those that others need last."""
+    """Return what of ours gateways and Prometheus are told by, what others need last."""
     found: list[There] = []
     for provider in PROVIDERS:
         for kind in provider.KINDS:
@@ -132,6 +133,10 @@ async def _told(client: httpx2.AsyncClient) -> tuple[There, ...]:
                 for one in await listed(client, resource)
                 if provider.owner(one) is not None
             ]
+    for monitor in (kinds.SERVICE_MONITORS, kinds.POD_MONITORS):
+        resource = Resource(monitor.group, monitor.version, monitor.plural, monitor.name)
+        ours = {"labelSelector": ",".join(f"{name}={value}" for name, value in MANAGED.items())}
+        found += [_there(one, resource) for one in await listed(client, resource, query=ours)]
     return tuple(sorted(found, key=lambda one: (one.seconds, one.path)))
 
 

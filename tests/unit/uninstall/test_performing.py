@@ -26,6 +26,7 @@ OPERATOR = f"/apis/apps/v1/namespaces/{NS}/deployments/kuadrant-operator-control
 KUADRANT = f"/apis/kuadrant.io/v1beta1/namespaces/{NS}/kuadrants/kuadrant"
 PLUGIN = "/apis/extensions.istio.io/v1alpha1/namespaces/gw/wasmplugins/kuadrant-gw"
 CLUSTER = f"/apis/networking.istio.io/v1alpha3/namespaces/gw/envoyfilters/{istio.envoy_filter_name('gw')}"
+MONITOR = "/apis/monitoring.coreos.com/v1/namespaces/gw/podmonitors/istio-pod-monitor"
 GATEWAY = "/apis/gateway.networking.k8s.io/v1/namespaces/gw/gateways/gw"
 KIND = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/kuadrants.kuadrant.io"
 LIMITADORS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/limitadors.limitador.kuadrant.io"
@@ -45,6 +46,7 @@ def installed() -> ApiServer:
     api.put(KUADRANT, metadata={"finalizers": [FINALIZER, "somebody.else/x"]})
     api.put(PLUGIN, kind="WasmPlugin", metadata=OF_GATEWAY)
     api.put(CLUSTER, kind="EnvoyFilter", metadata=OF_GATEWAY)
+    api.put(MONITOR, metadata={"labels": {"kuadrant.io/managed": "true"}})
     theirs = {"type": "Accepted", "status": "True"}
     ours = {
         "type": TYPE,
@@ -83,9 +85,10 @@ async def test_what_is_there_is_seen() -> None:
 
     assert [str(one) for one in seen.told] == [
         "WasmPlugin gw/kuadrant-gw",
+        "PodMonitor gw/istio-pod-monitor",
         f"EnvoyFilter gw/{istio.envoy_filter_name('gw')}",
     ]
-    assert [one.seconds for one in seen.told] == [0.0, istio.LINGER]
+    assert [one.seconds for one in seen.told] == [0.0, 0.0, istio.LINGER]
     assert [str(one) for one in seen.affected] == ["Gateway gw/gw"]
     assert [str(one) for one in seen.namespace] == [f"Namespace {NS}"]
     assert not seen.works
@@ -107,6 +110,7 @@ async def test_without_an_operator_all_of_it_is_done_in_order() -> None:
     assert api.log == [
         "DELETE kuadrant",
         "DELETE kuadrant-gw",
+        "DELETE istio-pod-monitor",
         f"DELETE {istio.envoy_filter_name('gw')}",
         "PATCH status",
         "PATCH kuadrant",

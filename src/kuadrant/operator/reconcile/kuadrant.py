@@ -40,12 +40,12 @@ class KuadrantReconciler:
 
     def __init__(self, context: Context, is_told: Callable[[], bool]) -> None:
         self._context = context
-        self.end = KuadrantEnd(context, is_told)
-        """Keeps those that are deleted until they may go."""
         self._conditions: tuple[Condition, ...] = ()
         self._unready = Settling(SETTLE_SECONDS)
         self.monitors = MonitorReconciler(context)
         """Has made what it asks to be scraped by."""
+        self.end = KuadrantEnd(context, lambda: is_told() and not self.monitors.remain)
+        """Keeps those that are deleted until they may go."""
         self.installation = InstallationState()
         """How the installation stands by the last decision."""
 

@@ -32,7 +32,7 @@ class KuadrantEnd:
 
     Args:
         context: what all reconcilers have in common.
-        is_told: whether Gateways and routes say nothing of us any more.
+        is_told: whether nothing of us is told any more, to whom it is not a gateway.
     """
 
     def __init__(self, context: Context, is_told: Callable[[], bool]) -> None:
@@ -71,7 +71,9 @@ class KuadrantEnd:
         if there := in_the_way(remaining(world)):
             return f"limiting ends; gateways are still told by {there}"
         return (
-            "" if self._is_told() else "limiting has ended; Gateways and routes still have conditions of it"
+            ""
+            if self._is_told()
+            else "limiting has ended; monitors, or conditions of Gateways and routes, still tell of it"
         )
 
     def _desired(self, stored: StoredObject[Kuadrant], obstacle: str) -> Desired:

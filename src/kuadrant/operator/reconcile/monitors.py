@@ -58,6 +58,11 @@ class MonitorReconciler:
             if context.changed.is_new(work):
                 context.schedule.mark(context.queues.affected, work, None)
 
+    @property
+    def remain(self) -> bool:
+        """Tell whether there are monitors of ours that nobody asks for."""
+        return any(True for _ in self._too_many())
+
     async def write(self, work: Work) -> None:
         """Apply a monitor, or delete one that is not wanted any more."""
         writer, wanted = self._context.writer, self._wanted.get(work)
