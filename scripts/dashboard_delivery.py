@@ -6,6 +6,9 @@ from typing import Final
 
 from scripts.dashboard_records import Dashboard, Panel, Query
 
+_RELOAD: Final = "envoy_wasm_.*kuadrant.*_vm_reload"
+"""The plugin's name is part of the metric's."""
+
 DELIVERY: Final = Dashboard(
     name="delivery",
     title="Kuadrant / Delivery",
@@ -71,8 +74,11 @@ DELIVERY: Final = Dashboard(
                 "At gateways.",
                 (
                     Query("sum(increase(envoy_wasm_remote_load_fetch_failures[5m]))", "fetches that failed"),
-                    Query("sum(increase(envoy_wasm_kuadrant_vm_reload[5m]))", "begun anew"),
-                    Query("sum(increase(envoy_wasm_kuadrant_vm_reload_failure[5m]))", "did not come back"),
+                    Query(f'sum(increase({{__name__=~"{_RELOAD}"}}[5m]))', "begun anew"),
+                    Query(
+                        f'sum(increase({{__name__=~"{_RELOAD}_failure"}}[5m]))',
+                        "did not come back",
+                    ),
                 ),
             ),
             Panel(

@@ -115,7 +115,12 @@ _LIMITED_BY: Final = (
 )
 _OF_ENVOY: Final = [
     Told("envoy_wasm_remote_load_fetch_failures", "counter", (), "Fetches of the module that failed"),
-    Told("envoy_wasm_kuadrant_vm_reload", "counter", (), "Times that the module failed and was begun anew"),
+    Told(
+        "envoy_wasm_kuadrant_vm_reload",
+        "counter",
+        (),
+        "Times that the module failed and was begun anew",
+    ),
     Told(
         "envoy_wasm_kuadrant_vm_reload_failure", "counter", (), "Of these, the times that it did not come up"
     ),
@@ -149,7 +154,10 @@ the suffix `_total` it tells without a type.""",
     "The rate limit service of a cluster": "Beside those above.",
     "Gateways": """\
 `/stats/prometheus` of Envoy. The module's own begin with `kuadrant_`, without `envoy_`. They are of the whole
-process, and go when its last copy of the module goes.""",
+process, and go when its last copy of the module goes. In the names of `vm_reload` and `vm_reload_failure` the
+plugin's name stands where it is `kuadrant` with `kuadrant run`; in a cluster it is longer. Where Istio's
+agent fetches the module, Envoy counts no fetches. A gateway of Istio that was deployed by hand needs the
+annotations `prometheus.io/scrape: "true"` and `prometheus.io/port: "15020"`, which Istio gives to others.""",
 }
 
 

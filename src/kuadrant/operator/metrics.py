@@ -94,6 +94,11 @@ class Metrics:
         )
         for reason in get_args(Reason):
             self._refusals.labels(reason)
+        self._certificate_end = Gauge(
+            "kuadrant_push_certificate_expiry_timestamp_seconds",
+            "When the certificate of the push server ends, in seconds since 1970; 0 where it is off",
+            registry=registry,
+        )
         self._work = WorkMetrics(registry)
 
     def page(self) -> bytes:
@@ -123,6 +128,10 @@ class Metrics:
             ["name"],
             registry=self.registry,
         ).labels(name).set_function(leads)
+
+    def watch_certificate(self, end: Callable[[], float]) -> None:
+        """Show when the certificate of the push server ends, in seconds since 1970."""
+        self._certificate_end.set_function(end)
 
     def watch_reconciler(self, reconciler: Standing) -> None:
         """Show what there is and how it stands, as far as this replica has decided about it."""

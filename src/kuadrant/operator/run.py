@@ -21,7 +21,7 @@ from kuadrant.operator.file_descriptors import have_enough
 from kuadrant.operator.metrics import Metrics
 from kuadrant.operator.modules.served_modules import ServedModules
 from kuadrant.operator.operator import LeadershipLostError, Operator
-from kuadrant.operator.push.certificate import made
+from kuadrant.operator.push.certificate import end, made
 from kuadrant.operator.push.reach import push_address
 from kuadrant.operator.push.server import Push
 from kuadrant.operator.push.token_review import TokenReviewer
@@ -144,10 +144,12 @@ def _push(
         return None
     certificate = made(push_address(settings).host, dt.datetime.now(dt.UTC)).certificate
     audiences = [provider.TOKEN.audience for provider in PROVIDERS if provider.TOKEN is not None]
-    return Push(
+    push = Push(
         module,
         certificate,
         settings.push_port,
         identify=TokenReviewer(client, audiences).identify,
         refused=metrics.refused,
     )
+    metrics.watch_certificate(lambda: end(push.certificate))
+    return push

@@ -27,6 +27,7 @@ from scripts import chart_hooks
 from scripts.installation import CONFIG, NAMESPACE, built
 from tests.integration.kube.conftest import TOKEN, Cluster
 from tests.lab.stranger import answers
+from tests.monitoring_kinds import MONITORING
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -263,24 +264,6 @@ kind: Kuadrant
 metadata: {{name: kuadrant, namespace: {NAMESPACE}}}
 spec: {{}}
 """
-MONITORING = "\n---\n".join(
-    f"""
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {{name: {kind.lower()}s.monitoring.coreos.com}}
-spec:
-  group: monitoring.coreos.com
-  scope: Namespaced
-  names: {{kind: {kind}, listKind: {kind}List, plural: {kind.lower()}s, singular: {kind.lower()}}}
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
-"""
-    for kind in ("ServiceMonitor", "PodMonitor")
-)
-"""The kinds of the Prometheus operator, which takes them for more than this."""
 MONITORS = {"servicemonitor.monitoring.coreos.com", "podmonitor.monitoring.coreos.com"}
 MADE = {
     "wasmplugin.extensions.istio.io",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 import urllib.request
 from typing import TYPE_CHECKING
 
+from kuadrant.operator.push.certificate import LIFE
 from kuadrant.operator.run import run
 from kuadrant.settings import OperatorSettings
 from scripts.generate_metrics import sections
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 async def test_the_process_tells_every_metric_before_anything_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wasm_port, probes_port, metrics_port = free_ports(3)
+    wasm_port, push_port, probes_port, metrics_port = free_ports(4)
 
     def scrape() -> str:
         try:
@@ -40,7 +43,8 @@ async def test_the_process_tells_every_metric_before_anything_happened(
             namespace="kuadrant-system",
             wasm_host="127.0.0.1",
             wasm_port=wasm_port,
-            push_port=0,
+            push_host="127.0.0.1",
+            push_port=push_port,
             probes_port=probes_port,
             metrics_port=metrics_port,
         )
@@ -50,6 +54,8 @@ async def test_the_process_tells_every_metric_before_anything_happened(
     told = sections()
     assert_told(text, [*told["The operator"], *told["The module server"]])
     assert "kuadrant_exists 0.0" in text
+    (ends,) = re.findall(r"^kuadrant_push_certificate_expiry_timestamp_seconds (\S+)$", text, re.MULTILINE)
+    assert abs(float(ends) - time.time() - LIFE.total_seconds()) < 86400
 
 
 async def test_what_it_tells_of_policies_and_gateways_is_on_the_page() -> None:

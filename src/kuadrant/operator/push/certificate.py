@@ -117,6 +117,11 @@ def shown(secret: StoredSecret) -> Shown:
     return Shown(authority=authority.decode(), certificate=Certificate(chain=chain, key=key))
 
 
+def end(certificate: Certificate) -> float:
+    """Return when a certificate ends, in seconds since 1970."""
+    return x509.load_pem_x509_certificate(certificate.chain).not_valid_after_utc.timestamp()
+
+
 def is_due(secret: StoredSecret | None, host: str, now: dt.datetime) -> bool:
     """Tell whether a new certificate is to be put in the place of what is there.
 

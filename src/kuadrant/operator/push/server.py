@@ -132,6 +132,11 @@ class Push:
         """Return an awaitable that ends when, after this call, a pod comes, goes, or says something."""
         return self._server.changed()
 
+    @property
+    def certificate(self) -> Certificate:
+        """The certificate that those are shown who connect now."""
+        return self._credentials.certificate
+
     def show(self, certificate: Certificate) -> None:
         """Show another certificate to those who connect from now on."""
         self._credentials.certificate = certificate
