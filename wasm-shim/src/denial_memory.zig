@@ -24,11 +24,13 @@ const renewed_after_ms = 600;
 
 pub const Question = struct { service: u64, message: []const u8 };
 
+/// So many requests were given this answer of which the service has not been told yet.
+pub const Given = struct { times: u32 = 0, answer: []const u8 = "" };
+
 /// What is known of a question now.
 pub const Found = union(enum) {
-    nothing,
-    /// It has to be asked once more, by who is told this; to others the answer goes on to be known meanwhile.
-    due,
+    /// It has to be asked. To others than who is told this the answer may go on to be known meanwhile.
+    ask: Given,
     /// The answer, and how long ago it came.
     answer: struct { bytes: []const u8, passed_ms: u64 },
 };
@@ -41,6 +43,7 @@ const Slot = struct {
     came: u64 = 0,
     until: u64 = 0,
     due: u64 = 0,
+    given: u32 = 0,
     /// Of the question as it is known here, and of the answer behind it.
     known: u16 = 0,
     length: u16 = 0,
@@ -64,12 +67,13 @@ pub const Denials = struct {
     }
 
     pub fn find(denials: *const Denials, question: Question, now: u64) Found {
-        const slot = denials.slotOf(question) orelse return .nothing;
-        if (slot.isOver(now)) return .nothing;
-        if (slot.due <= now) {
+        const slot = denials.slotOf(question) orelse return .{ .ask = .{} };
+        if (slot.isOver(now) or slot.due <= now) {
             slot.due = slot.until;
-            return .due;
+            defer slot.given = 0;
+            return .{ .ask = .{ .times = slot.given, .answer = slot.answer() } };
         }
+        slot.given +|= 1;
         return .{ .answer = .{ .bytes = slot.answer(), .passed_ms = (now -| slot.came) / std.time.ns_per_ms } };
     }
 
@@ -81,7 +85,11 @@ pub const Denials = struct {
             denials.slots = try allocator.alloc(Slot, ways * sets);
             @memset(std.mem.sliceAsBytes(denials.slots), 0);
         }
-        const slot = denials.slotOf(question) orelse denials.room(question, now);
+        const slot = denials.slotOf(question) orelse blk: {
+            const other = denials.room(question, now);
+            other.given = 0;
+            break :blk other;
+        };
         slot.service = question.service;
         slot.hash = hash(question.message);
         var digest: Digest = undefined;
@@ -99,7 +107,8 @@ pub const Denials = struct {
     /// The service has answered otherwise.
     pub fn forget(denials: *const Denials, question: Question) void {
         const slot = denials.slotOf(question) orelse return;
-        slot.until = 0;
+        // How often it was given is still to be told.
+        slot.until = 1;
     }
 
     /// That a short one is the digest of a long one is no likelier than that two have the same digest.
@@ -144,6 +153,10 @@ fn at(milliseconds: u64) u64 {
     return beginning + milliseconds * ms;
 }
 
+fn expectAsked(times: u32, found: Found) !void {
+    try testing.expectEqual(times, found.ask.times);
+}
+
 fn freed(denials: *Denials) void {
     testing.allocator.free(denials.slots);
 }
@@ -152,28 +165,28 @@ test "an answer is known until its term is over, and never longer" {
     var denials: Denials = .{};
     defer freed(&denials);
     const question: Question = .{ .service = 1, .message = "who" };
-    try testing.expectEqual(Found.nothing, denials.find(question, at(0)));
+    try expectAsked(0, denials.find(question, at(0)));
     // It came 40 ms after it was asked for: the term began somewhere between.
     try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 300 }, at(0), at(40));
     const found = denials.find(question, at(299)).answer;
     try testing.expectEqualStrings("no", found.bytes);
     try testing.expectEqual(259, found.passed_ms);
-    try testing.expectEqual(Found.nothing, denials.find(question, at(300)));
+    try expectAsked(1, denials.find(question, at(300)));
 }
 
 test "another question, or the same of another configuration, is not known" {
     var denials: Denials = .{};
     defer freed(&denials);
     try denials.keep(testing.allocator, .{ .service = 1, .message = "who" }, "no", .{ .milliseconds = 300 }, at(0), at(0));
-    try testing.expectEqual(Found.nothing, denials.find(.{ .service = 1, .message = "whom" }, at(1)));
-    try testing.expectEqual(Found.nothing, denials.find(.{ .service = 2, .message = "who" }, at(1)));
+    try expectAsked(0, denials.find(.{ .service = 1, .message = "whom" }, at(1)));
+    try expectAsked(0, denials.find(.{ .service = 2, .message = "who" }, at(1)));
     // However long they are.
     const long: [longest_question + 1]u8 = @splat('w');
     try denials.keep(testing.allocator, .{ .service = 1, .message = &long }, "long", .{ .milliseconds = 300 }, at(0), at(0));
     try testing.expectEqualStrings("long", denials.find(.{ .service = 1, .message = &long }, at(1)).answer.bytes);
     var other = long;
     other[longest_question] = 'h';
-    try testing.expectEqual(Found.nothing, denials.find(.{ .service = 1, .message = &other }, at(1)));
+    try expectAsked(0, denials.find(.{ .service = 1, .message = &other }, at(1)));
 }
 
 test "one that goes on to hold is asked for once more before it ends" {
@@ -183,10 +196,10 @@ test "one that goes on to hold is asked for once more before it ends" {
     for ([_]u64{ 0, 601, 1202 }) |sent| {
         try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 1000 }, at(sent), at(sent + 1));
         try testing.expect(denials.find(question, at(sent + 599)) == .answer);
-        try testing.expectEqual(Found.due, denials.find(question, at(sent + 600)));
+        try expectAsked(if (sent == 0) 1 else 2, denials.find(question, at(sent + 600)));
         try testing.expect(denials.find(question, at(sent + 600)) == .answer);
     }
-    try testing.expectEqual(Found.nothing, denials.find(question, at(2202)));
+    try expectAsked(1, denials.find(question, at(2202)));
     // One whose end is known needs not.
     try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 900 }, at(3000), at(3000));
     try testing.expect(denials.find(question, at(3899)) == .answer);
@@ -198,9 +211,9 @@ test "an answer that comes after its term, or is too long, is not kept" {
     const question: Question = .{ .service = 1, .message = "who" };
     try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 1000 }, at(0), at(1));
     try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 30 }, at(2), at(32));
-    try testing.expectEqual(Found.nothing, denials.find(question, at(33)));
+    try expectAsked(0, denials.find(question, at(33)));
     try denials.keep(testing.allocator, question, &@as([longest_answer + 1]u8, @splat('n')), .{ .milliseconds = 30 }, at(40), at(41));
-    try testing.expectEqual(Found.nothing, denials.find(question, at(42)));
+    try expectAsked(0, denials.find(question, at(42)));
 }
 
 test "what the service answers otherwise is forgotten" {
@@ -208,8 +221,10 @@ test "what the service answers otherwise is forgotten" {
     defer freed(&denials);
     const question: Question = .{ .service = 1, .message = "who" };
     try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 1000 }, at(0), at(1));
+    _ = denials.find(question, at(1));
     denials.forget(question);
-    try testing.expectEqual(Found.nothing, denials.find(question, at(2)));
+    try expectAsked(1, denials.find(question, at(2)));
+    try expectAsked(0, denials.find(question, at(2)));
 }
 
 test "a clock that goes back keeps nobody out" {
@@ -217,7 +232,7 @@ test "a clock that goes back keeps nobody out" {
     defer freed(&denials);
     const question: Question = .{ .service = 1, .message = "who" };
     try denials.keep(testing.allocator, question, "no", .{ .milliseconds = 1000 }, at(5000), at(5001));
-    try testing.expectEqual(Found.nothing, denials.find(question, at(4999)));
+    try expectAsked(0, denials.find(question, at(4999)));
 }
 
 test "however many there are, the table stays as large, and the last ones are known" {

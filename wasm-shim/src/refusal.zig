@@ -23,13 +23,17 @@ pub fn isAnsweredAlone(call: Call) bool {
     return !call.in_shadow and !call.asks_again;
 }
 
-/// Whether the request was answered by what is known of its first question. Nothing of it outlives this callback.
-pub fn answerKnown(first: Call, calls: []const Call) bool {
-    if (!isAnsweredAlone(first)) return false;
-    const answer = known_denials.recall(first, first.message) orelse return false;
+/// Answers the request by what is known of its first question, with nothing that outlives this callback; `null` then. Else it has to be
+/// asked, and the service told this beside.
+pub fn answerKnown(first: Call, calls: []const Call) ?[]const u8 {
+    if (!isAnsweredAlone(first)) return "";
+    const answer = switch (known_denials.recall(first, first.message)) {
+        .ask => |untold| return untold,
+        .answer => |answer| answer,
+    };
     var told: client_headers.Told = .{};
     told.take(memory.scratch, &first.response.form, answer.headers, true, first.by_cost) catch host.log(.debug, "no memory for the answer's headers", .{});
     const details = note(&decision_record.present, first, answer, calls);
     first.response.limited_answer.send(&told, details, first.scope);
-    return true;
+    return null;
 }

@@ -37,6 +37,8 @@ const Stream = struct {
     waiting_for: ?u32 = null,
     /// When the current call was sent, by the host's clock.
     sent: u64 = 0,
+    /// What its service is told beside the question.
+    untold: []const u8 = "",
     /// Of the current call, which may wait for its service.
     member: call_retries.Member,
     told: client_headers.Told = .{},
@@ -85,8 +87,9 @@ fn decide(id: u32, root: u32, configuration: *front.Configuration) rate_limit_ca
         decision_record.leave(&decision_record.present, .allowed, calls);
         return .proceed;
     }
-    if (refusal.answerKnown(calls[0], calls)) return .pause;
+    const untold = refusal.answerKnown(calls[0], calls) orelse return .pause;
     const stream = try create(id, root, configuration, calls);
+    stream.untold = stream.arena.allocator().dupe(u8, untold) catch "";
     return advance(stream);
 }
 
@@ -144,7 +147,10 @@ fn advance(stream: *Stream) Action {
         }
         // Of the first one that was asked for before there was a stream.
         if (stream.next > 1 or !refusal.isAnsweredAlone(stream.current())) {
-            if (known_denials.recall(stream.current(), stream.current().message)) |answer| return take(stream, answer);
+            switch (known_denials.recall(stream.current(), stream.current().message)) {
+                .answer => |answer| return take(stream, answer),
+                .ask => |untold| stream.untold = stream.arena.allocator().dupe(u8, untold) catch "",
+            }
         }
         const service = stream.current().service;
         stream.member.begin(&service.reach, service.timeout_ms);
@@ -171,7 +177,7 @@ fn start(stream: *Stream, message: []const u8, timeout_ms: u32) bool {
         .service = call.service.target,
         .name = rate_limit_call.service_name,
         .method = rate_limit_call.method_name,
-        .metadata = call.metadata,
+        .metadata = known_denials.metadata(call, stream.untold),
         .message = message,
         .timeout_ms = timeout_ms,
     }) orelse return false;
@@ -239,6 +245,7 @@ pub fn receive(token: u32, length: usize) void {
     const message = host.grpcMessage(length) catch null;
     const stream = receiver(token) orelse return;
     stream.member.leave();
+    stream.untold = "";
     const reach = stream.member.reach;
     if (reach.waiting > 0) {
         release(reach);
@@ -304,9 +311,12 @@ fn lookOn(stream: *Stream) void {
         const call = stream.current();
         if (!call.asks_again) continue;
         const message = call.looking() catch continue;
-        if (known_denials.recall(call, message)) |answer| {
-            stream.told.takeAgain(answer.headers);
-            continue;
+        switch (known_denials.recall(call, message)) {
+            .ask => {},
+            .answer => |answer| {
+                stream.told.takeAgain(answer.headers);
+                continue;
+            },
         }
         stream.member.begin(&call.service.reach, call.service.timeout_ms);
         if (!call.service.reach.isLost() and start(stream, message, call.service.timeout_ms)) return;

@@ -33,6 +33,7 @@ from kuadrant.ratelimit.limit_index import (
 from kuadrant.ratelimit.log_pace import LogPace, Paces
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
+from kuadrant.ratelimit.remembered_denials import count_remembered
 from kuadrant.ratelimit.service_answers import INTERNAL, Decided, answer_to, error_answer, looked
 from kuadrant.ratelimit.share_notes import tell_of_memory, tell_of_store
 from kuadrant.ratelimit.standing_counters import of_policy, standing_counters
@@ -310,11 +311,11 @@ class RateLimitService:
         Envoy takes an answer with the code ``UNKNOWN`` for an ``OK``, so that is never sent.
         """
         try:
-            gateway = None
+            known, gateway = self._questions.get(request), None
             if self.callers.is_on:
                 metadata = metadata_of(context)
                 gateway = self.callers.known(metadata) or await self.callers.judge(metadata)
-            known = self._questions.get(request)
+                count_remembered(metadata, known if gateway else None)
             tenant = self._tenant(request) if known is None else known.tenant
             if self._turns.must_wait(tenant):
                 await self._turns.wait(tenant)

@@ -160,7 +160,9 @@ class Kuadrant:
         lines = self.get(self.metrics_port, "/metrics").body.decode().splitlines()
         lines += self.get(self.admin_port, "/stats?filter=kuadrant.remembered").body.decode().splitlines()
         for line in lines:
-            if line.startswith(("authorized_calls{", "limited_calls{", "wasmcustom.kuadrant.remembered:")):
+            if line.startswith(
+                ("kuadrant_ratelimit_decision_seconds_count", "wasmcustom.kuadrant.remembered:")
+            ):
                 total += float(line.rpartition(" ")[2])
         return int(total)
 

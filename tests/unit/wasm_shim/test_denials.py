@@ -120,6 +120,23 @@ def test_each_is_counted_as_one_that_its_limit_refused(limited: Host) -> None:
     assert limited.metrics[COUNTED] == 10
 
 
+def test_the_service_is_told_of_them_when_it_is_asked_again(limited: Host) -> None:
+    for _ in range(3):
+        remembered(limited)
+    after(limited, 600)
+    renewal = asked(limited)
+    assert renewal.metadata == ((b"kuadrant-remembered", b"3 k"),)
+    remembered(limited)
+    limited.answer(renewal, denial())
+    remembered(limited)
+    # Long after its end.
+    after(limited, 5000)
+    call = asked(limited)
+    assert call.metadata == ((b"kuadrant-remembered", b"2 k"),)
+    limited.answer(call, OK)
+    assert asked(limited).metadata == ()
+
+
 def test_another_question_is_asked(host: Host) -> None:
     by_path = {"key": "path", "selector": "request.path"}
     configure(host, configuration(rule(action({"entries": [{"key": "k", "value": "1"}, by_path]}))))
