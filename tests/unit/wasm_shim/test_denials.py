@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kuadrant.envoy_api import message
 from kuadrant.ratelimit.denial_term import encoded_term
 
 from .examples import (
@@ -26,6 +27,7 @@ from .examples import (
 if TYPE_CHECKING:
     from .proxy_wasm_host import GrpcCall, Header, Host, Stream
 
+RESPONSE: Any = message("envoy.service.ratelimit.v3.RateLimitResponse")
 LIMIT = field(2, b"\x08\x02" + field(2, field(3, b"k")))
 """The status that names the limit which is reached."""
 COUNTED = "kuadrant.kuadrant_limit.=.k;.kuadrant_scope.=.scope;.limited_by_limit"
@@ -135,6 +137,41 @@ def test_the_service_is_told_of_them_when_it_is_asked_again(limited: Host) -> No
     assert call.metadata == ((b"kuadrant-remembered", b"2 k"),)
     limited.answer(call, OK)
     assert asked(limited).metadata == ()
+
+
+def test_it_leaves_the_record_and_the_reasons_of_one_that_was_asked_for(host: Host) -> None:
+    configure(host, configuration(rule(route="default/toys")) | {"decisionRecords": True})
+    first, call = paused(host)
+    host.answer(call, denial())
+    later = remembered(host)
+    assert later.properties == first.properties
+    assert '"verdict":"limited","limit":"k"' in later.properties["kuadrant.decision"]
+    assert later.response.details == "kuadrant_limited{k,scope}"
+
+
+def test_who_follows_decisions_is_told_of_it(host: Host) -> None:
+    configure(host, configuration())
+    word = RESPONSE(dynamic_metadata={"kuadrant.follow": "5 x-user"}).SerializeToString()
+    host.answer(asked(host), denial() + word)
+    before = len(host.calls)
+    host.answer(host.calls[-1], word)
+    host.request(request(x_user="b"))
+    (report,) = host.calls[before:]
+    assert b'"verdict":"limited"' in report.message
+    assert b'"headers":{"x-user":"b"}' in report.message
+
+
+def test_what_is_made_of_the_request_is_made_of_each(host: Host) -> None:
+    made = {"body": [{"value": "not "}, {"selector": "request.path"}]}
+    configure(host, configuration(rule(response={"overLimit": {"made": made}})))
+    host.answer(asked(host, request("/a")), denial())
+    assert remembered(host, request("/b")).response.body == b"not /b"
+
+
+def test_a_client_of_grpc_gets_its_status(limited: Host) -> None:
+    response = remembered(limited, request(content_type="application/grpc")).response
+    assert (response.grpc_status, response.body) == (8, b"Too Many Requests")
+    assert (b"grpc-retry-pushback-ms", b"7000") in response.headers
 
 
 def test_another_question_is_asked(host: Host) -> None:
