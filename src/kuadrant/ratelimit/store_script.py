@@ -43,7 +43,7 @@ SCRIPT: Final = (
     f"""
 local SLICES = {SLICES}
 """
-     """
+    """
 local reserve, common = tonumber(ARGV[2]), tonumber(ARGV[3])
 local everybody = 'kuadrant:shares'
 local tenant = everybody .. ':' .. ARGV[1]
