@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuadrant.difference import Differences, differences
 from kuadrant.explanation import ClientRequest
@@ -64,8 +66,11 @@ class Client:
         """Let time pass.
 
         Raises:
+            TypeError: It is no number.
             ValueError: It would go back.
         """
+        if not isinstance(seconds, int | float):
+            raise TypeError(f"seconds is {seconds!r}, which is no number; a day is 86_400")
         if not seconds >= 0:
             raise ValueError(f"seconds is {seconds}, and time does not go back")
         self._now += seconds
@@ -107,7 +112,12 @@ class Policies:
         """Tell what gateways would do otherwise with ``new``: limits, and the smallest requests that show it.
 
         It is false where there is no difference.
+
+        Raises:
+            TypeError: ``new`` are no policies.
         """
+        if not isinstance(new, Policies):
+            raise TypeError(f"new is {type(new).__name__}; read it first: diff(kuadrant.read(...))")
         return differences(self._configuration, new._configuration)
 
 
@@ -117,8 +127,9 @@ def read(path: Path | str, *, failure_mode: FailureMode = DEFAULT_FAILURE_MODE) 
     Raises:
         MistakesError: There are mistakes; each has a place.
         FolderError: It cannot be read.
+        ValueError: There is no such failure mode.
     """
-    return Policies(load(path, failure_mode=failure_mode))
+    return Policies(load(path, failure_mode=_known(failure_mode)))
 
 
 def read_documents(text: str, *, failure_mode: FailureMode = DEFAULT_FAILURE_MODE) -> Policies:
@@ -126,8 +137,9 @@ def read_documents(text: str, *, failure_mode: FailureMode = DEFAULT_FAILURE_MOD
 
     Raises:
         MistakesError: There are mistakes; each has a place.
+        ValueError: There is no such failure mode.
     """
-    return Policies(configured([File("<documents>", text)], current(None), failure_mode))
+    return Policies(configured([File("<documents>", text)], current(None), _known(failure_mode)))
 
 
 def check(*paths: Path | str) -> tuple[Finding, ...]:
@@ -139,8 +151,18 @@ def check(*paths: Path | str) -> tuple[Finding, ...]:
     return check_paths(dict.fromkeys(map(str, paths)), surroundings(current(None))).findings if paths else ()
 
 
+def _known(failure_mode: FailureMode) -> FailureMode:
+    if failure_mode not in get_args(FailureMode):
+        raise ValueError(f"failure_mode is {failure_mode!r}; it is one of {', '.join(get_args(FailureMode))}")
+    return failure_mode
+
+
 def _request(request: ClientRequest | str) -> ClientRequest:
-    return ClientRequest(url=request) if isinstance(request, str) else request
+    if isinstance(request, str):
+        return ClientRequest(url=request)
+    headers: object = request.headers
+    # As people write them, who do not look at types.
+    return replace(request, headers=tuple(headers.items())) if isinstance(headers, Mapping) else request
 
 
 def _limits(gateway: str, listener: str, route: RouteNode) -> Iterator[EffectiveLimit]:

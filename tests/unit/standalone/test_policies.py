@@ -92,3 +92,23 @@ def test_mistakes_have_places(tmp_path: Path) -> None:
         kuadrant.read(tmp_path / "nothing")
     assert kuadrant.check() == ()
     assert [one.code for one in kuadrant.check(ROOT / "examples" / "toystore")] == []
+
+
+def test_what_is_no_argument_is_told_and_opens_nothing(toystore: kuadrant.Policies) -> None:
+    any_mode: Any = "Deny"
+    with pytest.raises(ValueError, match="'Deny'; it is one of deny, allow"):
+        kuadrant.read(ROOT / "examples" / "toystore", failure_mode=any_mode)
+    with pytest.raises(ValueError, match="'Deny'"):
+        kuadrant.read_documents("", failure_mode=any_mode)
+    no_number: Any = "1d"
+    with pytest.raises(TypeError, match="no number"):
+        toystore.client().advance(no_number)
+    no_policies: Any = "folder"
+    with pytest.raises(TypeError, match="read it first"):
+        toystore.diff(no_policies)
+
+
+def test_headers_may_be_a_mapping(toystore: kuadrant.Policies) -> None:
+    headers: Any = {"host": "api.toystore.com"}
+    request = kuadrant.Request(url="http://127.0.0.1/toys", headers=headers)
+    assert toystore.explain(request).outcome == "admitted"
