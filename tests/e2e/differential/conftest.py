@@ -186,7 +186,13 @@ class Reality:
         settings = envoy.ListenerSettings(
             module=self._module,
             configure=self._dialect.configure(
-                Service(envoy.RATE_LIMIT_CLUSTER, timeout_ms=20_000, failure_mode=failure_mode)
+                # The service's time is made up, the gateway's is not: it would remember for too long.
+                Service(
+                    envoy.RATE_LIMIT_CLUSTER,
+                    timeout_ms=20_000,
+                    failure_mode=failure_mode,
+                    remember_denials=False,
+                )
             ),
             addresses={
                 (f"gw/{gateway}", port): envoy.Address(LOOPBACK, own)
