@@ -72,6 +72,36 @@ def compare(reality: Reality, case: Case, *, in_order: bool = True) -> list[str]
     return outcomes
 
 
+def compare_remembered(reality: Reality, case: Case) -> tuple[int, int]:
+    """Ask both sides the same several times at one moment, where the gateway remembers what was denied.
+
+    What a client gets is compared, but for numbers of seconds, which go down by the gateway's clock. Returns
+    how many were limited, and how many of them nobody asked for.
+    """
+    compilation = reality.configure(case)
+    programs = {program.name: program for program in compilation.programs}
+    counters, now, limited, remembered = Counters(compilation.limits), 1000.0, 0, 0
+    for asked in (asked for _, asked in case.asked for _ in range(3)):
+        (observed,) = reality.ask([(0.0, asked)])
+        if asked.odd and (observed.target is None or observed.status in _REFUSED):
+            continue
+        request = _seen(asked, observed, reality.ports[asked.gateway, asked.port])
+        mode: Any = case.failure_mode
+        decision = decide(programs[asked.gateway], request, counters, now, failure_mode=mode)
+        counters = decision.counters
+        expected = _expected(decision, observed, now)
+        assert _decided(observed) == _decided(expected), _both_sides(case, asked, expected, observed)
+        if decision.outcome == "limited":
+            limited += 1
+            remembered += not observed.questions
+    return limited, remembered
+
+
+def _decided(one: Observation) -> Observation:
+    told = (tuple(name for name, _ in one.headers), tuple(name for name, _ in one.again))
+    return msgspec.structs.replace(one, questions=(), counters={}, headers=told[0], again=told[1])
+
+
 def _check_trace(record: Explanation, decision: RequestDecision, observed: Observation) -> None:
     """What is told of the way: the rule, the limits that were asked for, the answer and the headers of it."""
     check_way(record, decision)

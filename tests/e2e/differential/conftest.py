@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from kuadrant import wasm
 from kuadrant.api.algorithm import Algorithm
@@ -126,6 +126,7 @@ class Reality:
         self._body = ""
         self._connections: dict[int, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self._service = _Service()
+        self._remembers = False
         self.ports = {(gateway, port): free_port() for gateway, ports in GATEWAYS.items() for port in ports}
 
     def start(self) -> None:
@@ -166,6 +167,13 @@ class Reality:
         """Have the rate limit service send headers of itself, as it does at first, or not."""
         self._service.headers = on
 
+    def remember_denials(self, *, on: bool) -> None:
+        """Have the gateway remember denials from the next configuration on, or not, as at first.
+
+        The service's time is made up, the gateway's is not: that must not pass meanwhile.
+        """
+        self._remembers = on
+
     def log(self) -> str:
         return (self._folder / "envoy.log").read_text()
 
@@ -186,12 +194,11 @@ class Reality:
         settings = envoy.ListenerSettings(
             module=self._module,
             configure=self._dialect.configure(
-                # The service's time is made up, the gateway's is not: it would remember for too long.
                 Service(
                     envoy.RATE_LIMIT_CLUSTER,
                     timeout_ms=20_000,
                     failure_mode=failure_mode,
-                    remember_denials=False,
+                    remember_denials=UNSET if self._remembers else False,
                 )
             ),
             addresses={

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
-from tests.e2e.differential.comparison import compare
+from tests.e2e.differential.comparison import compare, compare_remembered
 
 from .generator import Case, cases
 
@@ -56,6 +56,32 @@ def test_decide_and_reality_agree(reality: Reality, fuzz: Fuzz) -> None:
         fuzz.progress(_compared(outcomes), _PAIRS * fuzz.scale)
     shown = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
     fuzz.done(f"pairs in {configurations} configurations ({shown})", _compared(outcomes))
+
+
+@pytest.mark.timeout(14400)
+def test_nobody_is_refused_otherwise_by_a_gateway_that_remembers(reality: Reality, fuzz: Fuzz) -> None:
+    limited, remembered = 0, 0
+
+    @settings(max_examples=_ROUND, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(cases(_MOST_REQUESTS))
+    def agree(case: Case) -> None:
+        nonlocal limited, remembered
+        more = compare_remembered(reality, case)
+        limited, remembered = limited + more[0], remembered + more[1]
+
+    reality.remember_denials(on=True)
+    rounds = 0
+    try:
+        while remembered < 200 * fuzz.scale:
+            try:
+                seed(fuzz.seed + rounds)(agree)()
+            except AssertionError as error:
+                error.add_note(f"FUZZ_SEED={fuzz.seed + rounds}")
+                raise
+            rounds += 1
+    finally:
+        reality.remember_denials(on=False)
+    fuzz.done(f"refused requests, {remembered} of them remembered", limited)
 
 
 def _compared(outcomes: Counter[str]) -> int:
