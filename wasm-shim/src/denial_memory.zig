@@ -1,8 +1,8 @@
 //! Answers that deny, by their questions, for as long as they hold: in a table of a fixed size.
 //!
-//! A question is known by its service, which is another one with each configuration, and its bytes; a long one by its SHA-256: nobody
-//! can find two that have the same, so nobody gets an answer to a question that he has not asked. Where there is no room for one more
-//! the one goes that ends first: what is forgotten is asked for.
+//! A question is known by its service, which is another one with each configuration, and its bytes; where these are too long by their
+//! SHA-256: nobody can find two that have the same, so nobody gets an answer to a question that he has not asked. Where there is no room
+//! for one more the one goes that ends first: what is forgotten is asked for.
 
 const std = @import("std");
 const hash = @import("text_table.zig").hash;
@@ -11,10 +11,9 @@ const Allocator = std.mem.Allocator;
 const Sha256 = std.crypto.hash.sha2.Sha256;
 const Digest = [Sha256.digest_length]u8;
 
-/// Of a question and its answer. Longer answers are not kept; of longer questions the digest is.
+/// Of a question, or its digest, and its answer. A longer answer is not kept.
 const room_of_each = 952;
-const longest_question = 384;
-pub const longest_answer = room_of_each - longest_question;
+pub const longest_answer = room_of_each - Sha256.digest_length;
 
 const ways = 4;
 const sets = 512;
@@ -46,11 +45,19 @@ const Slot = struct {
     given: u32 = 0,
     /// Of the question as it is known here, and of the answer behind it.
     known: u16 = 0,
+    by_digest: bool = false,
     length: u16 = 0,
     bytes: [room_of_each]u8 = undefined,
 
     fn answer(slot: *const Slot) []const u8 {
         return slot.bytes[slot.known..][0..slot.length];
+    }
+
+    /// What it would know of the question.
+    fn knows(slot: *const Slot, question: Question, digest: *Digest) []const u8 {
+        if (!slot.by_digest) return question.message;
+        Sha256.hash(question.message, digest, .{});
+        return digest;
     }
 
     fn isOver(slot: *const Slot, now: u64) bool {
@@ -93,7 +100,8 @@ pub const Denials = struct {
         slot.service = question.service;
         slot.hash = hash(question.message);
         var digest: Digest = undefined;
-        const known = knownBy(question, &digest);
+        slot.by_digest = question.message.len + answer.len > room_of_each;
+        const known = slot.knows(question, &digest);
         slot.known = @intCast(known.len);
         @memcpy(slot.bytes[0..known.len], known);
         slot.sent = sent;
@@ -111,13 +119,6 @@ pub const Denials = struct {
         slot.until = 1;
     }
 
-    /// That a short one is the digest of a long one is no likelier than that two have the same digest.
-    fn knownBy(question: Question, digest: *Digest) []const u8 {
-        if (question.message.len <= longest_question) return question.message;
-        Sha256.hash(question.message, digest, .{});
-        return digest;
-    }
-
     fn setOf(denials: *const Denials, question: Question) []Slot {
         const number: usize = @intCast(hash(question.message) % sets);
         return denials.slots[number * ways ..][0..ways];
@@ -129,7 +130,7 @@ pub const Denials = struct {
         for (denials.setOf(question)) |*slot| {
             if (slot.until == 0 or slot.hash != wanted or slot.service != question.service) continue;
             var digest: Digest = undefined;
-            if (std.mem.eql(u8, knownBy(question, &digest), slot.bytes[0..slot.known])) return slot;
+            if (std.mem.eql(u8, slot.knows(question, &digest), slot.bytes[0..slot.known])) return slot;
         }
         return null;
     }
@@ -181,11 +182,11 @@ test "another question, or the same of another configuration, is not known" {
     try expectAsked(0, denials.find(.{ .service = 1, .message = "whom" }, at(1)));
     try expectAsked(0, denials.find(.{ .service = 2, .message = "who" }, at(1)));
     // However long they are.
-    const long: [longest_question + 1]u8 = @splat('w');
+    const long: [room_of_each]u8 = @splat('w');
     try denials.keep(testing.allocator, .{ .service = 1, .message = &long }, "long", .{ .milliseconds = 300 }, at(0), at(0));
     try testing.expectEqualStrings("long", denials.find(.{ .service = 1, .message = &long }, at(1)).answer.bytes);
     var other = long;
-    other[longest_question] = 'h';
+    other[room_of_each - 1] = 'h';
     try expectAsked(0, denials.find(.{ .service = 1, .message = &other }, at(1)));
 }
 

@@ -228,6 +228,19 @@ def test_when_to_come_again_is_kept_for_all_questions(host: Host) -> None:
     assert dict(remembered(host).response.headers)[b"retry-after"] == b"8"
 
 
+@pytest.mark.parametrize(("path", "words", "known"), [(200, 600, True), (2000, 600, True), (20, 1200, False)])
+def test_of_a_long_question_and_a_long_answer_one_may_be_so(
+    host: Host, path: int, words: int, *, known: bool
+) -> None:
+    by_path = {"key": "path", "selector": "request.path"}
+    configure(host, configuration(rule(action({"entries": [{"key": "k", "value": "1"}, by_path]}))))
+    long = request("/" + "p" * path)
+    told = b"".join(header(b"x-told", b"w" * 100) for _ in range(words // 100))
+    host.answer(asked(host, long), denial() + told)
+    (remembered if known else asked)(host, long)
+    asked(host, request("/" + "p" * path + "q"))
+
+
 @pytest.mark.slow
 def test_however_many_are_denied_memory_has_a_bound(host: Host) -> None:
     by_path = {"key": "path", "selector": "request.path"}
