@@ -25,7 +25,7 @@ from tests.unit.ratelimit.sequences import (
     on_exact_moments,
     stepping,
 )
-from tests.unit.ratelimit.sides import Answer, InMemory, Model, decoded, encoded, moving
+from tests.unit.ratelimit.sides import Answer, InMemory, Model, decoded, encoded, moving, term
 
 from .timed_store import InStore, TimedStore
 
@@ -84,6 +84,29 @@ async def test_fuzz_store_memory_and_model_agree_on_every_call(timed: TimedStore
             check_promise(limit, moments)
 
     await many(fuzz, int(200 * fuzz.scale), compare)
+
+
+@pytest.mark.timeout(36_000)
+async def test_fuzz_a_denial_by_a_store_holds_for_as_long_as_it_says(timed: TimedStore, fuzz: Fuzz) -> None:
+    held = 0
+
+    async def hold(dice: random.Random) -> None:
+        nonlocal held
+        limits = [a_limit(dice, one) for one in range(dice.randint(1, 3))]
+        store, now = InStore(timed, limits), 0
+        for drawn in calls(dice, limits, 20, begin=dice.randrange(10 * SECOND)):
+            call = on_exact_moments(drawn)
+            call = call._replace(now=max(now, call.now))
+            answer = await store.raw(call)
+            now = call.now
+            if decoded(answer)[0] and (milliseconds := next(iter(term(answer)), 0)):
+                held += 1
+                now += (milliseconds - 1) * SECOND // 1000
+                later = await store.ask(call._replace(now=now))
+                assert later[0], f"FUZZ_SEED={fuzz.seed}: {limits}, {call}"
+
+    await many(fuzz, int(200 * fuzz.scale), hold)
+    assert held
 
 
 @pytest.mark.timeout(36_000)

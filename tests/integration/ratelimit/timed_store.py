@@ -132,8 +132,11 @@ class InStore:
         self._service = RateLimitService(limits, headers=True, counter_bytes=counter_bytes)
 
     async def ask(self, call: Call) -> Answer:
+        return decoded(await self.raw(call))
+
+    async def raw(self, call: Call) -> bytes:
         self._script.now = call.now
-        return decoded(await self._service.decide_by_store(encoded(call), self._store))
+        return await self._service.decide_by_store(encoded(call), self._store)
 
     async def admitted(self, now: int, tries: int) -> int:
         answers = [await self.ask(Call(now, ((key(0), "1"),))) for _ in range(tries)]

@@ -10,6 +10,7 @@ from kuadrant.api.limitador import Limit
 from kuadrant.api.response import HEADERS_KEY
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService
+from kuadrant.ratelimit.denial_term import KEY
 from kuadrant.reference_model import Counters
 from kuadrant.reference_model.client_headers import headers
 from kuadrant.reference_model.counters import again
@@ -41,6 +42,12 @@ def decoded(answer: bytes) -> Answer:
     read = RESPONSE.FromString(answer)
     told = tuple((one.key, one.value) for one in read.response_headers_to_add)
     return read.overall_code == RESPONSE.OVER_LIMIT, told
+
+
+def term(answer: bytes) -> list[int]:
+    """The numbers of a denial's term; none where the answer has none."""
+    said = RESPONSE.FromString(answer).dynamic_metadata
+    return [int(one) for one in said[KEY].split()] if KEY in said.fields else []
 
 
 class InMemory:

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from kuadrant.api.limit_keys import AGAIN_KEY, hits_key
 from kuadrant.api.response import HEADERS_KEY
-from kuadrant.ratelimit.denial_term import KEY, LONGEST_SECONDS
+from kuadrant.ratelimit.denial_term import LONGEST_SECONDS
 
 from .sequences import SECOND, Call, a_limit, calls, in_some_mode, key
-from .sides import RESPONSE, InMemory, decoded, moving
+from .sides import InMemory, decoded, moving, term
 
 if TYPE_CHECKING:
     from tests.conftest import Fuzz
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 MILLISECOND = SECOND // 1000
 LIMITED = Call(0, ((key(0), "1"), (HEADERS_KEY, "Both")))
 AGAIN = Call(0, ((key(0), "1"), (AGAIN_KEY, "told")))
-
-
-def term(answer: bytes) -> list[int]:
-    """The numbers of the term; none where the answer has none."""
-    said = RESPONSE.FromString(answer).dynamic_metadata
-    return [int(one) for one in said[KEY].split()] if KEY in said.fields else []
 
 
 def denied(limit_at: InMemory, call: Call) -> list[int]:
