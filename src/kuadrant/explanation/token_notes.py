@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kuadrant.compiler import identities
 from kuadrant.explanation.claims import reads_claims
@@ -27,21 +27,16 @@ def token_notes(
     source = identities(objects).get(gateway)
     if source is None or source.kind != "jwt":
         if not reads_claims(compilation):
-            says = f"knows requests by {source}" if source else "says nothing of who requests are from"
-            yield (
-                f"no policy reads the claims of --jwt here: Gateway {gateway} {says}; its annotation "
-                f"{ANNOTATION}: jwt (jwt:PROVIDER on Envoy Gateway) has auth.identity be the claims"
-            )
+            knows = f"knows requests by {source}" if source else "knows nobody"
+            yield f"--jwt has no say: Gateway {gateway} {knows}; annotate it with {ANNOTATION}: {_AS_TOKENS}"
     elif knows_all and not _may_be_somebody(objects, source, gateway):
-        what = (
-            "a RequestAuthentication"
-            if source.name == ISTIO
-            else f"a SecurityPolicy with a provider {source.name}"
-        )
-        yield (
-            f"the claims of --jwt are believed here, and nothing authenticates tokens for Gateway {gateway}: "
-            f"without {what} for it every request there is from nobody"
-        )
+        is_istio = source.name == ISTIO
+        what = "a RequestAuthentication" if is_istio else f"a SecurityPolicy with the provider {source.name}"
+        yield f"--jwt is believed, and nothing authenticates tokens for Gateway {gateway}; add {what}"
+
+
+_AS_TOKENS: Final = "jwt, or jwt:PROVIDER"
+"""Short, as all of it: of a note two lines are shown."""
 
 
 def _may_be_somebody(objects: Objects, source: IdentitySource, key: str) -> bool:

@@ -109,10 +109,30 @@ BY_PATH = "a: {rates: [{limit: 1, window: 10s}], counters: [{expression: request
         ("jwt", AUTHENTICATION, BY_PATH, ""),
         ("jwt:keycloak", SECURITY_POLICY, BY_PATH, ""),
         ("none", "", OF_METADATA, ""),
-        ("none", "", BY_PATH, "no policy reads the claims of --jwt here: Gateway default/gw says nothing"),
-        ("header:x-user", "", BY_PATH, "no policy reads the claims of --jwt here: Gateway default/gw knows"),
-        ("jwt", SECURITY_POLICY, BY_PATH, "the claims of --jwt are believed here, and nothing"),
-        ("jwt:other", SECURITY_POLICY, BY_PATH, "the claims of --jwt are believed here, and nothing"),
+        (
+            "none",
+            "",
+            BY_PATH,
+            "--jwt has no say: Gateway default/gw knows nobody; annotate it with kuadrant.io/identity: jwt",
+        ),
+        (
+            "header:x-user",
+            "",
+            BY_PATH,
+            "--jwt has no say: Gateway default/gw knows requests by header:x-user; annotate",
+        ),
+        (
+            "jwt",
+            SECURITY_POLICY,
+            BY_PATH,
+            "--jwt is believed, and nothing authenticates tokens for Gateway default/gw; add a",
+        ),
+        (
+            "jwt:other",
+            SECURITY_POLICY,
+            BY_PATH,
+            "--jwt is believed, and nothing authenticates tokens for Gateway default/gw; add a",
+        ),
     ],
 )
 def test_claims_that_no_gateway_would_have_read_are_noted(
