@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kuadrant.api.limit_mode import SOFT
 from kuadrant.reference_model.client_headers import headers
 from kuadrant.reference_model.counters import again
 from kuadrant.reference_model.over_limit import refused
@@ -44,7 +45,10 @@ def clock_doubt(
     """
     if any(not answer.is_known for answer in answers):
         return ClockDoubt(verdict=True)
-    if all(answer.bounds is None and not answer.in_doubt for answer in (*answers, *looked)):
+    marks = any(
+        not one.is_known and one.standing.limit.mode == SOFT for answer in answers for one in answer.watched
+    )
+    if not marks and all(answer.bounds is None and not answer.in_doubt for answer in (*answers, *looked)):
         return None
     one, other = ([_bound(answer, which) for answer in answers] for which in (0, 1))
     told = [dict(headers(some, response.headers)) for some in (one, other)]
@@ -53,10 +57,6 @@ def clock_doubt(
     if answers[-1].limited and (waits[0] != waits[1] or any(answer.in_doubt for answer in looked)):
         names |= {"retry-after", "grpc-retry-pushback-ms"}
     bodies = {refused(response, some[-1], request) for some in (one, other) if some[-1].limited}
-    exceeded = [
-        [watched.is_exceeded for answer in some for watched in answer.watched] for some in (one, other)
-    ]
-    marks = exceeded[0] != exceeded[1]
     found = ClockDoubt(headers=frozenset(names), body=len(bodies) > 1, signals=marks)
     return None if found == ClockDoubt() else found
 

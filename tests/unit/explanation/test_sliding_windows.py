@@ -78,3 +78,15 @@ def test_a_request_that_was_perhaps_counted_in_shadow_leaves_the_next_one_unknow
         told.append(standing.would_deny)
         counters = explained.counters
     assert told == [False, None, None, False]
+
+
+def test_a_request_after_one_that_perhaps_exceeded_a_soft_limit_perhaps_says_so_of_itself() -> None:
+    soft = SHADOW.replace("Shadow", "Soft")
+    world, request = configuration(policy(soft)), ClientRequest(url="http://toys.x/toys")
+    told, counters = [], None
+    for now in (0.0, 63.0, 66.0, 200.0):
+        explained = world.explain(request, now=now, counters=counters)
+        assert explained.explanation.client is not None
+        told.append("signals" in explained.explanation.client.not_known)
+        counters = explained.counters
+    assert told == [False, True, True, False]
