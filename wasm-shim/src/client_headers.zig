@@ -40,6 +40,8 @@ pub const Told = struct {
         }
         var triple: XRateLimit = .{};
         var fields: Fields = .{};
+        // Where some is left of a limit, but not as much as the request costs.
+        var violated: []const u8 = "";
         for (headers) |header| switch (if (as_they_come) Kind.other else Kind.of(header.name)) {
             .limit => triple.limit = header.value,
             .remaining => triple.remaining = header.value,
@@ -50,6 +52,7 @@ pub const Told = struct {
             .again => told.retry_after.takeAgain(header.value),
             // Of the request alone.
             .soft => {},
+            .violated => violated = header.value,
             .other => try told.others.append(allocator, .{
                 .name = try allocator.dupe(u8, header.name),
                 .value = try allocator.dupe(u8, header.value),
@@ -57,7 +60,7 @@ pub const Told = struct {
         };
         if (is_refusal and form.retry_after and !says) told.retry_after.orBy(triple);
         if (form.triple and !triple.isEmpty()) told.triple = try told.triple.with(allocator, triple);
-        if (is_refusal) told.reached = try allocator.dupe(u8, fields.limits);
+        if (is_refusal) told.reached = try allocator.dupe(u8, if (violated.len > 0) violated else fields.limits);
         if (form.fields and !fields.isEmpty()) told.fields = try told.fields.with(allocator, fields);
     }
 

@@ -15,6 +15,7 @@ pub const Kind = enum {
     retry_after,
     again,
     soft,
+    violated,
     other,
 
     pub fn of(name: []const u8) Kind {
@@ -27,6 +28,7 @@ pub const Kind = enum {
             .{ "retry-after", .retry_after },
             .{ retry_after.again_name, .again },
             .{ soft_signal.header_name, .soft },
+            .{ "kuadrant-violated", .violated },
         };
         for (known) |one| if (std.ascii.eqlIgnoreCase(name, one[0])) return one[1];
         return .other;

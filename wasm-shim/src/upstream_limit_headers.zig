@@ -22,7 +22,7 @@ pub const Upstream = struct {
             .reset => theirs.triple.reset = header.value,
             .policies => theirs.fields.policies = try joined(memory.scratch, theirs.fields.policies, header.value),
             .limits => theirs.fields.limits = try joined(memory.scratch, theirs.fields.limits, header.value),
-            .retry_after, .again, .soft => {},
+            .retry_after, .again, .soft, .violated => {},
             .other => try theirs.exposed.take(header),
         };
         return theirs;

@@ -40,6 +40,9 @@ SOFT_KEY: Final = "kuadrant:soft"
 SOFT_HEADER: Final = "kuadrant-soft"
 """The header that names them, by their keys with commas between."""
 
+VIOLATED_HEADER: Final = "kuadrant-violated"
+"""The header that names the limits that have some hits left, but not as many as a request costs."""
+
 _HITS: Final = "kuadrant:hits:"
 MOST_HITS: Final = 2**32 - 1
 """More hits of a request are not counted; that is as many as Envoy's protocol has for a request."""

@@ -13,7 +13,7 @@ import grpc  # type: ignore[import-untyped]
 from kuadrant.api.limit_keys import AGAIN_HEADER, SOFT_HEADER, keys_in
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit.denial_term import denial_term, encoded_term
-from kuadrant.ratelimit.rate_limit_fields import rate_limit_fields
+from kuadrant.ratelimit.rate_limit_fields import rate_limit_fields, violated
 from kuadrant.ratelimit.retry_after import retry_after, until_one_more
 from kuadrant.ratelimit.x_ratelimit_headers import rate_limit_headers
 
@@ -84,6 +84,7 @@ def answer(denied: Ask | None, found: Sequence[Standing], form: HeaderForm, ques
             encoded += _encoded(rate_limit_headers(found))
         if form in ("RateLimit", "Both"):
             encoded += _encoded(rate_limit_fields(found))
+            encoded += _encoded(violated(found)) if denied is not None else b""
     return encoded + _again(until_one_more(found)) if question.again else encoded
 
 

@@ -70,7 +70,7 @@ def _problem(over: OverLimit, answer: Answer) -> str:
     reached = (
         name
         for name, standing in zip(names(answer.standings), answer.standings, strict=True)
-        if standing.remaining < 1
+        if standing.denies
     )
     said = {"type": _TYPE, "title": _TITLE, "status": over.status, "violated-policies": [*reached]}
     return json.dumps(said, separators=(",", ":"))

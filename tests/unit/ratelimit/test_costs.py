@@ -45,6 +45,26 @@ def test_what_costs_more_than_a_limit_is_never_admitted_and_told_no_time() -> No
     assert told["x-ratelimit-remaining"] == "10"
 
 
+def test_limits_that_have_some_left_and_too_little_are_named_to_who_asks_for_fields() -> None:
+    limits = [limit(10, ONE, name="one"), limit(9, OTHER, name="two")]
+    service = RateLimitService(limits, clock=Clock())
+    more: dict[str, Any] = {"kuadrant:headers": "RateLimit", hits_key(OTHER): "10"}
+
+    def violated(hits: str) -> str | None:
+        costs: dict[str, Any] = {hits_key(ONE): hits, **more}
+        answer = RESPONSE.FromString(service.decide(asking(ONE, OTHER, **costs)))
+        assert answer.overall_code == RESPONSE.OVER_LIMIT
+        told = {one.key: one.value for one in answer.response_headers_to_add}
+        return told.get("kuadrant-violated")
+
+    assert violated("11") == '"one";r=0, "two";r=0'
+    assert violated("10") == '"two";r=0'
+    more[hits_key(OTHER)] = "9"
+    assert code(service, asking(ONE, OTHER, **more)) == "OK"
+    # The field itself says of what nothing is left.
+    assert violated("1") is None
+
+
 def test_of_a_cost_without_end_as_much_is_counted_as_the_protocol_has() -> None:
     assert hits_of({hits_key(ONE): "9" * 10_000, hits_key(OTHER): "7"}) == {ONE: MOST_HITS, OTHER: 7}
 

@@ -487,6 +487,18 @@ def test_a_problem_names_the_limits_that_are_reached(host: Host, limits: bytes, 
         assert (b"ratelimit" in dict(answer.headers)) is (form == "Both" and bool(limits))
 
 
+def test_a_problem_names_limits_with_less_left_than_a_request_costs_and_tells_that_to_nobody_else(
+    host: Host,
+) -> None:
+    configure(host, configuration(rule(response={"overLimit": {"problem": True}, "headers": "RateLimit"})))
+    stream, call = paused(host)
+    limits = header(b"ratelimit", b'"a";r=3;t=5, "b";r=9;t=0')
+    host.answer(call, OVER_LIMIT + limits + header(b"kuadrant-violated", b'"a";r=0'))
+    assert json.loads(stream.response.body)["violated-policies"] == ["a"]
+    assert b"kuadrant-violated" not in dict(stream.response.headers)
+    assert dict(stream.response.headers)[b"ratelimit"] == b'"a";r=3;t=5, "b";r=9;t=0'
+
+
 @pytest.mark.parametrize(
     "over",
     [
