@@ -69,6 +69,17 @@ def test_only_our_own_module_can_be_told_what_to_tell_clients(
     assert _accepted(_compiled("kuadrant-v4", world)) == {"for-all": "Accepted", "own": "Accepted"}
 
 
+@pytest.mark.parametrize("dialect", ["kuadrant-v3", "rate-limit-policies", "action-sets"])
+@pytest.mark.parametrize("spelling", ["mode: Soft", "boundary: Soft"])
+def test_only_our_own_module_marks_what_is_over_a_soft_limit(dialect: str, spelling: str) -> None:
+    world = WORLD.replace("all: {rates", f"all: {{{spelling}, rates")
+    for_all = next(fact for fact in _compiled(dialect, world).policies if fact.policy.name == "for-all")
+    (condition,) = policy_status(for_all, Evidence()).conditions
+    assert condition.status == "False"
+    assert "limits.all: it marks no request that is over a soft limit (mode Soft)" in condition.message
+    assert _accepted(_compiled("kuadrant-v4", world)) == {"for-all": "Accepted", "own": "Accepted"}
+
+
 def test_what_it_would_keep_away_is_in_effect() -> None:
     compilation = _compiled("rate-limit-policies")
     (limit,) = compilation.limits

@@ -286,6 +286,42 @@ spec:
     assert missed(f"{{{unknown}, times: 2, expect: {{status: 200, asked: false}}}}", policy) == []
 
 
+@pytest.mark.parametrize(
+    ("times", "signals", "got"),
+    [
+        (2, "{}", ""),
+        (3, "{X-Kuadrant-Limit-Exceeded: all}", ""),
+        (3, "{}", "x-kuadrant-limit-exceeded: all"),
+        (2, "{x-a: b}", "none"),
+    ],
+)
+def test_by_what_a_request_over_a_soft_limit_is_marked_is_compared(
+    times: int, signals: str, got: str
+) -> None:
+    soft = POLICY.replace(
+        "rates: [{limit: 5, window: 10s}]", "rates: [{limit: 2, window: 10s}]\n      mode: Soft"
+    )
+    found = missed(f"{{{POST}, times: {times}, expect: {{status: 200, signals: {signals}}}}}", soft)
+    assert [(field, told) for field, _, told in found] == ([("signals", got)] if got else [])
+
+
+def test_a_soft_limit_of_slices_marks_only_where_no_clock_has_a_say() -> None:
+    rates = "rates: [{limit: 1, window: 10s}]\n      mode: Soft\n      algorithm: SlidingWindow"
+    soft = POLICY.replace("rates: [{limit: 5, window: 10s}]", rates)
+    (miss,) = results(
+        f"""\
+        tests:
+        - name: a
+          steps:
+          - {{{POST}}}
+          - advance: 10500ms
+          - {{{POST}, expect: {{status: 200, signals: {{}}}}}}
+""",
+        soft,
+    )[0].misses
+    assert "not known: they depend on" in miss.got
+
+
 @pytest.mark.parametrize(("source", "provider"), [("jwt", ""), ("jwt:keycloak", ", jwtProvider: keycloak")])
 def test_the_claims_of_a_request_are_its_identity(source: str, provider: str) -> None:
     policy = BY.format(counter="auth.identity.?sub.orValue('nobody')")
