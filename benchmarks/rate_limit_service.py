@@ -27,8 +27,10 @@ from msgspec import UNSET
 
 from kuadrant.api.algorithm import SLIDING_WINDOW, TOKEN_BUCKET
 from kuadrant.api.caller_token import HEADER, fingerprint, shown
-from kuadrant.api.limit_mode import SHADOW
+from kuadrant.api.limit_keys import SHADOW_KEY, SOFT_KEY, hits_key
+from kuadrant.api.limit_mode import SHADOW, SOFT, Mode
 from kuadrant.api.limitador import Limit
+from kuadrant.api.response import HEADERS_KEY
 from kuadrant.envoy_api import message
 from kuadrant.ratelimit import RateLimitService, RedisStore, make_server
 from kuadrant.ratelimit.service import SERVICE
@@ -40,7 +42,10 @@ PORT = 26_379
 ANSWER = message("envoy.service.ratelimit.v3.RateLimitResponse")
 KEY = b"k" * 32
 IN_SHADOW = 8
-"""The number of a limit that refuses nobody."""
+SOFT_ONE = 9
+EXCEEDED = 10
+"""The numbers of limits that refuse nobody: in shadow, soft, and soft without room."""
+MODES: dict[int, Mode] = {IN_SHADOW: SHADOW, SOFT_ONE: SOFT, EXCEEDED: SOFT}
 REQUEST = message("envoy.service.ratelimit.v3.RateLimitRequest")
 SERVERS = {
     "bare grpc.aio": "constant OK, messages decoded and encoded",
@@ -48,18 +53,23 @@ SERVERS = {
     "kuadrant": "the rate limit service on pygrpc-native",
     "kuadrant, token": "the same, of gateways that show their token alone",
     "kuadrant, headers": "the same with x-ratelimit headers",
+    "kuadrant, fields": "the same with RateLimit and x-ratelimit headers, as a question asks for",
     "kuadrant on grpcio": "the rate limit service on grpc.aio",
     "SlidingWindow": "kuadrant, the limit counts in a sliding window; ratios to kuadrant",
     "TokenBucket": "the same with a bucket of tokens",
     "Shadow": "the same with a second limit beside it that is in shadow",
+    "Soft": "the same with a second limit beside it that is soft",
+    "Soft, exceeded": "the same where that limit has no room",
+    "cost": "kuadrant, a request costs two hits",
     "Redis": "kuadrant, counted in a Redis on the core of the load",
     "Redis, SlidingWindow": "the same in a sliding window; ratios to Redis",
     "Redis, TokenBucket": "the same with a bucket of tokens",
     "Redis, Shadow": "the same with a second limit beside it that is in shadow",
+    "Redis, Soft": "the same with a second limit beside it that is soft",
+    "Redis, cost": "Redis, a request costs two hits",
 }
-PEERS = dict.fromkeys(("SlidingWindow", "TokenBucket", "Shadow"), "kuadrant") | dict.fromkeys(
-    ("Redis, SlidingWindow", "Redis, TokenBucket", "Redis, Shadow"), "Redis"
-)
+ALONE = ("kuadrant, fields", "SlidingWindow", "TokenBucket", "Shadow", "Soft", "Soft, exceeded", "cost")
+PEERS = dict.fromkeys(ALONE, "kuadrant") | {name: "Redis" for name in SERVERS if name.startswith("Redis, ")}
 """To which server a row is compared; else to the first."""
 
 
@@ -75,14 +85,33 @@ def limits(name: str) -> list[Limit]:
     return [
         Limit(
             namespace="default/toystore",
-            max_value=1_000_000_000,
+            max_value=1 if number == EXCEEDED else 1_000_000_000,
             seconds=60,
-            conditions=(f'descriptors[0]["limit.limit_{number}__{number:08x}"] == "1"',),
+            conditions=(f'descriptors[0]["{key(number)}"] == "1"',),
             algorithm=next((one for one in (SLIDING_WINDOW, TOKEN_BUCKET) if one in name), UNSET),
-            mode=SHADOW if number == IN_SHADOW else UNSET,
+            mode=MODES.get(number, UNSET),
         )
         for number in range(500)
     ]
+
+
+def key(number: int) -> str:
+    return f"limit.limit_{number}__{number:08x}"
+
+
+def asked(name: str) -> list[dict[str, str]]:
+    """The entries of the question that a server gets."""
+    found = {key(7): "1", "request.headers.x-user": "alice"}
+    beside = IN_SHADOW if "Shadow" in name else EXCEEDED if "exceeded" in name else SOFT_ONE
+    if "Shadow" in name or "Soft" in name:
+        found |= {key(beside): "1", SHADOW_KEY: key(beside)}
+    if "Soft" in name:
+        found[SOFT_KEY] = "told"
+    if "cost" in name:
+        found[hits_key(key(7))] = "2"
+    if "fields" in name:
+        found[HEADERS_KEY] = "Both"
+    return [{"key": one, "value": value} for one, value in found.items()]
 
 
 async def bare(request: object, _context: object) -> object:
@@ -139,13 +168,8 @@ def cpu_seconds(pid: int) -> float:
 
 def measure(name: str, arguments: argparse.Namespace) -> Result:
     """Start the server ``name``, warm it up, put the load on it and stop it again."""
-    entries = [
-        {"key": "limit.limit_7__00000007", "value": "1"},
-        {"key": "request.headers.x-user", "value": "alice"},
-    ]
-    if "Shadow" in name:
-        entries.append({"key": f"limit.limit_{IN_SHADOW}__{IN_SHADOW:08x}", "value": "1"})
-    request = REQUEST(domain="default/toystore", descriptors=[{"entries": entries}]).SerializeToString()
+    question = REQUEST(domain="default/toystore", descriptors=[{"entries": asked(name)}])
+    request = question.SerializeToString()
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(
@@ -218,6 +242,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=60_000)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--streams", type=int, default=16)
+    parser.add_argument("--only", nargs="+", choices=SERVERS, default=[*SERVERS])
     parser.add_argument("--serve", choices=SERVERS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -231,9 +256,11 @@ def main() -> None:
     )
     results: dict[str, Result] = {}
     for name, what in SERVERS.items():
+        if name not in arguments.only:
+            continue
         with redis() if name.startswith("Redis") else nullcontext():
             result = results[name] = measure(name, arguments)
-        peer = results[PEERS.get(name, next(iter(SERVERS)))]
+        peer = results.get(PEERS.get(name, next(iter(SERVERS))), result)
         print(
             f"{name:20} {result.calls_per_second:8.0f} {result.cpu_us:12.1f} {result.p99_ms:8.1f}"
             f" {result.calls_per_second / peer.calls_per_second:13.2f}x "
