@@ -148,6 +148,7 @@ class Run:
         self.api = api
         self.known = known(**{"module": module(rendering=BY_ADDRESS), **values})
         self.leads = True
+        self.works_since: float | None = 0.0
         self.served = True
         self.proven: list[str] = []
         self.metrics = Metrics()
@@ -160,7 +161,7 @@ class Run:
             known=lambda: self.known,
             leads=lambda: self.leads,
             prove=self._prove,
-            works_since=lambda _: 0.0,
+            works_since=lambda _: self.works_since,
             deliveries=Delivery(push),
         )
 

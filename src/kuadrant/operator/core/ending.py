@@ -50,6 +50,11 @@ def not_moved(states: Mapping[Key, GatewayState], waiting: Iterable[Key]) -> tup
     return tuple(sorted("/".join(key) for key in late))
 
 
+def not_heard(states: Mapping[Key, GatewayState]) -> tuple[str, ...]:
+    """Return the gateways that go on with what they were told, since their control plane does not run."""
+    return tuple(sorted("/".join(key) for key, one in states.items() if one.works_since is None))
+
+
 def in_the_way(what: tuple[str, ...]) -> str:
     """Return what keeps a Kuadrant that is deleted from going, in words; empty if nothing does."""
     return ", ".join(_first(what))

@@ -8,7 +8,7 @@ from kuadrant import log
 from kuadrant.api.kuadrant import FINALIZER
 from kuadrant.kube.server_side_apply import Desired
 from kuadrant.operator.core import kinds
-from kuadrant.operator.core.ending import in_the_way, not_moved, remaining
+from kuadrant.operator.core.ending import in_the_way, not_heard, not_moved, remaining
 from kuadrant.operator.reconcile.queue_keys import Work
 from kuadrant.operator.statuses.kuadrant_status import kuadrant_content
 from kuadrant.policy.oldest_kuadrant import leaving, oldest
@@ -70,6 +70,8 @@ class KuadrantEnd:
             return late and f"another Kuadrant takes its place, and gateways still ask its service: {late}"
         if there := in_the_way(remaining(world)):
             return f"limiting ends; gateways are still told by {there}"
+        if deaf := in_the_way(not_heard(states)):
+            return f"limiting ends; no control plane runs that would tell gateways of it: {deaf}"
         return (
             ""
             if self._is_told()

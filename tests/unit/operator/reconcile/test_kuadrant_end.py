@@ -113,6 +113,19 @@ async def test_as_long_as_an_object_cannot_be_deleted_it_stays_and_says_why() ->
         await run.until(lambda: not is_there(run, "kuadrants", KUADRANT))
 
 
+async def test_while_no_control_plane_runs_gateways_go_on_asking_and_it_stays() -> None:
+    async with enforcing() as run:
+        run.works_since = None
+        delete(run)
+        await run.until(lambda: not is_there(run, "envoyfilters", CLUSTER))
+        await run.until(lambda: "no control plane runs" in ready(run)[1])
+        assert ready(run)[1].endswith(": istio-system/istio-ingressgateway")
+
+        run.works_since = 0.0
+        run.reconciler.look()
+        await run.until(lambda: not is_there(run, "kuadrants", KUADRANT))
+
+
 async def test_where_another_one_counts_it_goes_when_gateways_ask_the_service_of_that() -> None:
     async with enforcing() as run:
         other = json.loads(json.dumps(run.api.get(kinds.KUADRANTS, KUADRANT)))
