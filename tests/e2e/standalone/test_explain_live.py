@@ -143,7 +143,7 @@ def test_nobody_else_is_told_anything(kuadrant: Kuadrant, tmp_path: Path) -> Non
     ):
         assert told(kuadrant, shown) is None, shown
     end = explain(kuadrant, written(tmp_path, OTHER))
-    assert (end.returncode, "does not say what it decided" in end.stderr) == (1, True)
+    assert (end.returncode, "does not say what it decided" in end.stderr) == (2, True)
 
 
 def test_the_header_of_a_request_goes_no_further_whoever_sent_it(kuadrant: Kuadrant) -> None:
