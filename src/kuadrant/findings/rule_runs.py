@@ -18,6 +18,7 @@ from kuadrant.findings.mode_findings import mode_findings
 from kuadrant.findings.never_reached_findings import never_reached_findings
 from kuadrant.findings.policy_findings import policy_findings, route_dependent_findings
 from kuadrant.findings.predicate_findings import predicate_findings
+from kuadrant.findings.query_findings import query_findings
 from kuadrant.findings.removed_header_findings import removed_header_findings
 from kuadrant.findings.route_findings import route_findings
 from kuadrant.findings.rules_by_code import RULES
@@ -64,6 +65,7 @@ def suspicious(policy: RateLimitPolicy, facts: PolicyFacts) -> tuple[Problem, ..
     of_model = (
         *counter_findings.counter_findings(facts.policy),
         *removed_header_findings(facts.policy),
+        *query_findings(facts.policy),
         *mode_findings(facts.policy),
         *cost_findings(facts.policy),
     )
@@ -102,6 +104,7 @@ def _problems(of: Material) -> Iterator[Problem]:
         if fact.acceptance.reason != "Invalid":  # what cannot be carried out cannot be looked into
             yield from counter_findings.counter_findings(fact.policy)
             yield from removed_header_findings(fact.policy)
+            yield from query_findings(fact.policy)
             yield from mode_findings(fact.policy)
             yield from cost_findings(fact.policy)
     yield from _of_conditions(of)

@@ -17,6 +17,7 @@ from kuadrant.findings import (
     never_reached_findings,
     policy_findings,
     predicate_findings,
+    query_findings,
     removed_header_findings,
     route_findings,
 )
@@ -41,6 +42,7 @@ SECTIONS: Final[dict[str, tuple[Rule, ...]]] = {
         *EXPRESSIONS,
         *counter_findings.RULES,
         *removed_header_findings.RULES,
+        *query_findings.RULES,
         *predicate_findings.RULES,
     ),
 }

@@ -38,6 +38,12 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
         ("header-removed", "request.headers[?'x-forwarded-client-cert']"),
     ],
     "condition-on-address-without-port": [("never-applies", "source.address")],
+    "condition-on-path-with-query": [
+        ("path-has-query", "request.path == '/toys'"),
+        ("path-has-query", "request.path in"),
+        ("path-has-query", "request.path.endsWith"),
+    ],
+    "counter-on-path-with-query": [("path-has-query", "request.path}")],
     "condition-on-remote-address-of-a-network": [("never-applies", "source.remote_address")],
     "condition-on-header-with-capitals": [("never-applies", "request.headers.exists")],
     "condition-on-scheme-with-capitals": [("never-applies", "request.scheme")],

@@ -58,8 +58,16 @@ def test_what_is_said_of_the_documents_of_other_tests(golden: Callable[[Path, st
             id="the port is cut off",
         ),
         pytest.param(
-            "{a: {rates: [{limit: 5, window: 10s}], when: [{predicate: request.path == '/toys'}]}}",
-            id="a path that may have a query",
+            "{a: {rates: [{limit: 5, window: 10s}], when: [{predicate: request.url_path == '/toys'}]}}",
+            id="a path, whatever the query",
+        ),
+        pytest.param(
+            "{a: {rates: [{limit: 5, window: 10s}], when: [{predicate: \"request.path == '/toys?all=1'\"}]}}",
+            id="a path with a query that is meant",
+        ),
+        pytest.param(
+            "{a: {rates: [{limit: 5, window: 10s}], when: [{predicate: request.path != '/toys'}]}}",
+            id="all paths but one",
         ),
         pytest.param(
             "{a: {rates: [{limit: 5, window: 10s}], when: [{predicate: request.host == 'A.example:8080'}]}}",
