@@ -78,7 +78,7 @@ With half a second, on an API server that took as long for an answer, each word 
 the limits were others already, and it was held up for seconds.
 """
 
-SETTLE_SECONDS: Final = 2.0
+SETTLE_SECONDS: Final = 3.0
 """A status says that something is awaited after this time.
 
 Most of it is there before it would be read.
