@@ -23,6 +23,7 @@ ORDER: Final = (
     "grpc",
     "gateway-default",
     "shadow-roll-out",
+    "soft-limit-and-bucket",
     "air-gap",
     "test-in-ci",
 )
