@@ -129,13 +129,15 @@ def _problems(
         names = sorted({_header(one.need) for one in headers})
         words = f"without the header {' or '.join(names)}"
         guard = " && ".join(f"'{name}' in {HEADERS}" for name in names)
-        yield _problem(policy, place, CODE, headers[0].offset, (f"{words}, {becomes}", guard))
+        instead = " and ".join(_or_nothing(HEADERS, f"'{name}'") for name in names)
+        yield _problem(policy, place, CODE, headers[0].offset, (f"{words}, {becomes}", guard, instead))
     for one in found:
         if not _header(one.need):
             words, guard = _words(one.need)
             if one.need.of == IDENTITY and known.identity:
                 words += f" ({known.identity})"
-            yield _problem(policy, place, PART_CODE, one.offset, (f"{words}, {becomes}", guard))
+            instead = _or_nothing(one.need.of, one.need.what) if guard and one.need.kind == "entry" else ""
+            yield _problem(policy, place, PART_CODE, one.offset, (f"{words}, {becomes}", guard, instead))
 
 
 def _header(need: Need) -> str:
@@ -144,8 +146,14 @@ def _header(need: Need) -> str:
     return need.what[1:-1] if is_name else ""
 
 
-def _problem(policy: Policy, place: _Place, code: str, offset: int, told: tuple[str, str]) -> Problem:
-    words, guard = told
+def _or_nothing(of: str, what: str) -> str:
+    """What has the empty text where there is no such entry."""
+    return f"{of}[?{what}].orValue('')"
+
+
+def _problem(policy: Policy, place: _Place, code: str, offset: int, told: tuple[str, str, str]) -> Problem:
+    """The problem of a place; it is told of which requests, what asks first, and what can stand there."""
+    words, guard, instead = told
     message = f"it fails for each request {words}"
     fix = "Ask first for what it needs."
     if guard and place.field[0] == "exempt":
@@ -154,6 +162,8 @@ def _problem(policy: Policy, place: _Place, code: str, offset: int, told: tuple[
     elif guard:
         message += f"; with {guard} as a predicate before it, such requests are not limited"
         fix = f"Put the predicate {guard} before it."
+        if instead:
+            fix = f"Write {instead} in its place, to limit them too, or put the predicate {guard} before it."
     of = ("RateLimitPolicy", policy.namespace, policy.name)
     where = spelled((*policy.field, *place.field))
     return Problem("warning", *of, where, message, code, position(place.expression, offset), fix)
