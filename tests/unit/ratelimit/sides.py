@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from kuadrant.api.limit_keys import VIOLATED_HEADER
 from kuadrant.api.limitador import Limit
 from kuadrant.api.response import HEADERS_KEY
 from kuadrant.envoy_api import message
@@ -39,8 +40,9 @@ def encoded(call: Call) -> bytes:
 
 
 def decoded(answer: bytes) -> Answer:
+    """The verdict, and the headers that a client gets: what only the gateway is told is left out."""
     read = RESPONSE.FromString(answer)
-    told = tuple((one.key, one.value) for one in read.response_headers_to_add)
+    told = tuple((one.key, one.value) for one in read.response_headers_to_add if one.key != VIOLATED_HEADER)
     return read.overall_code == RESPONSE.OVER_LIMIT, told
 
 
