@@ -198,8 +198,7 @@ class Counters:
             if used > max_value:
                 return asks[len(windows)]
             windows.append(window)
-        for ask, window in zip(asks, windows, strict=True):
-            self._count(ask, window, now)
+        self._count(asks, windows, now)
         return None
 
     def watch(self, asks: Sequence[Ask], now: float, *, admitted: bool) -> Sequence[Ask]:
@@ -212,9 +211,8 @@ class Counters:
             return ()
         if admitted:
             full = [ask for ask in asks if self.check_and_add((ask,), now) is not None]
-            for ask in full:
-                if ask.soft and ask.max_value > 0:
-                    self._count(ask, ask.counters.live(ask.values, now), now)
+            soft = [ask for ask in full if ask.soft and ask.max_value > 0]
+            self._count(soft, [ask.counters.live(ask.values, now) for ask in soft], now)
             return full
         return [ask for ask in asks if _standing(ask, now).remaining < ask.hits]
 
@@ -236,15 +234,16 @@ class Counters:
             if window is not None:
                 heappush(ends, (window.ends, next(self._tie), counters))
 
-    def _count(self, ask: Ask, window: Window | Moving | None, now: float) -> None:
-        """Count in the window that is live; in a new one, if that is None."""
-        if isinstance(window, Window):
-            window.hits += ask.hits
-        elif ask.hits and ask.counters.seconds:
-            if window is None:
-                self._open(ask, _first(ask, now), now)
-            else:
-                self._add(ask, window, now)
+    def _count(self, asks: Sequence[Ask], windows: Sequence[Window | Moving | None], now: float) -> None:
+        """Count in the window that each has; in a new one, where that is None."""
+        for ask, window in zip(asks, windows, strict=True):
+            if isinstance(window, Window):
+                window.hits += ask.hits
+            elif ask.hits and ask.counters.seconds:
+                if window is None:
+                    self._open(ask, _first(ask, now), now)
+                else:
+                    self._add(ask, window, now)
 
     def _add(self, ask: Ask, window: Moving, now: float) -> None:
         """Count in a window whose end moves, or in a copy of it where there is room for one more."""
