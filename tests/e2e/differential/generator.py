@@ -488,12 +488,10 @@ def _policy(draw: st.DrawFn, name: str, routes: tuple[tuple[str, str, str], ...]
                 ["limits", "defaults", "overrides"] if kind == "Gateway" else ["limits", "defaults"]
             )
         )
-        limits: Document = draw(
-            st.dictionaries(names, limit, min_size=1, max_size=draw(st.sampled_from([2, 2, 2, 14])))
-        )
-        told = draw(_RESPONSE)
-        rate = {"limit": 3, "duration": 10, "unit": "second"}
-        rules = {"limits": limits | draw(_in_a_bucket(rate)), **told}
+        shared = draw(_in_a_bucket({"limit": 3, "duration": 10, "unit": "second"}))
+        most = draw(st.sampled_from([2, 2, 2, 14 - len(shared)]))
+        limits: Document = draw(st.dictionaries(names, limit, min_size=1, max_size=most))
+        rules = {"limits": limits | shared, **draw(_RESPONSE)}
         spec = {"targetRef": reference, **(rules if block == "limits" else {block: rules})}
         return _object("kuadrant.io/v1beta2", "RateLimitPolicy", (namespace, name), created, spec)
     if draw(st.integers(0, 3)) == 0:

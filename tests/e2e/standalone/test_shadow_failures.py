@@ -118,7 +118,9 @@ def test_clients_get_what_they_get_without_it(
         if limits:
             documents += POLICY % ("v1", name, "HTTPRoute", name) + "  limits:\n" + limits
     (tmp_path / "all.yaml").write_text(documents)
-    kuadrant = start(tmp_path, "--echo", "--rate-limit-service", f"127.0.0.1:{service.port}")
+    # Each request asks, so that each meets what the service does then.
+    service_at = ("--rate-limit-service", f"127.0.0.1:{service.port}", "--no-remember-denials")
+    kuadrant = start(tmp_path, "--echo", *service_at)
 
     def answers(name: str) -> list[tuple[object, ...]]:
         found: list[Answer] = [kuadrant.request("GET", "/", f"{name}.example.com") for _ in range(5)]

@@ -38,6 +38,7 @@ def test_every_field_of_a_policy_has_a_description(policy: type) -> None:
 def test_kinds_have_their_versions() -> None:
     assert sorted(KINDS) == [
         ("discovery.k8s.io/v1", "EndpointSlice"),
+        ("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy"),
         ("gateway.networking.k8s.io/v1", "GRPCRoute"),
         ("gateway.networking.k8s.io/v1", "Gateway"),
         ("gateway.networking.k8s.io/v1", "GatewayClass"),
