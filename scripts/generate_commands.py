@@ -14,7 +14,7 @@ from kuadrant.cli import app
 from scripts.generated_page import write_or_check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "commands.md"
 WIDTH: Final = 110
@@ -38,22 +38,33 @@ def page() -> str:
 
 def _lines(text: str) -> Iterator[str]:
     is_code = False
-    for line in text.splitlines():
+    for line in _whole(text.splitlines()):
         if line.startswith("```"):
             is_code = not is_code
-            continue
-        if is_code:
+        elif is_code:
             yield f"    {line}"
-        elif line.startswith(("* ", "- ")):
+        elif line.startswith("* "):
             yield from textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        elif heading := re.fullmatch(r"\*\*(.+)\*\*:", line):
+            yield f"{heading[1]}:"
         else:
-            yield from _prose(line)
+            yield from textwrap.wrap(line, WIDTH, break_on_hyphens=False) or [""]
 
 
-def _prose(line: str) -> list[str]:
-    if heading := re.fullmatch(r"\*\*(.+)\*\*:", line):
-        return [f"{heading[1]}:"]
-    return textwrap.wrap(line, WIDTH, break_on_hyphens=False) or [""]
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, with those that go on with an item of a list in its line."""
+    item = ""
+    for line in lines:
+        if item and line.strip() and not line.startswith("* "):
+            item = f"{item} {line.strip()}"
+            continue
+        if item:
+            yield item
+        item = line if line.startswith("* ") else ""
+        if not item:
+            yield line
+    if item:
+        yield item
 
 
 if __name__ == "__main__":

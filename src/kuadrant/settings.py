@@ -99,7 +99,9 @@ class LimitedSettings(LogSettings):
     rate_limit_timeout: Annotated[Milliseconds, Parameter(env_var="RATELIMIT_SERVICE_TIMEOUT")] = (
         DEFAULT_MILLISECONDS
     )
-    remember_denials: Annotated[bool, Parameter(env_var="RATELIMIT_REMEMBER_DENIALS")] = True
+    remember_denials: Annotated[
+        bool, Parameter(env_var="RATELIMIT_REMEMBER_DENIALS", negative="--no-remember-denials")
+    ] = True
 
 
 @Parameter(name="*")
