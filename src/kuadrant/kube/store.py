@@ -26,7 +26,7 @@ class Change(Struct, Generic[T], frozen=True):
 Listener = Callable[[tuple[Change[Any], ...]], None]
 """Gets all changes that came together, in their order.
 
-They are empty when a kind became synced without any object.
+They are empty when a kind became synced, or came to be served or not, without any object.
 """
 
 
@@ -49,6 +49,11 @@ class Table(Generic[T]):
         self._unreadable: dict[Key, Unreadable] = {}
         self._functions = dict(indexes or {})
         self._indexes: dict[str, dict[Hashable, dict[Key, None]]] = {name: {} for name in self._functions}
+
+    @property
+    def is_served(self) -> bool:
+        """Tell whether the API server knows the kind; False before the first snapshot, too."""
+        return bool(self.resource_version)
 
     @property
     def entries(self) -> Mapping[Key, StoredObject[T]]:
@@ -170,13 +175,13 @@ class Store:
     ) -> None:
         """Take what a reflector of ``kind`` gave, and tell the listeners once of all that it changed."""
         table = self.table(kind)
-        was_synced = table.synced
+        before = table.synced, table.is_served
         changes: list[Change[T]] = []
         for event in events:
             if isinstance(event, Listing):
                 changes += table.replace(event)
             elif (change := table.apply(event)) is not None:
                 changes.append(change)
-        if changes or table.synced != was_synced:
+        if changes or (table.synced, table.is_served) != before:
             for listener in self._listeners:
                 listener(tuple(changes))

@@ -136,12 +136,13 @@ class Observer:
             unknown_gateways=(
                 self._unknown_gateways() if kinds.GATEWAYS in changed else former.unknown_gateways
             ),
-            served=self._served(former) if changed.intersection(_FOREIGN.values()) else former.served,
+            # A kind whose definition has come or gone may have no object that changed.
+            served=self._served(former),
         )
         return self._world
 
     def _served(self, former: World) -> frozenset[str]:
-        served = (name for name, kind in _FOREIGN.items() if self._store.table(kind).resource_version)
+        served = (name for name, kind in _FOREIGN.items() if self._store.table(kind).is_served)
         return kept(former.served, frozenset(served))
 
     def _all_objects(self, changed: set[Kind[Any]]) -> Objects:

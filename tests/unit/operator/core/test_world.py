@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kuadrant.gateways.delivery_mode import Token
 from kuadrant.gateways.provider import SeenPod
+from kuadrant.kube.kind import Listing
 from kuadrant.operator.core import kinds
 from tests.unit.operator.core.observed import GATEWAY, POLICY, ROUTE, filled
 
@@ -37,6 +38,18 @@ def test_statuses_change_no_object() -> None:
     cluster.put(kinds.GATEWAYS, GATEWAY | {"status": {"listeners": [], "conditions": []}})
 
     assert cluster.observer.world().objects is first
+
+
+def test_a_kind_is_served_from_its_definition_on_though_it_has_no_object() -> None:
+    cluster = filled()
+    told: list[object] = []
+    cluster.store.receive(kinds.POD_MONITORS, [Listing("", {}, {})])
+    cluster.store.listen(told.append)
+    assert kinds.POD_MONITORS.name not in cluster.observer.world().served
+
+    cluster.store.receive(kinds.POD_MONITORS, [Listing("7", {}, {})])
+    assert told == [()]
+    assert kinds.POD_MONITORS.name in cluster.observer.world().served
 
 
 def test_the_addresses_of_a_gateway_are_of_it() -> None:
