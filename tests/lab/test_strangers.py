@@ -18,7 +18,6 @@ from tests.lab.walk import ENVOY_GATEWAY, ISTIO, POLICY, STRICT, wait
 from tests.modules import Modules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from tests.lab.conftest import Lab
@@ -78,26 +77,11 @@ def test_a_stranger_uses_up_nobody_s_limit(walk: Walk) -> None:
     assert walk.statuses(3, "-X", "POST") == ["200", "429", "429"]
 
 
-def all_are_counted(walk: Walk, before: int, requests: int) -> Callable[[], bool]:
-    """Whether the service has counted so many more, with those by which it is looked at.
-
-    A gateway tells of what it has denied by itself when it asks for something again.
-    """
-    more = 0
-
-    def are_counted() -> bool:
-        nonlocal more
-        walk.status("-X", "POST")
-        more += 1
-        return calls(walk.lab) - before == requests + more
-
-    return are_counted
-
-
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("walk", WAYS[::3], indirect=True)
 def test_another_key_is_made_under_load_and_nobody_notices(walk: Walk) -> None:
-    walk.apply(POLICY)
+    # Nobody is denied: of whom gateways deny by themselves the service hears later.
+    walk.apply(POLICY.replace("limit: 5", "limit: 1000000"))
     wait(lambda: walk.enforced() == "True")
     wait(lambda: serves_gateways_alone(walk.lab), LONG_SECONDS)
     former, before = keys(walk.lab), calls(walk.lab)
@@ -107,8 +91,8 @@ def test_another_key_is_made_under_load_and_nobody_notices(walk: Walk) -> None:
         # As soon as every gateway has a token of the new one.
         wait(lambda: "previous" not in keys(walk.lab), LONG_SECONDS)
         wait(lambda: serves_gateways_alone(walk.lab))
-    assert set(seen.statuses()) == {"200", "429"}
-    wait(all_are_counted(walk, before, seen.statuses().total()))
+    assert set(seen.statuses()) == {"200"}
+    assert calls(walk.lab) - before == seen.statuses().total()
     assert keys(walk.lab)["current"] != former["current"]
     assert ask(walk.lab) == {"UNAUTHENTICATED": 20}
 
