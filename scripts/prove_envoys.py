@@ -72,7 +72,7 @@ def _asked(envoy: Path, line: dict[str, Any]) -> str:
     if not line["modules"]:
         words = ["-m", "kuadrant", "run", "examples/toystore", "--envoy", str(envoy), "--once"]
         done = subprocess.run(
-            [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
         )
         said = done.stderr.strip().splitlines()[-1:]
         return (
