@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kuadrant.api.limit_expressions import DescriptorList, EvaluationError, LimitCondition, Variable
-from kuadrant.api.limit_mode import SOFT, is_enforced
+from kuadrant.api.limit_mode import EVERYBODY, SOFT, is_enforced
 from kuadrant.api.limit_validity import describe, judge, left_out
 from kuadrant.ratelimit.counters import Ask, LimitCounters, Values, counter_values
 from kuadrant.ratelimit.request_hits import NO_COSTS, hits_by_descriptor, own_hits
@@ -114,7 +114,10 @@ class _Rate(NamedTuple):
 
     def ask(self, values: Values | None, hits: int) -> Ask:
         """The counter for these values."""
-        enforced = is_enforced(self.percent, self.counters.identity[2], values.text if values else "")
+        # Most are, without a call for each of hundreds.
+        enforced = self.percent == EVERYBODY or is_enforced(
+            self.percent, self.counters.identity[2], values.text if values else ""
+        )
         return Ask(self.counters, values, self.most, hits, self.name, self.rate, enforced, self.soft)
 
 
