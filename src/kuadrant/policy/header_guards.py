@@ -60,13 +60,14 @@ def unguarded(policy: Policy, known: Known | None = None) -> Iterator[Problem]:
     """
     when = _places(("when",), policy.when, "predicate")
     exempt = _places(("exempt",), policy.exempt, "predicate")
+    known = known or Known()
     told: set[tuple[_Place, tuple[str, str, str]]] = set()
     # What several limits have in common is told of one that refuses somebody, if there is one.
     for limit in sorted(policy.limits, key=lambda limit: not limit.refuses):
-        for place, found in _of_limit(limit, when, exempt, known or Known()):
+        for place, found in _of_limit(limit, when, exempt, known):
             new = [one for one in found if (place, one.need.subject) not in told]
             told |= {(place, one.need.subject) for one in new}
-            yield from _problems(policy, limit, place, new, known or Known())
+            yield from _problems(policy, limit, place, new, known)
 
 
 def _of_limit(
