@@ -14,6 +14,7 @@ from kuadrant.gateways.provider import GatewayObjects
 from kuadrant.operator.core.decision import GatewayDecision
 from kuadrant.operator.core.times import FORGET_SECONDS, TAKE_SECONDS
 from kuadrant.operator.core.version_arrivals import GatewayArrivals
+from kuadrant.ratelimit.denial_term import LONGEST_SECONDS
 from kuadrant.status import Content, FilterState, GatewayState, PodState
 from tests.unit.operator.core.seen import seen
 
@@ -222,3 +223,8 @@ def test_what_is_remembered_of_many_edits_is_bounded() -> None:
     assert arrivals.taken(20_000 / 30 + TAKE_SECONDS) == arrivals.version == 20_001
     assert len(arrivals._times) < 15_000
     assert len(arrivals._on_the_way) == 0
+
+
+def test_gateways_remember_no_longer_than_is_waited_for() -> None:
+    assert FORGET_SECONDS >= LONGEST_SECONDS
+    assert TAKE_SECONDS >= LONGEST_SECONDS
