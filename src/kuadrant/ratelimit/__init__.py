@@ -4,9 +4,9 @@ It counts in memory or in a Redis.
 """
 
 from kuadrant.ratelimit.caller_tokens import Callers
+from kuadrant.ratelimit.compiled_limits import InvalidLimitsError
 from kuadrant.ratelimit.counter_disclosure import CounterAnswers, TooOftenError
 from kuadrant.ratelimit.decision_disclosure import DecisionAnswers
-from kuadrant.ratelimit.limit_index import InvalidLimitsError
 from kuadrant.ratelimit.redis_store import RedisStore, StoreError
 from kuadrant.ratelimit.server import Server, make_server
 from kuadrant.ratelimit.service import RateLimitService

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kuadrant.api.limit_expressions import DescriptorList, EvaluationError, LimitCondition, Variable
 from kuadrant.api.limit_mode import EVERYBODY, SOFT, is_enforced
-from kuadrant.api.limit_validity import describe, judge, left_out
+from kuadrant.api.limit_validity import describe
+from kuadrant.ratelimit.compiled_limits import CompiledLimit, CompiledLimits, compile_limits
 from kuadrant.ratelimit.counters import Ask, LimitCounters, Values, counter_values
 from kuadrant.ratelimit.request_hits import NO_COSTS, hits_by_descriptor, own_hits
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from kuadrant.api.counter_identity import Identity
     from kuadrant.api.limit_validity import Expressions
-    from kuadrant.api.limitador import LeftOut, Limit
+    from kuadrant.api.limitador import Limit
 
 MOST_WORK: Final = 8_000
 """What one request may cost, in units of about a microsecond.
@@ -27,14 +28,6 @@ A counter is one, and so is a condition or a variable.
 One that needs the expression engine is thirty, and one more for each entry and each KiB that it gets to see.
 """
 _ENGINE_WORK: Final = 30
-
-
-class InvalidLimitsError(ValueError):
-    """Some limits are wrong; ``errors`` has a text for each, which names the limit."""
-
-    def __init__(self, errors: Sequence[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = tuple(errors)
 
 
 class WorkError(Exception):
@@ -50,56 +43,6 @@ class UnansweredError(Exception):
     def __init__(self, keys: Iterable[str]) -> None:
         super().__init__()
         self.keys = sorted(keys)
-
-
-class CompiledLimit(NamedTuple):
-    """One limit, with its conditions and variables compiled."""
-
-    limit: Limit
-    conditions: tuple[LimitCondition, ...]
-    variables: tuple[Variable, ...]
-
-
-class CompiledLimits(NamedTuple):
-    """Limits that were ``asked`` for: those that can be held, by identity in their order, and the others."""
-
-    asked: list[Limit]
-    held: dict[Identity, CompiledLimit]
-    names: frozenset[str]
-    left_out: tuple[LeftOut, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def wanted(self) -> tuple[Limit, ...]:
-        """The limits that can be held."""
-        return tuple(one.limit for one in self.held.values())
-
-
-def compile_limits(limits: Iterable[Limit], expressions: Expressions) -> CompiledLimits:
-    """Compile what can be.
-
-    Of limits with one identity, which share a counter, one stands for all: that which denies first, the least
-    of those that enforce for most. ``problems`` has a text for each thing that is wrong.
-    """
-    limits = list(limits)
-    compiled: dict[Identity, CompiledLimit] = {}
-    out: list[LeftOut] = []
-    problems: list[str] = []
-    for limit in limits:
-        judged = judge(limit, expressions)
-        if judged.problems:
-            out.append(left_out(limit, judged.problems))
-            problems += [f"{describe(limit)}: {text}" for text in judged.problems]
-            continue
-        known = compiled.get(limit.identity)
-        if known is None or _order(limit) < _order(known.limit):
-            compiled[limit.identity] = CompiledLimit(limit, judged.conditions, judged.variables)
-    names = frozenset(one.limit.name for one in compiled.values())
-    return CompiledLimits(limits, compiled, names, tuple(out), tuple(problems))
-
-
-def _order(limit: Limit) -> tuple[int, int]:
-    return -limit.percent, limit.max_value
 
 
 class _Rate(NamedTuple):

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from kuadrant.ratelimit.call_turns import Turns
     from kuadrant.ratelimit.caller_tokens import Callers
+    from kuadrant.ratelimit.compiled_limits import CompiledLimits
     from kuadrant.ratelimit.counters import Counters
-    from kuadrant.ratelimit.limit_index import CompiledLimits
     from kuadrant.ratelimit.store_room import StoreRoom
 
 

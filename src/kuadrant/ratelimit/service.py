@@ -20,16 +20,12 @@ from kuadrant.api.limitador import union
 from kuadrant.ratelimit.answerable import asks_of, held_part
 from kuadrant.ratelimit.call_turns import Turns
 from kuadrant.ratelimit.caller_tokens import Callers, StrangerError, metadata_of
+from kuadrant.ratelimit.compiled_limits import InvalidLimitsError, compile_limits
 from kuadrant.ratelimit.counter_shares import tenant_of
 from kuadrant.ratelimit.counters import Counters, most_restrictive_first, standings
 from kuadrant.ratelimit.decision_ring import DecisionRing
 from kuadrant.ratelimit.left_out_limits import LeftOutLimits
-from kuadrant.ratelimit.limit_index import (
-    InvalidLimitsError,
-    compile_limits,
-    compile_namespaces,
-    hold_namespaces,
-)
+from kuadrant.ratelimit.limit_index import compile_namespaces, hold_namespaces
 from kuadrant.ratelimit.log_pace import LogPace, Paces
 from kuadrant.ratelimit.metrics import Metrics
 from kuadrant.ratelimit.question import InvalidRequestError, Question, Questions, domain_of, read
@@ -48,8 +44,9 @@ if TYPE_CHECKING:
 
     from kuadrant.api.limit_calls import CallTotals
     from kuadrant.api.limitador import LeftOut, Limit
+    from kuadrant.ratelimit.compiled_limits import CompiledLimits
     from kuadrant.ratelimit.counters import Ask, LimitCounters, Standing
-    from kuadrant.ratelimit.limit_index import CompiledLimits, HeldNamespace
+    from kuadrant.ratelimit.limit_index import HeldNamespace
     from kuadrant.ratelimit.redis_store import RedisStore
     from kuadrant.ratelimit.unknown_limits import UnknownLimit
 

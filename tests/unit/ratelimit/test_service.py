@@ -12,8 +12,7 @@ from kuadrant.api.limit_expressions import EvaluationError
 from kuadrant.api.limit_validity import Expressions, Judged, judge
 from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
-from kuadrant.ratelimit import InvalidLimitsError, RateLimitService
-from kuadrant.ratelimit import limit_index as limits_module
+from kuadrant.ratelimit import InvalidLimitsError, RateLimitService, compiled_limits, limit_index
 from kuadrant.ratelimit.question import InvalidRequestError, Questions
 from kuadrant.ratelimit.unknown_limits import UnknownLimitError
 
@@ -323,12 +322,12 @@ def test_where_one_tenants_limits_change_nobody_elses_are_worked_out_again(
 ) -> None:
     made: list[str] = []
 
-    class Watched(limits_module.NamespaceLimits):
+    class Watched(limit_index.NamespaceLimits):
         def __init__(self, limits: Any) -> None:
             made.append(limits[0][0].limit.namespace)
             super().__init__(limits)
 
-    monkeypatch.setattr(limits_module, "NamespaceLimits", Watched)
+    monkeypatch.setattr(limit_index, "NamespaceLimits", Watched)
     theirs = [toystore(namespace=f"t{number}/r") for number in range(3)]
     service = RateLimitService([*theirs, toystore(namespace="a/r")])
     made.clear()
@@ -463,7 +462,7 @@ def test_a_new_set_costs_what_is_other_in_it(monkeypatch: pytest.MonkeyPatch) ->
         judged.append(limit)
         return judge(limit, expressions)
 
-    monkeypatch.setattr(limits_module, "judge", noted)
+    monkeypatch.setattr(compiled_limits, "judge", noted)
 
     edited = replace(limits[500], max_value=2)
     service.take([*limits[:500], edited, *limits[501:]])
