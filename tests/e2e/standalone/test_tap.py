@@ -39,11 +39,11 @@ spec:
 
 
 class Tap:
-    """A running `kuadrant tap -o json`."""
+    """A running `kuadrant tap`, by default with `-o json`."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, output: str = "json") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kuadrant", "tap", "-o", "json", *words],
+            [sys.executable, "-m", "kuadrant", "tap", "-o", output, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -68,8 +68,8 @@ class Tap:
 def tap(tmp_path: Path) -> Iterator[Callable[..., Tap]]:
     running: list[Tap] = []
 
-    def begin(*words: str) -> Tap:
-        running.append(Tap(tmp_path, *words))
+    def begin(*words: str, output: str = "json") -> Tap:
+        running.append(Tap(tmp_path, *words, output=output))
         return running[-1]
 
     yield begin
@@ -118,6 +118,53 @@ def test_a_500_is_told_with_the_expression_that_failed(kuadrant: Kuadrant, tap: 
     while (found := following.decision())["verdict"] != "failed":
         pass
     assert (found["error"], found["part"], found["expression"]) == ("expression", "condition 1", CONDITION)
+
+
+SOFT = """
+apiVersion: kuadrant.io/v1
+kind: RateLimitPolicy
+metadata: {name: toystore}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore}
+  limits:
+    personal:
+      rates: [{limit: 0, window: 60s}]
+      when: [{predicate: "request.method == 'GET'"}]
+      mode: Soft
+    team:
+      rates: [{limit: 0, window: 60s}]
+      when: [{predicate: "request.headers[?'x-team'].orValue('') != ''"}]
+      mode: Soft
+    tried:
+      rates: [{limit: 0, window: 60s}]
+      mode: Shadow
+"""
+
+
+def test_a_request_that_is_let_through_over_soft_limits_is_told_with_each_of_them(
+    kuadrant: Kuadrant, tap: Callable[..., Tap]
+) -> None:
+    kuadrant.change("ratelimitpolicy.yaml", SOFT)
+    following = tap("--port", str(kuadrant.port), "--header", "x-team")
+    until_shown(following, lambda: kuadrant.request("GET", "/toys", **{"x-team": "a"}))
+    found = following.decision()
+
+    # The one in shadow is noticed by nobody who asks for what was decided.
+    assert [key.partition("__")[0] for key in found["soft"]] == ["limit.personal", "limit.team"]
+    assert (found["verdict"], found["route"]) == ("allowed", "default/toystore")
+    *_, last = following.end()
+    assert last["summary"]["limited_by"] == {}
+
+
+def test_people_are_told_of_a_soft_limit_in_the_line_of_the_request(
+    kuadrant: Kuadrant, tap: Callable[..., Tap]
+) -> None:
+    kuadrant.change("ratelimitpolicy.yaml", SOFT)
+    following = tap("--port", str(kuadrant.port), output="text")
+    until_shown(following, lambda: kuadrant.request("GET", "/toys"))
+    assert following.process.stdout is not None
+    line = following.process.stdout.readline()
+    assert "allowed GET api.toystore.com/toys: over the soft limit personal" in line
 
 
 def test_with_values_requests_of_one_user_are_followed_and_it_ends_after_so_many(
