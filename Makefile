@@ -118,6 +118,11 @@ rows: $(VENV)/.dev ## Show which of Kuadrant's behaviours have a test, and why t
 soak: $(VENV)/.dev ## Compare what is decided with what a real Envoy does, for 200,000 requests (FUZZ_SCALE=20, FUZZ_SEED=...)
 	FUZZ_SCALE=$(or $(FUZZ_SCALE),20) $(BIN)/python -m pytest --timeout 14400 tests/e2e/differential
 
+.PHONY: bench
+bench: $(VENV)/.dev ## What headers, shadow and each algorithm cost, in the gateway and the rate limit service: five minutes, on two cores that rest (needs wrk, nghttp2-server, nghttp2-client, redis-server)
+	$(BIN)/python -m benchmarks.rate_limit_service
+	$(BIN)/python benchmarks/shim.py --rounds 8 --only "shim, other host" "shim, other path" "shim, call" "shim, call, headers" "shim, only in shadow" $(if $(BEFORE),--before $(BEFORE))
+
 .PHONY: prove-expressions
 prove-expressions: $(VENV)/.dev ## Compare a million evaluations with Google's CEL, and run ten million random programs: some minutes
 	FUZZ_SCALE=100 $(BIN)/python -m pytest --timeout 14400 -k fuzz tests/unit/expressions

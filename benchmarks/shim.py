@@ -66,6 +66,20 @@ def denying_answer() -> bytes:
     return framed(bytes(told.SerializeToString()) + encoded_term("999 400 0"))
 
 
+def telling_answer() -> bytes:
+    """OK with the headers that tell of limits, as our service says it to who asks for both kinds."""
+    response = message("envoy.service.ratelimit.v3.RateLimitResponse")
+    headers = [
+        {"key": "x-ratelimit-limit", "value": '5, 5;w=10;name="toys"'},
+        {"key": "x-ratelimit-remaining", "value": "3"},
+        {"key": "x-ratelimit-reset", "value": "7"},
+        {"key": "ratelimit-policy", "value": '"toys";q=5;w=10'},
+        {"key": "ratelimit", "value": '"toys";r=3;t=7'},
+    ]
+    told = response(overall_code="OK", response_headers_to_add=headers)
+    return framed(bytes(told.SerializeToString()))
+
+
 def framed(body: bytes) -> bytes:
     """A gRPC message."""
     return b"\0" + len(body).to_bytes(4, "big") + body
@@ -78,6 +92,8 @@ def shim(
     limiter: str = "limiter",
     records: bool = False,
     remembers: bool = True,
+    shadow: bool = False,
+    headers: bool = False,
     module: Path = MODULE,
 ) -> Json:
     """The filter with ``rules`` rules for one host, of which the last is for what wrk asks."""
@@ -92,8 +108,12 @@ def shim(
         }
         if records:
             limit["record"] = {"policies": ["default/toystore"], "when": ["request.headers.x-user neq admin"]}
+        if shadow:
+            limit["shadow"] = True
         actions = [{"service": "limiter", "scope": "default/toystore", "limits": [limit]}]
-        return {"name": path, "method": "GET", "path": {"type": "prefix", "value": path}, "actions": actions}
+        told = {"response": {"headers": "Both"}} if headers else {}
+        match = {"method": "GET", "path": {"type": "prefix", "value": path}}
+        return {"name": path, **match, "actions": actions, **told}
 
     asked: Json = {"cluster": limiter, "timeoutMs": 1000, "failureMode": "deny"}
     if not remembers:
@@ -149,6 +169,7 @@ NO_FILTER, NATIVE_CALL, SHIM_MISS, SHIM_CALL = (
 SHIM_MISS_PATH, SHIM_CALL_MANY = "shim, other path", "shim, 5,000 rules, call"
 SHIM_RECORDS, SHIM_FOLLOWED = "shim, call, records on", "shim, call, tap on"
 SHIM_BEFORE = "shim of before, call"
+SHIM_HEADERS, SHIM_SHADOW = "shim, call, headers", "shim, only in shadow"
 SHIM_DENIED, NATIVE_DENIED = "shim, denial remembered", "native filter, denied"
 SHIM_DENIED_CALL = "shim, denied by a call"
 DENIED = {SHIM_DENIED, SHIM_DENIED_CALL, NATIVE_DENIED}
@@ -161,6 +182,8 @@ CASES: dict[str, Json | None] = {
     SHIM_CALL: shim("*"),
     SHIM_RECORDS: shim("*", records=True),
     SHIM_FOLLOWED: shim("*", limiter="followed"),
+    SHIM_HEADERS: shim("*", limiter="telling", headers=True),
+    SHIM_SHADOW: shim("*", shadow=True),
     SHIM_CALL_MANY: shim("*", 5000),
     NATIVE_DENIED: native("denying"),
     SHIM_DENIED_CALL: shim("*", limiter="denying", remembers=False),
@@ -281,23 +304,21 @@ def measure(
     folder: Path, cases: Mapping[str, Json | None], rounds: int, seconds: int, connections: int
 ) -> dict[str, tuple[float, float]]:
     """CPU of Envoy for each request and p50, in microseconds, of each case."""
-    content, following, refusing = folder / "www", folder / "followed", folder / "denying"
-    write_answers(content, {CALL: ANSWER, "toys": b"toys\n", "free": b"toys\n"})
-    write_answers(following, {CALL: followed_answer(), REPORT: framed(WORD.encode())})
-    write_answers(refusing, {CALL: denying_answer()})
+    answers = {
+        "upstream": {"toys": b"toys\n", "free": b"toys\n"},
+        "limiter": {CALL: ANSWER},
+        "telling": {CALL: telling_answer()},
+        "followed": {CALL: followed_answer(), REPORT: framed(WORD.encode())},
+        "denying": {CALL: denying_answer()},
+    }
     with contextlib.ExitStack() as open_for_now:
-        servers = [open_for_now.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(4)]
-        upstream, limiter, followed, denying = (one.getsockname()[1] for one in servers)
+        servers = [open_for_now.enter_context(socket.create_server((LOOPBACK, 0))) for _ in answers]
+        addresses = {name: one.getsockname()[1] for name, one in zip(answers, servers, strict=True)}
     bootstrap = {
         "admin": {"address": {"socket_address": {"address": LOOPBACK, "port_value": 0}}},
         "static_resources": {
             "listeners": [listener(name, case) for name, case in cases.items()],
-            "clusters": [
-                cluster("upstream", upstream),
-                cluster("limiter", limiter),
-                cluster("followed", followed),
-                cluster("denying", denying),
-            ],
+            "clusters": [cluster(name, port) for name, port in addresses.items()],
         },
     }
     (folder / "envoy.json").write_text(json.dumps(bootstrap))
@@ -310,20 +331,12 @@ def measure(
         "--disable-hot-restart",
     ]
     server = ["nghttpd", "--no-tls", "-a", LOOPBACK]
-    grpc_server = [*server, "--trailer=grpc-status: 0"]
     with contextlib.ExitStack() as stack:
-        stack.enter_context(
-            running(OTHER_CORE, [*server, "-d", str(content), str(upstream)], folder / "upstream.log")
-        )
-        stack.enter_context(
-            running(OTHER_CORE, [*grpc_server, "-d", str(content), str(limiter)], folder / "limiter.log")
-        )
-        stack.enter_context(
-            running(OTHER_CORE, [*grpc_server, "-d", str(following), str(followed)], folder / "followed.log")
-        )
-        stack.enter_context(
-            running(OTHER_CORE, [*grpc_server, "-d", str(refusing), str(denying)], folder / "denying.log")
-        )
+        for name, port in addresses.items():
+            write_answers(folder / name, answers[name])
+            grpc = [] if name == "upstream" else ["--trailer=grpc-status: 0"]
+            one = [*server, *grpc, "-d", str(folder / name), str(port)]
+            stack.enter_context(running(OTHER_CORE, one, folder / f"{name}.log"))
         envoy = stack.enter_context(running(ENVOY_CORE, command, folder / "envoy.log"))
         ports = ready(folder, envoy)
         cpu: dict[str, list[float]] = {name: [] for name in cases}
@@ -362,6 +375,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of load, per case and round")
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--only", nargs="+", choices=CASES, default=[*CASES], metavar="CASE")
     parser.add_argument("--before", type=Path, help="another module, to compare with")
     options = parser.parse_args()
     before = {} if options.before is None else {SHIM_BEFORE: shim("*", module=options.before.absolute())}
@@ -373,7 +387,12 @@ def main() -> None:
     if (os.cpu_count() or 1) < 2:
         sys.exit("two cores are needed: one for Envoy, one for everything else")
     with tempfile.TemporaryDirectory() as folder:
-        show(measure(Path(folder), {**CASES, **before}, options.rounds, options.seconds, options.connections))
+        chosen = {
+            name: case for name, case in CASES.items() if name in {*options.only, NO_FILTER, NATIVE_CALL}
+        }
+        show(
+            measure(Path(folder), {**chosen, **before}, options.rounds, options.seconds, options.connections)
+        )
 
 
 if __name__ == "__main__":
