@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kuadrant.explanation import Configuration
     from kuadrant.operator.core.world import World
     from kuadrant.standalone.folder_files import File
-    from kuadrant.wasm.module import Module
 
 
 @Parameter(name="*")
@@ -53,9 +52,7 @@ class Where:
             FolderError: It cannot be read.
             MistakesError: It has mistakes.
         """
-        module = current(self.modules)
-        with known_dialect(output):
-            return self._of_cluster(module, output) if self.cluster else self._of_path(path, module)
+        return self._of_cluster(output) if self.cluster else self.path(path, output)
 
     def path(self, path: str, output: str) -> Configuration:
         """Return what is in a folder or a file, with places as people reach them from here.
@@ -93,17 +90,11 @@ class Where:
 
         return ask_cluster(self.kubeconfig, read_cluster, output, code=2)
 
-    def _of_cluster(self, module: Module, output: str) -> Configuration:
+    def _of_cluster(self, output: str) -> Configuration:
         from kuadrant.operator.cluster_configuration import configured  # noqa: PLC0415
 
-        return configured(self._world(output), module, self.failure_mode)
-
-    def _of_path(self, path: str, module: Module) -> Configuration:
-        from kuadrant.standalone.folder_files import read_given  # noqa: PLC0415
-        from kuadrant.standalone.loading import configured  # noqa: PLC0415
-
-        _check(path)
-        return configured(read_given(path), module, self.failure_mode)
+        with known_dialect(output):
+            return configured(self._world(output), current(self.modules), self.failure_mode)
 
 
 def _files(path: str) -> Iterator[File]:

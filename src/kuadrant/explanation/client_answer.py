@@ -24,7 +24,7 @@ _UNKNOWN = 2
 _BODIES = {500: "Internal Server Error.\n"}
 _BECAUSE = {
     "no-route": "no rule is for this request",
-    "limited": "a limit is reached",
+    "limited": "a limit has no room for it",
     "failed": "an expression of a limit has no value for this request, and the failure mode is deny",
 }
 

@@ -25,7 +25,8 @@ from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Run
 from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.explanation.request_url import address_of, without_credentials
-from kuadrant.explanation.token_notes import token_notes
+from kuadrant.explanation.token_notes import nobody_note, token_notes
+from kuadrant.explanation.unknown_facts import METADATA
 from kuadrant.gateways.plugin_tables import tables
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
 from kuadrant.reference_model import Counters, Request, chosen, owner_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler.program import GatewayProgram, ListenerProgram
+    from kuadrant.explanation.record import Fact
     from kuadrant.explanation.request_url import Address
     from kuadrant.reference_model import RequestDecision
 
@@ -100,7 +102,11 @@ class Configuration(Struct, frozen=True, gc=False):
             explained.explanation,
             before=tuple(_runs(before, unknown=bool(trace.unknown(self.failure_mode)))),
             listener=structs.replace(explained.explanation.listener, because=because),
-            notes=(*self._removed(request), *self.notes, *self._notes(program, seen, listener, request)),
+            notes=(
+                *self._removed(request),
+                *self.notes,
+                *self._notes(program, seen, listener, request, explained.explanation.unknown),
+            ),
         )
         after_it = structs.replace(explained.counters, limits=all_counters.limits)
         return structs.replace(explained, explanation=record, counters=after_it)
@@ -129,12 +135,20 @@ class Configuration(Struct, frozen=True, gc=False):
             yield f"the gateway removes {', '.join(names)} of the client before any policy looks at it"
 
     def _notes(
-        self, program: GatewayProgram, seen: Request, listener: ListenerProgram, asked: ClientRequest
+        self,
+        program: GatewayProgram,
+        seen: Request,
+        listener: ListenerProgram,
+        asked: ClientRequest,
+        unknown: Iterable[Fact],
     ) -> Iterator[str]:
         if not self.own_router:
             yield from _of_other_ports(program, seen, listener)
+        key = _key(program)
         if asked.claims:
-            yield from token_notes(self.objects, self.compilation, _key(program), knows_all=self.own_router)
+            yield from token_notes(self.objects, self.compilation, key, knows_all=self.own_router)
+        elif self.own_router and any(fact.name == METADATA for fact in unknown):
+            yield from nobody_note(self.objects, self.compilation, key)
 
     def _listeners(self, gateway: str | None, port: int) -> list[tuple[GatewayProgram, ListenerProgram]]:
         return [

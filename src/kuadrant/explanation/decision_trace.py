@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from kuadrant.api.limit_keys import hits_key
 from kuadrant.compiler.program import HostProgram
 from kuadrant.explanation.answer_shown import shown
 from kuadrant.explanation.client_answer import client
@@ -278,13 +279,18 @@ def _exempt(limit: TracedLimit) -> TracedLimit:
 
 
 def _shown_values(limits: Sequence[TracedLimit]) -> dict[str, str]:
-    """The values of counters, by their texts, as they may be shown."""
+    """The values of counters, by their texts, and of costs, as they may be shown."""
+    costs = {
+        hits_key(limit.key): limit.cost.value
+        for limit in limits
+        if limit.cost is not None and limit.cost.value == MASK
+    }
     return {
         counter.text: counter.value
         for limit in limits
         for counter in limit.counters
         if counter.value is not None
-    }
+    } | costs
 
 
 class _Stand(Struct, frozen=True, gc=False):

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from kuadrant.explanation.failure_words import is_absent, plain, why
+from kuadrant.explanation.failure_words import is_absent, no_cost, plain, why
 from kuadrant.explanation.host_moments import beyond
 from kuadrant.explanation.knowledge import attribute, children, read_by
 from kuadrant.explanation.masked_values import MASK
@@ -72,13 +73,17 @@ def traced_counter(expression: str, expressions: Expressions, knowledge: Knowled
 
 def traced_cost(cost: Cost, expressions: Expressions, knowledge: Knowledge) -> Traced:
     """Evaluate how many hits a request is, and the parts of what says it."""
-    return _traced(
+    found = _traced(
         cost.expression,
         expressions,
         knowledge,
         lambda: costs(cost, expressions),
         lambda _: programs.value(cost.hits),
     )
+    if found.error is None or found.ends:
+        return found
+    value = traced_counter(cost.expression, expressions, knowledge)
+    return found if value.shown is None else replace(found, error=no_cost(str(value.value), value.shown))
 
 
 def _traced(

@@ -71,6 +71,13 @@ def why(part: Any, complaint: str, value_of: Callable[[Any], object], *, hides: 
     }[need.kind]
 
 
+def no_cost(value: str, shown: str) -> str:
+    """Return why ``value``, which may be ``shown`` so, is not how many hits a request is."""
+    if value.startswith("-"):
+        return f"it is {shown if shown == value else 'less than 0'}, and no request costs less than 0"
+    return f"it is {shown}, which is no whole number of hits"
+
+
 def _first(part: Any) -> Any:
     return part.call.target if part.call.HasField("target") else part.call.arguments[0]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from kuadrant.explanation.expression_trace import traced_cost, traced_counter, traced_predicate
 from kuadrant.explanation.knowledge import selected
 from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.origins import section_of
 from kuadrant.explanation.record import CounterValue, Part, Replaced, TracedCondition, TracedLimit
+from kuadrant.explanation.words import in_short
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCounter
 from kuadrant.policy.identity_source import PATH
 from kuadrant.reference_model.conditions import holds
@@ -55,6 +55,7 @@ class LimitTracer:
         self._expressions = expressions
         self._knowledge = knowledge
         self._origins = origins
+        self._is_free = False
         self._needed: dict[Fact, None] = {}
         self.missing: dict[Fact, None] = {}
 
@@ -156,8 +157,8 @@ class LimitTracer:
     ) -> _Traced:
         evaluated = counters if cost is None else (*counters, cost)
         applies, because = _applies(when, evaluated, identified=self._identified)
-        if applies == "yes" and cost is not None and cost.value == "0":
-            applies, because = "no", f"{cost.text} is 0: the request costs nothing"
+        if applies == "yes" and cost is not None and self._is_free:
+            applies, because = "no", f"{in_short(cost.text)} is 0: the request costs nothing"
         if applies == "unknown":
             self.missing.update(self._needed)
         self._needed.clear()
@@ -235,9 +236,8 @@ class LimitTracer:
         if cost is None:
             return None
         traced = traced_cost(cost, self._expressions, self._knowledge)
-        # How many hits it is says no more of a header than where the counter stands afterwards.
-        shown = traced.shown if traced.value is None else str(traced.value)
-        return self._value(cost, origin, replace(traced, shown=shown))
+        self._is_free = traced.value == 0
+        return self._value(cost, origin, traced)
 
     def _value(self, counter: ExpressionCounter, origin: Origin, traced: Traced) -> CounterValue:
         self._needed.update(dict.fromkeys(traced.missing))
@@ -264,11 +264,11 @@ def _applies(
     ended = next((number for number, condition in enumerate(when) if condition.ends), None)
     by_result = {condition.result: condition for condition in reversed(when[:ended])}
     if found := by_result.get("false"):
-        return "no", f"{found.text} is false"
+        return "no", f"{in_short(found.text)} is false"
     if found := by_result.get("unknown"):
-        return "unknown", f"{found.text} is not known"
+        return "unknown", f"{in_short(found.text)} is not known"
     if found := when[ended] if ended is not None else by_result.get("fails"):
-        return "fails", f"{found.text} fails: {found.error}"
+        return "fails", f"{in_short(found.text)} fails: {found.error}"
     # Counters are looked at one after the other.
     settled = next((one for one in counters if one.value is None), None)
     return ("yes", "") if settled is None else _applies_without(settled, identified=identified)
@@ -276,9 +276,9 @@ def _applies(
 
 def _applies_without(counter: CounterValue, *, identified: bool) -> tuple[Applies, str]:
     if counter.unknown is not None:
-        return "unknown", f"{counter.text} is not known"
+        return "unknown", f"{in_short(counter.text)} is not known"
     if counter.error is not None:
-        return "fails", f"{counter.text} fails: {counter.error}"
+        return "fails", f"{in_short(counter.text)} fails: {counter.error}"
     if counter.text.startswith("auth.") and not identified:
         return "no", f"there is no {counter.text}: nothing here authenticates requests"
-    return "no", f"the request has no {counter.text} to count by"
+    return "no", f"the request has no {in_short(counter.text)} to count by"

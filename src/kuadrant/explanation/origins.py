@@ -55,6 +55,15 @@ class Origins(Struct, frozen=True, gc=False):
                 return self.of("Gateway", gateway, ("spec", "listeners", number))
         return self.of("Gateway", gateway, ("spec", "listeners"))
 
+    def of_match(self, kind: str, key: str, rule: int, match: int) -> Origin:
+        """Return where a match of a rule is written; of its only one, where the rule is."""
+        namespace, _, name = key.partition("/")
+        source = self.sources.get((kind, namespace, name))
+        path: Path = ("spec", "rules", rule)
+        matches = find(source.node, (*path, "matches")).value if source and source.node else None
+        is_one_of_several = isinstance(matches, list) and len(matches) > 1
+        return self.of(kind, key, (*path, "matches", match) if is_one_of_several else path)
+
     def of_rules(self, gateway: str, port: int, hostname: str) -> dict[int, RuleOrigin]:
         """Return where the rules of a host name come from, by the identity of their programs."""
         found: dict[int, RuleOrigin] = {}

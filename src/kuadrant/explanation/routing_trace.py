@@ -64,12 +64,13 @@ def _rule(
     program: RuleProgram, origin: RuleOrigin | None, origins: Origins, failing: Failing | None
 ) -> TracedRule:
     kind = origin.kind if origin else "HTTPRoute"
-    path = ("spec", "rules", origin.rule_index, "matches", origin.match_index) if origin else ()
+    key = program.route
+    place = origins.of_match(kind, key, origin.rule_index, origin.match_index) if origin else None
     return TracedRule(
         id=program.name,
         rule=origin.rule if origin else "",
-        route=f"{kind} {program.route}",
-        origin=origins.of(kind, program.route, path),
+        route=f"{kind} {key}",
+        origin=place or origins.of(kind, key),
         match=match_words(program.match),
         failing=failing,
     )

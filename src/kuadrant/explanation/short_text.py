@@ -21,6 +21,8 @@ WIDTH: Final = 80
 MOST_LINES: Final = 10
 _NOTES: Final = 2
 _LINES_OF_ONE: Final = 2
+_SHARES: Final = ((6, 3), (6, 2), (4, 2), (4, 1), (3, 1), (2, 1))
+"""The most lines for each sentence of the decisive limit, and for each other one: the first ones that fit."""
 _ORDER: Final = {"fails": 0, "unknown": 1, "yes": 3, "no": 4, "unselected": 5, "unlimited": 5}
 
 
@@ -39,15 +41,18 @@ def plain(_style: Style, text: str) -> str:
 
 def short_text(record: Explanation, paint: Callable[[Style, str], str] = plain) -> str:
     """Return what a person reads first; ``paint`` colours a text."""
-    head = _wrapped(Line(words.verdict(record)))
-    surroundings = [line for one in _surroundings(record) for line in _wrapped(one)]
+    head = _wrapped([Line(words.verdict(record))], _LINES_OF_ONE)
+    first, *left = [*_limits(record)] or [[]]
+    around = [*_surroundings(record)]
+    in_lines = ((_wrapped(first, most), _wrapped(around, of_others)) for most, of_others in _SHARES)
+    page = MOST_LINES - len(head) - bool(left)
+    limits, surroundings = next(
+        (one for one in in_lines if sum(map(len, one)) <= page), (_wrapped(first, 1), _wrapped(around, 1))
+    )
     room = MOST_LINES - len(head) - len(surroundings)
-    limits: list[str] = []
-    left = [*_limits(record)]
     while left:
-        shown = [line for one in left[0] for line in _wrapped(one)]
-        needed = len(shown) + (len(left) > 1)
-        if len(limits) + needed > room:
+        shown = _wrapped(left[0], _LINES_OF_ONE)
+        if len(limits) + len(shown) + (len(left) > 1) > room:
             limits.append(f"and {len(left)} more; --verbose tells all")
             break
         limits += shown
@@ -55,7 +60,7 @@ def short_text(record: Explanation, paint: Callable[[Style, str], str] = plain) 
     lines = [paint(_style(record), line) for line in head]
     places = {place for place in _places(record) if place}
     lines += [_painted(line, places, paint) for line in (*limits, *surroundings)]
-    return "\n".join(lines)
+    return "\n".join(lines[:MOST_LINES])
 
 
 def _style(record: Explanation) -> Style:
@@ -99,7 +104,9 @@ def _limit(limit: TracedLimit) -> Iterator[Line]:
     if limit.applies == "yes":
         yield Line(line, str(limit.origin))
         standings = sorted(limit.standings, key=lambda one: not one.denies)
-        yield from (Line(words.standing_line(one, limit.mode), below=True) for one in standings[:1])
+        costs = f"; the request costs {limit.cost.value}" if limit.cost and words.lacks(limit) else ""
+        told = (words.standing_line(one, limit.mode) for one in standings[:1])
+        yield from (Line(f"{line}{costs}", below=True) for line in told)
         return
     origin, because = _reason(limit)
     fails = "fails" if limit.refuses else f"fails, and is left out since it is {words.manner(limit.mode)}"
@@ -119,10 +126,11 @@ def _reason(limit: TracedLimit) -> tuple[Origin, str]:
                 if part.reads and part.needed and part.value is not None
             ]
             return condition.origin, limit.because + (f" ({', '.join(seen)})" if seen else "")
-    for counter in (*limit.counters, *([limit.cost] if limit.cost else [])):
-        if counter.value in (None, *(["0"] if counter is limit.cost else [])) and result is not None:
-            return counter.origin, limit.because
-    return limit.origin, limit.because
+    if result is None:
+        return limit.origin, limit.because
+    lacking = [counter.origin for counter in limit.counters if counter.value is None]
+    of_cost = [limit.cost.origin] if limit.cost is not None else []
+    return next(iter((*lacking, *of_cost)), limit.origin), limit.because
 
 
 def _surroundings(record: Explanation) -> Iterator[Line]:
@@ -156,8 +164,12 @@ def _places(record: Explanation) -> Iterator[str]:
         yield from ([str(limit.cost.origin)] if limit.cost else [])
 
 
-def _wrapped(line: Line) -> list[str]:
-    """``line`` in at most two lines of the page, with its place in front."""
+def _wrapped(lines: Iterable[Line], most: int) -> list[str]:
+    """``lines`` with their places in front, each in at most so many lines of the page."""
+    return [told for line in lines for told in _in_lines(line, most)]
+
+
+def _in_lines(line: Line, most: int) -> list[str]:
     is_said = not line.place or line.place in line.text
     text = words.on_one_line(line.text if is_said else f"{line.place}: {line.text}")
     indent = "  " if line.below else ""
@@ -166,7 +178,7 @@ def _wrapped(line: Line) -> list[str]:
         WIDTH,
         initial_indent=indent,
         subsequent_indent=f"{indent}  ",
-        max_lines=_LINES_OF_ONE,
+        max_lines=most,
         placeholder=" ...",
         break_long_words=False,
         break_on_hyphens=False,

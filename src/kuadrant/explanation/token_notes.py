@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.compiler import identities
-from kuadrant.explanation.claims import reads_claims
+from kuadrant.explanation.claims import claim_keys, reads_claims
 from kuadrant.policy.authentication_targets import may_be_somebody
-from kuadrant.policy.identity_source import ANNOTATION, ISTIO
+from kuadrant.policy.identity_source import ANNOTATION, ISTIO, IdentitySource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kuadrant.api.objects import Objects
     from kuadrant.compiler import Compilation
-    from kuadrant.policy.identity_source import IdentitySource
 
 
 def token_notes(
@@ -25,14 +24,30 @@ def token_notes(
     Only if ``objects`` are all that there are (``knows_all``) it is known that nothing authenticates tokens.
     """
     source = identities(objects).get(gateway)
-    if source is None or source.kind != "jwt":
-        if not reads_claims(compilation):
-            knows = f"knows requests by {source}" if source else "knows nobody"
-            yield f"--jwt has no say: Gateway {gateway} {knows}; annotate it with {ANNOTATION}: {_AS_TOKENS}"
-    elif knows_all and not _may_be_somebody(objects, source, gateway):
-        is_istio = source.name == ISTIO
-        what = "a RequestAuthentication" if is_istio else f"a SecurityPolicy with the provider {source.name}"
+    if (source is None or source.kind != "jwt") and not reads_claims(compilation):
+        knows = f"knows requests by {source}" if source else "knows nobody"
+        yield f"--jwt has no say: Gateway {gateway} {knows}; annotate it with {ANNOTATION}: {_AS_TOKENS}"
+    elif knows_all and (what := _missing(objects, compilation, gateway)):
         yield f"--jwt is believed, and nothing authenticates tokens for Gateway {gateway}; add {what}"
+
+
+def nobody_note(objects: Objects, compilation: Compilation, gateway: str) -> Iterator[str]:
+    """Yield that no request to ``gateway`` has claims, if policies look for some, and that is so."""
+    if reads_claims(compilation) and (what := _missing(objects, compilation, gateway)):
+        yield f"nothing authenticates tokens for Gateway {gateway}, so no request has claims; add {what}"
+
+
+def _missing(objects: Objects, compilation: Compilation, gateway: str) -> str:
+    """What would authenticate tokens for a Gateway; empty where something may do it."""
+    source = identities(objects).get(gateway)
+    knows_tokens = source is not None and source.kind == "jwt"
+    keys = [source.name] if source and knows_tokens else sorted(claim_keys(compilation))
+    if any(_may_be_somebody(objects, IdentitySource("jwt", key), gateway) for key in keys):
+        return ""
+    if keys == [ISTIO]:
+        return "a RequestAuthentication"
+    providers = " or ".join(key for key in keys if key != ISTIO)
+    return f"a SecurityPolicy with the provider {providers}"
 
 
 _AS_TOKENS: Final = "jwt, or jwt:PROVIDER"

@@ -24,7 +24,8 @@ _TIME: Final = "request.time"
 _REMOTE: Final = "source.remote_address"
 _FORWARDED: Final = "request.headers.x-forwarded-for"
 _PORT: Final = ("source.address", "source.port")
-_METADATA: Final = "metadata"
+METADATA: Final = "metadata"
+"""What other filters of the gateway say, claims of tokens among it."""
 _OF_GATEWAYS: Final = (
     "request.headers.x-request-id",
     "request.headers.x-envoy-external-address",
@@ -95,7 +96,7 @@ def _unknown(stated: Stated, words: Words) -> Iterator[Fact]:
             yield Fact(name=name, give=words.port)
     if not stated.has_time:
         yield Fact(name=_TIME, give=words.time)
-    yield Fact(name=_METADATA, give=words.claims)
+    yield Fact(name=METADATA, give=words.claims)
     if stated.is_tls:
         yield Fact(name="connection", give="")
     for header in stated.passed_on:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
 
 _NAMES: Final = 3
+_LONGEST: Final = 120
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -44,7 +45,7 @@ def _why(record: Explanation) -> str:
     assert record.client is not None
     match record.outcome:
         case "limited":
-            return _of(record.limited_by, "is reached", "are reached")
+            return "; ".join(_refusing(record))
         case "failed":
             fail = [limit.name for limit in record.limits if limit.applies == "fails" and limit.refuses]
             return f"{_of(fail, 'has', 'have')} no value for this request"
@@ -54,6 +55,21 @@ def _why(record: Explanation) -> str:
             return f"no rule of host {record.host} is for this request"
         case _:
             return f"{_counted(record.limits)}{_then(record.client)}"
+
+
+def _refusing(record: Explanation) -> Iterator[str]:
+    """Which limits refuse it: those that have nothing left, and those that have less than it costs."""
+    short = [limit.name for limit in record.limits if lacks(limit) and limit.name in record.limited_by]
+    if reached := [name for name in record.limited_by if name not in short]:
+        yield _of(reached, "is reached", "are reached")
+    if short:
+        yield _of(short, "has less room than the request costs", "have less room than the request costs")
+
+
+def lacks(limit: TracedLimit) -> bool:
+    """Tell whether a limit that refuses a request has something left, only not as much as it costs."""
+    denying = [one for one in limit.standings if one.denies]
+    return limit.cost is not None and bool(denying) and all(one.remaining for one in denying)
 
 
 def _counted(limits: Iterable[TracedLimit]) -> str:
@@ -118,7 +134,7 @@ def limit_line(limit: TracedLimit) -> str:
 
 def standing_line(standing: CounterStanding, mode: Mode = ENFORCE) -> str:
     """Return where a counter stands."""
-    per = f" for each {', '.join(key for key, _ in standing.key)}" if standing.key else ""
+    per = f" for each {', '.join(in_short(key) for key, _ in standing.key)}" if standing.key else ""
     left = "none left" if standing.remaining == 0 else f"{standing.remaining} left"
     if standing.remaining_at_most is not None:
         left = f"{standing.remaining} to {standing.remaining_at_most} left"
@@ -242,6 +258,12 @@ def listener_line(record: Explanation) -> str:
     because = f" ({listener.because})" if listener.because else ""
     names = listener.serving or ", ".join(listener.names)
     return f"Gateway {listener.gateway}, listener {names}, port {listener.port}{because}{host}"
+
+
+def in_short(expression: str) -> str:
+    """Return an expression without its middle, if it is long: its place says where to read the whole."""
+    text = " ".join(expression.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST * 2 // 3]} ... {text[-_LONGEST // 3 :]}"
 
 
 def on_one_line(text: str) -> str:

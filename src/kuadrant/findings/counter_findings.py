@@ -60,9 +60,10 @@ RULES: Final = (
         title="A part of a condition or counter fails for some requests.",
         means="It needs what a request may not have: a segment of the path (`request.path.split('/')[4]`), a "
         "text of some length (`substring(6, 9)`), a parameter (`queryMap(request.query)['b']`), a value "
-        "of an optional (`.value()`), the text of a number (`int(..)`), something to divide by, or who it is "
-        "from (`auth.identity.sub`, which nobody without a token has). Such a request is answered with 500 "
-        "unless the failure mode is `allow`.",
+        "of an optional (`.value()`), the text of a number (`int(..)`), something to divide by, who it is "
+        "from (`auth.identity.sub`, which nobody without a token has), or what another filter of the gateway "
+        "says (`metadata.filter_metadata`, where the claims of tokens are, if anything reads those). Such a "
+        "request is answered with 500 unless the failure mode is `allow`.",
         do="Ask for it first, as the finding says, or write what is to be in its place: "
         "`request.headers[?'x'].orValue('')`.",
     ),

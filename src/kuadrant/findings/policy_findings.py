@@ -215,9 +215,16 @@ def _unguarded(of: Material, fact: PolicyFacts, sources: Sources) -> Iterator[Pr
         for match in path.route.rules[path.rule].matches
     ]
     known = header_guards.Known(
-        entries=route_entries(ways), lengths=_lengths(match for _, match in ways), identity=absence(ways)
+        entries=route_entries(ways),
+        lengths=_lengths(match for _, match in ways),
+        identity=absence(ways),
+        claims=_NOT_SHOWN if of.objects.request_authentications or of.objects.security_policies else _NOBODY,
     )
     yield from header_guards.unguarded(fact.policy, known)
+
+
+_NOT_SHOWN: Final = "claims are those of a token, which not everybody shows"
+_NOBODY: Final = "nothing here authenticates tokens, so no request has claims"
 
 
 def _lengths(matches: Iterable[RequestMatch]) -> dict[str, int]:

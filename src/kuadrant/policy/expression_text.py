@@ -19,6 +19,8 @@ Names = Mapping[str, str]
 """The texts that variables stand for."""
 
 HEADERS: Final = "request.headers"
+METADATA: Final = "filter_metadata"
+"""The field of what is no map: of the metadata of a request, a route or a cluster."""
 _ROOTS: Final = frozenset((*ATTRIBUTES, *OPEN_ROOTS))
 _HEADERS_BY_ATTRIBUTE: Final = {one.name: one.header for one in TABLE if one.header}
 _INFIX: Final = {
@@ -101,7 +103,7 @@ def field_text(part: Any, names: Names) -> str:
     name = f"{operand}.{field}"
     if name in _HEADERS_BY_ATTRIBUTE:
         return entry(HEADERS, quoted(_HEADERS_BY_ATTRIBUTE[name]))
-    return name if operand in _ROOTS else entry(operand, quoted(field))
+    return name if operand in _ROOTS or field == METADATA else entry(operand, quoted(field))
 
 
 def _call(call: Any, names: Names) -> str:  # noqa: PLR0911 - one for each form

@@ -7,10 +7,9 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from kuadrant.policy.attributes import OPEN_ROOTS
 from kuadrant.policy.cel_conformance import as_written
 from kuadrant.policy.checked_expression import kind
-from kuadrant.policy.expression_text import HEADERS, field_text, measured, text_of
+from kuadrant.policy.expression_text import HEADERS, METADATA, field_text, measured, text_of
 
 Names = Mapping[str, str]
 Kind = Literal["entry", "length", "found", "optional", "conversion", "nonzero"]
@@ -83,9 +82,8 @@ def least(of: str) -> int:
 def need(part: Any, names: Names, types: Mapping[int, Any]) -> Need | None:
     """Return what ``part`` needs of a request; None if it fails by nothing that is known."""
     found = _need(part, names, types)
-    # What open roots have depends on other filters of a gateway, which are not looked at here.
-    if found is None or found.of.startswith(OPEN_ROOTS):
-        return None
+    if found is None or (found.of.startswith("xds") and METADATA not in found.of):
+        return None  # of what the gateway is configured with, metadata alone are a map
     if found.kind == "length" and found.least <= least(found.of):
         return None
     if found.kind == "found" and (found.of, found.what) in _ALWAYS_FOUND:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from kuadrant.api.problem import Path, spelled
+from kuadrant.policy.attributes import OPEN_ROOTS
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter
 from kuadrant.policy.expression_check import checked
 from kuadrant.policy.expression_error import position
-from kuadrant.policy.expression_text import HEADERS
-from kuadrant.policy.identity_source import PATH
+from kuadrant.policy.expression_text import HEADERS, entry
+from kuadrant.policy.identity_source import CLAIMS, PATH
 from kuadrant.policy.model import Policy, Problem
 from kuadrant.policy.possible_failures import failing
 from kuadrant.policy.request_facts import Entries
@@ -31,18 +32,21 @@ if TYPE_CHECKING:
 CODE: Final = "header-may-be-absent"
 PART_CODE: Final = "part-may-fail"
 IDENTITY: Final = ".".join(PATH)
+_METADATA: Final = ".".join(CLAIMS[:-1])
 
 
 class Known(Struct, frozen=True, gc=False):
     """The entries of maps, and the facts, that every request is known to have that comes to a policy.
 
     ``lengths`` are the least ones of parts of expressions, by their texts. ``identity`` says why an entry of
-    ``auth.identity`` may be absent where another one is there.
+    ``auth.identity`` may be absent where another one is there, ``claims`` why those of a token may be, where
+    the gateway has them.
     """
 
     entries: Entries = Entries()
     lengths: Mapping[str, int] = MappingProxyType({})
     identity: str = ""
+    claims: str = ""
 
 
 class _Place(Struct, frozen=True, gc=False):
@@ -89,7 +93,7 @@ def _of_limit(
 
 
 _MAY_FAIL: Final = re.compile(
-    r"headers|identity|referer|useragent|[\[/%]|queryMap|substring|charAt|value\s*\(|"
+    r"headers|identity|metadata|filter_state|xds|referer|useragent|[\[/%]|queryMap|substring|charAt|value\s*\(|"
     r"\b(int|uint|double|bool|duration|timestamp)\s*\("
 )
 
@@ -132,13 +136,45 @@ def _problems(
         guard = " && ".join(f"'{name}' in {HEADERS}" for name in names)
         instead = " and ".join(_or_nothing(HEADERS, f"'{name}'") for name in names)
         yield _problem(policy, place, CODE, headers[0].offset, (f"{words}, {becomes}", guard, instead))
+    for chain in _chains(one for one in found if not _header(one.need)):
+        words, guard, instead = _told(chain)
+        if because := _because(chain[0].need.of, known):
+            words += f" ({because})"
+        yield _problem(policy, place, PART_CODE, chain[0].offset, (f"{words}, {becomes}", guard, instead))
+
+
+def _chains(found: Iterable[Failing]) -> list[list[Failing]]:
+    """The parts that fail, each with those behind it that need an entry of what it gives."""
+    chains: list[list[Failing]] = []
     for one in found:
-        if not _header(one.need):
-            words, guard = _words(one.need)
-            if one.need.of == IDENTITY and known.identity:
-                words += f" ({known.identity})"
-            instead = _or_nothing(one.need.of, one.need.what) if guard and one.need.kind == "entry" else ""
-            yield _problem(policy, place, PART_CODE, one.offset, (f"{words}, {becomes}", guard, instead))
+        above = next((chain for chain in chains if _is_within(one.need, chain[-1].need)), None)
+        if above is None:
+            chains.append([one])
+        else:
+            above.append(one)
+    return chains
+
+
+def _is_within(one: Need, other: Need) -> bool:
+    return one.kind == other.kind == "entry" and one.of == entry(other.of, other.what)
+
+
+def _told(chain: list[Failing]) -> tuple[str, str, str]:
+    """Of which requests a chain of needs is not met, what asks for it, and what can stand in its place."""
+    told = [_words(one.need) for one in chain]
+    guard = " && ".join(asks for _, asks in told) if all(asks for _, asks in told) else ""
+    first, last = chain[0].need, chain[-1].need
+    words = told[0][0] if len(chain) == 1 or not guard else f"without {entry(last.of, last.what)}"
+    is_entry = guard and first.kind == "entry" and not first.of.startswith(OPEN_ROOTS)
+    keys = "][?".join(one.need.what for one in chain)
+    # The gateway's own evaluator, which those of open roots are for, knows no optionals.
+    return words, guard, _or_nothing(first.of, keys) if is_entry else ""
+
+
+def _because(of: str, known: Known) -> str:
+    if of == IDENTITY:
+        return known.identity
+    return known.claims if of == _METADATA else ""
 
 
 def _header(need: Need) -> str:

@@ -66,7 +66,7 @@ def test_the_record_is_one_json_object(run: Callable[..., tuple[int, str, str]])
     record = json.loads(out)
     assert (code, err) == (0, "")
     assert (record["outcome"], record["limited_by"]) == ("limited", ["create-toy"])
-    assert record["limits"][0]["origin"]["file"] == "ratelimitpolicy.yaml"
+    assert record["limits"][0]["origin"]["file"] == "examples/toystore/ratelimitpolicy.yaml"
 
 
 def test_the_words_are_taken_in_any_order(run: Callable[..., tuple[int, str, str]]) -> None:
@@ -126,7 +126,9 @@ def test_mistakes_of_the_folder_are_told_with_their_places(
     )
     code, out, err = run(tmp_path, TOYS)
     assert (code, out) == (2, "")
-    assert err.startswith("a.yaml:1:1: mistake: invalid-field\n  RateLimitPolicy default/a: spec:\n")
+    assert err.startswith(
+        f"{tmp_path}/a.yaml:1:1: mistake: invalid-field\n  RateLimitPolicy default/a: spec:\n"
+    )
 
 
 def test_a_folder_that_is_none_is_wrong_usage(

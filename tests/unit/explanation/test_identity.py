@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from kuadrant.explanation.short_text import MOST_LINES, short_text
+
 from .asking import WORLD, asked, policy
 
 LIMIT = policy(
@@ -108,7 +110,13 @@ BY_PATH = "a: {rates: [{limit: 1, window: 10s}], counters: [{expression: request
     [
         ("jwt", AUTHENTICATION, BY_PATH, ""),
         ("jwt:keycloak", SECURITY_POLICY, BY_PATH, ""),
-        ("none", "", OF_METADATA, ""),
+        (
+            "none",
+            "",
+            OF_METADATA,
+            "--jwt is believed, and nothing authenticates tokens for Gateway default/gw; add a",
+        ),
+        ("none", AUTHENTICATION, OF_METADATA, ""),
         (
             "none",
             "",
@@ -140,4 +148,25 @@ def test_claims_that_no_gateway_would_have_read_are_noted(
 ) -> None:
     (*notes,) = asked(policy(limits), more, world=world(source), claims={"sub": "alice"}).notes
     assert [one[: len(note)] for one in notes] == ([note] if note else [])
-    assert asked(policy(limits), more, world=world(source)).notes == ()
+
+
+NOBODY = "nothing authenticates tokens for Gateway default/gw, so no request has claims; add a Request"
+
+
+def test_where_nothing_authenticates_what_depends_on_claims_is_told_so() -> None:
+    found = asked(policy(OF_METADATA))
+    assert ([one.name for one in found.unknown], *found.notes) == (["metadata"], f"{NOBODY}Authentication")
+    assert NOBODY in " ".join(short_text(found).split())
+    assert asked(policy(OF_METADATA), AUTHENTICATION, world=world("none")).notes == ()
+    assert asked(policy(BY_PATH)).notes == ()
+
+
+def test_the_whole_reason_is_told_in_short() -> None:
+    claim = "metadata.filter_metadata['envoy.filters.http.jwt_authn'].payload.sub"
+    limit = f'a: {{rates: [{{limit: 1, window: 10s}}], counters: [{{expression: "{claim}"}}]}}'
+    found = asked(policy(limit), claims={})
+    assert found.outcome == "failed"
+    told = " ".join(short_text(found).split())
+    assert f"{claim} fails: {found.limits[0].counters[0].error}" in told
+    assert "has no 'sub'" in told
+    assert len(short_text(found).splitlines()) <= MOST_LINES

@@ -417,29 +417,3 @@ def test_an_evaluation_that_the_gateway_ends_refuses_the_request(failure_mode: s
     # A condition before it that is false keeps it from being evaluated, and a short path is none too long.
     assert asked(policy(limit), url=url, failure_mode=failure_mode, method="PUT").outcome == "admitted"
     assert asked(policy(limit), url="http://toys.x/toys/aaa", failure_mode=failure_mode).outcome == "admitted"
-
-
-def test_what_a_request_costs_is_told_with_where_the_counter_stands() -> None:
-    limit = "few: {cost: \"1 + size(request.headers['x-user'])\", rates: [{limit: 9, window: 10s}]}"
-    found = asked(policy(limit), headers=(("x-user", "ann"),), times=2)
-    (one,) = found.limits
-    assert one.cost is not None
-    assert (one.cost.value, one.standings[0].remaining, one.cost.origin.field) == (
-        "4",
-        1,
-        "spec.limits.few.cost",
-    )
-    assert "a request costs 1 + size(request.headers['x-user']), which is 4" in verbose_text(found)
-
-
-def test_a_limit_for_which_a_request_costs_nothing_does_not_apply() -> None:
-    found = asked(policy('few: {cost: "size(request.query)", rates: [{limit: 0, window: 10s}]}'))
-    (one,) = found.limits
-    assert (found.outcome, one.applies) == ("admitted", "no")
-    assert one.because == "size(request.query) is 0: the request costs nothing"
-    assert one.because in " ".join(short_text(found).split())
-
-
-def test_a_cost_below_zero_is_a_failure() -> None:
-    found = asked(policy('few: {cost: "size(request.query) - 1", rates: [{limit: 9, window: 10s}]}'))
-    assert (found.outcome, found.limits[0].applies) == ("failed", "fails")

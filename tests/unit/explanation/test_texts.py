@@ -89,3 +89,20 @@ def test_what_only_some_backends_of_a_rule_answer_is_said_first() -> None:
     head = " ".join(short_text(asked(_FEW, world=split)).split())
     assert "a backend answers, but 500 for 1 of 10 requests: no ReferenceGrant allows canary/canary" in head
     assert "500" not in short_text(asked(_FEW))
+
+
+def test_an_expression_that_is_long_leaves_room_for_why_it_fails() -> None:
+    long = f"request.headers['x-user'] == '{'a' * 900}'"
+    found = asked(policy(f'few: {{when: [{{predicate: "{long}"}}], rates: [{{limit: 9, window: 10s}}]}}'))
+    assert "the request has no header x-user" in " ".join(short_text(found).split())
+    assert len(short_text(found).splitlines()) <= MOST_LINES
+
+
+def test_the_only_match_of_a_rule_is_where_the_rule_is() -> None:
+    found = asked(_FEW)
+    assert found.rule is not None
+    assert (found.rule.origin.field, found.rule.origin.line) == ("spec.rules[1]", 17)
+    two = WORLD.replace("[{path: {value: /toys}}]", "[{path: {value: /cars}}, {path: {value: /toys}}]")
+    of_two = asked(_FEW, world=two)
+    assert of_two.rule is not None
+    assert of_two.rule.origin.field == "spec.rules[1].matches[1]"

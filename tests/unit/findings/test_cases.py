@@ -43,6 +43,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
         ("path-has-query", "request.path in"),
         ("path-has-query", "request.path.endsWith"),
     ],
+    "counter-on-claims": [("part-may-fail", 'metadata.filter_metadata["envoy')],
     "counter-on-path-with-query": [("path-has-query", "request.path}")],
     "condition-on-remote-address-of-a-network": [("never-applies", "source.remote_address")],
     "condition-on-header-with-capitals": [("never-applies", "request.headers.exists")],

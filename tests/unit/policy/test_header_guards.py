@@ -108,3 +108,41 @@ def test_a_counter_of_v1beta2_does_not_fail() -> None:
     one = PolicyLimit("a", (Rate(5, 10),), counters=(SelectorCounter("request.headers.x-user"),))
     of = Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(one,))
     assert (check(of).problems, [*unguarded(of)]) == ((), [])
+
+
+CLAIM = "metadata.filter_metadata['envoy.filters.http.jwt_authn'].payload.sub"
+
+
+def test_what_other_filters_may_not_have_said_is_told_once_with_all_that_asks_for_it() -> None:
+    [(field, guard)] = warned(counters=(CLAIM,))
+    assert field == "spec.limits.a.counters[0].expression"
+    assert guard == (
+        "'envoy.filters.http.jwt_authn' in metadata.filter_metadata && 'payload' in "
+        "metadata.filter_metadata['envoy.filters.http.jwt_authn'] && 'sub' in "
+        "metadata.filter_metadata['envoy.filters.http.jwt_authn']['payload']"
+    )
+    assert warned(limit=(guard,), counters=(CLAIM,)) == []
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        "filter_state['a'] == 'b'",
+        "xds.route_metadata.filter_metadata['a'].b == 'c'",
+        "metadata.filter_metadata.a.b == 'c'",
+    ],
+)
+def test_so_is_each_other_map_of_the_gateway(predicate: str) -> None:
+    [(_, guard)] = warned(limit=(predicate,))
+    assert warned(limit=(guard, predicate)) == []
+
+
+@pytest.mark.parametrize("predicate", ["xds.route_name == 'a'", "xds.node.id == 'a'", "plugin_name == 'a'"])
+def test_what_gateways_always_have_is_not_told(predicate: str) -> None:
+    assert warned(limit=(predicate,)) == []
+
+
+def test_a_chain_of_an_identity_can_be_written_otherwise() -> None:
+    one = PolicyLimit("a", (Rate(5, 10),), counters=(ExpressionCounter("auth.identity.address.town"),))
+    [problem] = unguarded(Policy("ns", "p", Target("HTTPRoute", "ns", "route"), limits=(one,)))
+    assert "Write auth.identity[?'address'][?'town'].orValue('') in its place" in problem.fix
