@@ -8,6 +8,7 @@ from kuadrant.api.duration import milliseconds
 from kuadrant.api.http_route import HTTPRouteFilter, HTTPRouteRule
 from kuadrant.compiler.program import (
     Backend,
+    CrossOrigin,
     Forwarding,
     HeaderChange,
     Mirror,
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 
 
 _MILLION: Final = 1_000_000
+_CARRIED_OUT: Final = {
+    "RequestHeaderModifier": "request_header_modifier",
+    "ResponseHeaderModifier": "response_header_modifier",
+    "RequestRedirect": "request_redirect",
+    "URLRewrite": "url_rewrite",
+    "RequestMirror": "request_mirror",
+    "CORS": "cors",
+}
+"""The filters that can be carried out, and the field that says what each does."""
 
 
 class ReferenceGrants:
@@ -85,6 +95,7 @@ def forwarding(
             for one in rule.filters
             if one.type == "RequestMirror" and one.request_mirror is not None
         ),
+        cross_origin=_cross_origin(known.get("CORS")),
         unsupported=tuple(sorted(unsupported)),
     )
 
@@ -96,19 +107,8 @@ def is_carried_out(filter_: HTTPRouteFilter | GRPCRouteFilter) -> bool:
 
 def _content(filter_: HTTPRouteFilter | GRPCRouteFilter) -> object:
     """Return what a filter that can be carried out says; None for one that cannot."""
-    match filter_.type:
-        case "RequestHeaderModifier":
-            return filter_.request_header_modifier
-        case "ResponseHeaderModifier":
-            return filter_.response_header_modifier
-        case "RequestRedirect":
-            return filter_.request_redirect
-        case "URLRewrite":
-            return filter_.url_rewrite
-        case "RequestMirror":
-            return filter_.request_mirror
-        case _:
-            return None
+    field = _CARRIED_OUT.get(filter_.type)
+    return getattr(filter_, field, None) if field else None
 
 
 def _backend(
@@ -169,6 +169,20 @@ def _rewrite(filter_: HTTPRouteFilter | GRPCRouteFilter | None) -> Rewrite | Non
         return None
     rewrite = filter_.url_rewrite
     return Rewrite(hostname=rewrite.hostname, path=_path_change(rewrite.path))
+
+
+def _cross_origin(filter_: HTTPRouteFilter | GRPCRouteFilter | None) -> CrossOrigin | None:
+    if not isinstance(filter_, HTTPRouteFilter) or filter_.cors is None:
+        return None
+    cors = filter_.cors
+    return CrossOrigin(
+        origins=cors.allow_origins,
+        credentials=cors.allow_credentials,
+        methods=cors.allow_methods,
+        headers=cors.allow_headers,
+        exposed=cors.expose_headers,
+        max_age=cors.max_age,
+    )
 
 
 def _path_change(path: HTTPPathModifier | None) -> PathChange | None:

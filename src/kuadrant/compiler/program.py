@@ -108,6 +108,20 @@ class Mirror(Struct, frozen=True, gc=False):
     per_million: int
 
 
+class CrossOrigin(Struct, frozen=True, gc=False):
+    """A CORS filter: which origins may send what, and see which headers of an answer.
+
+    ``*`` is any; in an origin it is any number of labels at the beginning of a host.
+    """
+
+    origins: tuple[str, ...] = ()
+    credentials: bool = False
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    max_age: int = 5
+
+
 class Forwarding(Struct, frozen=True, gc=False):
     """The way of a request after it was admitted; only a gateway that we configure whole reads this.
 
@@ -122,6 +136,7 @@ class Forwarding(Struct, frozen=True, gc=False):
     rewrite: Rewrite | None = None
     timeout_seconds: float | None = None
     mirrors: tuple[Mirror, ...] = ()
+    cross_origin: CrossOrigin | None = None
     unsupported: tuple[str, ...] = ()
 
 

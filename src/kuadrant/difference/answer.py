@@ -35,7 +35,7 @@ class Answer(Struct, frozen=True, gc=False):
 
 def answer_to(request: Request, decision: RequestDecision, *, own_router: bool) -> Answer:
     """Return what the client gets. Headers that are left to the rate limit service are not looked at."""
-    got = client(decision, is_grpc=request.is_grpc, own_router=own_router)
+    got = client(decision, request, own_router=own_router)
     status = str(got.status or _OK) if got.grpc_status is None else f"grpc-status {got.grpc_status}"
     return Answer(
         status, (*(("500 in part",) if got.in_part else ()), *_told(decision)), decision.outcome == "limited"

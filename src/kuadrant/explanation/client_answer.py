@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from kuadrant.explanation.local_answer import with_route
+from kuadrant.explanation.local_answer import answers_preflight, with_route
 from kuadrant.explanation.record import Client, TracedBackend
 from kuadrant.gateways.envoy.route_actions import feasible
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kuadrant.compiler.program import Backend, RuleProgram
-    from kuadrant.reference_model import RequestDecision
+    from kuadrant.reference_model import Request, RequestDecision
 
     _Headers = tuple[tuple[str, str], ...]
 
@@ -29,13 +29,14 @@ _BECAUSE = {
 }
 
 
-def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True) -> Client:
+def client(decision: RequestDecision, request: Request, *, own_router: bool = True) -> Client:
     """Return what the client gets; of a request that is admitted, what the rule does with it.
 
-    A client that speaks gRPC (``is_grpc``) gets failures in its own manner. Without ``own_router`` a
+    A client that speaks gRPC gets failures in its own manner. Without ``own_router`` a
     provider's router carries out the rule, of which nothing is said: it may do more than ours.
     """
     told, if_on = _of_limits(decision)
+    is_grpc = request.is_grpc
     if decision.status is not None:
         refusal = decision.refusal
         own = (*(refusal.headers if refusal else ()), *again_headers(decision), *told)
@@ -49,6 +50,9 @@ def client(decision: RequestDecision, *, is_grpc: bool, own_router: bool = True)
             body=None if body is None else refusal.body if refusal else _BODIES.get(body),
         )
     assert decision.rule is not None
+    if own_router and answers_preflight(decision.rule, request):
+        because = "the rule's filter CORS answers preflights"
+        return Client(status=200, because=because, headers=told, rate_limit_headers=if_on)
     admitted = _admitted(decision.rule, if_on, own_router=own_router)
     if told:
         admitted = structs.replace(admitted, headers=(*admitted.headers, *told))

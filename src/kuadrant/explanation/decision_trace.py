@@ -169,7 +169,7 @@ class Trace:
     def _client(self, decision: RequestDecision) -> Client:
         is_grpc = self._request.is_grpc
         decision = shown(decision, self._knowledge, is_grpc=is_grpc)
-        return with_known(client(decision, is_grpc=is_grpc, own_router=self._own_router), decision)
+        return with_known(client(decision, self._request, own_router=self._own_router), decision)
 
     def _is_unknown(self, failure_mode: FailureMode) -> bool:
         """Whether facts are missing that matter: where a limit fails that can refuse, the others do not."""

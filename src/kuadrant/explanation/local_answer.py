@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.gateways.envoy.route_actions import feasible
+from kuadrant.reference_model.preflight import is_preflight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuadrant.compiler.program import RuleProgram
+    from kuadrant.reference_model import Request
 
     Headers = tuple[tuple[str, str], ...]
 
@@ -26,6 +28,13 @@ def forwards(rule: RuleProgram) -> bool:
     forwarding = rule.forwarding
     allowed = any(backend.allowed and backend.weight > 0 for backend in forwarding.backends)
     return feasible(forwarding, rule.match.path) and forwarding.redirect is None and allowed
+
+
+def answers_preflight(rule: RuleProgram, request: Request) -> bool:
+    """Tell whether the filter CORS of ``rule`` answers ``request``, so that nobody else sees it."""
+    forwarding = rule.forwarding
+    is_carried_out = forwarding.cross_origin is not None and feasible(forwarding, rule.match.path)
+    return is_carried_out and is_preflight(request)
 
 
 def with_route(rule: RuleProgram | None, own: Iterable[tuple[str, str]], *, is_grpc: bool) -> Headers:

@@ -57,7 +57,7 @@ RULES: Final = (
         code="filter-not-carried-out",
         severity="warning",
         title="A filter is one that `kuadrant run` does not carry out.",
-        means="These are ExtensionRef, CORS and ExternalAuth, every filter of a single "
+        means="These are ExtensionRef and ExternalAuth, every filter of a single "
         "backend, and changes of the header `host`. As Gateway API asks for, the whole rule "
         "answers 500. A gateway in a cluster may carry it out.",
         do="Leave the filter out here, or check it where it is carried out.",

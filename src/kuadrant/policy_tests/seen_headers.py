@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from kuadrant.explanation.client_answer import again_headers
-from kuadrant.explanation.local_answer import forwards, with_route
+from kuadrant.explanation.local_answer import answers_preflight, forwards, with_route
 from kuadrant.explanation.unknown_facts import CLOCK
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 _TYPE: Final = "content-type"
 _UNKNOWN: Final = "2"
 _BACKEND: Final = "the backend may send it"
+_CORS: Final = "the gateway's filter CORS may send it"
+_OF_CORS: Final = (
+    *("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"),
+    *("access-control-allow-methods", "access-control-allow-headers", "access-control-max-age"),
+)
 _OF_GATEWAY: Final = dict.fromkeys(("connection", "content-length", "date", "server"), "the gateway sets it")
 
 
@@ -40,15 +45,19 @@ def seen_headers(decision: RequestDecision, request: Request, *, is_error: bool)
     others = ""
     if decision.outcome == "admitted":
         assert decision.rule is not None
-        headers = _joined(_of_admitted(decision, decision.rule, request, is_error=is_error))
+        is_answered = answers_preflight(decision.rule, request)
+        of_route = () if is_answered else _of_route(decision.rule, request, is_error=is_error)
+        headers = _joined((*of_route, *decision.headers))
         change = decision.rule.forwarding.response_headers
         changed = {name for name, _ in (*change.set, *change.add)} & dict(decision.headers).keys()
         not_known |= dict.fromkeys(changed, "the gateway tells the stricter one of two")
         if decision.rule.forwarding.redirect is not None:
             not_known["location"] = "the gateway makes it"
-        others = _BACKEND if forwards(decision.rule) else ""
+        others = _CORS if is_answered else _BACKEND if forwards(decision.rule) else ""
     else:
         headers = _joined(_of_filter(decision))
+    if decision.rule is not None and decision.rule.forwarding.cross_origin is not None:
+        not_known |= dict.fromkeys(_OF_CORS, _CORS)
     if decision.doubt is not None:
         names = decision.doubt.headers & headers.keys()
         not_known |= dict.fromkeys(names, f"it depends on {CLOCK.name}")
@@ -56,11 +65,9 @@ def seen_headers(decision: RequestDecision, request: Request, *, is_error: bool)
     return SeenHeaders(known, not_known, others)
 
 
-def _of_admitted(
-    decision: RequestDecision, rule: RuleProgram, request: Request, *, is_error: bool
-) -> Iterator[tuple[str, str]]:
+def _of_route(rule: RuleProgram, request: Request, *, is_error: bool) -> Iterator[tuple[str, str]]:
     change = rule.forwarding.response_headers
-    yield from (*change.set, *change.add, *decision.headers)
+    yield from (*change.set, *change.add)
     if is_error and request.is_grpc:
         yield "grpc-status", _UNKNOWN
 

@@ -12,6 +12,7 @@ from kuadrant.explanation.client_answer import refused_share
 from kuadrant.explanation.clock import standing_bounds
 from kuadrant.explanation.decision_trace import Trace
 from kuadrant.explanation.knowledge import Knowledge
+from kuadrant.explanation.local_answer import answers_preflight
 from kuadrant.explanation.origins import Origins
 from kuadrant.gateways.envoy.route_actions import Seen, action
 from kuadrant.policy_tests.host_parts import HostParts
@@ -86,7 +87,8 @@ class SimulatedGateway:
         status = decision.status
         if decision.outcome == "admitted":
             assert decision.rule is not None
-            status = self._status(decision.rule)
+            is_answered = answers_preflight(decision.rule, request)
+            status = _ADMITTED if is_answered else self._status(decision.rule)
         seen = seen_headers(decision, request, is_error=status == _ERROR)
         if decision.outcome == "admitted" and status == _ERROR and request.is_grpc:
             status = _ADMITTED

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 def is_exempt(rule: RuleProgram, request: Request) -> bool:
     """Tell whether the limits of ``rule`` are not for ``request``, whatever they say: it is a preflight."""
-    if rule.response.preflights == "Count" or request.method != "OPTIONS":
-        return False
-    return all(next(iter(request.values(name)), "") for name in ("origin", "access-control-request-method"))
+    return rule.response.preflights != "Count" and is_preflight(request)
+
+
+def is_preflight(request: Request) -> bool:
+    """Tell whether a browser asks by ``request`` whether another one may be sent."""
+    return request.method == "OPTIONS" and all(
+        next(iter(request.values(name)), "") for name in ("origin", "access-control-request-method")
+    )

@@ -233,12 +233,23 @@ def routes() -> list[dict[str, Any]]:
         {"direct_response": {"status": 500, "body": {"inline_bytes": "AAE="}}},
         {"direct_response": {"status": 501, "body": {"environment_variable": "HOME"}}},
     ]
+    cross_origin = {
+        "@type": T + "envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{"exact": "https://a.example"}],
+        "allow_methods": "GET",
+        "allow_headers": "x-a",
+        "expose_headers": "x-b",
+        "max_age": "5",
+        "allow_credentials": True,
+        "forward_not_matching_preflights": False,
+    }
     per_filter = {
+        "cors": cross_origin,
         "extension": {
             "@type": T + "envoy.config.route.v3.FilterConfig",
             "is_optional": True,
             "disabled": True,
-        }
+        },
     }
     with_config = {
         "none": {

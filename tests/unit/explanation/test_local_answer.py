@@ -45,3 +45,32 @@ def test_a_route_without_a_backend_adds_nothing_to_an_answer_of_the_filter() -> 
     record = asked(policy(LIMIT), world=world, times=2)
     assert record.client is not None
     assert record.client.headers == (("retry-after", "10"),)
+
+
+CORS = WORLD.replace(
+    "  - matches: [{path: {value: /toys}}]\n",
+    "  - matches: [{path: {value: /toys}}]\n"
+    "    filters: [{type: CORS, cors: {allowOrigins: ['https://a.example'], allowMethods: [GET]}}]\n",
+)
+PREFLIGHT = (("origin", "https://a.example"), ("access-control-request-method", "GET"))
+
+
+@pytest.mark.parametrize(
+    ("world", "headers", "status"),
+    [(CORS, PREFLIGHT, 200), (CORS, PREFLIGHT[:1], None), (WORLD, PREFLIGHT, None)],
+    ids=["preflight", "no preflight", "no filter"],
+)
+def test_a_filter_answers_preflights_and_a_backend_all_else(
+    world: str, headers: tuple[tuple[str, str], ...], status: int | None
+) -> None:
+    record = asked(policy(LIMIT), world=world, method="OPTIONS", headers=headers)
+    assert record.client is not None
+    assert record.client.status == status
+    assert (record.client.because == "the rule's filter CORS answers preflights") == (status == 200)
+
+
+def test_preflights_that_count_are_refused_by_limits_first() -> None:
+    counted = policy(LIMIT).replace("  limits:", "  response: {preflights: Count}\n  limits:")
+    record = asked(counted, world=CORS, method="OPTIONS", headers=PREFLIGHT, times=2)
+    assert record.client is not None
+    assert record.client.status == 429

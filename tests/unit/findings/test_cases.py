@@ -121,7 +121,6 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "rule-with-filters": [
         ("filter-not-carried-out", "RequestHeaderModifier,"),
         ("backend-not-found", "nowhere,"),
-        ("filter-not-carried-out", "CORS,"),
         ("filter-not-carried-out", "Host,"),
     ],
     "rule-with-retry": [("no-effect", "retry:"), ("no-effect", "{sessionName: s}")],

@@ -113,6 +113,40 @@ def test_a_client_of_grpc_gets_the_status_in_a_header(
     assert missed(f"{{request: {{{fields}}}, times: {times}, expect: {{{expect}}}}}") == []
 
 
+CORS = "{type: CORS, cors: {allowOrigins: ['https://a.example']}}"
+ORIGIN = "origin: https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("path", "expect", "misses"),
+    [
+        ("/toys", "headers: {x-rule: toys}", [("headers.x-rule", '"toys"')]),
+        ("/moved", "status: 200", []),
+    ],
+)
+def test_a_preflight_gets_what_the_filter_cors_says_and_nothing_of_its_rule(
+    path: str, expect: str, misses: list[tuple[str, str]]
+) -> None:
+    asked = f"{ORIGIN}, access-control-request-method: POST"
+    fields = f"method: OPTIONS, host: toys.example.com, path: {path}, headers: {{{asked}}}"
+    world = GATEWAY.replace("filters: [", f"filters: [{CORS}, ")
+    told = "not known: the gateway's filter CORS may send it"
+    assert missed(f"{{request: {{{fields}}}, expect: {{{expect}}}}}", world=world) == [
+        (*miss, told) for miss in misses
+    ]
+
+
+def test_what_the_filter_cors_says_of_other_requests_is_not_known() -> None:
+    fields = f"host: toys.example.com, path: /toys, headers: {{{ORIGIN}}}"
+    expect = "headers: {x-rule: toys, access-control-allow-origin: a}"
+    world = GATEWAY.replace("filters: [", f"filters: [{CORS}, ")
+    ((field, _, got),) = missed(f"{{request: {{{fields}}}, expect: {{{expect}}}}}", world=world)
+    assert (field, got) == (
+        "headers.access-control-allow-origin",
+        "not known: the gateway's filter CORS may send it",
+    )
+
+
 def test_the_first_request_that_missed_is_told_with_what_happened_to_it() -> None:
     (case,) = results(f"""\
         tests:

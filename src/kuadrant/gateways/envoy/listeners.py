@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from kuadrant.gateways.envoy import discovered_filter
+from kuadrant.gateways.envoy import cross_origin, discovered_filter
 from kuadrant.gateways.envoy.access_log import access_log_to
 from kuadrant.gateways.envoy.ads_source import ads
 from kuadrant.gateways.envoy.secret_resources import tls_socket
@@ -143,11 +143,13 @@ def _manager(name: str, access_log: str | None, authentication: dict[str, Any] |
         **logged,
         "rds": {"route_config_name": name, "config_source": ads(wait=True)},
         "http_filters": [
+            cross_origin.before_limits(),
             *([authentication] if authentication else []),
             {
                 "name": name,
                 "config_discovery": {"config_source": ads(wait=True), "type_urls": [discovered_filter.WASM]},
             },
+            cross_origin.after_limits(),
             {"name": "envoy.router", "typed_config": {"@type": _ROUTER, "suppress_envoy_headers": True}},
         ],
         # The path is made plain before any filter sees it, so that shim, router and backend mean the same

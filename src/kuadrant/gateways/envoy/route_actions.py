@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from kuadrant.compiler.program import Backend
 from kuadrant.gateways.envoy.clusters import cluster_name
+from kuadrant.gateways.envoy.cross_origin import of_route
 
 if TYPE_CHECKING:
     from kuadrant.compiler.program import Forwarding, HeaderChange, PathChange, Redirect, RuleProgram
@@ -51,6 +52,7 @@ def action(hostname: str, rule: RuleProgram, seen: Seen) -> dict[str, Any]:
     changes = {
         **_header_changes("request", forwarding.request_headers),
         **_header_changes("response", forwarding.response_headers),
+        **of_route(rule),
     }
     if forwarding.redirect is not None:
         return {"redirect": _redirect(hostname, forwarding.redirect, path, seen), **changes}
@@ -59,6 +61,7 @@ def action(hostname: str, rule: RuleProgram, seen: Seen) -> dict[str, Any]:
         return {
             "direct_response": {"status": 500},
             **_header_changes("response", forwarding.response_headers),
+            **of_route(rule),
         }
     way = {**target, **_rewrite(forwarding, path), **_timeout(forwarding), **_mirrors(forwarding, seen)}
     return {"route": way, **changes}
