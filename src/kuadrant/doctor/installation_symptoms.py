@@ -110,12 +110,6 @@ RIGHTS = Symptom(
     "What the operator may not do is not done, and its log says so.",
     "`make deploy` brings the roles as they have to be.",
 )
-POLICIES = Symptom(
-    "policies-refused",
-    "warning",
-    "What they say now is not in effect.",
-    "Their condition `Accepted` says why (docs/reasons.md).",
-)
 SYMPTOMS: Final = (
     OTHER_OPERATOR,
     DEFINITION,
@@ -132,7 +126,6 @@ SYMPTOMS: Final = (
     ONE_REPLICA,
     COUNT_APART,
     RIGHTS,
-    POLICIES,
 )
 
 
@@ -148,11 +141,6 @@ def examined(facts: Facts) -> Iterator[Finding]:
         return
     yield from _running(facts)
     yield from _rights(facts)
-    refused = [one for one in facts.all("RateLimitPolicy") if _is_refused(one)]
-    if refused:
-        first = named(refused[0])
-        many = "is 1 policy that is" if len(refused) == 1 else f"are {len(refused)} policies that are"
-        yield POLICIES.found(f"there {many} not accepted, such as {first}", first)
 
 
 def _definitions(facts: Facts) -> Iterator[Finding]:
@@ -279,11 +267,4 @@ def _may(rules: list[Any], verb: str, group: str, plural: str) -> bool:
     return any(
         has(rule, "verbs", verb) and has(rule, "apiGroups", group) and has(rule, "resources", plural)
         for rule in rules
-    )
-
-
-def _is_refused(policy: Document) -> bool:
-    return any(
-        (one["type"], one["status"]) == ("Accepted", "False")
-        for one in policy.get("status", {}).get("conditions") or ()
     )

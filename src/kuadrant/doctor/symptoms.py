@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kuadrant.doctor import cluster_symptoms, installation_symptoms, object_symptoms
+from kuadrant.doctor import cluster_symptoms, installation_symptoms, object_symptoms, policy_symptoms
 from kuadrant.doctor.finding import in_order
 
 if TYPE_CHECKING:
     from kuadrant.doctor.facts import Facts
     from kuadrant.doctor.finding import Finding
 
-_SUBJECTS: Final = (cluster_symptoms, installation_symptoms, object_symptoms)
+_SUBJECTS: Final = (cluster_symptoms, installation_symptoms, policy_symptoms, object_symptoms)
 SYMPTOMS: Final = {one.code: one for subject in _SUBJECTS for one in subject.SYMPTOMS}
 
 

@@ -89,6 +89,19 @@ def _unpulled(cluster: Cluster) -> None:
     cluster.put("Pod", "operator-1", status={"containerStatuses": [waiting]})
 
 
+def _watching(cluster: Cluster, *, edited: str = "2026-05-01T00:00:00Z", **fields: Any) -> None:
+    limit = {"rates": [{"limit": 1, "window": "1m"}], "mode": "Shadow"}
+    target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "toystore"}
+    managed = [
+        {"manager": "kubectl", "operation": "Apply", "time": edited},
+        {"manager": "kuadrant-operator", "operation": "Apply", "time": "2026-05-31T00:00:00Z"},
+        {"manager": "another", "subresource": "status", "time": "2026-05-31T00:00:00Z"},
+    ]
+    metadata = {"managedFields": managed, **fields.pop("metadata", {})}
+    spec = {"targetRef": target, "limits": {"tried": limit | fields}}
+    cluster.put("RateLimitPolicy", "toystore", "default", metadata=metadata, spec=spec)
+
+
 FAULTS: dict[str, tuple[str, Callable[[Cluster], object]]] = {
     "Kubernetes is too old": ("kubernetes-version", lambda one: _env(one, server=(1, 29))),
     "no Gateway API": (
@@ -179,6 +192,7 @@ FAULTS: dict[str, tuple[str, Callable[[Cluster], object]]] = {
             status={"conditions": [{"type": "Accepted", "status": "False"}]},
         ),
     ),
+    "a limit that has watched for a month": ("shadow-forgotten", _watching),
     "a policy that shuts gateways out": ("port-closed", _closed),
     "a policy that keeps gateways in": (
         "egress-closed",
@@ -275,3 +289,37 @@ def test_the_namespace_of_the_installation_is_that_of_its_objects() -> None:
     facts = Cluster().facts()
     assert facts.operator is not None
     assert facts.operator["metadata"]["namespace"] == NAMESPACE
+
+
+def test_a_limit_in_shadow_is_told_by_its_name_and_for_how_long_nobody_edited_it() -> None:
+    cluster = Cluster()
+    _watching(cluster)
+    (found,) = examined(cluster.facts())
+    assert found.message == (
+        "the limit tried of RateLimitPolicy default/toystore is in shadow, and was not edited for 31 days"
+    )
+
+
+EXTENSIONS = {"annotations": {"kuadrant.io/extensions": "limits: {tried: {mode: Shadow}}"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_told"),
+    [
+        ({"edited": "2026-05-18T00:00:00Z"}, True),
+        ({"edited": "2026-05-18T00:00:01Z"}, False),
+        ({"mode": "Soft"}, False),
+        ({"mode": "Enforce"}, False),
+        ({"mode": "Enforce", "enforcePercent": 0}, True),
+        ({"mode": "Enforce", "enforcePercent": 10}, False),
+        ({"mode": None, "metadata": EXTENSIONS}, True),
+        # Nobody says when it was edited.
+        ({"metadata": {"managedFields": []}}, False),
+        # It is no policy that anybody can read.
+        ({"rates": 7}, False),
+    ],
+)
+def test_only_what_refuses_nobody_and_rests_is_forgotten(fields: dict[str, Any], *, is_told: bool) -> None:
+    cluster = Cluster()
+    _watching(cluster, **fields)
+    assert codes(cluster) == (["shadow-forgotten"] if is_told else [])
