@@ -144,6 +144,7 @@ class RunSettings(ModuleSettings, LimitedSettings):
         rate_limit_headers: Add x-ratelimit-limit, -remaining and -reset to responses.
         access_log: A file that gets a line of JSON for each request, with what was decided for it
             (docs/decision-records.md).
+        http3: Serve HTTP/3 beside HTTP/2 at ports of HTTPS (UDP).
         rate_limit_service: IP:PORT of a rate limit service to ask instead of the embedded one;
             it gets its limits from you: kuadrant translate -o limits.
     """
@@ -161,6 +162,7 @@ class RunSettings(ModuleSettings, LimitedSettings):
     once: bool = False
     rate_limit_headers: bool = False
     access_log: Path | None = None
+    http3: bool = False
     rate_limit_service: Annotated[
         Address | None, Parameter(converter=_address, accepts_keys=False, metavar="IP:PORT")
     ] = None

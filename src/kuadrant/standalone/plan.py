@@ -39,6 +39,7 @@ class PlanSettings(Struct, frozen=True, kw_only=True):
     """The facts that a plan is made for: module and dialect, rate limit service, and where things are.
 
     ``module_name`` is for people. ``access_log`` is the file that gets a line for each request, if any does.
+    ``http3`` says whether listeners of HTTPS serve HTTP/3, too.
     """
 
     module: bytes
@@ -49,6 +50,7 @@ class PlanSettings(Struct, frozen=True, kw_only=True):
     echo: envoy.Address | None
     first: envoy.Address
     access_log: str | None = None
+    http3: bool = False
 
 
 class Before(Struct, frozen=True, kw_only=True):
@@ -212,6 +214,7 @@ def _resources(
             certificates=certificates,
             authentication=authentication,
             access_log=surroundings.access_log,
+            http3=surroundings.http3,
         ),
     )
 

@@ -112,6 +112,7 @@ class Servers:
             echo=echo,
             first=envoy.Address(settings.address, settings.port),
             access_log=None if settings.access_log is None else str(settings.access_log.absolute()),
+            http3=settings.http3,
         )
 
     def replace_modules(self, modules: tuple[Module, ...]) -> None:

@@ -408,6 +408,46 @@ def listeners() -> list[dict[str, Any]]:
     ]
 
 
+def http3() -> dict[str, Any]:
+    """A listener of HTTP/3."""
+    (chain,) = [{"filters": [{"name": "http", "typed_config": over_quic()}], "transport_socket": quic()}]
+    return {
+        "@type": T + "envoy.config.listener.v3.Listener",
+        "name": "http3",
+        "address": {"socket_address": {"protocol": "UDP", "address": "127.0.0.1", "port_value": free_port()}},
+        "enable_reuse_port": True,
+        "udp_listener_config": {"quic_options": {}},
+        "filter_chains": [chain],
+    }
+
+
+def over_quic() -> dict[str, Any]:
+    router = {"name": "envoy.router", "typed_config": {"@type": ROUTER}}
+    return {
+        "@type": T + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "http3",
+        "codec_type": "HTTP3",
+        "http3_protocol_options": {},
+        "route_config": {"name": "none"},
+        "http_filters": [router],
+    }
+
+
+def quic() -> dict[str, Any]:
+    return {
+        "name": "envoy.transport_sockets.quic",
+        "typed_config": {
+            "@type": T + "envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport",
+            "downstream_tls_context": {
+                "common_tls_context": {
+                    "tls_certificate_sds_secret_configs": [{"name": "pair", "sds_config": ADS}],
+                }
+            },
+            "enable_early_data": False,
+        },
+    }
+
+
 def authentication() -> dict[str, Any]:
     either = [{"provider_name": "issuer"}, {"allow_missing": {}}]
     return {

@@ -45,6 +45,7 @@ def resources() -> list[dict[str, Any]]:
         *every.endpoints(),
         *every.routes(),
         *every.listeners(),
+        every.http3(),
         *every.extensions(),
         *every.secrets(),
     ]

@@ -10,7 +10,7 @@ from msgspec import Struct
 from kuadrant.gateways.envoy import cross_origin, discovered_filter
 from kuadrant.gateways.envoy.access_log import access_log_to
 from kuadrant.gateways.envoy.ads_source import ads
-from kuadrant.gateways.envoy.secret_resources import tls_socket
+from kuadrant.gateways.envoy.secret_resources import quic_socket, tls_socket
 from kuadrant.gateways.envoy.socket_address import Address, socket_address
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
@@ -118,6 +118,45 @@ def listener(
         **own,
         "filter_chains": [_chain(chain, filters) for chain in chains] or [{"filters": filters}],
     }
+
+
+def http3_listener(
+    name: str,
+    address: Address,
+    chains: tuple[TlsChain, ...],
+    access_log: str | None = None,
+    authentication: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what serves HTTP/3 beside the listener ``name`` of HTTPS, by its routes and at its port of UDP.
+
+    Certificates are chosen as there; the rest is as in ``listener``.
+    """
+    manager = _manager(name, access_log, authentication) | {
+        "codec_type": "HTTP3",
+        "http3_protocol_options": {},
+    }
+    # Nothing of a connection of TCP is left in it.
+    for field in ("upgrade_configs", "http2_protocol_options"):
+        del manager[field]
+    filters = [{"name": "envoy.http_connection_manager", "typed_config": manager}]
+    return {
+        "@type": LISTENER,
+        "name": http3_name(name),
+        "address": socket_address(address, protocol="UDP"),
+        # Each worker has a socket of its own; that nobody else has the port is seen at the one of TCP.
+        "enable_reuse_port": True,
+        "udp_listener_config": {"quic_options": {}},
+        "per_connection_buffer_limit_bytes": 32768,
+        "filter_chains": [
+            {**_chain(chain, filters), "transport_socket": quic_socket(chain.certificates)}
+            for chain in chains
+        ],
+    }
+
+
+def http3_name(name: str) -> str:
+    """Return the name of the listener of HTTP/3 beside the one of that name."""
+    return f"{name}/http3"
 
 
 def _inspector() -> dict[str, Any]:

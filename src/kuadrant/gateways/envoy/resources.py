@@ -38,7 +38,8 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     ``addresses`` are where the listeners are bound. ``endpoints`` are the ready addresses of Services
     (``ready_addresses``); a Service that is not in it is answered by ``echo`` if there is one. ``http2`` are
     the ports of Services that speak HTTP/2 (``http2_ports``). ``access_log`` is the file that gets a line for
-    each request, if any does.
+    each request, if any does. With ``http3`` listeners of HTTPS serve that beside HTTP/2, at their port of
+    UDP, and tell clients so.
     """
 
     module: bytes
@@ -51,6 +52,7 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     certificates: Certificates = NO_CERTIFICATES
     authentication: Authentication = NO_AUTHENTICATION
     access_log: str | None = None
+    http3: bool = False
 
 
 def resources(
@@ -71,13 +73,15 @@ def resources(
     for key, name, listener, address, chains in listeners.served(
         programs, settings.addresses, settings.certificates.chains
     ):
-        result[LISTENER][name] = listeners.listener(
-            name, address, chains, settings.access_log, settings.authentication.filters.get(key[0])
-        )
+        how = (chains, settings.access_log, settings.authentication.filters.get(key[0]))
+        result[LISTENER][name] = listeners.listener(name, address, *how)
+        has_http3 = settings.http3 and bool(chains)
+        if has_http3:
+            result[LISTENER][listeners.http3_name(name)] = listeners.http3_listener(name, address, *how)
         backends = [*_backends(listener)]
         http2 = frozenset(one for one in backends if _speaks_http2(one, settings))
         seen = Seen(address.port, listener.protocol.lower(), http2)
-        result[ROUTES][name] = route_configuration(name, listener.hosts, seen)
+        result[ROUTES][name] = route_configuration(name, listener.hosts, seen, has_http3=has_http3)
         result[EXTENSION][name] = extension(name, settings.module, settings.configure(listener.hosts))
         for backend in backends:
             cluster = seen.cluster(backend)

@@ -13,11 +13,18 @@ if TYPE_CHECKING:
     from kuadrant.gateways.envoy.route_actions import Seen
     from kuadrant.policy.match import PathMatch, RequestMatch, StringMatch
 
+_REMEMBERED_SECONDS = 86_400
 ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
 
-def route_configuration(name: str, hosts: Iterable[HostProgram], seen: Seen) -> dict[str, Any]:
-    """Return the routes of the listener ``name``; what matches nothing is answered with 404."""
+def route_configuration(
+    name: str, hosts: Iterable[HostProgram], seen: Seen, *, has_http3: bool = False
+) -> dict[str, Any]:
+    """Return the routes of the listener ``name``; what matches nothing is answered with 404.
+
+    With ``has_http3`` clients are told that HTTP/3 is at the same port.
+    """
+    told = {"response_headers_to_add": [_alternative(seen.port)]} if has_http3 else {}
     return {
         "@type": ROUTES,
         "name": name,
@@ -30,7 +37,13 @@ def route_configuration(name: str, hosts: Iterable[HostProgram], seen: Seen) -> 
             for host in hosts
         ],
         "ignore_port_in_host_matching": True,
+        **told,
     }
+
+
+def _alternative(port: int) -> dict[str, Any]:
+    header = {"key": "alt-svc", "value": f'h3=":{port}"; ma={_REMEMBERED_SECONDS}'}
+    return {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def _route(hostname: str, rule: RuleProgram, seen: Seen) -> dict[str, Any]:

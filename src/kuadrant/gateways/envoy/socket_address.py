@@ -18,6 +18,7 @@ class Address(Struct, frozen=True, gc=False, order=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def socket_address(address: Address) -> dict[str, Any]:
-    """Return the ``envoy.config.core.v3.Address``."""
-    return {"socket_address": {"address": address.host, "port_value": address.port}}
+def socket_address(address: Address, *, protocol: str | None = None) -> dict[str, Any]:
+    """Return the ``envoy.config.core.v3.Address``, of TCP by default."""
+    of = {} if protocol is None else {"protocol": protocol}
+    return {"socket_address": {**of, "address": address.host, "port_value": address.port}}

@@ -48,6 +48,7 @@ class Case(Struct, forbid_unknown_fields=True):
     echo: envoy.Address | None = None
     chains: tuple[Chain, ...] = ()
     certificates: dict[str, envoy.KeyPair] = {}
+    http3: bool = False
 
     def settings(self) -> envoy.ListenerSettings:
         service = Service(envoy.RATE_LIMIT_CLUSTER)
@@ -59,6 +60,7 @@ class Case(Struct, forbid_unknown_fields=True):
             endpoints={found.backend: found.addresses for found in self.endpoints},
             http2=self.http2,
             echo=self.echo,
+            http3=self.http3,
             certificates=envoy.Certificates(
                 {(one.gateway, one.port): one.chains for one in self.chains}, self.certificates, ()
             ),
