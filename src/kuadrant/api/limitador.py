@@ -171,10 +171,13 @@ class LimitadorSpec(Struct, frozen=True, rename="camel"):
         return tuple(name for field, name in _NOT_READ.items() if getattr(self, field) is not None)
 
 
+_OF_SERVICE: Final = ("limits", "packed_limits", "rate_limit_headers", "storage")
+_OF_PODS: Final = ("affinity", "pdb", "replicas", "resource_requirements")
+"""What our operator brings the service's pods to, and tells of."""
 _NOT_READ: Final = {
     field.name: field.encode_name
     for field in msgspec.structs.fields(LimitadorSpec)
-    if field.name not in {"limits", "packed_limits", "rate_limit_headers", "storage"}
+    if field.name not in {*_OF_SERVICE, *_OF_PODS}
 }
 
 
@@ -225,6 +228,9 @@ class Limitador(Struct, frozen=True):
     spec: LimitadorSpec = LimitadorSpec()
     status: LimitadorStatus = LimitadorStatus()
 
+
+STORES: Final = "/etc/kuadrant/stores"
+"""Where a service has the Secret of its store whose own rights do not cover it: in a folder of its name."""
 
 _SECRET_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 

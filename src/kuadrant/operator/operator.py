@@ -23,6 +23,7 @@ from kuadrant.operator.push.push_parts import Pushing
 from kuadrant.operator.rate_limit_readiness import RateLimitWatch
 from kuadrant.operator.reconcile.reconciler import Reconciler
 from kuadrant.operator.secrets.caller_key_watch import CallerKeyWatch
+from kuadrant.operator.service_pod_keeper import ServicePodKeeper
 from kuadrant.tasks import PartEndedError, lasting
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Operator:
             budgets=settings.budgets,
         )
         facts.listen(self._reconciler.look)
+        self._service_pods = ServicePodKeeper(settings.namespace, client, store, facts, leads)
         are_spread = self._reconciler.callers.are_spread
         self._keys = CallerKeyWatch(settings.namespace, client, facts, leads, are_spread)
         self._reconciler.when_spread(self._keys.look)
@@ -141,6 +143,7 @@ class Operator:
         yield from self._supply.parts()
         yield from self._keys.parts()
         yield "what is done in the cluster", self._reconciler.run()
+        yield "the pods of the rate limit service", self._service_pods.run()
         yield "the look at the fields of kinds", watch_fields(self._client, self._facts)
         yield "leading", self._lead()
         if self._pushing is not None:
@@ -151,6 +154,7 @@ class Operator:
         logger.info("leading", lease=LEASE)
         self._reconciler.lead()
         self._keys.look()
+        self._service_pods.look()
         if self._pushing is not None:
             self._pushing.lead()
         await self._leadership.lost()

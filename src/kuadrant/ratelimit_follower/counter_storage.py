@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
 from kuadrant import log
-from kuadrant.api.limitador import is_secret_name
+from kuadrant.api.limitador import STORES, is_secret_name
 from kuadrant.kube.client import FAILURES, describe
 from kuadrant.ratelimit import RedisStore, StoreError
 
@@ -42,7 +43,8 @@ class _Secret(Struct):
 class Storage:
     """Has ``service`` count in the store of the wanted Secret of ``namespace``.
 
-    ``changed`` is called when that is so, or fails.
+    ``changed`` is called when that is so, or fails. A Secret that the pod has in a folder of its name below
+    ``stores`` is read there, any other is asked for.
 
     ``problem`` is why it is not so, None otherwise. The service goes on counting where it did until the
     wanted store has answered.
@@ -54,11 +56,14 @@ class Storage:
         client: httpx2.AsyncClient,
         service: RateLimitService,
         changed: Callable[[], None],
+        *,
+        stores: Path = Path(STORES),
     ) -> None:
         self._namespace = namespace
         self._client = client
         self._service = service
         self._changed = changed
+        self._stores = stores
         self._wanted: str | None = None
         self._used: str | None = None
         self._url = ""
@@ -132,6 +137,9 @@ class Storage:
     async def _address(self, secret: str) -> str:
         if not is_secret_name(secret):
             raise StoreError("is no name that a Secret can have")
+        folder = self._stores / secret
+        if folder.is_dir():
+            return _address_in(folder)
         try:
             answer = await self._client.get(f"/api/v1/namespaces/{self._namespace}/secrets/{secret}")
         except FAILURES as error:
@@ -151,3 +159,13 @@ class Storage:
             logger.error(problem)
         self.problem = problem
         self._changed()
+
+
+def _address_in(folder: Path) -> str:
+    """Return the address in the Secret that a pod has as a folder; what it holds is a few bytes in memory."""
+    try:
+        return (folder / KEY).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise StoreError(f"does not exist, or has no {KEY}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"cannot be read: {type(error).__name__}") from None

@@ -333,6 +333,15 @@ def used(cluster: AuditedCluster, _processes: None) -> AuditedCluster:
         cluster.kubectl("patch", *kuadrant, f"--patch={spec}")
         _until(lambda: made(MONITORS) == (MONITORS if enable == "true" else set()), logs)
 
+    def pods(spec: str, *, noted: bool) -> None:
+        """Have the pods of the rate limit service be otherwise, or as they were."""
+        kuadrant = ("kuadrant/kuadrant", f"--namespace={NAMESPACE}", "--type=merge")
+        cluster.kubectl("patch", *kuadrant, f'--patch={{"spec": {{"limitador": {spec}}}}}')
+        path = r"--output=jsonpath={.metadata.annotations.kuadrant\.io/before}"
+        for kind in ("deployment", "poddisruptionbudget"):
+            what = ("get", kind, "kuadrant-ratelimit", f"--namespace={NAMESPACE}", path)
+            _until(lambda what=what: bool(cluster.kubectl(*what)) == noted, logs)  # type: ignore[misc]
+
     def aim(name: str, accepted: str) -> None:
         """Have a policy aim at a route of that name."""
         policy = ("ratelimitpolicy/istio-httproute", "--namespace=default")
@@ -357,6 +366,8 @@ def used(cluster: AuditedCluster, _processes: None) -> AuditedCluster:
     _ask_with_a_token(cluster, base64.b64decode(cluster.kubectl("get", *certificate, CA)))
     monitor("true")
     monitor("false")
+    pods('{"pdb": {"maxUnavailable": 2}, "resourceRequirements": {"limits": {"memory": "1Gi"}}}', noted=True)
+    pods("null", noted=False)
     for _ in range(2):  # what is told of twice is one Event with a count
         aim("nowhere", "False")
         aim("istio", "True")

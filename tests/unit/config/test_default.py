@@ -12,8 +12,10 @@ import pytest
 from kuadrant.api import documents
 from kuadrant.api.caller_token import SECRET
 from kuadrant.kube.lease import LEASES
+from kuadrant.operator.core import service_pods
 from kuadrant.operator.push import certificate
 from kuadrant.operator.secrets.stored_secret import SECRETS
+from kuadrant.operator.service_pod_keeper import BUDGETS, DEPLOYMENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,7 +214,7 @@ def test_the_operator_can_read_no_secret_but_its_own(installation: Installation)
     }
 
 
-def test_the_lease_and_two_secrets_are_all_that_is_given_in_the_operator_s_namespace_alone(
+def test_no_more_than_these_rights_is_given_in_the_operator_s_namespace_alone(
     installation: Installation,
 ) -> None:
     assert _rules(installation, "Role") == [
@@ -232,6 +234,15 @@ def test_the_lease_and_two_secrets_are_all_that_is_given_in_the_operator_s_names
             "resources": [SECRETS.plural],
             "verbs": ["create"],
         },
+        *(
+            {
+                "apiGroups": [kind.group],
+                "resources": [kind.plural],
+                "resourceNames": [service_pods.NAME],
+                "verbs": ["list", "watch", "patch"],
+            }
+            for kind in (DEPLOYMENTS, BUDGETS)
+        ),
     ]
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TASKS = {
     "SecretKeeper._keep",
     "SecretKeeper.run",
+    "ServicePodKeeper._keep",
     "Follower.run",
     "Operator.run",
     "PushReach._prove",
@@ -40,6 +41,7 @@ TASKS = {
     "the key of gateways' tokens",
     "the look at that key",
     "the look at the fields of kinds",
+    "the pods of the rate limit service",
     "the proof of our own module",
     "the proof of the module's address",
     "the reach of the push server",

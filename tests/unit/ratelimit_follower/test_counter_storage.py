@@ -24,6 +24,8 @@ from .conftest import limit, until
 from .facts import NOW, SERVICE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import Api, Start
 
 
@@ -98,6 +100,46 @@ async def test_a_name_that_no_secret_has_leads_nowhere(name: str) -> None:
     assert said.endswith("is no name that a Secret can have")
     assert secrets.paths == []
     assert len(said) < 400
+
+
+async def in_a_folder(folder: Path, name: str) -> tuple[str, list[str]]:
+    """What is said of a Secret that the pod may have in a folder, and what was asked for."""
+    api = Secrets(b"", 403)
+    said = asyncio.Event()
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(api), base_url="http://api") as client:
+        storage = Storage("ns", client, RateLimitService(), said.set, stores=folder)
+        storage.has(name)
+        running = asyncio.create_task(storage.run())
+        async with asyncio.timeout(20):
+            await said.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    return storage.problem or "", api.paths
+
+
+async def test_a_secret_that_the_pod_has_in_a_folder_is_read_there_and_asked_of_nobody(
+    tmp_path: Path,
+) -> None:
+    for name, content in (("counters", "nothing:that is an address\n"), ("empty", None), ("bytes", b"\xff")):
+        (tmp_path / name).mkdir()
+        if content is not None:
+            data = content if isinstance(content, bytes) else content.encode()
+            (tmp_path / name / "URL").write_bytes(data)
+    words, paths = await in_a_folder(tmp_path, "counters")
+    assert words.startswith("spec.storage: the Secret ns/counters: the address ")
+    assert "nothing" not in words
+    empty, _ = await in_a_folder(tmp_path, "empty")
+    assert empty == "spec.storage: the Secret ns/empty: does not exist, or has no URL"
+    unreadable, _ = await in_a_folder(tmp_path, "bytes")
+    assert unreadable == "spec.storage: the Secret ns/bytes: cannot be read: UnicodeDecodeError"
+    assert paths == []
+
+
+@pytest.mark.parametrize("name", ["another", "..", "counters/../counters"])
+async def test_any_other_is_not_looked_for_in_folders(tmp_path: Path, name: str) -> None:
+    (tmp_path / "counters").mkdir()
+    words, _ = await in_a_folder(tmp_path, name)
+    assert "403" in words or "is no name that a Secret can have" in words
 
 
 async def test_a_defect_of_a_library_is_told_by_its_kind_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -272,7 +272,9 @@ def test_where_is_counted_is_told(storage: Any, told: str) -> None:
     assert said["conditions"][0]["message"] == told
 
 
-READ = {"limits", "storage", "rateLimitHeaders"}
+OF_PODS = {"affinity", "pdb", "replicas", "resourceRequirements"}
+"""What the operator brings the service's pods to, and tells of."""
+READ = {"limits", "storage", "rateLimitHeaders", *OF_PODS}
 OF_LIMITADOR_OPERATOR = (
     *("affinity", "replicas", "version", "listener", "storage", "rateLimitHeaders", "telemetry", "tracing"),
     *("limits", "pdb", "resourceRequirements", "verbosity", "image", "imagePullSecrets"),

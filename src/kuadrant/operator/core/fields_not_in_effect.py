@@ -15,24 +15,28 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from kuadrant.api.kuadrant import Kuadrant, LimitadorSettings, MutualTLS, Observability
+    from kuadrant.operator.core.known_facts import Known
 
 MONITORS: Final = ("ServiceMonitor", "PodMonitor")
 """The kinds by which the Prometheus operator is told what to scrape."""
 
-_DEPLOYMENT: Final = "set it at the Deployment kuadrant-ratelimit, or by the chart's values for ratelimit"
 _OF_PODS: Final = {
-    "affinity": f"{_DEPLOYMENT}",
-    "replicas": f"{_DEPLOYMENT}, and with more than one name a store, since each counts for itself else",
-    "resourceRequirements": f"{_DEPLOYMENT}",
-    "pdb": "set it at the PodDisruptionBudget kuadrant-ratelimit",
+    "affinity": "affinity",
+    "replicas": "replicas",
+    "resourceRequirements": "resource_requirements",
+    "pdb": "pdb",
 }
+"""The fields that are about the service's pods, and where they are read."""
 
 
-def not_in_effect(kuadrant: Kuadrant, *, reads: Collection[str], served: Collection[str]) -> tuple[str, ...]:
+def not_in_effect(
+    kuadrant: Kuadrant, known: Known, *, reads: Collection[str], served: Collection[str]
+) -> tuple[str, ...]:
     """Return what of the spec is not in effect: each field with what is so instead, or what to do.
 
     Args:
         kuadrant: the one in use.
+        known: where the operator is, and what it knows of the service's pods.
         reads: what the rate limit service says that it reads of its resource; empty as long as it says
             nothing, and where the limitador-operator serves, which does all that ``spec.limitador`` says.
         served: the names of the kinds that the cluster has.
@@ -42,7 +46,7 @@ def not_in_effect(kuadrant: Kuadrant, *, reads: Collection[str], served: Collect
     return (
         *(() if spec.observability is None else _observability(spec.observability, served)),
         *(() if spec.mtls is None else _mtls(spec.mtls)),
-        *(() if spec.limitador is None or PACKED not in reads else _limitador(spec.limitador)),
+        *(_limitador(kuadrant.metadata.namespace, spec.limitador, known) if PACKED in reads else ()),
         *(
             ("spec.components.developerPortal.enabled: there is no developer portal",)
             if portal and portal.enabled
@@ -82,16 +86,17 @@ def _mtls(wanted: MutualTLS) -> Iterator[str]:
         yield "spec.mtls.authorino: there is no Authorino"
 
 
-def _limitador(wanted: LimitadorSettings) -> Iterator[str]:
-    given = {
-        "affinity": wanted.affinity,
-        "replicas": wanted.replicas,
-        "resourceRequirements": wanted.resource_requirements,
-        "pdb": wanted.pdb,
-    }
-    for field, remedy in _OF_PODS.items():
-        if given[field] is not None:
-            yield f"spec.limitador.{field}: {remedy}"
+def _limitador(namespace: str, wanted: LimitadorSettings | None, known: Known) -> Iterator[str]:
+    given = {field for field, name in _OF_PODS.items() if getattr(wanted, name, None) is not None}
+    if namespace != known.namespace:
+        for field in sorted(given):
+            yield f"spec.limitador.{field}: pods are changed only beside the operator, in {known.namespace}"
+    for field, problem in known.service_pods if namespace == known.namespace else ():
+        is_given = field in given or (field == "storage" and wanted is not None and wanted.storage)
+        place = f"spec.limitador.{field}" if is_given else f"spec.{field} of the Limitador"
+        yield f"{place if field else 'spec.limitador'}: {problem}"
+    if wanted is None:
+        return
     if wanted.storage and storage_secret(wanted.storage) is None:
         yield (
             "spec.limitador.storage: counters are in memory: a store is named by redis or redis-cached with "

@@ -69,6 +69,7 @@ class Known(Struct, frozen=True, kw_only=True):
         delivery: as in `GatewaySettings`.
         envoy_gateway_namespace: as in `GatewaySettings`.
         namespace: the operator's own.
+        service_pods: what of the rate limit service's pods is not as its Limitador says (`service_pods`).
     """
 
     module: ModuleFacts
@@ -83,3 +84,4 @@ class Known(Struct, frozen=True, kw_only=True):
     delivery: DeliveryMode = "pull"
     envoy_gateway_namespace: str = "envoy-gateway-system"
     namespace: str = "kuadrant-system"
+    service_pods: tuple[tuple[str, str], ...] = ()

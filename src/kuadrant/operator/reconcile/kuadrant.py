@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kuadrant.api.meta import Condition
     from kuadrant.kube.kind import Key, StoredObject
     from kuadrant.operator.core.decision import Decision
+    from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.world import World
     from kuadrant.operator.reconcile.context import Context
     from kuadrant.status import GatewayState
@@ -49,7 +50,9 @@ class KuadrantReconciler:
         self.installation = InstallationState()
         """How the installation stands by the last decision."""
 
-    def mark(self, world: World, decision: Decision, states: Mapping[Key, GatewayState]) -> None:
+    def mark(
+        self, world: World, decision: Decision, states: Mapping[Key, GatewayState], known: Known
+    ) -> None:
         """Marks the Kuadrants that have to be written."""
         self.end.mark(world, decision, states)
         kuadrant = oldest(world.objects.kuadrants)
@@ -59,7 +62,7 @@ class KuadrantReconciler:
         context = self._context
         failures = context.writer.failures
         failure = "; ".join(dict.fromkeys(failures[work] for work in sorted(failures, key=str)))
-        self._conditions = kept(self._conditions, kuadrant_conditions(world, decision, failure))
+        self._conditions = kept(self._conditions, kuadrant_conditions(world, decision, failure, known))
         conditions, condition = self._conditions, self._conditions[0]
         self.installation = installation_state(world, condition)
         now = context.clock.seconds()

@@ -252,7 +252,7 @@ class Reconciler:
         self._states = self._gateways.states(world)
         self._policies.mark(world, decision, self._states, known)
         self._affected.mark(world, decision)
-        self._kuadrant.mark(world, decision, self._states)
+        self._kuadrant.mark(world, decision, self._states, known)
         self._kuadrant.monitors.mark(world, decision, known)
         self._follow_gateways(world, known, decision, now)
         self._context.schedule.forget_all_but(self._context.changed)

@@ -18,6 +18,7 @@ from kuadrant.status import WARNINGS, Installation, kuadrant_condition, merged_c
 if TYPE_CHECKING:
     from kuadrant.api.limitador import Limitador
     from kuadrant.operator.core.decision import Decision
+    from kuadrant.operator.core.known_facts import Known
     from kuadrant.operator.core.world import World
 
 
@@ -30,13 +31,15 @@ def missing_dependencies(world: World) -> tuple[str, ...]:
     )
 
 
-def kuadrant_conditions(world: World, decision: Decision, failure: str) -> tuple[Condition, ...]:
+def kuadrant_conditions(
+    world: World, decision: Decision, failure: str, known: Known
+) -> tuple[Condition, ...]:
     """Return the conditions of the Kuadrant: `kuadrant_status`, and what of its spec is not in effect."""
     ready = kuadrant_status(world, decision, failure)
     kuadrant = oldest(world.objects.kuadrants)
     resource = None if kuadrant is None else world.limitadors.get((kuadrant.metadata.namespace, NAME))
     reads = () if resource is None else resource.status.reads
-    missed = () if kuadrant is None else not_in_effect(kuadrant, reads=reads, served=world.served)
+    missed = () if kuadrant is None else not_in_effect(kuadrant, known, reads=reads, served=world.served)
     if not missed:
         return (ready,)
     message = "; ".join(missed)

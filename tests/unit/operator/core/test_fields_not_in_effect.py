@@ -11,28 +11,29 @@ import pytest
 from kuadrant.api.crd import custom_resource_definitions
 from kuadrant.api.kuadrant import Kuadrant
 from kuadrant.operator.core.fields_not_in_effect import MONITORS, not_in_effect
+from tests.unit.operator.known import known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT: Final = Path(__file__).parents[4]
+STORE: Final = {"redis": {"configSecretRef": {"name": "redis-config"}}}
 SERVED: Final = frozenset(MONITORS)
 READS: Final = ("packedLimits",)
 """What our rate limit service says that it reads."""
 
 IN_EFFECT: Final = {
     "identity": "tests/unit/policy/test_identity_source.py::test_",
+    "limitador.affinity": "tests/unit/operator/core/test_service_pods.py::test_affinity_comes_and_goes",
+    "limitador.replicas": "tests/unit/operator/core/test_service_pods.py::test_more_pods_count_in_a_store",
+    "limitador.resourceRequirements": "tests/unit/operator/core/test_service_pods.py::test_resources_take",
+    "limitador.pdb.*": "tests/unit/operator/core/test_service_pods.py::test_a_disruption_budget_has_one",
     "observability.enable": "tests/unit/operator/reconcile/test_monitors.py::test_they_are_made",
     "response.*": "tests/unit/policy/test_response_sources.py::test_",
 }
 """By field, where a test shows what follows from it; a star stands for all below."""
 NAMED: Final[dict[str, Any]] = {
     "components.developerPortal.enabled": True,
-    "limitador.affinity": {"nodeAffinity": {}},
-    "limitador.replicas": 2,
-    "limitador.resourceRequirements": {"requests": {"cpu": "1"}},
-    "limitador.pdb.maxUnavailable": 1,
-    "limitador.pdb.minAvailable": "50%",
     "limitador.storage": {"disk": {}},
     "mtls.enable": True,
     "mtls.authorino": True,
@@ -68,11 +69,17 @@ def spec(field: str, value: Any) -> dict[str, Any]:
 
 
 def told(
-    content: Mapping[str, Any], *, reads: tuple[str, ...] = READS, served: frozenset[str] = SERVED
+    content: Mapping[str, Any],
+    *,
+    reads: tuple[str, ...] = READS,
+    served: frozenset[str] = SERVED,
+    pods: tuple[tuple[str, str], ...] = (),
+    operator: str = "kuadrant-system",
 ) -> str:
     document = {"metadata": {"namespace": "kuadrant-system", "name": "kuadrant"}, "spec": content}
     kuadrant = msgspec.convert(document, Kuadrant)
-    return "; ".join(not_in_effect(kuadrant, reads=reads, served=served))
+    facts = msgspec.structs.replace(known(), service_pods=pods, namespace=operator)
+    return "; ".join(not_in_effect(kuadrant, facts, reads=reads, served=served))
 
 
 def is_in_effect(field: str) -> bool:
@@ -89,8 +96,7 @@ def test_a_field_of_the_definition_is_in_effect_or_named(field: str) -> None:
 @pytest.mark.parametrize("field", NAMED)
 def test_what_is_not_in_effect_is_named(field: str) -> None:
     words = told(spec(field, NAMED[field]))
-    name = f"spec.{field}".removesuffix(".maxUnavailable").removesuffix(".minAvailable")
-    assert words.startswith(f"{name}: ")
+    assert words.startswith(f"spec.{field}: ")
 
 
 @pytest.mark.parametrize("test", IN_EFFECT.values())
@@ -128,4 +134,24 @@ def test_options_of_a_cached_store_are_named() -> None:
 
 def test_the_limitador_operator_does_what_is_said_of_the_service() -> None:
     """It reads the fields of the Limitador into which those of the Kuadrant are written."""
-    assert told({"limitador": {"replicas": 2, "pdb": {"maxUnavailable": 1}}}, reads=()) == ""
+    said = (("replicas", "no"),)
+    assert told({"limitador": {"replicas": 2, "pdb": {"maxUnavailable": 1}}}, reads=(), pods=said) == ""
+
+
+def test_what_nothing_comes_of_at_the_pods_is_named_by_whose_field_it_is() -> None:
+    said = (
+        ("replicas", "no store"),
+        ("affinity", "is none"),
+        ("storage", "no pods"),
+        ("", "they do not start"),
+    )
+    assert told({"limitador": {"replicas": 2, "storage": STORE}}, pods=said) == (
+        "spec.limitador.replicas: no store; spec.affinity of the Limitador: is none; "
+        "spec.limitador.storage: no pods; spec.limitador: they do not start"
+    )
+
+
+def test_pods_elsewhere_than_beside_the_operator_are_not_changed() -> None:
+    assert told({"limitador": {"replicas": 2}}, operator="elsewhere") == (
+        "spec.limitador.replicas: pods are changed only beside the operator, in elsewhere"
+    )

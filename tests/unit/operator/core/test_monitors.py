@@ -87,6 +87,13 @@ def test_the_rate_limit_services_selects_its_pods_and_those_of_the_limitador_ope
     assert spec["podMetricsEndpoints"][0]["port"] in {port["name"] for port in container["ports"]}
 
 
+def test_the_rate_limit_services_service_has_the_name_and_the_label_of_limitadors() -> None:
+    (service,) = (one for one in INSTALLED if one["metadata"]["name"] == "limitador-limitador")
+    assert service["kind"] == "Service"
+    assert service["metadata"]["labels"]["limitador-resource"] == "limitador"
+    assert {one["name"]: one["port"] for one in service["spec"]["ports"]} == {"grpc": 8081, "http": 8080}
+
+
 @pytest.mark.parametrize(
     ("address", "target"), [("15020;10.0.0.7", "10.0.0.7:15020"), ("15020;fd00::1", "[fd00::1]:15020")]
 )
