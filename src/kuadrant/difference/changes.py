@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kuadrant.difference.record import Change, LimitChange, LimitSide, Place, RoutingChange, ToldChange
 from kuadrant.difference.responses import told_otherwise
-from kuadrant.explanation.record import Origin
+from kuadrant.explanation.origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
-from kuadrant.explanation.record import Origin
+from kuadrant.explanation.origin import Origin
 
 Change = Literal["added", "removed", "changed"]
 

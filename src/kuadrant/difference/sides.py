@@ -14,8 +14,8 @@ from kuadrant.compiler.program import (
 from kuadrant.difference.record import LimitSide, Place
 from kuadrant.difference.responses import Said, said
 from kuadrant.explanation.client_answer import admitted_status, refused_share
+from kuadrant.explanation.origin import Origin
 from kuadrant.explanation.origins import section_of
-from kuadrant.explanation.record import Origin
 from kuadrant.explanation.routing_trace import match_words
 from kuadrant.gateways.plugin_tables import host_of
 from kuadrant.policy.condition import Counter, PolicyCondition

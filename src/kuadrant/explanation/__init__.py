@@ -4,8 +4,10 @@ from kuadrant.explanation.client_request import ClientRequest, header_of
 from kuadrant.explanation.configuration import Configuration
 from kuadrant.explanation.decision_trace import explain
 from kuadrant.explanation.knowledge import Knowledge
+from kuadrant.explanation.listener_record import NotServed
+from kuadrant.explanation.origin import Origin
 from kuadrant.explanation.origins import Origins, section_of
-from kuadrant.explanation.record import Explanation, Origin
+from kuadrant.explanation.record import Explanation
 from kuadrant.explanation.request_error import RequestError
 from kuadrant.explanation.routing_trace import match_words
 from kuadrant.explanation.rules_asked import RulesAsked
@@ -16,6 +18,7 @@ __all__ = [
     "Configuration",
     "Explanation",
     "Knowledge",
+    "NotServed",
     "Origin",
     "Origins",
     "RequestError",

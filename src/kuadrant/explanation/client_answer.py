@@ -5,14 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from msgspec import structs
+from msgspec import Struct, structs
 
+from kuadrant.explanation.known_services import NOTHING_KNOWN, KnownServices
 from kuadrant.explanation.local_answer import answers_preflight, with_route
 from kuadrant.explanation.record import Client, TracedBackend
 from kuadrant.gateways.envoy.route_actions import feasible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler.program import Backend, RuleProgram
     from kuadrant.reference_model import Request, RequestDecision
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _UNKNOWN = 2
 """The status that a 500 is to a client of gRPC."""
 _BODIES = {500: "Internal Server Error.\n"}
+_BUT = "a backend answers, but "
 _BECAUSE = {
     "no-route": "no rule is for this request",
     "limited": "a limit has no room for it",
@@ -29,7 +31,13 @@ _BECAUSE = {
 }
 
 
-def client(decision: RequestDecision, request: Request, *, own_router: bool = True) -> Client:
+def client(
+    decision: RequestDecision,
+    request: Request,
+    *,
+    own_router: bool = True,
+    services: KnownServices = NOTHING_KNOWN,
+) -> Client:
     """Return what the client gets; of a request that is admitted, what the rule does with it.
 
     A client that speaks gRPC gets failures in its own manner. Without ``own_router`` a
@@ -53,7 +61,7 @@ def client(decision: RequestDecision, request: Request, *, own_router: bool = Tr
     if own_router and answers_preflight(decision.rule, request):
         because = "the rule's filter CORS answers preflights"
         return Client(status=200, because=because, headers=told, rate_limit_headers=if_on)
-    admitted = _admitted(decision.rule, if_on, own_router=own_router)
+    admitted = _admitted(decision.rule, if_on, own_router=own_router, services=services)
     if told:
         admitted = structs.replace(admitted, headers=(*admitted.headers, *told))
     if decision.signals:
@@ -83,7 +91,13 @@ def admitted_status(rule: RuleProgram, *, own_router: bool) -> int | None:
     return _admitted(rule, (), own_router=own_router).status
 
 
-def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...], *, own_router: bool) -> Client:
+def _admitted(
+    rule: RuleProgram,
+    headers: tuple[tuple[str, str], ...],
+    *,
+    own_router: bool,
+    services: KnownServices = NOTHING_KNOWN,
+) -> Client:
     if not own_router:
         return Client(
             status=None, because="the provider's router carries out the rule", rate_limit_headers=headers
@@ -109,14 +123,14 @@ def _admitted(rule: RuleProgram, headers: tuple[tuple[str, str], ...], *, own_ro
             else "the rule has no backend"
         )
         return Client(status=500, because=because, headers=added, rate_limit_headers=headers)
-    share = _share(backends)
+    share = _shares(backends, services)
     return Client(
         status=None,
-        because=f"a backend answers{_in_part(share, backends)}",
+        because=f"{_BUT}{share.told}" if share.told else "a backend answers",
         headers=added,
         rate_limit_headers=headers,
-        backends=tuple(map(_traced, backends)),
-        in_part=share,
+        backends=tuple(_traced(one, services) for one in backends),
+        in_part=share.counted,
     )
 
 
@@ -125,19 +139,46 @@ def refused_share(rule: RuleProgram, *, own_router: bool) -> str:
     return _admitted(rule, (), own_router=own_router).in_part
 
 
-def _share(backends: list[Backend]) -> str:
-    refused = Fraction(
-        sum(one.weight for one in backends if not one.allowed), sum(one.weight for one in backends)
+def refused_words(rule: RuleProgram, services: KnownServices) -> str:
+    """Return for how many of the requests that ``rule`` admits there is 500 or 503, and why; empty for 0."""
+    admitted = _admitted(rule, (), own_router=True, services=services)
+    return admitted.because.removeprefix(_BUT) if admitted.in_part else ""
+
+
+class _Shares(Struct, frozen=True, gc=False):
+    """What else may become of a request, of which nobody knows beforehand whose share it is in.
+
+    Counted, and told with why; both are empty where a backend answers each request.
+    """
+
+    counted: str = ""
+    told: str = ""
+
+
+def _shares(backends: list[Backend], services: KnownServices) -> _Shares:
+    refused = [one for one in backends if not one.allowed]
+    lacking = [one for one in backends if one.allowed and services.lacks(one)]
+    names = " or ".join(f"{one.namespace}/{one.name}" for one in refused)
+    found = []
+    if refused:
+        because = f"no ReferenceGrant allows {names}, or it is no Service with a port"
+        found.append((f"500 for {_share(refused, backends)}", because))
+    if lacking:
+        lacks = " and ".join(dict.fromkeys(map(services.lacks, lacking)))
+        because = f"{lacks} (with --echo the echo answers)"
+        found.append((f"503 for {_share(lacking, backends)}", because))
+    return _Shares(
+        ", ".join(counted for counted, _ in found),
+        ", and ".join(f"{counted}: {because}" for counted, because in found),
     )
-    return f"500 for {refused.numerator} of {refused.denominator} requests" if refused else ""
 
 
-def _in_part(share: str, backends: list[Backend]) -> str:
-    """What else may become of a request, of which nobody knows beforehand whose share it is in."""
-    names = " or ".join(f"{one.namespace}/{one.name}" for one in backends if not one.allowed)
-    return names and f", but {share}: no ReferenceGrant allows {names}, or it is no Service with a port"
+def _share(some: Iterable[Backend], backends: list[Backend]) -> str:
+    share = Fraction(sum(one.weight for one in some), sum(one.weight for one in backends))
+    return "each request" if share == 1 else f"{share.numerator} of {share.denominator} requests"
 
 
-def _traced(backend: Backend) -> TracedBackend:
+def _traced(backend: Backend, services: KnownServices) -> TracedBackend:
     name = f"{backend.namespace}/{backend.name}:{backend.port}"
-    return TracedBackend(name=name, weight=backend.weight, allowed=backend.allowed)
+    lacks = services.lacks(backend)
+    return TracedBackend(name=name, weight=backend.weight, allowed=backend.allowed, lacks=lacks)

@@ -21,10 +21,13 @@ from kuadrant.explanation.client_request import (
     seen_by_filters,
 )
 from kuadrant.explanation.decision_trace import Explained, Trace
+from kuadrant.explanation.known_services import known_services
+from kuadrant.explanation.listener_record import NotServed
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.record import Run
 from kuadrant.explanation.request_error import RequestError, quoted
 from kuadrant.explanation.request_url import address_of, without_credentials
+from kuadrant.explanation.routes_elsewhere import routes_elsewhere
 from kuadrant.explanation.token_notes import nobody_note, token_notes
 from kuadrant.explanation.unknown_facts import METADATA
 from kuadrant.gateways.plugin_tables import tables
@@ -35,7 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kuadrant.compiler.program import GatewayProgram, ListenerProgram
-    from kuadrant.explanation.record import Fact
+    from kuadrant.explanation.knowledge import Knowledge
+    from kuadrant.explanation.listener_record import TracedListener
+    from kuadrant.explanation.record import Explanation, Fact
     from kuadrant.explanation.request_url import Address
     from kuadrant.reference_model import RequestDecision
 
@@ -49,7 +54,8 @@ class Configuration(Struct, frozen=True, gc=False):
     ``served_at`` are ports of this machine by which listeners (gateway and port) can be meant, too. With
     ``own_router`` we configure the whole of Envoy; else a provider does, who may carry out more than we do,
     and may give its filter one table of limits for all ports. ``notes`` go with every answer.
-    ``objects`` are what was compiled, ``conditions`` what the statuses of policies (``namespace/name``) say.
+    ``objects`` are what was compiled, ``conditions`` what the statuses of policies (``namespace/name``) say,
+    ``not_served`` why listeners (Gateway and name) are not.
     """
 
     compilation: Compilation
@@ -60,6 +66,7 @@ class Configuration(Struct, frozen=True, gc=False):
     notes: tuple[str, ...] = ()
     objects: Objects = Objects()
     conditions: Mapping[str, tuple[Condition, ...]] = MappingProxyType({})
+    not_served: Mapping[tuple[str, str], NotServed] = MappingProxyType({})
 
     def explain(
         self,
@@ -86,7 +93,7 @@ class Configuration(Struct, frozen=True, gc=False):
         program, listener, because = self._meant(request, address)
         seen = seen_by_filters(request, address, listener.port, claim_keys(self.compilation), listener.hosts)
         knowledge = knowledge_of(request, address, show_values=show_values, own_router=self.own_router)
-        trace = Trace(program, seen, self.origins, knowledge, own_router=self.own_router)
+        trace = self._trace(program, seen, knowledge)
         all_counters = counters or Counters(self.compilation.limits)
         # Each question looks at every limit: those that the rule cannot ask for are left out.
         held = structs.replace(
@@ -101,7 +108,7 @@ class Configuration(Struct, frozen=True, gc=False):
         record = structs.replace(
             explained.explanation,
             before=tuple(_runs(before, unknown=bool(trace.unknown(self.failure_mode)))),
-            listener=structs.replace(explained.explanation.listener, because=because),
+            listener=self._met(explained.explanation, because, seen.host),
             notes=(
                 *self._removed(request),
                 *self.notes,
@@ -110,6 +117,10 @@ class Configuration(Struct, frozen=True, gc=False):
         )
         after_it = structs.replace(explained.counters, limits=all_counters.limits)
         return structs.replace(explained, explanation=record, counters=after_it)
+
+    def _trace(self, program: GatewayProgram, seen: Request, knowledge: Knowledge) -> Trace:
+        services, own = known_services(self.objects.services), self.own_router
+        return Trace(program, seen, self.origins, knowledge, own_router=own, services=services)
 
     def _meant(self, request: ClientRequest, address: Address) -> tuple[GatewayProgram, ListenerProgram, str]:
         """The listener that ``request`` comes to, and why that one."""
@@ -129,6 +140,21 @@ class Configuration(Struct, frozen=True, gc=False):
                 f"gateway {_key(program)} speaks {listener.protocol}; write {listener.protocol.lower()}://"
             )
         return program, listener, because
+
+    def _met(self, record: Explanation, because: str, host: str) -> TracedListener:
+        """The listener of a request for ``host``, with what the way through it does not tell."""
+        listener = record.listener
+        names = [listener.serving] if listener.serving else listener.names
+        reasons = [self.not_served.get((listener.gateway, name)) for name in names]
+        at = (listener.gateway, listener.port)
+        return structs.replace(
+            listener,
+            because=because,
+            not_served=reasons[0] if all(reasons) else None,
+            elsewhere=tuple(routes_elsewhere(self.objects, self.compilation, self.origins, host, at))
+            if record.outcome == "no-route"
+            else (),
+        )
 
     def _removed(self, request: ClientRequest) -> Iterator[str]:
         if names := removed_from(request, own_router=self.own_router):

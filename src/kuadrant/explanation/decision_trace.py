@@ -16,11 +16,13 @@ from kuadrant.explanation.answer_shown import shown
 from kuadrant.explanation.client_answer import client
 from kuadrant.explanation.clock import standing_bounds, with_known, without_clock
 from kuadrant.explanation.knowledge import Knowledge
+from kuadrant.explanation.known_services import NOTHING_KNOWN, KnownServices
 from kuadrant.explanation.limit_trace import LimitTracer
+from kuadrant.explanation.listener_record import TracedListener
 from kuadrant.explanation.masked_values import MASK
 from kuadrant.explanation.origins import Origins
 from kuadrant.explanation.policies_on_path import elsewhere, on_path
-from kuadrant.explanation.record import Asked, CounterStanding, Explanation, Seen, TracedListener
+from kuadrant.explanation.record import Asked, CounterStanding, Explanation, Seen
 from kuadrant.explanation.routing_trace import hosts, looked_at
 from kuadrant.explanation.unknown_facts import CLOCK
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE
@@ -84,8 +86,10 @@ class Trace:
         knowledge: Knowledge,
         *,
         own_router: bool = True,
+        services: KnownServices = NOTHING_KNOWN,
     ) -> None:
         self._program, self._request, self._own_router = program, request, own_router
+        self._services = services
         self._origins, self._knowledge = origins, knowledge
         self._listener = program.listener(request.port)
         self._host, self._hosts = hosts(self._listener, request)
@@ -169,7 +173,8 @@ class Trace:
     def _client(self, decision: RequestDecision) -> Client:
         is_grpc = self._request.is_grpc
         decision = shown(decision, self._knowledge, is_grpc=is_grpc)
-        return with_known(client(decision, self._request, own_router=self._own_router), decision)
+        got = client(decision, self._request, own_router=self._own_router, services=self._services)
+        return with_known(got, decision)
 
     def _is_unknown(self, failure_mode: FailureMode) -> bool:
         """Whether facts are missing that matter: where a limit fails that can refuse, the others do not."""

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from kuadrant.compiler.program import Action, LimitAction, RuleProgram
     from kuadrant.explanation.expression_trace import Traced
     from kuadrant.explanation.knowledge import Knowledge
+    from kuadrant.explanation.origin import Origin
     from kuadrant.explanation.origins import Origins
-    from kuadrant.explanation.record import Fact, Origin
+    from kuadrant.explanation.record import Fact
     from kuadrant.policy.condition import Cost, Counter, PolicyCondition, SelectorCondition
     from kuadrant.policy.model import Policy, PolicyLimit
     from kuadrant.policy.policy_precedence import EffectiveLimit

@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from kuadrant.api.document_nodes import find, place_of
 from kuadrant.api.documents import Identity, Source
-from kuadrant.api.problem import Path, spelled
+from kuadrant.api.problem import Path, read_spelled, spelled
 from kuadrant.compiler import PolicyFacts, RulesOf
-from kuadrant.explanation.record import Origin
+from kuadrant.explanation.origin import Origin
 
 if TYPE_CHECKING:
     from kuadrant.compiler import RuleOrigin
@@ -44,6 +44,10 @@ class Origins(Struct, frozen=True, gc=False):
             return Origin(object=f"{kind} {key}", field=field)
         line, column = place_of(source.node, path) if source.node else (source.line, 1)
         return Origin(object=f"{kind} {key}", field=field, file=source.file, line=line, column=column)
+
+    def of_field(self, kind: str, key: str, field: str) -> Origin:
+        """Return where a field of an object is written, named as in a problem."""
+        return self.of(kind, key, read_spelled(field))
 
     def of_listener(self, gateway: str, name: str) -> Origin:
         """Return where the listener ``name`` of a Gateway (``namespace/name``) is written."""

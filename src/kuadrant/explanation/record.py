@@ -12,26 +12,11 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.explanation.listener_record import TracedListener
+from kuadrant.explanation.origin import Origin
 
 Truth = Literal["true", "false", "fails", "unknown"]
 """Of a condition. One that fails has no value for the request."""
-
-
-class Origin(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The place of something written: the object and the field, with line and column if it came from a file.
-
-    ``object`` is as ``RateLimitPolicy default/toystore``; ``line`` and ``column`` count from 1.
-    """
-
-    object: str
-    field: str = ""
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
-
-    def __str__(self) -> str:
-        """Return the place for a person: the file's, else the object's."""
-        return f"{self.file}:{self.line}:{self.column}" if self.file else self.object
 
 
 class Fact(Struct, frozen=True, kw_only=True, gc=False):
@@ -225,21 +210,6 @@ class TracedRule(Struct, frozen=True, kw_only=True, gc=False):
     failing: Failing | None = None
 
 
-class TracedListener(Struct, frozen=True, kw_only=True, gc=False):
-    """The listener that the request came in by. ``names`` are those that share the port.
-
-    ``serving`` is the one of them whose rule it meets; empty if it meets none.
-    """
-
-    gateway: str
-    port: int
-    protocol: str
-    names: tuple[str, ...]
-    origin: Origin
-    because: str = ""
-    serving: str = ""
-
-
 class Asked(Struct, frozen=True, kw_only=True, gc=False):
     """One question to the rate limit service: scope and entries; and whether it said that a limit is full."""
 
@@ -249,11 +219,15 @@ class Asked(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TracedBackend(Struct, frozen=True, kw_only=True, gc=False):
-    """A backend (``namespace/name:port``) with its weight; one that is not ``allowed`` answers 500."""
+    """A backend (``namespace/name:port``) with its weight; one that is not ``allowed`` answers 500.
+
+    ``lacks`` says what of it does not exist: there is nothing that could answer.
+    """
 
     name: str
     weight: int = 1
     allowed: bool = True
+    lacks: str = ""
 
 
 class Client(Struct, frozen=True, kw_only=True, gc=False):
@@ -263,7 +237,7 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     of ``rate_limit_headers`` only if it is set to. ``not_known`` are the names of headers, ``body`` and
     ``signals``, whose values depend on the clock of the rate limit service. ``signals`` are the headers that
     soft limits add to the request, for who answers it. ``in_part`` says for how many requests the answer is
-    500 instead, since some of the ``backends`` are sent none; it is empty for none.
+    500 or 503 instead, since some of the ``backends`` are sent none or do not exist; it is empty for none.
     """
 
     status: int | None

@@ -12,7 +12,8 @@ from kuadrant.explanation import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kuadrant.explanation.record import Explanation, Origin, TracedLimit
+    from kuadrant.explanation.origin import Origin
+    from kuadrant.explanation.record import Explanation, TracedLimit
 
 Style = Literal["good", "bad", "doubtful", "place"]
 """What a text is shown as, where there are colours."""
@@ -65,6 +66,8 @@ def short_text(record: Explanation, paint: Callable[[Style, str], str] = plain) 
 
 def _style(record: Explanation) -> Style:
     match record.outcome:
+        case _ if record.listener.not_served:
+            return "bad"
         case "admitted":
             client = record.client
             is_sure = client is not None and client.status is None and not client.in_part
@@ -84,6 +87,11 @@ def _painted(line: str, places: Iterable[str], paint: Callable[[Style, str], str
 
 def _limits(record: Explanation) -> Iterator[list[Line]]:
     """What is told of each limit, and of each policy that is not in effect, the decisive ones first."""
+    for route in record.listener.elsewhere:
+        yield [
+            Line(f"{route.route} has the host, and not here:", str(route.origin)),
+            Line(route.because, below=True),
+        ]
     denying = {limit.key for limit in record.limits if any(one.denies for one in limit.standings)}
 
     def order(limit: TracedLimit) -> int:
@@ -149,6 +157,8 @@ def _surroundings(record: Explanation) -> Iterator[Line]:
         if more > 0:
             yield Line(f"and {more} more rules; --verbose tells all")
     yield Line(words.listener_line(record), str(record.listener.origin))
+    if record.listener.not_served:
+        yield Line(f"not served: {record.listener.not_served.because}")
     yield from (Line(words.fact_line(fact)) for fact in record.unknown[:_LINES_OF_ONE])
     yield from (Line(f"note: {note}") for note in record.notes[:_NOTES])
 
@@ -156,6 +166,7 @@ def _surroundings(record: Explanation) -> Iterator[Line]:
 def _places(record: Explanation) -> Iterator[str]:
     yield str(record.listener.origin)
     yield from (str(rule.origin) for rule in record.looked_at)
+    yield from (str(route.origin) for route in record.listener.elsewhere)
     yield from (str(policy.origin) for policy in record.policies)
     yield from (str(limit.origin) for limit in record.limits)
     for limit in record.limits:

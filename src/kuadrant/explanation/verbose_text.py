@@ -50,6 +50,7 @@ def _steps(record: Explanation) -> Iterator[str]:
         yield "    " + (
             "this is the one" if rule.failing is None else f"no: {words.failing_line(rule.failing)}"
         )
+    yield from (f"{one.origin}: {words.elsewhere_line(one)}" for one in record.listener.elsewhere)
     yield "policies on the path to the rule, from the least to the most specific:"
     yield from (f"  {policy.origin}: {words.policy_line(policy)}" for policy in record.policies)
     yield "limits of the rule:" + ("" if record.limits else " none")
@@ -121,7 +122,13 @@ def _client(client: Client) -> Iterator[str]:
     grpc = "" if client.grpc_status is None else f", grpc-status {client.grpc_status}"
     yield f"the client gets {status}{grpc}: {client.because}"
     for backend in client.backends:
-        yield f"  backend {backend.name}" + ("" if backend.allowed else " (500: not allowed)")
+        yield f"  backend {backend.name}" + (
+            " (500: not allowed)"
+            if not backend.allowed
+            else f" (503: {backend.lacks})"
+            if backend.lacks
+            else ""
+        )
     yield from (f"  {name}: {value}" for name, value in client.headers)
     yield from (f"  {name}: {value} (if headers are on)" for name, value in client.rate_limit_headers)
     yield from (f"  the request goes on with {name}: {value}" for name, value in client.signals)

@@ -14,6 +14,7 @@ from kuadrant.policy.hostnames import EVERY_HOSTNAME
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from kuadrant.explanation.listener_record import Elsewhere
     from kuadrant.explanation.record import (
         Client,
         CounterStanding,
@@ -33,6 +34,9 @@ _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 def verdict(record: Explanation) -> str:
     """The answer in a line: what the client gets, and why."""
+    if (not_served := record.listener.not_served) is not None:
+        otherwise = _answer(record.client) if record.client and record.outcome != "unknown" else "not known"
+        return f"no answer from {not_served.by}, which does not serve the listener; where it is: {otherwise}"
     if record.outcome == "unknown":
         needed = ", ".join(fact.name for fact in record.unknown)
         return f"not known: it depends on {needed}"
@@ -182,6 +186,11 @@ def served_line(record: Explanation) -> str:
     told = ", ".join(names[:_NAMES])
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return f"served there: {told or 'nothing'}{more}" + ("; give one with -H 'Host: NAME'" if names else "")
+
+
+def elsewhere_line(route: Elsewhere) -> str:
+    """Return why a route is not where the request came in."""
+    return f"{route.route} has the host, and not here: {route.because}"
 
 
 def rate(most: int, seconds: int, algorithm: Algorithm = FIXED_WINDOW, burst: int | None = None) -> str:

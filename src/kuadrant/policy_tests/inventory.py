@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kuadrant.api.problem import spelled
+from kuadrant.explanation.known_services import NOTHING_KNOWN, KnownServices, known_services
 from kuadrant.policy.identifiers import limit_condition
 from kuadrant.policy_tests.moments import spelled_time
 
@@ -53,12 +54,14 @@ class Inventory(Struct, frozen=True, gc=False):
     """Every limit and every rule in effect.
 
     ``limits`` are by scope and descriptor key, ``conditions`` the same by scope and the condition that the
-    rate limit service has; ``rules`` are by the name of the action set.
+    rate limit service has; ``rules`` are by the name of the action set. ``services`` are what may be behind
+    them.
     """
 
     limits: Mapping[tuple[str, str], KnownLimit]
     conditions: Mapping[tuple[str, str], KnownLimit]
     rules: Mapping[str, KnownRule]
+    services: KnownServices = NOTHING_KNOWN
 
 
 def inventory(folder: Folder, compilation: Compilation, rules_of: RulesOf) -> Inventory:
@@ -77,6 +80,7 @@ def inventory(folder: Folder, compilation: Compilation, rules_of: RulesOf) -> In
         limits=limits,
         conditions={(scope, limit_condition(key)): limit for (scope, key), limit in limits.items()},
         rules=_rules(compilation.programs, rules_of, places),
+        services=known_services(folder.objects.services),
     )
 
 

@@ -26,8 +26,8 @@ class CaseResult(Struct, frozen=True, gc=False, kw_only=True):
     """The result of a test.
 
     ``not_compared`` are expectations that a real gateway does not show; ``not_asked`` says why a real one was
-    not asked at all, and is empty otherwise. ``in_part`` are rules of which some backends answer 500, and for
-    how many requests; ``reached`` is what its requests came to.
+    not asked at all, and is empty otherwise. ``in_part`` are rules of which some backends answer 500 or 503,
+    for how many requests, and why; ``reached`` is what its requests came to.
     """
 
     name: str

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from kuadrant.api.limit_mode import SOFT
 from kuadrant.explanation.answer_shown import shown
-from kuadrant.explanation.client_answer import refused_share
+from kuadrant.explanation.client_answer import refused_words
 from kuadrant.explanation.clock import standing_bounds
 from kuadrant.explanation.decision_trace import Trace
 from kuadrant.explanation.knowledge import Knowledge
@@ -149,7 +149,7 @@ class SimulatedGateway:
             return ""
         known = self._shares.get(id(decision.rule))
         if known is None:
-            share = refused_share(decision.rule, own_router=True)
+            share = refused_words(decision.rule, self.inventory.services)
             known = share and f"{self.inventory.rules[decision.rule.name]}: {share}"
             self._shares[id(decision.rule)] = known
         return known

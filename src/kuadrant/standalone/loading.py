@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kuadrant.compiler import Compiler
-from kuadrant.explanation import Configuration, Origins
+from kuadrant.explanation import Configuration, NotServed, Origins
+from kuadrant.gateways.envoy import certificates
 from kuadrant.policy.failure_mode import DEFAULT_FAILURE_MODE, FailureMode
+from kuadrant.policy.route_attachment import takes_requests
 from kuadrant.standalone.folder_files import read
 from kuadrant.standalone.plan import Mistakes, assign, compiled
 from kuadrant.standalone.translate import surroundings
@@ -16,6 +19,7 @@ from kuadrant.wasm.catalogue import current
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from kuadrant.api.documents import Folder
     from kuadrant.api.objects import Objects
     from kuadrant.compiler import Compilation
     from kuadrant.findings import Finding
@@ -70,4 +74,22 @@ def configured(
         failure_mode,
         {address.port: key for key, address in addresses.items()},
         objects=made.folder.objects,
+        not_served=_not_served(made.folder),
     )
+
+
+def _not_served(folder: Folder) -> dict[tuple[str, str], NotServed]:
+    """Why `kuadrant run` does not serve listeners, by Gateway (``namespace/name``) and name."""
+    reasons = {
+        (f"{gateway.metadata.namespace}/{gateway.metadata.name}", listener.name): (
+            f"the protocol is {listener.protocol}, and only HTTP and HTTPS are served"
+        )
+        for gateway in folder.objects.gateways
+        for listener in gateway.spec.listeners
+        if not takes_requests(listener)
+    }
+    shown = certificates(folder, dt.datetime.now(dt.UTC), {})
+    return {
+        key: NotServed(by="kuadrant run", because=because)
+        for key, because in (reasons | dict(shown.unserved)).items()
+    }

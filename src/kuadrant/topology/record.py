@@ -12,7 +12,7 @@ from msgspec import Struct
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.api.meta import Condition
-from kuadrant.explanation import Origin
+from kuadrant.explanation import NotServed, Origin
 
 State = Literal["in effect", "in part", "overridden", "no path", "not accepted"]
 """How a policy fares by what the objects say.
@@ -99,7 +99,7 @@ class RouteNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
 
 
 class ListenerNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A listener of a gateway."""
+    """A listener of a gateway; ``not_served`` says by whom it is not, and why, as far as that is known."""
 
     name: str
     port: int
@@ -108,6 +108,7 @@ class ListenerNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     origin: Origin
     policies: tuple[PolicyNode, ...] = ()
     routes: tuple[RouteNode, ...] = ()
+    not_served: NotServed | None = None
 
 
 class GatewayNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.api.problem import printable
 from kuadrant.explanation.short_text import WIDTH, Style, plain
 from kuadrant.topology.words import limit_words, listener_words, policy_words, route_words, rule_words
 
@@ -69,6 +70,12 @@ def _gateway(gateway: GatewayNode) -> Iterator[_Line]:
     yield from _policies(gateway.policies, 2)
     for listener in gateway.listeners:
         yield 2, listener_words(listener), None
+        if listener.not_served is not None:
+            yield (
+                3,
+                f"not served by {listener.not_served.by}: {printable(listener.not_served.because)}",
+                "bad",
+            )
         yield from _policies(listener.policies, 3)
         for route in listener.routes:
             yield from _route(route)

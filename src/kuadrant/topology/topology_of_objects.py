@@ -90,6 +90,7 @@ class _Builder:
                     )
                     if listener.name in served
                     else (),
+                    not_served=self._of.not_served.get((key, listener.name)),
                 )
                 for listener in gateway.spec.listeners
             ),

@@ -444,8 +444,22 @@ def test_a_rule_of_which_some_backends_can_only_answer_500_is_noted() -> None:
     text = f"tests: [{{name: a, steps: [{{{POST}, expect: {{status: 200}}}}]}}]"
     (case,) = results(text, world=world)
     assert case.outcome == "passed"
-    assert [one.partition(": ")[2] for one in case.in_part] == ["500 for 1 of 10 requests"]
+    assert [one.partition(": ")[2] for one in case.in_part] == [
+        "500 for 1 of 10 requests: no ReferenceGrant allows canary/canary, or it is no Service with a port"
+    ]
     assert results(text)[0].in_part == ()
+
+
+def test_a_backend_that_does_not_exist_is_named() -> None:
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: toys}\nspec: {ports: [{port: 80}]}\n---\n"
+    canary = "[{name: toys, port: 80, weight: 3}, {name: canary, port: 80}]"
+    world = service + GATEWAY.replace("[{name: toys, port: 80}]", canary, 1)
+    text = f"tests: [{{name: a, steps: [{{{POST}, expect: {{status: 200}}}}]}}]"
+    assert [one.partition(": ")[2] for one in results(text, world=world)[0].in_part] == [
+        "503 for 1 of 4 requests: there is no Service default/canary (with --echo the echo answers)"
+    ]
+    assert results(text, world=service + GATEWAY)[0].in_part == ()
+    assert results(text, world=world.removeprefix(service))[0].in_part == ()  # Services are elsewhere
 
 
 CHANGED = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -36,11 +37,13 @@ class Certificates(Struct, frozen=True):
         chains: by Gateway (``namespace/name``) and port; a listener without a certificate is not there.
         held: the certificates, by their names.
         problems: what is wrong with them.
+        unserved: why listeners (``namespace/name`` of the Gateway, and name) show none, and are not served.
     """
 
     chains: Mapping[tuple[str, int], tuple[TlsChain, ...]]
     held: Mapping[str, KeyPair]
     problems: tuple[Problem, ...]
+    unserved: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 
 NO_CERTIFICATES: Final = Certificates({}, {}, ())
@@ -58,7 +61,7 @@ def certificates(folder: Folder, now: dt.datetime, before: Mapping[str, KeyPair]
             for listener in listeners:
                 if listener.protocol == "HTTPS":
                     looked.at(gateway, listener)
-    return Certificates(looked.chains, looked.held, tuple(looked.problems))
+    return Certificates(looked.chains, looked.held, tuple(looked.problems), looked.unserved)
 
 
 class _Look:
@@ -73,6 +76,7 @@ class _Look:
         self.chains: dict[tuple[str, int], tuple[TlsChain, ...]] = {}
         self.held: dict[str, KeyPair] = {}
         self.problems: list[Problem] = []
+        self.unserved: dict[tuple[str, str], str] = {}
 
     def at(self, gateway: Gateway, listener: Listener) -> None:
         """Note what ``listener`` shows, and what is wrong with it."""
@@ -92,6 +96,11 @@ class _Look:
             chain = TlsChain(hostname_of(listener), tuple(names))
             self.chains[key] = (*self.chains.get(key, ()), chain)
         at_last = "has its other certificates" if names else "is not served"
+        if not names:
+            flaw = flaws[0][0]
+            kind, *owner = flaw.subject
+            because = f"{flaw.field} of {kind} {'/'.join(owner)} {flaw.message}"
+            self.unserved[f"{own.namespace}/{own.name}", listener.name] = because
         for flaw, effect in flaws:
             where = f"listener {listener.name} of Gateway {own.namespace}/{own.name}"
             message = f"{flaw.message}; {where} {effect or at_last}"
