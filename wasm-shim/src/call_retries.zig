@@ -39,6 +39,9 @@ test "what was not sent" {
 /// How often they are looked at. A service that is back is found this soon.
 const period_ms = 20;
 
+/// So long a request waits for a service that cannot be reached, if it can go on without an answer.
+const patience_ns = 100 * std.time.ns_per_ms;
+
 /// What the calls to one service have in common.
 pub const Reach = struct {
     waiting: u32 = 0,
@@ -57,7 +60,10 @@ pub const Member = struct {
     root: u32,
     reach: *Reach = undefined,
     /// By `clock`, of the call that it is about to make.
+    began: u64 = 0,
     deadline: u64 = 0,
+    /// It goes on without an answer.
+    can_do_without: bool = false,
     /// Where it waits.
     list: ?*std.DoublyLinkedList = null,
     node: std.DoublyLinkedList.Node = .{},
@@ -65,9 +71,11 @@ pub const Member = struct {
     trying: bool = false,
 
     /// A call to another service begins.
-    pub fn begin(member: *Member, reach: *Reach, timeout_ms: u32) void {
+    pub fn begin(member: *Member, reach: *Reach, timeout_ms: u32, can_do_without: bool) void {
         member.reach = reach;
-        member.deadline = clock.nanoseconds() + @as(u64, timeout_ms) * std.time.ns_per_ms;
+        member.began = clock.nanoseconds();
+        member.deadline = member.began + @as(u64, timeout_ms) * std.time.ns_per_ms;
+        member.can_do_without = can_do_without;
     }
 
     /// What is left of the call's time, at least 1.
@@ -77,14 +85,15 @@ pub const Member = struct {
 
     /// Nothing of the call was sent. The stream is the effective context.
     pub fn wait(member: *Member) error{OutOfMemory}!void {
-        try ticking.ensureUnusedCapacity(memory.lasting, 1);
-        if (!ticking.contains(member.root)) {
-            host.setTickPeriod(period_ms);
-            ticking.putAssumeCapacity(member.root, {});
-        }
+        try startTicking(member.root);
         member.leave();
         member.enter(&waiting);
         member.reach.waiting += 1;
+    }
+
+    /// When it is given up.
+    fn end(member: *const Member) u64 {
+        return if (member.can_do_without) @min(member.deadline, member.began + patience_ns) else member.deadline;
     }
 
     /// In the order of the deadlines; nearly always the end.
@@ -144,7 +153,7 @@ pub const Round = struct {
             member.list = null;
             if (self.reached) |reach| {
                 if (member.reach == reach) return .{ .call = taken(member) };
-            } else if (member.deadline <= self.now) {
+            } else if (member.end() <= self.now) {
                 return .{ .over = taken(member) };
             } else if (!member.reach.trying) {
                 _ = taken(member);
@@ -164,9 +173,17 @@ pub const Round = struct {
     }
 };
 
-/// A round of a tick is over. `root` is called again only if somebody waits.
-pub fn rest(root: u32) void {
-    if (waiting.first != null) return;
+/// The stream of `root` or that root is the effective context.
+pub fn startTicking(root: u32) error{OutOfMemory}!void {
+    try ticking.ensureUnusedCapacity(memory.lasting, 1);
+    if (ticking.contains(root)) return;
+    host.setTickPeriod(period_ms);
+    ticking.putAssumeCapacity(root, {});
+}
+
+/// A round of a tick is over. `root` is called again only if somebody waits, or it `is_probing`.
+pub fn rest(root: u32, is_probing: bool) void {
+    if (waiting.first != null or is_probing) return;
     host.setEffectiveContext(root);
     host.setTickPeriod(0);
     _ = ticking.swapRemove(root);

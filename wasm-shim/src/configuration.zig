@@ -250,6 +250,7 @@ const Compiler = struct {
             .policies = try compiler.copyAll(source.record.policies),
             .conditions = try compiler.copyAll(source.record.when),
             .in_shadow = source.shadow or source.signal.len > 0,
+            .fallback = source.fallback,
             .signal = try soft_signal.compile(compiler.allocator, source.signal, &path.field("signal")),
         };
     }

@@ -90,6 +90,7 @@ pub const Limit = struct {
     shadow: bool = false,
     cost: ?Cost = null,
     signal: []const Signal = &.{},
+    fallback: ?FailureMode = null,
 };
 
 /// A header that a request gets which is over a soft limit.

@@ -57,8 +57,8 @@ pub fn letsPass(call: Call, failure: failures.Failure) bool {
         return true;
     }
     metrics.count(.errors);
-    failure_log.tellOfCall(call.service.name, @tagName(call.service.failure_mode), failure, call.scope, call.onlyLimit());
-    return call.service.failure_mode == .allow;
+    failure_log.tellOfCall(call.service.name, @tagName(call.fallback), failure, call.scope, call.onlyLimit());
+    return call.fallback == .allow;
 }
 
 /// A question that only limits ask which refuse nobody has no answer.

@@ -8,6 +8,8 @@ const failures = @import("failure.zig");
 const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
+const refusal = @import("refusal.zig");
+const service_circuit = @import("service_circuit.zig");
 const shadow_calls = @import("shadow_calls.zig");
 const stream = @import("stream.zig");
 const table = @import("text_table.zig");
@@ -81,7 +83,8 @@ fn begin(id: u32) stream.Action {
     if (current) |configuration| return stream.begin(id, root.?, configuration);
     failures.present = .{};
     decision_record.present = .{};
-    return stream.refuse(.no_configuration);
+    refusal.refuseUnseen(.no_configuration);
+    return .pause;
 }
 
 fn takeRoot(id: u32) ?u32 {
@@ -126,6 +129,7 @@ export fn proxy_on_delete(id: u32) void {
     const root = roots.fetchSwapRemove(id) orelse return;
     calls.forgetRoot(id);
     shadow_calls.forgetRoot(id);
+    service_circuit.forgetRoot(id);
     if (root.value) |current| {
         current.forgetExpressions();
         current.release();

@@ -10,6 +10,7 @@ const Attributes = @import("attribute_table.zig").Attributes;
 const Condition = @import("condition.zig").Condition;
 const Descriptor = descriptors.Descriptor;
 const Expression = expression.Expression;
+const FailureMode = @import("failure_mode.zig").FailureMode;
 const Own = @import("own_expression.zig").Own;
 
 const Error = expression.EvaluationError;
@@ -23,6 +24,8 @@ pub const Limit = struct {
     conditions: []const []const u8 = &.{},
     /// It refuses nobody, so nobody is refused for what it cannot be evaluated for.
     in_shadow: bool = false,
+    /// What becomes of requests where the service gives no answer; as the service's failure mode says, if it is not given.
+    fallback: ?FailureMode = null,
     /// How many hits a request is; one without. It has a key that is made of the limit's.
     cost: ?Entry = null,
     /// Of a soft limit, which is `in_shadow`, too: the headers that a request gets which is over it.

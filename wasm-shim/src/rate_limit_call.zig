@@ -7,6 +7,7 @@ const decision_record = @import("decision_record.zig");
 const expression = @import("host_expression.zig");
 const failure_log = @import("failure_log.zig");
 const failures = @import("failure.zig");
+const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const protobuf = @import("protobuf.zig");
@@ -16,6 +17,7 @@ const responses = @import("response.zig");
 const soft_signal = @import("soft_signal.zig");
 const Attributes = @import("attribute_table.zig").Attributes;
 const Descriptor = descriptors.Descriptor;
+const FailureMode = @import("failure_mode.zig").FailureMode;
 const Limit = @import("limit.zig").Limit;
 const Response = responses.Response;
 const Service = @import("rate_limit_service.zig").Service;
@@ -53,6 +55,13 @@ pub const Call = struct {
     /// Only limits in shadow ask: nothing of the answer is for the request, which does not wait for it.
     in_shadow: bool = false,
     asks_again: bool = false,
+    /// What becomes of the request without an answer: it goes on only if all limits that ask let it.
+    fallback: FailureMode,
+
+    /// Whether the request goes on without an answer.
+    pub fn canDoWithout(call: Call) bool {
+        return call.refuses_nobody or call.fallback == .allow;
+    }
 
     /// The message that asks the same without a decision, in scratch memory.
     pub fn looking(call: Call) error{OutOfMemory}![]const u8 {
@@ -147,6 +156,7 @@ const Asked = struct {
     in_shadow: bool = false,
     is_soft: bool = false,
     by_cost: bool = false,
+    denies: bool = false,
 
     fn add(asked: *Asked, limit: *const Limit, attributes: *Attributes) Error!void {
         const action = asked.action;
@@ -166,6 +176,7 @@ const Asked = struct {
             asked.count += 1;
             asked.last = limit;
             asked.by_cost = asked.by_cost or limit.cost != null;
+            asked.denies = asked.denies or (!limit.in_shadow and (limit.fallback orelse action.service.failure_mode) == .deny);
             asked.is_soft = asked.is_soft or limit.signal.len > 0;
         } else asked.descriptor.cut(before);
     }
@@ -197,6 +208,7 @@ const Asked = struct {
             .refuses_nobody = asked.refuses_nobody,
             .in_shadow = asked.in_shadow,
             .asks_again = asks_again,
+            .fallback = if (asked.denies) .deny else .allow,
         };
     }
 };
@@ -207,6 +219,19 @@ fn tellLeftOut(action: *const Action, limit: []const u8, kind: failures.Kind, ou
     failures.present.limit = limit;
     failure_log.tell(kind, outcome);
     failures.present = .{};
+}
+
+/// The calls for a request that is to wait, with what goes along with them. All is in this memory.
+pub fn keep(allocator: std.mem.Allocator, calls: []const Call, tracing: []const host.Header) error{OutOfMemory}![]const Call {
+    const kept = try allocator.dupe(Call, calls);
+    for (kept, 0..) |*call, index| {
+        call.message = try allocator.dupe(u8, call.message);
+        call.metadata = if (index > 0 and kept[index - 1].service == call.service)
+            kept[index - 1].metadata
+        else
+            try host.serializePairs(allocator, try std.mem.concat(memory.scratch, host.Header, &.{ call.service.metadata, tracing }));
+    }
+    return kept;
 }
 
 /// The calls of all actions that have something to ask.

@@ -6,6 +6,7 @@ const document = @import("configuration_document.zig");
 const host = @import("proxy_wasm_host.zig");
 const json = @import("json_reader.zig");
 const protobuf = @import("protobuf.zig");
+const service_circuit = @import("service_circuit.zig");
 const FailureMode = @import("failure_mode.zig").FailureMode;
 const Allocator = std.mem.Allocator;
 const Path = json.Path;
@@ -23,6 +24,7 @@ pub const Service = struct {
     /// Goes along with every call. Never logged: it may be a secret.
     metadata: []const host.Header = &.{},
     reach: call_retries.Reach = .{},
+    circuit: service_circuit.Circuit = .{},
     /// Whether its denials are kept for as long as they hold.
     remembers: bool = false,
     /// No other service has it, of whatever configuration.

@@ -2,6 +2,9 @@
 
 const client_headers = @import("client_headers.zig");
 const decision_record = @import("decision_record.zig");
+const failure_log = @import("failure_log.zig");
+const failure_mode = @import("failure_mode.zig");
+const failures = @import("failure.zig");
 const host = @import("proxy_wasm_host.zig");
 const known_denials = @import("known_denials.zig");
 const memory = @import("memory.zig");
@@ -36,4 +39,12 @@ pub fn answerKnown(first: Call, calls: []const Call) ?[]const u8 {
     const details = note(&decision_record.present, first, answer, calls);
     first.response.limited_answer.send(&told, details, first.scope);
     return null;
+}
+
+/// For a request that cannot be looked at: it is not let through.
+pub fn refuseUnseen(kind: failures.Kind) void {
+    metrics.count(.errors);
+    failure_log.tell(kind, .refused);
+    decision_record.leave(&decision_record.present, .{ .failed = .{ .failure = .{ .kind = kind }, .place = failures.present } }, &.{});
+    failure_mode.answerError(response_code_details.failed(.{ .kind = kind }, failures.present));
 }

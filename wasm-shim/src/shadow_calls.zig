@@ -13,6 +13,7 @@ const host = @import("proxy_wasm_host.zig");
 const memory = @import("memory.zig");
 const rate_limit_answer = @import("rate_limit_answer.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
+const service_circuit = @import("service_circuit.zig");
 const Service = @import("rate_limit_service.zig").Service;
 
 /// So many wait for their answers at most, or a service that is silent would have a call of each request. Envoy's own bound of a
@@ -22,7 +23,7 @@ const most = 256;
 const Sent = struct {
     root: u32,
     configuration: *front.Configuration,
-    service: *const Service,
+    service: *Service,
     /// For people: texts of the configuration.
     scope: []const u8,
     limit: []const u8,
@@ -39,6 +40,7 @@ pub fn send(call: rate_limit_call.Call, root: u32, configuration: *front.Configu
 
 fn start(call: rate_limit_call.Call, root: u32, configuration: *front.Configuration) ?failures.Failure {
     if (sent.count() >= most) return .{ .kind = .crowded };
+    if (call.service.circuit.is_away) return .{ .kind = .away };
     // Those that wait for the service try it, one at a time.
     if (call.service.reach.isLost()) return .{ .kind = .@"unreachable" };
     sent.ensureUnusedCapacity(memory.lasting, 1) catch return .{ .kind = .memory };
@@ -65,6 +67,7 @@ fn start(call: rate_limit_call.Call, root: u32, configuration: *front.Configurat
 pub fn receive(token: u32, length: usize) bool {
     const one = take(token) orelse return false;
     defer one.configuration.release();
+    service_circuit.hear(one.service);
     const message = host.grpcMessage(length) catch null;
     const answer = rate_limit_answer.parse(message orelse "") catch |reason| {
         passOver(one, .{ .kind = switch (reason) {

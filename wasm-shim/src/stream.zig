@@ -7,7 +7,6 @@ const decision_record = @import("decision_record.zig");
 const decision_reports = @import("decision_reports.zig");
 const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
-const failure_log = @import("failure_log.zig");
 const failures = @import("failure.zig");
 const host = @import("proxy_wasm_host.zig");
 const known_denials = @import("known_denials.zig");
@@ -19,6 +18,7 @@ const rate_limit_call = @import("rate_limit_call.zig");
 const refusal = @import("refusal.zig");
 const request_headers = @import("request_headers.zig");
 const response_code_details = @import("response_code_details.zig");
+const service_circuit = @import("service_circuit.zig");
 const shadow_calls = @import("shadow_calls.zig");
 const soft_signal = @import("soft_signal.zig");
 const tracing_headers = @import("tracing_headers.zig");
@@ -65,16 +65,10 @@ pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
     defer request_headers.forget();
     failures.present = .{};
     decision_record.present = .{ .stream = id };
-    return decide(id, root, configuration) catch |reason| refuse(.of(reason));
-}
-
-/// For a request that cannot be looked at: it is not let through.
-pub fn refuse(kind: failures.Kind) Action {
-    metrics.count(.errors);
-    failure_log.tell(kind, .refused);
-    decision_record.leave(&decision_record.present, .{ .failed = .{ .failure = .{ .kind = kind }, .place = failures.present } }, &.{});
-    failure_mode.answerError(response_code_details.failed(.{ .kind = kind }, failures.present));
-    return .pause;
+    return decide(id, root, configuration) catch |reason| {
+        refusal.refuseUnseen(.of(reason));
+        return .pause;
+    };
 }
 
 fn decide(id: u32, root: u32, configuration: *front.Configuration) rate_limit_call.Error!Action {
@@ -100,23 +94,7 @@ fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []cons
     errdefer arena.deinit();
     const allocator = arena.allocator();
     const stream = try allocator.create(Stream);
-    const kept = try allocator.alloc(rate_limit_call.Call, calls.len);
-    for (calls, kept, 0..) |call, *copy, index| copy.* = .{
-        .service = call.service,
-        .message = try allocator.dupe(u8, call.message),
-        .metadata = if (index > 0 and kept[index - 1].service == call.service)
-            kept[index - 1].metadata
-        else
-            try host.serializePairs(allocator, try std.mem.concat(memory.scratch, host.Header, &.{ call.service.metadata, tracing })),
-        .scope = call.scope,
-        .limits = call.limits,
-        .only = call.only,
-        .response = call.response,
-        .by_cost = call.by_cost,
-        .refuses_nobody = call.refuses_nobody,
-        .in_shadow = call.in_shadow,
-        .asks_again = call.asks_again,
-    };
+    const kept = try rate_limit_call.keep(allocator, calls, tracing);
     try streams.ensureUnusedCapacity(memory.lasting, 1);
     try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
     stream.* = .{ .id = id, .arena = arena, .configuration = configuration.retain(), .calls = kept, .member = .{ .stream = id, .root = root }, .decision = decision_record.present };
@@ -153,7 +131,11 @@ fn advance(stream: *Stream) Action {
             }
         }
         const service = stream.current().service;
-        stream.member.begin(&service.reach, service.timeout_ms);
+        if (service.circuit.is_away and stream.current().canDoWithout()) {
+            if (fails(stream, .{ .kind = .away })) return .pause;
+            continue;
+        }
+        stream.member.begin(&service.reach, service.timeout_ms, stream.current().canDoWithout());
         if (!service.reach.isLost() and start(stream, stream.current().message, service.timeout_ms)) return .pause;
         stream.member.wait() catch {
             if (fails(stream, .{ .kind = .memory })) return .pause;
@@ -191,9 +173,16 @@ pub fn tick(root: u32) void {
     const round: call_retries.Round = .begin(null);
     while (round.next()) |turn| switch (turn) {
         .call => |member| again(of(member)),
-        .over => |member| goOn(of(member), .{ .kind = .@"unreachable" }),
+        .over => |member| giveUp(of(member)),
     };
-    call_retries.rest(root);
+    host.setEffectiveContext(root);
+    service_circuit.tick(root);
+    call_retries.rest(root, service_circuit.isProbing(root));
+}
+
+fn giveUp(stream: *Stream) void {
+    service_circuit.waitedInVain(stream.current(), &stream.member, stream.configuration);
+    goOn(stream, .{ .kind = .@"unreachable" });
 }
 
 /// A service has answered: those that wait for it need not.
@@ -239,18 +228,23 @@ fn receiver(token: u32) ?*Stream {
     return stream;
 }
 
+/// The service of the current call has answered, whatever it says. `stream` is the effective context.
+fn answered(stream: *const Stream) void {
+    service_circuit.hear(stream.current().service);
+    if (stream.member.reach.waiting == 0) return;
+    release(stream.member.reach);
+    host.setEffectiveContext(stream.id);
+}
+
 /// The service has answered. The message is fetched before the stream is made current, as it belongs to the root context.
 pub fn receive(token: u32, length: usize) void {
     if (decision_reports.receive(token, length) or shadow_calls.receive(token, length)) return;
+    if (service_circuit.receive(token)) |service| return release(&service.reach);
     const message = host.grpcMessage(length) catch null;
     const stream = receiver(token) orelse return;
     stream.member.leave();
     stream.untold = "";
-    const reach = stream.member.reach;
-    if (reach.waiting > 0) {
-        release(reach);
-        host.setEffectiveContext(stream.id);
-    }
+    answered(stream);
     const answer = rate_limit_answer.parse(message orelse "") catch |reason| {
         if (stream.refused != null) return lookOn(stream);
         return goOn(stream, switch (reason) {
@@ -289,13 +283,19 @@ fn take(stream: *Stream, answer: rate_limit_answer.Answer) Action {
 
 /// The call ended without an answer.
 pub fn close(token: u32, status: u32) void {
-    if (decision_reports.close(token) or shadow_calls.close(token, status)) return;
+    if (decision_reports.close(token) or shadow_calls.close(token, status) or service_circuit.close(token, status)) return;
     const message = if (status == failure_mode.unavailable) host.grpcStatusMessage() else "";
     const stream = receiver(token) orelse return;
     stream.member.leave();
     if (stream.refused != null) return lookOn(stream);
     if (call_retries.wasNotSent(message)) return waitAgain(stream);
-    goOn(stream, failure_mode.endOf(status, message));
+    const failure = failure_mode.endOf(status, message);
+    switch (failure.kind) {
+        .refused => service_circuit.hear(stream.current().service),
+        .timeout => service_circuit.waitedInVain(stream.current(), &stream.member, stream.configuration),
+        else => {},
+    }
+    goOn(stream, failure);
 }
 
 fn goOn(stream: *Stream, failure: failures.Failure) void {
@@ -318,7 +318,8 @@ fn lookOn(stream: *Stream) void {
                 continue;
             },
         }
-        stream.member.begin(&call.service.reach, call.service.timeout_ms);
+        if (call.service.circuit.is_away) continue;
+        stream.member.begin(&call.service.reach, call.service.timeout_ms, true);
         if (!call.service.reach.isLost() and start(stream, message, call.service.timeout_ms)) return;
     };
     const refused = stream.refused.?;

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from kuadrant.api.algorithm import Algorithm
 from kuadrant.api.fields import DnsLabel, Expression, Fields
+from kuadrant.api.limit_fallback import Fallback
 from kuadrant.api.limit_mode import EVERYBODY, Mode
 from kuadrant.api.soft_signal import SoftSignal
 
@@ -105,6 +106,19 @@ class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
                 description=(
                     "A name: limits of any policies of this namespace that have it count together, whatever "
                     "their routes and gateways are. They have to count alike."
+                )
+            ),
+        ]
+        | None
+    ) = None
+    fallback: (
+        Annotated[
+            Fallback,
+            Meta(
+                description=(
+                    "What requests get for which the rate limit service gives no answer: Deny is 500, with "
+                    "Allow they go on, if all limits that apply to them let them; the failure mode of the "
+                    "installation says it, if it is not given."
                 )
             ),
         ]

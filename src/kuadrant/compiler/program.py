@@ -14,6 +14,7 @@ from msgspec import Struct
 from kuadrant.api.limitador import Limit
 from kuadrant.api.response import Response
 from kuadrant.policy.condition import Cost, Counter, PolicyCondition
+from kuadrant.policy.failure_mode import FailureMode
 from kuadrant.policy.identity_source import IdentitySource
 from kuadrant.policy.match import RequestMatch
 
@@ -26,7 +27,8 @@ class LimitAction(Struct, frozen=True, gc=False):
     where the gateway knows from who a request is from, of a limit that asks for it. One that does not
     ``refuse`` refuses nobody, whatever its counters say and whatever becomes of it; a soft one has the
     headers ``signals`` for requests that are over it. ``cost`` is how many hits a request counts as, one if
-    that is None; of 0 hits it does not apply.
+    that is None; of 0 hits it does not apply. ``fallback`` is what becomes of requests without an answer of
+    the rate limit service; the failure mode, if that is None.
     """
 
     key: str
@@ -37,6 +39,7 @@ class LimitAction(Struct, frozen=True, gc=False):
     refuses: bool = True
     signals: tuple[tuple[str, str], ...] = ()
     cost: Cost | None = None
+    fallback: FailureMode | None = None
 
     @property
     def evaluated(self) -> tuple[Counter, ...]:

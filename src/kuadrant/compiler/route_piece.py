@@ -15,6 +15,7 @@ from kuadrant.api.response import Response
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
 from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
+from kuadrant.policy.failure_mode import failure_mode
 from kuadrant.policy.gateway_api_match_precedence import Place, PrecedenceKey, precedence
 from kuadrant.policy.identifiers import action_set_name
 from kuadrant.policy.identity_source import IdentitySource, reads_identity
@@ -239,6 +240,7 @@ def _limit_action(entry: EffectiveLimit, identity: IdentitySource | None) -> Lim
         refuses=entry.limit.refuses,
         signals=entry.limit.signals,
         cost=entry.limit.cost,
+        fallback=failure_mode(entry.limit.fallback),
     )
 
 

@@ -146,4 +146,5 @@ def _differing(old: Iterable[LimitSide], new: Iterable[LimitSide]) -> Iterator[_
 def _does(limit: LimitSide) -> tuple[object, ...]:
     how = (limit.rates, limit.algorithm, limit.burst, limit.mode, limit.signals, limit.enforce_percent)
     counted_by = (limit.counters, limit.cost)
-    return limit.key, how, frozenset(limit.when), counted_by, limit.identity, limit.counted
+    told = (limit.identity, limit.counted, limit.fallback)
+    return limit.key, how, frozenset(limit.when), counted_by, told

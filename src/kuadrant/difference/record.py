@@ -12,11 +12,28 @@ from msgspec import Struct
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.explanation.origin import Origin
+from kuadrant.policy.failure_mode import FailureMode
 
 Change = Literal["added", "removed", "changed"]
 
 
-class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
+class LimitEffect(Struct, frozen=True, kw_only=True, gc=False):
+    """The way a limit treats requests.
+
+    Attributes:
+        mode: What it does where it has no room.
+        enforce_percent: For how many of a hundred values of its counters it is enforced.
+        signals: The headers of requests that are over it, if it is soft.
+        fallback: What it says of requests without an answer of the rate limit service.
+    """
+
+    mode: Mode = ENFORCE
+    enforce_percent: int = EVERYBODY
+    signals: tuple[tuple[str, str], ...] = ()
+    fallback: FailureMode | None = None
+
+
+class LimitSide(LimitEffect, frozen=True, kw_only=True, gc=False):
     """A limit as one of the two has it.
 
     Attributes:
@@ -27,9 +44,6 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
         rates: How many requests in how many seconds.
         algorithm: How they are counted.
         burst: How many a bucket of tokens holds, its rate if that is None.
-        mode: What it does where it has no room.
-        enforce_percent: For how many of a hundred values of its counters it is enforced.
-        signals: The headers of requests that are over it, if it is soft.
         when: Its conditions, those of the policy first.
         counters: What it is counted by.
         cost: How many hits a request is, as an expression; empty for one.
@@ -45,9 +59,6 @@ class LimitSide(Struct, frozen=True, kw_only=True, gc=False):
     rates: tuple[tuple[int, int], ...]
     algorithm: Algorithm = FIXED_WINDOW
     burst: int | None = None
-    mode: Mode = ENFORCE
-    enforce_percent: int = EVERYBODY
-    signals: tuple[tuple[str, str], ...] = ()
     when: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     cost: str = ""

@@ -221,6 +221,7 @@ class Side:
             when=tuple(condition.text for condition in limit.when),
             counters=tuple(counter.text for counter in limit.counters),
             cost=limit.cost.text if limit.cost else "",
+            fallback=limit.fallback,
             identity=str(limit.identity or ""),
             counted=counted,
             key=limit.key,

@@ -118,6 +118,11 @@ def _between(before: LimitSide, after: LimitSide) -> str:
             headers_in_short(before.signals) or "nothing",
             headers_in_short(after.signals) or "nothing",
         ),
+        (
+            "without an answer of the rate limit service ",
+            before.fallback or "as the failure mode says",
+            after.fallback or "as the failure mode says",
+        ),
         ("when ", _listed(before.when), _listed(after.when)),
         ("requests are known by ", before.identity or "nothing", after.identity or "nothing"),
         ("counted ", before.counted, after.counted),

@@ -11,7 +11,7 @@ from kuadrant.explanation.record import Explanation
 from kuadrant.explanation.request_error import RequestError
 from kuadrant.explanation.routing_trace import match_words
 from kuadrant.explanation.rules_asked import RulesAsked
-from kuadrant.explanation.words import mode_words, rate
+from kuadrant.explanation.words import fallback_words, mode_words, rate
 
 __all__ = [
     "ClientRequest",
@@ -24,6 +24,7 @@ __all__ = [
     "RequestError",
     "RulesAsked",
     "explain",
+    "fallback_words",
     "header_of",
     "match_words",
     "mode_words",

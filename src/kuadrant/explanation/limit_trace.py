@@ -106,6 +106,7 @@ class LimitTracer:
             mode=limit.mode,
             enforce_percent=limit.enforce_percent,
             bucket=limit.bucket,
+            fallback=limit.fallback,
             scope=action[0].scope if action else "",
             applies=traced.applies,
             because=traced.because,

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.limit_fallback import Fallback
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.explanation.listener_record import TracedListener
 from kuadrant.explanation.origin import Origin
@@ -104,7 +105,8 @@ class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
     """The way a limit counts, and what it does where it has no room.
 
     ``burst`` is what a bucket holds, its rate if that is None; ``enforce_percent`` is for how many of a
-    hundred values of its counters it is enforced. Those of one ``bucket`` count together.
+    hundred values of its counters it is enforced. Those of one ``bucket`` count together. ``fallback`` is
+    what it says of requests without an answer of the service.
     """
 
     algorithm: Algorithm = FIXED_WINDOW
@@ -112,6 +114,7 @@ class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
     mode: Mode = ENFORCE
     enforce_percent: int = EVERYBODY
     bucket: str | None = None
+    fallback: Fallback | None = None
 
     @property
     def refuses(self) -> bool:

@@ -73,7 +73,8 @@ def _limit(limit: TracedLimit) -> Iterator[str]:
     rates = ", ".join(words.rate(*one, limit.algorithm, limit.burst) for one in limit.rates)
     mode = words.mode_words(limit.mode, limit.enforce_percent)
     bucket = f", in bucket {limit.bucket}" if limit.bucket else ""
-    yield f"  {rates or 'no rates'}{mode}{bucket}, counted under {limit.scope}"
+    fallback = words.fallback_words(limit.fallback)
+    yield f"  {rates or 'no rates'}{mode}{bucket}{fallback}, counted under {limit.scope}"
     for one in limit.replaced:
         yield f"  {one.origin}: in place of limit {one.limit} of RateLimitPolicy {one.policy}"
     for condition in limit.when:

@@ -14,6 +14,7 @@ from kuadrant.policy.hostnames import EVERY_HOSTNAME
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from kuadrant.api.limit_fallback import Fallback
     from kuadrant.explanation.listener_record import Elsewhere
     from kuadrant.explanation.record import (
         Client,
@@ -214,6 +215,17 @@ def mode_words(mode: Mode, percent: int) -> str:
     if mode == SHADOW or percent == 0:
         return ", in shadow"
     return "" if percent == EVERYBODY else f", enforced for {percent} % and in shadow for the others"
+
+
+def fallback_words(fallback: Fallback | None) -> str:
+    """What a limit says of requests without an answer of the service, to be added to its rates."""
+    match fallback:
+        case None:
+            return ""
+        case "Deny":
+            return ", 500 without an answer of the rate limit service"
+        case "Allow":
+            return ", passed over without an answer of the rate limit service"
 
 
 def rule_line(rule: TracedRule) -> str:

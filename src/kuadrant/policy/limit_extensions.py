@@ -72,6 +72,9 @@ def _contradictions(limit: PolicyLimit, given: Mapping[str, Any]) -> Iterator[tu
         yield "boundary", f"is {given['boundary']}, which is not the mode {given['mode']}: leave one out"
     if "soft_signal" in given and limit.mode != SOFT:
         yield "soft_signal", f"is of a soft limit: add `mode: {SOFT}`, or remove it"
+    if not limit.refuses and "fallback" in given:
+        why = f"mode: {limit.mode}" if limit.mode != ENFORCE else "enforcePercent: 0"
+        yield "fallback", f"is of a limit that refuses somebody: remove it, or `{why}`"
     if limit.mode != ENFORCE and "enforce_percent" in given:
         yield "enforce_percent", f"is of a limit that enforces: remove it, or `mode: {limit.mode}`"
     elif limit.enforce_percent not in (0, EVERYBODY) and not limit.counters:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.limit_fallback import Fallback
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SOFT, Mode
 from kuadrant.api.response import Response
 from kuadrant.api.soft_signal import HEADER
@@ -49,7 +50,8 @@ class PolicyLimit(Struct, frozen=True, gc=False):
 
     What is over it is refused for ``enforce_percent`` of a hundred values of its counters, and for nobody in
     the modes Shadow and Soft; in the latter the request goes on with the headers of `signals`. A request
-    counts as ``cost`` hits, as one if that is None. Those of one ``bucket`` count together.
+    counts as ``cost`` hits, as one if that is None. Those of one ``bucket`` count together. ``fallback`` says
+    what becomes of requests without an answer of the service; the failure mode, if that is None.
     """
 
     name: str
@@ -64,6 +66,7 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     cost: Cost | None = None
     signal: tuple[tuple[str, str], ...] = ()
     bucket: str | None = None
+    fallback: Fallback | None = None
 
     @property
     def evaluated(self) -> tuple[Counter, ...]:

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
+from kuadrant.api.limit_fallback import Fallback
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
 from kuadrant.api.meta import Condition
 from kuadrant.explanation import NotServed, Origin
@@ -57,6 +58,7 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
         enforce_percent: For how many of a hundred values of its counters it is enforced.
         cost: How many hits a request is, as an expression; empty for one.
         bucket: The bucket that it is in.
+        fallback: What it says of requests without an answer of the rate limit service.
         counters: What has a counter of its own for each of its values.
         when: The conditions under which it applies.
         partly: It is for some of the rule's matches or host names only.
@@ -72,6 +74,7 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     enforce_percent: int = EVERYBODY
     cost: str = ""
     bucket: str = ""
+    fallback: Fallback | None = None
     counters: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
     partly: bool = False

@@ -53,6 +53,7 @@ def _limit(entry: EffectiveLimit) -> LimitNode:
         enforce_percent=limit.enforce_percent,
         cost=limit.cost.text if limit.cost else "",
         bucket=limit.bucket or "",
+        fallback=limit.fallback,
         counters=tuple(counter.text for counter in limit.counters),
         when=tuple(condition.text for condition in (*policy.conditions, *limit.when)),
     )

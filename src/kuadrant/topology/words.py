@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.api.problem import printable
-from kuadrant.explanation import mode_words, rate
+from kuadrant.explanation import fallback_words, mode_words, rate
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ def limit_words(limit: LimitNode) -> str:
     mode = mode_words(limit.mode, limit.enforce_percent)
     cost = f", a request costs {limit.cost}" if limit.cost else ""
     bucket = f", in bucket {limit.bucket}" if limit.bucket else ""
-    return printable(f"{limit.name}: {rates}{per}{cost}{when}{mode}{bucket}{partly}")
+    fallback = fallback_words(limit.fallback)
+    return printable(f"{limit.name}: {rates}{per}{cost}{when}{mode}{bucket}{fallback}{partly}")
 
 
 def policy_words(policy: PolicyNode) -> str:

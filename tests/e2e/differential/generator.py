@@ -320,6 +320,7 @@ SIGNALS = ("x-kuadrant-limit-exceeded", "X-Class")
 _MODES: dict[str, st.SearchStrategy[object]] = {
     "mode": st.sampled_from(["Enforce", "Enforce", "Enforce", "Shadow", "Soft"]),
     "enforcePercent": st.sampled_from([100, 100, 0, 50]),
+    "fallback": st.sampled_from(["Deny", "Allow"]),
     "softSignal": st.lists(
         st.fixed_dictionaries(
             {"name": st.sampled_from(SIGNALS), "value": st.sampled_from(["a", "b", "a b"])}
@@ -345,11 +346,13 @@ _COSTS = st.sampled_from(
 
 
 def _in_one_mode(limit: Document) -> Document:
-    """A limit without the percentage, where it would contradict the rest."""
+    """A limit without what would contradict the rest."""
     needs_counters = limit.get("enforcePercent") == 50 and not limit.get("counters")
     gone = set()
     if limit.get("mode") in ("Shadow", "Soft") or needs_counters:
         gone.add("enforcePercent")
+    if limit.get("mode") in ("Shadow", "Soft") or (limit.get("enforcePercent") == 0 and not needs_counters):
+        gone.add("fallback")
     if limit.get("mode") != "Soft":
         gone.add("softSignal")
     return {name: value for name, value in limit.items() if name not in gone}

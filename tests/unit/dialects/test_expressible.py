@@ -80,6 +80,16 @@ def test_only_our_own_module_marks_what_is_over_a_soft_limit(dialect: str, spell
     assert _accepted(_compiled("kuadrant-v4", world)) == {"for-all": "Accepted", "own": "Accepted"}
 
 
+@pytest.mark.parametrize("dialect", ["kuadrant-v3", "rate-limit-policies", "action-sets"])
+def test_only_our_own_module_does_without_an_answer_as_a_limit_says(dialect: str) -> None:
+    world = WORLD.replace("all: {rates", "all: {fallback: Allow, rates")
+    for_all = next(fact for fact in _compiled(dialect, world).policies if fact.policy.name == "for-all")
+    (condition,) = policy_status(for_all, Evidence()).conditions
+    assert condition.status == "False"
+    assert "limits.all.fallback: without an answer it does as the failure mode" in condition.message
+    assert _accepted(_compiled("kuadrant-v4", world)) == {"for-all": "Accepted", "own": "Accepted"}
+
+
 def test_what_it_would_keep_away_is_in_effect() -> None:
     compilation = _compiled("rate-limit-policies")
     (limit,) = compilation.limits

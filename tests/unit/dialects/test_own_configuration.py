@@ -216,3 +216,14 @@ def test_which_limits_are_in_shadow_is_told_to_modules_that_know_programs() -> N
         told = json.loads(Renderer(SERVICE, programs=programs).render([host]))
         limits = told["hosts"][0]["rules"][0]["actions"][0]["limits"]
         assert ["shadow" in limit for limit in limits] == [programs, False]
+
+
+def test_what_becomes_of_requests_without_an_answer_is_told_to_modules_that_know_programs() -> None:
+    limits = (LimitAction("limit.a", fallback="allow"), LimitAction("limit.b"))
+    host = HostProgram(
+        "a.com", (RuleProgram("rule", "default/route", RequestMatch(), (Action("a", limits),)),)
+    )
+    for programs in (True, False):
+        told = json.loads(Renderer(SERVICE, programs=programs).render([host]))
+        limits_told = told["hosts"][0]["rules"][0]["actions"][0]["limits"]
+        assert [limit.get("fallback") for limit in limits_told] == ["allow" if programs else None, None]

@@ -308,6 +308,15 @@ def test_an_action_that_fails_follows_the_failure_mode_as_a_whole(
     assert (stream.state, len(host.calls)) == (state, 0)
 
 
+@pytest.mark.parametrize("front", ACTION_SETS)
+@pytest.mark.parametrize(("mode", "state"), [("deny", "answered"), ("allow", "continued")])
+def test_a_question_without_an_answer_follows_the_failure_mode(front: str, mode: str, state: str) -> None:
+    host = _action_sets(front, _set(_action(front)), mode=mode)
+    stream = host.request(request())
+    host.answer(host.calls[0], UNKNOWN)
+    assert stream.state == state
+
+
 X_NONE = "request.headers['x-none']"
 # Seen: GET /p, without a query and without the header, run beside the real v0.9.0, v0.12.3 and v0.14.1.
 TABLE = [

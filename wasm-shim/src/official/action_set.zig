@@ -91,6 +91,7 @@ const Set = struct {
             };
             var asked = call orelse continue;
             asked.service = action.service;
+            asked.fallback = action.service.failure_mode;
             try result.append(memory.scratch, asked);
         }
         return result.items;

@@ -191,5 +191,5 @@ pub fn ask(configuration: *Configuration) rate_limit_call.Error!?[]const rate_li
     }
     if (!asks) return &.{};
     try message.integer(3, 1);
-    return try memory.scratch.dupe(rate_limit_call.Call, &.{.{ .service = policy.service, .message = message.bytes.items, .scope = policy.domain }});
+    return try memory.scratch.dupe(rate_limit_call.Call, &.{.{ .service = policy.service, .message = message.bytes.items, .scope = policy.domain, .fallback = policy.service.failure_mode }});
 }

@@ -35,8 +35,8 @@ def unsupported(
 
     ``condition`` and ``counter`` raise ``InexpressibleError``. ``complaints`` are those about a host as a
     whole; they are not looked for in what is wrong already, so a host counts only for policies that are sound
-    in themselves. With ``responds`` the module can be told what to tell clients, what a request costs, and
-    how one is marked that is over a soft limit.
+    in themselves. With ``responds`` the module can be told what to tell clients, what a request costs, how
+    one is marked that is over a soft limit, and what becomes of one without an answer of the service.
     """
     policies = tuple(policies)
     found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
@@ -44,7 +44,8 @@ def unsupported(
         found |= {
             one
             for policy in policies
-            for one in (*_of_response(policy), *_of_costs(policy), *_of_soft_limits(policy))
+            for of_policy in (_of_response, _of_costs, _of_soft_limits, _of_fallbacks)
+            for one in of_policy(policy)
         }
     unsound = {one.policy for one in found}
     for host in hosts:
@@ -111,6 +112,14 @@ def _of_soft_limits(policy: Policy) -> Iterator[Unsupported]:
         if limit.signals:
             field = spelled((*policy.field, "limits", limit.name))
             yield Unsupported(policy.key, field, "it marks no request that is over a soft limit (mode Soft)")
+
+
+def _of_fallbacks(policy: Policy) -> Iterator[Unsupported]:
+    for limit in policy.limits:
+        if limit.fallback is not None:
+            field = spelled((*policy.field, "limits", limit.name, "fallback"))
+            reason = "without an answer it does as the failure mode of the installation says, for all limits"
+            yield Unsupported(policy.key, field, reason)
 
 
 def _end(part: PolicyCondition | Counter) -> Path:

@@ -94,6 +94,7 @@ class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     shadow: bool = False
     cost: _Cost | None = None
     signal: tuple[_Signal, ...] = ()
+    fallback: str | None = None
 
 
 class _Action(Struct, frozen=True, gc=False):
@@ -252,6 +253,7 @@ def _limit(limit: LimitAction, form: _Form) -> _Limit:
         shadow=not limit.refuses and not limit.signals and form.programs,
         cost=_cost(limit.cost, programs=form.programs) if limit.cost else None,
         signal=tuple(_Signal(*one) for one in limit.signals) if form.programs else (),
+        fallback=limit.fallback if form.programs else None,
     )
 
 
