@@ -21,6 +21,7 @@ from kuadrant.api.meta import Object
 from kuadrant.api.namespaces_in_use import namespaces_in_use
 from kuadrant.api.node_reading import read as read_struct
 from kuadrant.api.objects import Objects
+from kuadrant.api.other_version import other_version
 from kuadrant.api.problem import Path, Problem, read_spelled, spelled
 from kuadrant.api.rate_limit_policy import RateLimitPolicyV1, RateLimitPolicyV1Beta2
 from kuadrant.api.request_authentication import RequestAuthentication
@@ -243,7 +244,9 @@ class Reader:
         value, mistakes = read_struct(struct, node, RULES)
         namespace = (value.metadata.namespace or "default") if struct.namespaced else ""
         subject = _subject(kind, namespace, value.metadata.name)
-        for one in mistakes[:MAX_PROBLEMS]:
+        if said := other_version(struct, node, mistakes):
+            self._wrong(file, subject, node, said, ("apiVersion",), code="other-version")
+        for one in () if said else mistakes[:MAX_PROBLEMS]:
             field = spelled(one.path)
             self.problems.append(
                 Problem(file, one.line, one.column, subject, field, one.message, "invalid-field")

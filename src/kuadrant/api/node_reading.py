@@ -64,9 +64,10 @@ class _Reading:
         self.mistakes.append(Mistake((*path, key), *node.keys[key], message))
 
     def hint(self, first: int, path: Path, hints: Mapping[str, str]) -> None:
-        """Say of the mistakes from the ``first`` on, at fields below ``path``, what form was meant."""
+        """Say of the mistakes from the ``first`` on, at fields or items below ``path``, what was meant."""
         for index, mistake in enumerate(self.mistakes[first:], start=first):
-            hint = hints.get(str(mistake.path[-1])) if mistake.path[:-1] == path else None
+            *above, field = mistake.path if isinstance(mistake.path[-1], str) else mistake.path[:-1]
+            hint = hints.get(str(field)) if tuple(above) == path else None
             if hint and " must be at " not in mistake.message:
                 self.mistakes[index] = replace(mistake, message=f"{mistake.message}; {hint}")
 

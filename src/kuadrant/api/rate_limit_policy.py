@@ -107,6 +107,11 @@ ContextSelector = Annotated[
 class WhenConditionV1Beta2(Fields, frozen=True, gc=False, kw_only=True):
     """A condition on an attribute of the request."""
 
+    hints: ClassVar[Mapping[str, str]] = {
+        "predicate": "it is of kuadrant.io/v1: in v1beta2, a condition is `selector: request.method`, "
+        "`operator: eq` and `value: GET`",
+    }
+
     selector: ContextSelector
     operator: Annotated[
         Literal["eq", "neq", "startswith", "endswith", "incl", "excl", "matches"],
@@ -140,6 +145,11 @@ class RouteSelector(Fields, frozen=True, gc=False, kw_only=True):
 
 class LimitV1Beta2(LimitExtensions, frozen=True, gc=False, kw_only=True):
     """Rates, when they apply, and what their counters are qualified by."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        **LimitExtensions.hints,
+        "counters": "in v1beta2, a counter is a selector, such as `request.headers.x-user`",
+    }
 
     rates: Annotated[
         tuple[RateV1Beta2, ...], Meta(max_length=64, description="All of them have to be kept.")
@@ -236,6 +246,11 @@ class RateV1(Fields, frozen=True, gc=False, kw_only=True):
 class Predicate(Fields, frozen=True, gc=False, kw_only=True):
     """A CEL predicate over the attributes of the request."""
 
+    hints: ClassVar[Mapping[str, str]] = {
+        "selector": "it is of kuadrant.io/v1beta2: in v1, a condition is "
+        "`predicate: request.method == 'GET'`",
+    }
+
     predicate: Annotated[Expression, Meta(description="A CEL expression that gives true or false.")]
 
 
@@ -247,6 +262,13 @@ class CounterV1(Fields, frozen=True, gc=False, kw_only=True):
 
 class LimitV1(LimitExtensions, frozen=True, gc=False, kw_only=True):
     """Rates, when they apply, and what their counters are qualified by."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        **LimitExtensions.hints,
+        "counters": "in v1, a counter is `expression: request.headers['x-user']`",
+        "routeSelectors": "it is of kuadrant.io/v1beta2: in v1, a policy is for one rule by "
+        "`targetRef.sectionName`, or a limit for some requests by `when`",
+    }
 
     rates: Annotated[tuple[RateV1, ...], Meta(max_length=64, description="All of them have to be kept.")] = ()
     counters: Annotated[

@@ -51,6 +51,17 @@ RULES: Final = (
         do="Correct the field.",
     ),
     Rule(
+        code="other-version",
+        severity="error",
+        title="A policy is written as another version has it.",
+        means="`kuadrant.io/v1` and `kuadrant.io/v1beta2` say the same in other fields (docs/fields.md), and "
+        "an API server would refuse those of the other one.",
+        do="Write the `apiVersion` whose form it is. Or write it as this one has it: in v1 `window: 10s`, "
+        "`when: [{predicate: CEL}]`, `counters: [{expression: CEL}]`, and `sectionName` in place of "
+        "`routeSelectors`; in v1beta2 `duration: 10` and `unit: second`, `when` with `selector`, `operator` "
+        "and `value`, and `counters` that are selectors.",
+    ),
+    Rule(
         code="given-twice",
         severity="error",
         title="An object is given twice.",

@@ -323,14 +323,48 @@ def test_a_misspelt_field_never_widens_a_limit(limit: str, field: str, meant: st
 
 
 def test_fields_of_the_other_version_are_refused() -> None:
-    folder = policy("v1", "limits: {a: {rates: [{limit: 5, duration: 10, unit: second}]}}")
+    folder = policy("v1", "limits: {a: {rates: [{limit: five, duration: 10, unit: second}]}}")
     assert [problem.field for problem in folder.problems] == [
         "spec.limits.a.rates[0].window",
+        "spec.limits.a.rates[0].limit",
         "spec.limits.a.rates[0].duration",
         "spec.limits.a.rates[0].unit",
     ]
     folder = policy("v1beta2", "limits: {a: {counters: [{expression: a}]}}")
-    assert mistakes(folder) == [("spec.limits.a.counters[0]", "is a mapping, must be text")]
+    told = "in v1beta2, a counter is a selector, such as `request.headers.x-user`"
+    assert mistakes(folder) == [("spec.limits.a.counters[0]", f"is a mapping, must be text; {told}")]
+
+
+def test_a_policy_in_the_form_of_the_other_version_is_told_once_with_the_version_that_it_is() -> None:
+    old = "limits: {a: {rates: [{limit: 5, duration: 10, unit: second}], routeSelectors: [{hostnames: [a]}]}}"
+    [(field, message)] = mistakes(policy("v1", old))
+    assert field == "apiVersion"
+    assert message == (
+        'is "kuadrant.io/v1", and the rest is as kuadrant.io/v1beta2 has it: '
+        "spec.limits.a.rates[0].duration, spec.limits.a.rates[0].unit, spec.limits.a.routeSelectors"
+    )
+    new = "limits: {a: {rates: [{limit: 5, window: 10s}], when: [{predicate: 'true'}]}}"
+    (found,) = policy("v1beta2", new).problems
+    assert (found.line, found.column, found.code) == (1, 13, "other-version")
+    assert "as kuadrant.io/v1 has it: spec.limits.a.rates[0].window, spec" in found.message
+    assert not policy("v1beta2", old).problems
+    assert not policy("v1", new).problems
+
+
+@pytest.mark.parametrize(
+    ("version", "limit", "field", "hint"),
+    [
+        ("v1", "counters: [request.path]", "counters[0]", "a counter is `expression: "),
+        ("v1", "routeSelectors: []", "routeSelectors", "in v1, a policy is for one rule by `targetRef"),
+        ("v1", "when: [{selector: a, operator: eq, value: b}]", "when[0].selector", "a condition is `pred"),
+        ("v1beta2", "when: [{predicate: a}]", "when[0].predicate", "in v1beta2, a condition is `selector:"),
+    ],
+)
+def test_what_the_other_version_has_is_told_with_what_to_write(
+    version: str, limit: str, field: str, hint: str
+) -> None:
+    found = dict(mistakes(policy(version, f"limits: {{a: {{{limit}}}}}\nsurely: no\n")))
+    assert hint in found[f"spec.limits.a.{field}"]
 
 
 def test_every_mistake_of_a_policy_is_told_at_once() -> None:
@@ -367,7 +401,7 @@ V1_WINDOW = "10 seconds are `window: 10s`"
         ("v1beta2", "{limit: 5, duration: 10s, unit: second}", "duration", V1BETA2_WINDOW),
         (
             "v1beta2",
-            "{limit: 5, window: 10s}",
+            "{limit: five, window: 10s}",
             "window",
             f"it is of kuadrant.io/v1: in v1beta2, {V1BETA2_WINDOW}",
         ),

@@ -134,6 +134,7 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
     "target-in-other-namespace": [("target-not-found", "toystore}")],
     "target-misspelled": [("target-not-found", "toystroe}")],
     "target-named-elsewhere": [("target-elsewhere", "default}")],
+    "version-of-another-form": [("other-version", "kuadrant.io/v1")],
     "token-policy": [("kind-not-read", "TokenRateLimitPolicy")],
     "when-beside-defaults": [("when-unused", "[{predicate:")],
     "window-with-fraction": [("window-rounded", "1500ms}")],
