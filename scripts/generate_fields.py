@@ -24,6 +24,13 @@ list, `<name>` each entry by its name. What a limit means where one could expect
 A policy has its limits in one of `spec.limits`, `spec.defaults.limits` and `spec.overrides.limits`. They have
 the same fields, which are listed once.
 """
+_OF_VERSIONS: Final = """\
+A field that is marked with a version is of that one alone, with all that is below it. Two are in both and
+differ: an item of `counters` is an object with an `expression` (CEL) in `v1`, and a text, the selector of an
+attribute, in `v1beta2`; and `strategy: merge` is of `v1`. An API server keeps the fields of both, so that none
+is lost on the way: a policy there has the form that its fields say. One in a folder has that of its
+`apiVersion`, and `kuadrant check` tells of fields of the other one.
+"""
 _SAME: Final = ("spec.defaults.limits.<name>", "spec.overrides.limits.<name>")
 
 
@@ -46,7 +53,9 @@ def _kind(definition: Mapping[str, Any]) -> Iterator[str]:
         name: _schema(version)["description"] for version in spec["versions"] if (name := version["name"])
     }
     yield f"## {kind}\n"
-    yield f"In {names}" + (", which have the same fields.\n" if len(versions) > 1 else ".\n")
+    yield f"In {names}.\n"
+    if len(versions) > 1:
+        yield _OF_VERSIONS
     for name, text in described.items():
         yield f"* `{name}`: {_line(text)}"
     yield ""

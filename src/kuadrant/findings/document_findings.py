@@ -54,8 +54,8 @@ RULES: Final = (
         code="other-version",
         severity="error",
         title="A policy is written as another version has it.",
-        means="`kuadrant.io/v1` and `kuadrant.io/v1beta2` say the same in other fields (docs/fields.md), and "
-        "an API server would refuse those of the other one.",
+        means="`kuadrant.io/v1` and `kuadrant.io/v1beta2` say the same in other fields (docs/fields.md). "
+        "Kuadrant's own definitions refuse or drop those of the other one.",
         do="Write the `apiVersion` whose form it is. Or write it as this one has it: in v1 `window: 10s`, "
         "`when: [{predicate: CEL}]`, `counters: [{expression: CEL}]`, and `sectionName` in place of "
         "`routeSelectors`; in v1beta2 `duration: 10` and `unit: second`, `when` with `selector`, `operator` "
