@@ -26,10 +26,10 @@ the same fields, which are listed once.
 """
 _OF_VERSIONS: Final = """\
 A field that is marked with a version is of that one alone, with all that is below it. Two are in both and
-differ: an item of `counters` is an object with an `expression` (CEL) in `v1`, and a text, the selector of an
-attribute, in `v1beta2`; and `strategy: merge` is of `v1`. An API server keeps the fields of both, so that none
-is lost on the way: a policy there has the form that its fields say. One in a folder has that of its
-`apiVersion`, and `kuadrant check` tells of fields of the other one.
+differ: an item of `counters` is an object with an `expression` (CEL) in `v1`, and a text, the selector of
+an attribute, in `v1beta2`; and `strategy: merge` is of `v1`. An API server keeps the fields of both, so
+that none is lost on the way: a policy there has the form that its fields say. One in a folder has that of
+its `apiVersion`, and `kuadrant check` tells of fields of the other one.
 """
 _SAME: Final = ("spec.defaults.limits.<name>", "spec.overrides.limits.<name>")
 

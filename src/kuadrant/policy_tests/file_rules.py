@@ -30,9 +30,6 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", re.ASCII)
 _ENCODED: Final = re.compile(r"%(..)?")
 _NOT_PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/\\")
 _OWN_FIELDS: Final = {"host": "write it as request.host"}
-_OF_THE_CONNECTION: Final = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade", "expect"}
-)
 
 
 def requests_of(step: Step) -> int:
@@ -86,8 +83,6 @@ def _headers(headers: dict[str, str], field: str) -> Complaints:
             yield (field, name), "is no name of a header: letters, digits and !#$%&'*+-.^_`|~"
         elif lower in _OWN_FIELDS:
             yield (field, name), f"has a field of its own; {_OWN_FIELDS[lower]}"
-        elif lower in _OF_THE_CONNECTION:
-            yield (field, name), "is about the connection, and no policy sees it as it was sent; leave it out"
         elif lower in first:
             yield (
                 (field, name),

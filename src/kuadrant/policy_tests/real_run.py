@@ -116,6 +116,9 @@ def _with_others(
 
 
 _LIMITED: Final = 429
+_OF_THE_CONNECTION: Final = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade", "expect"}
+)
 
 
 def _missing(request: AskedRequest, seen_from: str) -> str:
@@ -123,6 +126,9 @@ def _missing(request: AskedRequest, seen_from: str) -> str:
         return "request.source: a real gateway sees where we are"
     if request.jwt is not None:
         return "request.jwt: a real gateway takes only a token that its issuer has signed"
+    own = next((name for name in request.headers if name.lower() in _OF_THE_CONNECTION), None)
+    if own is not None:
+        return f"request.headers.{own}: what is about the connection is up to who sends it"
     length = body_length(request)
     if length is None or length > MOST_BODY:
         return f"request.headers.content-length: a body of 0 to {MOST_BODY} bytes can be sent"

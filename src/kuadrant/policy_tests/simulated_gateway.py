@@ -78,6 +78,10 @@ class SimulatedGateway:
         decision = shown(decision, replace(knowledge, show_values=True), is_grpc=request.is_grpc)
         return self._seen(decision, request), decision.counters.windows
 
+    def refuses(self, refusal: Refusal | None, request: Request) -> bool:
+        """Tell whether ``refusal`` is the answer to ``request`` here."""
+        return refusal is not None and refusal.holds(self._listener.hosts, request)
+
     def unknown(self, request: Request, knowledge: Knowledge) -> tuple[Fact, ...]:
         """Return the facts that decide over a request and are not known; none where its outcome is known."""
         trace = Trace(self.parts.of(request.host).program, request, Origins(), knowledge)

@@ -103,7 +103,8 @@ def simulate(file: PolicyTestFile, case: int, gateway: SimulatedGateway) -> Simu
 
 def _unknown(turn: Turn, seen: SeenRequest, gateway: SimulatedGateway) -> tuple[Fact, ...]:
     """Return what would have to be known of the requests of ``turn``: of each the same."""
-    return () if seen.refusal else gateway.unknown(seen.sent(0, turn.moment), seen.knowledge)
+    request = seen.sent(0, turn.moment)
+    return () if gateway.refuses(seen.refusal, request) else gateway.unknown(request, seen.knowledge)
 
 
 def _of_clock(observations: Sequence[Observation]) -> tuple[Fact, ...]:
@@ -115,7 +116,7 @@ def _ask(
     turn: Turn, seen: SeenRequest, gateway: SimulatedGateway, windows: Windows, before: int
 ) -> tuple[Sequence[Observation], Windows]:
     """Return what is observed of the requests of ``turn``, ``before`` which the test had so many."""
-    if seen.refusal is not None:
+    if seen.refusal is not None and gateway.refuses(seen.refusal, seen.sent(before, turn.moment)):
         return [refused_by_itself(seen.refusal)] * turn.requests, windows
     now = seconds(turn.moment)
     observations = []

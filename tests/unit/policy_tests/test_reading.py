@@ -99,7 +99,6 @@ def test_a_step(step: str, says: str) -> None:
         ("path: /100%", "path", "has a % without two digits behind it; write a % as %25"),
         ("headers: {Host: a.x}", "headers.Host", "has a field of its own; write it as request.host"),
         ("headers: {':path': /}", 'headers[":path"]', "is no name of a header"),
-        ("headers: {connection: close}", "headers.connection", "is about the connection"),
         ("headers: {X-User: a, x-user: b}", "headers.x-user", "is given twice, as X-User, too"),
         ("headers: {x-user: 1}", "headers.x-user", "is 1, must be text; put it in quotes"),
         ('headers: {x-user: "a\\nb"}', "headers.x-user", "must not hold line breaks"),

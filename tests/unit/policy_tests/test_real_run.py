@@ -32,6 +32,8 @@ tests:
   steps: [{request: {host: a.x, jwt: {sub: alice}}}]
 - name: with a large body
   steps: [{request: {host: a.x, headers: {Content-Length: "2000000"}}}]
+- name: with an upgrade
+  steps: [{request: {host: a.x, headers: {Connection: upgrade, upgrade: websocket}}}]
 - name: with what is no length
   steps: [{request: {host: a.x, headers: {Content-Length: "-1"}}}]
 """)
@@ -73,6 +75,10 @@ def test_only_counters_that_a_test_asks_for_are_waited_for() -> None:
         (
             "with a token",
             "steps[0].request.jwt: a real gateway takes only a token that its issuer has signed",
+        ),
+        (
+            "with an upgrade",
+            "steps[0].request.headers.Connection: what is about the connection is up to who sends it",
         ),
         (
             "with a large body",

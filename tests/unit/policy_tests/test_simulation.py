@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
-from kuadrant.explanation import ClientRequest
+from kuadrant.explanation import ClientRequest, RequestError
 from kuadrant.policy.attributes import TABLE
 from kuadrant.policy_tests.moments import seconds, spelled_time
 from kuadrant.standalone.folder_files import File
@@ -448,6 +449,41 @@ def test_a_rule_of_which_some_backends_can_only_answer_500_is_noted() -> None:
         "500 for 1 of 10 requests: no ReferenceGrant allows canary/canary, or it is no Service with a port"
     ]
     assert results(text)[0].in_part == ()
+
+
+_SERVED = "toys.example.com"
+
+
+def _explained(headers: str, host: str) -> int:
+    """The status of a POST of the toys by what explains it."""
+    asked = tuple(yaml.safe_load(f"{{{headers}}}").items())
+    files = [File("a.yaml", GATEWAY), File("b.yaml", POLICY)]
+    request = ClientRequest(url=f"http://{host}/toys", method="POST", headers=asked)
+    try:
+        client = configured(files, current(None), "deny").explain(request).explanation.client
+    except RequestError as error:
+        return int(str(error).partition("answers with ")[2][:3])
+    assert client is not None
+    return client.status or 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "host", "status"),
+    [
+        ("connection: upgrade, upgrade: websocket", _SERVED, 200),
+        ("connection: upgrade", _SERVED, 200),
+        ("connection: 'upgrade, http2-settings', upgrade: h2c", _SERVED, 200),
+        ("connection: upgrade, upgrade: irc", _SERVED, 403),
+        ("connection: upgrade, upgrade: irc", "nowhere.x", 404),
+        ("connection: x-forwarded-for", "nowhere.x", 400),
+        ("keep-alive: '5', expect: 100-continue", _SERVED, 200),
+    ],
+)
+def test_headers_of_a_connection_are_answered_as_explain_has_it(headers: str, host: str, status: int) -> None:
+    request = f"{{method: POST, host: {host}, path: /toys, headers: {{{headers}}}}}"
+    (case,) = results(f"tests: [{{name: a, steps: [{{request: {request}, expect: {{status: {status}}}}}]}}]")
+    assert case.misses == ()
+    assert _explained(headers, host) == status
 
 
 def test_a_backend_that_does_not_exist_is_named() -> None:
