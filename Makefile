@@ -208,7 +208,8 @@ release: $(VENV)/.dev ## Make all that is delivered of a version, in dist/kuadra
 lock: ## Renew requirements/*.txt from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
 	$(LOCK) pyproject.toml $(STANDALONE:%=--no-emit-package %) --output-file requirements/operator.txt
-	$(LOCK) pyproject.toml --group build --group test --group docs --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml $(STANDALONE:%=--no-emit-package %) --extra tracing --output-file requirements/tracing.txt
+	$(LOCK) pyproject.toml --extra tracing --group build --group test --group docs --output-file requirements/dev.txt
 	$(LOCK) requirements/install.in --output-file requirements/install.txt
 
 .PHONY: clean

@@ -28,6 +28,8 @@ SEARCH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 OPERATOR = "localhost/kuadrant-operator"
 _MODULES = "/opt/kuadrant/modules"
+_LIST = os.environ.get("PACKAGES", "operator")
+"""Which list of `requirements/` the operator's image has."""
 
 
 def cluster(name: str, provider: Sequence[Image]) -> Path:
@@ -64,10 +66,12 @@ def operator(name: str | None = None) -> tuple[str, Path]:
     sources = cache.digest([ROOT / "src", ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"])
     wheel = cache.entry("wheels/kuadrant", [sources, f"bytecode: {_may_compile()}"], _build_wheel, keep=4)
     fetched = modules.fetched(ROOT)
-    name = name or f"{OPERATOR}:{cache.digest([sources, *fetched.values()]) if fetched else sources}"
+    packages = installed(ROOT / f"requirements/{_LIST}.txt")
+    parts: list[str | Path] = [sources, *fetched.values(), *([] if _LIST == "operator" else [_LIST])]
+    name = name or f"{OPERATOR}:{cache.digest(parts) if len(parts) > 1 else sources}"
     layers = [
         debian(),
-        layer("dependencies", {"/opt/kuadrant/dependencies": installed(ROOT / "requirements/operator.txt")}),
+        layer("dependencies", {"/opt/kuadrant/dependencies": packages}),
         layer("kuadrant", {"/opt/kuadrant/kuadrant": wheel / "kuadrant"}),
     ]
     environment = {

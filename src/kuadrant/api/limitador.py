@@ -229,6 +229,9 @@ class Limitador(Struct, frozen=True):
     status: LimitadorStatus = LimitadorStatus()
 
 
+TRACES: Final = "tracing"
+"""What a service says that it reads of its resource where it can tell a collector of what it decides."""
+
 STORES: Final = "/etc/kuadrant/stores"
 """Where a service has the Secret of its store whose own rights do not cover it: in a folder of its name."""
 

@@ -12,7 +12,7 @@ from kuadrant.api.caller_token import ANNOTATION
 from kuadrant.api.limit_mode import SOFT
 from kuadrant.api.limit_packing import ALGORITHMS, COSTS, MODES, SOFT_ONES, pack
 from kuadrant.api.limit_packing import FIELD as PACKED
-from kuadrant.api.limitador import Limit
+from kuadrant.api.limitador import TRACES, Limit
 from kuadrant.gateways.object_size import too_large
 from kuadrant.gateways.ownership import MANAGED
 
@@ -53,7 +53,6 @@ def limitador(
     out, and what is ``present`` of the same counters stays. ``mark`` says that every gateway shows a token of
     that key. Every other field is left to others: to be applied, not written as a whole.
     """
-    settings = kuadrant.spec.limitador
     left_out = tuple(limit for limit in limits if not _is_read(limit, reads))
     limits = _as_it_was(limits, present, reads) if left_out else limits
     packed = tuple(limit for limit in limits if not limit.is_of_limitador)
@@ -80,7 +79,7 @@ def limitador(
             ],
         },
         "spec": {
-            **(msgspec.to_builtins(settings) if settings else {}),
+            **_said(kuadrant, reads),
             "limits": msgspec.json.decode(text),
             **({PACKED: [*pack(packed)]} if packed else {}),
         },
@@ -88,6 +87,27 @@ def limitador(
     if problem := too_large(document):
         return LimitadorObject(problem=problem)
     return LimitadorObject(document, left_out=left_out)
+
+
+def _said(kuadrant: Kuadrant, reads: Collection[str]) -> dict[str, Any]:
+    """Return what the Kuadrant says of Limitador."""
+    settings = kuadrant.spec.limitador
+    return {
+        **(msgspec.to_builtins(settings) if settings else {}),
+        **(_tracing(kuadrant) if TRACES in reads else {}),
+    }
+
+
+def _tracing(kuadrant: Kuadrant) -> dict[str, Any]:
+    """Return where traces go, as a URL whose scheme says whether by TLS."""
+    observability = kuadrant.spec.observability
+    wanted = None if observability is None else observability.tracing
+    if wanted is None or not wanted.default_endpoint:
+        return {}
+    scheme, found, place = wanted.default_endpoint.partition("://")
+    if found and (wanted.insecure or scheme in ("rpc", "grpc")):
+        scheme = "http" if wanted.insecure else "https"
+    return {"tracing": {"endpoint": f"{scheme}{found}{place}"}}
 
 
 def _as_it_was(

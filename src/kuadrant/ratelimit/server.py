@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal
 
 import grpc  # type: ignore[import-untyped]
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from kuadrant.ratelimit.service import RateLimitService
 
 Core = Literal["native", "grpcio"]
+Answer = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
+"""Answers a call."""
 
 _OPTIONS = (
     # A request is a few hundred bytes; a large one would keep all others waiting.
@@ -60,20 +63,33 @@ def make_server(
     core: Core | None = None,
     *,
     most_memory: int | None = None,
+    answer: Answer | None = None,
 ) -> Server:
     """A server for ``service`` at ``host`` and ``port`` (0 for any free one), not yet bound.
 
     Above ``most_memory`` bytes of the process (three quarters of what its container may take, by default)
-    connections that hold memory are closed.
+    connections that hold memory are closed. ``answer`` answers in the service's place, and asks it.
     """
     most = door.most_memory(_MEMORY) if most_memory is None else most_memory
-    return Server(service, host, port, best_core() if core is None else core, most)
+    core = best_core() if core is None else core
+    answer = answer or service.ShouldRateLimit
+    return Server(service, host, port, core, most_memory=most, answer=answer)
 
 
 class Server:
     """Serves a rate limit service and ``grpc.health.v1.Health``, without TLS, from ``start`` to ``stop``."""
 
-    def __init__(self, service: RateLimitService, host: str, port: int, core: Core, most_memory: int) -> None:
+    def __init__(
+        self,
+        service: RateLimitService,
+        host: str,
+        port: int,
+        core: Core,
+        *,
+        most_memory: int,
+        answer: Answer,
+    ) -> None:
+        self._answer = answer
         self._most_memory = most_memory
         self.host = host
         self.port = port
@@ -131,7 +147,7 @@ class Server:
     async def _should_rate_limit(self, request: bytes, context: grpc.aio.ServicerContext) -> bytes:
         if self._stopping:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the rate limit service is stopping")
-        return await self._service.ShouldRateLimit(request, context)
+        return await self._answer(request, context)
 
 
 def _core(core: Core) -> grpc.aio.Server:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from kuadrant.api.limitador import LeftOut, Limit
     from kuadrant.ratelimit.compiled_limits import CompiledLimits
     from kuadrant.ratelimit.counters import Ask, LimitCounters, Standing
-    from kuadrant.ratelimit.limit_index import HeldNamespace
+    from kuadrant.ratelimit.limit_index import HeldNamespace, NamespaceLimits
     from kuadrant.ratelimit.redis_store import RedisStore
     from kuadrant.ratelimit.unknown_limits import UnknownLimit
 
@@ -273,6 +273,10 @@ class RateLimitService:
     def keys_of(self, policy: str) -> frozenset[str]:
         """Return the keys by which gateways ask for limits of a policy (``namespace/name``)."""
         return keys_in(text for limit, _ in of_policy(self._standing(), policy) for text in limit.conditions)
+
+    def limits_of(self, domain: str) -> NamespaceLimits | None:
+        """The limits of a domain; None if none are held."""
+        return None if (one := self._namespaces.get(domain)) is None else one.limits
 
     def _standing(self) -> Iterator[tuple[Limit, LimitCounters]]:
         for one in self._namespaces.values():

@@ -29,7 +29,7 @@ import msgspec
 
 from kuadrant.api.limit_packing import ALGORITHMS, COSTS, MODES, SOFT_ONES
 from kuadrant.api.limit_packing import FIELD as PACKED
-from kuadrant.api.limitador import NotHeld, storage_secret
+from kuadrant.api.limitador import TRACES, NotHeld, storage_secret
 from kuadrant.api.meta import Condition
 from kuadrant.api.response import READS
 from kuadrant.status import merged_conditions
@@ -74,6 +74,7 @@ def wanted_status(
     unknown: Sequence[UnknownLimit] = (),
     said: str | None = None,
     names: bool = True,
+    traces: bool = False,
     overruled: bool,
     service: LimitadorService,
     now: str,
@@ -84,26 +85,25 @@ def wanted_status(
     taken, ``overruled`` is whether this process already said of this generation that some are wrong.
     ``unknown`` are the limits that were asked for in vain, ``said`` is what this process last said of such.
     ``service`` is where limits are asked for, ``now`` is an RFC 3339 text in UTC. ``names`` is whether the
-    kind has the fields that are ours alone.
+    kind has the fields that are ours alone, ``traces`` whether this process can send any.
     """
     if owner(limitador) is not None:
         return None
     status, generation = limitador.status, limitador.metadata.generation
-    former = [
-        one for one in status.conditions if isinstance(one.get("status"), str) and one.get("type") in _OURS
-    ]
+    former = [one for one in status.conditions if _is_ours(one)]
     by_type = {condition["type"]: condition for condition in former}
     is_held = status.observed_generation == generation and all(
         by_type.get(kind, {}).get("status") == "True" for kind in (READY, *([VALID] if left_out else []))
     )
     if (refused or left_out) and is_held and overruled:
         return None
-    wanted = [_refused(refused)] if refused else [_held(limitador, count, len(left_out)), _valid(left_out)]
+    wanted = [_refused(refused)] if refused else _taken(limitador, count, left_out, traces=traces)
     is_anothers = _is_anothers(by_type.get(KNOWN), said, now, seen=bool(unknown))
     wanted += [] if is_anothers else [_known(unknown)]
     out = status.left_out or () if refused else _keys_of(left_out)
     in_vain = status.asked_in_vain or () if is_anothers else (NotHeld(*one) for one in unknown)
-    ours = (_READ, _named(out), _named(in_vain)) if names else ()
+    read = [*_READ, *([TRACES] if traces else [])]
+    ours = (read, _named(out), _named(in_vain)) if names else ()
     observed = status.observed_generation if refused else generation
     conditions = merged_conditions(
         former, wanted, ours={condition.type for condition in wanted}, generation=generation, now=now
@@ -135,7 +135,15 @@ def _seconds(since: object, now: str) -> float:
         return _ANOTHERS_SECONDS
 
 
-def _held(limitador: Limitador, count: int, left_out: int) -> Condition:
+def _is_ours(condition: dict[str, Any]) -> bool:
+    return isinstance(condition.get("status"), str) and condition.get("type") in _OURS
+
+
+def _taken(limitador: Limitador, count: int, left_out: Sequence[LeftOut], *, traces: bool) -> list[Condition]:
+    return [_held(limitador, count, len(left_out), traces=traces), _valid(left_out)]
+
+
+def _held(limitador: Limitador, count: int, left_out: int, *, traces: bool) -> Condition:
     message = f"{count} limits are held"
     if left_out:
         message += f" and {left_out} left out"
@@ -146,8 +154,8 @@ def _held(limitador: Limitador, count: int, left_out: int) -> Condition:
             "; spec.storage is supported as redis or redis-cached with a configSecretRef: "
             "counters are in memory, of each replica by itself"
         )
-    if limitador.spec.not_read:
-        fields = ", ".join(f"spec.{name}" for name in limitador.spec.not_read)
+    if not_read := [name for name in limitador.spec.not_read if not (traces and name == TRACES)]:
+        fields = ", ".join(f"spec.{name}" for name in not_read)
         message += f"; nothing follows from {fields}, which only the limitador-operator reads"
     return Condition(type=READY, status="True", reason="Ready", message=message[:1000])
 

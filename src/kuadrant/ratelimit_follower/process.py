@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from kuadrant.kube.store import Store
 from kuadrant.operations import OperationsServer
 from kuadrant.process import set_by
 from kuadrant.ratelimit import Callers, RateLimitService, make_server
+from kuadrant.ratelimit.traces import NoTracesError, Traces, can_trace, is_wanted, make_traces
 from kuadrant.ratelimit_follower.asked_in_vain import AskedInVain
 from kuadrant.ratelimit_follower.caller_keys_follower import CallersFollower
 from kuadrant.ratelimit_follower.counter_port import counter_server
@@ -77,7 +79,9 @@ class Process:
         callers = Callers(self._callers.confirm)
         self._service = RateLimitService(counter_bytes=settings.counter_memory << 20, callers=callers)
         self._callers.tell(callers)
-        self._server = make_server(self._service, settings.address, settings.port)
+        self._traces = _traces(self._service)
+        answer = None if self._traces is None else self._traces.answer
+        self._server = make_server(self._service, settings.address, settings.port, answer=answer)
         store = Store()
         self._table = store.add(LIMITADORS)
         store.listen(self._take)
@@ -94,6 +98,7 @@ class Process:
             self._in_vain,
             service=LimitadorService(host, ports),
             client=client,
+            traces=can_trace(),
         )
         self._operations = OperationsServer(
             {"/metrics": (CONTENT_TYPE_LATEST, self._service.metrics)},
@@ -136,6 +141,8 @@ class Process:
                     _wait(stop),
                 )
             }
+            if self._traces is not None:
+                stack.push_async_callback(self._traces.stop, GRACE_SECONDS)
             stack.push_async_callback(_end, tuple(parts))
             stack.push_async_callback(self._server.stop, GRACE_SECONDS)
             while not stop.is_set():
@@ -190,6 +197,17 @@ class Process:
         if unreadable is not None:
             return f"the Limitador {'/'.join(self._key)} cannot be read: {unreadable.problem}"
         return self._follower.status.problem or self._holder.problem or "starting"
+
+
+def _traces(service: RateLimitService) -> Traces | None:
+    """Return what tells of each decision, where the standard variables ask for that and it can be."""
+    if not is_wanted(os.environ):
+        return None
+    try:
+        return make_traces(service, os.environ)
+    except NoTracesError as error:
+        logger.warning("no traces are sent", problem=str(error))
+        return None
 
 
 async def _wait(stop: asyncio.Event) -> None:

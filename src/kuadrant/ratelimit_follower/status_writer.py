@@ -47,7 +47,9 @@ class StatusWriter:
         *,
         service: LimitadorService,
         client: httpx2.AsyncClient,
+        traces: bool,
     ) -> None:
+        self._traces = traces
         self._key = key
         self._table = table
         self._holder = holder
@@ -100,6 +102,7 @@ class StatusWriter:
             unknown=self._in_vain.limits,
             said=self._said_unknown,
             names=self._names,
+            traces=self._traces,
             overruled=self._called_wrong == subject,
             service=self._service,
             now=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

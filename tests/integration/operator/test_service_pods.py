@@ -57,7 +57,7 @@ class Pods:
         key = (self._api.namespace, "limitador")
         status = {
             "observedGeneration": version,
-            "reads": ["packedLimits"],
+            "reads": ["packedLimits", "tracing"],
             "conditions": [{"type": "Ready", "status": "True", "observedGeneration": version}],
         }
         metadata = {"namespace": key[0], "name": key[1], "generation": version}
@@ -116,12 +116,14 @@ async def test_all_of_it_comes_and_goes_again_to_the_last_byte(pods: Pods, insta
             "affinity": AFFINITY,
             "resourceRequirements": requirements,
             "pdb": {"minAvailable": "50%"},
+            "tracing": {"endpoint": "rpc://collector:4317"},
         }
     )
     await pods.until(lambda deployment, budget: is_noted(deployment) and is_noted(budget))
     spec = (await pods.deployment())["spec"]
     (container,) = spec["template"]["spec"]["containers"]
     assert spec["replicas"] == 3
+    assert {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://collector:4317"} in container["env"]
     assert spec["template"]["spec"]["affinity"] == AFFINITY
     assert container["resources"] == {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}}
     assert container["volumeMounts"] == [

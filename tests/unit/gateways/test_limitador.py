@@ -5,7 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kuadrant.api.kuadrant import Kuadrant, KuadrantMetadata, KuadrantSpec, LimitadorSettings
+from kuadrant.api.kuadrant import (
+    Kuadrant,
+    KuadrantMetadata,
+    KuadrantSpec,
+    LimitadorSettings,
+    Observability,
+    Tracing,
+)
 from kuadrant.api.limit_packing import ALGORITHMS, FIELD, MODES, SOFT_ONES, limits_of
 from kuadrant.api.limitador import Limit, LimitadorSpec
 from kuadrant.gateways.limitador import limitador
@@ -64,6 +71,29 @@ def test_what_kuadrant_says_of_limitador_is_ours_too() -> None:
         "storage": {"redis": {"configSecretRef": {"name": "redis"}}},
         "limits": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "insecure", "written"),
+    [
+        ("rpc://collector:4317", True, "http://collector:4317"),
+        ("rpc://collector:4317", False, "https://collector:4317"),
+        ("http://collector:4317", False, "http://collector:4317"),
+        ("https://collector:4317", True, "http://collector:4317"),
+        ("collector", True, "collector"),
+    ],
+)
+def test_where_traces_go_is_told_to_a_service_that_can_send_them(
+    endpoint: str, insecure: bool, written: str
+) -> None:
+    tracing = Tracing(default_endpoint=endpoint, insecure=insecure)
+    spec = KuadrantSpec(observability=Observability(tracing=tracing))
+    told = limitador(Kuadrant(metadata=METADATA, spec=spec), [], reads={FIELD, "tracing"}).document
+    untold = limitador(Kuadrant(metadata=METADATA, spec=spec), [], reads={FIELD}).document
+    assert told is not None
+    assert told["spec"] == {"tracing": {"endpoint": written}, "limits": []}
+    assert untold is not None
+    assert untold["spec"] == {"limits": []}
 
 
 def test_what_is_too_large_to_store_is_not_written() -> None:

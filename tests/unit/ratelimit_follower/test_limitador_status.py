@@ -41,6 +41,7 @@ def wanted(
     unknown: tuple[UnknownLimit, ...] = (),
     said: str | None = None,
     names: bool = True,
+    traces: bool = False,
     overruled: bool = False,
     now: str = NOW,
 ) -> Any:
@@ -54,6 +55,7 @@ def wanted(
         unknown=unknown,
         said=said,
         names=names,
+        traces=traces,
         overruled=overruled,
         service=SERVICE,
         now=now,
@@ -332,3 +334,14 @@ def test_replicas_that_disagree_do_not_write_for_ever(turns: list[tuple[bool, bo
             called_wrong = called_wrong if takes else generation
     assert writes <= 3 * generation
     assert [one["status"] for one in status["conditions"]] == ["True"] * 3
+
+
+def test_a_process_that_can_send_traces_says_that_it_reads_where() -> None:
+    found = limitador(spec={"tracing": {"endpoint": "http://collector:4317"}})
+    cannot, can = wanted(found), wanted(found, traces=True)
+    assert "tracing" not in cannot["reads"]
+    assert cannot["conditions"][0]["message"].endswith(
+        "spec.tracing, which only the limitador-operator reads"
+    )
+    assert can["reads"] == [*cannot["reads"], "tracing"]
+    assert can["conditions"][0]["message"] == "2 limits are held"

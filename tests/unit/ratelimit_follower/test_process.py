@@ -282,6 +282,7 @@ class TestStatus:
                 "packedLimits.mode.Soft",
                 "packedLimits.by_cost",
                 "responseHeaders",
+                "tracing",
             ],
             "leftOut": [],
             "askedInVain": [],

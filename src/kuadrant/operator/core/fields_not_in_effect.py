@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.limit_packing import FIELD as PACKED
-from kuadrant.api.limitador import storage_secret
+from kuadrant.api.limitador import TRACES, storage_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -44,7 +44,7 @@ def not_in_effect(
     spec = kuadrant.spec
     portal = spec.components is not None and spec.components.developer_portal
     return (
-        *(() if spec.observability is None else _observability(spec.observability, served)),
+        *(() if spec.observability is None else _observability(spec.observability, served, reads)),
         *(() if spec.mtls is None else _mtls(spec.mtls)),
         *(_limitador(kuadrant.metadata.namespace, spec.limitador, known) if PACKED in reads else ()),
         *(
@@ -55,7 +55,7 @@ def not_in_effect(
     )
 
 
-def _observability(wanted: Observability, served: Collection[str]) -> Iterator[str]:
+def _observability(wanted: Observability, served: Collection[str], reads: Collection[str]) -> Iterator[str]:
     if wanted.enable and (missing := [kind for kind in MONITORS if kind not in served]):
         yield (
             f"spec.observability.enable: the cluster has no {' and no '.join(missing)} "
@@ -68,10 +68,16 @@ def _observability(wanted: Observability, served: Collection[str]) -> Iterator[s
         )
     if wanted.data_plane is not None and wanted.data_plane.http_header_identifier:
         yield "spec.observability.dataPlane.httpHeaderIdentifier: no request is named by a header in the log"
-    if wanted.tracing is not None and wanted.tracing.default_endpoint:
-        yield "spec.observability.tracing.defaultEndpoint: no traces are sent"
-    if wanted.tracing is not None and wanted.tracing.insecure:
-        yield "spec.observability.tracing.insecure: no traces are sent"
+    if wanted.tracing is not None and TRACES not in reads:
+        why = (
+            "no traces are sent: the image of the rate limit service has no kuadrant[tracing]"
+            if PACKED in reads
+            else "say it in spec.tracing of the Limitador, which the limitador-operator reads"
+        )
+        if wanted.tracing.default_endpoint:
+            yield f"spec.observability.tracing.defaultEndpoint: {why}"
+        if wanted.tracing.insecure:
+            yield f"spec.observability.tracing.insecure: {why}"
 
 
 def _mtls(wanted: MutualTLS) -> Iterator[str]:

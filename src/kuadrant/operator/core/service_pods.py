@@ -6,12 +6,13 @@ the place of what is there, which is kept in an annotation, and is back when nob
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from kuadrant.api.limit_packing import FIELD as PACKED
-from kuadrant.api.limitador import STORES, is_secret_name, storage_secret
+from kuadrant.api.limitador import STORES, TRACES, is_secret_name, storage_secret
 from kuadrant.api.quantity import quantity
 from kuadrant.operator.core.installation import is_ready
 
@@ -35,6 +36,12 @@ _COUNTERS_MIB: Final = 160
 """The memory of counters where nobody sets it (``RatelimitSettings.counter_memory``)."""
 _BESIDE_MIB: Final = 300
 
+_COLLECTOR: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_ADDRESS: Final = re.compile(r"(rpc|grpc|https?)://([^\s/?#@]{1,300})/?", re.ASCII)
+
+_SHOWN: Final = {"resources": "resourceRequirements", "store": "storage"}
+"""The fields of the spec that have other names than what they are about."""
+
 Said = tuple[str, str]
 """A field of the Limitador's spec, and why it is not in effect; for all of them the field is empty."""
 
@@ -45,6 +52,12 @@ class ServicePods(NamedTuple):
     deployment: dict[str, Any] | None = None
     budget: dict[str, Any] | None = None
     said: tuple[Said, ...] = ()
+
+
+class _Not(NamedTuple):
+    """A value that is not set, and why; without a reason what is there stays for now."""
+
+    why: str
 
 
 class _Asked(NamedTuple):
@@ -69,7 +82,7 @@ def service_pods(
     absent = tuple(
         (field, f"there is no {kind} {NAME} beside the Limitador")
         for kind, there, fields in (
-            ("Deployment", deployment, _shown(asked.values)),
+            ("Deployment", deployment, [_SHOWN.get(one, one) for one in asked.values]),
             ("PodDisruptionBudget", budget, ("pdb",) if limits else ()),
         )
         if there is None
@@ -83,12 +96,6 @@ def service_pods(
     )
 
 
-def _shown(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the fields of the spec that ask for these values."""
-    names = {"resources": "resourceRequirements", "store": "storage"}
-    return tuple(names.get(field, field) for field in values)
-
-
 def _late(deployment: Deployment) -> Iterator[Said]:
     """Yield the Deployment's word that its pods do not get ready; those of before go on."""
     for one in deployment.status.conditions:
@@ -99,59 +106,79 @@ def _late(deployment: Deployment) -> Iterator[Said]:
 def _asked(resource: Limitador | None, deployment: Deployment | None) -> _Asked:
     if resource is None:
         return _Asked({}, frozenset(), ())
-    spec, said = resource.spec, list[Said]()
-    values: dict[str, Any] = {}
-    stays: set[str] = set()
-    store = storage_secret(spec.storage)
-    if spec.replicas is not None:
-        if problem := _replicas_problem(spec.replicas, store):
-            said.append(("replicas", problem))
-        elif spec.replicas > 1 and not is_ready(resource):
-            stays.add("replicas")
-        else:
-            values["replicas"] = spec.replicas
-    if spec.resource_requirements is not None:
-        container = None if deployment is None else _container(deployment)
-        if problem := _resources_problem(spec.resource_requirements, container):
-            said.append(("resourceRequirements", problem))
-        else:
-            values["resources"] = spec.resource_requirements
-    if isinstance(spec.affinity, dict):
-        values["affinity"] = spec.affinity
-    elif spec.affinity is not None:
-        said.append(("affinity", "is no affinity of pods"))
-    if store is not None and store != INSTALLED_SECRET and is_secret_name(store):
-        values["store"] = store
-    return _Asked(values, frozenset(stays), tuple(said))
+    found = {
+        "replicas": _replicas(resource),
+        "resources": _resources(resource.spec.resource_requirements, deployment),
+        "affinity": _affinity(resource.spec.affinity),
+        "tracing": _tracing(resource),
+        "store": _store(resource.spec.storage),
+    }
+    return _Asked(
+        {field: one for field, one in found.items() if one is not None and not isinstance(one, _Not)},
+        frozenset(field for field, one in found.items() if isinstance(one, _Not) and not one.why),
+        tuple(
+            (_SHOWN.get(field, field), one.why)
+            for field, one in found.items()
+            if isinstance(one, _Not) and one.why
+        ),
+    )
 
 
-def _replicas_problem(replicas: Any, store: str | None) -> str:
-    """Return why there cannot be as many pods; empty if there can."""
+def _replicas(resource: Limitador) -> int | _Not | None:
+    """Return how many pods there are to be."""
+    replicas, store = resource.spec.replicas, storage_secret(resource.spec.storage)
+    if replicas is None:
+        return None
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-        return "is no number of pods"
+        return _Not("is no number of pods")
     if replicas == 0:
-        return "without a pod no request could be counted, and each would get an error: those that run stay"
+        return _Not(
+            "without a pod no request could be counted, and each would get an error: those that run stay"
+        )
     if replicas > 1 and store is None:
-        return (
+        return _Not(
             f"without a store each pod counts by itself, and {replicas} would let {replicas} times as much "
             "through: name one in storage"
         )
-    return ""
+    return replicas if replicas == 1 or is_ready(resource) else _Not("")
 
 
-def _resources_problem(wanted: Any, container: Container | None) -> str:
-    """Return why the container cannot have what is asked for; empty if it can."""
+def _affinity(affinity: Any) -> dict[str, Any] | _Not | None:
+    return affinity if affinity is None or isinstance(affinity, dict) else _Not("is no affinity of pods")
+
+
+def _store(storage: Any) -> str | None:
+    """Return the Secret that the pods have to be given."""
+    store = storage_secret(storage)
+    return store if store and store != INSTALLED_SECRET and is_secret_name(store) else None
+
+
+def _tracing(resource: Limitador) -> str | _Not | None:
+    """Return the address of a collector as the variable has it."""
+    tracing = resource.spec.tracing
+    if tracing is None or TRACES not in resource.status.reads:
+        return None
+    text = tracing.get("endpoint") if isinstance(tracing, dict) else None
+    found = _ADDRESS.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        return _Not("endpoint is no address of a collector, such as http://collector:4317")
+    return f"{'https' if found[1] == 'https' else 'http'}://{found[2]}"
+
+
+def _resources(wanted: Any, deployment: Deployment | None) -> dict[str, Any] | _Not | None:
+    """Return what the container may take."""
+    if wanted is None:
+        return None
     if not isinstance(wanted, dict):
-        return "is no requests and limits of a container"
+        return _Not("is no requests and limits of a container")
     limits = wanted.get("limits")
     memory = limits.get("memory") if isinstance(limits, dict) else None
     most = quantity(memory)
-    if most is None:
-        return ""  # what is no quantity the API server refuses, in its words
-    needed = _counters_mib(container) + _BESIDE_MIB
-    if most >= needed << 20:
-        return ""
-    return (
+    needed = _counters_mib(None if deployment is None else _container(deployment)) + _BESIDE_MIB
+    # What is no quantity the API server refuses, in its words.
+    if most is None or most >= needed << 20:
+        return wanted
+    return _Not(
         f"limits.memory {memory} is less than the {needed}Mi that the service may need, and a pod that runs "
         f"out of memory answers nobody; {_MEMORY} of the Deployment sets what counters take of it"
     )
@@ -185,11 +212,13 @@ def _current(deployment: Deployment) -> dict[str, Any]:
     """Return what is there of the fields that can be asked for."""
     container = _container(deployment)
     (store, *_) = *_store_mounts(container), ""
+    env = {} if container is None else {one.name: one.value for one in container.env}
     return {
         "replicas": deployment.spec.replicas,
         "affinity": deployment.spec.template.spec.affinity,
         "resources": {} if container is None else container.resources,
         "store": store.removeprefix(f"{STORES}/") or None,
+        "tracing": env.get(_COLLECTOR),
     }
 
 
@@ -249,6 +278,9 @@ def _changes(changed: Mapping[str, Any], current: Mapping[str, Any], mounts: lis
         pod["affinity"] = _instead(changed["affinity"], current["affinity"])
     if "resources" in changed:
         container["resources"] = _instead(changed["resources"], current["resources"])
+    if "tracing" in changed:
+        value = {"$patch": "delete"} if changed["tracing"] is None else {"value": changed["tracing"]}
+        container["env"] = [{"name": _COLLECTOR, **value}]
     if "store" in changed:
         container["volumeMounts"] = [{"$patch": "delete", "mountPath": path} for path in mounts]
         volume: dict[str, Any] = {"$patch": "delete"}

@@ -120,6 +120,13 @@ def test_of_what_is_in_effect_or_off_nothing_is_said(content: Mapping[str, Any])
     assert told(content) == ""
 
 
+def test_traces_are_in_effect_where_the_service_can_send_them() -> None:
+    tracing = {"observability": {"tracing": {"defaultEndpoint": "rpc://collector:4317", "insecure": True}}}
+    assert told(tracing, reads=("packedLimits", "tracing")) == ""
+    assert "kuadrant[tracing]" in told(tracing)
+    assert "spec.tracing of the Limitador" in told(tracing, reads=())
+
+
 def test_monitors_of_kinds_that_the_cluster_lacks_are_named() -> None:
     words = told({"observability": {"enable": True}}, served=frozenset({"PodMonitor"}))
     assert words.startswith("spec.observability.enable: the cluster has no ServiceMonitor (monitoring")

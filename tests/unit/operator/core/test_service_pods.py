@@ -265,3 +265,43 @@ def test_an_annotation_that_somebody_spoiled_changes_nothing(text: str) -> None:
         None,
         {"metadata": {"annotations": {BEFORE: None}}},
     )
+
+
+TRACED: Final = ("packedLimits", "tracing")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "variable"),
+    [
+        ("rpc://collector.traces:4317", "http://collector.traces:4317"),
+        ("grpc://collector:4317", "http://collector:4317"),
+        ("http://collector:4317/", "http://collector:4317"),
+        ("https://collector:4317", "https://collector:4317"),
+    ],
+)
+def test_traces_go_where_the_limitador_says(endpoint: str, variable: str) -> None:
+    asks = limitador({"tracing": {"endpoint": endpoint}}, reads=TRACED)
+    found = service_pods(asks, deployment(), budget())
+    (container,) = found.deployment["spec"]["template"]["spec"]["containers"]  # type: ignore[index]
+    assert container["env"] == [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": variable}]
+    assert note(found.deployment) == {"tracing": None}
+
+    env = [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": variable}]
+    there = deployment('{"tracing":null}', container={"env": env})
+    assert service_pods(asks, there, budget()) == ServicePods()
+    gone = service_pods(limitador({}), there, budget()).deployment
+    (container,) = gone["spec"]["template"]["spec"]["containers"]  # type: ignore[index]
+    assert container["env"] == [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "$patch": "delete"}]
+
+
+@pytest.mark.parametrize(
+    "tracing", [{"endpoint": "collector"}, {"endpoint": "ftp://a"}, {"endpoint": 1}, {}, 1]
+)
+def test_what_is_no_address_of_a_collector_is_said(tracing: Any) -> None:
+    found = service_pods(limitador({"tracing": tracing}, reads=TRACED), deployment(), budget())
+    assert found.deployment is None
+    assert [field for field, _ in found.said] == ["tracing"]
+
+
+def test_a_service_that_cannot_send_traces_is_told_of_no_collector() -> None:
+    assert wanted({"tracing": {"endpoint": "http://collector:4317"}}) == ServicePods()
