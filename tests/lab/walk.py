@@ -129,6 +129,16 @@ IN_EVERY_WAY = pytest.mark.parametrize(
 )
 """For each provider's gateway that pulls and that is pushed to."""
 
+BOTH = pytest.mark.parametrize(
+    "walk",
+    [
+        pytest.param((ISTIO, "pull"), id="Istio, pull"),
+        pytest.param((ENVOY_GATEWAY, "push"), id="Envoy Gateway, push"),
+    ],
+    indirect=True,
+)
+"""For a gateway of each provider, for what the way of delivery cannot change."""
+
 
 class Walk:
     """What is said and asked on the way."""
