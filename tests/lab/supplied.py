@@ -28,15 +28,22 @@ _PLACE = "/modules"
 _CALLS = ("authorized_calls", "limited_calls")
 
 
-def _change(folder: Path | None) -> str:
+def _change(folder: Path | None, trusted: str = "") -> str:
     """The patch of the Deployment that gives its pods ``folder`` of this machine.
 
-    Or takes away what it has given.
+    Or takes away what it has given. ``trusted`` is where in it the keys of signers are.
     """
     delete = {} if folder else {"$patch": "delete"}
     container = {
         "name": "manager",
-        "env": [{"name": "WASM_SHIM_MODULES", "value": _PLACE, **delete}],
+        "env": [
+            {"name": "WASM_SHIM_MODULES", "value": _PLACE, **delete},
+            *(
+                [{"name": "WASM_SHIM_TRUSTED_KEYS", "value": f"{_PLACE}/{trusted}", **delete}]
+                if trusted
+                else ()
+            ),
+        ],
         "volumeMounts": [{"name": "modules", "mountPath": _PLACE, "readOnly": True, **delete}],
     }
     volume = {"name": "modules", "hostPath": {"path": str(folder), "type": "Directory"}, **delete}
@@ -51,15 +58,15 @@ def deployment(lab: Lab, *words: str, seconds: float = 180) -> None:
 
 
 @contextmanager
-def supplied(lab: Lab, modules: Modules) -> Iterator[None]:
+def supplied(lab: Lab, modules: Modules, trusted: str = "") -> Iterator[None]:
     """The operator's replicas follow the folder of ``modules``; afterwards they are as before."""
     try:
         # A folder of this machine is what the standard of the namespace does not let pods have.
         _hold_to(lab, "privileged")
-        deployment(lab, "patch", f"--patch={_change(modules.folder)}")
+        deployment(lab, "patch", f"--patch={_change(modules.folder, trusted)}")
         yield
     finally:
-        deployment(lab, "patch", f"--patch={_change(None)}")
+        deployment(lab, "patch", f"--patch={_change(None, trusted)}")
         _hold_to(lab, "restricted")
 
 
