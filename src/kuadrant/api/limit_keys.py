@@ -8,7 +8,9 @@ Nobody else writes keys of that shape, so a question that has one is known to be
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
+from itertools import islice, product
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.algorithm import FIXED_WINDOW
@@ -67,6 +69,26 @@ def name_of(key: str) -> str:
     """Return the name in a limit's key, as `name_in_key` writes it; what is no such key as it is."""
     found = _KEY.fullmatch(key)
     return found["name"] if found else key
+
+
+@lru_cache(maxsize=4096)
+def written_name(key: str, policies: tuple[str, ...]) -> str:
+    """Return the name of a limit as it is written in one of ``policies`` (``namespace/name``), by its key.
+
+    The key's digits prove it. Where they do not, as for one that took the place of another, or for a bucket,
+    it is as the key has it.
+    """
+    name = name_of(key)
+    letters = [_WRITTEN if one == "_" else one for one in name]
+    for written in islice(map("".join, product(*letters)), _MOST_WRITINGS):
+        if any(key.endswith(f"__{limit_digest(policy, written)}") for policy in policies):
+            return written
+    return name
+
+
+_WRITTEN: Final = "-_. "
+"""What stands as ``_`` in a key, as people write it most often."""
+_MOST_WRITINGS: Final = 1024
 
 
 def counts_hits(key: str) -> bool:

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from kuadrant.api.algorithm import FIXED_WINDOW, LONGEST_SECONDS, MOST_PER_WINDOW, TOKEN_BUCKET
+from kuadrant.api.duration import window_words
 from kuadrant.api.limit_expressions import (
     ExpressionError,
     LimitCondition,
@@ -116,7 +117,7 @@ def left_out(limit: Limit, reasons: Iterable[str]) -> LeftOut:
 def describe(limit: Limit) -> str:
     """Return what a person knows a limit by."""
     name = f"limit {_short(limit.name)}" if limit.name else "limit"
-    rate = f"({limit.max_value} in {limit.seconds} s){limit.extensions_shown}"
+    rate = f"({limit.max_value} in {window_words(limit.seconds)}){limit.extensions_shown}"
     return f"{name} of {_short(limit.namespace)} {rate}"
 
 

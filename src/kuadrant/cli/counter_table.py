@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from kuadrant.api.duration import span_words
 from kuadrant.api.problem import printable
 from kuadrant.explanation import mode_words, rate
 from kuadrant.explanation.short_text import WIDTH, Style
@@ -58,5 +59,5 @@ def _words(line: CounterLine) -> str:
     counted = rate(line.max_value, line.seconds) + cost + mode_words(line.mode, line.enforce_percent)
     return (
         f"{line.value} of {counted}, {line.remaining} left, "
-        f"resets in {line.resets_in:.0f} s: {line.limit} of {line.scope}{what}"
+        f"resets in {span_words(round(line.resets_in))}: {line.limit} of {line.scope}{what}"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from kuadrant.api.limit_keys import name_in_key, name_of
+from kuadrant.api.limit_keys import name_in_key, name_of, written_name
 from kuadrant.api.problem import printable
 
 if TYPE_CHECKING:
@@ -99,9 +99,14 @@ def _why(one: ReportedDecision) -> str:
         return _subject(one)
     if one.error:
         return f"{one.error} at {_subject(one)}" if one.limit else one.error
-    return f"over the soft limit {', '.join(map(name_of, one.soft))}" if one.soft else ""
+    soft = (written_name(key, _policies(one)) for key in one.soft)
+    return f"over the soft limit {', '.join(soft)}" if one.soft else ""
 
 
 def _subject(one: ReportedDecision) -> str:
     owner = ", ".join(one.policies) or one.scope
-    return f"{name_of(one.limit)} of {owner}" if one.limit else f"a limit of {owner}"
+    return f"{written_name(one.limit, _policies(one))} of {owner}" if one.limit else f"a limit of {owner}"
+
+
+def _policies(one: ReportedDecision) -> tuple[str, ...]:
+    return (*one.policies, one.scope)

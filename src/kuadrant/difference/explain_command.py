@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from kuadrant.api.duration import span_words
 from kuadrant.api.problem import printable
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def steps_line(steps: Iterable[SentStep]) -> str:
     for step in steps:
         words = " ".join(one if _PLAIN.fullmatch(one) else shlex.quote(one) for one in step.words)
         times = f" --times {step.times}" if step.times > 1 else ""
-        waited = f"{step.after:g} s later " if step.after else "then " if told else ""
+        waited = f"{span_words(step.after)} later " if step.after else "then " if told else ""
         told.append(f"{waited}{words}{times}")
     return ", ".join(told)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuadrant.explanation.expression_trace import traced_cost, traced_counter, traced_predicate
 from kuadrant.explanation.knowledge import selected
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from kuadrant.explanation.knowledge import Knowledge
     from kuadrant.explanation.origin import Origin
     from kuadrant.explanation.origins import Origins
-    from kuadrant.explanation.record import Fact
+    from kuadrant.explanation.record import Fact, Truth
     from kuadrant.policy.condition import Cost, Counter, PolicyCondition, SelectorCondition
     from kuadrant.policy.model import Policy, PolicyLimit
     from kuadrant.policy.policy_precedence import EffectiveLimit
@@ -142,9 +143,11 @@ class LimitTracer:
         own = ((*place, "when", number) for number in range(len(limit.when)))
         places: tuple[Path, ...] = (*((*policy.field, *path) for path in policy.condition_places), *own)
         when = []
-        for path, condition in zip(places, action.when, strict=True):
+        exempt = dict(enumerate(policy.exempt, start=len(policy.when)))
+        for index, (path, condition) in enumerate(zip(places, action.when, strict=True)):
             what = "predicate" if isinstance(condition, ExpressionCondition) else "selector"
-            when.append(self._condition(condition, self._place(policy, (*path, what))))
+            traced = self._condition(condition, self._place(policy, (*path, what)))
+            when.append(self._exemption(exempt[index], traced) if index in exempt else traced)
         counters = []
         for counter in action.counters:
             path = (*place, "counters", limit.counters.index(counter))
@@ -197,6 +200,18 @@ class LimitTracer:
                 ends=traced.ends,
             )
         return self._comparison(condition, origin)
+
+    def _exemption(self, condition: ExpressionCondition, asked: TracedCondition) -> TracedCondition:
+        """What exempts, in its own words; ``asked`` is that it does not, which the gateway evaluates."""
+        own = self._condition(condition, asked.origin)
+        turned: dict[Truth, Truth] = {"true": "false", "false": "true"}
+        return replace(
+            own,
+            result=turned.get(asked.result, asked.result),
+            error=own.error or asked.error,
+            ends=asked.ends,
+            exempts=True,
+        )
 
     def _comparison(self, condition: SelectorCondition, origin: Origin) -> TracedCondition:
         text = condition.text
@@ -264,9 +279,9 @@ def _applies(
     Behind one that the gateway ends nothing is looked at.
     """
     ended = next((number for number, condition in enumerate(when) if condition.ends), None)
-    by_result = {condition.result: condition for condition in reversed(when[:ended])}
+    by_result = {condition.lets_apply: condition for condition in reversed(when[:ended])}
     if found := by_result.get("false"):
-        return "no", f"{in_short(found.text)} is false"
+        return "no", f"{in_short(found.text)} is {'true, which exempts' if found.exempts else 'false'}"
     if found := by_result.get("unknown"):
         return "unknown", f"{in_short(found.text)} is not known"
     if found := when[ended] if ended is not None else by_result.get("fails"):

@@ -47,7 +47,8 @@ class Part(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 class TracedCondition(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A predicate, or a condition of v1beta2, and what it was; ``error`` says why it fails.
 
-    One that the gateway ``ends`` refuses the request, and nothing behind it is looked at.
+    One that the gateway ``ends`` refuses the request, and nothing behind it is looked at. Where one that
+    ``exempts`` holds, the limit does not apply.
     """
 
     text: str
@@ -56,6 +57,14 @@ class TracedCondition(Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     error: str | None = None
     parts: tuple[Part, ...] = ()
     ends: bool = False
+    exempts: bool = False
+
+    @property
+    def lets_apply(self) -> Truth:
+        """Tell whether the limit may apply, as far as this one has a say."""
+        if not self.exempts or self.result not in ("true", "false"):
+            return self.result
+        return "false" if self.result == "true" else "true"
 
 
 class CounterValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -127,7 +127,7 @@ def _reason(limit: TracedLimit) -> tuple[Origin, str]:
     """Where and why a limit does not apply; why with the values that were seen."""
     result = {"no": "false", "fails": "fails", "unknown": "unknown"}.get(limit.applies)
     for condition in limit.when:
-        if condition.result == result:
+        if condition.lets_apply == result:
             seen = [
                 f"{part.text} = {part.value}"
                 for part in condition.parts

@@ -92,7 +92,8 @@ def _limit(limit: TracedLimit) -> Iterator[str]:
 def _condition(condition: TracedCondition) -> Iterator[str]:
     result = "fails" if condition.result == "fails" else f"is {condition.result}"
     error = f": {condition.error}" if condition.error else ""
-    yield f"{condition.origin}: when {condition.text} {result}{error}"
+    asks = "exempt when" if condition.exempts else "when"
+    yield f"{condition.origin}: {asks} {condition.text} {result}{error}"
     yield from _parts(condition.parts)
 
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.algorithm import FIXED_WINDOW, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
+from kuadrant.api.duration import span_words, window_words
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, SOFT, Mode
 from kuadrant.api.problem import printable
 from kuadrant.policy.fleeting_values import is_of_a_connection
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _NAMES: Final = 3
 _LONGEST: Final = 120
-_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
 def verdict(record: Explanation) -> str:
@@ -146,8 +146,9 @@ def standing_line(standing: CounterStanding, mode: Mode = ENFORCE) -> str:
     values = ", ".join(value for _, value in standing.key)
     counted = rate(standing.limit, standing.seconds, standing.algorithm, standing.burst)
     least = standing.resets_in_at_least
-    span = f"{standing.resets_in:g}" if least is None else f"{least:g} to {standing.resets_in:g}"
-    again = f"whole again in {span} s" if standing.limit else "and never any"
+    span = span_words(standing.resets_in)
+    span = span if least is None else f"{span_words(least).removesuffix(' s')} to {span}"
+    again = f"whole again in {span}" if standing.limit else "and never any"
     return (
         f"{counted}{per}: {left}{f' for {values}' if values else ''}, "
         f"{again}{_watching(standing, mode)}{_alone(standing)}"
@@ -196,11 +197,11 @@ def elsewhere_line(route: Elsewhere) -> str:
 
 def rate(most: int, seconds: int, algorithm: Algorithm = FIXED_WINDOW, burst: int | None = None) -> str:
     """A rate, such as ``5 in 10 s``, and how it is counted if that is not in fixed windows."""
-    size, unit = next(((size, unit) for size, unit in _UNITS if seconds % size == 0), (1, "s"))
+    window = window_words(seconds)
     if algorithm == SLIDING_WINDOW:
-        return f"{most} in any {seconds // size} {unit}"
+        return f"{most} in any {window}"
     evenly = f", evenly, and {most if burst is None else burst} at once" if algorithm == TOKEN_BUCKET else ""
-    return f"{most} in {seconds // size} {unit}{evenly}"
+    return f"{most} in {window}{evenly}"
 
 
 def manner(mode: Mode) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, SLICES, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
+from kuadrant.api.duration import window_words
 from kuadrant.api.problem import spelled
 from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.severity import Rule
@@ -181,7 +182,7 @@ def _told(one: _Counted, winner: _Counted) -> Problem:
     elif winner.entry.limit is limit:
         other = f"rates[{winner.index}] of the same limit"
     message = (
-        f"{one.rate.max_value} in {one.rate.seconds} s is never reached: {other} refuses before, at "
-        f"{winner.rate.max_value} in {winner.rate.seconds} s"
+        f"{one.rate.max_value} in {window_words(one.rate.seconds)} is never reached: {other} refuses before, "
+        f"at {winner.rate.max_value} in {window_words(winner.rate.seconds)}"
     )
     return problem(subject, field, "never-reached", message)

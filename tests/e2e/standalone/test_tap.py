@@ -108,7 +108,7 @@ def test_each_decision_is_told_as_it_happens_with_its_policy_and_no_value(
     assert found["headers"]["x-user"].startswith("(masked ")
     *_, last = following.end()
     assert last["summary"]["verdicts"]["limited"] >= 1
-    assert "create_toy of default/toystore" in last["summary"]["limited_by"]
+    assert "create-toy of default/toystore" in last["summary"]["limited_by"]
 
 
 def test_a_500_is_told_with_the_expression_that_failed(kuadrant: Kuadrant, tap: Callable[..., Tap]) -> None:

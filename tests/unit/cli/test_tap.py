@@ -54,7 +54,7 @@ def shown(one: ReportedDecision) -> list[str]:
 def test_a_decision_is_told_in_a_line_and_its_headers_below() -> None:
     assert shown(ALLOWED) == ["allowed GET a.com/"]
     assert shown(LIMITED) == [
-        "limited POST api.toystore.com/toys: create_toy of default/toystore",
+        "limited POST api.toystore.com/toys: create-toy of default/toystore",
         "    x-user: alice",
     ]
     assert shown(FAILED) == [
@@ -102,7 +102,7 @@ def test_the_last_line_sums_up() -> None:
         tally.add(one)
     tally.missed = 7
     assert tally.text(12.4) == (
-        "4 decisions in 12 s; 3 allowed, 1 limited; limited by create_toy of default/toystore (1); "
+        "4 decisions in 12 s; 3 allowed, 1 limited; limited by create-toy of default/toystore (1); "
         "7 more came too fast to be shown"
     )
     assert tally.values(12.4)["verdicts"] == {"allowed": 3, "limited": 1}

@@ -69,7 +69,7 @@ async def test_five_of_many_calls_are_admitted(channel: grpc.aio.Channel) -> Non
             "INVALID_ARGUMENT",
             "descriptors: is_negative_hits is not supported",
         ),
-        (request(b="many"), "UNAVAILABLE", "limit of 'n' (5 in 3600 s): INVALID_ARGUMENT: cannot convert"),
+        (request(b="many"), "UNAVAILABLE", "limit of 'n' (5 in 1 h): INVALID_ARGUMENT: cannot convert"),
     ],
 )
 async def test_what_cannot_be_decided_is_an_error_and_never_an_answer(

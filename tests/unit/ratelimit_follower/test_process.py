@@ -78,7 +78,7 @@ async def test_a_limit_that_is_wrong_is_left_out_alone_and_named(api: Api, start
     said = api.condition(VALID)
     assert said["reason"] == "LimitsLeftOut"
     assert "limits[2]: Object missing required field `max_value`" in said["message"]
-    assert "limit of 'n' (7 in 3600 s): condition" in said["message"]
+    assert "limit of 'n' (7 in 1 h): condition" in said["message"]
     assert (api.status["observedGeneration"], said["observedGeneration"]) == (2, 2)
     assert api.ready["message"] == "1 limits are held and 2 left out"
     assert await replica.page("/readyz") == (200, "ok")
