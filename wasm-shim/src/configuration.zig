@@ -38,7 +38,6 @@ pub const Configuration = Kept(struct {
     attributes: Attributes = .{},
     headers: values.Headers = .{},
     parameters: values.Parameters = .{},
-    has_programs: bool = false,
     has_decision_records: bool = false,
     /// In DER, of those who may ask what is decided for their request; empty for nobody.
     explain_key: []const u8 = "",
@@ -260,7 +259,6 @@ const Compiler = struct {
         if (given != 1) return refuse(path, "needs exactly one of selector, expression and program", .{});
         if (source.program) |text| {
             if (source.operator != null or source.value != null) return refuse(path, "a program has no operator and no value", .{});
-            compiler.configuration.content.has_programs = true;
             return .{ .own = try compiler.readProgram(text, &path.field("program")) };
         }
         if (source.expression) |text| {
@@ -286,7 +284,6 @@ const Compiler = struct {
         if (source.value) |value| return .{ .key = key, .value = .{ .serialized = try descriptors.serializeEntry(compiler.allocator, key, value) } };
         if (source.expression) |text| return .{ .key = key, .value = .{ .expression = try compiler.compileExpression(.value, text, &path.field("expression")) } };
         if (source.program) |text| {
-            compiler.configuration.content.has_programs = true;
             return .{ .key = key, .value = .{ .own = try compiler.readProgram(text, &path.field("program")) } };
         }
         return .{ .key = key, .value = .{ .attribute = .{

@@ -165,8 +165,7 @@ fn made(attributes: *Attributes, work: *Work, slot: u32, form: known_attribute.F
 fn headers(work: *Work) Spent!*const value.Map {
     var places: Places = .{};
     var entries: Growing(value.Entry) = .{};
-    var each: host.Pairs = .init(try request_headers.all() orelse "");
-    while (each.next()) |header| {
+    for (try request_headers.all() orelse &.{}) |header| {
         try work.through(64 + header.name.len + header.value.len);
         if (try places.find(work, entries.items, header.name)) |number| {
             const before = entries.items[number].value.string;

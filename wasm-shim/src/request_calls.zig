@@ -21,8 +21,8 @@ pub const read = configuration.read;
 /// The calls that the request asks for, in scratch memory and in their order; `null` when its rule has no action, or none is its.
 pub fn ask(current: *Configuration) rate_limit_call.Error!?[]const rate_limit_call.Call {
     decision_record.present.logged = current.content.has_decision_records;
-    // Programs need more of a request's headers than host and path.
-    if (current.content.has_programs) _ = try request_headers.all();
+    // Host and path are needed of nearly every request, and all headers cost no more than one of them.
+    _ = try request_headers.all();
     decision_record.present.explained = try live_explanation.asks(current.content.explain_key);
     const table = current.content.hosts.find(try attribute.hostname()) orelse return null;
     const attributes = &current.content.attributes;

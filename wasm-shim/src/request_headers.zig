@@ -26,7 +26,7 @@ pub const Single = enum {
 const Known = struct {
     singles: std.EnumArray(Single, ?(?[]const u8)) = .initFill(null),
     size: ?usize = null,
-    all: ?[]const u8 = null,
+    all: ?[]const host.Header = null,
 };
 var known: Known = .{};
 
@@ -37,26 +37,25 @@ pub fn forget() void {
 
 /// The bytes of all names and values; of a host that does not say, as many as there can be.
 pub fn size() usize {
-    if (known.size == null) known.size = if (known.all) |pairs| host.Pairs.size(pairs) else host.requestHeadersSize() orelse std.math.maxInt(usize);
+    if (known.size == null) known.size = host.requestHeadersSize() orelse std.math.maxInt(usize);
     return known.size.?;
 }
 
 pub fn first(single: Single) Error!?[]const u8 {
     const place = known.singles.getPtr(single);
-    if (place.* == null) place.* = if (known.all) |pairs| firstOf(pairs, single.name()) else try host.firstRequestHeader(single.name());
+    if (place.* == null) place.* = if (known.all) |headers| firstOf(headers, single.name()) else try host.firstRequestHeader(single.name());
     return place.*.?;
 }
 
 /// All values of the header at a path of the host, its name in lower case behind `prefix`, joined with `,`.
 pub fn joined(path: []const u8) Error!?[]const u8 {
-    const pairs = known.all orelse return host.property(path);
+    const headers = known.all orelse return host.property(path);
     const asked = path[prefix.len..];
     // As Envoy does, which has one header for both names.
     const name = if (std.mem.eql(u8, asked, "host")) Single.authority.name() else asked;
-    const value = firstOf(pairs, name) orelse return null;
+    const value = firstOf(headers, name) orelse return null;
     var values: std.ArrayList(u8) = .empty;
-    var each: host.Pairs = .init(pairs);
-    while (each.next()) |header| if (std.mem.eql(u8, header.name, name) and header.value.ptr != value.ptr) {
+    for (headers) |header| if (std.mem.eql(u8, header.name, name) and header.value.ptr != value.ptr) {
         if (values.items.len == 0) try values.appendSlice(memory.scratch, value);
         try values.append(memory.scratch, ',');
         try values.appendSlice(memory.scratch, header.value);
@@ -66,20 +65,38 @@ pub fn joined(path: []const u8) Error!?[]const u8 {
 
 pub const prefix = "request\x00headers\x00";
 
-/// All of them, as `host.Pairs` reads them, from which every other question is answered then; `null` when the host does not say.
-pub fn all() Error!?[]const u8 {
-    if (known.all == null) known.all = try host.requestHeaders();
+/// All of them, from which every other question is answered then; `null` when the host does not say.
+pub fn all() Error!?[]const host.Header {
+    if (known.all == null) {
+        const pairs = try host.requestHeaders() orelse return null;
+        known.size = host.Pairs.size(pairs);
+        known.all = try list(pairs);
+    }
     return known.all;
+}
+
+fn list(bytes: []const u8) Error![]const host.Header {
+    const pairs: host.Pairs = .init(bytes);
+    const headers = try memory.scratch.alloc(host.Header, pairs.count);
+    // As `Pairs.next` does it, one after the other; this is done for every request.
+    const lengths = std.mem.bytesAsSlice([2]u32, if (pairs.count > 0) bytes[4..][0 .. 8 * pairs.count] else "");
+    var rest = bytes[@min(pairs.offset, bytes.len)..];
+    for (headers, lengths, 0..) |*header, length, count| {
+        const name, const value = length;
+        if (name >= rest.len or value >= rest.len - name - 1) return headers[0..count];
+        header.* = .{ .name = rest[0..name], .value = rest[name + 1 ..][0..value] };
+        rest = rest[name + value + 2 ..];
+    }
+    return headers;
 }
 
 /// Whether the request may have a header of that name, in lower case.
 pub fn mayHave(name: []const u8) bool {
-    if (known.all) |pairs| return firstOf(pairs, name) != null;
+    if (known.all) |headers| return firstOf(headers, name) != null;
     return (host.firstRequestHeader(name) catch return true) != null;
 }
 
-fn firstOf(pairs: []const u8, name: []const u8) ?[]const u8 {
-    var each: host.Pairs = .init(pairs);
-    while (each.next()) |header| if (std.mem.eql(u8, header.name, name)) return header.value;
+fn firstOf(headers: []const host.Header, name: []const u8) ?[]const u8 {
+    for (headers) |header| if (std.mem.eql(u8, header.name, name)) return header.value;
     return null;
 }

@@ -75,11 +75,11 @@ pub const Headers = struct {
     /// In scratch memory.
     pub fn get(headers: *Headers, request: u64, of: u32) error{ OutOfMemory, Failed }![]const []const u8 {
         if (headers.named.request != request) {
-            var each: host.Pairs = .init(try request_headers.all() orelse return error.Failed);
+            const all = try request_headers.all() orelse return error.Failed;
             headers.named.request = request;
             // What was begun and not ended is nothing that anybody may read.
             errdefer headers.named.request = 0;
-            while (each.next()) |header| try headers.add(header);
+            for (all) |header| try headers.add(header);
         }
         const found = headers.named.get(of) orelse return &.{};
         return found.items;
