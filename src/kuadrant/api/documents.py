@@ -271,7 +271,7 @@ class Reader:
         identity = (value.kind, namespace, value.metadata.name)
         first = self.sources.get(identity)
         if first is not None:
-            message = f"is given twice, first in {first.file}:{first.line}; leave one of them out"
+            message = f"is given twice, first in {first.file}:{first.line}"
             self._wrong(file, subject, node, message, code="given-twice")
             return
         kept = node if isinstance(value, _KNOWN_BY_FIELD) else None

@@ -12,6 +12,7 @@ from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
 from kuadrant.policy.fleeting_values import (
     PER_CONNECTION,
     PER_REQUEST,
+    PER_WISH,
     fleeting,
     fleeting_selector,
 )
@@ -41,6 +42,17 @@ RULES: Final = (
         "twice, whatever a client sends, so nothing is ever limited, "
         "and each request takes room for a counter of its own.",
         do="Count by something that requests have in common.",
+    ),
+    Rule(
+        code="counter-by-wish",
+        severity="warning",
+        title="A counter has another value whenever a client wants it.",
+        means="`x-forwarded-for` begins with what the client has written into it, and the gateway adds the "
+        "address behind that. `forwarded`, `x-real-ip`, `x-client-ip` and `true-client-ip` are what the client "
+        "writes, unless a proxy before the gateway writes them anew. Who writes another one gets another "
+        "counter, so he is never limited.",
+        do="Count by `source.remote_address`, the client's address, also behind proxies that the gateway is "
+        "told to trust.",
     ),
     Rule(
         code="header-may-be-absent",
@@ -111,6 +123,9 @@ def _counter(policy: Policy, field: Path, counter: Counter) -> Iterator[Problem]
         what = "no request that is counted by it is ever" if found.sometimes else "nothing is ever"
         message = f"{name} {PER_REQUEST[name]}, so {what} limited"
         yield problem(subject, spelled(field), "counter-per-request", message, at=found.at)
+    elif name in PER_WISH:
+        message = f"{name} {PER_WISH[name]}: a client with another one is counted anew"
+        yield problem(subject, spelled(field), "counter-by-wish", message, at=found.at)
 
 
 def shared_findings(of: Material) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Finds what makes a counter another one for each connection or request."""
+"""Finds what makes a counter another one for each connection or request, or whenever a client wants it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ PER_REQUEST: Final = {
 }
 
 
+_OF_ADDRESSES: Final = ("x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "true-client-ip")
+"""Headers that stand for the client's address, where nobody before the gateway lets clients write them."""
+PER_WISH: Final = {
+    entry(HEADERS, quoted(name)): "begins with what the client writes into it"
+    if name == "x-forwarded-for"
+    else "is what the client writes into it"
+    for name in _OF_ADDRESSES
+}
+
+
 class Fleeting(Struct, frozen=True, gc=False):
     """The attribute that makes a value another one each time, and where it is named (line and column).
 
@@ -49,7 +59,7 @@ _SEARCHES: Final = frozenset({"indexOf", "lastIndexOf"})
 _PORT: Final = "source.address"
 _BEHIND_THE_COLON: Final = 1
 _BY_TEXT: Final = {
-    name: name for name in (*PER_CONNECTION, *PER_REQUEST) if name != "request.id"
+    name: name for name in (*PER_CONNECTION, *PER_REQUEST, *PER_WISH) if name != "request.id"
 }  # which has the text of its header
 _Bound = Mapping[str, Any]
 _Kept = tuple[Any, str, bool]
@@ -58,7 +68,7 @@ _Kept = tuple[Any, str, bool]
 
 def fleeting(expression: str) -> Fleeting:
     """Return what makes the value of ``expression`` another one each time: all of it is in the value."""
-    if not any(word in expression.lower() for word in ("address", "port", "id", "time")):
+    if not any(word in expression.lower() for word in ("address", "port", "id", "time", "forwarded", "-ip")):
         return Fleeting()
     tree = checked(expression)
     for part, text, sometimes in _kept(tree.expression, MappingProxyType({}), sometimes=False):
@@ -72,8 +82,9 @@ def fleeting(expression: str) -> Fleeting:
 def fleeting_selector(selector: str) -> Fleeting:
     """Return what makes the value of a selector of v1beta2 another one each time."""
     path = selector_path(selector) or ()
-    if tuple(map(str.lower, path)) == ("request", "headers", _REQUEST_ID):
-        return Fleeting(_ID_HEADER)
+    if path[:2] == ("request", "headers") and len(path) == 3:
+        name = entry(HEADERS, quoted(path[2]))
+        return Fleeting(name) if name in _BY_TEXT else Fleeting()
     return Fleeting(selector if selector in {**PER_CONNECTION, **PER_REQUEST} else "")
 
 
@@ -126,8 +137,27 @@ def _within(part: Any) -> Iterator[tuple[Any, bool]]:
         case "_[_]" if _is_split(call.arguments[0]):
             if call.arguments[1].constant.int == _BEHIND_THE_COLON:
                 yield call.arguments[0].call.target, False
+        case "_[_]" if _is_beginning(call.arguments):
+            yield call.arguments[0].call.target, False
+        case "@part" | "substring" if target and _is_from_the_first(call):
+            yield call.target, False
         case "@part" | "substring" if target and _is_end_of_address(call):
             yield call.target, False
+
+
+def _is_beginning(arguments: Any) -> bool:
+    """Tell whether it is the first piece of such a header: that one is the client's."""
+    split, place = arguments[0].call, arguments[1].constant
+    return split.function == "split" and _text(split.target) in PER_WISH and place.int == 0 and _is_int(place)
+
+
+def _is_from_the_first(call: Any) -> bool:
+    start = call.arguments[0].constant
+    return _text(call.target) in PER_WISH and _is_int(start) and start.int == 0
+
+
+def _is_int(constant: Any) -> bool:
+    return bool(constant.HasField("int"))
 
 
 def _is_split(part: Any) -> bool:

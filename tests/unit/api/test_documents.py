@@ -161,7 +161,7 @@ def test_null_is_absent() -> None:
 def test_an_object_given_twice_is_told_with_both_places() -> None:
     text = SERVICE.replace("NAME", "a")
     assert lines(folder(text, "# again\n" + text)) == [
-        "b.yaml:2:1: Service shop/a: is given twice, first in a.yaml:1; leave one of them out"
+        "b.yaml:2:1: Service shop/a: is given twice, first in a.yaml:1"
     ]
 
 

@@ -43,6 +43,10 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
         ("path-has-query", "request.path in"),
         ("path-has-query", "request.path.endsWith"),
     ],
+    "counter-on-forwarded-for": [
+        ("counter-by-wish", "request.headers['x-forwarded-for']"),
+        ("counter-by-wish", "request.headers.x-forwarded-for"),
+    ],
     "counter-on-claims": [("part-may-fail", 'metadata.filter_metadata["envoy')],
     "counter-on-path-with-query": [("path-has-query", "request.path}")],
     "condition-on-remote-address-of-a-network": [("never-applies", "source.remote_address")],

@@ -89,3 +89,34 @@ def test_a_selector_of_the_header_of_ids_is_another_one_for_each_request() -> No
 def test_where_only_some_requests_are_counted_by_it_that_is_said() -> None:
     assert fleeting("request.headers[?'x-user'].orValue(request.id)").sometimes
     assert not fleeting("request.headers[?'x-request-id'].orValue('')").sometimes
+
+
+FORWARDED = "request.headers['x-forwarded-for']"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        FORWARDED,
+        f"{FORWARDED}.split(',')[0]",
+        f"{FORWARDED}.substring(0)",
+        f"request.method + {FORWARDED}",
+        "request.headers[?'X-Real-IP'].orValue('')",
+        "'forwarded' in request.headers ? request.headers['forwarded'] : ''",
+    ],
+)
+def test_what_a_client_writes_is_another_one_whenever_he_wants_it(expression: str) -> None:
+    assert "counter-by-wish" in told(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        f"{FORWARDED}.split(',')[size({FORWARDED}.split(',')) - 1]",
+        f"{FORWARDED}.contains(',')",
+        "source.remote_address",
+        "request.headers[?'x-user'].orValue('')",
+    ],
+)
+def test_what_the_gateway_writes_is_not(expression: str) -> None:
+    assert "counter-by-wish" not in told(expression)
