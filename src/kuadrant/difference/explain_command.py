@@ -38,15 +38,15 @@ def words_of(asked: ClientRequest, gateway: str | None) -> Iterator[str]:
     yield asked.url
 
 
-def steps_line(steps: Iterable[SentStep]) -> str:
-    """Requests in a row, in a line."""
+def step_lines(steps: Iterable[SentStep]) -> list[str]:
+    """Requests in a row, each in the words of `kuadrant explain`."""
     told: list[str] = []
     for step in steps:
         words = " ".join(one if _PLAIN.fullmatch(one) else shlex.quote(one) for one in step.words)
         times = f" --times {step.times}" if step.times > 1 else ""
         waited = f"{span_words(step.after)} later " if step.after else "then " if told else ""
         told.append(f"{waited}{words}{times}")
-    return ", ".join(told)
+    return told
 
 
 def answers_line(runs: Iterable[AnsweredRun]) -> str:

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from kuadrant.api.problem import printable
-from kuadrant.difference.explain_command import answers_line, steps_line
+from kuadrant.difference.explain_command import answers_line, step_lines
 from kuadrant.explanation.short_text import WIDTH, plain
 from kuadrant.explanation.words import headers_in_short, mode_words, rate
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         LimitChange,
         LimitSide,
         RoutingChange,
+        TellingRequest,
         ToldChange,
     )
     from kuadrant.explanation.short_text import Style
@@ -36,14 +37,25 @@ def text(found: Differences, paint: Callable[[Style, str], str] = plain) -> str:
         [line for one in found.limits for line in _limit(one, paint)],
         [line for one in found.responses for line in _response(one, paint)],
         [line for one in found.routing for line in _routing(one, paint)],
-        [
-            f"{printable(steps_line(one.steps))}: {answers_line(one.before)} -> {answers_line(one.after)}"
-            + (f" (and at {_some(one.also)})" if one.also else "")
-            for one in found.requests
-        ],
-        [f"note: {note}" for note in found.notes],
+        [line for one in found.requests for line in _requests(one)],
+        [line for note in found.notes for line in _wrapped(f"note: {note}")],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _requests(one: TellingRequest) -> Iterator[str]:
+    """Requests and their answers in a line; a long one is parted, so that each request can be copied."""
+    (*steps,) = map(printable, step_lines(one.steps))
+    answers = f"{answers_line(one.before)} -> {answers_line(one.after)}"
+    if one.also:
+        answers += f" (and at {_some(one.also)})"
+    whole = f"{', '.join(steps)}: {answers}"
+    if len(whole) <= WIDTH:
+        yield whole
+        return
+    yield from (f"{step}," for step in steps[:-1])
+    yield f"{steps[-1]}:"
+    yield from _wrapped(answers, "    ")
 
 
 def _headed(change: Change, told: str, paint: Callable[[Style, str], str]) -> Iterator[str]:

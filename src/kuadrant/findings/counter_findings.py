@@ -48,9 +48,9 @@ RULES: Final = (
         severity="warning",
         title="A counter has another value whenever a client wants it.",
         means="`x-forwarded-for` begins with what the client has written into it, and the gateway adds the "
-        "address behind that. `forwarded`, `x-real-ip`, `x-client-ip` and `true-client-ip` are what the client "
-        "writes, unless a proxy before the gateway writes them anew. Who writes another one gets another "
-        "counter, so he is never limited.",
+        "address behind that. `forwarded`, `x-real-ip`, `x-client-ip` and `true-client-ip` are what the "
+        "client writes, unless a proxy before the gateway writes them anew. Who writes another one gets "
+        "another counter, so he is never limited.",
         do="Count by `source.remote_address`, the client's address, also behind proxies that the gateway is "
         "told to trust.",
     ),

@@ -134,30 +134,24 @@ def _within(part: Any) -> Iterator[tuple[Any, bool]]:
         case "or" | "orValue":
             yield call.target, False
             yield call.arguments[0], True
-        case "_[_]" if _is_split(call.arguments[0]):
-            if call.arguments[1].constant.int == _BEHIND_THE_COLON:
-                yield call.arguments[0].call.target, False
-        case "_[_]" if _is_beginning(call.arguments):
+        case "_[_]" if _is_piece(call.arguments[0], call.arguments[1].constant):
             yield call.arguments[0].call.target, False
-        case "@part" | "substring" if target and _is_from_the_first(call):
-            yield call.target, False
-        case "@part" | "substring" if target and _is_end_of_address(call):
+        case "@part" | "substring" if target and (_is_end_of_address(call) or _is_from_the_first(call)):
             yield call.target, False
 
 
-def _is_beginning(arguments: Any) -> bool:
-    """Tell whether it is the first piece of such a header: that one is the client's."""
-    split, place = arguments[0].call, arguments[1].constant
-    return split.function == "split" and _text(split.target) in PER_WISH and place.int == 0 and _is_int(place)
+def _is_piece(of: Any, place: Any) -> bool:
+    """Tell whether it is the port of an address, or the first piece of a header, which is the client's."""
+    if not place.HasField("int") or of.call.function != "split":
+        return False
+    if _is_split(of):
+        return bool(place.int == _BEHIND_THE_COLON)
+    return place.int == 0 and _text(of.call.target) in PER_WISH
 
 
 def _is_from_the_first(call: Any) -> bool:
     start = call.arguments[0].constant
-    return _text(call.target) in PER_WISH and _is_int(start) and start.int == 0
-
-
-def _is_int(constant: Any) -> bool:
-    return bool(constant.HasField("int"))
+    return _text(call.target) in PER_WISH and start.HasField("int") and start.int == 0
 
 
 def _is_split(part: Any) -> bool:

@@ -105,7 +105,7 @@ def test_a_file_is_as_good_as_a_folder(run: Callable[..., tuple[int, str, str]],
         (tmp_path / f"{name}.yaml").write_text("\n---\n".join(texts))
     code, out, err = run("before.yaml", "six.yaml")
     assert (code, err) == (1, "")
-    assert "7: 200x5 then 429x2 -> 200x6 then 429" in out
+    assert "7:\n    200x5 then 429x2 -> 200x6 then 429\n" in out
 
 
 def test_programs_get_one_json_object(run: Callable[..., tuple[int, str, str]]) -> None:
@@ -154,3 +154,10 @@ def test_mistakes_are_told_with_their_places(
     code, out, err = run("before", "six")
     assert (code, out) == (2, "")
     assert err.startswith("six/ratelimitpolicy.yaml:14:18: mistake: invalid-field\n")
+
+
+def test_lines_end_at_80_columns_but_for_what_is_to_be_copied(
+    run: Callable[..., tuple[int, str, str]],
+) -> None:
+    lines = [line for folder in ("six", "headers", "told") for line in run("before", folder)[1].splitlines()]
+    assert all(len(line) <= 80 for line in lines), [line for line in lines if len(line) > 80]

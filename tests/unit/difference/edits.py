@@ -6,7 +6,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 from kuadrant.difference import differences
-from kuadrant.difference.explain_command import answers_line, steps_line
+from kuadrant.difference.explain_command import answers_line, step_lines
 from tests.unit.explanation.asking import WORLD, configuration, policy
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def changed(old: str, new: str, *, before: str = WORLD, after: str | None = None
 def requests(found: Differences) -> list[str]:
     """The requests that are shown, as they are printed."""
     return [
-        f"{steps_line(one.steps)}: {answers_line(one.before)} -> {answers_line(one.after)}"
+        f"{', '.join(step_lines(one.steps))}: {answers_line(one.before)} -> {answers_line(one.after)}"
         for one in found.requests
     ]
 
