@@ -132,6 +132,11 @@ prove-algorithms: machine $(VENV)/.dev ## Hold counters in memory, in Redis and 
 	FUZZ_SCALE=100 $(BIN)/python -m pytest --timeout 36000 -k fuzz tests/unit/ratelimit/test_algorithms.py
 	FUZZ_SCALE=500 $(BIN)/python -m pytest --timeout 36000 -k 'fuzz and (agree or steps)' tests/integration/ratelimit/test_store_algorithms.py
 
+.PHONY: prove-diff
+prove-diff: $(VENV)/.dev ## Compare 1,000 pairs of configurations: what any of 200 requests shows is told, and 1,000 smallest requests by real Envoys: half an hour
+	FUZZ_SCALE=17 $(BIN)/python -m pytest --timeout 14400 -k answered_otherwise tests/unit/difference/test_fuzz.py
+	FUZZ_SCALE=50 $(BIN)/python -m pytest --timeout 14400 tests/e2e/differential/test_diff.py
+
 .PHONY: prove-modules
 prove-modules: $(VENV)/.dev ## Swap modules under load, fuzz the module server, download from it all at once: a quarter of an hour, as root
 	SWAPS=20 SWAPS_APART=3 $(BIN)/python -m pytest --capture=no tests/e2e/standalone/test_modules.py tests/e2e/wasm/test_rolling.py

@@ -24,7 +24,7 @@ from kuadrant.findings.route_findings import route_findings
 from kuadrant.findings.rules_by_code import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from kuadrant.api.documents import Folder
     from kuadrant.api.objects import Objects
@@ -73,10 +73,10 @@ def suspicious(policy: RateLimitPolicy, facts: PolicyFacts) -> tuple[Problem, ..
 
 
 def unauthenticated(
-    folder: Folder, compilation: Compilation, gateways: Container[str]
+    folder: Folder, compilation: Compilation, gateways: Collection[str]
 ) -> tuple[Problem, ...]:
     """Return which policies ask who requests are from, at ``gateways`` that authenticate nobody there."""
-    return tuple(identity_findings(material(folder, compilation), gateways))
+    return tuple(identity_findings(material(folder, compilation), gateways)) if gateways else ()
 
 
 def suspicious_by_routes(objects: Objects, compilation: Compilation) -> dict[str, tuple[Problem, ...]]:

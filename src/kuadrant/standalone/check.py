@@ -65,8 +65,10 @@ def _sources(objects: Objects) -> tuple[dict[str, IdentitySource | None], frozen
     sources = identities(objects)
     if objects.request_authentications:
         return sources, frozenset()
-    elsewhere = frozenset(key for key, source in sources.items() if source != IdentitySource("jwt", ISTIO))
-    return {key: source for key, source in sources.items() if key not in elsewhere}, elsewhere
+    by_run = {
+        key: source for key, source in sources.items() if source in (None, IdentitySource("jwt", ISTIO))
+    }
+    return by_run, frozenset(sources.keys() - by_run.keys())
 
 
 def _files(paths: tuple[str, ...]) -> Iterable[File]:
