@@ -1,60 +1,25 @@
 """Commands that pages show are commands that there are: with these options, targets, files and values.
 
-That a command does what its page says is for the tests of that command. `docs/explain.md` and `docs/diff.md`
-are run as they stand.
+Each is run by a test, or `tests/shown_commands.yaml` says why not.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from kuadrant.cli import app
+from tests import shown_commands
+from tests.shown_commands import COMMANDS, ROOT, SHOWN, Known, Shown, known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-ROOT = Path(__file__).parents[2]
-PAGES = [
-    *ROOT.glob("*.md"),
-    *ROOT.glob("docs/**/*.md"),
-    *ROOT.glob("wasm-shim/*.md"),
-    *ROOT.glob("examples/**/*.md"),
-]
-MADE_FROM_HELP = ROOT / "docs" / "commands.md"
 OTHERS = {"cosign", "ctr", "curl", "cp", "pip", "podman", "skopeo"}
 """Programs that are not ours; what they take is not looked at."""
-
-
-class Shown(NamedTuple):
-    """A command of a page, without what the shell does with its output."""
-
-    page: str
-    words: tuple[str, ...]
-
-
-def _shown(page: Path) -> Iterator[Shown]:
-    text = re.sub(r"\\\n\s*", " ", page.read_text())
-    for line in text.splitlines():
-        if not re.match(r" {4}\S|\s{6,}\S", line) or line.lstrip().startswith(("|", "*", "-", "#")):
-            continue
-        plain = re.split(r"\s{2,}#|\s#\s|\s[|]{1,2}\s|\s>\s", line.strip().removeprefix("$ "))[0]
-        try:
-            words = shlex.split(plain)
-        except ValueError:
-            continue  # no command
-        while words and (words[0] in ("sudo", "lab/run") or re.fullmatch(r"[A-Z_]+=\S*", words[0])):
-            del words[0]
-        if words:
-            yield Shown(str(page.relative_to(ROOT)), (words[0].removeprefix(".venv/bin/"), *words[1:]))
-
-
-SHOWN = [one for page in PAGES if page != MADE_FROM_HELP for one in _shown(page)]
 
 
 def of(program: str) -> list[Shown]:
@@ -135,3 +100,15 @@ def test_benchmarks_that_are_shown_are_there() -> None:
 def test_nothing_that_looks_like_a_command_of_ours_is_overlooked() -> None:
     programs = {one.words[0] for one in SHOWN}
     assert programs >= {"kuadrant", "make", "kubectl", "helm", "python", "curl"}
+
+
+@pytest.mark.parametrize("shown", sorted(set(COMMANDS)), ids=lambda one: f"{one.page}: {one.text}")
+def test_a_command_is_run_by_a_test_or_it_is_said_why_not(shown: Shown) -> None:
+    assert shown_commands.of(shown) is not None, "say it in tests/shown_commands.yaml"
+
+
+@pytest.mark.parametrize("entry", known(), ids=lambda one: f"{one.page} {one.command}")
+def test_an_entry_is_about_a_command_that_is_shown_and_a_test_that_is_there(entry: Known) -> None:
+    assert bool(entry.run) != bool(entry.why)
+    assert not entry.run or (ROOT / entry.run).is_file()
+    assert any(shown_commands.of(one) == entry for one in COMMANDS), "no page shows such a command any more"

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
 import pytest
 import yaml
 
+from tests.browser import Visit, browsing
 from tests.integration.config.conftest import GATEWAY_API, Server
 from tests.integration.config.conftest import server as server  # noqa: PLC0414 - a fixture
 from tests.integration.kube.conftest import NOBODY, TOKEN
@@ -107,6 +108,7 @@ class Console:
 
     def __init__(self, http: httpx2.Client) -> None:
         self._http = http
+        self.url = str(http.base_url).rstrip("/") + "/"
 
     def page(self, path: str, **fields: str) -> Any:
         return self._http.get(f"/api/{path}", headers=fields).json()
@@ -178,3 +180,30 @@ def test_who_may_see_all_sees_all_and_an_edit_at_once(tmp_path: Path, tenants: S
         told = seen.until("policy?name=umbrella/toys", lambda page: "9 in 10 s" in json.dumps(page["rules"]))
         assert time.monotonic() - began < 1
         assert "was 5 in 10 s" in json.dumps(told["edits"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_view_of_it_is_whole_in_a_browser(
+    tmp_path: Path, tenants: Server, scheme: Literal["light", "dark"]
+) -> None:
+    with console(tmp_path, tenants, NOBODY) as seen, browsing() as browser:
+        seen.until("policies", lambda page: page["policies"])
+        visit = Visit(browser, seen.url, scheme=scheme)
+        for view in ("now", "topology", "policy", "policy?name=acme/toys", "limits", "try", "modules"):
+            page = visit.open(view)
+            assert visit.grave() == [], view
+            assert "umbrella" not in page.content(), view
+        visit.close()
+
+
+def test_an_edit_in_the_cluster_is_on_the_page_within_a_second(tmp_path: Path, tenants: Server) -> None:
+    with console(tmp_path, tenants, TOKEN) as seen, browsing() as browser:
+        seen.until("policies", lambda page: len(page["policies"]) == 2)
+        visit = Visit(browser, seen.url)
+        page = visit.open("policy?name=acme/toys")
+        page.get_by_text("of-acme: 5 in 10 s").first.wait_for()
+        apply(tenants, "acme", "ratelimitpolicies", policy("acme", 7))
+        began = time.monotonic()
+        page.get_by_text("of-acme: 7 in 10 s").first.wait_for()
+        assert time.monotonic() - began < 1
+        visit.close()
