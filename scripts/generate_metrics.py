@@ -96,9 +96,13 @@ def module_server_metrics() -> list[Told]:
 def envoy_metrics() -> list[Told]:
     """Return those that the module has Envoy tell, and those of Envoy that are about it."""
     (names,) = re.findall(r"pub const Counter = enum \{ (.+) \};", MODULE.read_text())
+    (what,) = re.findall(r"pub const What = enum \{ (.+) \};", MODULE.read_text())
     own = [Told(f"kuadrant_{name}", "counter", (), _OF_MODULE[name]) for name in names.split(", ")]
     limit = ("kuadrant_limit", "kuadrant_scope")
-    return [*own, Told("kuadrant_limited_by_limit", "counter", limit, _LIMITED_BY), *_OF_ENVOY]
+    by_limit = [
+        Told(f"kuadrant_{name}_by_limit", "counter", limit, _BY_LIMIT[name]) for name in what.split(", ")
+    ]
+    return [*own, *by_limit, *_OF_ENVOY]
 
 
 _OF_MODULE: Final = {
@@ -109,10 +113,13 @@ _OF_MODULE: Final = {
     "configurations_refused": "Configurations that the module could not take",
     "remembered": "Answers that the module knew and did not ask for, nearly all of them of `limited`",
 }
-_LIMITED_BY: Final = (
-    "Requests that were over this limit; 1,000 limits at most, others count as `other` "
-    "([why.md](why.md#3-counters-by-limit) says how they become labels)"
-)
+_BY_LIMIT: Final = {
+    "limited": "Requests that were over this limit; 1,000 limits at most, others count as `other` "
+    "([why.md](why.md#3-counters-by-limit) says how they become labels)",
+    "shadow_limited": "Requests that this limit in shadow would have refused, if gateways count it "
+    "(`scope: Gateway`); of others the rate limit service tells",
+    "soft_exceeded": "Requests that were over this soft limit, likewise",
+}
 _OF_ENVOY: Final = [
     Told("envoy_wasm_remote_load_fetch_failures", "counter", (), "Fetches of the module that failed"),
     Told(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ENABLED: Final = '{"spec": {"observability": {"enable": true}}}'
 LABEL: Final = ("-l", "kuadrant.io/observability=true")
+BY_LIMIT: Final = {f"kuadrant_{what}_by_limit" for what in ("limited", "shadow_limited", "soft_exceeded")}
+"""They are there from the first such request on, and with their labels."""
 MONITORED: Final = {
     "ServiceMonitor kuadrant-system/kuadrant-operator-monitor",
     "PodMonitor kuadrant-system/kuadrant-limitador-monitor",
@@ -160,4 +162,4 @@ def test_a_gateway_of_istio_tells_of_the_module(walk: Walk) -> None:
 def lacking(page: str) -> set[str]:
     """What of docs/metrics.md a gateway does not tell; the name of its plugin is part of two."""
     told = {re.sub("envoy_wasm_.*kuadrant.*_vm_", "envoy_wasm_kuadrant_vm_", name) for name in scraped(page)}
-    return {metric.name for metric in sections()["Gateways"]} - told - {"kuadrant_limited_by_limit"}
+    return {metric.name for metric in sections()["Gateways"]} - told - BY_LIMIT

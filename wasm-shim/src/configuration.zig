@@ -4,6 +4,7 @@ const std = @import("std");
 const attribute = @import("attribute.zig");
 const descriptors = @import("descriptor.zig");
 const document = @import("configuration_document.zig");
+const gateway_limit = @import("gateway_limit.zig");
 const host = @import("proxy_wasm_host.zig");
 const hostname = @import("hostname.zig");
 const identity = @import("identity.zig");
@@ -58,6 +59,8 @@ const Compiler = struct {
     configuration: *Configuration,
     services: TextTable(*rate_limit_service.Service) = .empty,
     programs: TextTable(*Own) = .empty,
+    /// The limits with values that are counted here.
+    counted_here: std.array_hash_map.Auto(u64, void) = .empty,
     /// That of the limit which is being compiled.
     identified: ?u32 = null,
 
@@ -78,6 +81,8 @@ const Compiler = struct {
             const path = hosts.item(index);
             try compiler.addHost(item, &path);
         }
+        var services_made = compiler.services.valueIterator();
+        while (services_made.next()) |service| service.*.divide(compiler.counted_here.count());
     }
 
     fn copy(compiler: *Compiler, text: []const u8) error{OutOfMemory}![]const u8 {
@@ -167,14 +172,8 @@ const Compiler = struct {
             .query = query,
             .actions = actions,
             .counts_preflights = source.response.preflights == .Count,
-            .signals = try compiler.signalsOf(actions),
+            .signals = try soft_signal.ofActions(compiler.allocator, actions),
         };
-    }
-
-    fn signalsOf(compiler: *Compiler, actions: []const rate_limit_call.Action) error{OutOfMemory}![]const []const host.Header {
-        var signals: std.ArrayList([]const host.Header) = .empty;
-        for (actions) |action| for (action.limits) |limit| if (limit.signal.len > 0) try signals.append(compiler.allocator, limit.signal);
-        return signals.items;
     }
 
     fn compileHeader(compiler: *Compiler, source: document.ValueMatch, path: *const Path) Error!routing.HeaderMatch {
@@ -207,12 +206,14 @@ const Compiler = struct {
         const scope_path = path.field("scope");
         const limits_path = path.field("limits");
         const limits = try compiler.allocator.alloc(Limit, source.limits.len);
+        const service = compiler.services.get(source.service) orelse return refuse(&service_path, "no such service {f}", .{host.quoted(source.service)});
         for (source.limits, limits, 0..) |one, *compiled, index| {
             const place = limits_path.item(index);
             compiled.* = try compiler.compileLimit(one, &place);
+            try gateway_limit.complete(compiler, compiled, one, source.scope, service.is_here, &place);
         }
         return .{
-            .service = compiler.services.get(source.service) orelse return refuse(&service_path, "no such service {f}", .{host.quoted(source.service)}),
+            .service = service,
             .scope = try compiler.copy(try notEmpty(source.scope, &scope_path)),
             .limits = limits,
             .response = response,

@@ -20,10 +20,11 @@ pub const Document = struct {
 pub const Service = struct {
     cluster: ?[]const u8 = null,
     googleGrpc: ?[]const u8 = null,
-    timeoutMs: u32,
+    timeoutMs: ?u32 = null,
     failureMode: FailureMode,
     metadata: json.Map([]const u8) = .{ .items = &.{} },
     rememberDenials: bool = true,
+    here: bool = false,
 };
 
 pub const Host = struct {
@@ -91,7 +92,17 @@ pub const Limit = struct {
     cost: ?Cost = null,
     signal: []const Signal = &.{},
     fallback: ?FailureMode = null,
+    here: ?Here = null,
 };
+
+/// What a gateway has to know of a limit that it counts itself.
+pub const Here = struct {
+    name: []const u8 = "",
+    percent: u8 = 100,
+    rates: []const Rate,
+};
+
+pub const Rate = struct { limit: u64, seconds: u64 };
 
 /// A header that a request gets which is over a soft limit.
 pub const Signal = struct { name: []const u8, value: []const u8 };

@@ -21,6 +21,7 @@ pub const Kind = enum {
     bad_answer,
     refused,
     crowded,
+    uncounted,
 
     pub fn words(kind: Kind) []const u8 {
         return switch (kind) {
@@ -37,6 +38,7 @@ pub const Kind = enum {
             .no_answer => "the connection ended before its answer",
             .bad_answer => "its answer says neither OK nor OVER_LIMIT",
             .refused => "the call ended with",
+            .uncounted => "the counters of this gateway did not take it",
             .crowded => "too many questions that nobody waits for have no answer yet",
         };
     }

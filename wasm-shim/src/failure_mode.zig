@@ -67,6 +67,13 @@ pub fn passOver(service: []const u8, failure: failures.Failure, scope: []const u
     failure_log.tellOfCall(service, null, failure, scope, limit);
 }
 
+/// It is not known whether there is room for a request: it is not let through, whatever the mode.
+pub fn uncounted(call: Call) failures.Failure {
+    const failure: failures.Failure = .{ .kind = .uncounted };
+    passOver(call.service.name, failure, call.scope, call.onlyLimit());
+    return failure;
+}
+
 /// What the client of a request gets that does not go on.
 pub fn answerError(details: []const u8) void {
     host.sendLocalResponse(500, details, "Internal Server Error.\n", "", null);

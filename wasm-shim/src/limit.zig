@@ -11,6 +11,7 @@ const Condition = @import("condition.zig").Condition;
 const Descriptor = descriptors.Descriptor;
 const Expression = expression.Expression;
 const FailureMode = @import("failure_mode.zig").FailureMode;
+const GatewayLimit = @import("gateway_limit.zig").GatewayLimit;
 const Own = @import("own_expression.zig").Own;
 
 const Error = expression.EvaluationError;
@@ -30,6 +31,8 @@ pub const Limit = struct {
     cost: ?Entry = null,
     /// Of a soft limit, which is `in_shadow`, too: the headers that a request gets which is over it.
     signal: []const host.Header = &.{},
+    /// Of a limit that this gateway counts itself.
+    here: ?*const GatewayLimit = null,
 
     /// What the service knows it by.
     pub fn key(limit: *const Limit) []const u8 {

@@ -32,38 +32,46 @@ var others: ?u32 = null;
 /// a configuration costs nothing for limits that never do.
 pub fn countLimited(limit: []const u8, scope: []const u8) void {
     count(.limited);
-    if (find(limit, scope)) |metric| host.increment(metric);
+    if (find(.limited, limit, scope)) |metric| host.increment(metric);
 }
 
-fn find(limit: []const u8, scope: []const u8) ?u32 {
-    const digest = table.hash(limit) *% 31 +% table.hash(scope);
+/// Why a limit that this gateway counts has a request that it lets through.
+pub const What = enum { limited, shadow_limited, soft_exceeded };
+
+/// A request went on for which a limit that refuses nobody had no room.
+pub fn countPassed(limit: []const u8, scope: []const u8, what: What) void {
+    if (find(what, limit, scope)) |metric| host.increment(metric);
+}
+
+fn find(what: What, limit: []const u8, scope: []const u8) ?u32 {
+    const digest = (table.hash(limit) *% 31 +% table.hash(scope)) *% 31 +% @backingInt(what);
     if (by_limit.get(digest)) |known| return known;
     if (by_limit.count() < most_limits) {
         by_limit.ensureUnusedCapacity(memory.lasting, 1) catch return null;
-        const metric = host.defineCounter(limitedName(if (limit.len > 0) limit else "unknown", scope));
+        const metric = host.defineCounter(nameOf(what, if (limit.len > 0) limit else "unknown", scope));
         by_limit.putAssumeCapacity(digest, metric);
         return metric;
     }
-    if (others == null) others = host.defineCounter(limitedName("other", "other"));
-    return others;
+    if (others == null) others = host.defineCounter(nameOf(.limited, "other", "other"));
+    return if (what == .limited) others else null;
 }
 
 /// Limit and scope are written as Istio's tag extraction takes them (`extraStatTags`), in the middle: what is left without them is a name.
-fn limitedName(limit: []const u8, scope: []const u8) []const u8 {
+fn nameOf(what: What, limit: []const u8, scope: []const u8) []const u8 {
     var writer = response_code_details.begin();
-    writeLimitedName(&writer, limit, scope) catch unreachable;
+    writeName(&writer, what, limit, scope) catch unreachable;
     return writer.buffered();
 }
 
-fn writeLimitedName(writer: *std.Io.Writer, limit: []const u8, scope: []const u8) std.Io.Writer.Error!void {
+fn writeName(writer: *std.Io.Writer, what: What, limit: []const u8, scope: []const u8) std.Io.Writer.Error!void {
     try writer.writeAll("kuadrant.kuadrant_limit.=.");
     try response_code_details.word(writer, limit);
     try writer.writeAll(";.kuadrant_scope.=.");
     try response_code_details.word(writer, scope);
-    try writer.writeAll(";.limited_by_limit");
+    try writer.print(";.{t}_by_limit", .{what});
 }
 
 test "the name of a limit's counter" {
-    try std.testing.expectEqualStrings("kuadrant.kuadrant_limit.=.limit.create_toy__fb82c51a;.kuadrant_scope.=.default/toystore;.limited_by_limit", limitedName("limit.create_toy__fb82c51a", "default/toystore"));
-    try std.testing.expect(std.mem.find(u8, limitedName("a;.b", "c"), "kuadrant_limit.=.a_.b;.") != null);
+    try std.testing.expectEqualStrings("kuadrant.kuadrant_limit.=.limit.create_toy__fb82c51a;.kuadrant_scope.=.default/toystore;.limited_by_limit", nameOf(.limited, "limit.create_toy__fb82c51a", "default/toystore"));
+    try std.testing.expect(std.mem.find(u8, nameOf(.limited, "a;.b", "c"), "kuadrant_limit.=.a_.b;.") != null);
 }

@@ -4,7 +4,7 @@ const std = @import("std");
 const builtin = @import("builtin");
 const memory = @import("memory.zig");
 
-const Status = enum(u32) { ok = 0, not_found = 1, bad_argument = 2, _ };
+pub const Status = enum(u32) { ok = 0, not_found = 1, bad_argument = 2, _ };
 
 const imports = struct {
     extern "env" fn proxy_log(level: u32, message: [*]const u8, length: usize) Status;
@@ -79,12 +79,12 @@ pub fn nanoseconds() u64 {
 /// A result, `null` where the host has none, or an error when there was no memory for it.
 const Result = error{OutOfMemory}!?[]const u8;
 
-const Slot = struct {
+pub const Slot = struct {
     bytes: ?[*]u8 = null,
     length: usize = 0,
 
     /// `slot` is read after the call that fills it, so it comes by its address.
-    fn of(slot: *const Slot, status: Status) Result {
+    pub fn of(slot: *const Slot, status: Status) Result {
         if (status == .ok) return slot.slice();
         if (memory.exhausted) {
             memory.exhausted = false;

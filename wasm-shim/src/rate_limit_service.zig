@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const call_retries = @import("call_retries.zig");
+const counter_shard = @import("counter_shard.zig");
 const document = @import("configuration_document.zig");
 const host = @import("proxy_wasm_host.zig");
 const json = @import("json_reader.zig");
@@ -29,13 +30,26 @@ pub const Service = struct {
     remembers: bool = false,
     /// No other service has it, of whatever configuration.
     number: u64 = 0,
+    /// It is this gateway itself, which counts in `shared_counters`.
+    is_here: bool = false,
+    /// What of a shard each of its limits may have, and whether there are more limits than have room.
+    share: usize = 0,
+    is_crowded: bool = false,
+
+    /// So many limits with values are counted here.
+    pub fn divide(service: *Service, limits: usize) void {
+        service.share = std.math.clamp(counter_shard.most / @max(limits, 1), 2, counter_shard.most);
+        service.is_crowded = limits * service.share > counter_shard.most;
+    }
 };
 
 var made: u64 = 0;
 
 pub fn compile(allocator: Allocator, name: []const u8, source: document.Service, path: *const Path) json.Error!*Service {
-    if (source.timeoutMs < 1 or source.timeoutMs > longest_timeout_ms) {
-        const place = path.field("timeoutMs");
+    if (source.here) return here(allocator, name, source, path);
+    const place = path.field("timeoutMs");
+    const timeout_ms = source.timeoutMs orelse return refuse(&place, "is missing", .{});
+    if (timeout_ms < 1 or timeout_ms > longest_timeout_ms) {
         return refuse(&place, "must be from 1 to {d}", .{longest_timeout_ms});
     }
     if ((source.cluster == null) == (source.googleGrpc == null)) return refuse(path, "needs exactly one of cluster and googleGrpc", .{});
@@ -50,12 +64,19 @@ pub fn compile(allocator: Allocator, name: []const u8, source: document.Service,
             try envoyGrpc(allocator, try notEmpty(text, &cluster))
         else
             try googleGrpc(allocator, try notEmpty(source.googleGrpc.?, &google_grpc)),
-        .timeout_ms = source.timeoutMs,
+        .timeout_ms = timeout_ms,
         .failure_mode = source.failureMode,
         .metadata = try compileMetadata(allocator, source.metadata.items, &metadata),
         .remembers = source.rememberDenials,
         .number = made,
     };
+    return service;
+}
+
+fn here(allocator: Allocator, name: []const u8, source: document.Service, path: *const Path) json.Error!*Service {
+    if (source.cluster != null or source.googleGrpc != null) return refuse(path, "is this gateway, which needs no cluster and no googleGrpc", .{});
+    const service = try allocator.create(Service);
+    service.* = .{ .name = try allocator.dupe(u8, name), .target = "", .timeout_ms = 0, .failure_mode = source.failureMode, .is_here = true };
     return service;
 }
 

@@ -27,6 +27,13 @@ pub fn compile(allocator: Allocator, source: []const document.Signal, path: *con
     return headers;
 }
 
+/// Those of all limits of these actions.
+pub fn ofActions(allocator: Allocator, actions: anytype) error{OutOfMemory}![]const []const host.Header {
+    var signals: std.ArrayList([]const host.Header) = .empty;
+    for (actions) |action| for (action.limits) |limit| if (limit.signal.len > 0) try signals.append(allocator, limit.signal);
+    return signals.items;
+}
+
 /// The headers of a request, each pair of a name and a value once. The texts are those of its configuration.
 pub const Signals = struct {
     pairs: std.ArrayList(host.Header) = .empty,

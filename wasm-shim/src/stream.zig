@@ -2,16 +2,16 @@
 
 const std = @import("std");
 const call_retries = @import("call_retries.zig");
-const client_headers = @import("client_headers.zig");
 const decision_record = @import("decision_record.zig");
 const decision_reports = @import("decision_reports.zig");
 const failure_mode = @import("failure_mode.zig");
 const front = @import("root").front;
 const failures = @import("failure.zig");
+const gateway_limits = @import("gateway_limits.zig");
 const host = @import("proxy_wasm_host.zig");
+const kept = @import("kept_stream.zig");
 const known_denials = @import("known_denials.zig");
 const live_explanation = @import("live_explanation.zig");
-const memory = @import("memory.zig");
 const metrics = @import("metrics.zig");
 const rate_limit_answer = @import("rate_limit_answer.zig");
 const rate_limit_call = @import("rate_limit_call.zig");
@@ -20,44 +20,11 @@ const request_headers = @import("request_headers.zig");
 const response_code_details = @import("response_code_details.zig");
 const service_circuit = @import("service_circuit.zig");
 const shadow_calls = @import("shadow_calls.zig");
-const soft_signal = @import("soft_signal.zig");
-const tracing_headers = @import("tracing_headers.zig");
+const Stream = kept.Stream;
+const destroy = kept.destroy;
 
 /// What the host does next with the request.
 pub const Action = enum(u32) { proceed = 0, pause = 1 };
-
-/// A request that waits for an answer, or for the response that gets its headers.
-const Stream = struct {
-    id: u32,
-    arena: std.heap.ArenaAllocator,
-    configuration: *front.Configuration,
-    /// Everything is evaluated when the request's headers are there: the host evaluates no expressions later.
-    calls: []const rate_limit_call.Call,
-    next: usize = 0,
-    waiting_for: ?u32 = null,
-    /// When the current call was sent, by the host's clock.
-    sent: u64 = 0,
-    /// What its service is told beside the question.
-    untold: []const u8 = "",
-    /// Of the current call, which may wait for its service.
-    member: call_retries.Member,
-    told: client_headers.Told = .{},
-    signals: soft_signal.Signals = .{},
-    refused: ?Refused = null,
-    /// For the record of what is decided.
-    decision: decision_record.Request,
-
-    /// That it is over a limit is known, and others are asked when they have room.
-    const Refused = struct { call: rate_limit_call.Call, details: []const u8 };
-
-    fn current(stream: *const Stream) rate_limit_call.Call {
-        return stream.calls[stream.next - 1];
-    }
-};
-
-/// Neither map is a `HashMap` of the standard library: that one grows slower with every removal.
-var streams: std.array_hash_map.Auto(u32, *Stream) = .empty;
-var callers: std.array_hash_map.Auto(u32, *Stream) = .empty;
 
 /// The request's headers have come. Most requests end here: nothing is allocated for one that no rule has an action for.
 pub fn begin(id: u32, root: u32, configuration: *front.Configuration) Action {
@@ -82,42 +49,24 @@ fn decide(id: u32, root: u32, configuration: *front.Configuration) rate_limit_ca
         return .proceed;
     }
     const untold = refusal.answerKnown(calls[0], calls) orelse return .pause;
-    const stream = try create(id, root, configuration, calls);
+    const stream = try kept.create(id, root, configuration, calls);
     stream.untold = stream.arena.allocator().dupe(u8, untold) catch "";
     return advance(stream);
-}
-
-fn create(id: u32, root: u32, configuration: *front.Configuration, calls: []const rate_limit_call.Call) error{OutOfMemory}!*Stream {
-    var buffer: [tracing_headers.names.len]host.Header = undefined;
-    const tracing = try tracing_headers.ofRequest(&buffer);
-    var arena: std.heap.ArenaAllocator = .init(memory.lasting);
-    errdefer arena.deinit();
-    const allocator = arena.allocator();
-    const stream = try allocator.create(Stream);
-    const kept = try rate_limit_call.keep(allocator, calls, tracing);
-    try streams.ensureUnusedCapacity(memory.lasting, 1);
-    try callers.ensureUnusedCapacity(memory.lasting, streams.count() + 1);
-    stream.* = .{ .id = id, .arena = arena, .configuration = configuration.retain(), .calls = kept, .member = .{ .stream = id, .root = root }, .decision = decision_record.present };
-    streams.putAssumeCapacity(id, stream);
-    return stream;
-}
-
-fn destroy(stream: *Stream) void {
-    if (stream.waiting_for) |token| {
-        _ = callers.swapRemove(token);
-        host.cancelGrpcCall(token);
-    }
-    stream.member.leave();
-    _ = streams.swapRemove(stream.id);
-    stream.configuration.release();
-    const arena = stream.arena;
-    arena.deinit();
 }
 
 /// Goes on to the next call. When none is left, the request goes on. `stream` is the effective context.
 fn advance(stream: *Stream) Action {
     while (stream.next < stream.calls.len) {
         stream.next += 1;
+        if (stream.current().service.is_here) {
+            const answer = gateway_limits.decide(stream.current(), &stream.counted) catch {
+                if (stream.current().refuses_nobody) continue;
+                end(stream, failure_mode.uncounted(stream.current()));
+                return .pause;
+            };
+            if (stream.current().in_shadow) continue;
+            return take(stream, answer);
+        }
         if (stream.current().in_shadow) {
             shadow_calls.send(stream.current(), stream.member.root, stream.configuration);
             host.setEffectiveContext(stream.id);
@@ -144,6 +93,7 @@ fn advance(stream: *Stream) Action {
         return .pause;
     }
     metrics.count(.allowed);
+    stream.counted.clearRetainingCapacity();
     stream.signals.addToRequest();
     stream.decision.exceeded = stream.signals.keys.items;
     decision_record.leave(&stream.decision, .allowed, stream.calls);
@@ -151,7 +101,6 @@ fn advance(stream: *Stream) Action {
     return .proceed;
 }
 
-/// Whether the current call could be started.
 fn start(stream: *Stream, message: []const u8, timeout_ms: u32) bool {
     const call = stream.current();
     stream.sent = known_denials.sending(call);
@@ -164,7 +113,7 @@ fn start(stream: *Stream, message: []const u8, timeout_ms: u32) bool {
         .timeout_ms = timeout_ms,
     }) orelse return false;
     stream.waiting_for = token;
-    callers.putAssumeCapacity(token, stream);
+    kept.callers.putAssumeCapacity(token, stream);
     return true;
 }
 
@@ -211,17 +160,22 @@ fn fails(stream: *Stream, failure: failures.Failure) bool {
         stream.decision.passed = failure;
         return false;
     }
+    end(stream, failure);
+    return true;
+}
+
+fn end(stream: *Stream, failure: failures.Failure) void {
+    const call = stream.current();
     const place: failures.Place = .{ .scope = call.scope, .limit = call.onlyLimit() };
     decision_record.leave(&stream.decision, .{ .failed = .{ .failure = failure, .place = place } }, stream.calls);
     const details = response_code_details.failed(failure, place);
     destroy(stream);
     failure_mode.answerError(details);
-    return true;
 }
 
 /// The stream that waits for the answer of this call, made current; `null` when the client is gone or it was told already.
 fn receiver(token: u32) ?*Stream {
-    const caller = callers.fetchSwapRemove(token) orelse return null;
+    const caller = kept.callers.fetchSwapRemove(token) orelse return null;
     const stream = caller.value;
     stream.waiting_for = null;
     host.setEffectiveContext(stream.id);
@@ -267,13 +221,13 @@ fn take(stream: *Stream, answer: rate_limit_answer.Answer) Action {
     switch (answer.verdict) {
         .ok => {
             takeHeaders(stream, answer);
-            const limits = stream.current().limits;
-            stream.signals.take(stream.arena.allocator(), limits, answer.headers) catch host.log(.debug, "no memory for signals of soft limits", .{});
+            stream.signals.take(stream.arena.allocator(), stream.current().limits, answer.headers) catch host.log(.debug, "no memory for signals of soft limits", .{});
             return advance(stream);
         },
         .over_limit => {
             takeHeaders(stream, answer);
             const details = refusal.note(&stream.decision, stream.current(), answer, stream.calls);
+            gateway_limits.takeBack(&stream.counted, 0);
             stream.refused = .{ .call = stream.current(), .details = stream.arena.allocator().dupe(u8, details) catch "" };
             lookOn(stream);
             return .pause;
@@ -306,10 +260,11 @@ fn goOn(stream: *Stream, failure: failures.Failure) void {
 /// Asks the next of the questions that are left of a refused request when it has room, and answers when none is: one that the service
 /// does not say it of, or does not answer at all, does not count. `stream` is the effective context.
 fn lookOn(stream: *Stream) void {
-    if (stream.told.retry_after.is_asked) while (stream.next < stream.calls.len) {
+    // Who is refused here costs no service anything.
+    if (stream.told.retry_after.is_asked and !stream.refused.?.call.service.is_here) while (stream.next < stream.calls.len) {
         stream.next += 1;
         const call = stream.current();
-        if (!call.asks_again) continue;
+        if (!call.asks_again or call.service.is_here) continue;
         const message = call.looking() catch continue;
         switch (known_denials.recall(call, message)) {
             .ask => {},
@@ -336,7 +291,7 @@ fn takeHeaders(stream: *Stream, answer: rate_limit_answer.Answer) void {
 /// The response's headers have come. This is called for answers of this module, too; their stream is gone by then.
 pub fn finish(id: u32) void {
     live_explanation.finish(id);
-    const stream = streams.get(id) orelse return;
+    const stream = kept.streams.get(id) orelse return;
     stream.told.addToResponse();
     destroy(stream);
 }
@@ -344,5 +299,5 @@ pub fn finish(id: u32) void {
 /// The stream has ended, or its client has gone.
 pub fn forget(id: u32) void {
     live_explanation.forget(id);
-    destroy(streams.get(id) orelse return);
+    destroy(kept.streams.get(id) orelse return);
 }

@@ -12,6 +12,7 @@ comptime {
     _ = @import("cel/reader.zig");
     _ = @import("cel/work_budget.zig");
     _ = @import("claims.zig");
+    _ = @import("counter_shard.zig");
     _ = @import("denial_memory.zig");
     _ = @import("denial_term.zig");
     _ = @import("failure_mode.zig");

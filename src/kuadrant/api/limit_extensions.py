@@ -9,6 +9,7 @@ from kuadrant.api.algorithm import Algorithm
 from kuadrant.api.fields import DnsLabel, Expression, Fields
 from kuadrant.api.limit_fallback import Fallback
 from kuadrant.api.limit_mode import EVERYBODY, Mode
+from kuadrant.api.limit_scope import Scope
 from kuadrant.api.soft_signal import SoftSignal
 
 
@@ -49,6 +50,18 @@ class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
                 description=(
                     "Enforce (the default) refuses what is over the limit; Shadow lets it through, and says "
                     "how much it would have refused; Soft lets it through with headers that say so."
+                )
+            ),
+        ]
+        | None
+    ) = None
+    scope: (
+        Annotated[
+            Scope,
+            Meta(
+                description=(
+                    "Who counts the limit: Cluster (the default) is the rate limit service, for all gateways "
+                    "together; Gateway is each gateway process for itself, which asks nobody."
                 )
             ),
         ]

@@ -47,6 +47,11 @@ class Compilation(Struct, frozen=True, gc=False):
     policies: tuple[PolicyFacts, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def all_limits(self) -> tuple[Limit, ...]:
+        """Those, and what gateways count by themselves."""
+        return (*self.limits, *dict.fromkeys(one for each in self.programs for one in each.own_limits))
+
 
 def compile_gateways(objects: Objects) -> Compilation:
     """Decide what every gateway of ``objects`` must do.

@@ -28,7 +28,8 @@ class LimitAction(Struct, frozen=True, gc=False):
     ``refuse`` refuses nobody, whatever its counters say and whatever becomes of it; a soft one has the
     headers ``signals`` for requests that are over it. ``cost`` is how many hits a request counts as, one if
     that is None; of 0 hits it does not apply. ``fallback`` is what becomes of requests without an answer of
-    the rate limit service; the failure mode, if that is None.
+    the rate limit service; the failure mode, if that is None. Where the gateway counts it by itself,
+    ``counted`` is what it counts; else the rate limit service does, which has its limits from elsewhere.
     """
 
     key: str
@@ -40,6 +41,7 @@ class LimitAction(Struct, frozen=True, gc=False):
     signals: tuple[tuple[str, str], ...] = ()
     cost: Cost | None = None
     fallback: FailureMode | None = None
+    counted: tuple[Limit, ...] = ()
 
     @property
     def evaluated(self) -> tuple[Counter, ...]:
@@ -50,11 +52,17 @@ class LimitAction(Struct, frozen=True, gc=False):
 class Action(Struct, frozen=True, gc=False):
     """One question to the rate limit service: all limits of one scope, in one descriptor.
 
-    ``scope`` is the domain of the request and the ``namespace`` of the service's limits.
+    ``scope`` is the domain of the request and the ``namespace`` of the service's limits. Those that the
+    gateway counts by itself ask a question of their own, which it answers.
     """
 
     scope: str
     limits: tuple[LimitAction, ...]
+
+    @property
+    def is_counted_here(self) -> bool:
+        """Tell whether the gateway answers it by itself."""
+        return bool(self.limits and self.limits[0].counted)
 
 
 class HeaderChange(Struct, frozen=True, gc=False):
@@ -185,6 +193,21 @@ class GatewayProgram(Struct, frozen=True, gc=False):
     name: str
     listeners: tuple[ListenerProgram, ...]
     limits: tuple[Limit, ...]
+
+    @property
+    def own_limits(self) -> tuple[Limit, ...]:
+        """The limits that the gateway counts by itself, each once."""
+        found = {
+            one
+            for listener in self.listeners
+            for host in listener.hosts
+            for rule in host.rules
+            for action in rule.actions
+            if action.is_counted_here
+            for limit in action.limits
+            for one in limit.counted
+        }
+        return tuple(sorted(found, key=lambda one: (one.namespace, one.name, one.conditions, one.seconds)))
 
     def listener(self, port: int) -> ListenerProgram:
         """Return what is served at ``port``.

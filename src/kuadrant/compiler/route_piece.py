@@ -13,6 +13,7 @@ from msgspec import Struct
 from kuadrant.api.limitador import Limit
 from kuadrant.api.response import Response
 from kuadrant.compiler.program import Action, Forwarding, LimitAction, RuleProgram
+from kuadrant.compiler.wanted_limits import strictest
 from kuadrant.policy.attributes import READ_DIFFERENTLY
 from kuadrant.policy.condition import ExpressionCounter, SelectorCounter
 from kuadrant.policy.failure_mode import failure_mode
@@ -148,7 +149,8 @@ def _response(effective: EffectivePolicy | None, place: ListenerPlace) -> Respon
 def _held(entries: Iterable[EffectiveLimit], route: str) -> Iterable[Limit]:
     """Yield the limits that the rate limit service has to hold for ``entries``."""
     for entry in entries:
-        yield from limitador_limits(entry.limit, key=entry.key, scope=entry.scope(route))
+        if not entry.limit.counted_by_gateways:
+            yield from limitador_limits(entry.limit, key=entry.key, scope=entry.scope(route))
 
 
 def _host_rules(
@@ -197,18 +199,32 @@ def with_former_parts(old: RoutePiece, new: RoutePiece) -> RoutePiece:
 def _actions(
     limits: Iterable[EffectiveLimit], route: str, identity: IdentitySource | None
 ) -> tuple[Action, ...]:
-    """One action for each scope, the limits in the order of their names.
+    """One action for each scope and who counts, the limits in the order of their names.
 
     Two where the descriptor of one would need two values for a key: a policy of ``v1beta2`` that is named
     like the route of a ``v1`` policy has its scope, and a counter of theirs the same text with another
     meaning.
     """
-    by_scope: dict[str, list[LimitAction]] = {}
-    for entry in limits:
-        if entry.limit.rates:
-            by_scope.setdefault(entry.scope(route), []).append(_limit_action(entry, identity))
+    made = (
+        (entry.scope(route), _limit_action(entry, route, identity)) for entry in limits if entry.limit.rates
+    )
+    return actions_of(made)
+
+
+def actions_of(limits: Iterable[tuple[str, LimitAction]]) -> tuple[Action, ...]:
+    """Return the questions of limits, each given with its scope, in their order.
+
+    What the gateway counts by itself comes first: what it refuses asks nobody.
+    """
+    questions: dict[tuple[bool, str], list[LimitAction]] = {}
+    for scope, limit in limits:
+        questions.setdefault((not limit.counted, scope), []).append(limit)
+    for (is_asked, _), asking in questions.items():
+        if not is_asked:
+            # In the order in which the rate limit service has its limits.
+            asking.sort(key=lambda one: (one.counted[0].name, one.key))
     return tuple(
-        Action(scope, part) for scope in sorted(by_scope) for part in without_clashes(by_scope[scope])
+        Action(asked[1], part) for asked in sorted(questions) for part in without_clashes(questions[asked])
     )
 
 
@@ -226,7 +242,7 @@ def without_clashes(limits: Sequence[LimitAction]) -> Iterable[tuple[LimitAction
     return (tuple(part) for part in parts if part)
 
 
-def _limit_action(entry: EffectiveLimit, identity: IdentitySource | None) -> LimitAction:
+def _limit_action(entry: EffectiveLimit, route: str, identity: IdentitySource | None) -> LimitAction:
     when = (*entry.source.conditions, *entry.limit.when)
     counters = tuple(dict.fromkeys(entry.limit.counters))
     return LimitAction(
@@ -241,7 +257,12 @@ def _limit_action(entry: EffectiveLimit, identity: IdentitySource | None) -> Lim
         signals=entry.limit.signals,
         cost=entry.limit.cost,
         fallback=failure_mode(entry.limit.fallback),
+        counted=_counted(entry, route) if entry.limit.counted_by_gateways else (),
     )
+
+
+def _counted(entry: EffectiveLimit, route: str) -> tuple[Limit, ...]:
+    return strictest(limitador_limits(entry.limit, key=entry.key, scope=entry.scope(route)))
 
 
 def _outcomes(

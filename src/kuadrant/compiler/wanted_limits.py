@@ -44,7 +44,7 @@ class WantedLimits:
             asked = {limit: pieces for limit, pieces in self._asked.pop(namespace).items() if pieces}
             if asked:
                 self._asked[namespace] = asked
-            self._held.set(namespace, _strictest(asked) if asked else None)
+            self._held.set(namespace, strictest(asked) if asked else None)
         self._changed.clear()
         if (held := self._held.values()) is not self._by_namespace:
             self._by_namespace = held
@@ -52,16 +52,16 @@ class WantedLimits:
         return self._limits
 
 
-def _strictest(limits: Iterable[Limit]) -> tuple[Limit, ...]:
-    """The limits of one namespace."""
-    strictest: dict[Identity, Limit] = {}
+def strictest(limits: Iterable[Limit]) -> tuple[Limit, ...]:
+    """Return limits of one namespace in order, of those that share their counters the strictest."""
+    found: dict[Identity, Limit] = {}
     for limit in limits:
-        known = strictest.get(limit.identity)
+        known = found.get(limit.identity)
         if known is None or (limit.max_value, limit.name) < (known.max_value, known.name):
-            strictest[limit.identity] = limit
+            found[limit.identity] = limit
     return tuple(
         sorted(
-            strictest.values(),
+            found.values(),
             key=lambda limit: (limit.name, limit.conditions, limit.seconds, limit.variables),
         )
     )

@@ -145,6 +145,6 @@ def _differing(old: Iterable[LimitSide], new: Iterable[LimitSide]) -> Iterator[_
 
 def _does(limit: LimitSide) -> tuple[object, ...]:
     how = (limit.rates, limit.algorithm, limit.burst, limit.mode, limit.signals, limit.enforce_percent)
-    counted_by = (limit.counters, limit.cost)
+    counted_by = (limit.counters, limit.cost, limit.counted_by)
     told = (limit.identity, limit.counted, limit.fallback)
     return limit.key, how, frozenset(limit.when), counted_by, told

@@ -56,7 +56,7 @@ class Port:
         listener = new.listeners[key]
         self.scheme = "http" if listener.protocol == "HTTP" else "https"
         self._parts = tuple(
-            HostParts(side.programs[key[0]], side.listeners[key], side.configuration.compilation.limits)
+            HostParts(side.programs[key[0]], side.listeners[key], side.configuration.compilation.all_limits)
             for side in self.sides
         )
         self._claims = claim_keys(*(side.configuration.compilation for side in self.sides))

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.api.limit_scope import CLUSTER, Scope
 from kuadrant.explanation.origin import Origin
 from kuadrant.policy.failure_mode import FailureMode
 
@@ -24,12 +25,14 @@ class LimitEffect(Struct, frozen=True, kw_only=True, gc=False):
         mode: What it does where it has no room.
         enforce_percent: For how many of a hundred values of its counters it is enforced.
         signals: The headers of requests that are over it, if it is soft.
+        counted_by: Who counts it: the rate limit service, or each gateway for itself.
         fallback: What it says of requests without an answer of the rate limit service.
     """
 
     mode: Mode = ENFORCE
     enforce_percent: int = EVERYBODY
     signals: tuple[tuple[str, str], ...] = ()
+    counted_by: Scope = CLUSTER
     fallback: FailureMode | None = None
 
 

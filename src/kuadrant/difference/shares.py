@@ -23,7 +23,7 @@ def values_of_shares(
     """Yield what limits with one counter count by, each with a value for every way to be treated."""
     percents: dict[tuple[str, str, Counter], set[int]] = {}
     for one in own:
-        for scope, key, _, counters, _, (*_, percent), _ in one.limits:
+        for scope, key, _, counters, _, (*_, percent, _), _ in one.limits:
             if len(counters) == 1:
                 percents.setdefault((scope, key, counters[0]), set()).add(percent)
     for (scope, key, counter), some in percents.items():

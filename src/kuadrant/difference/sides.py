@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.api.limit_scope import CLUSTER, GATEWAY, Scope
 from kuadrant.compiler.program import (
     RuleProgram,
 )
@@ -41,9 +42,9 @@ PortKey = tuple[str, int]
 """A gateway, as ``namespace/name``, and a port of it."""
 Rates = tuple[tuple[int, int], ...]
 Signals = tuple[tuple[str, str], ...]
-Counting = tuple[Algorithm, int | None, Mode, Signals, int]
+Counting = tuple[Algorithm, int | None, Mode, Signals, int, Scope]
 """How hits are counted, what a bucket holds if that is said, what it does where it has no room, the headers
-by which it says so, and for how many of a hundred it is enforced."""
+by which it says so, for how many of a hundred it is enforced, and who counts."""
 
 
 class Behaviour(Struct, frozen=True, gc=False):
@@ -97,7 +98,7 @@ class Side:
         }
         self._hosts: dict[PortKey, dict[str, HostProgram]] = {}
         self._held: dict[tuple[str, str], list[Limit]] = {}
-        for limit in configuration.compilation.limits:
+        for limit in configuration.compilation.all_limits:
             for condition in limit.conditions:
                 self._held.setdefault((limit.namespace, condition), []).append(limit)
 
@@ -129,8 +130,11 @@ class Side:
     def _counting(self, action: Action, limit: LimitAction) -> Counting:
         held = self._held.get((action.scope, limit_condition(limit.key)), ())
         said = limit.signals
-        each = ((one.counts_by, one.burst or None, one.mode or ENFORCE, said, one.percent) for one in held)
-        return next(each, (FIXED_WINDOW, None, ENFORCE, said, EVERYBODY))
+        scope: Scope = GATEWAY if limit.counted else CLUSTER
+        each = (
+            (one.counts_by, one.burst or None, one.mode or ENFORCE, said, one.percent, scope) for one in held
+        )
+        return next(each, (FIXED_WINDOW, None, ENFORCE, said, EVERYBODY, scope))
 
     def conditions(self, scope: str, key: str) -> tuple[str, ...]:
         """Return the conditions by which the rate limit service knows the limit ``key``."""
@@ -206,7 +210,7 @@ class Side:
             "for each route" if action.scope == rule.route else "together"
         )
         policy = entry.source.key if entry else next(iter(limit.sources), "")
-        algorithm, burst, mode, signals, percent = self._counting(action, limit)
+        algorithm, burst, mode, signals, percent, counted_by = self._counting(action, limit)
         return LimitSide(
             name=entry.limit.name if entry else limit.key,
             policy=policy,
@@ -217,6 +221,7 @@ class Side:
             burst=burst,
             mode=mode,
             enforce_percent=percent,
+            counted_by=counted_by,
             signals=signals,
             when=tuple(condition.text for condition in limit.when),
             counters=tuple(counter.text for counter in limit.counters),

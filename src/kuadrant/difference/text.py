@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.problem import printable
 from kuadrant.difference.explain_command import answers_line, step_lines
 from kuadrant.explanation.short_text import WIDTH, plain
-from kuadrant.explanation.words import headers_in_short, mode_words, rate
+from kuadrant.explanation.words import headers_in_short, mode_words, rate, scope_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -117,7 +117,8 @@ def _limit_words(limit: LimitSide) -> str:
 
 def _rates(limit: LimitSide) -> str:
     rates = " and ".join(rate(*one, limit.algorithm, limit.burst) for one in limit.rates)
-    return (rates or "no rates") + mode_words(limit.mode, limit.enforce_percent)
+    scope = scope_words(limit.counted_by)
+    return (rates or "no rates") + scope + mode_words(limit.mode, limit.enforce_percent)
 
 
 def _between(before: LimitSide, after: LimitSide) -> str:

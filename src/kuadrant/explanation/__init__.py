@@ -11,7 +11,7 @@ from kuadrant.explanation.record import Explanation
 from kuadrant.explanation.request_error import RequestError
 from kuadrant.explanation.routing_trace import match_words
 from kuadrant.explanation.rules_asked import RulesAsked
-from kuadrant.explanation.words import fallback_words, mode_words, rate
+from kuadrant.explanation.words import fallback_words, mode_words, rate, scope_words
 
 __all__ = [
     "ClientRequest",
@@ -29,5 +29,6 @@ __all__ = [
     "match_words",
     "mode_words",
     "rate",
+    "scope_words",
     "section_of",
 ]

@@ -94,7 +94,7 @@ class Configuration(Struct, frozen=True, gc=False):
         seen = seen_by_filters(request, address, listener.port, claim_keys(self.compilation), listener.hosts)
         knowledge = knowledge_of(request, address, show_values=show_values, own_router=self.own_router)
         trace = self._trace(program, seen, knowledge)
-        all_counters = counters or Counters(self.compilation.limits)
+        all_counters = counters or Counters(self.compilation.all_limits)
         # Each question looks at every limit: those that the rule cannot ask for are left out.
         held = structs.replace(
             all_counters,

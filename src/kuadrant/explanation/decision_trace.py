@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from kuadrant.api.limit_keys import hits_key
+from kuadrant.api.limit_scope import CLUSTER, GATEWAY, Scope
 from kuadrant.compiler.program import HostProgram
 from kuadrant.explanation.answer_shown import shown
 from kuadrant.explanation.client_answer import client
@@ -274,7 +275,8 @@ class Trace:
         shown = _shown_values(self._limits)
         for question in decision.questions:
             entries = tuple((key, shown.get(key, value)) for key, value in question.entries)
-            yield Asked(scope=question.scope, entries=entries, limited=question.limited)
+            by: Scope = GATEWAY if question.is_counted_here else CLUSTER
+            yield Asked(scope=question.scope, entries=entries, limited=question.limited, by=by)
 
 
 def _exempt(limit: TracedLimit) -> TracedLimit:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kuadrant.api.limit_scope import CLUSTER, GATEWAY
 from kuadrant.explanation.expression_trace import traced_cost, traced_counter, traced_predicate
 from kuadrant.explanation.knowledge import selected
 from kuadrant.explanation.masked_values import MASK
@@ -108,6 +109,7 @@ class LimitTracer:
             enforce_percent=limit.enforce_percent,
             bucket=limit.bucket,
             fallback=limit.fallback,
+            counted_by=limit.scope,
             scope=action[0].scope if action else "",
             applies=traced.applies,
             because=traced.because,
@@ -131,6 +133,7 @@ class LimitTracer:
             section="limits",
             strategy="atomic",
             origin=origin,
+            counted_by=GATEWAY if limit.counted else CLUSTER,
             scope=action.scope,
             applies=traced.applies,
             because=traced.because,

@@ -13,6 +13,7 @@ from msgspec import Struct
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_fallback import Fallback
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.api.limit_scope import CLUSTER, Scope
 from kuadrant.explanation.listener_record import TracedListener
 from kuadrant.explanation.origin import Origin
 
@@ -115,7 +116,7 @@ class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
 
     ``burst`` is what a bucket holds, its rate if that is None; ``enforce_percent`` is for how many of a
     hundred values of its counters it is enforced. Those of one ``bucket`` count together. ``fallback`` is
-    what it says of requests without an answer of the service.
+    what it says of requests without an answer of the service. ``counted_by`` is who counts.
     """
 
     algorithm: Algorithm = FIXED_WINDOW
@@ -124,6 +125,7 @@ class LimitManner(Struct, frozen=True, kw_only=True, gc=False):
     enforce_percent: int = EVERYBODY
     bucket: str | None = None
     fallback: Fallback | None = None
+    counted_by: Scope = CLUSTER
 
     @property
     def refuses(self) -> bool:
@@ -223,11 +225,15 @@ class TracedRule(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Asked(Struct, frozen=True, kw_only=True, gc=False):
-    """One question to the rate limit service: scope and entries; and whether it said that a limit is full."""
+    """One question: scope and entries, and whether the answer is that a limit is full.
+
+    It is to the rate limit service, or to the gateway itself, ``by`` whom its limits are counted.
+    """
 
     scope: str
     entries: tuple[tuple[str, str], ...]
     limited: bool
+    by: Scope = CLUSTER
 
 
 class TracedBackend(Struct, frozen=True, kw_only=True, gc=False):

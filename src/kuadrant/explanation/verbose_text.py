@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kuadrant.api.limit_scope import GATEWAY
 from kuadrant.explanation import words
 from kuadrant.explanation.short_text import plain, short_text
 from kuadrant.explanation.unknown_facts import CLOCK
@@ -57,7 +58,10 @@ def _steps(record: Explanation) -> Iterator[str]:
     for limit in record.limits:
         yield from (f"  {line}" for line in _limit(limit))
     for question in record.questions:
-        yield f"the rate limit service is asked for {question.scope}" + (
+        asked = (
+            "the gateway counts by itself" if question.by == GATEWAY else "the rate limit service is asked"
+        )
+        yield f"{asked} for {question.scope}" + (
             ": over a limit" if question.limited else ": within the limits"
         )
         yield from (f"  {key} = {value}" for key, value in question.entries)
@@ -65,16 +69,20 @@ def _steps(record: Explanation) -> Iterator[str]:
         yield from _client(record.client)
     yield from (words.fact_line(fact) for fact in record.unknown)
     yield from (f"note: {note}" for note in record.notes)
-    yield "not known: what a running rate limit service has counted; here it begins with nothing"
+    who = "rate limit service"
+    if any(limit.counted_by == GATEWAY for limit in record.limits):
+        who += " or gateway"
+    yield f"not known: what a running {who} has counted; here it begins with nothing"
 
 
 def _limit(limit: TracedLimit) -> Iterator[str]:
     yield f"{limit.origin}: {words.limit_line(limit)}"
     rates = ", ".join(words.rate(*one, limit.algorithm, limit.burst) for one in limit.rates)
     mode = words.mode_words(limit.mode, limit.enforce_percent)
+    scope = words.scope_words(limit.counted_by)
     bucket = f", in bucket {limit.bucket}" if limit.bucket else ""
     fallback = words.fallback_words(limit.fallback)
-    yield f"  {rates or 'no rates'}{mode}{bucket}{fallback}, counted under {limit.scope}"
+    yield f"  {rates or 'no rates'}{scope}{mode}{bucket}{fallback}, counted under {limit.scope}"
     for one in limit.replaced:
         yield f"  {one.origin}: in place of limit {one.limit} of RateLimitPolicy {one.policy}"
     for condition in limit.when:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.algorithm import FIXED_WINDOW, SLIDING_WINDOW, TOKEN_BUCKET, Algorithm
 from kuadrant.api.duration import span_words, window_words
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SHADOW, SOFT, Mode
+from kuadrant.api.limit_scope import GATEWAY, Scope
 from kuadrant.api.problem import printable
 from kuadrant.policy.fleeting_values import is_of_a_connection
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
@@ -202,6 +203,11 @@ def rate(most: int, seconds: int, algorithm: Algorithm = FIXED_WINDOW, burst: in
         return f"{most} in any {window}"
     evenly = f", evenly, and {most if burst is None else burst} at once" if algorithm == TOKEN_BUCKET else ""
     return f"{most} in {window}{evenly}"
+
+
+def scope_words(scope: Scope) -> str:
+    """Who counts a limit, to be added to its rates; nothing for the rate limit service."""
+    return ", by each gateway for itself" if scope == GATEWAY else ""
 
 
 def manner(mode: Mode) -> str:

@@ -142,7 +142,8 @@ def _together(of: Material) -> Iterator[tuple[EffectiveLimit, ...]]:
 
 def _rates(limits: Iterable[EffectiveLimit]) -> Iterator[_Counted]:
     for entry in limits:
-        scope = entry.scope(route="")
+        # A gateway that counts by itself has its part of the requests, and there may be several.
+        scope = f"{entry.limit.scope} {entry.scope(route='')}"
         when = frozenset((*entry.source.conditions, *entry.limit.when))
         counters = frozenset(entry.limit.counters)
         for index, rate in enumerate(entry.limit.rates):

@@ -107,9 +107,9 @@ RULES: Final = (
         severity="error",
         title="An annotation has a value that means nothing.",
         means="`kuadrant.io/counters` is `per-route` or `shared`. `kuadrant.io/extensions` is YAML or JSON: "
-        "`limits`, by name, each with `algorithm`, `burst`, `mode` and `enforcePercent`, `exempt` and "
-        "`response`; what it says is not said otherwise by fields. On a Gateway it says `response`, on a "
-        "Kuadrant that and `identity`.",
+        "`limits`, by name, each with `algorithm`, `burst`, `mode`, `scope` and `enforcePercent`, "
+        "`exempt` and `response`; what it says is not said otherwise by fields. On a Gateway it says "
+        "`response`, on a Kuadrant that and `identity`.",
         do="Correct the annotation.",
     ),
     Rule(

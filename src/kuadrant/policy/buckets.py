@@ -41,7 +41,9 @@ def counting(limit: PolicyLimit) -> tuple[object, ...]:
     counters = sorted({(type(counter).__name__, counter.text) for counter in limit.counters})
     does = (limit.mode, limit.enforce_percent, limit.signals)
     cost = None if limit.cost is None else limit.cost.text
-    return rates, counters, limit.algorithm, limit.burst, *does, cost
+    # A limit that gateways count is none of the service's; others have the digest that they always had.
+    scope = (limit.scope,) if limit.counted_by_gateways else ()
+    return rates, counters, limit.algorithm, limit.burst, *does, cost, *scope
 
 
 def apart(policies: Iterable[Policy], bucket: str) -> Iterator[tuple[Policy, PolicyLimit, Policy]]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
 
-from kuadrant.api.algorithm import TOKEN_BUCKET
+from kuadrant.api.algorithm import FIXED_WINDOW, TOKEN_BUCKET
 from kuadrant.api.limit_extensions import LimitExtensions
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SOFT
+from kuadrant.api.limit_scope import CLUSTER, GATEWAY
 from kuadrant.policy.attributes import REMOTE_ADDRESS
 from kuadrant.policy.condition import Cost
 from kuadrant.policy.extension_annotation import mistake_at
@@ -67,12 +68,20 @@ def _contradictions(limit: PolicyLimit, given: Mapping[str, Any]) -> Iterator[tu
     """Yield each field of those given that cannot be beside the others of its limit, and why."""
     if limit.burst is not None and limit.algorithm != TOKEN_BUCKET:
         yield "burst", f"is of a TokenBucket: add `algorithm: {TOKEN_BUCKET}`, or remove it"
+    if limit.counted_by_gateways and limit.algorithm != FIXED_WINDOW:
+        alone = f"is {GATEWAY}, and gateways count in fixed windows: remove `algorithm: {limit.algorithm}`"
+        yield "scope", f"{alone}, or have the rate limit service count (`scope: {CLUSTER}`)"
     meant = ENFORCE if given.get("boundary") == "Hard" else SOFT
     if "boundary" in given and given.get("mode", meant) != meant:
         yield "boundary", f"is {given['boundary']}, which is not the mode {given['mode']}: leave one out"
     if "soft_signal" in given and limit.mode != SOFT:
         yield "soft_signal", f"is of a soft limit: add `mode: {SOFT}`, or remove it"
-    if not limit.refuses and "fallback" in given:
+    if limit.counted_by_gateways and "fallback" in given:
+        yield (
+            "fallback",
+            f"is of a limit that the rate limit service counts: remove it, or `scope: {GATEWAY}`",
+        )
+    elif not limit.refuses and "fallback" in given:
         why = f"mode: {limit.mode}" if limit.mode != ENFORCE else "enforcePercent: 0"
         yield "fallback", f"is of a limit that refuses somebody: remove it, or `{why}`"
     if limit.mode != ENFORCE and "enforce_percent" in given:

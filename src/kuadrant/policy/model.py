@@ -10,6 +10,7 @@ from msgspec import Struct
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_fallback import Fallback
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SOFT, Mode
+from kuadrant.api.limit_scope import CLUSTER, GATEWAY, Scope
 from kuadrant.api.response import Response
 from kuadrant.api.soft_signal import HEADER
 from kuadrant.policy.condition import Cost, Counter, ExpressionCondition, PolicyCondition, negated
@@ -45,8 +46,9 @@ class RouteSelector(Struct, frozen=True, gc=False):
 class PolicyLimit(Struct, frozen=True, gc=False):
     """One named limit of a policy: all of its rates hold, for requests that fulfil every condition.
 
-    Its counters live in the rate limit service, which counts by ``algorithm``; ``burst`` is that of each
-    rate's bucket, the rate itself without. With ``selectors`` it is for what at least one of them selects.
+    Its counters live in the rate limit service, or in each gateway by itself if that is its ``scope``. They
+    count by ``algorithm``; ``burst`` is that of each rate's bucket, the rate itself without. With
+    ``selectors`` it is for what at least one of them selects.
 
     What is over it is refused for ``enforce_percent`` of a hundred values of its counters, and for nobody in
     the modes Shadow and Soft; in the latter the request goes on with the headers of `signals`. A request
@@ -67,6 +69,12 @@ class PolicyLimit(Struct, frozen=True, gc=False):
     signal: tuple[tuple[str, str], ...] = ()
     bucket: str | None = None
     fallback: Fallback | None = None
+    scope: Scope = CLUSTER
+
+    @property
+    def counted_by_gateways(self) -> bool:
+        """Tell whether each gateway counts it by itself."""
+        return self.scope == GATEWAY
 
     @property
     def evaluated(self) -> tuple[Counter, ...]:

@@ -71,7 +71,7 @@ def inventory(folder: Folder, compilation: Compilation, rules_of: RulesOf) -> In
     """
     limits: dict[tuple[str, str], KnownLimit] = {}
     places = _Places(folder, compilation)
-    held = _by_condition(compilation.limits)
+    held = _by_condition(compilation.all_limits)
     for program in compilation.programs:
         for scope, limit in _limit_actions(program):
             if (scope, limit.key) not in limits:

@@ -42,7 +42,7 @@ class LoadedPolicies:
         if isinstance(port, Problem):
             return port
         if (name, port) not in self._gateways:
-            limits = self._compilation.limits
+            limits = self._compilation.all_limits
             self._gateways[name, port] = SimulatedGateway(
                 programs[name], port, limits, self.inventory, self._failure_mode
             )

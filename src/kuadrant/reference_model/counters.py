@@ -141,6 +141,18 @@ class Counters(Struct, frozen=True, gc=False):
         unknown = [one for one, told in zip(watched, answer.watched, strict=True) if not told.is_known]
         return answer, Counters(self.limits, windows, self._doubted(unknown, now))
 
+    def without(
+        self, before: Counters, scope: str, entries: Iterable[tuple[str, str]], now: float
+    ) -> Counters:
+        """Return the same as if such a request had not been counted; ``before`` is how it was."""
+        windows = {**self.windows}
+        for one in self._asked(scope, entries, now):
+            if (window := before.windows.get(one.counter)) is None:
+                windows.pop(one.counter, None)
+            else:
+                windows[one.counter] = window
+        return replace(self, windows=windows)
+
     def doubting(self, scope: str, entries: Iterable[tuple[str, str]], now: float) -> Counters:
         """Return the same where it is not known whether such a request was counted."""
         return replace(self, in_doubt=self._doubted(self._asked(scope, entries, now), now))

@@ -10,8 +10,10 @@
 * A preflight is not limited, unless the rule counts them.
 * A limit for which a request costs nothing does not apply to it.
 * An action whose limits do not apply asks nothing. The questions are asked one after the other; the first
-  that is over a limit ends the request, and what earlier ones have counted stays counted. One that only
+  that is over a limit ends the request, and what the service has counted stays counted. One that only
   limits in shadow ask is asked in its turn, and ends nothing: no request waits for its answer.
+* Questions that the gateway answers by itself come first. Where one of them refuses nobody else is asked, and
+  what they have counted is taken back for a request that is refused.
 * Of a request that goes on the soft limits that had no room say so, in headers of the request.
 
 Not modelled: the bound on counters, and attributes of gateways that the request does not tell.
@@ -50,14 +52,22 @@ _STATUS = {"no-route": 404, "failed": 500}
 _GRPC_STATUS = {"no-route": 12, "limited": 8, "failed": 2}
 
 Entries = tuple[tuple[str, str], ...]
-_Wanted = tuple[str, Entries, tuple[str, ...]]
-"""Scope and descriptor of a question, and the policies that it is for."""
+
+
+class _Wanted(NamedTuple):
+    """Scope and descriptor of a question, the policies that it is for, and whether the gateway answers it."""
+
+    scope: str
+    entries: Entries
+    sources: tuple[str, ...]
+    is_counted_here: bool
 
 
 class Question(Struct, frozen=True, gc=False):
     """One question to the rate limit service, and its answer: is a limit without room, and all that apply.
 
-    Those that are only ``watched`` have no say in it. ``bounds`` are those of the answer.
+    Those that are only ``watched`` have no say in it. ``bounds`` are those of the answer. One that
+    ``is_counted_here`` is answered by the gateway itself.
     """
 
     scope: str
@@ -66,6 +76,7 @@ class Question(Struct, frozen=True, gc=False):
     standings: tuple[Standing, ...]
     watched: tuple[Watched, ...] = ()
     bounds: tuple[Answer, Answer] | None = None
+    is_counted_here: bool = False
 
 
 class RequestDecision(Struct, frozen=True, gc=False):
@@ -121,11 +132,15 @@ def decide(
         return _ended("failed", request, counters, rule=rule)
     questions: list[Question] = []
     answers: list[Answer] = []
-    for scope, entries, _ in wanted:
-        answer, counters = counters.ask(scope, entries, now)
-        questions.append(_question(scope, entries, answer))
+    before = counters
+    for one in wanted:
+        answer, counters = counters.ask(one.scope, one.entries, now)
+        questions.append(_question(one, answer))
         answers.append(answer)
         if answer.limited:
+            for other in wanted[: len(answers)]:
+                if other.is_counted_here:
+                    counters = counters.without(before, other.scope, other.entries, now)
             return _limited(_Way(rule, request, wanted, questions, answers, counters, now))
     return _admitted(_Way(rule, request, wanted, questions, answers, counters, now))
 
@@ -144,7 +159,8 @@ class _Way(NamedTuple):
 
 def _limited(way: _Way) -> RequestDecision:
     rule, request, wanted, questions, answers, counters, now = way
-    left = wanted[len(answers) :]
+    # Who is refused by the gateway itself costs the service nothing.
+    left = () if wanted[len(answers) - 1].is_counted_here else wanted[len(answers) :]
     looked, looked_at = _look(counters, _looking(questions[-1].entries, left), now)
     doubt = clock_doubt(answers, rule.response, request, looked_at)
     return _ended(
@@ -153,7 +169,7 @@ def _limited(way: _Way) -> RequestDecision:
         _after(doubt, counters, wanted, now),
         rule=rule,
         questions=tuple(questions),
-        headers=headers(answers, rule.response.headers),
+        headers=_headers(way),
         refusal=refused(rule.response, answers[-1], request),
         retry_after=None if rule.response.retry_after is False else again((*answers, *looked_at)),
         sources=_sources(wanted),
@@ -170,26 +186,41 @@ def _admitted(way: _Way) -> RequestDecision:
         _after(doubt, counters, wanted, now),
         rule,
         tuple(questions),
-        headers(answers, rule.response.headers),
+        _headers(way),
         sources=_sources(wanted),
         doubt=doubt,
-        signals=signals(rule, zip((scope for scope, _, _ in wanted), answers, strict=True)),
+        signals=signals(rule, zip((one.scope for one in wanted), answers, strict=True)),
     )
 
 
+def _headers(way: _Way) -> tuple[tuple[str, str], ...]:
+    form = way.rule.response.headers
+    asked = zip(way.wanted, way.answers, strict=False)
+    # Where nobody says which headers there are, the rate limit service does, of what it is asked.
+    return headers((answer for one, answer in asked if form or not one.is_counted_here), form)
+
+
 def _sources(wanted: Iterable[_Wanted]) -> tuple[str, ...]:
-    return tuple(sorted({source for _, _, sources in wanted for source in sources}))
+    return tuple(sorted({source for one in wanted for source in one.sources}))
 
 
-def _question(scope: str, entries: Entries, answer: Answer) -> Question:
-    return Question(scope, entries, answer.limited, answer.standings, answer.watched, answer.bounds)
+def _question(wanted: _Wanted, answer: Answer) -> Question:
+    return Question(
+        wanted.scope,
+        wanted.entries,
+        answer.limited,
+        answer.standings,
+        answer.watched,
+        answer.bounds,
+        wanted.is_counted_here,
+    )
 
 
 def _after(doubt: ClockDoubt | None, counters: Counters, wanted: Iterable[_Wanted], now: float) -> Counters:
     """Return the counters after a decision: where it is in doubt, so is whatever it may have counted."""
     if doubt is not None and doubt.verdict:
-        for scope, entries, _ in wanted:
-            counters = counters.doubting(scope, entries, now)
+        for one in wanted:
+            counters = counters.doubting(one.scope, one.entries, now)
     return counters
 
 
@@ -208,9 +239,9 @@ def _looking(refused: Entries, left: Iterable[_Wanted]) -> Iterator[tuple[str, E
     told, only = (AGAIN_KEY, "told"), (AGAIN_KEY, "only")
     if told not in refused:
         return
-    for scope, entries, _ in left:
-        if told in entries:
-            yield scope, tuple(only if entry == told else entry for entry in entries)
+    for one in left:
+        if told in one.entries and not one.is_counted_here:
+            yield one.scope, tuple(only if entry == told else entry for entry in one.entries)
 
 
 def _ended(
@@ -273,7 +304,8 @@ def _questions(rule: RuleProgram, request: Request, failure_mode: FailureMode) -
                 applying.append(limit)
         if applying:
             sources = tuple(source for limit in applying for source in limit.sources)
-            questions.append((action.scope, (*entries, *_beside(rule, action, applying)), sources))
+            asked_for = (*entries, *_beside(rule, action, applying))
+            questions.append(_Wanted(action.scope, asked_for, sources, action.is_counted_here))
     return questions
 
 

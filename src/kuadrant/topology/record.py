@@ -12,6 +12,7 @@ from msgspec import Struct
 from kuadrant.api.algorithm import FIXED_WINDOW, Algorithm
 from kuadrant.api.limit_fallback import Fallback
 from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, Mode
+from kuadrant.api.limit_scope import CLUSTER, Scope
 from kuadrant.api.meta import Condition
 from kuadrant.explanation import NotServed, Origin
 
@@ -59,6 +60,7 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
         cost: How many hits a request is, as an expression; empty for one.
         bucket: The bucket that it is in.
         fallback: What it says of requests without an answer of the rate limit service.
+        counted_by: Who counts it: the rate limit service, or each gateway for itself.
         counters: What has a counter of its own for each of its values.
         when: The conditions under which it applies.
         partly: It is for some of the rule's matches or host names only.
@@ -75,6 +77,7 @@ class LimitNode(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     cost: str = ""
     bucket: str = ""
     fallback: Fallback | None = None
+    counted_by: Scope = CLUSTER
     counters: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
     partly: bool = False

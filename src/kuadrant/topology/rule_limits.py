@@ -54,6 +54,7 @@ def _limit(entry: EffectiveLimit) -> LimitNode:
         cost=limit.cost.text if limit.cost else "",
         bucket=limit.bucket or "",
         fallback=limit.fallback,
+        counted_by=limit.scope,
         counters=tuple(counter.text for counter in limit.counters),
         when=tuple(condition.text for condition in (*policy.conditions, *limit.when)),
     )

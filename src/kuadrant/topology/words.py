@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kuadrant.api.problem import printable
-from kuadrant.explanation import fallback_words, mode_words, rate
+from kuadrant.explanation import fallback_words, mode_words, rate, scope_words
 from kuadrant.policy.hostnames import EVERY_HOSTNAME
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def limit_words(limit: LimitNode) -> str:
     """Say which limit it is: rates, per what, and when; the policy is not said."""
     rates = " and ".join(rate(most, seconds, limit.algorithm, limit.burst) for most, seconds in limit.rates)
+    scope = scope_words(limit.counted_by)
     per = f" for each {', '.join(limit.counters)}" if limit.counters else ""
     when = f" when {' and '.join(limit.when)}" if limit.when else ""
     partly = ", for some of its requests" if limit.partly else ""
@@ -24,7 +25,7 @@ def limit_words(limit: LimitNode) -> str:
     cost = f", a request costs {limit.cost}" if limit.cost else ""
     bucket = f", in bucket {limit.bucket}" if limit.bucket else ""
     fallback = fallback_words(limit.fallback)
-    return printable(f"{limit.name}: {rates}{per}{cost}{when}{mode}{bucket}{fallback}{partly}")
+    return printable(f"{limit.name}: {rates}{per}{scope}{cost}{when}{mode}{bucket}{fallback}{partly}")
 
 
 def policy_words(policy: PolicyNode) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +97,48 @@ def compare_remembered(reality: Reality, case: Case) -> tuple[int, int]:
             limited += 1
             remembered += not observed.questions
     return limited, remembered
+
+
+def compare_counted_here(reality: Reality, case: Case) -> Counter[str]:
+    """Ask both sides the same at one moment, where gateways count some of the limits by themselves.
+
+    Their clock is the gateway's, so that numbers of seconds are not compared. Returns the outcomes, those
+    that a gateway had a say in by another name.
+    """
+    compilation = reality.configure(case)
+    in_service = {limit.identity for limit in compilation.limits}
+    programs = {program.name: program for program in compilation.programs}
+    counters, now = Counters(compilation.all_limits), 1000.0
+    outcomes: Counter[str] = Counter()
+    for _, asked in case.asked:
+        (observed,) = reality.ask([(0.0, asked)])
+        if asked.odd and (observed.target is None or observed.status in _REFUSED):
+            continue
+        request = _seen(asked, observed, reality.ports[asked.gateway, asked.port])
+        mode: Any = case.failure_mode
+        decision = decide(programs[asked.gateway], request, counters, now, failure_mode=mode)
+        counters = decision.counters
+        observed = reality.whole(observed, len(_questions(decision)))
+        held = {key: one for key, one in counters.windows.items() if key[0] in in_service}
+        expected = _expected(decision, observed, now)
+        expected = msgspec.structs.replace(expected, counters=_windows(Counters((), held), now))
+        seen, wanted = _timeless(_as_asked(observed, expected, decision)), _timeless(expected)
+        assert seen == wanted, _both_sides(case, asked, wanted, seen)
+        here = " here" if any(one.is_counted_here for one in decision.questions) else ""
+        outcomes[f"{decision.outcome}{here}"] += 1
+    return outcomes
+
+
+_SECONDS = re.compile(r"(?<=;t=)\d+")
+
+
+def _timeless(one: Observation) -> Observation:
+    headers = (
+        (name, "" if name == "x-ratelimit-reset" else _SECONDS.sub("", value)) for name, value in one.headers
+    )
+    return msgspec.structs.replace(
+        one, headers=tuple(headers), again=tuple((name, "") for name, _ in one.again)
+    )
 
 
 def _decided(one: Observation) -> Observation:
@@ -203,7 +247,8 @@ def _expected(decision: RequestDecision, observed: Observation, now: float) -> O
 
 
 def _questions(decision: RequestDecision) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    return (*((question.scope, question.entries) for question in decision.questions), *decision.looked)
+    asked = (one for one in decision.questions if not one.is_counted_here)
+    return (*((question.scope, question.entries) for question in asked), *decision.looked)
 
 
 AGAIN = {"retry-after", "grpc-retry-pushback-ms"}

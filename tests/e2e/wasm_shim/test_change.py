@@ -41,11 +41,15 @@ class Discovered:
         resource = {
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             "name": "shim",
-            "typed_config": wasm(document),
+            "typed_config": self.typed_config(document),
         }
         new = self._folder / "new.json"
         new.write_text(json.dumps({"version_info": str(self._version), "resources": [resource]}))
         new.rename(self._folder / "shim.json")
+
+    def typed_config(self, document: Json) -> Json:
+        """The filter with this configuration."""
+        return wasm(document)
 
     @property
     def filter(self) -> Json:

@@ -19,7 +19,7 @@ from cel_expr_python import cel as cel_expr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-OK, NOT_FOUND, BAD_ARGUMENT, INVALID_MEMORY_ACCESS, INTERNAL_FAILURE = 0, 1, 2, 6, 10
+OK, NOT_FOUND, BAD_ARGUMENT, INVALID_MEMORY_ACCESS, CAS_MISMATCH, INTERNAL_FAILURE = 0, 1, 2, 6, 8, 10
 LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 CONTINUE, PAUSE = 0, 1
 FUEL = 1 << 62
@@ -92,12 +92,36 @@ class Stream:
         return response
 
 
+class SharedData:
+    """What all VMs of a process have under a key, with the version of it, as Envoy keeps it: for good."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, tuple[bytes, int]] = {}
+        self.writes = 0
+
+    def set(self, key: bytes, value: bytes, version: int) -> bool:
+        """Whether the value was written: to a key that is not there, or of that version."""
+        if key in self.values and version not in (0, self.values[key][1]):
+            return False
+        self.writes += 1
+        self.values[key] = (value, self.writes)
+        return True
+
+
 class Host:
     """One VM. ``memory`` bounds its size in bytes; ``cel`` False is a host that evaluates no expressions."""
 
     def __init__(
-        self, program: Program, *, memory: int | None = None, cel: bool = True, log_level: str = "debug"
+        self,
+        program: Program,
+        *,
+        memory: int | None = None,
+        cel: bool = True,
+        log_level: str = "debug",
+        shared: SharedData | None = None,
     ) -> None:
+        self.shared = shared or SharedData()
+        self.before_write: Callable[[], object] = lambda: None
         self.logs: list[tuple[str, str]] = []
         self.metrics: dict[str, int] = {}
         self.calls: list[GrpcCall] = []
@@ -522,6 +546,20 @@ class Host:
         assert self._stream
         self._write_word(size, sum(len(name) + len(value) for name, value in self._stream.headers))
         return OK
+
+    def _proxy_get_shared_data(self, key: int, key_length: int, address: int, size: int, version: int) -> int:
+        found = self.shared.values.get(self._read(key, key_length))
+        if found is None:
+            return NOT_FOUND
+        self._write_word(version, found[1])
+        return self._give(found[0], address, size)
+
+    def _proxy_set_shared_data(self, key: int, key_length: int, value: int, length: int, version: int) -> int:
+        self.before_write()
+        written = self.shared.set(
+            self._read(key, key_length), self._read(value, length), version & 0xFFFFFFFF
+        )
+        return OK if written else CAS_MISMATCH
 
     def _proxy_define_metric(self, kind: int, name: int, name_length: int, result: int) -> int:
         assert kind == 0

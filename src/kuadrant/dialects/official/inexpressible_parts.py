@@ -36,7 +36,8 @@ def unsupported(
     ``condition`` and ``counter`` raise ``InexpressibleError``. ``complaints`` are those about a host as a
     whole; they are not looked for in what is wrong already, so a host counts only for policies that are sound
     in themselves. With ``responds`` the module can be told what to tell clients, what a request costs, how
-    one is marked that is over a soft limit, and what becomes of one without an answer of the service.
+    one is marked that is over a soft limit, what becomes of one without an answer of the service, and what
+    it counts by itself.
     """
     policies = tuple(policies)
     found = {one for policy in policies for one in _of_policy(policy, condition, counter)}
@@ -44,7 +45,7 @@ def unsupported(
         found |= {
             one
             for policy in policies
-            for of_policy in (_of_response, _of_costs, _of_soft_limits, _of_fallbacks)
+            for of_policy in (_of_response, _of_costs, _of_soft_limits, _of_fallbacks, _of_scopes)
             for one in of_policy(policy)
         }
     unsound = {one.policy for one in found}
@@ -120,6 +121,13 @@ def _of_fallbacks(policy: Policy) -> Iterator[Unsupported]:
             field = spelled((*policy.field, "limits", limit.name, "fallback"))
             reason = "without an answer it does as the failure mode of the installation says, for all limits"
             yield Unsupported(policy.key, field, reason)
+
+
+def _of_scopes(policy: Policy) -> Iterator[Unsupported]:
+    for limit in policy.limits:
+        if limit.counted_by_gateways:
+            field = spelled((*policy.field, "limits", limit.name, "scope"))
+            yield Unsupported(policy.key, field, "it counts nothing by itself (scope Gateway)")
 
 
 def _end(part: PolicyCondition | Counter) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from kuadrant.api.limit_mode import EVERYBODY
 from kuadrant.api.regular_expression import without_nul
 from kuadrant.compiler.program import HostProgram, RuleProgram
 from kuadrant.dialects.own.answers import Answer, answer
@@ -19,8 +21,9 @@ from kuadrant.incremental import OfEach
 from kuadrant.policy.condition import ExpressionCondition, ExpressionCounter, SelectorCondition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from kuadrant.api.limitador import Limit
     from kuadrant.api.response import Response
     from kuadrant.compiler.program import Action, LimitAction
     from kuadrant.dialects.service import Service
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _RATE_LIMIT = "ratelimit"
+_HERE = "here"
+_UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 class _Path(Struct, frozen=True, gc=False):
@@ -86,6 +91,17 @@ class _Signal(Struct, frozen=True, gc=False):
     value: str
 
 
+class _Rate(Struct, frozen=True, gc=False):
+    limit: int
+    seconds: int
+
+
+class _Here(Struct, frozen=True, gc=False, omit_defaults=True):
+    rates: tuple[_Rate, ...]
+    name: str = ""
+    percent: int = EVERYBODY
+
+
 class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     entries: tuple[_Entry, ...]
     identity: _Identity | None = None
@@ -95,6 +111,7 @@ class _Limit(Struct, frozen=True, gc=False, omit_defaults=True):
     cost: _Cost | None = None
     signal: tuple[_Signal, ...] = ()
     fallback: str | None = None
+    here: _Here | None = None
 
 
 class _Action(Struct, frozen=True, gc=False):
@@ -157,19 +174,23 @@ class Renderer:
         named = programs and service.decision_records is not UNSET
         form = _RECORDS if named else _PROGRAMS if programs else _PLAIN
         self._text_of_host = _HOST_TEXTS[form]
-        self._head = b'{"version":%d,%s"services":{"%s":%s},"hosts":[' % (
+        self._head = b'{"version":%d,%s"services":{"%s":%s' % (
             VERSION,
             (b'"decisionRecords":true,' if records else b"") + _explain_key(service, programs=programs),
             _RATE_LIMIT.encode(),
             msgspec.json.encode(_asked(service, programs=programs)),
         )
+        # Named where it is asked only, so that nothing changes for who has no such limits.
+        here = {"here": True, "failureMode": service.failure_mode}
+        self._here = b',"%s":%s' % (_HERE.encode(), msgspec.json.encode(here))
 
     def render(self, hosts: Iterable[HostProgram]) -> bytes:
         """Return the JSON text for the hosts of one listener."""
         hosts = sorted(hosts, key=_hostname)
         rules = dict(zip(map(_hostname, hosts), map(_relevant_rules, hosts), strict=True))
-        texts = (self._text_of_host(host) for host in hosts if is_relevant(host.hostname, rules))
-        return self._head + b",".join(texts) + b"]}"
+        relevant = [host for host in hosts if is_relevant(host.hostname, rules)]
+        here = self._here if any(map(_counts_here, relevant)) else b""
+        return b'%s%s},"hosts":[%s]}' % (self._head, here, b",".join(map(self._text_of_host, relevant)))
 
 
 def _asked(service: Service, *, programs: bool) -> Service:
@@ -188,6 +209,11 @@ _hostname = attrgetter("hostname")
 
 
 _relevant_rules = OfEach[HostProgram, tuple[RuleProgram, ...]](lambda host: relevant_rules(host.rules))
+
+
+_counts_here = OfEach[HostProgram, bool](
+    lambda host: any(action.is_counted_here for rule in host.rules for action in rule.actions)
+)
 
 
 def _host_texts(rule_text: Callable[[RuleProgram], bytes]) -> OfEach[HostProgram, bytes]:
@@ -240,7 +266,7 @@ def _text(match: PathMatch | StringMatch) -> str:
 
 def _action(action: Action, form: _Form) -> _Action:
     limits = tuple(_limit(limit, form) for limit in action.limits)
-    return _Action(_RATE_LIMIT, action.scope, limits)
+    return _Action(_HERE if action.is_counted_here else _RATE_LIMIT, action.scope, limits)
 
 
 def _limit(limit: LimitAction, form: _Form) -> _Limit:
@@ -254,7 +280,14 @@ def _limit(limit: LimitAction, form: _Form) -> _Limit:
         cost=_cost(limit.cost, programs=form.programs) if limit.cost else None,
         signal=tuple(_Signal(*one) for one in limit.signals) if form.programs else (),
         fallback=limit.fallback if form.programs else None,
+        here=_here(limit.counted) if limit.counted else None,
     )
+
+
+def _here(counted: Sequence[Limit]) -> _Here:
+    first = counted[0]
+    rates = tuple(_Rate(max(one.max_value, 0), one.seconds) for one in counted)
+    return _Here(rates, _UNPRINTABLE.sub("?", first.name), first.percent or EVERYBODY)
 
 
 def _cost(cost: Cost, *, programs: bool) -> _Cost:

@@ -20,7 +20,7 @@ from kuadrant.compiler.program import (
     ListenerProgram,
     RuleProgram,
 )
-from kuadrant.compiler.route_piece import without_clashes
+from kuadrant.compiler.route_piece import actions_of
 from kuadrant.policy.identifiers import limit_condition
 
 if TYPE_CHECKING:
@@ -265,9 +265,5 @@ def _rule(
     host = former.host(port, hostname)
     if not limits and not (host and any(one.match == wanted.match for one in host.rules)):
         return None
-    actions = tuple(
-        Action(scope, part)
-        for scope in sorted(limits)
-        for part in without_clashes([limits[scope][key] for key in sorted(limits[scope])])
-    )
-    return replace(wanted, actions=actions)
+    made = ((scope, limits[scope][key]) for scope in sorted(limits) for key in sorted(limits[scope]))
+    return replace(wanted, actions=actions_of(made))
