@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kuadrant.api.problem import Path, spelled
 from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.severity import Rule
-from kuadrant.policy.condition import ExpressionCounter
+from kuadrant.policy.condition import Cost, ExpressionCounter, SelectorCounter
 from kuadrant.policy.counter_sharing import COUNTERS_ANNOTATION
 from kuadrant.policy.fleeting_values import (
     PER_CONNECTION,
@@ -102,16 +102,14 @@ RULES: Final = (
 
 def counter_findings(policy: Policy) -> Iterator[Problem]:
     """Yield the counters of ``policy``, which can be carried out, that are never the same for long."""
-    for limit in policy.limits:
-        for index, counter in enumerate(limit.counters):
-            field: Path = (*policy.field, "limits", limit.name, "counters", index)
-            yield from _counter(policy, field, counter)
+    for place, one in policy.written:
+        if isinstance(one, SelectorCounter | ExpressionCounter) and not isinstance(one, Cost):
+            yield from _counter(policy, (*policy.field, *place), one)
 
 
 def _counter(policy: Policy, field: Path, counter: Counter) -> Iterator[Problem]:
     subject = ("RateLimitPolicy", policy.namespace, policy.name)
     if isinstance(counter, ExpressionCounter):
-        field = (*field, "expression")
         found = fleeting(counter.expression)
     else:
         found = fleeting_selector(counter.selector)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
@@ -172,6 +173,8 @@ def route_dependent_findings(of: Material) -> Iterator[Problem]:
 
 
 _TOLD_HERE: Final = "target-not-found"
+_LISTED: Final = 5
+_NUMBERED: Final = re.compile(r"rule-[0-9]+")
 
 
 def _can_be_carried_out(fact: PolicyFacts) -> bool:
@@ -183,10 +186,14 @@ def _target(of: Material, target: Target, found: Problem, names: NamesByNamespac
     elsewhere = names.elsewhere(target.name)
     if target.namespace in elsewhere:
         what = "listener" if target.kind == "Gateway" else "rule"
-        message = f"{target.kind} {target.key} has no {what} {quoted(target.section or '')}"
-        yield structs.replace(
-            found, message=message, fix=Guesses(_sections(of, target)).meant(target.section or "")
-        )
+        sections = _sections(of, target)
+        more = f" and {len(sections) - _LISTED} more" if len(sections) > _LISTED else ""
+        listed = f"{', '.join(sections[:_LISTED])}{more}"
+        message = f"{target.kind} {target.key} has no {what} {quoted(target.section or '')}; it has {listed}"
+        # A rule that has a name is not called by its number, to which a guess would lead.
+        is_numbered = _NUMBERED.fullmatch(target.section or "")
+        fix = "" if is_numbered else Guesses(sections).meant(target.section or "")
+        yield structs.replace(found, message=message, fix=fix)
     elif not of.may_exist(target.kind, target.namespace, target.name):
         message = f"there is no {target.kind} {quoted(target.name)} in namespace {target.namespace}"
         fix = names.meant(target.namespace, target.name)

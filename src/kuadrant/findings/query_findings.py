@@ -9,7 +9,7 @@ from kuadrant.findings.examined_documents import problem
 from kuadrant.findings.predicate_truth import compared_texts, name_of
 from kuadrant.findings.severity import Rule
 from kuadrant.policy.checked_expression import kind, parts
-from kuadrant.policy.condition import SelectorCondition, SelectorCounter
+from kuadrant.policy.condition import Cost, ExpressionCondition, ExpressionCounter, SelectorCounter
 from kuadrant.policy.expression_check import checked
 from kuadrant.policy.expression_error import position
 
@@ -37,25 +37,22 @@ _ENDS: Final = frozenset({"eq", "endswith"})
 
 def query_findings(policy: Policy) -> Iterator[Problem]:
     """Yield where limits of ``policy``, which can be carried out, are evaded by a query."""
-    for index, condition in enumerate(policy.when):
-        yield from _condition(policy, ("when", index), condition)
-    for limit in policy.limits:
-        for index, condition in enumerate(limit.when):
-            yield from _condition(policy, ("limits", limit.name, "when", index), condition)
-        for index, counter in enumerate(limit.counters):
-            yield from _counter(policy, ("limits", limit.name, "counters", index), counter)
+    for place, one in policy.written:
+        if isinstance(one, SelectorCounter | ExpressionCounter):
+            if not isinstance(one, Cost) and _text(one).strip() == _PATH:
+                message = f"{_PATH} has the query: a client with another one is counted anew"
+                yield _problem(policy, place, message, (0, 0))
+        elif place[0] != "exempt" and (at := _evaded(one)) is not None:
+            message = f"{_PATH} has the query: with a `?` behind the path the limit does not apply"
+            yield _problem(policy, place, message, at)
 
 
-def _condition(policy: Policy, place: Path, condition: PolicyCondition) -> Iterator[Problem]:
-    if isinstance(condition, SelectorCondition):
-        is_evaded = condition.selector == _PATH and condition.operator in _ENDS and "?" not in condition.value
-        at = (0, 0) if is_evaded else None
-    else:
-        place = (*place, "predicate")
-        at = _compared(condition.expression)
-    if at is not None:
-        message = f"{_PATH} has the query: with a `?` behind the path the limit does not apply"
-        yield _problem(policy, place, message, at)
+def _evaded(condition: PolicyCondition) -> tuple[int, int] | None:
+    """The place in a condition that is not so for a path with a query; None if there is none."""
+    if isinstance(condition, ExpressionCondition):
+        return _compared(condition.expression)
+    is_evaded = condition.selector == _PATH and condition.operator in _ENDS and "?" not in condition.value
+    return (0, 0) if is_evaded else None
 
 
 def _compared(expression: str) -> tuple[int, int] | None:
@@ -85,12 +82,8 @@ def _is_end(part: object) -> bool:
     return call.function == "endsWith" and call.HasField("target") and name_of(call.target) == _PATH
 
 
-def _counter(policy: Policy, place: Path, counter: Counter) -> Iterator[Problem]:
-    is_selector = isinstance(counter, SelectorCounter)
-    text = counter.selector if isinstance(counter, SelectorCounter) else counter.expression
-    if text.strip() == _PATH:
-        message = f"{_PATH} has the query: a client with another one is counted anew"
-        yield _problem(policy, place if is_selector else (*place, "expression"), message, (0, 0))
+def _text(counter: Counter) -> str:
+    return counter.selector if isinstance(counter, SelectorCounter) else counter.expression
 
 
 def _problem(policy: Policy, place: Path, message: str, at: tuple[int, int]) -> Problem:

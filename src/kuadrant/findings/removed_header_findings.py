@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from kuadrant.api.problem import Path, spelled
@@ -17,9 +16,8 @@ from kuadrant.reference_model.header_maps import all_headers
 from kuadrant.reference_model.removed_headers import NEVER_SEEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from kuadrant.policy.condition import Counter, PolicyCondition
     from kuadrant.policy.model import Policy, Problem
 
 CODE: Final = "header-removed"
@@ -40,28 +38,14 @@ RULES: Final = (
 
 def removed_header_findings(policy: Policy) -> Iterator[Problem]:
     """Yield where ``policy``, which can be carried out, asks for headers that no policy sees."""
-    conditions = zip(policy.condition_places, (*policy.when, *policy.exempt), strict=True)
-    yield from chain.from_iterable(_of(policy, place, one) for place, one in conditions)
-    for limit in policy.limits:
-        for field, found in (("when", limit.when), ("counters", limit.counters)):
-            places: Iterable[PolicyCondition | Counter] = found
-            for index, one in enumerate(places):
-                yield from _of(policy, ("limits", limit.name, field, index), one)
-        if limit.cost is not None:
-            for name, offset in _asked(limit.cost.expression):
-                at = position(limit.cost.expression, offset)
-                yield _problem(policy, ("limits", limit.name, "cost"), name, at)
-
-
-def _of(policy: Policy, place: Path, one: PolicyCondition | Counter) -> Iterator[Problem]:
-    if isinstance(one, ExpressionCondition | ExpressionCounter):
-        what = "predicate" if isinstance(one, ExpressionCondition) else "expression"
-        for name, offset in _asked(one.expression):
-            yield _problem(policy, (*place, what), name, position(one.expression, offset))
-        return
-    path = selector_path(one.selector) or ()
-    if path[:2] == ("request", "headers") and len(path) == 3 and path[2].lower() in NEVER_SEEN:
-        yield _problem(policy, place, path[2].lower(), (0, 0))
+    for place, one in policy.written:
+        if isinstance(one, ExpressionCondition | ExpressionCounter):
+            for name, offset in _asked(one.expression):
+                yield _problem(policy, place, name, position(one.expression, offset))
+            continue
+        path = selector_path(one.selector) or ()
+        if path[:2] == ("request", "headers") and len(path) == 3 and path[2].lower() in NEVER_SEEN:
+            yield _problem(policy, place, path[2].lower(), (0, 0))
 
 
 def _problem(policy: Policy, place: Path, name: str, at: tuple[int, int]) -> Problem:

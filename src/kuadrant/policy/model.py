@@ -13,10 +13,19 @@ from kuadrant.api.limit_mode import ENFORCE, EVERYBODY, SOFT, Mode
 from kuadrant.api.limit_scope import CLUSTER, GATEWAY, Scope
 from kuadrant.api.response import Response
 from kuadrant.api.soft_signal import HEADER
-from kuadrant.policy.condition import Cost, Counter, ExpressionCondition, PolicyCondition, negated
+from kuadrant.policy.condition import (
+    Cost,
+    Counter,
+    ExpressionCondition,
+    ExpressionCounter,
+    PolicyCondition,
+    negated,
+)
 from kuadrant.policy.match import RequestMatch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kuadrant.api.problem import Path
 
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -184,9 +193,28 @@ class Policy(Struct, frozen=True, weakref=True):
         )
 
     @property
+    def written(self) -> Iterator[tuple[Path, PolicyCondition | Counter]]:
+        """Yield the conditions, counters and costs as they are written, with the places of their texts."""
+        for place, condition in zip(self.condition_places, (*self.when, *self.exempt), strict=True):
+            yield _text_place(place, condition), condition
+        for limit in self.limits:
+            parts = (("when", limit.when), ("counters", limit.counters))
+            for field, found in parts:
+                for index, part in enumerate(found):
+                    yield _text_place(("limits", limit.name, field, index), part), part
+            if limit.cost is not None:
+                yield ("limits", limit.name, "cost"), limit.cost
+
+    @property
     def age(self) -> tuple[str, str]:
         """A sort key: the oldest first, then by ``namespace/name``."""
         return (self.created, self.key)
+
+
+def _text_place(place: Path, part: PolicyCondition | Counter) -> Path:
+    if isinstance(part, ExpressionCondition):
+        return (*place, "predicate")
+    return (*place, "expression") if isinstance(part, ExpressionCounter) else place
 
 
 class Problem(Struct, frozen=True, gc=False, order=True):

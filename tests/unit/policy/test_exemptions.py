@@ -123,7 +123,8 @@ def test_a_request_for_which_one_holds_is_not_limited(comment: str) -> None:
     found = asked(limited, url="http://toys.x/toys/healthz?deep=1")
     assert found.outcome == "admitted"
     assert [str(one.origin) for one in found.limits[0].when] == ["all.yaml:25:24", "all.yaml:25:64"]
-    assert [one.result for one in found.limits[0].when] == ["true", "false"]
+    assert [one.result for one in found.limits[0].when] == ["false", "true"]
+    assert [one.lets_apply for one in found.limits[0].when] == ["true", "false"]
 
 
 NOT_THERE = "request.headers['x-consumer'] == 'a'"
