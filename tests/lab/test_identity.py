@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import tokens
+from tests.lab import client_certificates
 from tests.lab.authentication import BY_TOKENS, SOURCES, applied, by_keys, by_passwords, known_by, of
 from tests.lab.policies import limited_by
-from tests.lab.walk import ENVOY_GATEWAY, IN_EVERY_WAY, wait
+from tests.lab.walk import BOTH, ENVOY_GATEWAY, IN_EVERY_WAY, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.lab.walk import Walk
 
@@ -225,3 +227,20 @@ def test_the_kuadrant_says_it_for_gateways_that_say_nothing(walk: Walk) -> None:
             assert walk.statuses(2, *nobody()) == ["200", "429"]
         finally:
             walk.lab.run("kubectl", "patch", *kuadrant, json.dumps({"spec": {"identity": None}}))
+
+
+@BOTH
+def test_clients_are_limited_each_by_the_certificate_that_it_shows(walk: Walk, tmp_path: Path) -> None:
+    answers = client_certificates.answers
+    with client_certificates.secured(walk, tmp_path) as secured:
+        limited_by(walk, LIMITS.replace("NAME", "san"))
+        assert answers(secured.tls, secured.alice, 3) == ["200", "200", "429"]
+        # Over another connection he is still the same.
+        assert answers(secured.tls, secured.alice) == ["429"]
+        assert answers(secured.tls, secured.bob, 3) == ["200", "200", "429"]
+        # Who shows none, or one that nobody vouches for, does not get in.
+        assert answers(secured.tls, None) == ["000"]
+        assert answers(secured.tls, secured.stranger) == ["000"]
+        # Where nobody is asked for a certificate, everybody is nobody, whatever he says.
+        own = ("-H", "x-forwarded-client-cert: URI=spiffe://lab/alice")
+        assert walk.statuses(2, *own, *nobody()) == ["200", "429"]

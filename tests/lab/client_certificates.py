@@ -1,17 +1,15 @@
-"""Limits for each client by the certificate that it has shown a real gateway, on both providers."""
+"""A gateway that asks clients for certificates, and clients that have some."""
 
 from __future__ import annotations
 
 import copy
 import json
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-import pytest
-
 from tests.lab.authentication import applied, known_by
-from tests.lab.policies import limited_by
-from tests.lab.walk import BOTH, ISTIO, wait
+from tests.lab.walk import ISTIO, wait
 from tests.listener_certificates import Made, made, secret
 
 if TYPE_CHECKING:
@@ -21,22 +19,6 @@ if TYPE_CHECKING:
     from tests.lab.walk import Walk
 
 PORT = 8443
-POLICY = """
-apiVersion: kuadrant.io/v1
-kind: RateLimitPolicy
-metadata: {name: toystore}
-spec:
-  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: toystore}
-  limits:
-    per-client:
-      rates: [{limit: 2, window: 1h}]
-      when: [{predicate: has(auth.identity.san)}]
-      counters: [{expression: auth.identity.san}]
-    nobody:
-      rates: [{limit: 1, window: 1h}]
-      when: [{predicate: "!has(auth.identity.san)"}, {predicate: "'x-case' in request.headers"}]
-      counters: [{expression: "request.headers['x-case']"}]
-"""
 
 
 class Client(NamedTuple):
@@ -47,9 +29,8 @@ class Client(NamedTuple):
 
 
 class Secured(NamedTuple):
-    """A gateway that asks for certificates at a port of its own, and two clients that it knows."""
+    """A gateway that asks for certificates at a port of its own, two clients that it knows, and another."""
 
-    plain: Walk
     tls: Walk
     alice: Client
     bob: Client
@@ -77,10 +58,10 @@ def trusted(namespace: str, *clients: Client) -> str:
     return f"{secret('shown', made('api.toystore.com'), namespace)}---\n{json.dumps(config_map)}"
 
 
-@pytest.fixture(scope="module")
-def secured(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+@contextmanager
+def secured(walk: Walk, folder: Path) -> Iterator[Secured]:
     """The gateway has one more listener, of TLS, which asks for certificates; afterwards it is as before."""
-    folder, provided = tmp_path_factory.mktemp("clients"), walk.provided
+    provided = walk.provided
     alice, bob, stranger = (client(folder, name) for name in ("alice", "bob", "stranger"))
     listener = {
         "name": "https",
@@ -109,7 +90,7 @@ def secured(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
             over_tls = copy.copy(walk)
             over_tls.url = f"https://{walk.url.split('/')[2].partition(':')[0]}:{PORT}/toys"
             wait(lambda: answers(over_tls, alice) == ["200"])
-            yield Secured(walk, over_tls, alice, bob, stranger)
+            yield Secured(over_tls, alice, bob, stranger)
         finally:
             for (what, _), spec in zip(changed, before, strict=True):
                 back = json.dumps([{"op": "replace", "path": "/spec", "value": spec}])
@@ -121,19 +102,3 @@ def answers(walk: Walk, of: Client | None, number: int = 1, *options: str) -> li
     command = ("curl", "--silent", "--insecure", "--output", "/dev/null", "--write-out", "%{http_code}\\n")
     words = (*(of.words if of else ()), *options, "-H", "Host: api.toystore.com")
     return walk.lab.attempt(*command, *words, f"{walk.url}?n=[1-{number}]").stdout.split()
-
-
-@BOTH
-def test_clients_are_limited_each_by_the_certificate_that_it_shows(secured: Secured) -> None:
-    limited_by(secured.plain, POLICY)
-    alice, bob = secured.alice, secured.bob
-    assert answers(secured.tls, alice, 3) == ["200", "200", "429"]
-    # Over another connection he is still the same.
-    assert answers(secured.tls, alice) == ["429"]
-    assert answers(secured.tls, bob, 3) == ["200", "200", "429"]
-    # Who shows none, or one that nobody vouches for, does not get in.
-    assert answers(secured.tls, None) == ["000"]
-    assert answers(secured.tls, secured.stranger) == ["000"]
-    # Where nobody is asked for a certificate, everybody is nobody, whatever he says.
-    nobody = ("-H", f"x-case: {uuid.uuid4().hex}", "-H", "x-forwarded-client-cert: URI=spiffe://lab/alice")
-    assert secured.plain.statuses(2, *nobody) == ["200", "429"]
