@@ -18,7 +18,7 @@ import contextlib
 import logging
 from hashlib import blake2b
 from itertools import count
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
@@ -33,7 +33,7 @@ from kuadrant.ratelimit.counters import Standing
 from kuadrant.ratelimit.log_pace import LogPace
 from kuadrant.ratelimit.retry_after import LONGEST_SECONDS
 from kuadrant.ratelimit.store_address import AddressError, parse
-from kuadrant.ratelimit.store_queue import Gate
+from kuadrant.ratelimit.store_batches import Batches
 from kuadrant.ratelimit.store_script import SCRIPT
 from kuadrant.tasks import keep
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_CONNECTIONS: Final = 32
+_CONNECTIONS: Final = 4
 _RECOVERY_SECONDS: Final = 0.1
 # The script's numbers are floating point: exact up to here, which is beyond any use.
 _MOST: Final = 2**53
@@ -87,16 +87,16 @@ class RedisStore:
             raise StoreError(f"the address of the store {error}") from None
         options = address.options() | ({"connection_class": SSLConnection} if address.tls else {})
         pool = BlockingConnectionPool(
-            max_connections=_CONNECTIONS,
+            # One more is for who asks whether the store is there.
+            max_connections=_CONNECTIONS + 1,
             timeout=timeout,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
             **options,
         )
-        self._gate = Gate(_CONNECTIONS, timeout)
+        self._batches = Batches(pool, SCRIPT, connections=_CONNECTIONS, timeout=timeout)
         self._redis = Redis(connection_pool=pool)
-        self._script = self._redis.register_script(SCRIPT)
         self._recovering: asyncio.Task[None] | None = None
         self._sparingly = LogPace()
         self._numbers = count(1)
@@ -133,12 +133,12 @@ class RedisStore:
 
         Of those that are not enforced the ones that have no room are left out.
 
-        Where more want to ask than there are connections, tenants take turns. A new value of a limit that has
+        Questions that wait go together, and their tenants take turns. A new value of a limit that has
         no ``room`` in the store shares a counter.
 
         Raises:
             StoreError: it is not known.
-            BusyError: there was no connection in time; nothing is counted.
+            BusyError: it was not asked in time; nothing is counted.
         """
         if self.problem is not None:
             raise StoreError(self.problem)
@@ -158,8 +158,7 @@ class RedisStore:
                 buckets += (ask.rate, *_time(ask, ask.max_value), *_time(ask, min(ask.hits, ask.max_value)))
         arguments += buckets
         try:
-            async with self._gate.through(tenant):
-                answer = await self._script(keys=keys, args=arguments)
+            answer = await self._batches.ask(tenant, keys, arguments)
         except BusyError:
             raise
         except ResponseError as error:
@@ -179,7 +178,7 @@ class RedisStore:
 
         Raises:
             StoreError: it is not known.
-            BusyError: there was no connection in time.
+            BusyError: it was not asked in time.
         """
         if not asks:
             return []
@@ -203,6 +202,7 @@ class RedisStore:
         if self._recovering is not None:
             self._recovering.cancel()
             await asyncio.gather(self._recovering, return_exceptions=True)
+        await self._batches.close()
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
 
@@ -234,7 +234,7 @@ class RedisStore:
         _LOGGER.warning("the store answers again")
 
 
-def _is_answer(answer: object, asks: Sequence[Ask], number: int) -> bool:
+def _is_answer(answer: object, asks: Sequence[Ask], number: int) -> TypeGuard[Sequence[int]]:
     """Tell whether this is what the script answers to the question ``number`` about these counters."""
     counters = len(asks)
     stand = 1 + 3 * counters

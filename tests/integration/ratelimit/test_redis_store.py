@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
+from redis.asyncio import Redis
 
 from kuadrant.api.limitador import Limit
 from kuadrant.envoy_api import message
@@ -268,6 +269,38 @@ async def test_a_script_that_the_store_forgot_is_given_to_it_again(redis: RedisS
         assert await one.codes(encoded()) == "O"
         await one.store._redis.script_flush()
         assert await one.codes(encoded(), encoded()) == "OL"
+
+
+async def test_what_waits_at_the_same_time_is_asked_together(redis: RedisServer) -> None:
+    async with replica(redis.url, limit(1000), store={"timeout": 60.0}) as one, connected(redis) as told:
+        await one.ask()
+        before = (await told.info("stats"))["total_reads_processed"]
+        await asyncio.gather(*(one.ask() for _ in range(500)))
+        assert (await told.info("stats"))["total_reads_processed"] - before < 50
+
+
+async def test_a_question_that_the_store_cannot_answer_is_an_error_for_nobody_else(
+    redis: RedisServer,
+) -> None:
+    users = [encoded({"u": name}) for name in "abc"]
+    per_user = limit(5, variables=('descriptors[0]["u"]',))
+    async with replica(redis.url, per_user) as one, connected(redis) as told:
+        await one.ask(users[0])
+        (key,) = [key for key in await told.keys() if str(key).endswith('["a"]' + "'")]
+        await told.delete(key)
+        await told.lpush(key, "of another kind")
+        answers = await asyncio.gather(*map(one.ask, users), return_exceptions=True)
+        assert [isinstance(answer, StoreError) for answer in answers] == [True, False, False]
+
+
+@contextlib.asynccontextmanager
+async def connected(redis: RedisServer) -> AsyncIterator[Redis]:
+    """A client of the store itself."""
+    client = Redis.from_url(redis.url)
+    try:
+        yield client
+    finally:
+        await client.aclose()
 
 
 async def test_the_password_is_used_and_never_told(guarded_redis: RedisServer) -> None:

@@ -107,7 +107,7 @@ class TimedStore:
 
 
 class Script:
-    """What stands in for the script of a :class:`RedisStore`, at the moment ``now``, in microseconds."""
+    """What stands in for the batches of a :class:`RedisStore`, at the moment ``now``, in microseconds."""
 
     def __init__(self, store: TimedStore, number: int) -> None:
         self.now = 0
@@ -118,8 +118,8 @@ class Script:
         """The names of what is kept of this sequence."""
         return await self._store.keys(f"{self._number}:{pattern}")
 
-    async def __call__(self, keys: Sequence[bytes], args: Sequence[Any]) -> Any:
-        return await self._store.ask((len(keys), *keys, *args, self.now, self._number))
+    async def ask(self, _tenant: str, keys: Sequence[bytes], arguments: Sequence[Any]) -> Any:
+        return await self._store.ask((len(keys), *keys, *arguments, self.now, self._number))
 
 
 class InStore:
@@ -128,7 +128,7 @@ class InStore:
     def __init__(self, timed: TimedStore, limits: Sequence[Limit], counter_bytes: int = 1 << 20) -> None:
         self._script = timed.sequence()
         self._store = RedisStore("redis://127.0.0.1:1", timeout=600.0)
-        self._store.__dict__["_script"] = self._script
+        self._store.__dict__["_batches"] = self._script
         self._service = RateLimitService(limits, headers=True, counter_bytes=counter_bytes)
 
     async def ask(self, call: Call) -> Answer:

@@ -16,7 +16,6 @@ from kuadrant.ratelimit import RateLimitService
 from kuadrant.ratelimit.call_turns import MOST_WAITING, BusyError, Turns
 from kuadrant.ratelimit.limit_index import WorkError
 from kuadrant.ratelimit.question import MOST_ENTRIES, InvalidRequestError, domain_of
-from kuadrant.ratelimit.store_queue import Gate
 from tests.effort import calls
 
 from .asking import KEY, REQUEST, RESPONSE, asking, code, limit
@@ -237,44 +236,3 @@ async def test_a_tenant_with_hundreds_of_expensive_calls_does_not_delay_another(
     assert order.count("victim") == 20
     assert behind <= 3 * 20
     assert order.count("hostile") == 400
-
-
-async def test_the_store_is_asked_in_turns_too() -> None:
-    gate, order = Gate(4, 10.0), []
-    release = asyncio.Event()
-
-    async def ask(tenant: str) -> None:
-        async with gate.through(tenant):
-            order.append(tenant)
-            await release.wait()
-
-    hostile = [asyncio.create_task(ask("hostile")) for _ in range(50)]
-    await asyncio.sleep(0)
-    victim = asyncio.create_task(ask("victim"))
-    await asyncio.sleep(0)
-    assert order == ["hostile"] * 4
-    release.set()
-    await victim
-    assert order.index("victim") == 4
-    await asyncio.gather(*hostile)
-    assert gate._free == 4
-
-
-async def test_who_waits_for_the_store_too_long_is_refused_alone() -> None:
-    gate = Gate(1, 0.01)
-    async with gate.through("hostile"):
-        with pytest.raises(BusyError):
-            async with gate.through("victim"):
-                pass
-        leaving = asyncio.create_task(_through(gate))
-        await asyncio.sleep(0)
-        leaving.cancel()
-    await asyncio.gather(leaving, return_exceptions=True)
-    async with gate.through("victim"):
-        assert gate._free == 0
-    assert (gate._free, gate._under_way, gate._waiting) == (1, {}, {})
-
-
-async def _through(gate: Gate) -> None:
-    async with gate.through("other"):
-        pass
