@@ -94,6 +94,7 @@ def shim(
     remembers: bool = True,
     shadow: bool = False,
     headers: bool = False,
+    here: bool = False,
     module: Path = MODULE,
 ) -> Json:
     """The filter with ``rules`` rules for one host, of which the last is for what wrk asks."""
@@ -110,7 +111,9 @@ def shim(
             limit["record"] = {"policies": ["default/toystore"], "when": ["request.headers.x-user neq admin"]}
         if shadow:
             limit["shadow"] = True
-        actions = [{"service": "limiter", "scope": "default/toystore", "limits": [limit]}]
+        if here:
+            limit["here"] = {"name": "toys", "rates": [{"limit": 2**40, "seconds": 3600}]}
+        actions = [{"service": "here" if here else "limiter", "scope": "default/toystore", "limits": [limit]}]
         told = {"response": {"headers": "Both"}} if headers else {}
         match = {"method": "GET", "path": {"type": "prefix", "value": path}}
         return {"name": path, **match, "actions": actions, **told}
@@ -119,9 +122,10 @@ def shim(
     if not remembers:
         # Modules of before do not know it.
         asked["rememberDenials"] = False
+    services = {"here": {"here": True, "failureMode": "deny"}} if here else {"limiter": asked}
     configuration: Json = {
         "version": 1,
-        "services": {"limiter": asked},
+        "services": services,
         "hosts": [
             {"hostname": hostname, "rules": [rule(f"/other{n}") for n in range(rules - 1)] + [rule("/toys")]}
         ],
@@ -160,6 +164,18 @@ def native(limiter: str = "limiter") -> Json:
     }
 
 
+def local() -> Json:
+    """Envoy's own filter that asks nobody."""
+    enabled = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}, "runtime_key": "local"}
+    return {
+        "@type": f"{TYPES}.filters.http.local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": "local",
+        "token_bucket": {"max_tokens": 2**31, "tokens_per_fill": 2**31, "fill_interval": "3600s"},
+        "filter_enabled": enabled,
+        "filter_enforced": enabled,
+    }
+
+
 NO_FILTER, NATIVE_CALL, SHIM_MISS, SHIM_CALL = (
     "no filter",
     "native filter, call",
@@ -171,6 +187,7 @@ SHIM_RECORDS, SHIM_FOLLOWED = "shim, call, records on", "shim, call, tap on"
 SHIM_BEFORE = "shim of before, call"
 SHIM_HEADERS, SHIM_SHADOW = "shim, call, headers", "shim, only in shadow"
 SHIM_DENIED, NATIVE_DENIED = "shim, denial remembered", "native filter, denied"
+SHIM_HERE, SHIM_HERE_HEADERS, NATIVE_LOCAL = "Gateway scope", "Gateway scope, headers", "native local filter"
 SHIM_DENIED_CALL = "shim, denied by a call"
 DENIED = {SHIM_DENIED, SHIM_DENIED_CALL, NATIVE_DENIED}
 """The cases in which each request is answered with 429."""
@@ -185,6 +202,9 @@ CASES: dict[str, Json | None] = {
     SHIM_HEADERS: shim("*", limiter="telling", headers=True),
     SHIM_SHADOW: shim("*", shadow=True),
     SHIM_CALL_MANY: shim("*", 5000),
+    SHIM_HERE: shim("*", here=True),
+    SHIM_HERE_HEADERS: shim("*", here=True, headers=True),
+    NATIVE_LOCAL: local(),
     NATIVE_DENIED: native("denying"),
     SHIM_DENIED_CALL: shim("*", limiter="denying", remembers=False),
     SHIM_DENIED: shim("*", limiter="denying"),

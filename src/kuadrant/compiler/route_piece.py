@@ -224,11 +224,11 @@ def actions_of(limits: Iterable[tuple[str, LimitAction]]) -> tuple[Action, ...]:
             # In the order in which the rate limit service has its limits.
             asking.sort(key=lambda one: (one.counted[0].name, one.key))
     return tuple(
-        Action(asked[1], part) for asked in sorted(questions) for part in without_clashes(questions[asked])
+        Action(asked[1], part) for asked in sorted(questions) for part in _without_clashes(questions[asked])
     )
 
 
-def without_clashes(limits: Sequence[LimitAction]) -> Iterable[tuple[LimitAction, ...]]:
+def _without_clashes(limits: Sequence[LimitAction]) -> Iterable[tuple[LimitAction, ...]]:
     """Return the limits of one scope in one part for each descriptor: no key may have two values in it."""
     counters = {counter for limit in limits for counter in limit.counters}
     apart = {

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import astuple, replace
 
 from kuadrant.compiler.program import Action, GatewayProgram, HostProgram, LimitAction, RuleProgram
-from kuadrant.compiler.route_piece import without_clashes
+from kuadrant.compiler.route_piece import actions_of
 from kuadrant.incremental import OfEach
 from kuadrant.operator.core.room_seniority import KEPT_BACK
 from kuadrant.operator.core.staged_program import asked_for, asks, rules_of
@@ -190,10 +190,8 @@ def as_before(namespace: str, wanted: tuple[Action, ...], before: tuple[Action, 
             for limit in action.limits:
                 if all(source.startswith(f"{namespace}/") for source in limit.sources) is is_own:
                     limits.setdefault(action.scope, {}).setdefault(limit.key, limit)
-    made = tuple(
-        Action(scope, part)
-        for scope in sorted(limits)
-        for part in without_clashes([limits[scope][key] for key in sorted(limits[scope])])
+    made = actions_of(
+        (scope, limits[scope][key]) for scope in sorted(limits) for key in sorted(limits[scope])
     )
     return wanted if made == wanted else made
 

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kuadrant.compiler.program import Action, GatewayProgram, HostProgram, LimitAction, RuleProgram
-from kuadrant.compiler.route_piece import without_clashes
+from kuadrant.compiler.route_piece import actions_of
 from kuadrant.gateways.plugin_tables import common_hosts, host_of, is_limited, mean_the_same
 from kuadrant.operator.core.configuration_shares import as_before, asked_limits, namespace_of, own_policies
 from kuadrant.operator.core.room_seniority import KEPT_BACK, Seniority
@@ -263,10 +263,7 @@ def _limits_of(rule: RuleProgram) -> dict[tuple[str, str], LimitAction]:
 
 
 def _actions(limits: Mapping[tuple[str, str], LimitAction]) -> tuple[Action, ...]:
-    scopes: dict[str, list[LimitAction]] = {}
-    for (scope, _), limit in sorted(limits.items()):
-        scopes.setdefault(scope, []).append(limit)
-    return tuple(Action(scope, part) for scope, own in scopes.items() for part in without_clashes(own))
+    return actions_of((scope, limits[scope, key]) for scope, key in sorted(limits))
 
 
 def _by_hostname(program: GatewayProgram | None) -> dict[str, _Rules]:
