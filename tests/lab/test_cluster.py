@@ -225,6 +225,13 @@ def test_the_operators_image_starts_with_the_least_rights(lab: Lab) -> None:
     assert printed == here.stdout.strip()
 
 
+def test_the_operators_namespace_takes_no_pod_with_more_rights(lab: Lab) -> None:
+    pod = ("loose", "--image=docker.io/library/toystore:latest", "-n", "kuadrant-system")
+    refused = lab.attempt("kubectl", "run", *pod, "--dry-run=server")
+    assert refused.returncode == 1
+    assert 'violates PodSecurity "restricted:' in refused.stderr
+
+
 def test_a_cluster_that_is_there_already_gets_our_crds(lab: Lab) -> None:
     """CLUSTER=existing, with the lab as the cluster of the current kubeconfig."""
     name, archive = images.operator()
