@@ -18,6 +18,7 @@ class LimitExtensions(Fields, frozen=True, gc=False, kw_only=True):
 
     hints: ClassVar[Mapping[str, str]] = {
         "shadowMode": "a limit that refuses nobody is `mode: Shadow`",
+        "concurrency": "requests in flight are not limited; limit by `rates` how many come",
     }
 
     algorithm: (

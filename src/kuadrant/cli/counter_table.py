@@ -37,7 +37,8 @@ def _page(page: CounterPage, paint: Callable[[Style, str], str], policy: str) ->
     if not page.lines:
         of = f" of RateLimitPolicy {printable(policy)}" if policy else ""
         yield f"nothing is counted at the moment{of}"
-        yield "(limits of scope Gateway are counted in gateways, where they cannot be read)"
+        if policy:
+            yield "(limits of scope Gateway are counted in gateways, where they cannot be read)"
     for line in page.lines:
         full: Style = "bad" if line.enforce_percent else "doubtful"
         style: Style = full if line.remaining == 0 else "good"

@@ -104,6 +104,7 @@ def test_what_contradicts_itself_is_refused(limit: str, annotation: str, field: 
         ("boundary: Medium", "Medium"),
         ("softSignal: {}", "headers"),
         ("shadowMode: true", "a limit that refuses nobody is `mode: Shadow`"),
+        ("concurrency: {limit: 3}", "requests in flight are not limited"),
     ],
 )
 def test_what_there_is_not_is_refused_and_what_there_is_instead_is_told(limit: str, said: str) -> None:
