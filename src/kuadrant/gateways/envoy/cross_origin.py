@@ -24,12 +24,17 @@ _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT, TRACE"
 
 def before_limits() -> dict[str, Any]:
     """Return the filter that answers before limits are looked at."""
-    return {"name": _BEFORE, "typed_config": {"@type": _TYPE}}
+    return _filter(_BEFORE)
 
 
 def after_limits() -> dict[str, Any]:
     """Return the filter that answers what limits have admitted."""
-    return {"name": _AFTER, "typed_config": {"@type": _TYPE}}
+    return _filter(_AFTER)
+
+
+def _filter(name: str) -> dict[str, Any]:
+    # Only a route that has a policy for it pays for it.
+    return {"name": name, "typed_config": {"@type": _TYPE}, "disabled": True}
 
 
 def of_route(rule: RuleProgram) -> dict[str, Any]:
