@@ -97,6 +97,7 @@ PROGRAMS = {
         Program("coredns", "coredns", "."),
         Program("pause", "pause", "."),
         Program("helm-template", "helm", "."),
+        Program("prometheus-alerts", "prometheus", "."),
         Program("kube-network-policies", "network-policies", "sigs.k8s.io/kube-network-policies/cmd"),
         Program("pilot-discovery", "istio", f"{_ISTIO}/pilot/cmd/pilot-discovery"),
         Program("pilot-agent", "istio", f"{_ISTIO}/pilot/cmd/pilot-agent"),
