@@ -15,6 +15,9 @@ from kuadrant.findings.name_guesses import Guesses, NamesByNamespace
 from kuadrant.findings.route_entries import absence, route_entries
 from kuadrant.findings.severity import Rule
 from kuadrant.policy import header_guards
+from kuadrant.policy.attributes import selector_path
+from kuadrant.policy.condition import SelectorCondition, SelectorCounter
+from kuadrant.policy.identity_source import CLAIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from kuadrant.findings.examined_documents import Material
     from kuadrant.policy.identity_source import IdentitySource
     from kuadrant.policy.match import RequestMatch
-    from kuadrant.policy.model import Problem, Target
+    from kuadrant.policy.model import Policy, Problem, Target
 
     Sources = Mapping[str, IdentitySource | None]
     """Where Gateways (``namespace/name``) know requests from."""
@@ -221,13 +224,29 @@ def _unguarded(of: Material, fact: PolicyFacts, sources: Sources) -> Iterator[Pr
         for path in of.paths.by_policy.get(fact.policy.key, ())
         for match in path.route.rules[path.rule].matches
     ]
+    knows_tokens = bool(of.objects.request_authentications or of.objects.security_policies)
     known = header_guards.Known(
         entries=route_entries(ways),
         lengths=_lengths(match for _, match in ways),
         identity=absence(ways),
-        claims=_NOT_SHOWN if of.objects.request_authentications or of.objects.security_policies else _NOBODY,
+        claims=_NOT_SHOWN if knows_tokens else _NOBODY,
     )
     yield from header_guards.unguarded(fact.policy, known)
+    if not knows_tokens:
+        yield from _claims_of_nobody(fact.policy)
+
+
+def _claims_of_nobody(policy: Policy) -> Iterator[Problem]:
+    """Yield the selectors of v1beta2 that ask for claims, where no request has any: they fail nothing."""
+    subject = ("RateLimitPolicy", policy.namespace, policy.name)
+    for place, one in policy.written:
+        if not isinstance(one, SelectorCondition | SelectorCounter):
+            continue
+        if (selector_path(one.selector) or ())[: len(CLAIMS)] == CLAIMS:
+            field = spelled((*policy.field, *place))
+            message = f"is {quoted(one.selector)}, which has no value: {_NOBODY}"
+            fix = "Add a RequestAuthentication or a SecurityPolicy, or choose another attribute."
+            yield problem(subject, field, "selector-without-value", message, fix=fix)
 
 
 _NOT_SHOWN: Final = "claims are those of a token, which not everybody shows"

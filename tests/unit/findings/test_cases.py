@@ -47,7 +47,10 @@ SEEDED: dict[str, list[tuple[str, str]]] = {
         ("counter-by-wish", "request.headers['x-forwarded-for']"),
         ("counter-by-wish", "request.headers.x-forwarded-for"),
     ],
-    "counter-on-claims": [("part-may-fail", 'metadata.filter_metadata["envoy')],
+    "counter-on-claims": [
+        ("part-may-fail", 'metadata.filter_metadata["envoy'),
+        ("selector-without-value", "'metadata.filter_metadata.envoy"),
+    ],
     "counter-on-path-with-query": [("path-has-query", "request.path}")],
     "condition-on-remote-address-of-a-network": [("never-applies", "source.remote_address")],
     "condition-on-header-with-capitals": [("never-applies", "request.headers.exists")],
