@@ -6,6 +6,7 @@ Nothing of what traces is imported, and nothing is in the way of a call, unless 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import threading
 from pathlib import Path
@@ -134,7 +135,9 @@ class Traces:
 
         def send() -> None:
             self._provider.shutdown()
-            loop.call_soon_threadsafe(sent.set)
+            # Who waited may be gone, with the loop.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(sent.set)
 
         # Not one of the loop's threads, which would be waited for.
         threading.Thread(target=send, name="the last traces", daemon=True).start()

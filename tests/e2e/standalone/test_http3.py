@@ -15,7 +15,7 @@ from tests.envoy_under_test import envoy_path
 from tests.listener_certificates import made, secret
 from tests.ports import free_ports
 
-from .test_https import HOST, with_https
+from .https_listeners import HOST, with_https
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.listener_certificates import Made, made, secret
 
+from .https_listeners import HOST, LISTENERS, with_https
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -19,23 +21,6 @@ if TYPE_CHECKING:
     from .conftest import Kuadrant
 
 pytestmark = pytest.mark.e2e
-
-HOST = "api.toystore.com"
-LISTENERS = """
-    - name: https
-      port: 443
-      protocol: HTTPS
-      hostname: "*.toystore.com"
-      allowedRoutes: {namespaces: {from: All}}
-      tls: {certificateRefs: [{name: toystore}]}
-"""
-
-
-def with_https(toystore: Path, *more: str) -> str:
-    """Give the example's Gateway listeners of HTTPS beside its own; return its text."""
-    gateway = toystore / "gateway.yaml"
-    gateway.write_text(gateway.read_text().rstrip() + LISTENERS + "".join(more))
-    return gateway.read_text()
 
 
 def trusting(*certificates: Made) -> ssl.SSLContext:

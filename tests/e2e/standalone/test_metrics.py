@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+COUNTED_BY_GATEWAYS = """
+    watched: {scope: Gateway, mode: Shadow, rates: [{limit: 1, duration: 1, unit: hour}]}
+    marked: {scope: Gateway, mode: Soft, rates: [{limit: 1, duration: 1, unit: hour}]}
+"""
+
 
 def test_everything_that_is_told_is_on_the_page(toystore: Path, start: Callable[..., Kuadrant]) -> None:
+    policy = toystore / "ratelimitpolicy.yaml"
+    policy.write_text(policy.read_text() + COUNTED_BY_GATEWAYS)
     kuadrant, told = start(toystore), sections()
     for _ in range(7):
         kuadrant.request("POST")

@@ -36,7 +36,7 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     b, a = embedded()[:2]
     modules = {"old": [a], "new": [b, a]}[sys.argv[1]]
-    async with serve(modules, "127.0.0.1", grace=1.5, linger=lambda: 1.5) as server:
+    async with serve(modules, "127.0.0.1", grace=3.0, linger=lambda: 3.0) as server:
         print(server.port, flush=True)
         await stop.wait()
 

@@ -14,7 +14,7 @@ from kuadrant.envoy_api import message
 from tests.e2e.load import Result, load
 
 from .conftest import LOOPBACK, MODULE, cluster, configuration, get, limited, listener, service, until
-from .test_change import Discovered
+from .discovered import Discovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

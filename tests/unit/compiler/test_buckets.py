@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import yaml
-
-from kuadrant.api.documents import read
 from kuadrant.compiler import Compiler, compile_gateways
 
+from .one_gateway import objects, route
+
 if TYPE_CHECKING:
-    from kuadrant.api.objects import Objects
     from kuadrant.compiler import Compilation
-
-
-def route(name: str, namespace: str = "default") -> str:
-    return f"""
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: {namespace}}}
-spec:
-  parentRefs: [{{name: gw, namespace: default}}]
-  hostnames: [{name}.{namespace}.example]
-  rules: [{{backendRefs: [{{name: app, port: 80}}]}}]
-"""
 
 
 def policy(name: str, limit: str, namespace: str = "default", target: str = "HTTPRoute", of: str = "") -> str:
@@ -37,23 +22,6 @@ spec:
   targetRef: {{group: gateway.networking.k8s.io, kind: {target}, name: {of or name}}}
   limits: {{{name}: {{rates: [{{limit: {limit}, window: 10s}}], bucket: shared}}}}
 """
-
-
-GATEWAY = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: default}
-spec:
-  gatewayClassName: istio
-  listeners: [{name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]
-"""
-
-
-def objects(*documents: str) -> Objects:
-    text = GATEWAY + "".join(documents)
-    folder = read([("all.yaml", text)])
-    assert not folder.problems, (folder.problems, [*yaml.safe_load_all(text)])
-    return folder.objects
 
 
 def asked(compilation: Compilation) -> set[tuple[str, str]]:

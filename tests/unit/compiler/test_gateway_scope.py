@@ -14,7 +14,7 @@ from kuadrant.explanation.verbose_text import verbose_text
 from kuadrant.policy.model import Policy
 from kuadrant.reference_model import Counters, Request, RequestDecision, decide
 
-from .test_buckets import objects, route
+from .one_gateway import objects, route
 
 
 def compiled(limits: str, annotation: str = "", version: str = "v1", response: str = "") -> Compilation:

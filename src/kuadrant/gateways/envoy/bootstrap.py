@@ -30,7 +30,9 @@ LIMIT_TAGS = [
     },
     {
         "tag_name": "kuadrant_scope",
-        "regex": r"^wasmcustom\.kuadrant\.kuadrant_limit\.=\..*?;\.(kuadrant_scope\.=\.(.*?);\.)limited",
+        "regex": (
+            r"^wasmcustom\.kuadrant\.kuadrant_limit\.=\..*?;\.(kuadrant_scope\.=\.(.*?);\.)[a-z_]+_by_limit$"
+        ),
     },
 ]
 """What makes labels of the limit and the scope in the name of a limit's counter."""
