@@ -129,6 +129,16 @@ def test_a_request_that_nobody_has_sent_is_explained_and_saved_as_a_test(visit: 
     assert "x-user: alice" in text
 
 
+def test_try_answers_after_its_tab_was_pressed_over_a_link_to_it(visit: Callable[..., Visit]) -> None:
+    page = visit().open("try?method=GET&url=api.toystore.com%2Ftoys&headers=x-plan%3A%20gold")
+    expect(page.locator("#verdict")).to_contain_text("admitted")
+    page.get_by_role("link", name="Try", exact=True).click()
+    page.get_by_label("Method").select_option("POST")
+    page.get_by_label("How often it is sent").fill("6")
+    page.get_by_role("button", name="Try").click()
+    expect(page.locator("#verdict")).to_contain_text("429 Too Many Requests: limit create-toy is reached")
+
+
 def test_an_edit_is_seen_within_a_second_and_told_as_what_changed(
     kuadrant: Kuadrant, visit: Callable[..., Visit]
 ) -> None:

@@ -6,8 +6,14 @@ import { h, policyLink, say, show, sign } from "./dom.js";
 const FIELDS = ["url", "method", "headers", "times", "gateway", "port", "source", "jwt", "route"];
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
+// The form outlives a context: the tab Try, pressed while the form is there, begins another one.
+let current = null;
+
 export async function tryIt(context) {
+  const before = current;
+  current = context;
   if (context.place.querySelector("#try-form")) {
+    context.tried ||= Boolean(before?.tried);
     // What is shown has changed: the same request again, without a word from the person.
     if (context.tried) await send(context);
     return { boot: "", version: "" };
@@ -32,7 +38,7 @@ function form(context, given) {
       id: "try-form",
       submit: (event) => {
         event.preventDefault();
-        send(context);
+        send(current);
       },
     },
     h("input", { type: "hidden", id: "try-route", value: given.route }),
