@@ -112,6 +112,10 @@ def test_what_was_refused_by_which_limit_and_why_another_got_500_is_found(
     expect(page.locator("#verdict")).to_contain_text("500")
     expect(page.locator("#tried")).to_contain_text("ratelimitpolicy.yaml:14:")
 
+    page.go_back()
+    expect(rows.filter(has_text="failed")).not_to_have_count(0)
+    expect(rows.filter(has_text="create_toy")).not_to_have_count(0)
+
 
 def test_a_request_that_nobody_has_sent_is_explained_and_saved_as_a_test(visit: Callable[..., Visit]) -> None:
     page = visit().open("try")

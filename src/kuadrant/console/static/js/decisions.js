@@ -6,12 +6,12 @@ import { address, h, moment, policyLink, settled, show, sign } from "./dom.js";
 const KEPT = 300;
 const KINDS = { allowed: "good", limited: "error", failed: "warning" };
 const NAMES = { allowed: "admitted", limited: "limited", failed: "failed" };
+// What has been seen stays for who follows a decision to its reason and comes back.
+const seen = { rows: [], missed: 0 };
 
 export async function decisions(context) {
   if (context.place.querySelector("#decided")) return null;
   const told = await ask("modules").catch(() => ({ boot: "", version: "" }));
-  context.rows = [];
-  context.missed = 0;
   context.paused = false;
   frame(context);
   begin(context);
@@ -92,7 +92,7 @@ function frame(context) {
           },
           "Pause",
         ),
-        h("button", { type: "button", click: () => { context.rows = []; context.missed = 0; draw(context); } }, "Clear"),
+        h("button", { type: "button", click: () => { seen.rows = []; seen.missed = 0; draw(context); } }, "Clear"),
       ),
     ),
     h("p", { class: "faint small", id: "decided-state", role: "status" }),
@@ -103,9 +103,9 @@ function frame(context) {
 
 function take(context, event) {
   context.problems = event.problems;
-  context.missed += event.missed;
-  for (const one of event.decisions) context.rows.unshift(one);
-  context.rows.length = Math.min(context.rows.length, KEPT);
+  seen.missed += event.missed;
+  for (const one of event.decisions) seen.rows.unshift(one);
+  seen.rows.length = Math.min(seen.rows.length, KEPT);
   if (!context.drawing) {
     context.drawing = setTimeout(() => {
       context.drawing = 0;
@@ -118,13 +118,13 @@ function draw(context) {
   const place = document.getElementById("decided");
   if (!place || context.left) return;
   const state = document.getElementById("decided-state");
-  const text = context.paused ? "Paused: gateways report nothing." : context.rows.length ? `The last ${KEPT} are kept.` : "Following. Nothing has been decided yet.";
-  const missed = context.missed ? ` ${context.missed.toLocaleString("en")} more came too fast to be shown.` : "";
+  const text = context.paused ? "Paused: gateways report nothing." : seen.rows.length ? `The last ${KEPT} are kept.` : "Following. Nothing has been told since. A gateway tells what it decides from its next question to the rate limit service on: not what fails before, nor what only limits with scope: Gateway decide.";
+  const missed = seen.missed ? ` ${seen.missed.toLocaleString("en")} more came too fast to be shown.` : "";
   if (state.textContent !== text + missed) state.textContent = text + missed;
   show(
     place,
     (context.problems ?? []).map((one) => h("p", { class: "doubt" }, one)),
-    context.rows.length
+    seen.rows.length
       ? h(
           "div",
           { class: "wide-table", role: "region", "aria-label": "Decisions", tabindex: "0" },
@@ -133,7 +133,7 @@ function draw(context) {
             { class: "decisions" },
             h("caption", { class: "unseen" }, "Decisions, the latest first"),
             h("thead", {}, h("tr", {}, ["Time", "Verdict", "Request", "By", "Route"].map((name) => h("th", { scope: "col" }, name)))),
-            h("tbody", {}, context.rows.map(row)),
+            h("tbody", {}, seen.rows.map(row)),
           ),
         )
       : null,
