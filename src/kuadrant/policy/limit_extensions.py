@@ -77,10 +77,8 @@ def _contradictions(limit: PolicyLimit, given: Mapping[str, Any]) -> Iterator[tu
     if "soft_signal" in given and limit.mode != SOFT:
         yield "soft_signal", f"is of a soft limit: add `mode: {SOFT}`, or remove it"
     if limit.counted_by_gateways and "fallback" in given:
-        yield (
-            "fallback",
-            f"is of a limit that the rate limit service counts: remove it, or `scope: {GATEWAY}`",
-        )
+        where = "is for limits that ask the rate limit service, and this one is counted by gateways"
+        yield "fallback", f"{where}: remove it, or `scope: {GATEWAY}`"
     elif not limit.refuses and "fallback" in given:
         why = f"mode: {limit.mode}" if limit.mode != ENFORCE else "enforcePercent: 0"
         yield "fallback", f"is of a limit that refuses somebody: remove it, or `{why}`"

@@ -126,7 +126,7 @@ def test_another_algorithm_is_refused(algorithm: str) -> None:
 def test_what_it_says_of_a_service_that_does_not_answer_is_refused() -> None:
     """The service is not asked."""
     (facts,) = compiled(here(more="fallback: Allow, ")).policies
-    assert "fallback: is of a limit that the rate limit service counts: remove it" in facts.acceptance.message
+    assert "fallback: is for limits that ask the rate limit service, and this one" in facts.acceptance.message
 
 
 def test_a_bucket_counts_together_only_what_the_same_counts() -> None:
