@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .documents import GATEWAY
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -14,20 +16,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-FOLDER = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw}
-spec:
-  gatewayClassName: x
-  listeners: [{name: http, port: 80, protocol: HTTP}]
----
+FOLDER = (
+    GATEWAY
+    + """---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: r}
 spec:
   parentRefs: [{name: gw}]
-  hostnames: [NAME.example]
+  hostnames: [a.example]
   rules:
   - filters: [{type: CORS, cors: {CORS}}]
     backendRefs: [{name: app, port: 80}]
@@ -40,6 +37,7 @@ spec:
   RESPONSE
   limits: {all: {rates: [{limit: 2, window: 1h}]}}
 """
+)
 CORS = """allowOrigins: ["https://shop.example", "https://*.friends.example", "http://local:3000"],
     allowMethods: [GET, POST], allowHeaders: [x-user, x-team], exposeHeaders: [x-told], maxAge: 60"""
 OF_LIMITS = "x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
@@ -47,7 +45,7 @@ SHOP = "https://shop.example"
 
 
 def folder(cors: str, response: str = "") -> str:
-    return FOLDER.replace("CORS}", f"{cors}}}").replace("NAME", "a").replace("RESPONSE", response)
+    return FOLDER.replace("CORS}", f"{cors}}}").replace("RESPONSE", response)
 
 
 def begun(start: Callable[..., Kuadrant], tmp_path: Path, cors: str, response: str = "") -> Kuadrant:

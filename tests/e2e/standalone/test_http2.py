@@ -9,6 +9,8 @@ import grpc  # type: ignore[import-untyped]
 import httpx2
 import pytest
 
+from .documents import GATEWAY
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -17,14 +19,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-FOLDER = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw}
-spec:
-  gatewayClassName: x
-  listeners: [{name: http, port: 80, protocol: HTTP}]
----
+FOLDER = (
+    GATEWAY
+    + """---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
 metadata: {name: calls}
@@ -62,6 +59,7 @@ spec:
   targetRef: {group: gateway.networking.k8s.io, kind: GRPCRoute, name: calls}
   limits: {all: {rates: [{limit: 3, window: 1h}]}}
 """
+)
 
 
 class Toys(grpc.GenericRpcHandler):  # type: ignore[misc]
